@@ -1,0 +1,29 @@
+package abi
+
+// The limits of the ABI. A definition may lower or raise those marked
+// "default" for one actor.
+const (
+	DataMax      = 1 << 20 // bytes of data of one message
+	AttrsMax     = 64      // attributes of one message
+	AttrValueMax = 4 << 10 // bytes of an attribute's value
+	AttrNameMax  = 256     // bytes of an attribute's name
+
+	OutputsMax     = 1000    // messages one message may cause
+	OutputBytesMax = 1 << 20 // bytes of data of those together; default
+
+	RequestsPerCallMax = 32       // requests in one grow.call
+	RequestsMax        = 1000     // requests one message may make; default
+	RequestBytesMax    = 4 << 20  // bytes of one request frame
+	AnswerBytesMax     = 16 << 20 // bytes of all answers to one message
+
+	StateValueMax = 1 << 20 // bytes of one state value
+	StateNameMax  = 256     // bytes of a state value's name
+
+	MemoryDefault  = 32 << 20 // bytes of linear memory of an instance
+	MailboxDefault = 10_000   // messages waiting at one node
+	MailboxBytes   = 64 << 20 // bytes of messages waiting at one node
+
+	// FrameMax is the size in bytes that no frame a guest answers with may
+	// exceed: outputs and their attributes together.
+	FrameMax = OutputBytesMax + OutputsMax*1024
+)

@@ -1,0 +1,303 @@
+// Package app puts a host together: it is where implementations are picked.
+// The command line and the benchmarks start services through it, so that what
+// is measured is what runs.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/host/gateway"
+	"github.com/grow-platform/grow/host/logs"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/engine/wazero"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/mem"
+	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/runtime/supervisor"
+	"github.com/grow-platform/grow/specs"
+
+	// The capabilities and languages of this build.
+	_ "github.com/grow-platform/grow/host/capabilities/secret"
+)
+
+// DefaultListen is the address a service is served at when none is given.
+const DefaultListen = "127.0.0.1:8080"
+
+// Options is what a host is started with.
+type Options struct {
+	Dir     string         // the service's folder
+	Service *specs.Service // as Load returned it
+	// Modules gives the path of each actor's module by the actor's name.
+	Modules  map[string]string
+	Listen   string // host:port; "": DefaultListen
+	CacheDir string // of compiled modules; "": the user's cache folder
+	// Secret looks secrets up by name; nil: the environment.
+	Secret func(name string) (string, bool)
+	// Stderr gets log lines at Level or above; nil: none.
+	Stderr io.Writer
+	Level  slog.Level
+}
+
+// Host is a running service. Its methods may be called concurrently.
+type Host struct {
+	opts    Options
+	started time.Time
+	logs    *logs.Store
+	log     *slog.Logger
+
+	engine     engine.Engine
+	store      journal.Store
+	shard      *shard.Shard
+	supervisor *supervisor.Supervisor
+	gateway    *gateway.Gateway
+	listener   net.Listener
+	cancel     context.CancelFunc
+	serving    chan error // the gateway's last word
+	stop       sync.Once
+}
+
+// Error is a fault at start with a stable code and a hint for a person.
+type Error struct {
+	Code string
+	Hint string
+	Err  error
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Load loads the service in dir for what this build can serve.
+func Load(dir string) (*specs.Service, error) {
+	return specs.Load(dir, specs.Options{
+		Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrant,
+	})
+}
+
+// Start runs a service. When it returns without an error, requests are answered.
+func Start(ctx context.Context, o Options) (h *Host, err error) {
+	if o.Listen == "" {
+		o.Listen = DefaultListen
+	}
+	if o.Secret == nil {
+		o.Secret = os.LookupEnv
+	}
+	h = &Host{opts: o, started: time.Now()}
+	h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level})
+	h.log = slog.New(h.logs.Handler(o.Service.Name))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.abandon(ctx))
+			h = nil
+		}
+	}()
+	if err := h.listen(); err != nil {
+		return h, err
+	}
+	if err := h.run(ctx); err != nil {
+		return h, err
+	}
+	return h, h.serve(ctx)
+}
+
+func (h *Host) listen() error {
+	l, err := net.Listen("tcp", h.opts.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &Error{Code: "run.port", Err: fmt.Errorf("listen on %s: another program has the port", h.opts.Listen),
+			Hint: "stop it, or pick another: grow run --listen 127.0.0.1:0 takes any free port"}
+	}
+	if err != nil {
+		return &Error{Code: "run.listen", Err: fmt.Errorf("listen: %w", err), Hint: "give --listen an address of this machine, such as 127.0.0.1:8080"}
+	}
+	h.listener = l
+	return nil
+}
+
+// run starts everything behind the gateway.
+func (h *Host) run(ctx context.Context) error {
+	modules, err := readModules(h.opts)
+	if err != nil {
+		return err
+	}
+	secret, err := ownSecret(h.opts.Dir)
+	if err != nil {
+		return err
+	}
+	cache := h.opts.CacheDir
+	if cache == "" {
+		cache = cacheDir()
+	}
+	if h.engine, err = wazero.New(ctx, wazero.Options{CacheDir: cache}); err != nil {
+		return fmt.Errorf("start engine: %w", err)
+	}
+	h.store = mem.New(mem.Options{Capacity: 4 * shard.KeepBytes})
+	j, err := h.store.Open(ctx, journal.Name{Namespace: "main", Service: h.opts.Service.Name})
+	if err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	h.shard, err = shard.Open(ctx, shard.Options{
+		Namespace: "main", Service: h.opts.Service.Name, Journal: j, Owner: owner(), Log: h.log,
+	})
+	if err != nil {
+		return err
+	}
+	h.supervisor = supervisor.New(supervisor.Options{
+		Engine: h.engine, Shard: h.shard, Secret: secret, Logger: h.log, Log: h.guestLine,
+		Environment: capability.Environment{Secret: h.opts.Secret},
+	})
+	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
+}
+
+func (h *Host) serve(ctx context.Context) error {
+	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.shard, Secret: h.opts.Secret, Log: h.log})
+	if err != nil {
+		return err
+	}
+	h.gateway = g
+	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	h.serving = make(chan error, 1)
+	go func() { h.serving <- g.Serve(ctx, h.listener) }() // ends with Shutdown
+	return nil
+}
+
+func (h *Host) guestLine(l actor.Line) {
+	h.logs.Add(logs.Record{
+		Time: l.Time, Level: l.Level, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: l.Text, Fields: l.Fields,
+	})
+}
+
+// URL is where the service is served.
+func (h *Host) URL() string { return "http://" + h.listener.Addr().String() }
+
+// Shard is the host's shard, for benchmarks and tests.
+func (h *Host) Shard() *shard.Shard { return h.shard }
+
+// Logs is the store of the host's log lines.
+func (h *Host) Logs() *logs.Store { return h.logs }
+
+// Leftover is what a stopped host could not finish.
+type Leftover struct {
+	Waiting []shard.Waiting // delayed messages and retries, which the memory of the process cannot keep
+}
+
+// Stop ends the host in order: no more requests are accepted, those under way
+// are answered, what was accepted is handled. When ctx ends first the rest is
+// abandoned and ctx's error returned.
+func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
+	h.stop.Do(func() {
+		err = h.gateway.Shutdown(ctx)
+		waiting, stopErr := h.shard.Stop(ctx)
+		left.Waiting = waiting
+		err = errors.Join(err, stopErr, h.abandon(ctx))
+	})
+	return left, err
+}
+
+// abandon releases everything, finished or not.
+func (h *Host) abandon(ctx context.Context) error {
+	var errs []error
+	if h.cancel != nil {
+		h.cancel()
+		if err := <-h.serving; err != nil {
+			errs = append(errs, err)
+		}
+	} else if h.listener != nil {
+		errs = append(errs, h.listener.Close())
+	}
+	if h.shard != nil {
+		h.shard.Close()
+	}
+	if h.supervisor != nil {
+		errs = append(errs, h.supervisor.Close())
+	}
+	if h.store != nil {
+		errs = append(errs, h.store.Close())
+	}
+	if h.engine != nil {
+		errs = append(errs, h.engine.Close(context.WithoutCancel(ctx)))
+	}
+	return errors.Join(errs...)
+}
+
+// ModuleMax is the size in bytes of the largest module that is read.
+const ModuleMax = 32 << 20
+
+func readModules(o Options) (map[string][]byte, error) {
+	modules := map[string][]byte{}
+	for name := range o.Service.Actors {
+		path := o.Modules[name]
+		if path == "" {
+			continue // no node may need it; the supervisor says if one does
+		}
+		info, err := os.Stat(path)
+		if err == nil && info.Size() > ModuleMax {
+			err = fmt.Errorf("%s has %d bytes; at most %d are allowed", path, info.Size(), ModuleMax)
+		}
+		if err != nil {
+			return nil, &Error{Code: "module.read", Err: fmt.Errorf("read module of actor %s: %w", name, err), Hint: "build it: grow build " + name}
+		}
+		binary, err := os.ReadFile(path)
+		if err != nil {
+			return nil, &Error{Code: "module.read", Err: fmt.Errorf("read module of actor %s: %w", name, err), Hint: "build it: grow build " + name}
+		}
+		modules[name] = binary
+	}
+	return modules, nil
+}
+
+// StateDir is the folder of a service in which a host keeps what is its own.
+func StateDir(dir string) string { return filepath.Join(dir, ".grow") }
+
+// ownSecret returns the secret that keys the random streams of a service's
+// messages, making it at the first start.
+func ownSecret(dir string) ([]byte, error) {
+	path := filepath.Join(StateDir(dir), "secret")
+	if b, err := os.ReadFile(path); err == nil && len(b) == 32 {
+		return b, nil
+	}
+	if err := os.MkdirAll(StateDir(dir), 0o700); err != nil {
+		return nil, fmt.Errorf("make the host's folder: %w", err)
+	}
+	b := make([]byte, 32)
+	if _, err := rand.Read(b); err != nil {
+		return nil, fmt.Errorf("draw a secret: %w", err)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		return nil, fmt.Errorf("keep the service's secret: %w", err)
+	}
+	return b, nil
+}
+
+// cacheDir is where compiled modules are kept; "" when there is no such place,
+// and then nothing is kept.
+func cacheDir() string {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(base, "grow", "compiled")
+}
+
+func owner() string {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "localhost"
+	}
+	return fmt.Sprintf("%s/%d", name, os.Getpid())
+}

@@ -1,0 +1,111 @@
+// Package actor runs one actor at one node: it keeps the instances of its
+// module and has one of them handle a message. It knows definitions, engines
+// and capabilities, and nothing of mailboxes or journals.
+package actor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/shape"
+)
+
+// Options is what makes an actor. All of it is fixed for the actor's life.
+type Options struct {
+	Node     string
+	Revision string // of definition and code; goes into every entry of the journal
+	Def      *specs.Actor
+	Config   []byte        // nil when the actor takes none
+	Types    []*shape.Type // of the messages in Def.Out, in that order; nil: not checked
+	Module   engine.Module // closed by the caller, after Close
+	Broker   *capability.Broker
+	Scale    specs.Scale
+	// Log takes the actor's log lines. It must not block.
+	Log func(Line)
+	// Seed returns the seed of a message's random stream: the same for every
+	// attempt, and not to be guessed from outside.
+	Seed func(messageID string) [32]byte
+	// RealTime is the wall clock in nanoseconds since 1970.
+	RealTime func() int64
+}
+
+// Line is one log line of an actor.
+type Line struct {
+	Time    time.Time
+	Level   string // debug, info, warn or error
+	Node    string
+	Message string // id of the message being handled; "" while an instance starts
+	Text    string
+	Fields  map[string]string
+}
+
+// Actor is one revision of behaviour at one node. It is safe for concurrent
+// use; each of its instances belongs to whoever took it from the pool.
+type Actor struct {
+	Options
+	pool pool
+	outs map[string]int // index in Def.Out, when there are too many to compare one by one
+}
+
+// outsCompared is the number of types up to which comparing beats hashing.
+const outsCompared = 6
+
+// New makes an actor; no instance runs yet.
+func New(o Options) *Actor {
+	a := &Actor{Options: o}
+	a.pool.actor, a.pool.gone = a, make(chan struct{})
+	if len(o.Def.Out) > outsCompared {
+		a.outs = make(map[string]int, len(o.Def.Out))
+		for i, t := range o.Def.Out {
+			a.outs[t] = i
+		}
+	}
+	return a
+}
+
+// out returns the index of a type in Def.Out, or -1.
+func (a *Actor) out(messageType []byte) int {
+	if a.outs != nil {
+		if i, ok := a.outs[string(messageType)]; ok {
+			return i
+		}
+		return -1
+	}
+	for i, t := range a.Def.Out {
+		if t == string(messageType) {
+			return i
+		}
+	}
+	return -1
+}
+
+// start makes an instance and runs its grow_init.
+func (a *Actor) start(ctx context.Context) (*Instance, error) {
+	i := &Instance{actor: a, plain: -1}
+	i.ledger = capability.Ledger{
+		Context: ctx, Config: a.Config, Log: i.log, RealTime: a.RealTime,
+	}
+	i.ledger.Context = context.WithoutCancel(ctx)
+	i.begin("", a.RealTime())
+	running, err := a.Module.Instantiate(ctx, i)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", a.Node, err)
+	}
+	i.running = running
+	config := a.Config
+	if config == nil {
+		config = []byte("{}")
+	}
+	m := abi.NewMessage(config, abi.Type, abi.TypeInit, abi.Source, a.Node, abi.ContentType, abi.ContentJSON,
+		abi.Time, time.Unix(0, i.now).UTC().Format(time.RFC3339Nano))
+	if err := running.Init(i, m.Frame()); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", a.Node, err), running.Close())
+	}
+	return i, nil
+}

@@ -1,0 +1,310 @@
+package actor
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/specs"
+)
+
+// Codes of outcomes that the host, not the actor, decides. Codes of traps and
+// ABI faults are those of package engine.
+const (
+	CodeFrame      = "abi.frame"         // the answer is no frame
+	CodeUndeclared = "output.undeclared" // a message of a type that out does not name
+	CodeType       = "output.type"       // a message that its type does not allow
+	CodeOutputs    = "limit.output"      // too many outputs, or too many bytes of them
+	CodeCalls      = "limit.calls"       // too many capability requests
+	CodeSleep      = "limit.time"        // slept too long
+	CodeHost       = "host.fault"        // a fault of grow
+	CodeRefused    = "refused"           // a refusal that names no code
+)
+
+// Outcome is how the handling of one message ended.
+type Outcome uint8
+
+// The outcomes of ABI.md.
+const (
+	Handled Outcome = iota
+	Refused
+	Later
+	Failed
+)
+
+// Task is one message to handle. It is filled by the caller and may be reused.
+type Task struct {
+	Message *abi.Message
+	ID      string
+	Now     int64             // nanoseconds since 1970: the clock the guest sees
+	State   *capability.State // nil when the actor declares none
+	// Wait is called before the handling waits for something outside; from
+	// then on the goroutine may block. nil does nothing.
+	Wait func()
+	// Effect is called before something outside is changed; nil does nothing.
+	Effect func() error
+}
+
+// Output is one message that the actor sends. Its bytes lie in the instance's
+// memory and are valid until the instance handles again.
+type Output struct {
+	Index       int // in Def.Out
+	Data        []byte
+	ContentType []byte // nil: application/json
+	Delay       time.Duration
+	View        *abi.View // for the attributes x.<name>, http.status, http.header.<name>
+	Extra       bool      // there are such attributes
+}
+
+// Result is what came of a message. It is valid until the instance handles again.
+type Result struct {
+	Outcome  Outcome
+	Code     string // when not Handled
+	Text     string
+	After    time.Duration // when Later: the wait the actor asked for; 0 for the policy's
+	Outputs  []Output      // when Handled
+	Recorded []capability.Recorded
+	Seed     []byte // nil when no random byte was drawn
+	Fuel     uint64
+	Ignored  int  // attributes of outputs that are the host's to set
+	Broken   bool // the instance must be discarded
+}
+
+// Instance is one running copy of an actor. It belongs to one goroutine at a time.
+type Instance struct {
+	actor   *Actor
+	running engine.Instance
+	ledger  capability.Ledger
+
+	id     string
+	now    int64
+	slept  time.Duration
+	random *rand.ChaCha8
+	seed   [32]byte
+	drawn  bool
+	lines  int
+	output [2][]byte // unfinished lines of standard output and error
+
+	memo    abi.Memo
+	plain   int // index of the type memo knows, when it has no attributes to read; -1 otherwise
+	views   []abi.View
+	outputs []Output
+	result  Result
+}
+
+// Actor is what the instance is a copy of.
+func (i *Instance) Actor() *Actor { return i.actor }
+
+// Handle has the instance handle a message. The result is the instance's.
+func (i *Instance) Handle(t *Task) *Result {
+	i.begin(t.ID, t.Now)
+	l := &i.ledger
+	l.Reset()
+	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
+	r := &i.result
+	*r = Result{}
+	answer, err := i.running.Handle(i, t.Message.Frame())
+	if err != nil {
+		r.Broken = true
+		r.fail(faultCode(err), faultText(err))
+	} else if len(answer.Frame) > 0 {
+		i.decode(answer.Frame)
+	}
+	r.Fuel = answer.Fuel
+	r.Recorded = l.Recorded()
+	if i.drawn {
+		r.Seed = i.seed[:]
+	}
+	if i.lines > 0 || len(i.output[0])+len(i.output[1]) > 0 {
+		i.flush()
+	}
+	return r
+}
+
+func (r *Result) fail(code, text string) {
+	r.Outcome, r.Code, r.Text, r.Outputs = Failed, code, text, nil
+}
+
+// StartCode is the code of an error of Start.
+func StartCode(err error) string { return faultCode(err) }
+
+// faultCode names what ended a message that the engine could not finish.
+func faultCode(err error) string {
+	var fault *engine.Error
+	switch {
+	case errors.Is(err, capability.ErrTooMany):
+		return CodeCalls
+	case errors.Is(err, errSlept):
+		return CodeSleep
+	case errors.Is(err, abi.ErrShort), errors.Is(err, abi.ErrTrailing), errors.Is(err, abi.ErrCount), errors.Is(err, abi.ErrDuplicate),
+		errors.Is(err, abi.ErrUTF8), errors.Is(err, abi.ErrName), errors.Is(err, abi.ErrLimit):
+		return engine.CodeRequest
+	case errors.As(err, &fault):
+		return fault.Code
+	}
+	return CodeHost
+}
+
+func faultText(err error) string {
+	var fault *engine.Error
+	if !errors.As(err, &fault) {
+		return err.Error()
+	}
+	if fault.Stack != "" {
+		return fault.Reason + "\n" + fault.Stack
+	}
+	return fault.Reason
+}
+
+// decode reads the answer frame into the result.
+func (i *Instance) decode(frame []byte) {
+	r := &i.result
+	reader, err := abi.NewReader(frame)
+	if err == nil && reader.Left() > abi.OutputsMax {
+		r.broken(CodeOutputs, fmt.Sprintf("%d outputs; at most %d are allowed", reader.Left(), abi.OutputsMax))
+		return
+	}
+	n := reader.Left()
+	if cap(i.views) < n {
+		i.views, i.outputs = make([]abi.View, n), make([]Output, n)
+	}
+	i.views, i.outputs = i.views[:n], i.outputs[:n]
+	size := int64(0)
+	for k := 0; k < n; k++ {
+		v := &i.views[k]
+		var known bool
+		if _, known, err = reader.NextMemo(v, &i.memo); err != nil {
+			break
+		}
+		if known && i.plain >= 0 && r.Outcome == Handled {
+			size += int64(len(v.Data))
+			i.data(k, i.plain, v)
+			continue
+		}
+		i.plain = -1
+		if string(v.Type) == abi.TypeError {
+			i.refusal(v)
+			continue
+		}
+		size += int64(len(v.Data))
+		if r.Outcome == Handled {
+			i.take(k, v)
+		}
+	}
+	switch {
+	case err != nil:
+		r.broken(CodeFrame, "answer is malformed: "+err.Error())
+	case r.Outcome != Handled:
+		r.Outputs = nil
+	case size > i.actor.Def.Limits.Output:
+		r.broken(CodeOutputs, fmt.Sprintf("outputs of %d bytes; at most %d are allowed", size, i.actor.Def.Limits.Output))
+	default:
+		r.Outputs = i.outputs
+	}
+}
+
+// broken fails the message and the instance with it: its answer cannot be trusted.
+func (r *Result) broken(code, text string) {
+	r.fail(code, text)
+	r.Broken = true
+}
+
+// take checks one output.
+func (i *Instance) take(k int, v *abi.View) {
+	r := &i.result
+	index := i.actor.out(v.Type)
+	if index < 0 {
+		what := "an output has no type"
+		if v.Type != nil {
+			what = fmt.Sprintf("an output of type %q, which the definition's out does not name", v.Type)
+		}
+		r.broken(CodeUndeclared, what)
+		return
+	}
+	i.data(k, index, v)
+	if v.Others() {
+		i.attributes(&i.outputs[k], v)
+	} else {
+		i.plain = index
+	}
+}
+
+// data checks the data of an output whose type is known.
+func (i *Instance) data(k, index int, v *abi.View) {
+	if t := i.actor.Types[index]; t != nil {
+		if err := t.Check(v.Data); err != nil {
+			i.result.broken(CodeType, fmt.Sprintf("output %s: %v", v.Type, err))
+			return
+		}
+	} else if len(v.Data) > abi.DataMax {
+		i.result.broken(CodeOutputs, fmt.Sprintf("output %s has %d bytes of data; at most %d are allowed", v.Type, len(v.Data), abi.DataMax))
+		return
+	}
+	i.outputs[k] = Output{Index: index, Data: v.Data, ContentType: v.ContentType, View: v}
+}
+
+// attributes reads what an output may say besides its type and content type.
+func (i *Instance) attributes(o *Output, v *abi.View) {
+	for name, value := range v.All() {
+		switch {
+		case string(name) == abi.Type || string(name) == abi.ContentType:
+		case string(name) == abi.Delay:
+			ms, err := strconv.ParseInt(string(value), 10, 64)
+			if err != nil || ms < 0 || ms > int64(DelayMax/time.Millisecond) {
+				i.result.broken(CodeType, fmt.Sprintf("output %s: delay %q is not a number of milliseconds up to %v", v.Type, value, DelayMax))
+				return
+			}
+			o.Delay = time.Duration(ms) * time.Millisecond
+		case travels(name):
+			o.Extra = true
+		default:
+			i.result.Ignored++
+		}
+	}
+}
+
+// DelayMax bounds the delay of an output.
+const DelayMax = 366 * 24 * time.Hour
+
+// travels reports whether an attribute of an output goes along with it.
+func travels(name []byte) bool {
+	return has(name, abi.OwnPrefix) || string(name) == abi.HTTPStatus || has(name, abi.HTTPHeaderPrefix)
+}
+
+func has(name []byte, prefix string) bool {
+	return len(name) > len(prefix) && string(name[:len(prefix)]) == prefix
+}
+
+// refusal reads a grow.error, the first of which decides.
+func (i *Instance) refusal(v *abi.View) {
+	r := &i.result
+	if r.Outcome != Handled {
+		return
+	}
+	r.Outcome, r.Code, r.Text = Refused, CodeRefused, string(v.Data)
+	if code, ok := v.Attr(abi.Code); ok && len(code) > 0 {
+		r.Code = string(code)
+	}
+	if len(r.Text) > LogTextMax {
+		r.Text = r.Text[:LogTextMax]
+	}
+	if retry, _ := v.Attr(abi.RetryAttr); string(retry) != "yes" {
+		return
+	}
+	r.Outcome = Later
+	if after, ok := v.Attr(abi.After); ok {
+		if ms, err := strconv.ParseInt(string(after), 10, 64); err == nil && ms > 0 {
+			r.After = min(time.Duration(ms)*time.Millisecond, DelayMax)
+		}
+	}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Def is the definition the instance runs.
+func (i *Instance) Def() *specs.Actor { return i.actor.Def }

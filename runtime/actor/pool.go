@@ -1,0 +1,164 @@
+package actor
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// ErrBusy: as many instances run as may, and none is free.
+var ErrBusy = errors.New("all instances are busy")
+
+// ErrClosed: the actor has been closed.
+var ErrClosed = errors.New("actor is closed")
+
+// pool keeps the free instances of an actor and counts all of them.
+type pool struct {
+	actor *Actor
+
+	mu     sync.Mutex
+	free   []*Instance
+	count  int // running or starting
+	closed bool
+	gone   chan struct{} // closed when the actor is closed and no instance is left
+}
+
+// Take returns a free instance, or ErrBusy when Start should be called or the
+// caller has to wait: more says which.
+func (a *Actor) Take() (i *Instance, more bool, err error) {
+	p := &a.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, false, ErrClosed
+	}
+	if n := len(p.free); n > 0 {
+		i, p.free[n-1] = p.free[n-1], nil
+		p.free = p.free[:n-1]
+		return i, false, nil
+	}
+	if p.count >= a.Scale.Max {
+		return nil, false, ErrBusy
+	}
+	p.count++
+	return nil, true, ErrBusy
+}
+
+// Decline gives back the place that Take said there was more of, unused.
+func (a *Actor) Decline() { a.forget() }
+
+// Start makes an instance after Take said more. The instance is the caller's;
+// on an error the place is free again.
+func (a *Actor) Start(ctx context.Context) (*Instance, error) {
+	i, err := a.start(ctx)
+	if err != nil {
+		a.forget()
+	}
+	return i, err
+}
+
+// Put gives an instance back.
+func (a *Actor) Put(i *Instance) {
+	p := &a.pool
+	p.mu.Lock()
+	if !p.closed {
+		p.free = append(p.free, i)
+		p.mu.Unlock()
+		return
+	}
+	p.mu.Unlock()
+	a.Discard(i)
+}
+
+// Discard closes an instance that the caller took and that must not go on.
+func (a *Actor) Discard(i *Instance) {
+	a.forget()
+	if err := i.running.Close(); err != nil {
+		i.line("warn", "close instance: "+err.Error(), nil)
+	}
+}
+
+func (a *Actor) forget() {
+	a.pool.mu.Lock()
+	defer a.pool.mu.Unlock()
+	a.pool.count--
+	if a.pool.closed && a.pool.count == 0 {
+		close(a.pool.gone)
+	}
+}
+
+// Instances is the number of instances, those being started included.
+func (a *Actor) Instances() int {
+	a.pool.mu.Lock()
+	defer a.pool.mu.Unlock()
+	return a.pool.count
+}
+
+// Warm starts instances until there are n, or as many as may be.
+func (a *Actor) Warm(ctx context.Context, n int) error {
+	for {
+		a.pool.mu.Lock()
+		enough := a.pool.count >= min(n, a.Scale.Max) || a.pool.closed
+		if !enough {
+			a.pool.count++
+		}
+		a.pool.mu.Unlock()
+		if enough {
+			return nil
+		}
+		i, err := a.Start(ctx)
+		if err != nil {
+			return err
+		}
+		a.Put(i)
+	}
+}
+
+// Shrink closes free instances beyond Scale.Min, at most n of them, and
+// returns how many.
+func (a *Actor) Shrink(n int) int {
+	done := 0
+	for ; done < n; done++ {
+		a.pool.mu.Lock()
+		last := len(a.pool.free) - 1
+		if last < 0 || a.pool.count <= a.Scale.Min {
+			a.pool.mu.Unlock()
+			break
+		}
+		i := a.pool.free[last]
+		a.pool.free[last] = nil
+		a.pool.free = a.pool.free[:last]
+		a.pool.mu.Unlock()
+		a.Discard(i)
+	}
+	return done
+}
+
+// Free is the number of instances nobody uses.
+func (a *Actor) Free() int {
+	a.pool.mu.Lock()
+	defer a.pool.mu.Unlock()
+	return len(a.pool.free)
+}
+
+// Close closes the free instances; those in use are closed when they are given
+// back. The module must stay open until the returned channel is closed, which
+// happens when no instance is left.
+func (a *Actor) Close() <-chan struct{} {
+	a.pool.mu.Lock()
+	if a.pool.closed {
+		a.pool.mu.Unlock()
+		return a.pool.gone
+	}
+	a.pool.closed = true
+	free := a.pool.free
+	a.pool.free = nil
+	if a.pool.count == 0 {
+		close(a.pool.gone)
+	}
+	a.pool.mu.Unlock()
+	for _, i := range free {
+		a.Discard(i)
+	}
+	return a.pool.gone
+}

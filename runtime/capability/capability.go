@@ -1,0 +1,141 @@
+// Package capability is what stands between an actor and everything it may
+// use. A [Kind] is one sort of capability (a secret, an HTTP API, a database);
+// a grant in an actor's definition opens one; the [Broker] of a node checks
+// every request against the node's grants, runs it under a deadline and
+// records the answer, so that the message can be run again without the world.
+//
+// Kinds register themselves by name in init and are listed in one file of
+// blank imports in cmd/grow.
+package capability
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"sync"
+
+	"github.com/grow-platform/grow/specs"
+)
+
+// Kind is one sort of capability. It is safe for concurrent use.
+type Kind interface {
+	// Name is the word after `kind:` in a grant.
+	Name() string
+	// Check says what is wrong with a grant's parameters, for grow vet.
+	Check(params map[string]any) error
+	// Open prepares the capability for one node. Secrets and connections are
+	// looked up here, so that a missing one is an error at start.
+	Open(ctx context.Context, g specs.Grant, env Environment) (Capability, error)
+}
+
+// Capability serves the requests of one grant at one node. It is safe for
+// concurrent use.
+type Capability interface {
+	// Operations lists what Do serves and whether it changes the outside.
+	Operations() map[string]Effect
+	// Do serves one request. ctx carries its deadline.
+	Do(ctx context.Context, r *Request) Answer
+	// Close releases what Open took.
+	Close() error
+}
+
+// Effect says what an operation does to the world outside.
+type Effect uint8
+
+// The effects.
+const (
+	Reads   Effect = iota // nothing changes outside; may be asked again freely
+	Changes               // something may change outside
+	Hides                 // as Reads, and the answer is a secret: it is never recorded
+)
+
+// Environment is what the host offers to capabilities.
+type Environment struct {
+	Service string
+	Node    string
+	// Secret looks a secret up by name.
+	Secret func(name string) (string, bool)
+}
+
+// Request is one operation asked for. It is valid until Do returns.
+type Request struct {
+	Operation string
+	Data      []byte
+	// Stable identifies the request over every attempt and recovery:
+	// <message id>/<number of the request>. Send it along as the
+	// idempotency key where the other side takes one.
+	Stable string
+	// Attr returns an attribute of the request.
+	Attr func(name string) (string, bool)
+}
+
+// Answer is what came of a request: data and attributes, or an error code.
+type Answer struct {
+	Attrs []string // name, value, name, value
+	Data  []byte
+
+	Code  string // not empty: the request failed
+	Text  string // why, for a person; never holds a secret
+	Retry bool   // trying again later may help
+}
+
+// Codes of failed requests that have one meaning everywhere.
+const (
+	Denied      = "denied"
+	NotFound    = "not_found"
+	Conflict    = "conflict"
+	Timeout     = "timeout"
+	Limit       = "limit"
+	Unavailable = "unavailable"
+	Invalid     = "invalid"
+)
+
+// Fail makes a failed answer.
+func Fail(code, format string, args ...any) Answer {
+	return Answer{Code: code, Text: fmt.Sprintf(format, args...), Retry: code == Timeout || code == Unavailable}
+}
+
+var (
+	kindsMu sync.RWMutex
+	kinds   = map[string]Kind{}
+)
+
+// Register makes a kind known. It panics when the name is taken: two kinds of
+// one name are a fault of the build.
+func Register(k Kind) {
+	kindsMu.Lock()
+	defer kindsMu.Unlock()
+	if _, taken := kinds[k.Name()]; taken {
+		panic("capability: kind " + k.Name() + " registered twice")
+	}
+	kinds[k.Name()] = k
+}
+
+// Lookup returns the kind of that name.
+func Lookup(name string) (Kind, bool) {
+	kindsMu.RLock()
+	defer kindsMu.RUnlock()
+	k, ok := kinds[name]
+	return k, ok
+}
+
+// Names lists the registered kinds, sorted.
+func Names() []string {
+	kindsMu.RLock()
+	defer kindsMu.RUnlock()
+	names := make([]string, 0, len(kinds))
+	for name := range kinds {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// CheckGrant is the Check of the grant's kind.
+func CheckGrant(g specs.Grant) error {
+	k, ok := Lookup(g.Kind)
+	if !ok {
+		return fmt.Errorf("there is no capability of kind %q", g.Kind)
+	}
+	return k.Check(g.Params)
+}

@@ -1,0 +1,138 @@
+package capability
+
+import (
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/specs"
+)
+
+// Value is one state value. Data is not changed once it is set.
+type Value struct {
+	Data     []byte
+	Revision uint64 // counts the sets of this name, from 1
+}
+
+// Change is a value set, or deleted when Data is nil.
+type Change struct {
+	Name     string
+	Data     []byte
+	Revision uint64
+}
+
+// State is the state of one key as one message sees it: what was committed
+// before, under the message's own writes. It belongs to the goroutine that
+// handles the message.
+type State struct {
+	decl    []specs.State
+	base    map[string]Value
+	changes []Change
+}
+
+// Reset prepares the state for a message: decl says which names there may be
+// and of what type, base holds the values before it, which State never changes.
+func (s *State) Reset(decl []specs.State, base map[string]Value) {
+	s.decl, s.base = decl, base
+	clear(s.changes)
+	s.changes = s.changes[:0]
+}
+
+// Changes are the message's writes, the last one of each name, in the order of
+// first writing. Valid until Reset.
+func (s *State) Changes() []Change { return s.changes }
+
+func (s *State) written(name string) int {
+	for i := range s.changes {
+		if s.changes[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Get returns the value of name; revision 0 means there is none.
+func (s *State) Get(name string) Value {
+	if i := s.written(name); i >= 0 {
+		if s.changes[i].Data == nil {
+			return Value{}
+		}
+		return Value{Data: s.changes[i].Data, Revision: s.changes[i].Revision}
+	}
+	return s.base[name]
+}
+
+// Set writes a value, which is copied, and returns its new revision. The error
+// tells the guest what is wrong.
+func (s *State) Set(name string, data []byte) (uint64, error) {
+	if len(name) > abi.StateNameMax {
+		return 0, fmt.Errorf("name is longer than %d bytes", abi.StateNameMax)
+	}
+	if len(data) > abi.StateValueMax {
+		return 0, fmt.Errorf("value of %d bytes is larger than %d", len(data), abi.StateValueMax)
+	}
+	d, ok := s.declared(name)
+	if !ok {
+		return 0, fmt.Errorf("the definition declares no state named %q", name)
+	}
+	if d.Type != nil {
+		if err := d.Type.Check(data); err != nil {
+			return 0, fmt.Errorf("value is not a %s: %w", d.Name, err)
+		}
+	}
+	return s.put(name, append(make([]byte, 0, len(data)), data...)), nil
+}
+
+// Delete removes a value; one that is not there is no error.
+func (s *State) Delete(name string) {
+	if s.Get(name).Revision != 0 {
+		s.put(name, nil)
+	}
+}
+
+func (s *State) put(name string, data []byte) uint64 {
+	if i := s.written(name); i >= 0 {
+		s.changes[i].Data = data
+		return s.changes[i].Revision
+	}
+	revision := s.base[name].Revision + 1
+	s.changes = append(s.changes, Change{Name: strings.Clone(name), Data: data, Revision: revision})
+	return revision
+}
+
+// List returns the names that begin with prefix and come after after, in
+// order, at most limit of them.
+func (s *State) List(prefix, after string, limit int) []string {
+	var names []string
+	add := func(name string) {
+		if strings.HasPrefix(name, prefix) && name > after {
+			names = append(names, name)
+		}
+	}
+	for name := range s.base {
+		if s.written(name) < 0 {
+			add(name)
+		}
+	}
+	for _, c := range s.changes {
+		if c.Data != nil {
+			add(c.Name)
+		}
+	}
+	sort.Strings(names)
+	return names[:min(len(names), limit)]
+}
+
+func (s *State) declared(name string) (specs.State, bool) {
+	for _, d := range s.decl {
+		if d.Pattern == name {
+			return d, true
+		}
+		if ok, err := path.Match(d.Pattern, name); ok && err == nil && d.Pattern != "" {
+			return d, true
+		}
+	}
+	return specs.State{}, false
+}

@@ -1,0 +1,129 @@
+// Package engine is the contract between grow and what executes WebAssembly.
+// An implementation turns the bytes of an actor module into instances that
+// handle messages; package enginetest is the suite each one must pass.
+//
+// An engine knows the ABI (exports, imports, where bytes lie) and nothing of
+// routing, state or durability: whatever a guest asks for goes to a [Host].
+package engine
+
+import (
+	"context"
+	"fmt"
+)
+
+// Engine compiles modules. It is safe for concurrent use.
+type Engine interface {
+	// Compile checks that binary is an actor module and compiles it. It fails
+	// with an *Error of code module.invalid, module.export, module.import,
+	// module.version or module.limit. Its deadline is ctx's.
+	Compile(ctx context.Context, binary []byte, c Config) (Module, error)
+	// Close releases the engine; modules and instances must be closed before.
+	Close(ctx context.Context) error
+}
+
+// Config is what may differ from actor to actor.
+type Config struct {
+	// MemoryMax bounds an instance's linear memory, in bytes; it is rounded
+	// down to whole pages of 64 KiB. A module that demands more at start is
+	// refused with module.limit; growing beyond it fails inside the guest.
+	MemoryMax int64
+}
+
+// Module is a compiled module. It is safe for concurrent use.
+type Module interface {
+	// Info describes the module.
+	Info() Info
+	// Instantiate makes an instance and runs its _initialize, if it has one,
+	// with h serving its imports. It fails as Handle does.
+	Instantiate(ctx context.Context, h Host) (Instance, error)
+	// Close releases the compiled code; instances must be closed before.
+	Close(ctx context.Context) error
+}
+
+// Info describes a module.
+type Info struct {
+	Digest    string   // sha256:<64 hex digits> of the binary
+	Size      int      // bytes of the binary
+	Imports   []string // module.name, sorted
+	Exports   []string // sorted
+	HasInit   bool     // exports grow_init
+	MemoryMin int64    // bytes
+}
+
+// Instance is one running copy of a module. It belongs to one goroutine at a
+// time. After an error other than a non-zero result of Init it is broken:
+// close it.
+type Instance interface {
+	// Init hands the grow.init message to grow_init, once, before messages.
+	// An instance without grow_init succeeds. A non-zero result is an *Error
+	// of code actor.init.
+	Init(h Host, frame []byte) error
+	// Handle hands one message to the guest and returns its answer frame,
+	// empty for none. The bytes lie in the instance's memory and are valid
+	// until the next call of any method. The frame is not decoded here.
+	//
+	// It fails with an *Error of code trap, exit, abi.alloc, abi.answer,
+	// abi.request or limit.memory, or with the error a Host method returned,
+	// which [errors.Is] and [errors.As] find.
+	Handle(h Host, frame []byte) (Answer, error)
+	// MemorySize is the size of linear memory in bytes.
+	MemorySize() int64
+	// Close releases the instance.
+	Close() error
+}
+
+// Answer is what came of one message.
+type Answer struct {
+	Frame []byte // aliases the instance's memory
+	Fuel  uint64 // units used; 0 when the module is not metered
+}
+
+// Host serves an instance's imports while it handles one message. The engine
+// calls it from the goroutine that called Init or Handle and at no other time,
+// and never calls the guest from within. When a method returns an error the
+// guest is unwound and the error is what Handle returns.
+type Host interface {
+	// Call serves grow.call. request lies in guest memory and is valid until
+	// Call returns; the answer frame is read before the next method is called.
+	Call(request []byte) (answer []byte, err error)
+	// Now is the wall clock in nanoseconds since 1970, fixed per message.
+	Now() int64
+	// Monotonic is a clock in nanoseconds that never goes back.
+	Monotonic() int64
+	// Random fills p from the message's stream.
+	Random(p []byte)
+	// Output takes what the guest wrote to descriptor 1 or 2.
+	Output(descriptor int, p []byte)
+	// Sleep waits for d nanoseconds, or returns an error at the message's deadline.
+	Sleep(d int64) error
+}
+
+// Error is a fault of a module or of an instance.
+type Error struct {
+	Code   string // stable: trap, module.import, …
+	Reason string // one line for a person
+	Stack  string // the guest's call stack, innermost first; may be empty
+	Cause  error  // may be nil
+}
+
+// Error implements error.
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Reason) }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Codes of [Error].
+const (
+	CodeInvalid = "module.invalid" // not a WebAssembly module this engine accepts
+	CodeExport  = "module.export"  // an export is missing or of another type
+	CodeImport  = "module.import"  // an import nobody serves, or of another type
+	CodeVersion = "module.version" // grow_abi returned a version this host does not speak
+	CodeLimit   = "module.limit"   // the module demands more than it may have
+	CodeInit    = "actor.init"     // grow_init returned non-zero
+	CodeTrap    = "trap"           // unreachable, out of bounds, stack overflow, …
+	CodeExit    = "exit"           // proc_exit
+	CodeAlloc   = "abi.alloc"      // grow_alloc returned no room, or room outside memory
+	CodeAnswer  = "abi.answer"     // the answer lies outside memory or is too large
+	CodeRequest = "abi.request"    // an address given to grow.call lies outside memory, or its frame is malformed
+	CodeMemory  = "limit.memory"   // linear memory could not be had
+)

@@ -1,0 +1,194 @@
+// Package router compiles a service's workflows into a table that says, for a
+// message a node sends, which nodes get it next. A table is a pure value: it
+// never changes once compiled, so it is shared without locks and replaced
+// whole.
+package router
+
+import (
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/rule"
+	"github.com/grow-platform/grow/specs/shape"
+)
+
+// Table is a service's routing. It is immutable.
+type Table struct {
+	Nodes   []*Node // by Index
+	byPath  map[string]*Node
+	entries map[string]*Entry
+}
+
+// Node is a place an actor fills.
+type Node struct {
+	Index  int
+	Path   string // workflow/node, nested workflow/node/node, or the actor's own name
+	Actor  *specs.Actor
+	Config []byte // nil when the actor takes none
+	Scale  specs.Scale
+	Outs   []*Out // in the order of the actor's out
+	// Below lists the nodes this one may send to, but for those that may send
+	// back to it: filling one of them holds this one up.
+	Below []*Node
+
+	keys   map[string]*rule.Key
+	anyKey *rule.Key
+	in     map[string]bool
+}
+
+// Out is a type of message that a node sends.
+type Out struct {
+	Type  string
+	Shape *shape.Type // nil: not checked
+	// Head is the attributes type and source in their encoding, HeadN how many.
+	Head  []byte
+	HeadN int
+	// HeadJSON is Head with the content type of JSON, one attribute more.
+	HeadJSON []byte
+
+	choice *choice
+}
+
+// Keyed reports whether the node's messages have keys.
+func (n *Node) Keyed() bool { return n.keys != nil || n.anyKey != nil }
+
+// Exclusive reports whether messages of one key, or without keys all of the
+// node's, are handled one at a time.
+func (n *Node) Exclusive() bool { return n.Keyed() || len(n.Actor.State) > 0 }
+
+// Key returns the expression of a type's key, or nil when such messages have none.
+func (n *Node) Key(messageType string) *rule.Key {
+	if k := n.keys[messageType]; k != nil {
+		return k
+	}
+	return n.anyKey
+}
+
+// Takes reports whether the node takes messages of a type.
+func (n *Node) Takes(messageType string) bool { return n.in[messageType] }
+
+// Node returns the node of that path.
+func (t *Table) Node(path string) (*Node, bool) {
+	n, ok := t.byPath[path]
+	return n, ok
+}
+
+// Entry is where messages from outside come in: an actor, a workflow or a node path.
+type Entry struct {
+	Name   string
+	node   *Node              // when it is one
+	inputs map[string]*choice // when it is a workflow
+}
+
+// Entry returns the entry of that name.
+func (t *Table) Entry(name string) (*Entry, bool) {
+	e, ok := t.entries[name]
+	return e, ok
+}
+
+// Takes reports whether messages of a type may come in here.
+func (e *Entry) Takes(messageType string) bool {
+	if e.node != nil {
+		return e.node.Takes(messageType)
+	}
+	return e.inputs[messageType] != nil
+}
+
+// Place is what kind of target a message goes to.
+type Place uint8
+
+// The places a message may go to.
+const (
+	ToNode   Place = iota
+	ToOutput       // out of the outermost workflow: a reply, if somebody waits
+	ToDrop
+	ToDeadLetter // a route says so
+	Nowhere      // no route fits
+)
+
+// Target is one place a message goes to.
+type Target struct {
+	Place Place
+	Node  *Node  // when ToNode
+	From  string // when ToDeadLetter or Nowhere: the node path or workflow whose routes decided
+}
+
+// Enter appends to dst where a message from outside goes. faults counts rules
+// that ended in an error and so were not taken.
+func (e *Entry) Enter(m *abi.Message, dst []Target) (targets []Target, faults int) {
+	if e.node != nil {
+		return append(dst, Target{Place: ToNode, Node: e.node}), 0
+	}
+	c := e.inputs[m.Type()]
+	if c == nil {
+		return append(dst, Target{Place: Nowhere, From: e.Name}), 0
+	}
+	return c.follow(m, dst, 0)
+}
+
+// Only returns the one target of every message of this type, when no rule has
+// to be asked; then a message need not exist yet.
+func (o *Out) Only() (Target, bool) { return o.choice.only() }
+
+// Next appends to dst where a message of this type goes.
+func (o *Out) Next(m *abi.Message, dst []Target) (targets []Target, faults int) {
+	return o.choice.follow(m, dst, 0)
+}
+
+// choice is the compiled routes of one place and one message type.
+type choice struct {
+	from    string
+	options []option
+}
+
+type option struct {
+	rule  *rule.Rule // nil: always
+	steps []step
+}
+
+// step is one target of a route: a final one, or the choice of another scope.
+type step struct {
+	target Target
+	next   *choice // not nil: leave or enter a workflow, and choose there
+}
+
+func (c *choice) only() (Target, bool) {
+	for {
+		if len(c.options) == 0 {
+			return Target{Place: Nowhere, From: c.from}, true
+		}
+		o := &c.options[0]
+		if o.rule != nil || len(o.steps) != 1 {
+			return Target{}, false
+		}
+		if o.steps[0].next == nil {
+			return o.steps[0].target, true
+		}
+		c = o.steps[0].next
+	}
+}
+
+// follow takes the first option that fits. Scopes are nested at most as deep
+// as workflows are, so it ends.
+func (c *choice) follow(m *abi.Message, dst []Target, faults int) ([]Target, int) {
+	for i := range c.options {
+		o := &c.options[i]
+		if o.rule != nil {
+			ok, err := o.rule.Match(m)
+			if err != nil {
+				faults++
+			}
+			if err != nil || !ok {
+				continue
+			}
+		}
+		for j := range o.steps {
+			if o.steps[j].next != nil {
+				dst, faults = o.steps[j].next.follow(m, dst, faults)
+			} else {
+				dst = append(dst, o.steps[j].target)
+			}
+		}
+		return dst, faults
+	}
+	return append(dst, Target{Place: Nowhere, From: c.from}), faults
+}

@@ -1,0 +1,213 @@
+package shard
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/router"
+	"github.com/grow-platform/grow/specs/rule"
+	"github.com/oklog/ulid/v2"
+)
+
+// item is one message on its way to one node.
+type item struct {
+	msg  *abi.Message
+	node *node
+	flow *flow // nil when nobody may be waiting
+	// grave is set when the message goes nowhere: it becomes a dead letter.
+	grave *grave
+	from  *local // that sent it; nil for a message from outside
+
+	attempt int32 // of the next handling, from 1
+	direct  bool  // not journalled
+	first   bool  // came from outside to this node, with nothing between
+	kept    bool  // an entry of the journal holds it
+	out     bool  // goes out of the service
+	origin  *Request
+}
+
+type grave struct{ code, reason string }
+
+// Codes of dead letters that no actor caused.
+const (
+	CodeNoRoute  = "route.none"       // no route fits
+	CodeRouted   = "route.deadletter" // a route says so
+	CodeNoKey    = "key.missing"      // the key's expression gave none
+	CodeGone     = "node.gone"        // the node is no more
+	CodeOverflow = "mailbox.full"     // a cycle produces more than it handles
+)
+
+// admission is one request on its way in.
+type admission struct {
+	shard    *Shard
+	flow     *flow
+	items    []item
+	one      [1]item
+	lane     *lane // where items without a home go
+	reserved int
+}
+
+// entropy makes ids that sort by time and cannot be guessed, from any goroutine.
+var entropy = struct {
+	sync.Mutex
+	source *ulid.MonotonicEntropy
+}{source: ulid.Monotonic(rand.Reader, 0)}
+
+// newID makes a ULID (github.com/ulid/spec).
+func newID(ms uint64) string {
+	entropy.Lock()
+	defer entropy.Unlock()
+	id, err := ulid.New(ms, entropy.source)
+	if errors.Is(err, ulid.ErrMonotonicOverflow) {
+		entropy.source = ulid.Monotonic(rand.Reader, 0)
+		id, err = ulid.New(ms, entropy.source)
+	}
+	if err != nil {
+		panic("shard: no random bytes for an id: " + err.Error())
+	}
+	return id.String()
+}
+
+// admit builds the request's message and finds out where it goes.
+func (s *Shard) admit(p *plan, entry *router.Entry, r *Request) *admission {
+	now := s.clock.Now()
+	id := newID(uint64(now.UnixMilli()))
+	m := new(abi.Message)
+	m.Start()
+	m.Add(abi.Type, r.Type)
+	m.Add(abi.Source, r.Source)
+	trace, content := "", abi.ContentJSON
+	for i := 0; i+1 < len(r.Attrs); i += 2 {
+		switch r.Attrs[i] {
+		case abi.TraceParent:
+			trace = r.Attrs[i+1]
+		case abi.ContentType:
+			content = r.Attrs[i+1]
+		}
+	}
+	m.AddRoot(id, trace)
+	m.Add(abi.ContentType, content)
+	for i := 0; i+1 < len(r.Attrs); i += 2 {
+		if name := r.Attrs[i]; name != abi.TraceParent && name != abi.ContentType {
+			m.Add(name, r.Attrs[i+1])
+		}
+	}
+	var scratch [64]byte
+	m.AddEncoded(timestamp(scratch[:0], now.UnixNano()), 1)
+	m.Add(abi.Attempt, "1")
+	m.Finish(r.Data)
+
+	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, done: make(chan struct{})}}
+	a.flow.handle.flow = a.flow
+	if r.Kept && !r.Direct {
+		a.flow.kept, a.flow.keep = make(chan struct{}), true
+	}
+	a.lane = s.lanes[int(s.next.Add(1))%len(s.lanes)]
+	var buffer [4]router.Target
+	targets, _ := entry.Enter(m, buffer[:0])
+	a.items = a.one[:0]
+	for k, t := range targets {
+		copied := m
+		if k > 0 {
+			copied = m.Fork(new(abi.Message), k+1)
+		}
+		it := item{msg: copied, flow: a.flow, attempt: 1, direct: r.Direct, first: true}
+		if k == 0 {
+			it.origin = r
+		}
+		it.aim(p, t)
+		a.items = append(a.items, it)
+	}
+	a.flow.pending.Store(int32(len(a.items)))
+	return a
+}
+
+// aim sets where an item goes, evaluating the key at a node.
+func (it *item) aim(p *plan, t router.Target) {
+	switch t.Place {
+	case router.ToNode:
+		it.node = p.nodes[t.Node.Index]
+		if !t.Node.Keyed() {
+			return
+		}
+		it.grave = it.key(t.Node.Key(it.msg.Type()), t.Node.Path)
+	case router.ToOutput:
+		it.out = true
+	case router.ToDeadLetter:
+		it.grave = &grave{CodeRouted, "a route from " + t.From + " sends it to the dead letters"}
+	case router.Nowhere:
+		it.grave = &grave{CodeNoRoute, fmt.Sprintf("no route from %s fits a message of type %s", t.From, it.msg.Type())}
+	}
+}
+
+// key evaluates the message's key and notes it in the message.
+func (it *item) key(k *rule.Key, path string) *grave {
+	if k == nil {
+		return nil
+	}
+	var scratch [128]byte
+	key, err := k.Append(scratch[:0], it.msg)
+	if err != nil {
+		return &grave{CodeNoKey, fmt.Sprintf("no key at %s: %v", path, err)}
+	}
+	if len(key) > abi.AttrValueMax {
+		return &grave{CodeNoKey, fmt.Sprintf("key at %s has %d bytes; at most %d are allowed", path, len(key), abi.AttrValueMax)}
+	}
+	it.msg.Insert(abi.Subject, key)
+	return nil
+}
+
+// reserve takes room in every mailbox, or in none.
+func (a *admission) reserve() error {
+	for i := range a.items {
+		it := &a.items[i]
+		if it.node == nil {
+			continue
+		}
+		r := it.node.run.Load()
+		if r == nil || it.node.full(r) {
+			a.release()
+			return fmt.Errorf("%w: %s", ErrFull, it.node.path)
+		}
+		it.node.shift(1, int64(it.msg.Size()))
+		a.reserved = i + 1
+		if it.node.depth.Load() > r.capacity {
+			a.release()
+			return fmt.Errorf("%w: %s", ErrFull, it.node.path)
+		}
+	}
+	return nil
+}
+
+func (a *admission) release() {
+	for i := range a.items[:a.reserved] {
+		if it := &a.items[i]; it.node != nil {
+			it.node.shift(-1, -int64(it.msg.Size()))
+			a.shard.relieve(it.node)
+		}
+	}
+	a.reserved = 0
+}
+
+func (a *admission) post() {
+	for i := range a.items {
+		l := a.lane
+		if it := &a.items[i]; it.node != nil {
+			l = a.shard.home(it, l)
+		}
+		l.post(event{item: a.items[i]})
+	}
+}
+
+// home is the lane that an item for a node belongs to: that of its key, or
+// other when it may be handled anywhere.
+func (s *Shard) home(it *item, other *lane) *lane {
+	r := it.node.run.Load()
+	if r == nil || !r.spec.Exclusive() {
+		return other
+	}
+	return s.lanes[it.node.virtual(it.msg.Key())%len(s.lanes)]
+}

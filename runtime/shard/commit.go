@@ -1,0 +1,186 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/grow-platform/grow/runtime/journal"
+)
+
+// batch is what one lane wants committed together, and what may be seen once
+// it is.
+type batch struct {
+	writer   journal.Writer
+	answers  []answered
+	kept     []*flow
+	barriers []chan error // of handlings that must not go on before
+
+	lane  *lane
+	state atomic.Uint32
+	err   error
+}
+
+// answered is an answer that waits for its commit.
+type answered struct {
+	flow   *flow
+	answer Answer
+}
+
+// The states of a batch. It is settled by its lane: at once when the journal
+// was quick enough, through the lane's inbox when not.
+const (
+	batchOpen    = iota
+	batchLeft    // the lane went on
+	batchSettled // the journal has it, or has failed
+)
+
+// committer brings batches into the journal, in the order in which lanes hand
+// them over. While appends are under way the next ones gather in one record.
+type committer struct {
+	shard   *Shard
+	journal journal.Journal
+	epoch   uint64
+
+	// order is held by whoever starts appends, one at a time; it is only ever
+	// tried, and who holds it looks for more to do after letting it go.
+	order  sync.Mutex
+	writer journal.Writer // of gathered batches; belongs to the holder of order
+
+	mu      sync.Mutex
+	last    uint64 // sequence of the last append started
+	flight  int    // appends under way
+	waiting []*batch
+	bytes   int64 // appended since the journal was opened
+	marks   []mark
+}
+
+// mark says how many bytes had been appended when a record was.
+type mark struct {
+	seq   uint64
+	bytes int64
+}
+
+// trimStep is the bytes of journal between two marks.
+const trimStep = 1 << 20
+
+// open finds the end of the journal and begins an epoch there.
+func (c *committer) open(ctx context.Context, s *Shard) error {
+	c.shard, c.journal = s, s.opts.Journal
+	_, last, err := c.journal.Bounds(ctx)
+	if err != nil {
+		return fmt.Errorf("find the journal's end: %w", err)
+	}
+	c.last, c.epoch = last, last+1
+	c.writer.Reset(c.epoch)
+	c.writer.Add(&journal.Epoch{Number: c.epoch, Owner: s.opts.Owner, Format: journal.FormatVersion})
+	done := make(chan error, 1)
+	c.journal.Append(c.writer.Bytes(), c.last, func(_ uint64, err error) { done <- err })
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("begin an epoch: %w", err)
+	}
+	c.last++
+	return nil
+}
+
+// commit hands a batch over. When it returns true the batch is settled and its
+// lane goes on with what depends on it; otherwise it comes back as an event.
+func (c *committer) commit(b *batch) bool {
+	c.shard.begin()
+	b.state.Store(batchOpen)
+	c.mu.Lock()
+	c.waiting = append(c.waiting, b)
+	c.mu.Unlock()
+	c.pump()
+	return !b.state.CompareAndSwap(batchOpen, batchLeft)
+}
+
+// pump starts appends until enough are under way or nothing waits.
+func (c *committer) pump() {
+	for c.order.TryLock() {
+		c.mu.Lock()
+		for c.flight < journal.InFlight && len(c.waiting) > 0 {
+			batches := c.gather()
+			record := batches[0].writer.Bytes()
+			if len(batches) > 1 {
+				record = c.writer.Bytes()
+			}
+			last := c.last
+			c.last++
+			c.flight++
+			c.bytes += int64(len(record))
+			if n := len(c.marks); n == 0 || c.bytes-c.marks[n-1].bytes >= trimStep {
+				c.marks = append(c.marks, mark{c.last, c.bytes})
+			}
+			c.mu.Unlock()
+			c.journal.Append(record, last, func(_ uint64, err error) { c.landed(batches, err) })
+			c.mu.Lock()
+		}
+		c.mu.Unlock()
+		c.order.Unlock()
+		c.mu.Lock()
+		more := c.flight < journal.InFlight && len(c.waiting) > 0
+		c.mu.Unlock()
+		if !more {
+			return
+		}
+	}
+}
+
+// gather takes the batches of the next record off the waiting ones: as many as
+// one record holds. Called with mu and order held.
+func (c *committer) gather() []*batch {
+	n := 1
+	if len(c.waiting) > 1 {
+		c.writer.Reset(c.epoch)
+		for n = 0; n < len(c.waiting) && c.writer.Merge(&c.waiting[n].writer); n++ {
+		}
+		n = max(n, 1) // a batch alone always fits: its writer saw to it
+	}
+	batches := append(make([]*batch, 0, n), c.waiting[:n]...)
+	c.waiting = append(c.waiting[:0], c.waiting[n:]...)
+	return batches
+}
+
+// landed ends an append; on whatever goroutine the journal calls.
+func (c *committer) landed(batches []*batch, err error) {
+	if err != nil {
+		c.shard.fail(err)
+	}
+	c.mu.Lock()
+	c.flight--
+	c.mu.Unlock()
+	for _, b := range batches {
+		b.err = err
+		if !b.state.CompareAndSwap(batchOpen, batchSettled) {
+			b.lane.post(event{note: noteCommitted{b}})
+		}
+		c.shard.finish()
+	}
+	c.pump()
+}
+
+// trim drops what the journal need not keep any longer.
+func (c *committer) trim() {
+	c.mu.Lock()
+	var before uint64
+	for len(c.marks) > 1 && c.bytes-c.marks[1].bytes >= c.shard.opts.KeepBytes {
+		c.marks = append(c.marks[:0], c.marks[1:]...)
+		before = c.marks[0].seq
+	}
+	c.mu.Unlock()
+	if before == 0 {
+		return
+	}
+	c.shard.workers.Go(func() {
+		if err := c.journal.Trim(c.shard.context, before); err != nil && c.shard.context.Err() == nil {
+			c.shard.log.Warn("trim journal", "before", before, "error", err)
+		}
+	})
+}

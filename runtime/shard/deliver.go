@@ -1,0 +1,230 @@
+package shard
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/router"
+	"github.com/grow-platform/grow/specs"
+)
+
+// send builds the nth output of a handling, from 1, and delivers it wherever
+// the routes say. It returns how many of its copies are still on their way.
+func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) {
+	out := w.run.spec.Outs[o.Index]
+	m := l.message()
+	stamp := abi.Stamp{Head: out.Head, HeadN: out.HeadN, Tail: l.stamp, TailN: 2}
+	if o.ContentType == nil {
+		stamp.Head, stamp.HeadN = out.HeadJSON, out.HeadN+1
+	}
+	m.StartChild(w.item.msg, n, stamp, len(o.Data))
+	if o.ContentType != nil {
+		m.AddBytes(abi.ContentType, o.ContentType)
+	}
+	if o.Extra {
+		copyExtra(m, o.View)
+	}
+	m.Finish(o.Data)
+	if to, ok := out.Only(); ok {
+		return l.deliver(w, m, to, o.Delay, t)
+	}
+	targets, faults := out.Next(m, l.targets[:0])
+	t.ruleFault += uint64(faults)
+	l.targets = targets
+	for k := len(targets) - 1; k >= 0; k-- {
+		copied := m
+		if k > 0 {
+			copied = m.Fork(l.message(), k+1)
+		}
+		branches += l.deliver(w, copied, targets[k], o.Delay, t)
+	}
+	return branches
+}
+
+// copyExtra copies the attributes that an output may say besides its type.
+func copyExtra(m *abi.Message, v *abi.View) {
+	for name, value := range v.All() {
+		n := string(name)
+		if m.Attrs() < abi.AttrsMax-1 && (strings.HasPrefix(n, abi.OwnPrefix) || n == abi.HTTPStatus || strings.HasPrefix(n, abi.HTTPHeaderPrefix)) {
+			m.AddBytes(n, value)
+		}
+	}
+}
+
+// deliver brings one message to one target and notes it for the entry. It
+// returns 1 when the message is still on its way, 0 when it has ended.
+func (l *lane) deliver(w *worker, m *abi.Message, to router.Target, delay time.Duration, t *tally) int {
+	it := item{msg: m, flow: w.item.flow, attempt: 1, direct: w.item.direct, kept: true, from: w.cell.local}
+	switch to.Place {
+	case router.ToNode:
+		return l.forward(&it, to.Node, delay)
+	case router.ToOutput:
+		it.out = true
+		l.note(&it, specs.Output, 0)
+		l.leave(&it)
+		return 0
+	case router.ToDrop:
+		t.dropped++
+		l.note(&it, specs.Drop, 0)
+		l.recycle(m)
+		return 0
+	}
+	it.aim(l.plan, to)
+	t.dead++
+	l.note(&it, specs.DeadLetter, 0)
+	if it.flow != nil {
+		it.flow.blame(Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: w.cell.local.node.path})
+	}
+	l.deadLetter(&it, w.cell.local.node.path, w.run.actor.Revision, it.grave.code, it.grave.reason)
+	return 0
+}
+
+// forward puts a message into the mailbox of a node, which may be another
+// lane's, or has it wait for its time.
+func (l *lane) forward(it *item, spec *router.Node, delay time.Duration) int {
+	p := l.plan
+	if spec.Index >= len(p.nodes) || p.table.Nodes[spec.Index] != spec {
+		// The table was replaced while the message was being handled.
+		if again, ok := p.table.Node(spec.Path); ok {
+			spec = again
+		} else {
+			it.grave = &grave{CodeGone, spec.Path + " is no longer part of the service"}
+		}
+	}
+	if it.grave == nil {
+		it.node = p.nodes[spec.Index]
+		if spec.Keyed() {
+			it.grave = it.key(spec.Key(it.msg.Type()), spec.Path)
+		}
+	}
+	due := int64(0)
+	if delay > 0 {
+		due = l.now + int64(delay)
+	}
+	l.note(it, spec.Path, due)
+	home := l
+	if it.grave == nil {
+		home = l.shard.home(it, l)
+	}
+	switch {
+	case it.grave != nil:
+		if it.node != nil {
+			t := l.counted(l.local(it.node))
+			t.depth++
+			t.bytes += int64(it.msg.Size())
+		}
+		l.pending(it, 1)
+		l.bury(it)
+		return 0
+	case due > 0:
+		it.node.waiting.Add(1)
+		l.timers.add(l, timer{due: due, item: *it})
+		return 1
+	case l.overflows(it):
+		it.grave = &grave{CodeOverflow, fmt.Sprintf("mailbox of %s holds %d times its capacity: the cycle produces more than it handles", it.node.path, overflow)}
+		l.pending(it, 1)
+		it.node.shift(1, int64(it.msg.Size()))
+		l.bury(it)
+		return 0
+	case home == l:
+		t := l.counted(l.local(it.node))
+		t.depth++
+		t.bytes += int64(it.msg.Size())
+		l.enqueue(it)
+	default:
+		it.node.shift(1, int64(it.msg.Size()))
+		l.dispatch(home, it)
+	}
+	return 1
+}
+
+// pending counts a message that bury is about to settle although the flow
+// does not know of it yet.
+func (l *lane) pending(it *item, n int32) {
+	if it.flow != nil {
+		it.flow.pending.Add(n)
+	}
+}
+
+// overflows reports whether a node's mailbox holds so much that not even a
+// message of its own cycle finds room.
+func (l *lane) overflows(it *item) bool {
+	r := it.node.run.Load()
+	if r == nil {
+		return false
+	}
+	limit := overflow*r.capacity + abi.OutputsMax
+	return it.node.depth.Load()+l.local(it.node).tally.depth > limit || it.node.bytes.Load() > overflow*abi.MailboxBytes
+}
+
+// dispatch has an item leave for another lane at the end of the turn.
+func (l *lane) dispatch(home *lane, it *item) {
+	l.cross[home.index] = append(l.cross[home.index], event{item: *it})
+	l.fill++
+}
+
+// note adds a delivery to the entry being made.
+func (l *lane) note(it *item, to string, due int64) {
+	if it.direct {
+		return
+	}
+	l.handled.Outputs = append(l.handled.Outputs, journal.Output{To: to, Key: it.msg.Key(), Due: due, Frame: it.msg.Frame()})
+}
+
+// stalled has a cell wait while a mailbox it may send to is full.
+func (l *lane) stalled(c *cell, r *running) bool {
+	for _, below := range r.below {
+		to := below.run.Load()
+		if to == nil || below.depth.Load() < to.capacity && below.bytes.Load() < abi.MailboxBytes {
+			continue
+		}
+		below.held.Or(1 << l.index)
+		if !below.full(to) { // it has been relieved since
+			continue
+		}
+		c.listed = true
+		l.stalls = append(l.stalls, c)
+		return true
+	}
+	return false
+}
+
+// relieve wakes the lanes that wait for room at a node, if there is some.
+func (s *Shard) relieve(n *node) {
+	if n.held.Load() == 0 {
+		return
+	}
+	r := n.run.Load()
+	if r != nil && n.full(r) {
+		return
+	}
+	lanes := n.held.Swap(0)
+	for i, l := range s.lanes {
+		if lanes&(1<<i) != 0 {
+			l.post(event{note: noteRoom{}})
+		}
+	}
+}
+
+// noteRoom says that a mailbox has room again.
+type noteRoom struct{}
+
+func (noteRoom) run(l *lane) { l.room = true }
+
+// resume lists the stalled cells again when there may be room.
+func (l *lane) resume() {
+	if !l.room {
+		return
+	}
+	l.room = false
+	stalls := l.stalls
+	l.stalls = nil
+	for _, c := range stalls {
+		c.listed = false
+		l.list(c)
+	}
+}

@@ -1,0 +1,141 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/router"
+	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/shape"
+)
+
+// guest is what an actor of a test does with a message: a Go function in place
+// of a module. It returns the messages it sends, each type and data.
+type guest func(h engine.Host, m *abi.Message) ([]sent, error)
+
+type sent struct {
+	typ, data string
+	attrs     []string
+}
+
+// goModule runs a guest behind the engine's contract.
+type goModule struct{ guest guest }
+
+func (m goModule) Info() engine.Info { return engine.Info{Digest: "sha256:test"} }
+
+func (m goModule) Instantiate(context.Context, engine.Host) (engine.Instance, error) {
+	return &goInstance{guest: m.guest}, nil
+}
+
+func (m goModule) Close(context.Context) error { return nil }
+
+type goInstance struct {
+	guest  guest
+	frame  []byte
+	closed bool
+}
+
+func (i *goInstance) Init(engine.Host, []byte) error { return nil }
+
+func (i *goInstance) Handle(h engine.Host, frame []byte) (engine.Answer, error) {
+	if i.closed {
+		return engine.Answer{}, errors.New("instance was used after it was closed")
+	}
+	m, err := abi.ParseMessage(append([]byte(nil), frame...))
+	if err != nil {
+		return engine.Answer{}, err
+	}
+	out, err := i.guest(h, m)
+	if err != nil {
+		return engine.Answer{}, err
+	}
+	i.frame = abi.AppendCount(i.frame[:0], len(out))
+	for _, s := range out {
+		i.frame = abi.AppendAttrCount(i.frame, 1+len(s.attrs)/2)
+		i.frame = abi.AppendAttr(i.frame, abi.Type, s.typ)
+		for k := 0; k+1 < len(s.attrs); k += 2 {
+			i.frame = abi.AppendAttr(i.frame, s.attrs[k], s.attrs[k+1])
+		}
+		i.frame = abi.AppendData(i.frame, []byte(s.data))
+	}
+	return engine.Answer{Frame: i.frame}, nil
+}
+
+func (i *goInstance) MemorySize() int64 { return 0 }
+func (i *goInstance) Close() error      { i.closed = true; return nil }
+
+// trap is what a guest returns to fail as a module does.
+func trap(reason string) error { return &engine.Error{Code: engine.CodeTrap, Reason: reason} }
+
+// serve puts a service in force whose actors are Go functions.
+func serve(t testing.TB, s *Shard, service *specs.Service, guests map[string]guest) {
+	t.Helper()
+	table, err := router.Compile(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	actors := map[string]*actor.Actor{}
+	for _, n := range table.Nodes {
+		g, ok := guests[n.Actor.Name]
+		if !ok {
+			t.Fatalf("no guest for actor %s", n.Actor.Name)
+		}
+		broker, err := capability.Open(context.Background(), n.Actor.Uses, 1000, capability.Environment{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := actor.New(actor.Options{
+			Node: n.Path, Revision: "r1", Def: n.Actor, Scale: n.Scale, Module: goModule{g}, Broker: broker,
+			Types:    nilTypes(len(n.Outs)),
+			Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
+			RealTime: func() int64 { return s.clock.Now().UnixNano() },
+		})
+		t.Cleanup(func() { a.Close() })
+		actors[n.Path] = a
+	}
+	if err := s.Apply(table, actors); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// def is a definition with the defaults that specs fills in.
+func def(name string, change func(*specs.Actor)) *specs.Actor {
+	a := &specs.Actor{
+		Name: name, In: []string{"in"}, Out: []string{"out"},
+		Scale:  specs.Scale{Max: 8, Mailbox: 10_000},
+		Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault},
+		Retry:  specs.Retry{Max: 0},
+	}
+	if change != nil {
+		change(a)
+	}
+	return a
+}
+
+// project is a service of actors that messages are sent to directly.
+func project(actors ...*specs.Actor) *specs.Service {
+	s := &specs.Service{Name: "test", Actors: map[string]*specs.Actor{}, Workflows: map[string]*specs.Workflow{}}
+	for _, a := range actors {
+		s.Actors[a.Name] = a
+	}
+	return s
+}
+
+// text makes a one-line description of an answer.
+func (a Answer) text() string {
+	if a.Outcome == Replied {
+		return fmt.Sprintf("replied %s %s", a.Reply.Type(), a.Reply.Data())
+	}
+	if a.Code != "" {
+		return fmt.Sprintf("%s %s %s", a.Outcome, a.Code, a.Text)
+	}
+	return a.Outcome.String()
+}
+
+func nilTypes(n int) []*shape.Type { return make([]*shape.Type, n) }

@@ -1,0 +1,320 @@
+package shard
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/journal"
+)
+
+// finish settles the handling that a worker has done, on the lane. Afterwards
+// w.instance is nil if the instance was discarded.
+func (l *lane) finish(w *worker) {
+	c, r := w.cell, w.result
+	c.busy--
+	t := l.counted(c.local)
+	t.ignored += uint64(r.Ignored)
+	switch r.Outcome {
+	case actor.Handled:
+		l.succeeded(w, t)
+	case actor.Refused:
+		t.refused++
+		l.refused(w)
+	default:
+		t.failed++
+		l.unsuccessful(w)
+	}
+	if r.Broken {
+		if c.local.instance == w.instance {
+			c.local.instance = nil
+		}
+		w.instance.Actor().Discard(w.instance)
+		w.instance = nil
+		l.feed(c.local.node)
+	}
+	l.list(c)
+	l.tidy(c)
+	l.free = append(l.free, l.trash...)
+	l.trash = l.trash[:0]
+}
+
+// tidy forgets a key that has neither messages nor state.
+func (l *lane) tidy(c *cell) {
+	if c.busy == 0 && c.queue.len() == 0 && len(c.state) == 0 && !c.parked && !c.listed && c != c.local.open {
+		delete(c.local.cells, c.key)
+	}
+}
+
+// succeeded applies state changes, sends the outputs on and writes the entry.
+func (l *lane) succeeded(w *worker, t *tally) {
+	t.handled++
+	it, r := &w.item, w.result
+	h := &l.handled
+	h.Outputs = h.Outputs[:0]
+	branches := 0
+	for k := range r.Outputs {
+		t.outputs++
+		branches += l.send(w, &r.Outputs[k], k+1, t)
+	}
+	if w.task.State != nil {
+		l.change(w.cell, w.state.Changes())
+	}
+	if !it.direct {
+		l.entry(w, journal.OutcomeHandled)
+	}
+	l.settle(it, branches)
+	l.recycle(it.msg)
+}
+
+// change makes a message's writes the state of its key.
+func (l *lane) change(c *cell, changes []capability.Change) {
+	for _, ch := range changes {
+		if ch.Data == nil {
+			delete(c.state, ch.Name)
+			continue
+		}
+		if c.state == nil {
+			c.state = map[string]capability.Value{}
+		}
+		c.state[ch.Name] = capability.Value{Data: ch.Data, Revision: ch.Revision}
+	}
+}
+
+// entry writes what became of a message; outputs are in l.handled already.
+func (l *lane) entry(w *worker, outcome journal.Outcome) {
+	h, it, r := &l.handled, &w.item, w.result
+	h.ID, h.Node, h.Key = w.task.ID, w.cell.local.node.path, w.cell.key
+	h.Input, h.Time, h.Seed, h.Attempt = it.msg.Frame(), w.time, r.Seed, uint32(it.attempt)
+	h.Revision, h.Outcome, h.Fuel = w.run.actor.Revision, outcome, r.Fuel
+	h.Idempotency = nil
+	if it.origin != nil && !it.kept {
+		h.Idempotency = it.origin.Idempotency
+	}
+	h.State = h.State[:0]
+	if w.task.State != nil && outcome == journal.OutcomeHandled {
+		for _, c := range w.state.Changes() {
+			h.State = append(h.State, journal.StateChange{Name: c.Name, Value: c.Data, Deleted: c.Data == nil, Revision: c.Revision})
+		}
+	}
+	h.Answers = answers(h.Answers[:0], r.Recorded)
+	if l.openBatch().writer.AddHandled(h) {
+		return
+	}
+	l.flush()
+	if !l.openBatch().writer.AddHandled(h) {
+		l.large(h)
+	}
+}
+
+// large writes an entry that no record can hold inline: its values go into
+// blobs first, the largest before the smaller ones.
+func (l *lane) large(h *journal.Handled) {
+	if err := journal.Outsource(l.shard.context, l.shard.opts.Journal, h); err != nil {
+		l.shard.fail(fmt.Errorf("keep a large entry: %w", err))
+		return
+	}
+	if !l.openBatch().writer.AddHandled(h) {
+		l.shard.fail(fmt.Errorf("write entry of %s: %w", h.ID, journal.ErrTooLarge))
+	}
+}
+
+func answers(dst []journal.Answer, recorded []capability.Recorded) []journal.Answer {
+	for i := range recorded {
+		r := &recorded[i]
+		dst = append(dst, journal.Answer{
+			Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration),
+		})
+	}
+	return dst
+}
+
+// settle counts a message that is done and caused branches more.
+func (l *lane) settle(it *item, branches int) {
+	f := it.flow
+	if f == nil || branches == 1 {
+		return
+	}
+	if f.pending.Add(int32(branches-1)) == 0 && f.claim() {
+		l.answer(f, f.end())
+	}
+}
+
+// answer publishes once everything before it is committed.
+func (l *lane) answer(f *flow, a Answer) {
+	b := l.openBatch()
+	b.answers = append(b.answers, answered{f, a})
+}
+
+// refused ends a message that the actor does not want: a dead letter, or an
+// answer when who sent it is waiting for one.
+func (l *lane) refused(w *worker) {
+	it, r := &w.item, w.result
+	fault := Answer{Outcome: Refused, Code: r.Code, Text: r.Text, Node: w.cell.local.node.path}
+	if it.first && it.flow != nil {
+		l.handled.Outputs = l.handled.Outputs[:0]
+		if !it.direct {
+			l.entry(w, journal.OutcomeRefused)
+		}
+		it.flow.blame(fault)
+		l.settle(it, 0)
+		l.recycle(it.msg)
+		return
+	}
+	l.giveUp(it, w.cell, w.run, fault)
+}
+
+// unsuccessful tries a message again by its policy, or gives up on it.
+func (l *lane) unsuccessful(w *worker) {
+	it, r, c := &w.item, w.result, w.cell
+	policy := &w.run.spec.Actor.Retry
+	if int(it.attempt) > policy.Max {
+		l.giveUp(it, c, w.run, Answer{Outcome: Failed, Code: r.Code, Text: r.Text, Node: c.local.node.path})
+		return
+	}
+	pause := r.After
+	if pause == 0 {
+		pause = backoff(policy.Backoff, policy.Factor, int(it.attempt))
+	}
+	l.retry(it, c, policy.Hold, pause, r)
+}
+
+// backoff is the wait before the attempt after the nth.
+func backoff(first time.Duration, factor float64, n int) time.Duration {
+	d := float64(first)
+	for range n - 1 {
+		d *= factor
+		if d >= float64(backoffMax) {
+			return backoffMax
+		}
+	}
+	return min(time.Duration(d), backoffMax)
+}
+
+// retry has a message wait for its next attempt.
+func (l *lane) retry(it *item, c *cell, hold bool, pause time.Duration, r *actor.Result) {
+	t := l.counted(c.local)
+	t.retried++
+	if !it.direct && !it.kept {
+		l.accepted(it)
+	}
+	due := l.now + int64(pause)
+	if !it.direct {
+		l.write(&journal.AttemptMade{
+			ID: it.msg.ID(), Node: c.local.node.path, Key: c.key, Attempt: uint32(it.attempt), Due: due,
+			Code: r.Code, Reason: r.Text, Answers: answers(nil, r.Recorded),
+		})
+	}
+	it.attempt++
+	it.msg.SetAttempt(int(it.attempt))
+	c.local.node.waiting.Add(1)
+	again := timer{due: due, item: *it}
+	if hold && (c != c.local.open || l.alone(c)) {
+		c.parked = true
+		again.cell = c
+	}
+	l.timers.add(l, again)
+}
+
+// alone reports whether an unkeyed cell is handled one message at a time.
+func (l *lane) alone(c *cell) bool {
+	r := c.local.node.run.Load()
+	return r != nil && r.spec.Exclusive()
+}
+
+// startFailed counts a failed start of an instance as an attempt of the
+// message that would have been handled next.
+func (l *lane) startFailed(c *cell, r *running, err error) {
+	it := c.queue.pop()
+	t := l.counted(c.local)
+	t.depth--
+	t.bytes -= int64(it.msg.Size())
+	t.failed++
+	w := l.hire()
+	w.cell, w.run, w.item, w.time = c, r, it, l.now
+	w.result = &actor.Result{Outcome: actor.Failed, Code: actor.StartCode(err), Text: err.Error()}
+	l.unsuccessful(w)
+	*w = worker{lane: l, task: w.task, state: w.state}
+	l.workers = append(l.workers, w)
+}
+
+// accepted writes the entry that keeps a message which has to wait.
+func (l *lane) accepted(it *item) {
+	it.kept = true
+	e := &journal.Accepted{Source: it.msg.Source(), ID: it.msg.ID(), Key: it.msg.Key(), Input: it.msg.Frame(), Time: l.now}
+	if it.node != nil {
+		e.Node = it.node.path
+	}
+	if it.origin != nil {
+		e.Idempotency = it.origin.Idempotency
+	}
+	l.write(e)
+}
+
+// giveUp makes a dead letter of a message that an actor did not handle.
+func (l *lane) giveUp(it *item, c *cell, r *running, fault Answer) {
+	l.counted(c.local).dead++
+	if it.flow != nil {
+		it.flow.blame(fault)
+	}
+	l.deadLetter(it, c.local.node.path, r.actor.Revision, fault.Code, fault.Text)
+	l.settle(it, 0)
+}
+
+// bury makes a dead letter of a message that goes nowhere, or lets it go.
+func (l *lane) bury(it *item) {
+	if it.grave == nil { // drop, or an output with nothing in between
+		l.leave(it)
+		l.settle(it, 0)
+		return
+	}
+	path := it.msg.Source()
+	if it.node != nil {
+		path = it.node.path
+		t := l.counted(l.local(it.node))
+		t.dead++
+		t.depth--
+		t.bytes -= int64(it.msg.Size())
+	}
+	if it.flow != nil {
+		it.flow.blame(Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: path})
+	}
+	l.deadLetter(it, path, "", it.grave.code, it.grave.reason)
+	l.settle(it, 0)
+}
+
+func (l *lane) deadLetter(it *item, path, revision, code, reason string) {
+	kept := it.msg.Clone()
+	d := &DeadLetter{
+		ID: kept.ID(), Node: path, Key: kept.Key(), Type: kept.Type(), Code: code, Reason: reason,
+		Attempt: int(it.attempt), Time: time.Unix(0, l.now), Message: kept,
+	}
+	l.shard.dead.add(d)
+	if !it.direct {
+		l.write(&journal.Dead{
+			ID: d.ID, Node: path, Key: d.Key, Code: code, Reason: reason, Attempt: uint32(it.attempt), Time: l.now,
+			Input: kept.Frame(), Revision: revision, Settles: true,
+		})
+	}
+	l.recycle(it.msg)
+}
+
+// clear buries everything in a cell whose node is no more.
+func (l *lane) clear(c *cell) {
+	for c.queue.len() > 0 {
+		it := c.queue.pop()
+		it.grave = &grave{CodeGone, c.local.node.path + " is no longer part of the service"}
+		l.bury(&it)
+	}
+}
+
+// leave ends a message that goes out: it answers its flow, if that waits for one of its type.
+func (l *lane) leave(it *item) {
+	if f := it.flow; f != nil && it.out && f.wants(it.msg.Type()) && f.claim() {
+		l.answer(f, Answer{Outcome: Replied, Reply: it.msg.Clone()})
+	} else if it.from != nil {
+		l.counted(it.from).dropped++
+	}
+	l.recycle(it.msg)
+}

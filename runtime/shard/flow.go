@@ -1,0 +1,193 @@
+package shard
+
+import (
+	"crypto/subtle"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/journal"
+)
+
+// Flow is one request and everything it causes, until it ends. It is safe for
+// concurrent use.
+type Flow struct {
+	*flow
+	repeated bool
+}
+
+// ID is the id of the request's first message, which is the correlation of all.
+func (f *Flow) ID() string { return f.id }
+
+// Done is closed when the flow has an answer.
+func (f *Flow) Done() <-chan struct{} { return f.done }
+
+// Answer is what came of the flow; Pending until Done is closed.
+func (f *Flow) Answer() Answer { return f.result() }
+
+// Repeat reports whether the request repeated an earlier one and shares its answer.
+func (f *Flow) Repeat() bool { return f.repeated }
+
+type flow struct {
+	id      string
+	replies []string
+	any     bool
+	keep    bool // an accepted entry is wanted
+
+	pending atomic.Int32 // messages not settled yet
+	claimed atomic.Bool  // an answer is on its way
+	fault   atomic.Pointer[Answer]
+	kept    chan struct{} // closed when the message is in the journal; nil unless asked for
+	lost    atomic.Bool   // the journal failed before it was
+	done    chan struct{}
+	answer  Answer // once done is closed
+	handle  Flow   // what the first request is given
+}
+
+func (f *flow) result() Answer {
+	select {
+	case <-f.done:
+		return f.answer
+	default:
+		return Answer{}
+	}
+}
+
+// wants reports whether a message of this type answers the flow.
+func (f *flow) wants(messageType string) bool {
+	if f.any {
+		return true
+	}
+	for _, t := range f.replies {
+		if t == messageType {
+			return true
+		}
+	}
+	return false
+}
+
+// claim reserves the one answer of the flow for the caller.
+func (f *flow) claim() bool { return f.claimed.CompareAndSwap(false, true) }
+
+// publish gives the answer; only for who claimed it.
+func (f *flow) publish(a Answer) {
+	f.answer = a
+	close(f.done)
+}
+
+// blame remembers the first fault, which is the answer if no reply comes.
+func (f *flow) blame(a Answer) { f.fault.CompareAndSwap(nil, &a) }
+
+// end is the answer of a flow whose every branch has ended.
+func (f *flow) end() Answer {
+	if a := f.fault.Load(); a != nil {
+		return *a
+	}
+	return Answer{Outcome: Ended}
+}
+
+// flows remembers flows whose clients may ask again; the oldest go first when
+// there are too many.
+type flows struct {
+	mu    sync.Mutex
+	byID  map[string]*flow
+	order []*flow // oldest first
+}
+
+func (k *flows) add(f *flow) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.byID == nil {
+		k.byID = map[string]*flow{}
+	}
+	if _, ok := k.byID[f.id]; ok {
+		return
+	}
+	k.byID[f.id] = f
+	k.order = append(k.order, f)
+	if len(k.order) > flowsMax {
+		k.drop(len(k.order) - flowsMax)
+	}
+	if len(k.order)%flowsCount == 0 {
+		k.count()
+	}
+}
+
+// count drops the oldest flows when the replies of all take too much memory.
+func (k *flows) count() {
+	bytes := 0
+	for i := len(k.order) - 1; i >= 0; i-- {
+		if m := k.order[i].result().Reply; m != nil {
+			bytes += m.Size()
+		}
+		if bytes > flowsBytes {
+			k.drop(i + 1)
+			return
+		}
+	}
+}
+
+func (k *flows) drop(n int) {
+	for i, f := range k.order[:n] {
+		delete(k.byID, f.id)
+		k.order[i] = nil
+	}
+	k.order = k.order[n:]
+}
+
+func (k *flows) get(id string) (*flow, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f, ok := k.byID[id]
+	return f, ok
+}
+
+// idempotency remembers the requests that clients promised to be one.
+type idempotency struct {
+	mu    sync.Mutex
+	byKey map[[2]string]*promise
+	order []*promise // oldest first
+}
+
+type promise struct {
+	key    [2]string // scope, key
+	digest []byte
+	flow   *flow
+	until  time.Time
+}
+
+// join returns the flow of an earlier request with the same key, or adds this one.
+func (k *idempotency) join(i *journal.Idempotency, f *flow, now time.Time) (*flow, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.expire(now)
+	key := [2]string{i.Scope, i.Key}
+	if p := k.byKey[key]; p != nil {
+		if subtle.ConstantTimeCompare(p.digest, i.Digest) != 1 {
+			return nil, ErrReused
+		}
+		return p.flow, nil
+	}
+	if len(k.byKey) >= keysMax {
+		return nil, ErrTooManyKeys
+	}
+	if k.byKey == nil {
+		k.byKey = map[[2]string]*promise{}
+	}
+	p := &promise{key: key, digest: i.Digest, flow: f, until: now.Add(keyLife)}
+	k.byKey[key] = p
+	k.order = append(k.order, p)
+	return nil, nil
+}
+
+func (k *idempotency) expire(now time.Time) {
+	n := 0
+	for n < len(k.order) && !k.order[n].until.After(now) {
+		delete(k.byKey, k.order[n].key)
+		k.order[n] = nil
+		n++
+	}
+	if n > 0 {
+		k.order = k.order[n:]
+	}
+}

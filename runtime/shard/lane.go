@@ -1,0 +1,359 @@
+package shard
+
+import (
+	"strconv"
+	"sync"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/router"
+)
+
+// lane owns the mailboxes of its share of the keys. Everything below token
+// belongs to the goroutine that holds the lane's token: the one lane.work runs
+// on, from the post that found the lane asleep until it has nothing to do, or
+// until its worker passes the token on.
+type lane struct {
+	shard *Shard
+	index int
+
+	mu     sync.Mutex
+	inbox  []event
+	awake  bool // somebody holds the token
+	closed bool
+
+	// token:
+	spare      []event // the inbox read last, for reuse
+	locals     []*local
+	ready      ring[*cell]
+	stalls     []*cell // held up by a full mailbox below
+	timers     timers
+	batch      *batch
+	cross      [][]event // for other lanes, by index
+	fill       int       // of those
+	touch      []*local  // counted since the last settling up
+	borrow     []*local  // hold an instance
+	now        int64
+	sinceClock int    // messages since the clock was read
+	clockAfter int    // messages after which it is read again
+	stamp      []byte // attributes time and attempt=1 of messages made now
+	plan       *plan
+	room       bool           // a mailbox below may have room again
+	free       []*abi.Message // for reuse
+	trash      []*abi.Message // for reuse once the entry being made is written
+	batches    []*batch
+	worker     *worker
+	workers    []*worker
+	targets    []router.Target
+	handled    journal.Handled
+}
+
+// event is what is posted to a lane: a message, or a note.
+type event struct {
+	item item
+	note note
+}
+
+// note is anything but a message; it runs on the lane.
+type note interface{ run(l *lane) }
+
+// local is a node on one lane.
+type local struct {
+	node     *node
+	open     *cell            // of messages that may be handled in any order
+	cells    map[string]*cell // of keys
+	instance *actor.Instance  // at hand
+	hungry   []*cell          // waiting for an instance
+	starting bool             // an instance is being started for this lane
+	tally    tally
+	touched  bool
+}
+
+// cell is the mailbox of one key at one node, and its state.
+type cell struct {
+	local  *local
+	key    string
+	queue  ring[item]
+	state  map[string]capability.Value
+	busy   int  // messages being handled
+	listed bool // in ready, stalls or hungry
+	parked bool // a retry holds the key
+}
+
+func newLane(s *Shard, index int) *lane {
+	return &lane{shard: s, index: index, cross: make([][]event, s.opts.Lanes)}
+}
+
+// post hands an event over and wakes the lane. It never blocks for long, and
+// may be called from any goroutine.
+func (l *lane) post(e event) {
+	l.mu.Lock()
+	l.inbox = append(l.inbox, e)
+	l.wake()
+}
+
+// postAll is post for many.
+func (l *lane) postAll(list []event) {
+	l.mu.Lock()
+	l.inbox = append(l.inbox, list...)
+	l.wake()
+}
+
+// wake gives the token to a new goroutine if nobody holds it; l.mu is held and
+// let go.
+func (l *lane) wake() {
+	start := !l.awake && !l.closed
+	if start {
+		l.awake = true
+		l.shard.begin()
+	}
+	l.mu.Unlock()
+	if start {
+		l.shard.workers.Go(l.work)
+	}
+}
+
+// work is the life of the token's holder.
+func (l *lane) work() {
+	if l.worker == nil {
+		l.worker = l.hire()
+	}
+	w := l.worker
+	for {
+		l.mu.Lock()
+		l.inbox, l.spare = l.spare[:0], l.inbox
+		l.mu.Unlock()
+		l.tick()
+		for i := range l.spare {
+			l.receive(&l.spare[i])
+			l.spare[i] = event{}
+		}
+		for budget := turnMax; budget > 0 && l.ready.len() > 0; {
+			n, gone := l.run(l.ready.pop(), w)
+			if gone {
+				return // the token went to another goroutine
+			}
+			budget -= n
+		}
+		l.settleUp()
+		if l.ready.len() > 0 {
+			continue
+		}
+		l.giveBack()
+		l.mu.Lock()
+		if len(l.inbox) == 0 {
+			l.awake = false
+			l.mu.Unlock()
+			l.shard.finish()
+			return
+		}
+		l.mu.Unlock()
+	}
+}
+
+// tick reads the clock, for everything that happens in this turn.
+func (l *lane) tick() {
+	l.now = l.shard.clock.Now().UnixNano()
+	l.plan = l.shard.plan.Load()
+	l.stamp = timestamp(l.stamp[:0], l.now)
+	l.stamp = abi.AppendAttr(l.stamp, abi.Attempt, "1")
+	l.fire()
+}
+
+func (l *lane) receive(e *event) {
+	if e.note != nil {
+		e.note.run(l)
+		return
+	}
+	l.admit(&e.item)
+}
+
+// admit takes an item that belongs here; room for it has been counted.
+func (l *lane) admit(it *item) {
+	if it.flow != nil && it.flow.keep && it.origin != nil && !it.direct {
+		l.accepted(it)
+		l.batch.kept = append(l.batch.kept, it.flow)
+	}
+	if it.node == nil || it.grave != nil {
+		l.bury(it)
+		return
+	}
+	l.enqueue(it)
+}
+
+// local returns the node's share of this lane.
+func (l *lane) local(n *node) *local {
+	for n.slot >= len(l.locals) {
+		l.locals = append(l.locals, nil)
+	}
+	if l.locals[n.slot] == nil {
+		l.locals[n.slot] = &local{node: n}
+		l.locals[n.slot].open = &cell{local: l.locals[n.slot]}
+	}
+	return l.locals[n.slot]
+}
+
+// cell returns the mailbox an item belongs into.
+func (l *lane) cell(it *item, r *running) *cell {
+	local := l.local(it.node)
+	if !r.spec.Keyed() {
+		return local.open
+	}
+	key := it.msg.Key()
+	c := local.cells[key]
+	if c == nil {
+		c = &cell{local: local, key: string(append([]byte(nil), key...))}
+		if local.cells == nil {
+			local.cells = map[string]*cell{}
+		}
+		local.cells[c.key] = c
+	}
+	return c
+}
+
+func (l *lane) enqueue(it *item) {
+	r := it.node.run.Load()
+	if r == nil {
+		it.grave = &grave{CodeGone, it.node.path + " is no longer part of the service"}
+		l.bury(it)
+		return
+	}
+	c := l.cell(it, r)
+	c.queue.push(*it)
+	l.list(c)
+}
+
+// list puts a cell on the list of those that can go on.
+func (l *lane) list(c *cell) {
+	if c.listed || c.parked || c.queue.len() == 0 {
+		return
+	}
+	c.listed = true
+	l.ready.push(c)
+}
+
+// counted notes that a local's tally is to be added up.
+func (l *lane) counted(n *local) *tally {
+	if !n.touched {
+		n.touched = true
+		l.touch = append(l.touch, n)
+	}
+	return &n.tally
+}
+
+// settleUp ends a turn: counts are added up, entries go to the committer, and
+// then what is for other lanes leaves.
+func (l *lane) settleUp() {
+	l.addUp()
+	for _, local := range l.borrow {
+		l.lend(local)
+	}
+	l.flush()
+	if l.fill > 0 {
+		for i, list := range l.cross {
+			if len(list) > 0 {
+				l.shard.lanes[i].postAll(list)
+				clear(list)
+				l.cross[i] = list[:0]
+			}
+		}
+		l.fill = 0
+	}
+	l.resume()
+}
+
+// addUp adds what was counted to the nodes' counters.
+func (l *lane) addUp() {
+	for _, n := range l.touch {
+		n.touched = false
+		n.node.add(&n.tally)
+		l.shard.relieve(n.node)
+	}
+	l.touch = l.touch[:0]
+}
+
+// flush gives the open batch to the committer.
+func (l *lane) flush() {
+	b := l.batch
+	if b == nil {
+		return
+	}
+	l.batch = nil
+	if b.writer.Entries() == 0 || l.shard.committer.commit(b) {
+		l.committed(b)
+	}
+}
+
+// committed makes visible what a batch held back.
+func (l *lane) committed(b *batch) {
+	for _, a := range b.answers {
+		if b.err != nil {
+			a.answer = Answer{Outcome: Failed, Code: "journal.unavailable", Text: "the journal did not take the record"}
+		}
+		a.flow.publish(a.answer)
+	}
+	for _, f := range b.kept {
+		f.lost.Store(b.err != nil)
+		close(f.kept)
+	}
+	for _, done := range b.barriers {
+		done <- b.err
+	}
+	clear(b.answers)
+	clear(b.kept)
+	clear(b.barriers)
+	b.answers, b.kept, b.barriers, b.err = b.answers[:0], b.kept[:0], b.barriers[:0], nil
+	b.writer.Reset(l.shard.committer.epoch)
+	l.batches = append(l.batches, b)
+	l.shard.committer.trim()
+}
+
+type noteCommitted struct{ batch *batch }
+
+func (n noteCommitted) run(l *lane) { l.committed(n.batch) }
+
+// open returns the batch being filled.
+func (l *lane) openBatch() *batch {
+	if l.batch != nil {
+		return l.batch
+	}
+	if n := len(l.batches); n > 0 {
+		l.batch, l.batches = l.batches[n-1], l.batches[:n-1]
+		return l.batch
+	}
+	l.batch = &batch{lane: l}
+	l.batch.writer.Reset(l.shard.committer.epoch)
+	return l.batch
+}
+
+// write adds an entry to the open batch, and begins another when it is full.
+func (l *lane) write(e journal.Entry) {
+	if l.openBatch().writer.Add(e) {
+		return
+	}
+	l.flush()
+	if !l.openBatch().writer.Add(e) {
+		l.shard.fail(journal.ErrTooLarge)
+	}
+}
+
+// message returns a message to build, from those no longer needed.
+func (l *lane) message() *abi.Message {
+	if n := len(l.free); n > 0 {
+		m := l.free[n-1]
+		l.free = l.free[:n-1]
+		return m
+	}
+	return new(abi.Message)
+}
+
+// recycle takes back a message nobody refers to any more.
+func (l *lane) recycle(m *abi.Message) {
+	if len(l.free)+len(l.trash) < spareMax && m.Cap() <= spareBytes {
+		l.trash = append(l.trash, m)
+	}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,27 @@
+package shard
+
+import "time"
+
+// The limits of a shard.
+const (
+	VirtualShards = 256 // slices of the key space, for ever
+
+	turnMax    = 512 // messages a lane handles before it looks at its inbox
+	cellMax    = 64  // messages of one mailbox before the next one's turn
+	spareMax   = 256 // messages kept for reuse by a lane
+	spareBytes = 8 << 10
+
+	flowsMax      = 100_000  // flows remembered for Lookup
+	flowsCount    = 64       // additions between two looks at how much they take
+	flowsBytes    = 64 << 20 // bytes of replies remembered for Lookup
+	keysMax       = 200_000  // idempotency keys remembered
+	keyLife       = 24 * time.Hour
+	deadMax       = 10_000   // dead letters kept
+	deadBytes     = 64 << 20 // bytes of dead letters kept
+	overflow      = 2        // times its capacity that a mailbox in a cycle may hold
+	backoffMax    = time.Hour
+	idleInstances = 30 * time.Second // after which unused instances are closed
+
+	// KeepBytes is how much of the journal is kept when nothing else is said.
+	KeepBytes = 64 << 20
+)

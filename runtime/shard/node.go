@@ -1,0 +1,121 @@
+package shard
+
+import (
+	"sync/atomic"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/router"
+)
+
+// node is a node path for as long as the shard lives; what runs there changes.
+type node struct {
+	path string
+	slot int    // index in lane.locals
+	hash uint64 // of the shard's name and the path: where hashing of a key begins
+	run  atomic.Pointer[running]
+
+	depth    atomic.Int64  // messages waiting, on their way to it included
+	bytes    atomic.Int64  // of those
+	waiting  atomic.Int64  // delayed messages and retries
+	hungry   atomic.Uint64 // lanes that wait for an instance, a bit each
+	held     atomic.Uint64 // lanes that wait until there is room here, a bit each
+	counters counters
+}
+
+// running is what runs at a node: replaced whole.
+type running struct {
+	spec     *router.Node
+	actor    *actor.Actor
+	below    []*node
+	capacity int64
+}
+
+// plan is the table in force and the nodes by its indexes.
+type plan struct {
+	table *router.Table
+	nodes []*node
+}
+
+// counters are added to by lanes at the end of a turn and read by anybody.
+type counters struct {
+	handled, refused, failed, retried, dead, outputs, dropped, ruleFault, ignored atomic.Uint64
+	busy                                                                          atomic.Int64
+}
+
+// tally is what one lane has counted since it last added up.
+type tally struct {
+	handled, refused, failed, retried, dead, outputs, dropped, ruleFault, ignored uint64
+	busy, depth, bytes                                                            int64
+}
+
+func (n *node) add(t *tally) {
+	c := &n.counters
+	for _, x := range [...]struct {
+		to *atomic.Uint64
+		by uint64
+	}{
+		{&c.handled, t.handled}, {&c.refused, t.refused}, {&c.failed, t.failed}, {&c.retried, t.retried}, {&c.dead, t.dead},
+		{&c.outputs, t.outputs}, {&c.dropped, t.dropped}, {&c.ruleFault, t.ruleFault}, {&c.ignored, t.ignored},
+	} {
+		if x.by != 0 {
+			x.to.Add(x.by)
+		}
+	}
+	c.busy.Add(t.busy)
+	n.shift(t.depth, t.bytes)
+	*t = tally{}
+}
+
+// shift changes what is waiting.
+func (n *node) shift(messages, bytes int64) {
+	if messages != 0 {
+		n.depth.Add(messages)
+	}
+	if bytes != 0 {
+		n.bytes.Add(bytes)
+	}
+}
+
+// full reports whether the mailbox has reached its limit.
+func (n *node) full(r *running) bool {
+	return n.depth.Load() >= r.capacity || n.bytes.Load() >= abi.MailboxBytes
+}
+
+// fnv continues FNV-1a (Fowler, Noll, Vo) over s: the hash that says, for
+// ever, which virtual shard a key belongs to.
+func fnv[S string | []byte](h uint64, s S) uint64 {
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+const fnvBasis = 14695981039346656037
+
+// virtual is the virtual shard of a key at this node.
+func (n *node) virtual(key string) int {
+	h := fnv(n.hash, key)
+	h ^= h >> 32 // FNV's low bits mix poorly
+	return int(h % VirtualShards)
+}
+
+// Status lists what every node of the table in force is doing.
+func (s *Shard) Status() []NodeStatus {
+	p := s.plan.Load()
+	list := make([]NodeStatus, 0, len(p.nodes))
+	for _, n := range p.nodes {
+		r, c := n.run.Load(), &n.counters
+		if r == nil {
+			continue
+		}
+		list = append(list, NodeStatus{
+			Node: n.path, Actor: r.spec.Actor.Name, Revision: r.actor.Revision,
+			Mailbox: max(0, n.depth.Load()), Capacity: int(r.capacity), Instances: r.actor.Instances(), Waiting: n.waiting.Load(),
+			Handled: c.handled.Load(), Refused: c.refused.Load(), Failed: c.failed.Load(), Retried: c.retried.Load(),
+			Dead: c.dead.Load(), Outputs: c.outputs.Load(), Dropped: c.dropped.Load(),
+			RuleFault: c.ruleFault.Load(), Ignored: c.ignored.Load(), Busy: c.busy.Load(),
+		})
+	}
+	return list
+}

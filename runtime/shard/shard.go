@@ -1,0 +1,312 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/router"
+)
+
+// Options is what a shard is opened with.
+type Options struct {
+	Namespace string
+	Service   string
+	Journal   journal.Journal // the shard's own until Close; not closed by it
+	Owner     string          // name of this host, for the journal's epoch
+	Clock     Clock           // nil: RealClock
+	Lanes     int             // 0: one a processor, at most 64
+	KeepBytes int64           // of the journal; 0: KeepBytes
+	Log       *slog.Logger    // nil: discarded
+}
+
+// Shard is safe for concurrent use.
+type Shard struct {
+	opts      Options
+	clock     Clock
+	log       *slog.Logger
+	lanes     []*lane
+	next      atomic.Uint32 // lane for the next message without a home
+	plan      atomic.Pointer[plan]
+	committer committer
+	flows     flows
+	promises  idempotency
+	dead      deadLetters
+
+	applying sync.Mutex // held by Apply
+	nodes    map[string]*node
+
+	stopping atomic.Bool
+	failed   atomic.Pointer[error]
+	active   atomic.Int64  // lanes at work, handlings elsewhere, commits under way, timers firing
+	quiet    chan struct{} // gets a token when active falls to 0 while stopping
+	workers  sync.WaitGroup
+	context  context.Context
+	cancel   context.CancelFunc
+	sweep    func() bool
+}
+
+// Open opens the shard of a journal: it appends an epoch, after which no other
+// owner's records are taken.
+func Open(ctx context.Context, o Options) (*Shard, error) {
+	if o.Clock == nil {
+		o.Clock = RealClock{}
+	}
+	if o.Lanes == 0 {
+		o.Lanes = runtime.GOMAXPROCS(0)
+	}
+	o.Lanes = min(o.Lanes, 64) // lanes are bits of a word in node
+	if o.KeepBytes == 0 {
+		o.KeepBytes = KeepBytes
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Shard{opts: o, clock: o.Clock, log: o.Log, nodes: map[string]*node{}, quiet: make(chan struct{}, 1)}
+	s.context, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.plan.Store(&plan{table: &router.Table{}})
+	for i := range o.Lanes {
+		s.lanes = append(s.lanes, newLane(s, i))
+	}
+	if err := s.committer.open(ctx, s); err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("open shard of %s: %w", o.Service, err)
+	}
+	s.sweepLater()
+	return s, nil
+}
+
+// Apply puts a table in force: actors gives what runs at each of its nodes, by
+// path. Messages of nodes that are gone become dead letters. What ran before
+// goes on with the messages it is handling; the caller closes it.
+func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	p := &plan{table: t, nodes: make([]*node, len(t.Nodes))}
+	for i, spec := range t.Nodes {
+		if actors[spec.Path] == nil {
+			return fmt.Errorf("apply table: nothing runs at %s", spec.Path)
+		}
+		p.nodes[i] = s.node(spec.Path)
+	}
+	kept := map[*node]bool{}
+	for i, spec := range t.Nodes {
+		r := &running{spec: spec, actor: actors[spec.Path], capacity: int64(spec.Scale.Mailbox)}
+		for _, below := range spec.Below {
+			r.below = append(r.below, p.nodes[below.Index])
+		}
+		p.nodes[i].run.Store(r)
+		kept[p.nodes[i]] = true
+	}
+	s.plan.Store(p)
+	for _, n := range s.nodes {
+		if !kept[n] {
+			n.run.Store(nil)
+		}
+	}
+	for _, l := range s.lanes {
+		l.post(event{note: noteApplied{}})
+	}
+	return nil
+}
+
+func (s *Shard) node(path string) *node {
+	n := s.nodes[path]
+	if n == nil {
+		h := fnv(fnv(fnv(fnv(uint64(fnvBasis), s.opts.Namespace), "\x00"+s.opts.Service), "\x00"+path), "\x00")
+		n = &node{path: path, slot: len(s.nodes), hash: h}
+		s.nodes[path] = n
+	}
+	return n
+}
+
+// Accept takes a message from outside. Its data must have been checked against
+// its type. When it returns without an error the message will be handled,
+// whatever becomes of the caller. ctx bounds the wait for the journal when
+// r.Kept is set, nothing else.
+func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
+	if s.stopping.Load() {
+		return nil, ErrStopping
+	}
+	if s.failed.Load() != nil {
+		return nil, ErrJournal
+	}
+	p := s.plan.Load()
+	entry, ok := p.table.Entry(r.To)
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownTarget, r.To)
+	}
+	if !entry.Takes(r.Type) {
+		return nil, fmt.Errorf("%w: %s by %s", ErrNotTaken, r.Type, r.To)
+	}
+	a := s.admit(p, entry, r)
+	if err := a.reserve(); err != nil {
+		return nil, err
+	}
+	if r.Idempotency != nil {
+		earlier, err := s.promises.join(r.Idempotency, a.flow, s.clock.Now())
+		if earlier != nil || err != nil {
+			a.release()
+			if err != nil {
+				return nil, err
+			}
+			return &Flow{flow: earlier, repeated: true}, nil
+		}
+		s.flows.add(a.flow)
+	}
+	a.post()
+	if a.flow.kept != nil {
+		s.flows.add(a.flow)
+		select {
+		case <-a.flow.kept:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the journal: %w", ctx.Err())
+		}
+		if a.flow.lost.Load() {
+			return nil, ErrJournal
+		}
+	}
+	return &a.flow.handle, nil
+}
+
+// Keep remembers a flow for Lookup.
+func (s *Shard) Keep(f *Flow) { s.flows.add(f.flow) }
+
+// Lookup tells what has become of a flow that was kept, by id.
+func (s *Shard) Lookup(id string) (Answer, bool) {
+	f, ok := s.flows.get(id)
+	if !ok {
+		return Answer{}, false
+	}
+	return f.result(), true
+}
+
+// Stop ends the shard in order: nothing more is accepted, what was accepted is
+// handled to its end. It returns the delayed messages and retries that the
+// memory of this process cannot keep. When ctx ends first, it returns ctx's
+// error and the shard is still running: call Close.
+func (s *Shard) Stop(ctx context.Context) ([]Waiting, error) {
+	s.stopping.Store(true)
+	for s.active.Load() != 0 {
+		select {
+		case <-s.quiet:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("stop shard of %s: %w", s.opts.Service, ctx.Err())
+		}
+	}
+	var list []Waiting
+	for _, l := range s.lanes {
+		answer := make(chan []Waiting, 1)
+		l.post(event{note: noteWaiting{answer}})
+		select {
+		case w := <-answer:
+			list = append(list, w...)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("stop shard of %s: %w", s.opts.Service, ctx.Err())
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Due.Before(list[j].Due) })
+	return list, nil
+}
+
+// Close ends the shard at once: timers are dropped, handlings that wait for
+// the outside are cancelled, and it returns when no goroutine of it runs. The
+// actors' instances are given back; the journal is the caller's again.
+func (s *Shard) Close() {
+	s.stopping.Store(true)
+	s.sweep()
+	s.cancel()
+	s.workers.Add(1) // until no lane can start another goroutine
+	for _, l := range s.lanes {
+		done := make(chan struct{})
+		l.post(event{note: noteClose{done}})
+		<-done
+	}
+	s.workers.Done()
+	s.workers.Wait()
+}
+
+// Context ends when the shard is closed; instances are started under it.
+func (s *Shard) Context() context.Context { return s.context }
+
+// begin and finish bracket everything that Stop waits for.
+func (s *Shard) begin() { s.active.Add(1) }
+
+func (s *Shard) finish() {
+	if s.active.Add(-1) == 0 && s.stopping.Load() {
+		select {
+		case s.quiet <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// fail stops the shard: the journal does not take records, so nothing more may
+// be promised to anybody.
+func (s *Shard) fail(err error) {
+	if s.failed.CompareAndSwap(nil, &err) {
+		s.log.Error("journal failed; nothing more is accepted", "error", err)
+	}
+}
+
+// Err is why the shard accepts nothing more, nil while it does.
+func (s *Shard) Err() error {
+	if err := s.failed.Load(); err != nil {
+		return errors.Join(ErrJournal, *err)
+	}
+	return nil
+}
+
+// sweepLater closes instances that have been idle for a while, again and again.
+func (s *Shard) sweepLater() {
+	var free map[*actor.Actor]int
+	var arm func()
+	var mu sync.Mutex
+	var stop func() bool
+	arm = func() {
+		stop = s.clock.AfterFunc(idleInstances, func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if s.stopping.Load() {
+				return
+			}
+			now := map[*actor.Actor]int{}
+			for _, n := range s.plan.Load().nodes {
+				r := n.run.Load()
+				if r == nil {
+					continue
+				}
+				idle := r.actor.Free()
+				if before := min(idle, free[r.actor]); before > 0 {
+					idle -= r.actor.Shrink(before)
+				}
+				now[r.actor] = idle
+			}
+			free = now
+			arm()
+		})
+	}
+	mu.Lock()
+	arm()
+	mu.Unlock()
+	s.sweep = func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return stop()
+	}
+}
+
+// timestamp appends the attribute time in its encoding.
+func timestamp(b []byte, now int64) []byte {
+	var text [len(time.RFC3339Nano)]byte
+	return abi.AppendAttr(b, abi.Time, time.Unix(0, now).UTC().AppendFormat(text[:0], time.RFC3339Nano))
+}

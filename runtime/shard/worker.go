@@ -1,0 +1,294 @@
+package shard
+
+import (
+	"errors"
+	"math/bits"
+
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/capability"
+)
+
+// worker is what one goroutine needs to handle messages. While it holds the
+// lane's token it works for the lane; once its handling has to wait it is on
+// its own until it has posted the result.
+type worker struct {
+	lane     *lane
+	task     actor.Task
+	state    capability.State
+	away     bool // the token was passed on
+	cell     *cell
+	run      *running
+	item     item
+	instance *actor.Instance
+	result   *actor.Result
+	time     int64 // the clock the guest saw
+}
+
+// hire returns a worker that is free, or a new one.
+func (l *lane) hire() *worker {
+	if n := len(l.workers); n > 0 {
+		w := l.workers[n-1]
+		l.workers = l.workers[:n-1]
+		return w
+	}
+	w := &worker{lane: l}
+	w.task.Wait = w.wait
+	w.task.Effect = w.effect
+	return w
+}
+
+// clockEvery is how stale, in nanoseconds, a lane's clock may become.
+const clockEvery = 100_000
+
+// run handles messages of one cell. gone means that the caller no longer holds
+// the token and must end.
+func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
+	c.listed = false
+	local := c.local
+	for n < cellMax && c.queue.len() > 0 && !c.parked {
+		r := local.node.run.Load()
+		if r == nil {
+			l.clear(c)
+			return n, false
+		}
+		if c.busy > 0 && r.spec.Exclusive() {
+			return n, false // finish lists it again
+		}
+		if l.stalled(c, r) || !l.equip(c, r) {
+			return n, false
+		}
+		it := c.queue.pop()
+		t := l.counted(local)
+		t.depth--
+		t.bytes -= int64(it.msg.Size())
+		n++
+		c.busy++
+		w.cell, w.run, w.item, w.instance, w.time = c, r, it, local.instance, l.now
+		w.handle()
+		if w.away {
+			w.lane.post(event{note: noteFinished{w}})
+			l.shard.finish()
+			return n, true
+		}
+		l.finish(w)
+		l.watch(t)
+	}
+	l.list(c)
+	return n, false
+}
+
+// watch looks at the clock often enough, and seldom enough: from what messages
+// took lately follows after how many it is read again. What passed is put down
+// to the node that ran last, which is right on average.
+func (l *lane) watch(t *tally) {
+	l.sinceClock++
+	if l.sinceClock < l.clockAfter {
+		return
+	}
+	before := l.now
+	l.tick()
+	passed := max(1, l.now-before)
+	t.busy += passed
+	l.addUp()
+	l.clockAfter = min(64, max(1, int(clockEvery*int64(l.sinceClock)/passed)))
+	l.sinceClock = 0
+}
+
+func (w *worker) handle() {
+	w.task.Message, w.task.ID, w.task.Now, w.task.State = w.item.msg, w.item.msg.ID(), w.time, nil
+	if decl := w.run.spec.Actor.State; len(decl) > 0 {
+		w.state.Reset(decl, w.cell.state)
+		w.task.State = &w.state
+	}
+	w.result = w.instance.Handle(&w.task)
+}
+
+// wait is called by a handling that is about to wait: the lane goes on without it.
+func (w *worker) wait() {
+	if w.away {
+		return
+	}
+	w.away = true
+	l := w.lane
+	l.shard.begin()
+	w.cell.local.instance = nil
+	l.worker = nil
+	l.list(w.cell)
+	l.shard.workers.Go(l.work)
+}
+
+// errNotKept ends a handling whose message the journal did not take.
+var errNotKept = errors.New("journal did not take the message before its outside effect")
+
+// effect is called before something outside is changed: what was accepted and
+// handled so far must be in the journal first.
+func (w *worker) effect() error {
+	w.wait()
+	done := make(chan error, 1)
+	w.lane.post(event{note: noteBarrier{w, done}})
+	select {
+	case err := <-done:
+		if err != nil {
+			return errors.Join(errNotKept, err)
+		}
+		return nil
+	case <-w.lane.shard.context.Done():
+		return w.lane.shard.context.Err()
+	}
+}
+
+// noteBarrier commits what there is, with an accepted entry for the message.
+type noteBarrier struct {
+	worker *worker
+	done   chan error
+}
+
+func (n noteBarrier) run(l *lane) {
+	it := &n.worker.item
+	if !it.direct && !it.kept {
+		l.accepted(it)
+	}
+	b := l.openBatch()
+	b.barriers = append(b.barriers, n.done)
+	l.flush()
+}
+
+// noteFinished brings a handling back that had to wait.
+type noteFinished struct{ worker *worker }
+
+func (n noteFinished) run(l *lane) {
+	w := n.worker
+	w.away = false
+	local := w.cell.local
+	instance := w.instance
+	l.finish(w)
+	if w.instance != nil {
+		instance.Actor().Put(instance)
+		l.feed(local.node)
+	}
+	*w = worker{lane: l, task: w.task, state: w.state}
+	l.workers = append(l.workers, w)
+}
+
+// equip sees to it that the cell's node has an instance at hand. If not, the
+// cell waits for one.
+func (l *lane) equip(c *cell, r *running) bool {
+	local := c.local
+	if local.instance != nil {
+		if local.instance.Actor() == r.actor {
+			return true
+		}
+		local.instance.Actor().Put(local.instance) // of a revision that is no more
+		local.instance = nil
+	}
+	instance, more, err := r.actor.Take()
+	if err == nil {
+		local.instance = instance
+		l.borrow = append(l.borrow, local)
+		return true
+	}
+	c.listed = true
+	local.hungry = append(local.hungry, c)
+	switch {
+	case errors.Is(err, actor.ErrClosed):
+		// Apply has put another revision in force, or will; it feeds us.
+	case more && local.starting:
+		r.actor.Decline()
+	case more:
+		l.start(local, r)
+	default:
+		local.node.hungry.Or(1 << l.index)
+		// One may have come back since Take looked.
+		if r.actor.Free() > 0 {
+			l.feed(local.node)
+		}
+	}
+	return false
+}
+
+// start starts an instance elsewhere; it comes back as an event.
+func (l *lane) start(local *local, r *running) {
+	local.starting = true
+	l.shard.begin()
+	l.shard.workers.Go(func() {
+		instance, err := r.actor.Start(l.shard.context)
+		l.post(event{note: noteStarted{local, r, instance, err}})
+		l.shard.finish()
+	})
+}
+
+type noteStarted struct {
+	local    *local
+	of       *running
+	instance *actor.Instance
+	err      error
+}
+
+func (n noteStarted) run(l *lane) {
+	n.local.starting = false
+	if n.err == nil {
+		n.of.actor.Put(n.instance)
+		l.feedHere(n.local)
+		return
+	}
+	l.shard.log.Error("start instance", "node", n.local.node.path, "error", n.err)
+	// The message at hand pays for it: it is tried again by its policy.
+	hungry := n.local.hungry
+	n.local.hungry = nil
+	for _, c := range hungry {
+		c.listed = false
+	}
+	for i, c := range hungry {
+		if i == 0 && c.queue.len() > 0 {
+			l.startFailed(c, n.of, n.err)
+		}
+		l.list(c)
+	}
+}
+
+// feed tells the lanes that wait for an instance of the node to try again.
+func (l *lane) feed(n *node) {
+	for waiting := n.hungry.Swap(0); waiting != 0; waiting &= waiting - 1 {
+		other := l.shard.lanes[bits.TrailingZeros64(waiting)]
+		if other == l {
+			l.feedHere(l.local(n))
+			continue
+		}
+		other.post(event{note: noteFed{n}})
+	}
+}
+
+type noteFed struct{ node *node }
+
+func (n noteFed) run(l *lane) { l.feedHere(l.local(n.node)) }
+
+func (l *lane) feedHere(local *local) {
+	for _, c := range local.hungry {
+		c.listed = false
+		l.list(c)
+	}
+	clear(local.hungry)
+	local.hungry = local.hungry[:0]
+}
+
+// giveBack returns the instances at hand, before the lane sleeps.
+func (l *lane) giveBack() {
+	for i, local := range l.borrow {
+		if local.instance != nil {
+			local.instance.Actor().Put(local.instance)
+			local.instance = nil
+			l.feed(local.node)
+		}
+		l.borrow[i] = nil
+	}
+	l.borrow = l.borrow[:0]
+}
+
+// lend returns the instance at hand when other lanes wait for one.
+func (l *lane) lend(local *local) {
+	if local.instance != nil && local.node.hungry.Load() != 0 {
+		local.instance.Actor().Put(local.instance)
+		local.instance = nil
+		l.feed(local.node)
+	}
+}

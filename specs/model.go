@@ -1,0 +1,173 @@
+package specs
+
+import (
+	"time"
+
+	"github.com/grow-platform/grow/specs/shape"
+)
+
+// Service is one folder of definitions, loaded and resolved: names refer to
+// things that exist, defaults are filled in, types are compiled. It is
+// immutable once Load has returned it and may be read concurrently.
+type Service struct {
+	Dir       string // absolute path of the folder
+	Name      string
+	About     string
+	Version   string
+	Docs      []string
+	Endpoints []*Endpoint // in the order of grow.yaml
+	Actors    map[string]*Actor
+	Workflows map[string]*Workflow
+	Types     map[string]*shape.Type // message and state types by name
+}
+
+// Endpoint is one HTTP face of a service.
+type Endpoint struct {
+	Method      string // GET, POST, …
+	Path        string // as written: /orders/{id}
+	Params      []string
+	Send        string // type of the message it makes
+	To          string // actor, workflow or node path that takes the message
+	Reply       map[string]int // message type -> status; nil when none is declared
+	Accepted    bool           // `reply: 202`: answered with the id once the message is kept
+	Timeout     time.Duration
+	Direct      bool // delivery: direct
+	Body        Body
+	Headers     []string // lower-case names of the headers that become attributes
+	Webhook     *Webhook // nil: no signature is asked for
+	Idempotency string   // lower-case name of the header that de-duplicates requests; "" for none
+	MaxBody     int64    // bytes
+	At          Position
+}
+
+// Name is how the endpoint is called in logs, errors and sources of messages: "POST /orders".
+func (e *Endpoint) Name() string { return e.Method + " " + e.Path }
+
+// Body says what an endpoint does with a request's body.
+type Body int
+
+// The kinds of body.
+const (
+	BodyNone Body = iota // no body: data is an object of path parameters and query
+	BodyJSON             // checked against the type, passed on byte for byte
+	BodyRaw              // passed on byte for byte with its content type
+)
+
+// Webhook names a signature scheme and the secret it is checked with.
+type Webhook struct {
+	Scheme string // "github" or "standard"
+	Secret string // name of the secret
+}
+
+// Actor is the definition of one actor.
+type Actor struct {
+	Name  string
+	Dir   string // absolute path of its folder
+	About string
+	Docs  []string
+	Code  Code
+	// Config checks a node's config; nil when the actor takes none.
+	Config *shape.Type
+	// ConfigDefault is the config with every default filled in, as JSON; a node's own config is laid over it.
+	ConfigDefault []byte
+	In            []string
+	Out           []string
+	// Key maps a message type to the CEL expression of its key; "" stands for every type not named. nil: no key.
+	Key    map[string]string
+	State  []State // nil: no state
+	Uses   []Grant // in order of name
+	Scale  Scale
+	Limits Limits
+	Retry  Retry
+	At     Position
+}
+
+// Code names the live implementation of an actor.
+type Code struct {
+	Language string // rust, go, wasm, …
+	Source   string // absolute path of the source folder, or of the .wasm file
+}
+
+// State declares the type of the state values whose name fits Pattern.
+type State struct {
+	Pattern string // a name, or a path.Match pattern; "" is the usual single value
+	Type    *shape.Type
+	Name    string // name of the type
+}
+
+// Grant is the permission to use one capability.
+type Grant struct {
+	Name   string         // what the actor calls it by
+	Kind   string         // the capability: secret, http, sql, …
+	Params map[string]any // the rest of the entry, validated by the capability's own schema
+	At     Position
+}
+
+// Scale bounds what runs of one node.
+type Scale struct {
+	Min, Max int // instances
+	Mailbox  int // messages waiting
+}
+
+// Limits bounds the handling of one message.
+type Limits struct {
+	Memory int64 // bytes of linear memory an instance
+	Output int64 // bytes of outputs a message
+	Calls  int   // capability requests a message
+}
+
+// Retry says what becomes of a message that failed or asked to be tried later.
+type Retry struct {
+	Max     int           // attempts after the first
+	Backoff time.Duration // before the second attempt
+	Factor  float64       // by which the wait grows with each further attempt
+	Hold    bool          // later messages of the key wait too
+}
+
+// Workflow is a graph of nodes.
+type Workflow struct {
+	Name   string
+	Dir    string
+	About  string
+	Docs   []string
+	In     []string
+	Out    []string
+	Nodes  []*Node  // in the order of the file
+	Routes []*Route // in the order of the file
+	At     Position
+}
+
+// Node is a place in a workflow that an actor or another workflow fills.
+type Node struct {
+	Name     string
+	Actor    string // name of the actor, or ""
+	Workflow string // name of the workflow, or ""
+	// Config is the node's whole config as JSON: the actor's defaults with the node's own values laid over; nil when the actor takes none.
+	Config []byte
+	Scale  Scale
+	At     Position
+}
+
+// Route is an edge: where messages of a node go.
+type Route struct {
+	From string   // node, or Input
+	Type string   // "" for any type
+	When string   // CEL rule, "" for always
+	To   []string // nodes, Output, Drop or DeadLetter; each gets a copy
+	At   Position
+}
+
+// The places a route may name besides nodes.
+const (
+	Input      = "input"
+	Output     = "output"
+	Drop       = "drop"
+	DeadLetter = "deadletter"
+)
+
+// Position is a place in a file a user wrote. Line and Col count from 1; 0 means unknown.
+type Position struct {
+	File string // relative to the service's folder
+	Line int
+	Col  int
+}
