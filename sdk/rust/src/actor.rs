@@ -1,8 +1,5 @@
-use crate::call::{Buffers, worth_keeping};
-use crate::context::milliseconds;
-use crate::error::Kind;
-use crate::frame::{self, VALUE_MAX, Writer};
-use crate::log::{Log, cut};
+use crate::call::Buffers;
+use crate::frame;
 use crate::{Context, Error, Message, Result};
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
@@ -66,18 +63,21 @@ where
     }
 }
 
+/// A [`Handler`] without its kind.
+type Handle = fn(&mut Context<'_>) -> Result;
+
 /// What [`actor!`](crate::actor) makes of its list.
 pub struct Actor {
     #[doc(hidden)]
-    pub init: Option<fn(&mut Context<'_>) -> Result>,
+    pub init: Option<Handle>,
     #[doc(hidden)]
-    pub handlers: &'static [(&'static str, fn(&mut Context<'_>) -> Result)],
+    pub handlers: &'static [(&'static str, Handle)],
 }
 
 impl Actor {
     /// The handler whose pattern fits a type; of several the longest pattern.
-    fn find(&self, message_type: &str) -> Option<fn(&mut Context<'_>) -> Result> {
-        let mut best: Option<(usize, fn(&mut Context<'_>) -> Result)> = None;
+    fn find(&self, message_type: &str) -> Option<Handle> {
+        let mut best: Option<(usize, Handle)> = None;
         for (pattern, handler) in self.handlers {
             if *pattern == message_type {
                 return Some(*handler);
@@ -110,7 +110,10 @@ pub const fn check_patterns(patterns: &[&str]) {
         }
         let mut j = 0;
         while j < i {
-            assert!(!same(p, patterns[j].as_bytes()), "two handlers for one pattern");
+            assert!(
+                !same(p, patterns[j].as_bytes()),
+                "two handlers for one pattern"
+            );
             j += 1;
         }
         i += 1;
@@ -161,12 +164,8 @@ fn with_context<R>(
 
 /// Handles the message in `frame` and hands the answer frame, empty for no
 /// outputs, to `answer`. An error means that the message failed.
-pub(crate) fn handle<R>(
-    actor: &Actor,
-    frame: &[u8],
-    answer: impl FnOnce(&[u8]) -> R,
-) -> Result<R> {
-    with_context(frame, true, |ctx| {
+pub(crate) fn handle<R>(actor: &Actor, frame: &[u8], answer: impl FnOnce(&[u8]) -> R) -> Result<R> {
+    with_context(frame, true, |ctx| -> Result {
         let message_type = ctx.message().message_type();
         let handled = match actor.find(message_type) {
             Some(handler) => handler(ctx),
@@ -174,20 +173,13 @@ pub(crate) fn handle<R>(
                 "no handler for messages of type {message_type}"
             ))),
         };
-        match handled {
-            Ok(()) => frame::set_count(&mut ctx.out, ctx.outputs),
-            Err(e) => ctx.answer_error(e)?,
+        if let Err(e) = handled {
+            ctx.answer_error(e)?;
         }
+        ctx.finish();
         Ok(())
     })??;
-    INSTANCE.with_borrow_mut(|instance| {
-        let empty = instance.out[..4] == [0; 4];
-        let result = answer(if empty { &[] } else { &instance.out });
-        if !worth_keeping(&instance.out) {
-            instance.shrink_later = true;
-        }
-        Ok(result)
-    })
+    Ok(INSTANCE.with_borrow(|instance| answer(&instance.out)))
 }
 
 /// Keeps the config in `frame` and runs the init handler.

@@ -7,10 +7,11 @@ use std::rc::Rc;
 /// Requests in one call, at most.
 const REQUESTS_MAX: usize = 32;
 
-/// The size in bytes of the buffer for answers, and above which it and others
-/// are not kept for the next message.
+/// The size in bytes of the buffer for answers.
 const ANSWER_SIZE: usize = 4096;
-const KEEP_MAX: usize = 256 << 10;
+
+/// The size in bytes above which a buffer is not kept for the next message.
+pub(crate) const KEEP_MAX: usize = 256 << 10;
 
 /// Memory that is used again for every message.
 #[derive(Default)]
@@ -51,11 +52,6 @@ impl Buffers {
     }
 }
 
-/// Whether a buffer is small enough to be kept.
-pub(crate) fn worth_keeping(b: &[u8]) -> bool {
-    b.len() <= KEEP_MAX
-}
-
 /// Makes one request without a grant or with the grant among `attrs`; `write`
 /// appends its data. The answer lies in the buffers.
 pub(crate) fn one<'b>(
@@ -84,7 +80,9 @@ pub(crate) fn nothing(_: &mut Vec<u8>) -> Result<()> {
 }
 
 fn malformed(op: &str, e: FrameError) -> Error {
-    Error::from(e).context(format_args!("{op}: the host answered with a malformed frame"))
+    Error::from(e).context(format_args!(
+        "{op}: the host answered with a malformed frame"
+    ))
 }
 
 /// Returns the error that an answer is.

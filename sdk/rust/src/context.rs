@@ -1,5 +1,7 @@
-use crate::call::{self, Buffers, nothing};
-use crate::frame::{self, FrameError, Writer};
+use crate::call::{self, Buffers, KEEP_MAX, nothing};
+use crate::error::Kind;
+use crate::frame::{self, FrameError, VALUE_MAX, Writer};
+use crate::log::cut;
 use crate::{Answer, CallError, Error, Log, Message, Request, Result, State, host};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,8 +16,8 @@ pub struct Context<'a> {
     message: Message<'a>,
     /// False in the init handler.
     handling: bool,
-    pub(crate) out: Vec<u8>,
-    pub(crate) outputs: usize,
+    out: Vec<u8>,
+    outputs: usize,
     pub(crate) buffers: RefCell<Buffers>,
 }
 
@@ -26,6 +28,9 @@ impl<'a> Context<'a> {
         mut out: Vec<u8>,
         buffers: Buffers,
     ) -> Self {
+        if out.capacity() > KEEP_MAX {
+            out = Vec::new();
+        }
         out.clear();
         frame::put_count(&mut out, 0);
         Context {
@@ -35,6 +40,40 @@ impl<'a> Context<'a> {
             outputs: 0,
             buffers: RefCell::new(buffers),
         }
+    }
+
+    /// Ends the answer frame; one without messages becomes empty.
+    pub(crate) fn finish(&mut self) {
+        match self.outputs {
+            0 => self.out.clear(),
+            n => frame::set_count(&mut self.out, n),
+        }
+    }
+
+    /// Drops what has been sent and answers with a refusal or a try-later. A
+    /// failure is not an answer and is returned.
+    pub(crate) fn answer_error(&mut self, e: Error) -> Result {
+        let (code, retry, after) = match e.kind {
+            Kind::Refused { code } => (code, "no", None),
+            Kind::Later { code, after } => (code, "yes", after),
+            Kind::Failed => return Err(e),
+        };
+        self.out.truncate(4);
+        self.outputs = 1;
+        let mut w = Writer::new(&mut self.out);
+        w.attr("type", "grow.error")?;
+        w.attr("code", &cut(code, VALUE_MAX))?;
+        w.attr("retry", retry)?;
+        if let Some(after) = after {
+            w.attr("after", &milliseconds(after))?;
+        }
+        w.data(e.text.as_bytes());
+        Ok(())
+    }
+
+    /// Ends the context and gives its memory back.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Buffers) {
+        (self.out, self.buffers.into_inner())
     }
 
     /// The message being handled.

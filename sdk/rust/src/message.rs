@@ -27,8 +27,9 @@ impl<'a> Message<'a> {
 
     /// The data, decoded from JSON. It may borrow from the message.
     pub fn json<T: serde::Deserialize<'a>>(&self) -> Result<T> {
-        serde_json::from_slice(self.view.data)
-            .map_err(|e| crate::Error::from(e).context(format_args!("decode {}", self.message_type())))
+        serde_json::from_slice(self.view.data).map_err(|e| {
+            crate::Error::from(e).context(format_args!("decode {}", self.message_type()))
+        })
     }
 
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T> {

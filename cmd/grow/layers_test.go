@@ -1,0 +1,135 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// layers says which packages may import which: "a, b < c, d" means that c and
+// d may import a and b, and all that those may import. It is a statement of
+// policy: change it only with a reason in the commit message.
+const layers = `
+abi < specs/shape < specs/rule < specs
+abi < runtime/engine
+abi < runtime/journal
+runtime/engine < runtime/engine/enginetest, runtime/engine/wazero
+runtime/journal < runtime/journal/mem, runtime/journal/journaltest
+specs < runtime/router, runtime/capability
+runtime/engine, runtime/capability < runtime/actor
+runtime/actor, runtime/router, runtime/journal < runtime/shard
+runtime/shard < runtime/supervisor
+sdk, specs, compiler/toolchain < compiler
+compiler < compiler/golang, compiler/rust, compiler/wasm
+compiler/golang, compiler/rust, compiler/wasm < compiler/project
+runtime/capability < host/capabilities/secret
+runtime/shard < host/gateway
+host/logs, runtime/shard < host/control
+runtime/supervisor, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
+cmd/grow/app < cmd/grow, cmd/grow/bench
+testdata/webhooks, cmd/grow/app < testdata/triagetest
+`
+
+func policy() map[string]map[string]bool {
+	may := map[string]map[string]bool{}
+	for line := range strings.SplitSeq(strings.TrimSpace(layers), "\n") {
+		steps := strings.Split(line, " < ")
+		for i := 1; i < len(steps); i++ {
+			for high := range strings.SplitSeq(steps[i], ", ") {
+				if may[high] == nil {
+					may[high] = map[string]bool{}
+				}
+				for low := range strings.SplitSeq(steps[i-1], ", ") {
+					may[high][low] = true
+				}
+			}
+		}
+	}
+	for changed := true; changed; { // close over "may import what it may import"
+		changed = false
+		for high := range may {
+			for low := range may[high] {
+				for lower := range may[low] {
+					if !may[high][lower] {
+						may[high][lower], changed = true, true
+					}
+				}
+			}
+		}
+	}
+	return may
+}
+
+// imports yields every import of this module's own packages, tests left out.
+func imports(t *testing.T, visit func(from, to string)) {
+	t.Helper()
+	const module, root = "github.com/grow-platform/grow/", "../.."
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == ".grow" || strings.HasPrefix(path, root+"/testdata/services")) {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(rel, "sdk/go") { // a module of its own
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, im := range f.Imports {
+			p, err := strconv.Unquote(im.Path.Value)
+			if err != nil {
+				return err
+			}
+			if dep, ok := strings.CutPrefix(p, module); ok {
+				visit(rel, dep)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLayers(t *testing.T) {
+	may := policy()
+	for p := range may {
+		if may[p][p] {
+			t.Errorf("the policy has a cycle through %s", p)
+		}
+	}
+	imports(t, func(from, to string) {
+		if !may[from][to] {
+			t.Errorf("%s imports %s: the layers do not allow it", from, to)
+		}
+	})
+}
+
+// TestRuntimeStaysPure holds what the layers are for: nothing that moves
+// messages knows of the world outside, and only the constructor of the command
+// picks implementations.
+func TestRuntimeStaysPure(t *testing.T) {
+	implementations := map[string]bool{"runtime/engine/wazero": true, "runtime/journal/mem": true}
+	imports(t, func(from, to string) {
+		if strings.HasPrefix(from, "runtime/") && strings.HasPrefix(to, "host") {
+			t.Errorf("%s imports %s: runtime never imports host", from, to)
+		}
+		if implementations[to] && from != "cmd/grow/app" {
+			t.Errorf("%s imports %s: implementations are picked in cmd/grow/app only", from, to)
+		}
+	})
+}
