@@ -12,23 +12,6 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// item is one message on its way to one node.
-type item struct {
-	msg  *abi.Message
-	node *node
-	flow *flow // nil when nobody may be waiting
-	// grave is set when the message goes nowhere: it becomes a dead letter.
-	grave *grave
-	from  *local // that sent it; nil for a message from outside
-
-	attempt int32 // of the next handling, from 1
-	direct  bool  // not journalled
-	first   bool  // came from outside to this node, with nothing between
-	kept    bool  // an entry of the journal holds it
-	out     bool  // goes out of the service
-	origin  *Request
-}
-
 type grave struct{ code, reason string }
 
 // Codes of dead letters that no actor caused.
@@ -44,9 +27,8 @@ const (
 type admission struct {
 	shard    *Shard
 	flow     *flow
-	items    []item
-	one      [1]item
-	lane     *lane // where items without a home go
+	parcels  []*parcel
+	lane     *lane // where parcels without a home go
 	reserved int
 }
 
@@ -72,10 +54,11 @@ func newID(ms uint64) string {
 }
 
 // admit builds the request's message and finds out where it goes.
-func (s *Shard) admit(p *plan, entry *router.Entry, r *Request) *admission {
+func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	now := s.clock.Now()
 	id := newID(uint64(now.UnixMilli()))
-	m := new(abi.Message)
+	first := &parcel{attempt: 1, direct: r.Direct, first: true, origin: r}
+	m := &first.msg
 	m.Start()
 	m.Add(abi.Type, r.Type)
 	m.Add(abi.Source, r.Source)
@@ -108,25 +91,22 @@ func (s *Shard) admit(p *plan, entry *router.Entry, r *Request) *admission {
 	a.lane = s.lanes[int(s.next.Add(1))%len(s.lanes)]
 	var buffer [4]router.Target
 	targets, _ := entry.Enter(m, buffer[:0])
-	a.items = a.one[:0]
+	first.flow = a.flow
 	for k, t := range targets {
-		copied := m
+		p := first
 		if k > 0 {
-			copied = m.Fork(new(abi.Message), k+1)
+			p = &parcel{attempt: 1, direct: r.Direct, first: true, flow: a.flow}
+			m.Fork(&p.msg, k+1)
 		}
-		it := item{msg: copied, flow: a.flow, attempt: 1, direct: r.Direct, first: true}
-		if k == 0 {
-			it.origin = r
-		}
-		it.aim(p, t)
-		a.items = append(a.items, it)
+		a.parcels = append(a.parcels, p)
+		defer p.aim(plan, t) // once every copy is made: it may add the key
 	}
-	a.flow.pending.Store(int32(len(a.items)))
+	a.flow.pending.Store(int32(len(a.parcels)))
 	return a
 }
 
-// aim sets where an item goes, evaluating the key at a node.
-func (it *item) aim(p *plan, t router.Target) {
+// aim sets where a parcel goes, evaluating the key at a node.
+func (it *parcel) aim(p *plan, t router.Target) {
 	switch t.Place {
 	case router.ToNode:
 		it.node = p.nodes[t.Node.Index]
@@ -144,12 +124,12 @@ func (it *item) aim(p *plan, t router.Target) {
 }
 
 // key evaluates the message's key and notes it in the message.
-func (it *item) key(k *rule.Key, path string) *grave {
+func (it *parcel) key(k *rule.Key, path string) *grave {
 	if k == nil {
 		return nil
 	}
 	var scratch [128]byte
-	key, err := k.Append(scratch[:0], it.msg)
+	key, err := k.Append(scratch[:0], &it.msg)
 	if err != nil {
 		return &grave{CodeNoKey, fmt.Sprintf("no key at %s: %v", path, err)}
 	}
@@ -162,8 +142,7 @@ func (it *item) key(k *rule.Key, path string) *grave {
 
 // reserve takes room in every mailbox, or in none.
 func (a *admission) reserve() error {
-	for i := range a.items {
-		it := &a.items[i]
+	for i, it := range a.parcels {
 		if it.node == nil {
 			continue
 		}
@@ -183,8 +162,8 @@ func (a *admission) reserve() error {
 }
 
 func (a *admission) release() {
-	for i := range a.items[:a.reserved] {
-		if it := &a.items[i]; it.node != nil {
+	for _, it := range a.parcels[:a.reserved] {
+		if it.node != nil {
 			it.node.shift(-1, -int64(it.msg.Size()))
 			a.shard.relieve(it.node)
 		}
@@ -193,18 +172,18 @@ func (a *admission) release() {
 }
 
 func (a *admission) post() {
-	for i := range a.items {
+	for _, it := range a.parcels {
 		l := a.lane
-		if it := &a.items[i]; it.node != nil {
+		if it.node != nil {
 			l = a.shard.home(it, l)
 		}
-		l.post(event{item: a.items[i]})
+		l.post(event{parcel: it})
 	}
 }
 
-// home is the lane that an item for a node belongs to: that of its key, or
+// home is the lane that a parcel for a node belongs to: that of its key, or
 // other when it may be handled anywhere.
-func (s *Shard) home(it *item, other *lane) *lane {
+func (s *Shard) home(it *parcel, other *lane) *lane {
 	r := it.node.run.Load()
 	if r == nil || !r.spec.Exclusive() {
 		return other

@@ -16,12 +16,13 @@ import (
 // the routes say. It returns how many of its copies are still on their way.
 func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) {
 	out := w.run.spec.Outs[o.Index]
-	m := l.message()
+	it := l.parcel()
+	m := &it.msg
 	stamp := abi.Stamp{Head: out.Head, HeadN: out.HeadN, Tail: l.stamp, TailN: 2}
 	if o.ContentType == nil {
 		stamp.Head, stamp.HeadN = out.HeadJSON, out.HeadN+1
 	}
-	m.StartChild(w.item.msg, n, stamp, len(o.Data))
+	m.StartChild(&w.item.msg, n, stamp, len(o.Data))
 	if o.ContentType != nil {
 		m.AddBytes(abi.ContentType, o.ContentType)
 	}
@@ -30,15 +31,16 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 	}
 	m.Finish(o.Data)
 	if to, ok := out.Only(); ok {
-		return l.deliver(w, m, to, o.Delay, t)
+		return l.deliver(w, it, to, o.Delay, t)
 	}
 	targets, faults := out.Next(m, l.targets[:0])
 	t.ruleFault += uint64(faults)
 	l.targets = targets
 	for k := len(targets) - 1; k >= 0; k-- {
-		copied := m
+		copied := it
 		if k > 0 {
-			copied = m.Fork(l.message(), k+1)
+			copied = l.parcel()
+			m.Fork(&copied.msg, k+1)
 		}
 		branches += l.deliver(w, copied, targets[k], o.Delay, t)
 	}
@@ -57,35 +59,38 @@ func copyExtra(m *abi.Message, v *abi.View) {
 
 // deliver brings one message to one target and notes it for the entry. It
 // returns 1 when the message is still on its way, 0 when it has ended.
-func (l *lane) deliver(w *worker, m *abi.Message, to router.Target, delay time.Duration, t *tally) int {
-	it := item{msg: m, flow: w.item.flow, attempt: 1, direct: w.item.direct, kept: true, from: w.cell.local}
+func (l *lane) deliver(w *worker, it *parcel, to router.Target, delay time.Duration, t *tally) int {
+	it.flow, it.direct, it.from = w.item.flow, w.item.direct, w.cell.local
+	it.attempt, it.kept, it.first, it.out = 1, true, false, false
 	switch to.Place {
 	case router.ToNode:
-		return l.forward(&it, to.Node, delay)
+		return l.forward(it, to.Node, delay)
 	case router.ToOutput:
 		it.out = true
-		l.note(&it, specs.Output, 0)
-		l.leave(&it)
+		l.note(it, specs.Output, 0)
+		l.leave(it)
+		l.recycle(it)
 		return 0
 	case router.ToDrop:
 		t.dropped++
-		l.note(&it, specs.Drop, 0)
-		l.recycle(m)
+		l.note(it, specs.Drop, 0)
+		l.recycle(it)
 		return 0
 	}
 	it.aim(l.plan, to)
 	t.dead++
-	l.note(&it, specs.DeadLetter, 0)
+	l.note(it, specs.DeadLetter, 0)
 	if it.flow != nil {
 		it.flow.blame(Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: w.cell.local.node.path})
 	}
-	l.deadLetter(&it, w.cell.local.node.path, w.run.actor.Revision, it.grave.code, it.grave.reason)
+	l.deadLetter(it, w.cell.local.node.path, w.run.actor.Revision, it.grave.code, it.grave.reason)
+	l.recycle(it)
 	return 0
 }
 
 // forward puts a message into the mailbox of a node, which may be another
 // lane's, or has it wait for its time.
-func (l *lane) forward(it *item, spec *router.Node, delay time.Duration) int {
+func (l *lane) forward(it *parcel, spec *router.Node, delay time.Duration) int {
 	p := l.plan
 	if spec.Index >= len(p.nodes) || p.table.Nodes[spec.Index] != spec {
 		// The table was replaced while the message was being handled.
@@ -122,7 +127,7 @@ func (l *lane) forward(it *item, spec *router.Node, delay time.Duration) int {
 		return 0
 	case due > 0:
 		it.node.waiting.Add(1)
-		l.timers.add(l, timer{due: due, item: *it})
+		l.timers.add(l, timer{due: due, item: it})
 		return 1
 	case l.overflows(it):
 		it.grave = &grave{CodeOverflow, fmt.Sprintf("mailbox of %s holds %d times its capacity: the cycle produces more than it handles", it.node.path, overflow)}
@@ -131,10 +136,11 @@ func (l *lane) forward(it *item, spec *router.Node, delay time.Duration) int {
 		l.bury(it)
 		return 0
 	case home == l:
-		t := l.counted(l.local(it.node))
+		local := l.local(it.node)
+		t := l.counted(local)
 		t.depth++
 		t.bytes += int64(it.msg.Size())
-		l.enqueue(it)
+		l.enqueue(it, local)
 	default:
 		it.node.shift(1, int64(it.msg.Size()))
 		l.dispatch(home, it)
@@ -144,7 +150,7 @@ func (l *lane) forward(it *item, spec *router.Node, delay time.Duration) int {
 
 // pending counts a message that bury is about to settle although the flow
 // does not know of it yet.
-func (l *lane) pending(it *item, n int32) {
+func (l *lane) pending(it *parcel, n int32) {
 	if it.flow != nil {
 		it.flow.pending.Add(n)
 	}
@@ -152,7 +158,7 @@ func (l *lane) pending(it *item, n int32) {
 
 // overflows reports whether a node's mailbox holds so much that not even a
 // message of its own cycle finds room.
-func (l *lane) overflows(it *item) bool {
+func (l *lane) overflows(it *parcel) bool {
 	r := it.node.run.Load()
 	if r == nil {
 		return false
@@ -161,14 +167,14 @@ func (l *lane) overflows(it *item) bool {
 	return it.node.depth.Load()+l.local(it.node).tally.depth > limit || it.node.bytes.Load() > overflow*abi.MailboxBytes
 }
 
-// dispatch has an item leave for another lane at the end of the turn.
-func (l *lane) dispatch(home *lane, it *item) {
-	l.cross[home.index] = append(l.cross[home.index], event{item: *it})
+// dispatch has a parcel leave for another lane at the end of the turn.
+func (l *lane) dispatch(home *lane, it *parcel) {
+	l.cross[home.index] = append(l.cross[home.index], event{parcel: it})
 	l.fill++
 }
 
 // note adds a delivery to the entry being made.
-func (l *lane) note(it *item, to string, due int64) {
+func (l *lane) note(it *parcel, to string, due int64) {
 	if it.direct {
 		return
 	}

@@ -36,8 +36,7 @@ func (l *lane) finish(w *worker) {
 	}
 	l.list(c)
 	l.tidy(c)
-	l.free = append(l.free, l.trash...)
-	l.trash = l.trash[:0]
+	l.reuse()
 }
 
 // tidy forgets a key that has neither messages nor state.
@@ -50,7 +49,7 @@ func (l *lane) tidy(c *cell) {
 // succeeded applies state changes, sends the outputs on and writes the entry.
 func (l *lane) succeeded(w *worker, t *tally) {
 	t.handled++
-	it, r := &w.item, w.result
+	it, r := w.item, w.result
 	h := &l.handled
 	h.Outputs = h.Outputs[:0]
 	branches := 0
@@ -65,7 +64,7 @@ func (l *lane) succeeded(w *worker, t *tally) {
 		l.entry(w, journal.OutcomeHandled)
 	}
 	l.settle(it, branches)
-	l.recycle(it.msg)
+	l.recycle(it)
 }
 
 // change makes a message's writes the state of its key.
@@ -84,7 +83,7 @@ func (l *lane) change(c *cell, changes []capability.Change) {
 
 // entry writes what became of a message; outputs are in l.handled already.
 func (l *lane) entry(w *worker, outcome journal.Outcome) {
-	h, it, r := &l.handled, &w.item, w.result
+	h, it, r := &l.handled, w.item, w.result
 	h.ID, h.Node, h.Key = w.task.ID, w.cell.local.node.path, w.cell.key
 	h.Input, h.Time, h.Seed, h.Attempt = it.msg.Frame(), w.time, r.Seed, uint32(it.attempt)
 	h.Revision, h.Outcome, h.Fuel = w.run.actor.Revision, outcome, r.Fuel
@@ -131,7 +130,7 @@ func answers(dst []journal.Answer, recorded []capability.Recorded) []journal.Ans
 }
 
 // settle counts a message that is done and caused branches more.
-func (l *lane) settle(it *item, branches int) {
+func (l *lane) settle(it *parcel, branches int) {
 	f := it.flow
 	if f == nil || branches == 1 {
 		return
@@ -139,6 +138,12 @@ func (l *lane) settle(it *item, branches int) {
 	if f.pending.Add(int32(branches-1)) == 0 && f.claim() {
 		l.answer(f, f.end())
 	}
+}
+
+// end settles a message that caused nothing more, and takes its parcel back.
+func (l *lane) end(it *parcel) {
+	l.settle(it, 0)
+	l.recycle(it)
 }
 
 // answer publishes once everything before it is committed.
@@ -150,7 +155,7 @@ func (l *lane) answer(f *flow, a Answer) {
 // refused ends a message that the actor does not want: a dead letter, or an
 // answer when who sent it is waiting for one.
 func (l *lane) refused(w *worker) {
-	it, r := &w.item, w.result
+	it, r := w.item, w.result
 	fault := Answer{Outcome: Refused, Code: r.Code, Text: r.Text, Node: w.cell.local.node.path}
 	if it.first && it.flow != nil {
 		l.handled.Outputs = l.handled.Outputs[:0]
@@ -158,8 +163,7 @@ func (l *lane) refused(w *worker) {
 			l.entry(w, journal.OutcomeRefused)
 		}
 		it.flow.blame(fault)
-		l.settle(it, 0)
-		l.recycle(it.msg)
+		l.end(it)
 		return
 	}
 	l.giveUp(it, w.cell, w.run, fault)
@@ -167,7 +171,7 @@ func (l *lane) refused(w *worker) {
 
 // unsuccessful tries a message again by its policy, or gives up on it.
 func (l *lane) unsuccessful(w *worker) {
-	it, r, c := &w.item, w.result, w.cell
+	it, r, c := w.item, w.result, w.cell
 	policy := &w.run.spec.Actor.Retry
 	if int(it.attempt) > policy.Max {
 		l.giveUp(it, c, w.run, Answer{Outcome: Failed, Code: r.Code, Text: r.Text, Node: c.local.node.path})
@@ -193,7 +197,7 @@ func backoff(first time.Duration, factor float64, n int) time.Duration {
 }
 
 // retry has a message wait for its next attempt.
-func (l *lane) retry(it *item, c *cell, hold bool, pause time.Duration, r *actor.Result) {
+func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *actor.Result) {
 	t := l.counted(c.local)
 	t.retried++
 	if !it.direct && !it.kept {
@@ -209,7 +213,7 @@ func (l *lane) retry(it *item, c *cell, hold bool, pause time.Duration, r *actor
 	it.attempt++
 	it.msg.SetAttempt(int(it.attempt))
 	c.local.node.waiting.Add(1)
-	again := timer{due: due, item: *it}
+	again := timer{due: due, item: it}
 	if hold && (c != c.local.open || l.alone(c)) {
 		c.parked = true
 		again.cell = c
@@ -240,7 +244,7 @@ func (l *lane) startFailed(c *cell, r *running, err error) {
 }
 
 // accepted writes the entry that keeps a message which has to wait.
-func (l *lane) accepted(it *item) {
+func (l *lane) accepted(it *parcel) {
 	it.kept = true
 	e := &journal.Accepted{Source: it.msg.Source(), ID: it.msg.ID(), Key: it.msg.Key(), Input: it.msg.Frame(), Time: l.now}
 	if it.node != nil {
@@ -253,20 +257,20 @@ func (l *lane) accepted(it *item) {
 }
 
 // giveUp makes a dead letter of a message that an actor did not handle.
-func (l *lane) giveUp(it *item, c *cell, r *running, fault Answer) {
+func (l *lane) giveUp(it *parcel, c *cell, r *running, fault Answer) {
 	l.counted(c.local).dead++
 	if it.flow != nil {
 		it.flow.blame(fault)
 	}
 	l.deadLetter(it, c.local.node.path, r.actor.Revision, fault.Code, fault.Text)
-	l.settle(it, 0)
+	l.end(it)
 }
 
 // bury makes a dead letter of a message that goes nowhere, or lets it go.
-func (l *lane) bury(it *item) {
+func (l *lane) bury(it *parcel) {
 	if it.grave == nil { // drop, or an output with nothing in between
 		l.leave(it)
-		l.settle(it, 0)
+		l.end(it)
 		return
 	}
 	path := it.msg.Source()
@@ -281,10 +285,10 @@ func (l *lane) bury(it *item) {
 		it.flow.blame(Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: path})
 	}
 	l.deadLetter(it, path, "", it.grave.code, it.grave.reason)
-	l.settle(it, 0)
+	l.end(it)
 }
 
-func (l *lane) deadLetter(it *item, path, revision, code, reason string) {
+func (l *lane) deadLetter(it *parcel, path, revision, code, reason string) {
 	kept := it.msg.Clone()
 	d := &DeadLetter{
 		ID: kept.ID(), Node: path, Key: kept.Key(), Type: kept.Type(), Code: code, Reason: reason,
@@ -297,7 +301,6 @@ func (l *lane) deadLetter(it *item, path, revision, code, reason string) {
 			Input: kept.Frame(), Revision: revision, Settles: true,
 		})
 	}
-	l.recycle(it.msg)
 }
 
 // clear buries everything in a cell whose node is no more.
@@ -305,16 +308,15 @@ func (l *lane) clear(c *cell) {
 	for c.queue.len() > 0 {
 		it := c.queue.pop()
 		it.grave = &grave{CodeGone, c.local.node.path + " is no longer part of the service"}
-		l.bury(&it)
+		l.bury(it)
 	}
 }
 
 // leave ends a message that goes out: it answers its flow, if that waits for one of its type.
-func (l *lane) leave(it *item) {
+func (l *lane) leave(it *parcel) {
 	if f := it.flow; f != nil && it.out && f.wants(it.msg.Type()) && f.claim() {
 		l.answer(f, Answer{Outcome: Replied, Reply: it.msg.Clone()})
 	} else if it.from != nil {
 		l.counted(it.from).dropped++
 	}
-	l.recycle(it.msg)
 }

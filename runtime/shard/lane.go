@@ -40,9 +40,9 @@ type lane struct {
 	clockAfter int    // messages after which it is read again
 	stamp      []byte // attributes time and attempt=1 of messages made now
 	plan       *plan
-	room       bool           // a mailbox below may have room again
-	free       []*abi.Message // for reuse
-	trash      []*abi.Message // for reuse once the entry being made is written
+	room       bool      // a mailbox below may have room again
+	free       []*parcel // for reuse
+	trash      []*parcel // for reuse once the entry being made is written
 	batches    []*batch
 	worker     *worker
 	workers    []*worker
@@ -52,8 +52,8 @@ type lane struct {
 
 // event is what is posted to a lane: a message, or a note.
 type event struct {
-	item item
-	note note
+	parcel *parcel
+	note   note
 }
 
 // note is anything but a message; it runs on the lane.
@@ -75,7 +75,7 @@ type local struct {
 type cell struct {
 	local  *local
 	key    string
-	queue  ring[item]
+	queue  ring[*parcel]
 	state  map[string]capability.Value
 	busy   int  // messages being handled
 	listed bool // in ready, stalls or hungry
@@ -167,11 +167,11 @@ func (l *lane) receive(e *event) {
 		e.note.run(l)
 		return
 	}
-	l.admit(&e.item)
+	l.admit(e.parcel)
 }
 
-// admit takes an item that belongs here; room for it has been counted.
-func (l *lane) admit(it *item) {
+// admit takes a parcel that belongs here; room for it has been counted.
+func (l *lane) admit(it *parcel) {
 	if it.flow != nil && it.flow.keep && it.origin != nil && !it.direct {
 		l.accepted(it)
 		l.batch.kept = append(l.batch.kept, it.flow)
@@ -180,7 +180,7 @@ func (l *lane) admit(it *item) {
 		l.bury(it)
 		return
 	}
-	l.enqueue(it)
+	l.enqueue(it, l.local(it.node))
 }
 
 // local returns the node's share of this lane.
@@ -195,9 +195,8 @@ func (l *lane) local(n *node) *local {
 	return l.locals[n.slot]
 }
 
-// cell returns the mailbox an item belongs into.
-func (l *lane) cell(it *item, r *running) *cell {
-	local := l.local(it.node)
+// cell returns the mailbox a parcel belongs into.
+func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 	if !r.spec.Keyed() {
 		return local.open
 	}
@@ -213,15 +212,15 @@ func (l *lane) cell(it *item, r *running) *cell {
 	return c
 }
 
-func (l *lane) enqueue(it *item) {
+func (l *lane) enqueue(it *parcel, local *local) {
 	r := it.node.run.Load()
 	if r == nil {
 		it.grave = &grave{CodeGone, it.node.path + " is no longer part of the service"}
 		l.bury(it)
 		return
 	}
-	c := l.cell(it, r)
-	c.queue.push(*it)
+	c := l.cell(it, local, r)
+	c.queue.push(it)
 	l.list(c)
 }
 
@@ -336,23 +335,6 @@ func (l *lane) write(e journal.Entry) {
 	l.flush()
 	if !l.openBatch().writer.Add(e) {
 		l.shard.fail(journal.ErrTooLarge)
-	}
-}
-
-// message returns a message to build, from those no longer needed.
-func (l *lane) message() *abi.Message {
-	if n := len(l.free); n > 0 {
-		m := l.free[n-1]
-		l.free = l.free[:n-1]
-		return m
-	}
-	return new(abi.Message)
-}
-
-// recycle takes back a message nobody refers to any more.
-func (l *lane) recycle(m *abi.Message) {
-	if len(l.free)+len(l.trash) < spareMax && m.Cap() <= spareBytes {
-		l.trash = append(l.trash, m)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 // timer is a message that waits for its time: a delayed output, or a retry.
 type timer struct {
 	due  int64 // nanoseconds since 1970
-	item item
+	item *parcel
 	cell *cell // not nil: the message holds this key up
 }
 
@@ -77,14 +77,14 @@ func (n noteAlarm) run(l *lane) {
 func (l *lane) fire() {
 	for h := &l.timers.heap; len(*h) > 0 && (*h)[0].due <= l.now; {
 		next := heap.Pop(h).(timer)
-		it := &next.item
+		it := next.item
 		it.node.waiting.Add(-1)
 		if c := next.cell; c != nil {
 			t := l.counted(c.local)
 			t.depth++
 			t.bytes += int64(it.msg.Size())
 			c.parked = false
-			c.queue.pushFront(*it)
+			c.queue.pushFront(it)
 			l.list(c)
 			continue
 		}
@@ -93,10 +93,11 @@ func (l *lane) fire() {
 			l.dispatch(home, it)
 			continue
 		}
-		t := l.counted(l.local(it.node))
+		local := l.local(it.node)
+		t := l.counted(local)
 		t.depth++
 		t.bytes += int64(it.msg.Size())
-		l.enqueue(it)
+		l.enqueue(it, local)
 	}
 }
 
@@ -106,7 +107,7 @@ type noteWaiting struct{ answer chan []Waiting }
 
 func (n noteWaiting) run(l *lane) {
 	var list []Waiting
-	add := func(it *item, due int64) {
+	add := func(it *parcel, due int64) {
 		w := Waiting{ID: it.msg.Clone().ID(), Node: it.node.path, Key: it.msg.Clone().Key(), Attempt: int(it.attempt)}
 		if due > 0 {
 			w.Due = time.Unix(0, due)
@@ -114,15 +115,15 @@ func (n noteWaiting) run(l *lane) {
 		list = append(list, w)
 	}
 	for i := range l.timers.heap {
-		add(&l.timers.heap[i].item, l.timers.heap[i].due)
+		add(l.timers.heap[i].item, l.timers.heap[i].due)
 	}
 	for _, local := range l.locals {
 		if local == nil {
 			continue
 		}
-		local.open.queue.each(func(it *item) { add(it, 0) })
+		local.open.queue.each(func(it **parcel) { add(*it, 0) })
 		for _, c := range local.cells {
-			c.queue.each(func(it *item) { add(it, 0) })
+			c.queue.each(func(it **parcel) { add(*it, 0) })
 		}
 	}
 	n.answer <- list

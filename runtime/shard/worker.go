@@ -18,7 +18,7 @@ type worker struct {
 	away     bool // the token was passed on
 	cell     *cell
 	run      *running
-	item     item
+	item     *parcel
 	instance *actor.Instance
 	result   *actor.Result
 	time     int64 // the clock the guest saw
@@ -95,7 +95,7 @@ func (l *lane) watch(t *tally) {
 }
 
 func (w *worker) handle() {
-	w.task.Message, w.task.ID, w.task.Now, w.task.State = w.item.msg, w.item.msg.ID(), w.time, nil
+	w.task.Message, w.task.ID, w.task.Now, w.task.State = &w.item.msg, w.item.msg.ID(), w.time, nil
 	if decl := w.run.spec.Actor.State; len(decl) > 0 {
 		w.state.Reset(decl, w.cell.state)
 		w.task.State = &w.state
@@ -144,7 +144,7 @@ type noteBarrier struct {
 }
 
 func (n noteBarrier) run(l *lane) {
-	it := &n.worker.item
+	it := n.worker.item
 	if !it.direct && !it.kept {
 		l.accepted(it)
 	}
