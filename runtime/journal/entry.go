@@ -1,8 +1,8 @@
 package journal
 
 // Entry is one thing in a record: *Epoch, *Accepted, *Handled, *Dead,
-// *AttemptMade, *Timer, *Moved, *Revision, *LinkAck or *SnapshotTaken.
-type Entry interface{ entry() }
+// *AttemptMade, *Timer, *Moved, *Revision, *LinkAck, *SnapshotTaken or *Packed.
+type Entry interface{ message }
 
 // Epoch begins the time of an owner. A new owner appends it first.
 type Epoch struct {
@@ -63,7 +63,6 @@ const (
 type StateChange struct {
 	Name     string
 	Value    []byte
-	Blob     string // digest, when the value is large
 	Deleted  bool
 	Revision uint64
 }
@@ -75,7 +74,6 @@ type Output struct {
 	Key   string
 	Due   int64 // nanoseconds since 1970; 0 for at once
 	Frame []byte
-	Blob  string // digest, when the frame is large
 }
 
 // Answer is what a capability answered.
@@ -85,7 +83,6 @@ type Answer struct {
 	Use       string
 	Request   []byte // digest of the request
 	Frame     []byte
-	Blob      string
 	Duration  int64 // nanoseconds
 }
 
@@ -152,13 +149,8 @@ type SnapshotTaken struct {
 	Digest   string
 }
 
-func (*Epoch) entry()         {}
-func (*Accepted) entry()      {}
-func (*Handled) entry()       {}
-func (*Dead) entry()          {}
-func (*AttemptMade) entry()   {}
-func (*Timer) entry()         {}
-func (*Moved) entry()         {}
-func (*Revision) entry()      {}
-func (*LinkAck) entry()       {}
-func (*SnapshotTaken) entry() {}
+// Packed stands for an entry that is too large for a record; see [Pack].
+type Packed struct {
+	Blob string // digest of the blob that holds it
+	Size uint64 // bytes of the blob
+}

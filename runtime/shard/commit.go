@@ -2,7 +2,9 @@ package shard
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,6 +18,7 @@ type batch struct {
 	answers  []answered
 	kept     []*flow
 	barriers []chan error // of handlings that must not go on before
+	blobs    []blob       // that entries of the batch lie in
 
 	lane  *lane
 	state atomic.Uint32
@@ -54,6 +57,14 @@ type committer struct {
 	waiting []*batch
 	bytes   int64 // appended since the journal was opened
 	marks   []mark
+	blobs   []blob // of records not trimmed, oldest first
+}
+
+// blob holds an entry too large for a record.
+type blob struct {
+	seq    uint64 // of the record that refers to it
+	digest string
+	size   int64
 }
 
 // mark says how many bytes had been appended when a record was.
@@ -115,6 +126,13 @@ func (c *committer) pump() {
 			c.last++
 			c.flight++
 			c.bytes += int64(len(record))
+			for _, b := range batches {
+				for _, large := range b.blobs {
+					large.seq = c.last
+					c.blobs = append(c.blobs, large)
+					c.bytes += large.size
+				}
+			}
 			if n := len(c.marks); n == 0 || c.bytes-c.marks[n-1].bytes >= trimStep {
 				c.marks = append(c.marks, mark{c.last, c.bytes})
 			}
@@ -174,12 +192,23 @@ func (c *committer) trim() {
 		c.marks = append(c.marks[:0], c.marks[1:]...)
 		before = c.marks[0].seq
 	}
-	c.mu.Unlock()
 	if before == 0 {
+		c.mu.Unlock()
 		return
 	}
+	n := 0
+	for n < len(c.blobs) && c.blobs[n].seq < before {
+		n++
+	}
+	blobs := slices.Clone(c.blobs[:n])
+	c.blobs = slices.Delete(c.blobs, 0, n)
+	c.mu.Unlock()
 	c.shard.workers.Go(func() {
-		if err := c.journal.Trim(c.shard.context, before); err != nil && c.shard.context.Err() == nil {
+		err := c.journal.Trim(c.shard.context, before)
+		for _, b := range blobs {
+			err = errors.Join(err, c.journal.DeleteBlob(c.shard.context, b.digest))
+		}
+		if err != nil && c.shard.context.Err() == nil {
 			c.shard.log.Warn("trim journal", "before", before, "error", err)
 		}
 	})

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
@@ -98,24 +97,8 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 		}
 	}
 	h.Answers = answers(h.Answers[:0], r.Recorded)
-	if l.openBatch().writer.AddHandled(h) {
-		return
-	}
-	l.flush()
 	if !l.openBatch().writer.AddHandled(h) {
-		l.large(h)
-	}
-}
-
-// large writes an entry that no record can hold inline: its values go into
-// blobs first, the largest before the smaller ones.
-func (l *lane) large(h *journal.Handled) {
-	if err := journal.Outsource(l.shard.context, l.shard.opts.Journal, h); err != nil {
-		l.shard.fail(fmt.Errorf("keep a large entry: %w", err))
-		return
-	}
-	if !l.openBatch().writer.AddHandled(h) {
-		l.shard.fail(fmt.Errorf("write entry of %s: %w", h.ID, journal.ErrTooLarge))
+		l.write(h)
 	}
 }
 

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"strconv"
 	"sync"
 
 	"github.com/grow-platform/grow/abi"
@@ -303,7 +302,7 @@ func (l *lane) committed(b *batch) {
 	clear(b.answers)
 	clear(b.kept)
 	clear(b.barriers)
-	b.answers, b.kept, b.barriers, b.err = b.answers[:0], b.kept[:0], b.barriers[:0], nil
+	b.answers, b.kept, b.barriers, b.blobs, b.err = b.answers[:0], b.kept[:0], b.barriers[:0], b.blobs[:0], nil
 	b.writer.Reset(l.shard.committer.epoch)
 	l.batches = append(l.batches, b)
 	l.shard.committer.trim()
@@ -328,14 +327,20 @@ func (l *lane) openBatch() *batch {
 }
 
 // write adds an entry to the open batch, and begins another when it is full.
+// An entry that no record can hold goes into a blob first.
 func (l *lane) write(e journal.Entry) {
 	if l.openBatch().writer.Add(e) {
 		return
 	}
 	l.flush()
-	if !l.openBatch().writer.Add(e) {
-		l.shard.fail(journal.ErrTooLarge)
+	if l.openBatch().writer.Add(e) {
+		return
 	}
+	packed, err := journal.Pack(l.shard.context, l.shard.opts.Journal, e)
+	if err != nil {
+		l.shard.fail(err)
+		return
+	}
+	l.batch.writer.Add(packed)
+	l.batch.blobs = append(l.batch.blobs, blob{digest: packed.Blob, size: int64(packed.Size)})
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,131 @@
+package journal
+
+// The fields of every message, as journal.proto numbers them.
+
+func (m *Epoch) fields(c *coder) {
+	c.uint64(1, &m.Number)
+	c.string(2, &m.Owner)
+	c.uint32(3, &m.Format)
+}
+
+func (m *Accepted) fields(c *coder) {
+	c.string(1, &m.Source)
+	c.string(2, &m.ID)
+	c.string(3, &m.Node)
+	c.string(4, &m.Key)
+	c.blob(5, &m.Input)
+	c.int64(6, &m.Time)
+	nested(c, 7, &m.Idempotency)
+}
+
+func (m *Idempotency) fields(c *coder) {
+	c.string(1, &m.Scope)
+	c.string(2, &m.Key)
+	c.blob(3, &m.Digest)
+}
+
+func (m *Handled) fields(c *coder) {
+	c.string(1, &m.ID)
+	c.string(2, &m.Node)
+	c.string(3, &m.Key)
+	c.blob(4, &m.Input)
+	c.uint64(5, &m.InputSeq)
+	c.int64(6, &m.Time)
+	c.blob(7, &m.Seed)
+	c.uint32(8, &m.Attempt)
+	c.string(9, &m.Revision)
+	outcome := uint32(m.Outcome)
+	c.uint32(10, &outcome)
+	m.Outcome = Outcome(outcome)
+	list(c, 11, &m.State)
+	list(c, 12, &m.Outputs)
+	list(c, 13, &m.Answers)
+	c.uint64(14, &m.Fuel)
+	c.int64(15, &m.Duration)
+	nested(c, 16, &m.Idempotency)
+}
+
+func (m *StateChange) fields(c *coder) {
+	c.string(1, &m.Name)
+	c.blob(2, &m.Value)
+	c.bool(3, &m.Deleted)
+	c.uint64(4, &m.Revision)
+}
+
+func (m *Output) fields(c *coder) {
+	c.string(1, &m.To)
+	c.uint64(2, &m.Link)
+	c.string(3, &m.Key)
+	c.int64(4, &m.Due)
+	c.blob(5, &m.Frame)
+}
+
+func (m *Answer) fields(c *coder) {
+	c.uint32(1, &m.Call)
+	c.string(2, &m.Operation)
+	c.string(3, &m.Use)
+	c.blob(4, &m.Request)
+	c.blob(5, &m.Frame)
+	c.int64(6, &m.Duration)
+}
+
+func (m *Dead) fields(c *coder) {
+	c.string(1, &m.ID)
+	c.string(2, &m.Node)
+	c.string(3, &m.Key)
+	c.string(4, &m.Code)
+	c.string(5, &m.Reason)
+	c.uint32(6, &m.Attempt)
+	c.int64(7, &m.Time)
+	c.blob(8, &m.Input)
+	c.uint64(9, &m.InputSeq)
+	c.string(10, &m.Revision)
+	c.bool(11, &m.Settles)
+}
+
+func (m *AttemptMade) fields(c *coder) {
+	c.string(1, &m.ID)
+	c.string(2, &m.Node)
+	c.string(3, &m.Key)
+	c.uint32(4, &m.Attempt)
+	c.int64(5, &m.Due)
+	c.string(6, &m.Code)
+	c.string(7, &m.Reason)
+	list(c, 8, &m.Answers)
+}
+
+func (m *Timer) fields(c *coder) {
+	c.string(1, &m.ID)
+	c.string(2, &m.Node)
+	c.string(3, &m.Key)
+	c.int64(4, &m.Due)
+	c.bool(5, &m.Fired)
+	c.blob(6, &m.Frame)
+}
+
+func (m *Moved) fields(c *coder) {
+	c.uint32(1, &m.Virtual)
+	c.string(2, &m.To)
+}
+
+func (m *Revision) fields(c *coder) {
+	c.string(1, &m.Node)
+	c.string(2, &m.Digest)
+	c.string(3, &m.Number)
+}
+
+func (m *LinkAck) fields(c *coder) {
+	c.string(1, &m.Link)
+	c.uint64(2, &m.Number)
+}
+
+func (m *SnapshotTaken) fields(c *coder) {
+	c.uint64(1, &m.Sequence)
+	c.string(2, &m.Object)
+	c.string(3, &m.Digest)
+}
+
+func (m *Packed) fields(c *coder) {
+	c.string(1, &m.Blob)
+	c.uint64(2, &m.Size)
+}
