@@ -40,10 +40,10 @@ type Rust struct {
 }
 
 // FindRust looks for a Rust toolchain that can build for Target, as it would
-// run in the folder dir: the one in PATH first, which may be rustup's, then the
-// system's own in /usr/bin, which is where Debian's packages are. It prefers one
-// with a compiled standard library to one that has the sources for it. Without
-// any the findings tell what is missing in the one that comes closest.
+// run in the folder dir: the first in PATH, which may be rustup's, then those
+// further down, such as that of Debian's packages. It prefers one with a compiled
+// standard library to one that has the sources for it. Without any the findings
+// tell what is missing in the first.
 func FindRust(ctx context.Context, dir string) (Rust, []Finding) {
 	best, findings, rank := Rust{}, []Finding(nil), -1
 	for _, pair := range rustPairs() {
@@ -68,19 +68,30 @@ func rankOf(r Rust, found []Finding) int {
 	return 2
 }
 
-// rustPairs returns rustc and cargo of each place, without repeating one.
-// RUSTC is how a user names another compiler to cargo, so it is heeded.
+// rustPairs returns rustc and cargo of each folder in PATH that has both. RUSTC
+// is how a user names another compiler to cargo, so it comes first. Without
+// any pair it returns what there is, for the findings.
 func rustPairs() [][2]string {
 	rustc, _ := exec.LookPath("rustc")
 	cargo, _ := exec.LookPath("cargo")
+	var pairs [][2]string
 	if named := os.Getenv("RUSTC"); named != "" {
-		rustc = named
+		pairs = append(pairs, [2]string{named, cargo})
 	}
-	pairs := [][2]string{{rustc, cargo}}
-	const system = "/usr/bin"
-	// An empty PATH means that no tool is to be found, for tests and for those who say so.
-	if os.Getenv("PATH") != "" && rustc != system+"/rustc" && executable(system+"/rustc") && executable(system+"/cargo") {
-		pairs = append(pairs, [2]string{system + "/rustc", system + "/cargo"})
+	seen := map[string]bool{} // /bin is often a link to /usr/bin
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		real, err := filepath.EvalSymlinks(dir)
+		if err != nil || seen[real] {
+			continue
+		}
+		seen[real] = true
+		pair := [2]string{filepath.Join(dir, "rustc"), filepath.Join(dir, "cargo")}
+		if executable(pair[0]) && executable(pair[1]) {
+			pairs = append(pairs, pair)
+		}
+	}
+	if len(pairs) == 0 {
+		pairs = append(pairs, [2]string{rustc, cargo})
 	}
 	return pairs
 }

@@ -1,0 +1,37 @@
+# What a person types. Each target does its own set-up; the second time is quick.
+SERVICE ?= testdata/services/triage
+ONLY    ?=
+OUT     ?=
+# The secret that signs the example's webhooks, unless the environment has one.
+export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
+
+.PHONY: help setup build run test bench lint fmt clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: ## get what building and testing need and this machine lacks
+	@.ci/setup
+
+build: ## make bin/grow
+	@.ci/step "build bin/grow" go build -trimpath -ldflags "-s -w" -o bin/grow ./cmd/grow
+
+run: setup build ## start the example service and print curl lines that it answers
+	@bin/grow run $(SERVICE)
+
+test: setup ## run every check and test
+	@.ci/test
+
+bench: setup ## measure: ONLY=hop,http picks by prefix, OUT=file.json writes JSON
+	@go run ./cmd/grow/bench -only "$(ONLY)" -out "$(OUT)"
+
+lint: ## the checks of style alone
+	@.ci/lint
+
+fmt: ## format Go and Rust
+	@gofmt -w $$(git ls-files '*.go')
+	@cargo fmt --manifest-path sdk/rust/Cargo.toml
+
+clean: ## remove what was built in this folder
+	@rm -rf bin
+	@find testdata -name .grow -type d -prune -exec rm -rf {} +

@@ -1,0 +1,66 @@
+package rust
+
+import (
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/grow-platform/grow/compiler"
+)
+
+// inputs returns what outside the source folder went into the module: the
+// sources of crates that are depended on by path, their manifests, and what
+// cargo finds in the folders above.
+func inputs(s compiler.Source, module, sdkDir string) []string {
+	also := map[string]bool{}
+	for _, file := range dependencies(strings.TrimSuffix(module, ".wasm") + ".d") {
+		if inside(file, s.Path) || inside(file, sdkDir) {
+			continue
+		}
+		also[file] = true
+		for dir := filepath.Dir(file); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			if manifest := filepath.Join(dir, "Cargo.toml"); exists(manifest) {
+				also[manifest] = true
+				break
+			}
+		}
+	}
+	for dir := filepath.Dir(s.Path); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		for _, name := range []string{"Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "rust-toolchain", ".cargo/config.toml"} {
+			if path := filepath.Join(dir, filepath.FromSlash(name)); exists(path) {
+				also[path] = true
+			}
+		}
+	}
+	var paths []string
+	for path := range also {
+		if exists(path) {
+			paths = append(paths, path)
+		}
+	}
+	sort.Strings(paths)
+	return paths
+}
+
+// dependencies reads the file that cargo writes beside a module: a rule of
+// make, with the module before a colon and the local sources after it.
+func dependencies(file string) []string {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil // cargo wrote none: nothing is known of other crates
+	}
+	_, list, _ := strings.Cut(string(data), ": ")
+	list, _, _ = strings.Cut(list, "\n")
+	const space = "\x00"
+	var files []string
+	for _, name := range strings.Fields(strings.ReplaceAll(list, `\ `, space)) {
+		files = append(files, strings.ReplaceAll(name, space, " "))
+	}
+	return files
+}
+
+func exists(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
