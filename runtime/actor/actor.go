@@ -26,6 +26,8 @@ type Options struct {
 	Module   engine.Module // closed by the caller, after Close
 	Broker   *capability.Broker
 	Scale    specs.Scale
+	// Context ends when handlings that wait for the outside must give up.
+	Context context.Context
 	// Log takes the actor's log lines. It must not block.
 	Log func(Line)
 	// Seed returns the seed of a message's random stream: the same for every
@@ -88,10 +90,7 @@ func (a *Actor) out(messageType []byte) int {
 // start makes an instance and runs its grow_init.
 func (a *Actor) start(ctx context.Context) (*Instance, error) {
 	i := &Instance{actor: a, plain: -1}
-	i.ledger = capability.Ledger{
-		Context: ctx, Config: a.Config, Log: i.log, RealTime: a.RealTime,
-	}
-	i.ledger.Context = context.WithoutCancel(ctx)
+	i.ledger = capability.Ledger{Context: a.Context, Config: a.Config, Log: i.log, RealTime: a.RealTime}
 	i.begin("", a.RealTime())
 	running, err := a.Module.Instantiate(ctx, i)
 	if err != nil {

@@ -76,12 +76,24 @@ func trap(reason string) error { return &engine.Error{Code: engine.CodeTrap, Rea
 // serve puts a service in force whose actors are Go functions.
 func serve(t testing.TB, s *Shard, service *specs.Service, guests map[string]guest) {
 	t.Helper()
+	if err := s.Apply(mustCompile(t, service), actorsOf(t, s, service, guests)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustCompile(t testing.TB, service *specs.Service) *router.Table {
+	t.Helper()
 	table, err := router.Compile(service)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return table
+}
+
+func actorsOf(t testing.TB, s *Shard, service *specs.Service, guests map[string]guest) map[string]*actor.Actor {
+	t.Helper()
 	actors := map[string]*actor.Actor{}
-	for _, n := range table.Nodes {
+	for _, n := range mustCompile(t, service).Nodes {
 		g, ok := guests[n.Actor.Name]
 		if !ok {
 			t.Fatalf("no guest for actor %s", n.Actor.Name)
@@ -91,7 +103,7 @@ func serve(t testing.TB, s *Shard, service *specs.Service, guests map[string]gue
 			t.Fatal(err)
 		}
 		a := actor.New(actor.Options{
-			Node: n.Path, Revision: "r1", Def: n.Actor, Scale: n.Scale, Module: goModule{g}, Broker: broker,
+			Node: n.Path, Revision: "r1", Def: n.Actor, Scale: n.Scale, Module: goModule{g}, Broker: broker, Context: s.Context(),
 			Types:    nilTypes(len(n.Outs)),
 			Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
 			RealTime: func() int64 { return s.clock.Now().UnixNano() },
@@ -99,9 +111,7 @@ func serve(t testing.TB, s *Shard, service *specs.Service, guests map[string]gue
 		t.Cleanup(func() { a.Close() })
 		actors[n.Path] = a
 	}
-	if err := s.Apply(table, actors); err != nil {
-		t.Fatal(err)
-	}
+	return actors
 }
 
 // def is a definition with the defaults that specs fills in.

@@ -126,7 +126,7 @@ func (s *Supervisor) prepare(ctx context.Context, w Wanted, table *router.Table)
 		}
 		g.actors[n.Path] = actor.New(actor.Options{
 			Node: n.Path, Revision: revision(n, module.Info().Digest), Def: n.Actor, Config: n.Config, Types: types,
-			Module: module, Broker: broker, Scale: n.Scale, Log: s.opts.Log, Seed: s.seed,
+			Module: module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
 			RealTime: func() int64 { return time.Now().UnixNano() },
 		})
 	}

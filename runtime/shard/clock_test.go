@@ -1,0 +1,63 @@
+package shard
+
+import (
+	"sync"
+	"time"
+)
+
+// manual is a clock that stands until the test moves it on.
+type manual struct {
+	mu    sync.Mutex
+	now   time.Time
+	alarm []*alarm
+}
+
+type alarm struct {
+	due time.Time
+	f   func()
+}
+
+func newManual() *manual { return &manual{now: time.Unix(1_800_000_000, 0)} }
+
+func (c *manual) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *manual) AfterFunc(d time.Duration, f func()) func() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := &alarm{c.now.Add(d), f}
+	c.alarm = append(c.alarm, a)
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		stopped := a.f != nil
+		a.f = nil
+		return stopped
+	}
+}
+
+// pass moves the clock on and rings what is due.
+func (c *manual) pass(d time.Duration) {
+	c.mu.Lock()
+	c.now = c.now.Add(d)
+	var due []func()
+	left := c.alarm[:0]
+	for _, a := range c.alarm {
+		switch {
+		case a.f == nil:
+		case a.due.After(c.now):
+			left = append(left, a)
+		default:
+			due = append(due, a.f)
+			a.f = nil
+		}
+	}
+	c.alarm = left
+	c.mu.Unlock()
+	for _, f := range due {
+		f()
+	}
+}
