@@ -445,6 +445,22 @@ func TestCycle(t *testing.T) {
 	}
 }
 
+// TestCloseBusy: Close ends even a shard that would never be done.
+func TestCloseBusy(t *testing.T) {
+	a := def("a", func(a *specs.Actor) { a.Out = []string{"in"} })
+	s := project(a)
+	s.Workflows["w"] = &specs.Workflow{
+		Name: "w", In: []string{"in"}, Nodes: []*specs.Node{{Name: "a", Actor: "a", Scale: a.Scale}},
+		Routes: []*specs.Route{{From: specs.Input, To: []string{"a"}}, {From: "a", To: []string{"a"}}},
+	}
+	b := open(t, s, map[string]guest{"a": func(engine.Host, *abi.Message) ([]sent, error) { return []sent{{typ: "in"}}, nil }}, nil)
+	for range 50 {
+		b.accept(t, &Request{To: "w"})
+	}
+	await(t, "traffic", func() bool { return b.status(t, "w/a").Handled > 1000 })
+	b.Close()
+}
+
 // TestIdempotency: requests of one key are one request, before and after its
 // answer; another request under the key is refused.
 func TestIdempotency(t *testing.T) {

@@ -34,6 +34,7 @@ type lane struct {
 	fill       int       // of those
 	touch      []*local  // counted since the last settling up
 	borrow     []*local  // hold an instance
+	ended      bool // no more is handled
 	now        int64
 	sinceClock int    // messages since the clock was read
 	clockAfter int    // messages after which it is read again
@@ -129,7 +130,7 @@ func (l *lane) work() {
 			l.receive(&l.spare[i])
 			l.spare[i] = event{}
 		}
-		for budget := turnMax; budget > 0 && l.ready.len() > 0; {
+		for budget := turnMax; budget > 0 && l.ready.len() > 0 && !l.ended; {
 			n, gone := l.run(l.ready.pop(), w)
 			if gone {
 				return // the token went to another goroutine
@@ -137,7 +138,7 @@ func (l *lane) work() {
 			budget -= n
 		}
 		l.settleUp()
-		if l.ready.len() > 0 {
+		if l.ready.len() > 0 && !l.ended {
 			continue
 		}
 		l.giveBack()

@@ -45,6 +45,7 @@ type Shard struct {
 	applying sync.Mutex // held by Apply
 	nodes    map[string]*node
 
+	closing  sync.Once
 	stopping atomic.Bool
 	failed   atomic.Pointer[error]
 	active   atomic.Int64  // lanes at work, handlings elsewhere, commits under way, timers firing
@@ -220,19 +221,31 @@ func (s *Shard) Stop(ctx context.Context) ([]Waiting, error) {
 
 // Close ends the shard at once: timers are dropped, handlings that wait for
 // the outside are cancelled, and it returns when no goroutine of it runs. The
-// actors' instances are given back; the journal is the caller's again.
+// actors' instances are given back; the journal is the caller's again. Closing
+// again does nothing.
 func (s *Shard) Close() {
-	s.stopping.Store(true)
-	s.sweep()
-	s.cancel()
-	s.workers.Add(1) // until no lane can start another goroutine
+	s.closing.Do(func() {
+		s.stopping.Store(true)
+		s.sweep()
+		s.cancel()
+		s.tell(func(done chan struct{}) note { return noteEnd{done} })
+		for s.active.Load() != 0 {
+			<-s.quiet
+		}
+		s.workers.Add(1) // until no lane can start another goroutine
+		s.tell(func(done chan struct{}) note { return noteClose{done} })
+		s.workers.Done()
+		s.workers.Wait()
+	})
+}
+
+// tell posts a note to every lane and waits until each has taken it.
+func (s *Shard) tell(of func(done chan struct{}) note) {
 	for _, l := range s.lanes {
 		done := make(chan struct{})
-		l.post(event{note: noteClose{done}})
+		l.post(event{note: of(done)})
 		<-done
 	}
-	s.workers.Done()
-	s.workers.Wait()
 }
 
 // Context ends when the shard is closed; instances are started under it.

@@ -129,11 +129,20 @@ func (n noteWaiting) run(l *lane) {
 	n.answer <- list
 }
 
+// noteEnd has the lane handle no more messages; it goes on taking back what
+// others still work at.
+type noteEnd struct{ done chan struct{} }
+
+func (n noteEnd) run(l *lane) {
+	l.timers.stop()
+	l.ended = true
+	close(n.done)
+}
+
 // noteClose ends the lane.
 type noteClose struct{ done chan struct{} }
 
 func (n noteClose) run(l *lane) {
-	l.timers.stop()
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
