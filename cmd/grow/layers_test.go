@@ -17,12 +17,14 @@ const layers = `
 abi < specs/shape < specs/rule < specs
 abi < runtime/engine
 abi < runtime/journal
-runtime/engine < runtime/engine/enginetest, runtime/engine/wazero
+runtime/engine, testdata/wat < runtime/engine/enginetest
+runtime/engine < runtime/engine/wazero
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs < runtime/router, runtime/capability
 runtime/engine, runtime/capability < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/shard < runtime/supervisor
+compiler/cache < compiler/toolchain
 sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm
 compiler/golang, compiler/rust, compiler/wasm < compiler/project
@@ -31,6 +33,7 @@ runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
 cmd/grow/app < cmd/grow, cmd/grow/bench
+testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 `
 

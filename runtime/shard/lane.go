@@ -34,7 +34,7 @@ type lane struct {
 	fill       int       // of those
 	touch      []*local  // counted since the last settling up
 	borrow     []*local  // hold an instance
-	ended      bool // no more is handled
+	ended      bool      // no more is handled
 	now        int64
 	sinceClock int    // messages since the clock was read
 	clockAfter int    // messages after which it is read again

@@ -139,12 +139,8 @@ func (h *Host) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cache := h.opts.CacheDir
-	if cache == "" {
-		cache = cacheDir()
-	}
-	if h.engine, err = wazero.New(ctx, wazero.Options{CacheDir: cache}); err != nil {
-		return fmt.Errorf("start engine: %w", err)
+	if h.engine, err = NewEngine(ctx, h.opts.CacheDir); err != nil {
+		return err
 	}
 	h.store = mem.New(mem.Options{Capacity: 4 * shard.KeepBytes})
 	j, err := h.store.Open(ctx, journal.Name{Namespace: "main", Service: h.opts.Service.Name})
@@ -282,6 +278,19 @@ func ownSecret(dir string) ([]byte, error) {
 		return nil, fmt.Errorf("keep the service's secret: %w", err)
 	}
 	return b, nil
+}
+
+// NewEngine starts the engine that services run on. cacheDir is where it keeps
+// compiled modules; "" is the user's cache folder.
+func NewEngine(ctx context.Context, dir string) (engine.Engine, error) {
+	if dir == "" {
+		dir = cacheDir()
+	}
+	e, err := wazero.New(ctx, wazero.Options{CacheDir: dir})
+	if err != nil {
+		return nil, fmt.Errorf("start engine: %w", err)
+	}
+	return e, nil
 }
 
 // cacheDir is where compiled modules are kept; "" when there is no such place,

@@ -1,0 +1,28 @@
+package main
+
+import "context"
+
+// measures are all figures. A name keeps its meaning for ever.
+var measures = []measure{
+	{name: "hop", unit: "ns", goal: 3.0, what: "CPU from mailbox to next mailbox, direct, 10 to 100 actors; raw wazero call",
+		open: func(ctx context.Context, w *workspace) (rounder, error) { return hop(w, untyped, []int{10, 100}, true) }},
+	{name: "hop-journal", unit: "ns", goal: 500, by: difference, what: "the same through the journal in memory; the same without",
+		open: hopJournal},
+	{name: "hop-typed", unit: "ns", goal: 2000, by: difference, what: "direct, with type check, key and a rule on JSON; raw wazero call",
+		open: func(ctx context.Context, w *workspace) (rounder, error) { return hop(w, typed, []int{10}, true) }},
+	{name: "growth", unit: "ns", goal: 1.5, what: "CPU a hop with 1,000 actors; with 10",
+		open: growth},
+	{name: "http", unit: "requests/s", goal: 0.80, atLeast: true, what: "64 connections, one actor, everything on; plain Echo handler",
+		open: func(ctx context.Context, w *workspace) (rounder, error) { return overHTTP(ctx, w, 1) }},
+	{name: "http3", unit: "requests/s", goal: 0.75, atLeast: true, what: "the same with three actors one after the other",
+		open: func(ctx context.Context, w *workspace) (rounder, error) { return overHTTP(ctx, w, 3) }},
+	{name: "start-rust", unit: "us", goal: 100, by: absolute, what: "new instance of a Rust actor to its first answer; bare wazero",
+		open: startRust},
+	{name: "start-rust-disk", unit: "us", goal: 3000, by: absolute, what: "the same from the module in the disk cache; bare wazero",
+		open: startRustDisk},
+	{name: "density", unit: "instances/GiB", goal: 30_000, by: absolute, atLeast: true, what: "small instances in a GiB of resident memory; bare wazero",
+		open: density},
+}
+
+// rounder measures one round: the value and its reference.
+type rounder = func(ctx context.Context) (value, reference float64, err error)

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/testdata/wat"
+)
+
+// workspace is a folder of services made for measuring.
+type workspace struct {
+	dir   string
+	close func() error
+}
+
+func newWorkspace() (*workspace, error) {
+	dir, err := os.MkdirTemp("", "grow-bench-")
+	if err != nil {
+		return nil, err
+	}
+	return &workspace{dir: dir, close: func() error { return os.RemoveAll(dir) }}, nil
+}
+
+// order is the data of every message: 200 bytes of JSON.
+var order = []byte(`{"id":"o-1000042","customer":"c-42","tier":"gold","total":1234.5,` +
+	`"currency":"EUR","items":[{"sku":"A-1","qty":2,"price":19.9},{"sku":"B-22","qty":1,"price":1194.7}],"note":"leave it at the door..."}`)
+
+// flavour is how much the actors of a benchmark check.
+type flavour int
+
+const (
+	untyped flavour = iota // any data, no key
+	typed                  // type checked, keyed, a rule on every edge
+)
+
+const orderType = `"echo.done": {
+	id: string
+	customer: string
+	tier: "gold" | "silver" | "none"
+	total: number & >=0
+	currency: string
+	items: [...{sku: string, qty: int & >0, price: number}]
+	note?: string
+}
+`
+
+// ring writes a service of n nodes: in a circle for ever, or, when open, from
+// an endpoint through the nodes and back as its reply.
+func (w *workspace) ring(name string, n int, f flavour, open bool) (string, error) {
+	key, when, types := "", "", "\"echo.done\": _\n"
+	if f == typed {
+		key, when, types = "key: data.customer\n", ", when: data.total > 1000.0", orderType
+	}
+	var flow strings.Builder
+	out := "[]"
+	if open {
+		out = "[echo.done]"
+	}
+	fmt.Fprintf(&flow, "workflow: ring\nabout: Nodes that hand each other what they get.\nin: [echo.done]\nout: %s\nnodes:\n", out)
+	for i := range n {
+		fmt.Fprintf(&flow, "  n%d: echo\n", i)
+	}
+	fmt.Fprintf(&flow, "routes:\n  - {from: input, to: n0}\n")
+	for i := range n {
+		to := fmt.Sprintf("n%d", (i+1)%n)
+		if open && i == n-1 {
+			to = "output"
+		}
+		fmt.Fprintf(&flow, "  - {from: n%d, to: %s%s}\n", i, to, when)
+		if when != "" {
+			fmt.Fprintf(&flow, "  - {from: n%d, to: drop}\n", i)
+		}
+	}
+	service := "service: bench\nabout: Measures.\n"
+	if open {
+		service += "http:\n  POST /orders: {send: echo.done, to: ring, reply: {echo.done: 200}}\n"
+	}
+	dir := filepath.Join(w.dir, name)
+	for path, text := range map[string]string{
+		"grow.yaml":               service,
+		"types/bench.cue":         types,
+		"workflows/ring.yaml":     flow.String(),
+		"actors/echo/actor.yaml":  "actor: echo\nabout: Sends on what it gets.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\n" + key,
+		"actors/echo/module.wasm": string(wat.Module("echo")),
+	} {
+		file := filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+// start starts a service through the constructor of the command line.
+func (w *workspace) start(ctx context.Context, dir string) (*app.Host, error) {
+	service, err := app.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	modules := map[string]string{}
+	for name, a := range service.Actors {
+		modules[name] = a.Code.Source
+	}
+	return app.Start(ctx, app.Options{Dir: dir, Service: service, Modules: modules, Listen: "127.0.0.1:0"})
+}
+
+// stop ends a service at once; what circles in it is abandoned.
+func stop(h *app.Host) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := h.Stop(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// cpu is the processor time this process has used.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic("bench: " + err.Error())
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// pause waits, unless ctx ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
