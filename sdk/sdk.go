@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"embed"
 	"io/fs"
-	"path"
 	"strings"
 	"sync"
 )
@@ -38,14 +37,14 @@ var rustFiles embed.FS
 func Go() fs.FS { return goOnce() }
 
 // Rust returns the Rust SDK as a complete crate called [Crate]. [os.CopyFS]
-// writes it out. It is safe for concurrent use.
+// writes it out, without its tests. It is safe for concurrent use.
 func Rust() fs.FS { return rustOnce() }
 
 var goOnce = sync.OnceValue(func() fs.FS { return pack(goFiles, "go", map[string]string{"go.mod": goMod}) })
 
 var rustOnce = sync.OnceValue(func() fs.FS { return pack(rustFiles, "rust", nil) })
 
-// pack puts the files below dir, but for Go tests, and the extra ones into a
+// pack puts the files below dir, but for tests, and the extra ones into a
 // file system. A zip archive in memory is the one that the standard library
 // lets us add files to. What it reads is part of the binary, so a failure is a
 // mistake of the build.
@@ -60,7 +59,7 @@ func pack(files embed.FS, dir string, extra map[string]string) fs.FS {
 		return err
 	}
 	err := fs.WalkDir(files, dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(path.Base(name), "_test.go") {
+		if err != nil || d.IsDir() || isTest(name) {
 			return err
 		}
 		data, err := files.ReadFile(name)
@@ -85,4 +84,8 @@ func pack(files embed.FS, dir string, extra map[string]string) fs.FS {
 		panic("sdk: pack " + dir + ": " + err.Error())
 	}
 	return r
+}
+
+func isTest(name string) bool {
+	return strings.HasSuffix(name, "_test.go") || strings.HasSuffix(name, "_test.rs")
 }

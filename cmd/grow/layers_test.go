@@ -15,6 +15,7 @@ import (
 // policy: change it only with a reason in the commit message.
 const layers = `
 abi < specs/shape < specs/rule < specs
+specs/shape < specs/schema < specs
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest

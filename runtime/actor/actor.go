@@ -90,17 +90,17 @@ func (a *Actor) out(messageType []byte) int {
 // start makes an instance and runs its grow_init.
 func (a *Actor) start(ctx context.Context) (*Instance, error) {
 	i := &Instance{actor: a, plain: -1}
-	i.ledger = capability.Ledger{Context: a.Context, Config: a.Config, Log: i.log, RealTime: a.RealTime}
+	config := a.Config
+	if config == nil {
+		config = []byte("{}")
+	}
+	i.ledger = capability.Ledger{Context: a.Context, Config: config, Log: i.log, RealTime: a.RealTime}
 	i.begin("", a.RealTime())
 	running, err := a.Module.Instantiate(ctx, i)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", a.Node, err)
 	}
 	i.running = running
-	config := a.Config
-	if config == nil {
-		config = []byte("{}")
-	}
 	m := abi.NewMessage(config, abi.Type, abi.TypeInit, abi.Source, a.Node, abi.ContentType, abi.ContentJSON,
 		abi.Time, time.Unix(0, i.now).UTC().Format(time.RFC3339Nano))
 	if err := running.Init(i, m.Frame()); err != nil {

@@ -309,7 +309,11 @@ func (l *Ledger) state(v *abi.View) Answer {
 		return Answer{}
 	}
 	prefix, _ := v.Attr("prefix")
-	after, _ := v.Attr("after")
+	var after *string
+	if text, ok := v.Attr("after"); ok {
+		name := string(text)
+		after = &name
+	}
 	limit := listDefault
 	if text, ok := v.Attr("limit"); ok {
 		n, err := strconv.Atoi(string(text))
@@ -318,7 +322,7 @@ func (l *Ledger) state(v *abi.View) Answer {
 		}
 		limit = n
 	}
-	names := l.State.List(string(prefix), string(after), limit)
+	names := l.State.List(string(prefix), after, limit)
 	if names == nil {
 		names = []string{}
 	}

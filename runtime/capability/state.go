@@ -102,12 +102,12 @@ func (s *State) put(name string, data []byte) uint64 {
 	return revision
 }
 
-// List returns the names that begin with prefix and come after after, in
-// order, at most limit of them.
-func (s *State) List(prefix, after string, limit int) []string {
+// List returns the names that begin with prefix and, when after is not nil,
+// come after it, in order, at most limit of them.
+func (s *State) List(prefix string, after *string, limit int) []string {
 	var names []string
 	add := func(name string) {
-		if strings.HasPrefix(name, prefix) && name > after {
+		if strings.HasPrefix(name, prefix) && (after == nil || name > *after) {
 			names = append(names, name)
 		}
 	}

@@ -522,7 +522,7 @@ func TestSwap(t *testing.T) {
 	for k := range keys {
 		wait.Go(func() {
 			for range messages / keys {
-				got := ask(t, b.Shard, &Request{To: "a", Data: []byte{byte('a' + k)}}).text()
+				got := ask(t, b.Shard, &Request{To: "a", Data: []byte{'"', byte('a' + k), '"'}}).text()
 				mu.Lock()
 				seen[k][strings.Fields(got)[2]] = true
 				mu.Unlock()
@@ -538,7 +538,7 @@ func TestSwap(t *testing.T) {
 			t.Errorf("key %d: %d different counts, want %d", k, len(seen[k]), messages/keys)
 		}
 	}
-	if got := ask(t, b.Shard, &Request{To: "a", Data: []byte("a")}).text(); !strings.HasSuffix(got, " r20") {
+	if got := ask(t, b.Shard, &Request{To: "a", Data: []byte(`"a"`)}).text(); !strings.HasSuffix(got, " r20") {
 		t.Errorf("the last revision does not serve: %s", got)
 	}
 	// A node that is gone leaves dead letters, and clients are told.

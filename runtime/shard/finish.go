@@ -129,11 +129,10 @@ func (l *lane) end(it *parcel) {
 	l.recycle(it)
 }
 
-// answer publishes once everything before it is committed.
-func (l *lane) answer(f *flow, a Answer) {
-	b := l.openBatch()
-	b.answers = append(b.answers, answered{f, a})
-}
+// answer publishes once everything before it is committed: it goes with the
+// batch that ends this turn, since the entry it comes from may not have been
+// written yet.
+func (l *lane) answer(f *flow, a Answer) { l.answers = append(l.answers, answered{f, a}) }
 
 // refused ends a message that the actor does not want: a dead letter, or an
 // answer when who sent it is waiting for one.

@@ -30,11 +30,12 @@ type lane struct {
 	stalls     []*cell // held up by a full mailbox below
 	timers     timers
 	batch      *batch
-	cross      [][]event // for other lanes, by index
-	fill       int       // of those
-	touch      []*local  // counted since the last settling up
-	borrow     []*local  // hold an instance
-	ended      bool      // no more is handled
+	answers    []answered // of this turn
+	cross      [][]event  // for other lanes, by index
+	fill       int        // of those
+	touch      []*local   // counted since the last settling up
+	borrow     []*local   // hold an instance
+	ended      bool       // no more is handled
 	now        int64
 	sinceClock int    // messages since the clock was read
 	clockAfter int    // messages after which it is read again
@@ -248,6 +249,12 @@ func (l *lane) settleUp() {
 	l.addUp()
 	for _, local := range l.borrow {
 		l.lend(local)
+	}
+	if len(l.answers) > 0 {
+		b := l.openBatch()
+		b.answers = append(b.answers, l.answers...)
+		clear(l.answers)
+		l.answers = l.answers[:0]
 	}
 	l.flush()
 	if l.fill > 0 {

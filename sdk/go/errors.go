@@ -56,6 +56,12 @@ func (e *CallError) Error() string { return fmt.Sprintf("%s: %s: %s", e.Op, e.Co
 
 // outcome finds what err asks for: a refusal, another attempt, or neither.
 func outcome(err error) (refusal *Refusal, delayed *Delayed) {
+	switch e := err.(type) { // as most handlers return them; errors.As takes its time
+	case *Refusal:
+		return e, nil
+	case *Delayed:
+		return nil, e
+	}
 	if errors.As(err, &refusal) {
 		return refusal, nil
 	}

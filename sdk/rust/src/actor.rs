@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 /// A function that can handle messages. [`actor!`](crate::actor) takes any of
 ///
-/// ```ignore
+/// ```text
 /// fn(&mut Context, T) -> Result              // the data, decoded from JSON
 /// fn(&mut Context, &Message) -> Result       // the message as it is
 /// fn(&mut Context, &Message, T) -> Result    // both
@@ -135,15 +135,21 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// What an instance keeps from message to message.
-#[derive(Default)]
 struct Instance {
     out: Vec<u8>,
     buffers: Buffers,
 }
 
+impl Instance {
+    const NEW: Instance = Instance {
+        out: Vec::new(),
+        buffers: Buffers::NEW,
+    };
+}
+
 thread_local! {
     // An instance has one thread; in tests each thread is an instance.
-    static INSTANCE: RefCell<Instance> = RefCell::default();
+    static INSTANCE: RefCell<Instance> = const { RefCell::new(Instance::NEW) };
 }
 
 /// Runs `f` with a context for the message in `frame` and keeps its memory.
@@ -153,7 +159,7 @@ fn with_context<R>(
     f: impl FnOnce(&mut Context<'_>) -> R,
 ) -> Result<R> {
     let view = frame::one(frame).map_err(|e| Error::from(e).context("read message"))?;
-    let Instance { out, buffers } = INSTANCE.take();
+    let Instance { out, buffers } = INSTANCE.replace(Instance::NEW);
     let mut ctx = Context::new(Message { view }, handling, out, buffers);
     let result = f(&mut ctx);
     let (out, mut buffers) = ctx.into_parts();

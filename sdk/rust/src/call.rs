@@ -14,7 +14,6 @@ const ANSWER_SIZE: usize = 4096;
 pub(crate) const KEEP_MAX: usize = 256 << 10;
 
 /// Memory that is used again for every message.
-#[derive(Default)]
 pub(crate) struct Buffers {
     request: Vec<u8>,
     answer: Vec<u8>,
@@ -23,6 +22,12 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
+    pub(crate) const NEW: Buffers = Buffers {
+        request: Vec::new(),
+        answer: Vec::new(),
+        config: None,
+    };
+
     /// Gives back what an unusual message made large.
     pub(crate) fn trim(&mut self) {
         if self.request.capacity() > KEEP_MAX {
@@ -204,7 +209,7 @@ pub(crate) fn call(
         w.data(&r.data);
     }
     let frame: Rc<[u8]> = buffers.exchange()?.into();
-    let mut reader = Reader::new(&frame).map_err(|e| malformed("call", e))?;
+    let mut reader = Reader::trusting(&frame).map_err(|e| malformed("call", e))?;
     if reader.left() != requests.len() {
         return Err(malformed("call", FrameError::Count));
     }

@@ -111,8 +111,7 @@ impl<'a> Context<'a> {
         output
     }
 
-    /// The actor's config. An actor that declares none has an empty one, which
-    /// decodes as `null`.
+    /// The actor's config. That of an actor that declares none is `{}`.
     pub fn config<T: DeserializeOwned>(&self) -> Result<T> {
         let mut buffers = self.buffers.borrow_mut();
         if buffers.config.is_none() {
@@ -120,7 +119,7 @@ impl<'a> Context<'a> {
             buffers.config = Some(config.data.to_vec());
         }
         let config = match buffers.config.as_deref() {
-            Some([]) | None => b"null",
+            Some([]) | None => b"{}",
             Some(config) => config,
         };
         serde_json::from_slice(config).map_err(|e| Error::from(e).context("decode config"))
@@ -208,7 +207,8 @@ impl Output<'_> {
     /// An HTTP header of a reply. Upper and lower case make no difference in
     /// the name.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.set(&format!("http.header.{}", name.to_ascii_lowercase()), value);
+        let set = self.writer.attr_lower("http.header.", name, value);
+        self.note(set, name);
         self
     }
 
@@ -222,7 +222,8 @@ impl Output<'_> {
     /// An attribute of the actor's own. It becomes `x.<name>` and travels on
     /// with the messages sent for this one.
     pub fn attr(mut self, name: &str, value: &str) -> Self {
-        self.set(&format!("x.{name}"), value);
+        let set = self.writer.attr_under("x.", name, value);
+        self.note(set, name);
         self
     }
 
@@ -243,7 +244,13 @@ impl Output<'_> {
     }
 
     fn set(&mut self, name: &str, value: &str) {
-        if let Err(e) = self.writer.attr(name, value) {
+        let set = self.writer.attr(name, value);
+        self.note(set, name);
+    }
+
+    /// Keeps the first error.
+    fn note(&mut self, set: std::result::Result<(), FrameError>, name: &str) {
+        if let Err(e) = set {
             self.error
                 .get_or_insert(Error::from(e).context(format_args!("attribute {name:.64?}")));
         }

@@ -62,7 +62,19 @@ impl<'a> View<'a> {
 
     /// The value of an attribute.
     pub(crate) fn attr(&self, name: &str) -> Option<&'a str> {
-        self.attrs().find(|(n, _)| *n == name).map(|(_, v)| v)
+        self.find(|n| n == name.as_bytes())
+    }
+
+    /// The value of the first attribute whose name `is` the one.
+    pub(crate) fn find(&self, is: impl Fn(&[u8]) -> bool) -> Option<&'a str> {
+        let mut rest = self.attrs;
+        while let Some((name, value, after)) = cut(rest) {
+            if is(name) {
+                return std::str::from_utf8(value).ok();
+            }
+            rest = after;
+        }
+        None
     }
 
     /// Name and value of every attribute, in order.
@@ -83,7 +95,7 @@ impl<'a> Iterator for Attrs<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let (name, value, rest) = cut(self.rest)?;
         self.rest = rest;
-        // The Reader has checked them; a second check costs less than unsafe code would.
+        // They are; a second check costs less than unsafe code would.
         Some((
             std::str::from_utf8(name).ok()?,
             std::str::from_utf8(value).ok()?,
@@ -95,6 +107,8 @@ impl<'a> Iterator for Attrs<'a> {
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     left: u32,
+    /// Names and values are not looked at, only lengths.
+    trusting: bool,
 }
 
 /// Bytes of the smallest message: a number of attributes, a length of data.
@@ -113,7 +127,20 @@ impl<'a> Reader<'a> {
         if left == 0 && !rest.is_empty() {
             return Err(FrameError::Trailing);
         }
-        Ok(Reader { rest, left })
+        Ok(Reader {
+            rest,
+            left,
+            trusting: false,
+        })
+    }
+
+    /// Begins to read a frame that the host has written, whose attributes keep
+    /// to the rules: checking them again would be most of the work of a small
+    /// message. A value that is not UTF-8 all the same is as if it were absent.
+    pub(crate) fn trusting(frame: &'a [u8]) -> Result<Self, FrameError> {
+        let mut r = Reader::new(frame)?;
+        r.trusting = true;
+        Ok(r)
     }
 
     /// The number of messages not yet read.
@@ -136,11 +163,14 @@ impl<'a> Reader<'a> {
             return Err(FrameError::Count);
         }
         let mut b = start;
+        let mut seen = Seen(0);
         for _ in 0..n {
             let (name, value, rest) = cut(b).ok_or(FrameError::Short)?;
-            check_bytes(name, value)?;
-            if contains(&start[..start.len() - b.len()], name) {
-                return Err(FrameError::Duplicate);
+            if !self.trusting {
+                check_bytes(name, value)?;
+                if seen.maybe(name) && contains(&start[..start.len() - b.len()], name) {
+                    return Err(FrameError::Duplicate);
+                }
             }
             b = rest;
         }
@@ -171,9 +201,9 @@ impl<'a> Iterator for Reader<'a> {
     }
 }
 
-/// Reads a frame that must hold a single message.
+/// Reads a frame of the host that must hold a single message.
 pub(crate) fn one(frame: &[u8]) -> Result<View<'_>, FrameError> {
-    let mut r = Reader::new(frame)?;
+    let mut r = Reader::trusting(frame)?;
     if r.left() != 1 {
         return Err(FrameError::Count);
     }
@@ -185,16 +215,46 @@ pub(crate) fn part(message: &[u8]) -> View<'_> {
     let mut r = Reader {
         rest: message,
         left: 1,
+        trusting: true,
     };
     r.message().unwrap_or(View::EMPTY)
 }
 
 fn check_bytes(name: &[u8], value: &[u8]) -> Result<(), FrameError> {
     check_sizes(name.len(), value.len())?;
-    if std::str::from_utf8(name).is_err() || std::str::from_utf8(value).is_err() {
-        return Err(FrameError::Utf8);
+    if is_text(name) && is_text(value) {
+        Ok(())
+    } else {
+        Err(FrameError::Utf8)
     }
-    Ok(())
+}
+
+/// Whether `b` is UTF-8; quick for the short ASCII that attributes are.
+fn is_text(b: &[u8]) -> bool {
+    let (mut words, mut rest) = (0, b);
+    while let Some((word, after)) = rest.split_first_chunk() {
+        words |= u64::from_le_bytes(*word);
+        rest = after;
+    }
+    let last = rest.iter().fold(0, |all, c| all | c);
+    words & 0x8080_8080_8080_8080 == 0 && last < 0x80 || std::str::from_utf8(b).is_ok()
+}
+
+/// Names seen so far, as bits of a hash: enough to spare most names the
+/// comparison with all before them.
+struct Seen(u64);
+
+impl Seen {
+    /// Whether `name`, which is not empty, may have been seen before.
+    fn maybe(&mut self, name: &[u8]) -> bool {
+        let (first, last) = (name[0], name[name.len() - 1]);
+        let middle = name[name.len() / 2];
+        let hash = first ^ last.rotate_left(2) ^ middle.rotate_left(5) ^ name.len() as u8;
+        let bit = 1 << (hash & 63);
+        let before = self.0;
+        self.0 |= bit;
+        before & bit != 0
+    }
 }
 
 fn check_sizes(name: usize, value: usize) -> Result<(), FrameError> {
@@ -271,20 +331,49 @@ impl<'a> Writer<'a> {
 
     /// Appends one attribute, unless it breaks a rule of the frame.
     pub(crate) fn attr(&mut self, name: &str, value: &str) -> Result<(), FrameError> {
-        check_sizes(name.len(), value.len())?;
+        self.attr_under("", name, value)
+    }
+
+    /// Appends one attribute whose name is `prefix` and `name`, without making
+    /// a string of them.
+    pub(crate) fn attr_under(
+        &mut self,
+        prefix: &str,
+        name: &str,
+        value: &str,
+    ) -> Result<(), FrameError> {
+        let size = prefix.len() + name.len();
+        check_sizes(size, value.len())?;
         if usize::from(self.attrs) == ATTRS_MAX {
             return Err(FrameError::Limit);
         }
-        if contains(&self.b[self.start + 2..], name.as_bytes()) {
+        let at = self.b.len();
+        self.b.reserve(ATTR_MIN + size + value.len());
+        self.b.extend_from_slice(&(size as u16).to_le_bytes());
+        self.b.extend_from_slice(prefix.as_bytes());
+        self.b.extend_from_slice(name.as_bytes());
+        if contains(&self.b[self.start + 2..at], &self.b[at + 2..]) {
+            self.b.truncate(at);
             return Err(FrameError::Duplicate);
         }
-        self.b.extend_from_slice(&(name.len() as u16).to_le_bytes());
-        self.b.extend_from_slice(name.as_bytes());
         self.b
             .extend_from_slice(&(value.len() as u32).to_le_bytes());
         self.b.extend_from_slice(value.as_bytes());
         self.attrs += 1;
         Ok(())
+    }
+
+    /// Appends one attribute as `attr_under` does, with its name in lower case.
+    pub(crate) fn attr_lower(
+        &mut self,
+        prefix: &str,
+        name: &str,
+        value: &str,
+    ) -> Result<(), FrameError> {
+        match name.bytes().any(|c| c.is_ascii_uppercase()) {
+            true => self.attr_under(prefix, &name.to_ascii_lowercase(), value),
+            false => self.attr_under(prefix, name, value),
+        }
     }
 
     /// Ends the message with its data.

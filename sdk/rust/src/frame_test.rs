@@ -107,3 +107,49 @@ fn a_writer_keeps_to_the_rules() {
     drop(w);
     assert_eq!(b, [7], "what was not ended is taken back");
 }
+
+/// Every vector with one byte changed is read as what it says, or refused.
+#[test]
+fn changed_vectors_decode_or_fail() {
+    for v in vectors() {
+        let mut frame = unhex(&v.hex);
+        for i in 0..frame.len().min(300) {
+            let was = frame[i];
+            for byte in [0, 1, 0x7f, 0x80, 0xff, was.wrapping_add(1)] {
+                frame[i] = byte;
+                let Ok(messages) = decode(&frame) else {
+                    continue;
+                };
+                let mut again = Vec::new();
+                put_count(&mut again, messages.len());
+                for (attrs, data) in &messages {
+                    let mut w = Writer::new(&mut again);
+                    for (name, value) in attrs {
+                        w.attr(name, value).unwrap();
+                    }
+                    w.data(data);
+                }
+                assert_eq!(again, frame, "{} with byte {i} as {byte}", v.name);
+            }
+            frame[i] = was;
+        }
+    }
+}
+
+/// What is taken from a host without looking keeps within the frame, too.
+#[test]
+fn trusting_reads_the_same_and_never_beyond() {
+    for v in vectors() {
+        let frame = unhex(&v.hex);
+        let count = |r: Result<Reader<'_>, FrameError>| -> Result<usize, FrameError> {
+            r?.map(|m| m.map(|m| m.attrs().count() + m.attr("type").map_or(0, str::len)))
+                .sum()
+        };
+        let trusted = count(Reader::trusting(&frame));
+        match v.error.as_str() {
+            "" => assert_eq!(trusted, count(Reader::new(&frame)), "{}", v.name),
+            "short" | "trailing" | "count" => assert!(trusted.is_err(), "{}", v.name),
+            _ => {}
+        }
+    }
+}

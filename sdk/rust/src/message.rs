@@ -102,17 +102,22 @@ impl<'a> Message<'a> {
     /// A header of that request, one that the endpoint passes on. Upper and
     /// lower case make no difference.
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.attr(&format!("http.header.{}", name.to_ascii_lowercase()))
+        self.view.find(|n| {
+            n.strip_prefix(b"http.header.")
+                .is_some_and(|n| n.eq_ignore_ascii_case(name.as_bytes()))
+        })
     }
 
     /// A path parameter of that request.
     pub fn param(&self, name: &str) -> Option<&'a str> {
-        self.attr(&format!("http.param.{name}"))
+        self.view
+            .find(|n| n.strip_prefix(b"http.param.") == Some(name.as_bytes()))
     }
 
     /// A parameter of that request's query.
     pub fn query(&self, name: &str) -> Option<&'a str> {
-        self.attr(&format!("http.query.{name}"))
+        self.view
+            .find(|n| n.strip_prefix(b"http.query.") == Some(name.as_bytes()))
     }
 
     fn or_empty(&self, name: &str) -> &'a str {

@@ -78,6 +78,14 @@ fn all(ctx: &mut Context, message: &Message) -> Result {
             let v: Option<String> = ctx.state().get("large")?;
             ctx.send("x", &v.map(|v| v.len()))
         }
+        "all.http" => ctx.output("x").header("X-Upper", "1").json(&json!([
+            message.header("X-A"),
+            message.param("id"),
+            message.query("q"),
+            message.query("x"),
+            message.method(),
+            message.path()
+        ])),
         "all.names" => names(ctx),
         "all.calls" => calls(ctx),
         "all.fetch" => {
@@ -93,7 +101,8 @@ fn all(ctx: &mut Context, message: &Message) -> Result {
             ctx.random(&mut random);
             let now = ctx.now().duration_since(UNIX_EPOCH)?.as_secs();
             let real = ctx.real_time()?.duration_since(UNIX_EPOCH)?.as_secs();
-            ctx.send("x", &json!([now, real, random != [0; 16]]))
+            let time = ctx.message().time();
+            ctx.send("x", &json!([now, real, random != [0; 16], time]))
         }
         other => Err(Error::refuse("unknown", other)),
     }
@@ -235,6 +244,28 @@ fn a_refusal_drops_outputs_and_state() {
 }
 
 #[test]
+fn names_of_http_and_of_the_actor() {
+    let host = host();
+    let attrs = [
+        ("http.header.x-a", "h"),
+        ("http.param.id", "p"),
+        ("http.query.q", ""),
+        ("http.method", "GET"),
+        ("http.path", "/a"),
+        ("x.q", "own"),
+    ];
+    let got = host.send_with("all.http", b"{}", &attrs);
+    let want = json!(["h", "p", "", null, "GET", "/a"]);
+    assert_eq!(
+        got.outputs[0].json::<serde_json::Value>(),
+        want,
+        "{:?}",
+        got.outputs
+    );
+    assert_eq!(got.outputs[0].attrs["http.header.x-upper"], "1");
+}
+
+#[test]
 fn raw_and_both() {
     let host = host();
     let got = host.send_with("hook.shop", b"\xff\x00", &[("http.header.x-event", "push")]);
@@ -275,7 +306,7 @@ fn outcomes() {
             "all.twice",
             Kind::Failed,
             "",
-            "send x: attribute \"x.a\": attribute name occurs twice",
+            "send x: attribute \"a\": attribute name occurs twice",
         ),
         ("all.many", Kind::Failed, "", "send x: 1000 messages"),
         ("all.other", Kind::Refused, "unknown", "all.other"),
@@ -331,10 +362,20 @@ fn several_requests_in_one_call() {
 
 #[test]
 fn time_and_chance() {
-    let host = host().at(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
-    let got = host.send("all.time", &0);
-    let want = json!([1_800_000_000, 1_800_000_000, true]);
-    assert_eq!(got.outputs[0].json::<serde_json::Value>(), want);
+    for (since, time) in [
+        (Duration::ZERO, "1970-01-01T00:00:00Z"),
+        (
+            Duration::new(1_709_251_199, 500_000_000),
+            "2024-02-29T23:59:59.500000000Z",
+        ),
+        (Duration::from_secs(1_709_251_200), "2024-03-01T00:00:00Z"),
+        (Duration::from_secs(1_800_000_000), "2027-01-15T08:00:00Z"),
+        (Duration::from_secs(4_102_444_799), "2099-12-31T23:59:59Z"),
+    ] {
+        let got = host().at(UNIX_EPOCH + since).send("all.time", &0);
+        let want = json!([since.as_secs(), since.as_secs(), true, time]);
+        assert_eq!(got.outputs[0].json::<serde_json::Value>(), want);
+    }
 }
 
 #[test]

@@ -1,0 +1,179 @@
+package sdk_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/testdata/wat"
+)
+
+// TestLedger runs the same cases on the ledgers of all languages.
+func TestLedger(t *testing.T) {
+	want, err := wat.LedgerCases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for language := range languages {
+		t.Run(language, func(t *testing.T) {
+			g := start(t, ledger(t, language), want.Config)
+			for _, c := range want.Cases {
+				outputs, err := g.send(c.Type, c.Key, c.Data)
+				if err != nil {
+					t.Fatalf("%s: %v; %v", c.Name, err, g.logs)
+				}
+				compare(t, c, outputs, g.logs)
+				if state := g.states[c.Key][""]; !sameJSON([]byte(state), c.State) {
+					t.Errorf("%s: state %s, want %s", c.Name, state, c.State)
+				}
+			}
+		})
+	}
+}
+
+func compare(t *testing.T, c wat.Case, outputs []output, logs []wat.Line) {
+	t.Helper()
+	if !reflect.DeepEqual(logs, c.Logs) {
+		t.Errorf("%s: logged %v, want %v", c.Name, logs, c.Logs)
+	}
+	if c.Outcome == "refused" {
+		if len(outputs) != 1 || outputs[0].attrs[abi.Type] != abi.TypeError || outputs[0].attrs[abi.Code] != c.Code || outputs[0].data != c.Text {
+			t.Errorf("%s: answered %v", c.Name, outputs)
+		}
+		return
+	}
+	if len(outputs) != len(c.Outputs) {
+		t.Errorf("%s: answered %v, want %d outputs", c.Name, outputs, len(c.Outputs))
+		return
+	}
+	for i, want := range c.Outputs {
+		if outputs[i].attrs[abi.Type] != want.Type || !sameJSON([]byte(outputs[i].data), want.Data) {
+			t.Errorf("%s: sent %v, want %s %s", c.Name, outputs[i], want.Type, want.Data)
+		}
+	}
+}
+
+func sameJSON(a, b []byte) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
+	}
+	var x, y any
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
+}
+
+// TestWithoutConfig: the config of an actor that declares none is the empty one.
+func TestWithoutConfig(t *testing.T) {
+	for language := range languages {
+		t.Run(language, func(t *testing.T) {
+			config := []byte("{}")
+			if language == "wat" {
+				config = nil // what config.get gives for none
+			}
+			g := start(t, ledger(t, language), config)
+			outputs, err := g.send("ledger.post", "a", []byte(`1`))
+			if err != nil || len(outputs) != 1 || !sameJSON([]byte(outputs[0].data), []byte(`{"config":{},"entry":1}`)) {
+				t.Errorf("answered %v, %v; %v", outputs, err, g.logs)
+			}
+		})
+	}
+}
+
+// TestImports holds what ordinary actors ask of a host.
+func TestImports(t *testing.T) {
+	for language := range languages {
+		t.Run(language, func(t *testing.T) {
+			g := start(t, ledger(t, language), []byte("{}"))
+			ours := slices.DeleteFunc(slices.Clone(g.imports), func(name string) bool {
+				return language == "go" && strings.HasPrefix(name, abi.WASIModule+".")
+			})
+			if !slices.Equal(ours, []string{"grow.answer", "grow.call"}) {
+				t.Errorf("imports %q", g.imports)
+			}
+		})
+	}
+}
+
+// TestFailureIsLogged: data that does not decode ends the instance, and says why before.
+func TestFailureIsLogged(t *testing.T) {
+	for _, language := range []string{"go", "rust"} {
+		t.Run(language, func(t *testing.T) {
+			g := start(t, ledger(t, language), []byte("{}"))
+			_, err := g.send("ledger.post", "a", []byte(`{`))
+			if err == nil || len(g.logs) != 1 || g.logs[0].Level != "error" || !strings.HasPrefix(g.logs[0].Text, "decode ledger.post as ") {
+				t.Errorf("failed with %v; logged %v", err, g.logs)
+			}
+		})
+	}
+}
+
+// TestLargeMessage needs a second block of input and large buffers.
+func TestLargeMessage(t *testing.T) {
+	entry := []byte(`"` + strings.Repeat("x", 40_000) + `"`)
+	for language := range languages {
+		t.Run(language, func(t *testing.T) {
+			g := start(t, ledger(t, language), []byte("{}"))
+			for _, data := range [][]byte{[]byte("1"), entry, []byte("2")} {
+				if outputs, err := g.send("ledger.post", "a", data); err != nil || len(outputs) != 1 || outputs[0].attrs[abi.Type] != "ledger.posted" {
+					t.Fatalf("%v; %v", err, g.logs)
+				}
+			}
+			// A state that is too large is invalid, which does not pass with time.
+			outputs, err := g.send("ledger.post", "a", entry)
+			switch {
+			case language == "wat":
+				if err != nil || outputs[0].attrs[abi.Code] != "invalid" || outputs[0].attrs[abi.RetryAttr] != "no" {
+					t.Errorf("answered %v, %v", outputs, err)
+				}
+			case err == nil || len(g.logs) != 1 || !strings.Contains(g.logs[0].Text, "state.set: invalid: "):
+				t.Errorf("answered %v, %v; logged %v", outputs, err, g.logs)
+			}
+		})
+	}
+}
+
+func TestEcho(t *testing.T) {
+	g := start(t, wat.Module("echo"), nil)
+	for _, data := range []string{``, `{}`, `{"a":1}`, strings.Repeat("x", 1<<20), `1`} {
+		for _, frame := range [][]byte{input("order.placed", "k", []byte(data)).Frame(), abi.NewMessage([]byte(data)).Frame()} {
+			answer, err := g.raw(frame)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := abi.ParseMessage(answer)
+			if err != nil || m.Type() != "echo.done" || m.Attrs() != 1 || string(m.Data()) != data {
+				t.Errorf("%.20s: answered %.60q, %v", data, answer, err)
+			}
+		}
+	}
+}
+
+func BenchmarkEchoWAT(b *testing.B) {
+	g := start(b, wat.Module("echo"), nil)
+	frame := input("order.placed", "k", []byte(`{"id":"o-1","total":200}`)).Frame()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := g.raw(frame); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRefuse is the least a handler written with an SDK does: the message
+// is read, a handler is found, an answer is written.
+func BenchmarkRefuse(b *testing.B) {
+	for _, language := range []string{"wat", "rust", "go"} {
+		b.Run(language, func(b *testing.B) {
+			g := start(b, ledger(b, language), []byte("{}"))
+			frame := input("ledger.close", "k", []byte(`{"id":"o-1","total":200}`)).Frame()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := g.raw(frame); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
