@@ -19,6 +19,7 @@ type Service struct {
 	Actors    map[string]*Actor
 	Workflows map[string]*Workflow
 	Types     map[string]*shape.Type // message and state types by name
+	Warnings  []Problem              // what may be meant, in file order; Warning is set in each
 }
 
 // Endpoint is one HTTP face of a service.
@@ -26,8 +27,8 @@ type Endpoint struct {
 	Method      string // GET, POST, …
 	Path        string // as written: /orders/{id}
 	Params      []string
-	Send        string // type of the message it makes
-	To          string // actor, workflow or node path that takes the message
+	Send        string         // type of the message it makes
+	To          string         // actor, workflow or node path that takes the message
 	Reply       map[string]int // message type -> status; nil when none is declared
 	Accepted    bool           // `reply: 202`: answered with the id once the message is kept
 	Timeout     time.Duration

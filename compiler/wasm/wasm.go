@@ -18,7 +18,7 @@ import (
 )
 
 // ModuleMax is the size of the largest module that is taken, in bytes.
-const ModuleMax = 128 << 20
+const ModuleMax = 32 << 20
 
 var magic = []byte("\x00asm")
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/gateway"
 	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/runtime/actor"
@@ -31,6 +32,9 @@ import (
 	"github.com/grow-platform/grow/specs"
 
 	// The capabilities and languages of this build.
+	_ "github.com/grow-platform/grow/compiler/golang"
+	_ "github.com/grow-platform/grow/compiler/rust"
+	_ "github.com/grow-platform/grow/compiler/wasm"
 	_ "github.com/grow-platform/grow/host/capabilities/secret"
 )
 
@@ -50,6 +54,9 @@ type Options struct {
 	// Stderr gets log lines at Level or above; nil: none.
 	Stderr io.Writer
 	Level  slog.Level
+	Color  bool // Stderr is a terminal that shows colours
+	// Control opens the socket in Dir that commands reach the host by.
+	Control bool
 }
 
 // Host is a running service. Its methods may be called concurrently.
@@ -64,6 +71,7 @@ type Host struct {
 	shard      *shard.Shard
 	supervisor *supervisor.Supervisor
 	gateway    *gateway.Gateway
+	control    *control.Server
 	listener   net.Listener
 	cancel     context.CancelFunc
 	serving    chan error // the gateway's last word
@@ -99,7 +107,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 		o.Secret = os.LookupEnv
 	}
 	h = &Host{opts: o, started: time.Now()}
-	h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level})
+	h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	h.log = slog.New(h.logs.Handler(o.Service.Name))
 	defer func() {
 		if err != nil {
@@ -162,10 +170,18 @@ func (h *Host) run(ctx context.Context) error {
 
 func (h *Host) serve(ctx context.Context) error {
 	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.shard, Secret: h.opts.Secret, Log: h.log})
+	if missing := (*gateway.SecretError)(nil); errors.As(err, &missing) {
+		return &Error{Code: "secret.missing", Err: err, Hint: "secrets come from the environment: export " + missing.Name + "=..."}
+	}
 	if err != nil {
 		return err
 	}
 	h.gateway = g
+	if h.opts.Control {
+		if h.control, err = control.Listen(StateDir(h.opts.Dir), backend{h}, h.URL(), h.log); err != nil {
+			return err
+		}
+	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	h.serving = make(chan error, 1)
 	go func() { h.serving <- g.Serve(ctx, h.listener) }() // ends with Shutdown
@@ -208,6 +224,9 @@ func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
 // abandon releases everything, finished or not.
 func (h *Host) abandon(ctx context.Context) error {
 	var errs []error
+	if h.control != nil {
+		errs = append(errs, h.control.Close())
+	}
 	if h.cancel != nil {
 		h.cancel()
 		if err := <-h.serving; err != nil {

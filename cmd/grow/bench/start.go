@@ -71,7 +71,7 @@ func (w *workspace) rust(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	built, err := project.Build(ctx, service, nil, nil)
+	built, err := project.Build(ctx, service, project.Options{})
 	if err != nil {
 		var failed *compiler.Error
 		if errors.As(err, &failed) {

@@ -1,0 +1,173 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/logs"
+	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/specs"
+)
+
+// backend is what the control socket offers of a host.
+type backend struct{ *Host }
+
+// Status implements control.Backend.
+func (b backend) Status(context.Context) (control.Status, error) {
+	s := b.opts.Service
+	status := control.Status{
+		Service: s.Name, Version: s.Version, Dir: b.opts.Dir, URL: b.URL(), PID: os.Getpid(), Started: b.started,
+		Nodes: b.shard.Status(), Endpoints: []control.Endpoint{},
+	}
+	for _, e := range s.Endpoints {
+		status.Endpoints = append(status.Endpoints, control.Endpoint{Endpoint: e.Name(), Send: e.Send, To: e.To})
+	}
+	status.Dead, status.Kept = b.shard.DeadCount()
+	if err := b.shard.Err(); err != nil {
+		status.Fault = err.Error()
+	}
+	return status, nil
+}
+
+// sendTime is how long a sender waits who does not say.
+const sendTime = 30 * time.Second
+
+// Send implements control.Backend.
+func (b backend) Send(ctx context.Context, r control.SendRequest) (control.SendReply, error) {
+	if err := checked(b.opts.Service, &r); err != nil {
+		return control.SendReply{}, err
+	}
+	attrs := []string{}
+	if r.ContentType != "" {
+		attrs = append(attrs, abi.ContentType, r.ContentType)
+	}
+	for name, value := range r.Attrs {
+		attrs = append(attrs, name, value)
+	}
+	f, err := b.shard.Accept(ctx, &shard.Request{To: r.To, Source: "grow send", Type: r.Type, Attrs: attrs, Data: r.Data, AnyReply: true, Kept: !r.Wait})
+	if err != nil {
+		return control.SendReply{}, sendError(r, err)
+	}
+	if !r.Wait {
+		return control.SendReply{ID: f.ID(), Outcome: "accepted"}, nil
+	}
+	if r.Timeout <= 0 {
+		r.Timeout = sendTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	select {
+	case <-f.Done():
+		return told(f), nil
+	case <-ctx.Done():
+		b.shard.Keep(f)
+		return control.SendReply{}, &control.Error{
+			Code: "reply.timeout", Message: fmt.Sprintf("no reply within %v; the message is %s and goes on", r.Timeout, f.ID()),
+			Next: "wait longer: --timeout; or look: grow logs --message " + f.ID(),
+		}
+	}
+}
+
+// checked holds the data against its type, as endpoints do.
+func checked(s *specs.Service, r *control.SendRequest) error {
+	t, ok := s.Types[r.Type]
+	if !ok {
+		return nil // whether it is taken there is the shard's to say
+	}
+	if err := t.Check(r.Data); err != nil {
+		return &control.Error{Code: "request.type", Message: fmt.Sprintf("the data is not a valid %s: %v", r.Type, err), At: r.Type, Next: "look at the type in types/"}
+	}
+	return nil
+}
+
+func sendError(r control.SendRequest, err error) error {
+	e := &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: r.To}
+	switch {
+	case errors.Is(err, shard.ErrUnknownTarget):
+		e.Code, e.Next = control.CodeNotFound, "see what there is: grow status"
+	case errors.Is(err, shard.ErrNotTaken):
+		e.Next = "see what it takes: `in:` in its definition"
+	case errors.Is(err, shard.ErrFull):
+		e.Code, e.Next = "mailbox.full", "try again later; see: grow status"
+	case errors.Is(err, shard.ErrStopping):
+		e.Code = "host.stopping"
+	case errors.Is(err, shard.ErrJournal):
+		e.Code = "journal.unavailable"
+	}
+	return e
+}
+
+// told makes a reply of a flow that has ended.
+func told(f *shard.Flow) control.SendReply {
+	a := f.Answer()
+	reply := control.SendReply{ID: f.ID(), Outcome: a.Outcome.String(), Code: a.Code, Text: a.Text, Node: a.Node}
+	if a.Reply != nil {
+		reply.Type, reply.Attrs = a.Reply.Type(), attributes(a.Reply)
+		reply.Data, reply.Raw = data(a.Reply)
+	}
+	return reply
+}
+
+func attributes(m *abi.Message) map[string]string {
+	list := map[string]string{}
+	for name, value := range m.All() {
+		list[name] = value
+	}
+	return list
+}
+
+// data is a message's data as JSON when it is that, else as bytes.
+func data(m *abi.Message) (json.RawMessage, []byte) {
+	if json.Valid(m.Data()) {
+		return m.Data(), nil
+	}
+	return nil, m.Data()
+}
+
+// Logs implements control.Backend.
+func (b backend) Logs(ctx context.Context, f logs.Filter, follow bool, emit func(logs.Record) error) error {
+	if follow {
+		return b.logs.Follow(ctx, f, emit)
+	}
+	for _, r := range b.logs.Query(f) {
+		if err := emit(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeadLetters implements control.Backend.
+func (b backend) DeadLetters(_ context.Context, f control.DeadFilter) ([]control.DeadLetter, error) {
+	list := []control.DeadLetter{}
+	for _, d := range b.shard.DeadLetters(func(d *shard.DeadLetter) bool {
+		return (f.Node == "" || d.Node == f.Node) && (f.Code == "" || d.Code == f.Code) && (f.Type == "" || d.Type == f.Type) && !d.Time.Before(f.Since)
+	}, f.Limit) {
+		list = append(list, dead(d))
+	}
+	return list, nil
+}
+
+// DeadLetter implements control.Backend.
+func (b backend) DeadLetter(_ context.Context, id string) (control.DeadLetter, error) {
+	d, ok := b.shard.DeadLetter(id)
+	if !ok {
+		return control.DeadLetter{}, &control.Error{Code: control.CodeNotFound, Message: "there is no dead letter " + id, At: id, Next: "see which there are: grow deadletters list"}
+	}
+	out := dead(d)
+	out.Attrs = attributes(d.Message)
+	out.Data, out.Raw = data(d.Message)
+	return out, nil
+}
+
+func dead(d *shard.DeadLetter) control.DeadLetter {
+	return control.DeadLetter{
+		ID: d.ID, Time: d.Time, Node: d.Node, Key: d.Key, Type: d.Type, Code: d.Code, Reason: d.Reason, Attempt: d.Attempt,
+	}
+}

@@ -1,0 +1,158 @@
+package control
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/grow-platform/grow/host/logs"
+)
+
+const (
+	callTime  = 30 * time.Second
+	answerMax = 256 << 20 // bytes of an answer
+	lineMax   = 4 << 20   // bytes of a log record on the wire
+)
+
+// Client speaks to the host of one service. It is safe for concurrent use.
+type Client struct {
+	info info
+	http *http.Client
+}
+
+// Dial finds the host that keeps its own files in dir. It fails with an *Error
+// of code host.not_running.
+func Dial(dir string) (*Client, error) {
+	notRunning := &Error{Code: CodeNotRunning, Message: "no host is running for this folder", At: dir, Next: "start it: grow run"}
+	i, err := read(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, notRunning
+	}
+	if err != nil {
+		return nil, &Error{Code: CodeUnreachable, Message: "read where the host is: " + err.Error(), At: dir}
+	}
+	if !alive(i) {
+		return nil, notRunning
+	}
+	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", i.Socket)
+	}}
+	return &Client{info: i, http: &http.Client{Transport: t}}, nil
+}
+
+// Close ends the client's connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Status tells what the host runs.
+func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	return s, c.call(ctx, callTime, http.MethodGet, "/v1/status", nil, &s)
+}
+
+// Send sends a message, and waits for its reply when r.Wait is set.
+func (c *Client) Send(ctx context.Context, r SendRequest) (reply SendReply, err error) {
+	return reply, c.call(ctx, callTime+r.Timeout, http.MethodPost, "/v1/send", r, &reply)
+}
+
+// DeadLetters lists dead letters, newest first, without their data.
+func (c *Client) DeadLetters(ctx context.Context, f DeadFilter) (list []DeadLetter, err error) {
+	return list, c.call(ctx, callTime, http.MethodPost, "/v1/deadletters", f, &list)
+}
+
+// DeadLetter returns one, with attributes and data. An unknown id is an *Error of code not_found.
+func (c *Client) DeadLetter(ctx context.Context, id string) (d DeadLetter, err error) {
+	return d, c.call(ctx, callTime, http.MethodGet, "/v1/deadletters/"+url.PathEscape(id), nil, &d)
+}
+
+// Logs calls emit with log records: those there are, and with follow those to
+// come until ctx ends, which is no error.
+func (c *Client) Logs(ctx context.Context, f logs.Filter, follow bool, emit func(logs.Record) error) error {
+	if !follow {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callTime)
+		defer cancel()
+	}
+	response, err := c.do(ctx, http.MethodPost, "/v1/logs", logsRequest{f, follow})
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	in := bufio.NewScanner(response.Body)
+	in.Buffer(nil, lineMax)
+	for in.Scan() {
+		var line struct {
+			logs.Record
+			Fault *Error `json:"error"`
+		}
+		if err := json.Unmarshal(in.Bytes(), &line); err != nil {
+			return &Error{Code: CodeUnreachable, Message: "read the host's answer: " + err.Error()}
+		}
+		if line.Fault != nil {
+			return line.Fault
+		}
+		if err := emit(line.Record); err != nil {
+			return err
+		}
+	}
+	if err := in.Err(); err != nil && ctx.Err() == nil {
+		return &Error{Code: CodeUnreachable, Message: "the host ended the log: " + err.Error()}
+	}
+	return nil
+}
+
+// call makes a request and decodes its answer.
+func (c *Client) call(ctx context.Context, limit time.Duration, method, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	response, err := c.do(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(response.Body, answerMax)).Decode(out); err != nil {
+		return &Error{Code: CodeUnreachable, Message: "read the host's answer: " + err.Error()}
+	}
+	return nil
+}
+
+// do makes a request; an answer that is an error becomes one.
+func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://host"+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	response, err := c.http.Do(r)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, &Error{Code: CodeTimeout, Message: "the host did not answer in time", Next: "look at its log; it may be overloaded"}
+	case errors.Is(err, context.Canceled):
+		return nil, err
+	case err != nil:
+		return nil, &Error{Code: CodeUnreachable, Message: "reach the host: " + err.Error(), Next: "look whether it still runs: grow status"}
+	case response.StatusCode == http.StatusOK:
+		return response, nil
+	}
+	defer response.Body.Close()
+	var told struct{ Error *Error }
+	if err := json.NewDecoder(io.LimitReader(response.Body, bodyMax)).Decode(&told); err != nil || told.Error == nil {
+		return nil, &Error{Code: CodeUnreachable, Message: "the host answered " + response.Status}
+	}
+	return nil, told.Error
+}

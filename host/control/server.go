@@ -1,0 +1,239 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/grow-platform/grow/host/logs"
+)
+
+const (
+	bodyMax     = 3 << 20 // bytes of a request: a message's data in base64
+	requestTime = 10 * time.Second
+	socketMax   = 100 // bytes of a socket's path; the kernel takes 107
+	infoFile    = "control.json"
+	socketFile  = "control.sock"
+)
+
+// info is what a running host leaves in the service's folder.
+type info struct {
+	Socket  string    `json:"socket"`
+	PID     int       `json:"pid"`
+	URL     string    `json:"url"`
+	Started time.Time `json:"started"`
+}
+
+// Server serves a host's control socket.
+type Server struct {
+	backend  Backend
+	dir      string // the host's folder in the service's
+	socket   string
+	temp     string // folder of the socket, when it is not dir
+	listener net.Listener
+	server   *http.Server
+	cancel   context.CancelFunc
+	done     chan error
+}
+
+// Listen opens the socket of the service whose host keeps its own files in
+// dir, and serves it until Close. It fails with an *Error of code run.already
+// when a host of this service is running.
+func Listen(dir string, b Backend, url string, log *slog.Logger) (*Server, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the host's folder: %w", err)
+	}
+	if old, err := read(dir); err == nil && alive(old) {
+		return nil, &Error{
+			Code: CodeRunning, Message: fmt.Sprintf("the service is running already: process %d serves %s", old.PID, old.URL), At: dir,
+			Next: "stop it with Ctrl-C where it runs, or: kill " + fmt.Sprint(old.PID),
+		}
+	}
+	s := &Server{backend: b, dir: dir, socket: filepath.Join(dir, socketFile), done: make(chan error, 1)}
+	if len(s.socket) > socketMax {
+		temp, err := os.MkdirTemp("", "grow-")
+		if err != nil {
+			return nil, fmt.Errorf("make a folder for the control socket: %w", err)
+		}
+		s.temp, s.socket = temp, filepath.Join(temp, socketFile)
+	}
+	if err := s.open(url); err != nil {
+		return nil, errors.Join(err, s.remove())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.server = &http.Server{
+		Handler: s.routes(), ReadHeaderTimeout: requestTime, IdleTimeout: time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ctx }, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	go func() { s.done <- s.server.Serve(s.listener) }() // ends with Close
+	return s, nil
+}
+
+// open makes the socket, which only its owner may open, and says where it is.
+func (s *Server) open(url string) error {
+	if err := os.Remove(s.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the socket of a host that is gone: %w", err)
+	}
+	l, err := listenPrivate(s.socket)
+	if err != nil {
+		return fmt.Errorf("open control socket: %w", err)
+	}
+	s.listener = l
+	b, err := json.Marshal(info{Socket: s.socket, PID: os.Getpid(), URL: url, Started: time.Now()})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(s.dir, infoFile), b, 0o600)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("say where the control socket is: %w", err), l.Close())
+	}
+	return nil
+}
+
+func (s *Server) remove() error {
+	err := os.Remove(filepath.Join(s.dir, infoFile))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	if s.temp != "" {
+		err = errors.Join(err, os.RemoveAll(s.temp))
+	}
+	return err
+}
+
+// Close ends what is under way and removes the socket.
+func (s *Server) Close() error {
+	s.cancel()
+	err := s.server.Close()
+	if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return errors.Join(err, s.remove())
+}
+
+func read(dir string) (info, error) {
+	var i info
+	b, err := os.ReadFile(filepath.Join(dir, infoFile))
+	if err != nil {
+		return i, err
+	}
+	return i, json.Unmarshal(b, &i)
+}
+
+// alive reports whether somebody answers at the socket.
+func alive(i info) bool {
+	c, err := net.DialTimeout("unix", i.Socket, time.Second)
+	if err != nil {
+		return false
+	}
+	_ = c.Close() // nothing was sent
+	return true
+}
+
+func (s *Server) routes() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, func() (Status, error) { return s.backend.Status(r.Context()) })
+	})
+	m.HandleFunc("POST /v1/send", func(w http.ResponseWriter, r *http.Request) {
+		var in SendRequest
+		if decode(w, r, &in) {
+			answer(w, func() (SendReply, error) { return s.backend.Send(r.Context(), in) })
+		}
+	})
+	m.HandleFunc("POST /v1/deadletters", func(w http.ResponseWriter, r *http.Request) {
+		var in DeadFilter
+		if decode(w, r, &in) {
+			answer(w, func() ([]DeadLetter, error) { return s.backend.DeadLetters(r.Context(), in) })
+		}
+	})
+	m.HandleFunc("GET /v1/deadletters/{id}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, func() (DeadLetter, error) { return s.backend.DeadLetter(r.Context(), r.PathValue("id")) })
+	})
+	m.HandleFunc("POST /v1/logs", s.logs)
+	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fail(w, &Error{Code: CodeInvalid, Message: "the host does not know " + r.Method + " " + r.URL.Path, Next: "use a grow of the same version as the host"})
+	})
+	return m
+}
+
+type logsRequest struct {
+	Filter logs.Filter `json:"filter"`
+	Follow bool        `json:"follow"`
+}
+
+// logs answers with a record a line.
+func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
+	var in logsRequest
+	if !decode(w, r, &in) {
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := json.NewEncoder(w)
+	flush := http.NewResponseController(w)
+	if err := flush.Flush(); err != nil {
+		return
+	}
+	err := s.backend.Logs(r.Context(), in.Filter, in.Follow, func(rec logs.Record) error {
+		if err := out.Encode(rec); err != nil {
+			return err
+		}
+		if in.Follow {
+			return flush.Flush()
+		}
+		return nil
+	})
+	if err != nil {
+		_ = out.Encode(map[string]*Error{"error": asError(err)}) // the client may be gone
+	}
+}
+
+func decode(w http.ResponseWriter, r *http.Request, into any) bool {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMax))
+	if err == nil {
+		err = json.Unmarshal(b, into)
+	}
+	if err != nil {
+		fail(w, &Error{Code: CodeInvalid, Message: "read request: " + err.Error()})
+	}
+	return err == nil
+}
+
+func answer[T any](w http.ResponseWriter, serve func() (T, error)) {
+	v, err := serve()
+	if err != nil {
+		fail(w, asError(err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+}
+
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: CodeInternal, Message: err.Error()}
+}
+
+func fail(w http.ResponseWriter, e *Error) {
+	status := http.StatusInternalServerError
+	switch e.Code {
+	case CodeNotFound:
+		status = http.StatusNotFound
+	case CodeInvalid:
+		status = http.StatusBadRequest
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]*Error{"error": e}) // the client may be gone
+}

@@ -1,0 +1,118 @@
+// Package control is how commands reach a running host: HTTP over a socket in
+// the service's folder that only its owner can open. Commands use [Client] and
+// know nothing of the way; another transport takes its place behind the same
+// client.
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/grow-platform/grow/host/logs"
+	"github.com/grow-platform/grow/runtime/shard"
+)
+
+// Backend is what a host offers. It is safe for concurrent use. Its errors are
+// *Error where a person can do something about them.
+type Backend interface {
+	Status(ctx context.Context) (Status, error)
+	Send(ctx context.Context, r SendRequest) (SendReply, error)
+	// Logs calls emit with log records until there are no more or, when follow
+	// is set, until ctx ends.
+	Logs(ctx context.Context, f logs.Filter, follow bool, emit func(logs.Record) error) error
+	DeadLetters(ctx context.Context, f DeadFilter) ([]DeadLetter, error)
+	DeadLetter(ctx context.Context, id string) (DeadLetter, error)
+}
+
+// Status is what a host runs.
+type Status struct {
+	Service   string             `json:"service"`
+	Version   string             `json:"version,omitempty"` // of the service
+	Dir       string             `json:"dir"`
+	URL       string             `json:"url"`
+	PID       int                `json:"pid"`
+	Started   time.Time          `json:"started"`
+	Endpoints []Endpoint         `json:"endpoints"`
+	Nodes     []shard.NodeStatus `json:"nodes"`
+	Dead      uint64             `json:"dead_letters"` // ever
+	Kept      int                `json:"dead_letters_kept"`
+	Fault     string             `json:"fault,omitempty"` // why nothing more is accepted
+}
+
+// Endpoint is one of a service's HTTP endpoints.
+type Endpoint struct {
+	Endpoint string `json:"endpoint"` // POST /orders
+	Send     string `json:"send"`
+	To       string `json:"to"`
+}
+
+// SendRequest is a message to send from the command line.
+type SendRequest struct {
+	To          string            `json:"to"` // actor, workflow or node path
+	Type        string            `json:"type"`
+	Data        []byte            `json:"data"` // as it is; base64 on the wire
+	ContentType string            `json:"content_type,omitempty"`
+	Attrs       map[string]string `json:"attrs,omitempty"`
+	Wait        bool              `json:"wait"`
+	Timeout     time.Duration     `json:"timeout,omitempty"` // of Wait, nanoseconds
+}
+
+// SendReply is what came of a sent message, as far as was waited for.
+type SendReply struct {
+	ID      string            `json:"id"`
+	Outcome string            `json:"outcome"` // accepted, replied, ended, refused, failed
+	Type    string            `json:"type,omitempty"`
+	Attrs   map[string]string `json:"attrs,omitempty"`
+	Data    json.RawMessage   `json:"data,omitempty"` // when it is JSON
+	Raw     []byte            `json:"raw,omitempty"`  // when it is not; base64
+	Code    string            `json:"code,omitempty"`
+	Text    string            `json:"text,omitempty"`
+	Node    string            `json:"node,omitempty"`
+}
+
+// DeadFilter picks dead letters. Its zero value picks all.
+type DeadFilter struct {
+	Node  string    `json:"node,omitempty"`
+	Code  string    `json:"code,omitempty"`
+	Type  string    `json:"type,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	Limit int       `json:"limit,omitempty"` // the newest; 0: all
+}
+
+// DeadLetter is a message that was given up on.
+type DeadLetter struct {
+	ID      string            `json:"id"`
+	Time    time.Time         `json:"time"`
+	Node    string            `json:"node"`
+	Key     string            `json:"key,omitempty"`
+	Type    string            `json:"type"`
+	Code    string            `json:"code"`
+	Reason  string            `json:"reason"`
+	Attempt int               `json:"attempt"`
+	Attrs   map[string]string `json:"attrs,omitempty"` // only when one is asked for
+	Data    json.RawMessage   `json:"data,omitempty"`  // likewise, when it is JSON
+	Raw     []byte            `json:"raw,omitempty"`   // likewise, when it is not; base64
+}
+
+// Error is what a person is told. On the wire and for scripts it is an object.
+type Error struct {
+	Code    string `json:"code"` // stable
+	Message string `json:"message"`
+	At      string `json:"at,omitempty"`   // file and place, or the thing it is about
+	Next    string `json:"next,omitempty"` // what to do
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Message }
+
+// Codes of errors between client and host.
+const (
+	CodeNotRunning  = "host.not_running"
+	CodeUnreachable = "host.unreachable"
+	CodeTimeout     = "host.timeout"
+	CodeRunning     = "run.already"
+	CodeNotFound    = "not_found"
+	CodeInvalid     = "request.invalid"
+	CodeInternal    = "host.fault"
+)

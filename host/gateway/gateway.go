@@ -1,0 +1,150 @@
+// Package gateway serves the HTTP endpoints of a service: it makes a message
+// of each request, hands it to the shard, and makes a response of what comes
+// of it. It follows "Requests" and "Replies" of the file formats, and answers
+// everything that goes wrong with problem+json (RFC 9457) and a stable code.
+//
+// A request goes: signature, body, type, attributes (request.go), shard,
+// answer (reply.go). The endpoints are a table behind an atomic pointer, so
+// that they change between two requests.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/specs"
+	"github.com/labstack/echo/v4"
+	"golang.org/x/net/netutil"
+)
+
+// Shard is what the gateway needs of a shard; see *shard.Shard.
+type Shard interface {
+	Accept(ctx context.Context, r *shard.Request) (*shard.Flow, error)
+	Keep(f *shard.Flow)
+	Lookup(id string) (shard.Answer, bool)
+}
+
+// Options is what a gateway is made with.
+type Options struct {
+	Service *specs.Service
+	Shard   Shard
+	// Secret looks a secret up by name, at every request that needs it, so that
+	// secrets can be rotated. It must be safe for concurrent use.
+	Secret func(name string) (string, bool)
+	Log    *slog.Logger     // nil: discarded
+	Now    func() time.Time // nil: time.Now
+}
+
+// Gateway is safe for concurrent use.
+type Gateway struct {
+	opts     Options
+	table    atomic.Pointer[echo.Echo]
+	server   *http.Server
+	stopping atomic.Bool
+}
+
+// SecretError says that a secret which an endpoint's signatures are checked
+// with is missing or cannot be used.
+type SecretError struct {
+	Endpoint string
+	Name     string
+	Err      error // nil: it is not there
+}
+
+// Error implements error.
+func (e *SecretError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("endpoint %s: secret %s: %v", e.Endpoint, e.Name, e.Err)
+	}
+	return fmt.Sprintf("endpoint %s: there is no secret %s", e.Endpoint, e.Name)
+}
+
+// Unwrap returns the cause.
+func (e *SecretError) Unwrap() error { return e.Err }
+
+// New makes a gateway; it serves nothing yet. It fails with a *SecretError
+// when a secret that an endpoint names is missing.
+func New(o Options) (*Gateway, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	g := &Gateway{opts: o}
+	if err := g.Replace(o.Service); err != nil {
+		return nil, err
+	}
+	g.server = &http.Server{
+		Handler: g.Handler(), ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn), MaxHeaderBytes: headerBytes,
+		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime,
+	}
+	return g, nil
+}
+
+// Replace puts the endpoints of another revision of the service in force; what
+// is under way ends by the old ones.
+func (g *Gateway) Replace(s *specs.Service) error {
+	e := echo.New()
+	e.HTTPErrorHandler = g.routeError
+	e.GET("/.grow/health", g.health)
+	e.GET("/.grow/messages/:id", g.message)
+	for _, def := range s.Endpoints {
+		p, err := g.endpoint(s, def)
+		if err != nil {
+			return err
+		}
+		e.Add(def.Method, pattern(def.Path), p.serve)
+	}
+	g.table.Store(e)
+	return nil
+}
+
+// pattern writes /orders/{id} as Echo does: /orders/:id.
+func pattern(path string) string {
+	b := make([]byte, 0, len(path))
+	for i := range len(path) {
+		switch path[i] {
+		case '{':
+			b = append(b, ':')
+		case '}':
+		default:
+			b = append(b, path[i])
+		}
+	}
+	return string(b)
+}
+
+// Handler serves requests by the endpoints in force.
+func (g *Gateway) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.table.Load().ServeHTTP(w, r) })
+}
+
+// Serve answers requests that come in through l until Shutdown, or until ctx
+// ends, which ends requests at once. It closes l.
+func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
+	g.server.BaseContext = func(net.Listener) context.Context { return ctx }
+	ended := context.AfterFunc(ctx, func() { _ = g.server.Close() }) // Serve returns why it ended
+	defer ended()
+	err := g.server.Serve(netutil.LimitListener(l, connectionsMax))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve HTTP: %w", err)
+}
+
+// Shutdown takes no more requests and waits for those under way, as long as ctx allows.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.stopping.Store(true)
+	if err := g.server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("end requests: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package specs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/grow-platform/grow/specs/schema"
+)
+
+// FilesMax is how many files of a kind (types, actors, workflows) a service may have.
+const FilesMax = 10_000
+
+// exists reports whether there is anything at a path, a link that leads out included.
+func (l *loader) exists(file string) bool {
+	_, err := l.root.Lstat(filepath.FromSlash(file))
+	return err == nil
+}
+
+// read reads a file of the service; it reports what keeps it from being read.
+func (l *loader) read(file string) ([]byte, bool) {
+	fail := func(message string) ([]byte, bool) {
+		l.problem(file, schema.Pos{Line: 1, Col: 1}, "", "spec.file", message)
+		return nil, false
+	}
+	name := filepath.FromSlash(file)
+	info, err := l.root.Stat(name)
+	switch {
+	case outside(err):
+		l.problem(file, schema.Pos{Line: 1, Col: 1}, "", "spec.path", "leads out of the service's folder")
+		return nil, false
+	case err != nil:
+		return fail(cause(err))
+	case info.IsDir():
+		return fail("is a folder")
+	case !info.Mode().IsRegular():
+		return fail("is not a plain file")
+	case info.Size() > schema.SizeMax:
+		return fail(fmt.Sprintf("is larger than %d KiB", schema.SizeMax>>10))
+	}
+	f, err := l.root.Open(name)
+	if err != nil {
+		return fail(cause(err))
+	}
+	defer f.Close()
+	// One byte more than allowed, for a file that has grown since.
+	data, err := io.ReadAll(io.LimitReader(f, schema.SizeMax+1))
+	if err != nil {
+		return fail(cause(err))
+	}
+	return data, true
+}
+
+// cause is an error of the file system without the path, which is said already.
+func cause(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return "cannot be read: " + err.Error()
+}
+
+// list returns the names in a folder of the service, sorted; none when there is no such folder.
+func (l *loader) list(dir string) []fs.DirEntry {
+	if !l.exists(dir) {
+		return nil
+	}
+	entries, err := fs.ReadDir(l.root.FS(), dir)
+	if outside(err) {
+		l.problem(dir, schema.Pos{}, "", "spec.path", "leads out of the service's folder")
+		return nil
+	}
+	if err != nil {
+		l.problem(dir, schema.Pos{}, "", "spec.file", cause(err))
+		return nil
+	}
+	if len(entries) > FilesMax {
+		l.problem(dir, schema.Pos{}, "", "spec.limit", fmt.Sprintf("holds more than %d files", FilesMax))
+		entries = entries[:FilesMax]
+	}
+	kept := entries[:0]
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// want says what a path in a file must lead to.
+type want int
+
+const (
+	wantFile want = iota
+	wantDir
+)
+
+// resolve finds what a path in a file leads to. Paths are relative to the
+// folders in dirs, the first that has it. It returns the path relative to the
+// service's folder, or "" after a report.
+func (l *loader) resolve(file string, n *schema.Node, at string, w want, dirs ...string) string {
+	given := n.String()
+	if given == "" {
+		return ""
+	}
+	if path.IsAbs(given) || strings.Contains(given, `\`) {
+		l.problem(file, n.Pos, at, "spec.path", fmt.Sprintf("%q is not a path relative to this file", given))
+		return ""
+	}
+	for i, dir := range dirs {
+		p := path.Join(dir, given)
+		if !filepath.IsLocal(filepath.FromSlash(p)) {
+			l.problem(file, n.Pos, at, "spec.path", fmt.Sprintf("%q leads out of the service's folder", given))
+			return ""
+		}
+		info, err := l.root.Stat(filepath.FromSlash(p))
+		switch {
+		case outside(err):
+			l.problem(file, n.Pos, at, "spec.path", fmt.Sprintf("%q leads out of the service's folder, by a link", given))
+			return ""
+		case err != nil && i+1 < len(dirs):
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+			l.problem(file, n.Pos, at, "spec.file", fmt.Sprintf("there is no %s", path.Join(dirs[0], given)), l.nearestFile(path.Join(dirs[0], given)))
+			return ""
+		case err != nil:
+			l.problem(file, n.Pos, at, "spec.file", given+" "+cause(err))
+			return ""
+		case w == wantDir && !info.IsDir():
+			l.problem(file, n.Pos, at, "spec.file", fmt.Sprintf("%q is a file; it must be the folder of the source", given))
+			return ""
+		case w == wantFile && !info.Mode().IsRegular():
+			l.problem(file, n.Pos, at, "spec.file", fmt.Sprintf("%q is not a file", given))
+			return ""
+		}
+		return p
+	}
+	return ""
+}
+
+// nearestFile asks for a file of nearly that name in the same folder.
+func (l *loader) nearestFile(p string) string {
+	entries, err := fs.ReadDir(l.root.FS(), path.Dir(p))
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return schema.Mean(path.Base(p), names)
+}
+
+// docs resolves the documents of a definition.
+func (l *loader) docs(file string, tree *schema.Node, dirs ...string) []string {
+	n := tree.Get("docs")
+	if n == nil || n.Kind != schema.List {
+		return nil
+	}
+	var out []string
+	for i, item := range n.Items {
+		if l.resolve(file, item, schema.At("docs", i), wantFile, dirs...) != "" {
+			out = append(out, item.Text)
+		}
+	}
+	return out
+}

@@ -1,0 +1,268 @@
+package schema
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"cuelang.org/go/cue/token"
+)
+
+// Check holds n against the form and returns every mistake. Defaults that the
+// schema declares are added to n, marked as Filled.
+func (f *Form) Check(n *Node) []Fault {
+	c := &checker{}
+	c.value(f, n, "")
+	return c.faults
+}
+
+type checker struct{ faults []Fault }
+
+func (c *checker) fault(pos Pos, path, code, hint, format string, args ...any) {
+	c.faults = append(c.faults, Fault{Pos: pos, Path: path, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (c *checker) value(f *Form, n *Node, path string) {
+	switch {
+	case f.any:
+	case n.Kind == Map && f.dict != nil:
+		c.dict(f.dict, n, path)
+	case n.Kind == List && f.list != nil:
+		c.list(f.list, n, path)
+	case n.Kind == Map || n.Kind == List || len(f.scalars) == 0:
+		c.wrongKind(f, n, path)
+	default:
+		c.scalar(f, n, path)
+	}
+}
+
+// wrongKind says what the form takes instead.
+func (c *checker) wrongKind(f *Form, n *Node, path string) {
+	if n.Kind == Null {
+		c.fault(n.Pos, path, "spec.missing", "", "has no value; it must be %s", f.takes())
+		return
+	}
+	hint := ""
+	if n.Kind == String && len(f.scalars) == 0 && f.list != nil && f.list.item.takesText() {
+		hint = "write [" + n.Text + "]"
+	}
+	c.fault(n.Pos, path, "spec.type", hint, "is %s; it must be %s", n.Kind, f.takes())
+}
+
+func (f *Form) takesText() bool {
+	for _, s := range f.scalars {
+		if s.kind == String {
+			return true
+		}
+	}
+	return false
+}
+
+// takes is what values the form takes, as a sentence says it.
+func (f *Form) takes() string {
+	var kinds []string
+	add := func(s string) {
+		for _, have := range kinds {
+			if have == s {
+				return
+			}
+		}
+		kinds = append(kinds, s)
+	}
+	for _, s := range f.scalars {
+		switch {
+		case s.enum != nil && s.kind == String:
+			add(`"` + *s.enum + `"`)
+		case s.enum != nil:
+			add(*s.enum)
+		case s.doc != "" || f.doc != "" && s.pattern != nil:
+			name := cmp.Or(s.doc, f.doc)
+			if len(f.scalars) > 1 || f.list != nil || f.dict != nil {
+				name, _, _ = strings.Cut(name, ":")
+			}
+			add(name)
+		default:
+			add(s.kind.String())
+		}
+	}
+	if f.list != nil {
+		add("a list")
+	}
+	if f.dict != nil {
+		add("a map")
+	}
+	return orList(kinds)
+}
+
+func orList(words []string) string {
+	switch len(words) {
+	case 0:
+		return "nothing"
+	case 1:
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+func (c *checker) list(l *listForm, n *Node, path string) {
+	if len(n.Items) < l.min {
+		c.fault(n.Pos, path, "spec.missing", "", "is empty; it needs at least one entry")
+	}
+	for i, item := range n.Items {
+		c.value(l.item, item, At(path, i))
+	}
+}
+
+func (c *checker) dict(m *mapForm, n *Node, path string) {
+	for _, f := range n.Fields {
+		at := Join(path, f.Key)
+		if known := m.field(f.Key); known != nil {
+			c.value(known.form, f.Value, at)
+			continue
+		}
+		switch {
+		case m.pattern != nil:
+			c.key(m.pattern.key, f, at)
+			c.value(m.pattern.value, f.Value, at)
+		case !m.open:
+			var names []string
+			for _, k := range m.fields {
+				names = append(names, k.name)
+			}
+			c.fault(f.Pos, at, "spec.unknown-field", unknownHint(f.Key, names), "there is no such field")
+		}
+	}
+	for _, f := range m.fields {
+		if n.field(f.name) != nil {
+			continue
+		}
+		if f.required {
+			c.fault(n.Pos, Join(path, f.name), "spec.missing", "", "is missing: %s", f.doc)
+		}
+		if f.form.def != nil {
+			d := *f.form.def
+			d.Pos, d.Filled = n.Pos, true
+			n.Fields = append(n.Fields, &Field{Key: f.name, Pos: n.Pos, Value: &d})
+		}
+	}
+}
+
+// unknownHint names the field that was meant, or all there are.
+func unknownHint(name string, known []string) string {
+	if hint := Mean(name, known); hint != "" || len(known) > 12 {
+		return hint
+	}
+	return "known here: " + strings.Join(known, ", ")
+}
+
+func (c *checker) key(form *Form, f *Field, at string) {
+	key := &Node{Kind: String, Text: f.Key, Pos: f.Pos}
+	for _, s := range form.scalars {
+		if s.fits(key) {
+			return
+		}
+	}
+	c.fault(f.Pos, at, "spec.name", "", "is not %s", form.doc)
+}
+
+func (s *scalar) takesKind(n *Node) bool {
+	return s.kind == n.Kind || s.kind == Float && n.Kind == Int || s.kind == Int && n.whole()
+}
+
+// whole reports whether a number is a whole one: 10.0 is, as in JSON Schema.
+func (n *Node) whole() bool {
+	f := n.Float()
+	return n.Kind == Float && f == float64(int64(f))
+}
+
+func (s *scalar) fits(n *Node) bool {
+	switch {
+	case !s.takesKind(n):
+		return false
+	case s.enum != nil:
+		return *s.enum == n.Text
+	case s.pattern != nil:
+		return s.pattern.MatchString(n.Text)
+	}
+	return s.min.holds(n) && s.max.holds(n)
+}
+
+func (b *bound) holds(n *Node) bool {
+	if b == nil {
+		return true
+	}
+	v := n.Float()
+	switch b.op {
+	case token.GEQ:
+		return v >= b.value
+	case token.GTR:
+		return v > b.value
+	case token.LEQ:
+		return v <= b.value
+	default:
+		return v < b.value
+	}
+}
+
+// scalar reports the mistake by the alternative that comes nearest.
+func (c *checker) scalar(f *Form, n *Node, path string) {
+	var near *scalar
+	var enum []string
+	for i := range f.scalars {
+		s := &f.scalars[i]
+		if s.fits(n) {
+			return
+		}
+		if s.enum != nil {
+			enum = append(enum, *s.enum)
+		} else if s.takesKind(n) {
+			near = s
+		}
+	}
+	switch {
+	case n.Kind == Null:
+		c.wrongKind(f, n, path)
+	case near == nil && len(enum) == len(f.scalars) && f.list == nil && f.dict == nil:
+		c.fault(n.Pos, path, "spec.value", Mean(n.Text, enum), "%s is not one of %s", n.show(), strings.Join(enum, ", "))
+	case near == nil:
+		hint := ""
+		if n.Kind != String && f.Fits(n.Text) {
+			hint = fmt.Sprintf("put it in quotes: %q", n.Text)
+		}
+		c.fault(n.Pos, path, "spec.type", hint, "%s is %s; it must be %s", n.show(), n.Kind, f.takes())
+	case near.pattern != nil && cmp.Or(near.doc, f.doc) != "":
+		doc, code := cmp.Or(near.doc, f.doc), "spec.value"
+		if strings.HasPrefix(doc, "a name") || strings.HasPrefix(doc, "a type") {
+			code = "spec.name"
+		}
+		c.fault(n.Pos, path, code, "", "%s is not %s", n.show(), doc)
+	case near.pattern != nil:
+		c.fault(n.Pos, path, "spec.value", "", "%s does not fit the pattern %s", n.show(), near.pattern)
+	default:
+		c.fault(n.Pos, path, "spec.value", "", "%s is out of range; it must be %s", n.show(), near.span())
+	}
+}
+
+// span is the range of a number, as a sentence says it.
+func (s *scalar) span() string {
+	var parts []string
+	for _, b := range []*bound{s.min, s.max} {
+		if b == nil {
+			continue
+		}
+		words := map[token.Token]string{token.GEQ: "at least ", token.GTR: "more than ", token.LEQ: "at most ", token.LSS: "less than "}
+		parts = append(parts, words[b.op]+b.text)
+	}
+	return strings.Join(parts, " and ")
+}
+
+// Fits reports whether text is a value of the form.
+func (f *Form) Fits(text string) bool {
+	n := &Node{Kind: String, Text: text}
+	for i := range f.scalars {
+		if f.scalars[i].fits(n) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,256 @@
+package shape
+
+import (
+	"slices"
+
+	"cuelang.org/go/cue"
+)
+
+// join is the union of two types. Alternatives that differ in kind, and enums,
+// are folded into one Type, so that few real unions are left to try in turn.
+func join(a, b *Type) *Type {
+	if a.any || b.any {
+		return anything
+	}
+	arms := slices.Clone(a.branches())
+next:
+	for _, y := range b.branches() {
+		for i, x := range arms {
+			if m := fold(x, y); m != nil {
+				arms[i] = m
+				continue next
+			}
+		}
+		arms = append(arms, y)
+	}
+	if len(arms) == 1 {
+		return arms[0]
+	}
+	u := &Type{arms: arms}
+	for _, x := range arms {
+		u.kinds |= x.kinds
+	}
+	u.tag = findTag(arms)
+	return u
+}
+
+// fold makes one Type of two alternatives, or nil when they cannot be.
+func fold(a, b *Type) *Type {
+	c := &Type{kinds: a.kinds | b.kinds, str: a.str, num: a.num, list: a.list, obj: a.obj}
+	if a.kinds&(List|Object)&b.kinds != 0 && a != b {
+		return nil
+	}
+	if a.kinds&List == 0 {
+		c.list = b.list
+	}
+	if a.kinds&Object == 0 {
+		c.obj = b.obj
+	}
+	switch {
+	case a.kinds&String == 0:
+		c.str = b.str
+	case b.kinds&String == 0:
+	case a.str == nil || b.str == nil:
+		c.str = nil
+	case a.str.enumOnly() && b.str.enumOnly():
+		c.str = &texts{max: -1, enum: unique(a.str.enum, b.str.enum)}
+	case a.str != b.str:
+		return nil
+	}
+	switch {
+	case a.kinds&Number == 0:
+		c.num = b.num
+	case b.kinds&Number == 0:
+	case a.num == nil && (b.num == nil || b.kinds&Number&^a.kinds == 0):
+		c.num = nil // the one without rules takes all that the other does
+	case b.num == nil && a.kinds&Number&^b.kinds == 0:
+		c.num = nil
+	case a.num != nil && b.num != nil && a.num.enumOnly() && b.num.enumOnly():
+		c.num = &numbers{enum: append(slices.Clone(a.num.enum), b.num.enum...)}
+	case a.num != b.num || (a.kinds^b.kinds)&Number != 0:
+		return nil
+	}
+	return c
+}
+
+func (r *texts) enumOnly() bool {
+	return r.enum != nil && r.not == nil && r.patterns == nil && r.formats == nil && r.min == 0 && r.max < 0
+}
+
+func (r *numbers) enumOnly() bool {
+	return r.enum != nil && r.not == nil && r.multiple == nil && r.min == nil && r.max == nil
+}
+
+func unique(a, b []string) []string {
+	c := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(c, s) {
+			c = append(c, s)
+		}
+	}
+	return c
+}
+
+// findTag finds a required field whose texts differ in all object arms.
+func findTag(arms []*Type) *tag {
+	var objects []*Type
+	for _, a := range arms {
+		if a.kinds&Object != 0 {
+			if a.obj == nil {
+				return nil
+			}
+			objects = append(objects, a)
+		}
+	}
+	if len(objects) < 2 {
+		return nil
+	}
+	for _, f := range objects[0].obj.list {
+		g := &tag{name: f.name, byVal: map[string]*Type{}}
+		if g.fill(objects) {
+			return g
+		}
+	}
+	return nil
+}
+
+func (g *tag) fill(arms []*Type) bool {
+	for _, a := range arms {
+		f := a.obj.index[g.name]
+		if f == nil || !f.required || f.typ.arms != nil || f.typ.kinds != String || f.typ.str == nil || f.typ.str.enum == nil {
+			return false
+		}
+		for _, s := range f.typ.str.enum {
+			if g.byVal[s] != nil {
+				return false
+			}
+			g.byVal[s] = a
+			g.order = append(g.order, s)
+		}
+	}
+	return true
+}
+
+// meet is what fits both types.
+func (r *reader) meet(v cue.Value, a, b *Type) (*Type, error) {
+	switch {
+	case a.any:
+		return b, nil
+	case b.any:
+		return a, nil
+	case a.arms != nil || b.arms != nil:
+		return r.meetArms(v, a, b)
+	}
+	c := &Type{kinds: a.kinds & b.kinds, str: a.str, num: a.num, list: a.list, obj: a.obj}
+	if c.kinds == 0 {
+		return nil, r.refuse(v, "nothing can be both %v and %v", a.kinds, b.kinds)
+	}
+	if b.str != nil {
+		c.str = a.str.meet(b.str)
+	}
+	if b.num != nil {
+		c.num = a.num.meet(b.num)
+	}
+	if b.list != nil {
+		if a.list != nil {
+			if len(b.list.prefix) > 0 || b.list.rest != anything {
+				return nil, r.refuse(v, "two lists are unified in a way that a message type cannot say")
+			}
+			l := *a.list
+			l.min = max(l.min, b.list.min)
+			l.max = least(l.max, b.list.max)
+			c.list = &l
+		} else {
+			c.list = b.list
+		}
+	}
+	if b.obj != nil {
+		if a.obj != nil {
+			return nil, r.refuse(v, "two structs are unified in a way that a message type cannot say")
+		}
+		c.obj = b.obj
+	}
+	return c, nil
+}
+
+func (r *reader) meetArms(v cue.Value, a, b *Type) (*Type, error) {
+	var u *Type
+	var last error
+	for _, x := range a.branches() {
+		for _, y := range b.branches() {
+			if r.left--; r.left < 0 {
+				return nil, r.refuse(r.root, "it has more than %d values, references written out", NodesMax)
+			}
+			m, err := r.meet(v, x, y)
+			switch {
+			case err != nil:
+				last = err
+			case u == nil:
+				u = m
+			default:
+				u = join(u, m)
+			}
+		}
+	}
+	if u == nil {
+		return nil, last
+	}
+	return u, nil
+}
+
+func (r *texts) meet(b *texts) *texts {
+	if r == nil {
+		return b
+	}
+	c := &texts{
+		enum: r.enum, not: unique(r.not, b.not), min: max(r.min, b.min), max: least(r.max, b.max),
+		patterns: append(slices.Clone(r.patterns), b.patterns...), formats: append(slices.Clone(r.formats), b.formats...),
+	}
+	if r.enum == nil {
+		c.enum = b.enum
+	} else if b.enum != nil {
+		c.enum = slices.DeleteFunc(slices.Clone(r.enum), func(s string) bool { return !slices.Contains(b.enum, s) })
+	}
+	return c
+}
+
+func (r *numbers) meet(b *numbers) *numbers {
+	if r == nil {
+		return b
+	}
+	c := &numbers{
+		enum: r.enum, not: append(slices.Clone(r.not), b.not...), multiple: append(slices.Clone(r.multiple), b.multiple...),
+		min: r.min.tighter(b.min, 1), max: r.max.tighter(b.max, -1),
+	}
+	if r.enum == nil {
+		c.enum = b.enum
+	} else if b.enum != nil {
+		c.enum = slices.DeleteFunc(slices.Clone(r.enum), func(n number) bool { return !equalAny(b.enum, n) })
+	}
+	return c
+}
+
+// tighter picks the bound that excludes more; sign is 1 for lower bounds.
+func (b *bound) tighter(o *bound, sign int) *bound {
+	switch {
+	case b == nil:
+		return o
+	case o == nil:
+		return b
+	}
+	if c := sign * b.compare(o.number); c < 0 || c == 0 && o.strict {
+		return o
+	}
+	return b
+}
+
+// least is the lower of two limits, of which negative ones are none.
+func least(a, b int) int {
+	switch {
+	case a < 0:
+		return b
+	case b < 0:
+		return a
+	}
+	return min(a, b)
+}

@@ -1,0 +1,205 @@
+package specs
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+	"github.com/grow-platform/grow/specs/schema"
+	"github.com/grow-platform/grow/specs/shape"
+)
+
+// isType reports whether a name can be that of a type.
+func isType(name string) bool { return schema.Lookup("#Type").Fits(name) }
+
+// reserved begins the types that the host itself makes: grow.init, grow.error.
+const reserved = "grow."
+
+// loadTypes evaluates types/*.cue as one and reads a shape from each type.
+// Types are the fields at the top whose names are types of messages. One in
+// quotes must be readable as a shape; of the others, which may be helpers,
+// those that are used as types.
+func (l *loader) loadTypes() {
+	var files []*ast.File
+	for _, e := range l.list("types") {
+		name := path.Join("types", e.Name())
+		if path.Ext(name) != ".cue" {
+			if ext := path.Ext(name); ext == ".yaml" || ext == ".yml" || ext == ".json" {
+				l.warn(name, schema.Pos{}, "", "spec.file", "is not read: types are written in .cue files")
+			}
+			continue
+		}
+		l.report.file(name)
+		data, ok := l.read(name)
+		if !ok {
+			l.typesBroken = true
+			continue
+		}
+		file, faults := schema.ParseCUE(schema.Source{Name: name, Data: data})
+		l.faults(name, faults)
+		if len(faults) > 0 {
+			l.typesBroken = true
+			continue
+		}
+		files = append(files, file)
+	}
+	if len(files) == 0 || l.typesBroken {
+		return
+	}
+	v, faults := schema.Evaluate(files, false)
+	for _, f := range faults {
+		l.faults(f.File, []schema.Fault{f.Fault})
+	}
+	if len(faults) > 0 {
+		l.typesBroken = true
+		return
+	}
+	l.shapes(v, topLabels(files))
+}
+
+// topLabel is where a name at the top of a file first stands.
+type topLabel struct {
+	file   string
+	pos    schema.Pos
+	quoted bool
+}
+
+func topLabels(files []*ast.File) map[string]topLabel {
+	labels := map[string]topLabel{}
+	for _, file := range files {
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.Field)
+			if !ok {
+				continue
+			}
+			x := f.Label
+			if a, ok := x.(*ast.Alias); ok {
+				x, ok = a.Expr.(ast.Label)
+				if !ok {
+					continue
+				}
+			}
+			name, _, err := ast.LabelName(x)
+			if err != nil {
+				continue
+			}
+			lit, ok := x.(*ast.BasicLit)
+			quoted := ok && lit.Kind == token.STRING
+			if have, ok := labels[name]; ok && (have.quoted || !quoted) {
+				continue
+			}
+			labels[name] = topLabel{file.Filename, schema.Pos{Line: x.Pos().Line(), Col: x.Pos().Column()}, quoted}
+		}
+	}
+	return labels
+}
+
+func (l *loader) shapes(v cue.Value, labels map[string]topLabel) {
+	it, err := v.Fields(cue.Optional(true))
+	if err != nil {
+		l.problem("types", schema.Pos{}, "", "spec.cue", err.Error())
+		return
+	}
+	for it.Next() {
+		name := it.Selector().Unquoted()
+		at := labels[name]
+		if !isType(name) {
+			if at.quoted {
+				l.problem(at.file, at.pos, "", "spec.name", fmt.Sprintf("%q is not a type of message: lower-case words joined by dots, such as order.placed", name))
+			}
+			continue
+		}
+		if strings.HasPrefix(name, reserved) && at.quoted {
+			l.problem(at.file, at.pos, "", "spec.name", fmt.Sprintf("%q: types that begin with %s are the host's own", name, reserved))
+			continue
+		}
+		t, err := shape.FromCUE(it.Value())
+		if err == nil {
+			l.service.Types[name] = t
+			continue
+		}
+		p := subset(at, name, err)
+		if at.quoted {
+			l.add(p)
+		}
+		l.refused[name] = p
+	}
+}
+
+// subset makes a problem of what shape refuses.
+func subset(at topLabel, name string, err error) Problem {
+	p := Problem{Position: Position{at.file, at.pos.Line, at.pos.Col}, Path: schema.Join("", name), Code: "type.subset", Message: err.Error()}
+	var r *shape.Refusal
+	if !errors.As(err, &r) {
+		return p
+	}
+	p.Message, p.Hint = schema.Says(r.Message)
+	if r.Path != "" {
+		p.Path = r.Path
+	}
+	if r.Pos.IsValid() && r.Pos.Filename() != "" {
+		p.Position = Position{r.Pos.Filename(), r.Pos.Line(), r.Pos.Column()}
+	}
+	return p
+}
+
+// known reports a type that does not exist, and returns whether it does.
+func (l *loader) knownType(file string, n *schema.Node, at, name string) bool {
+	if _, ok := l.service.Types[name]; ok {
+		return true
+	}
+	if name == "" || l.typesBroken || !isType(name) {
+		return false
+	}
+	if p, ok := l.refused[name]; ok {
+		l.add(p)
+		return false
+	}
+	hint := schema.Mean(name, l.typeNames())
+	if hint == "" {
+		hint = fmt.Sprintf("types are defined in types/*.cue: %q: {…}", name)
+	}
+	l.problem(file, n.Pos, at, "spec.unknown", fmt.Sprintf("there is no type %s", name), hint)
+	return false
+}
+
+func (l *loader) typeNames() []string {
+	names := make([]string, 0, len(l.service.Types))
+	for name := range l.service.Types {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// typeList checks a list of types and returns those that exist; a type given
+// twice is reported. When the list is not what was meant, nothing is said
+// later of types that owner, an actor or a workflow, seems not to have.
+func (l *loader) typeList(owner, file string, tree *schema.Node, key string) []string {
+	n := tree.Get(key)
+	if n == nil || n.Kind != schema.List {
+		l.loose[owner] = l.loose[owner] || n != nil || key == "in" // which is never left out
+		return nil
+	}
+	var out []string
+	seen := map[string]bool{}
+	for i, item := range n.Items {
+		name, at := item.String(), schema.At(key, i)
+		if seen[name] && name != "" {
+			l.problem(file, item.Pos, at, "spec.duplicate", name+" is given twice")
+			continue
+		}
+		seen[name] = true
+		if l.knownType(file, item, at, name) || l.typesBroken && name != "" {
+			out = append(out, name)
+		} else {
+			l.loose[owner] = true
+		}
+	}
+	return out
+}
