@@ -52,8 +52,10 @@ func (r *Record) Append(b []byte, color bool) []byte {
 	return append(b, '\n')
 }
 
-// clean appends text without what could fake or hide a line. A field is quoted
-// where its end could be mistaken.
+// Plain appends text without what could fake or hide a line on a terminal.
+func Plain(b []byte, text string) []byte { return clean(b, text, false) }
+
+// clean is Plain; a field is quoted where its end could be mistaken.
 func clean(b []byte, text string, field bool) []byte {
 	if field && (text == "" || strings.ContainsAny(text, " =\"\t")) {
 		return strconv.AppendQuote(b, text)

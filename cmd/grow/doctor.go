@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/compiler/toolchain"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/specs"
+	"github.com/spf13/cobra"
+)
+
+// checkup is one thing doctor looked at.
+type checkup struct {
+	toolchain.Finding
+	For    string `json:"for"`    // language, service or host
+	Needed bool   `json:"needed"` // by the service in the folder
+}
+
+func (s *shell) doctor() *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "check this machine, and say how to get what is missing", Args: cobra.NoArgs,
+		Long:    "doctor looks for the tools that actors are built with and for what the service in the folder needs to run.\nThe exit code is 3 when something that the service needs is missing.",
+		Example: "  grow doctor\n  grow doctor -o json",
+		RunE: func(c *cobra.Command, _ []string) error {
+			service, found := s.serviceCheck()
+			used := map[string]bool{}
+			if service != nil {
+				for _, a := range service.Actors {
+					used[a.Code.Language] = true
+				}
+			}
+			for _, language := range compiler.Languages() {
+				build, _ := compiler.For(language)
+				for _, f := range build.Check(c.Context()) {
+					found = append(found, checkup{f, language, used[language]})
+				}
+			}
+			found = append(found, hostChecks(service)...)
+			if err := s.print(found, func(w io.Writer) error { return writeCheckups(w, found) }); err != nil {
+				return err
+			}
+			for _, f := range found {
+				if !f.OK && f.Needed {
+					return &told{control.Error{Code: "doctor.missing", Message: "something that the service needs is missing", At: f.Name, Next: f.Fix}}
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// serviceCheck looks at the service in the folder, if there is one.
+func (s *shell) serviceCheck() (*specs.Service, []checkup) {
+	dir, err := s.folder(nil)
+	if err != nil {
+		return nil, []checkup{}
+	}
+	c := checkup{Finding: toolchain.Finding{Name: "files of the service", Path: dir}, For: "service", Needed: true}
+	service, err := app.Load(dir)
+	if err != nil {
+		c.Problem, c.Fix = "they do not load", "grow vet"
+		return nil, []checkup{c}
+	}
+	c.OK, c.Version = true, service.Name
+	list := []checkup{c}
+	for _, e := range service.Endpoints {
+		if e.Webhook == nil {
+			continue
+		}
+		secret := checkup{Finding: toolchain.Finding{Name: "secret " + e.Webhook.Secret, OK: true}, For: "service", Needed: true}
+		if os.Getenv(e.Webhook.Secret) == "" {
+			secret.OK, secret.Problem, secret.Fix = false, "not in the environment; "+e.Name()+" checks signatures with it", "export "+e.Webhook.Secret+"=..."
+		}
+		list = append(list, secret)
+	}
+	return service, list
+}
+
+// hostChecks look at what running takes, whatever the service.
+func hostChecks(service *specs.Service) []checkup {
+	cache := checkup{Finding: toolchain.Finding{Name: "cache folder"}, For: "host"}
+	if base, err := os.UserCacheDir(); err != nil {
+		cache.Problem, cache.Fix = err.Error(), "export XDG_CACHE_HOME=FOLDER"
+	} else {
+		cache.Path = filepath.Join(base, "grow")
+		if err := os.MkdirAll(cache.Path, 0o700); err != nil {
+			cache.Problem, cache.Fix = err.Error(), "make it writable, or: export XDG_CACHE_HOME=FOLDER"
+		} else {
+			cache.OK = true
+		}
+	}
+	port := checkup{Finding: toolchain.Finding{Name: "address " + app.DefaultListen, OK: true}, For: "host"}
+	if l, err := net.Listen("tcp", app.DefaultListen); err != nil {
+		port.OK, port.Problem, port.Fix = false, "another program has it", "grow run --listen 127.0.0.1:0"
+	} else {
+		_ = l.Close() // nothing was served
+	}
+	cache.Needed = service != nil
+	return []checkup{cache, port}
+}
+
+func writeCheckups(w io.Writer, list []checkup) error {
+	for _, c := range list {
+		mark := "ok     "
+		if !c.OK {
+			mark = "missing"
+		}
+		about := strings.TrimSpace(c.Version + " " + c.Path)
+		if !c.OK {
+			about = c.Problem
+		}
+		if _, err := fmt.Fprintf(w, "%s  %-8s %-34s %s\n", mark, c.For, c.Name, about); err != nil {
+			return err
+		}
+		if !c.OK && c.Fix != "" {
+			fmt.Fprintf(w, "         get it: %s\n", c.Fix)
+		}
+	}
+	return nil
+}
+
+// release is what version tells.
+type release struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit,omitempty"`
+	Go      string `json:"go"`
+	System  string `json:"system"`
+	ABI     int    `json:"abi"`
+}
+
+func (s *shell) version() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "print the version of grow", Args: cobra.NoArgs, Example: "  grow version -o json",
+		RunE: func(*cobra.Command, []string) error {
+			r := release{Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, ABI: 1}
+			if info, ok := debug.ReadBuildInfo(); ok {
+				if v := info.Main.Version; v != "" && v != "(devel)" {
+					r.Version = v
+				}
+				for _, setting := range info.Settings {
+					if setting.Key == "vcs.revision" {
+						r.Commit = setting.Value
+					}
+				}
+			}
+			return s.print(r, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "grow %s (actor ABI %d, %s, %s)\n", r.Version, r.ABI, r.Go, r.System)
+				return err
+			})
+		},
+	}
+}

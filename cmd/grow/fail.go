@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/shape"
+)
+
+// Exit codes, the same for every command.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitNo          = 3 // checked, and the answer is no
+	exitNotFound    = 5
+	exitConflict    = 6
+	exitUnreachable = 7 // or timed out
+	exitInterrupted = 130
+)
+
+// codeUsage is the code of a command line that makes no sense.
+const codeUsage = "usage"
+
+// codeInterrupted is the code of a command that somebody stopped.
+const codeInterrupted = "interrupted"
+
+// exits are the exit codes that are not exitFailed, by the error's code.
+var exits = map[string]int{
+	codeUsage: exitUsage, "spec.invalid": exitNo, "doctor.missing": exitNo, control.CodeNotFound: exitNotFound, "service.none": exitNotFound,
+	control.CodeRunning: exitConflict, "run.port": exitConflict, control.CodeNotRunning: exitUnreachable, control.CodeUnreachable: exitUnreachable,
+	control.CodeTimeout: exitUnreachable, "reply.timeout": exitUnreachable, codeInterrupted: exitInterrupted,
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ fault control.Error }
+
+// Unwrap lets errors.As find the error itself.
+func (e *usageError) Error() string { return e.fault.Message }
+
+func (e *usageError) Unwrap() error { return &e.fault }
+
+func usage(format string, args ...any) error {
+	return &usageError{control.Error{Code: codeUsage, Message: fmt.Sprintf(format, args...)}}
+}
+
+// told is an error whose particulars were printed as the command's answer.
+type told struct{ fault control.Error }
+
+// Unwrap lets errors.As find the error itself.
+func (e *told) Error() string { return e.fault.Message }
+
+func (e *told) Unwrap() error { return &e.fault }
+
+// fail tells of an error and returns the exit code.
+func (s *shell) fail(ctx context.Context, err error) int {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = &control.Error{Code: codeInterrupted, Message: "interrupted"}
+	}
+	all := split(err)
+	code := exitFailed
+	if known, ok := exits[all[0].Code]; ok {
+		code = known
+	}
+	if s.json() {
+		out := struct {
+			*control.Error
+			All []*control.Error `json:"all,omitempty"` // when there are several
+		}{Error: all[0]}
+		if len(all) > 1 {
+			out.All = all
+		}
+		b, err := json.Marshal(map[string]any{"error": out})
+		if err != nil {
+			b = []byte(`{"error":{"code":"host.fault","message":"the error cannot be encoded"}}`)
+		}
+		fmt.Fprintln(s.stderr, string(b))
+		return code
+	}
+	var quiet *told
+	if errors.As(err, &quiet) {
+		fmt.Fprintln(s.stderr, quiet.fault.Message)
+		return code
+	}
+	red, plain := "", ""
+	if s.color(s.stderr) {
+		red, plain = "\x1b[31m", "\x1b[0m"
+	}
+	for _, e := range all {
+		fmt.Fprintf(s.stderr, "%serror%s: %s\n", red, plain, e.Message)
+		if e.Next != "" {
+			fmt.Fprintf(s.stderr, "  next: %s\n", e.Next)
+		}
+	}
+	return code
+}
+
+// split makes of an error what people and programs are told, one or several.
+func split(err error) []*control.Error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*control.Error
+		for _, e := range joined.Unwrap() {
+			all = append(all, split(e)...)
+		}
+		if len(all) > 0 {
+			return all
+		}
+	}
+	var (
+		e        *control.Error
+		start    *app.Error
+		built    *compiler.Error
+		unknown  *project.UnknownError
+		problems specs.Problems
+		module   *engine.Error
+	)
+	switch {
+	case errors.As(err, &e):
+		return []*control.Error{e}
+	case errors.As(err, &start):
+		return []*control.Error{{Code: start.Code, Message: start.Error(), Next: start.Hint}}
+	case errors.As(err, &built):
+		return []*control.Error{{Code: built.Code, Message: explain(built), At: place(built), Next: built.Hint}}
+	case errors.As(err, &unknown):
+		next := "the service has " + strings.Join(unknown.Have, ", ")
+		if near := shape.Near(unknown.Name, unknown.Have); near != "" {
+			next = "did you mean " + near + "?"
+		}
+		return []*control.Error{{Code: control.CodeNotFound, Message: unknown.Error(), At: unknown.Name, Next: next}}
+	case errors.As(err, &problems):
+		return []*control.Error{{Code: "spec.invalid", Message: problems.Error(), Next: "mend them, then look again: grow vet"}}
+	case errors.As(err, &module):
+		return []*control.Error{{Code: module.Code, Message: err.Error(), Next: modules[module.Code]}}
+	case strings.HasPrefix(err.Error(), "unknown command"):
+		return []*control.Error{{Code: codeUsage, Message: lines1(err.Error()), Next: suggestion(err.Error())}}
+	}
+	return []*control.Error{{Code: "failed", Message: err.Error()}}
+}
+
+// modules are what to do about modules that a host does not take.
+var modules = map[string]string{
+	engine.CodeInvalid: "compile it for wasm32, as a core module; grow build does",
+	engine.CodeExport:  "build it with an SDK of grow, or see the actor ABI: abi/README.md",
+	engine.CodeImport:  "what an actor needs of the world it asks for by `uses:` and the SDK",
+	engine.CodeVersion: "build it with the SDK of this version of grow",
+	engine.CodeLimit:   "raise `limits: {memory: …}` in the actor's definition, or make the module smaller",
+	engine.CodeInit:    "the actor's log says why: it was given the config of its node",
+}
+
+// explain says all that a compiler complained of.
+func explain(e *compiler.Error) string {
+	var b strings.Builder
+	b.WriteString("build " + e.Actor + ": " + e.Text)
+	for _, d := range e.Diagnostics {
+		b.WriteString("\n  " + strings.ReplaceAll(d.String(), "\n", "\n  "))
+	}
+	return b.String()
+}
+
+func place(e *compiler.Error) string {
+	if len(e.Diagnostics) == 0 || e.Diagnostics[0].File == "" {
+		return e.Actor
+	}
+	d := e.Diagnostics[0]
+	return fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Col)
+}
+
+// lines1 is the first line of a text.
+func lines1(text string) string {
+	first, _, _ := strings.Cut(text, "\n")
+	return first
+}
+
+// suggestion is what cobra proposes in place of an unknown command.
+func suggestion(text string) string {
+	_, list, ok := strings.Cut(text, "Did you mean this?")
+	if !ok {
+		return "see: grow --help"
+	}
+	return "did you mean " + strings.Join(strings.Fields(list), " or ") + "?"
+}

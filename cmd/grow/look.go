@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/logs"
+	"github.com/spf13/cobra"
+)
+
+func (s *shell) status() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "show what a running service is doing", Args: cobra.NoArgs,
+		Example: "  grow status\n  grow status -o json",
+		RunE: func(c *cobra.Command, _ []string) error {
+			host, err := s.host()
+			if err != nil {
+				return err
+			}
+			defer host.Close()
+			st, err := host.Status(c.Context())
+			if err != nil {
+				return err
+			}
+			return s.print(st, func(w io.Writer) error { return writeStatus(w, &st) })
+		},
+	}
+}
+
+func writeStatus(w io.Writer, st *control.Status) error {
+	fmt.Fprintf(w, "%s %s at %s, process %d, up %s\n\n", st.Service, st.Version, st.URL, st.PID, short(time.Since(st.Started)))
+	if st.Fault != "" {
+		fmt.Fprintf(w, "NOTHING MORE IS ACCEPTED: %s\n\n", st.Fault)
+	}
+	var rows [][]string
+	for _, e := range st.Endpoints {
+		rows = append(rows, []string{e.Endpoint, e.Send, e.To})
+	}
+	if len(rows) > 0 {
+		if err := table(w, "ENDPOINT SENDS TO", rows); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	rows = nil
+	for _, n := range st.Nodes {
+		rows = append(rows, []string{
+			n.Node, n.Actor, n.Revision, fmt.Sprintf("%d/%d", n.Mailbox, n.Capacity), fmt.Sprint(n.Instances), fmt.Sprint(n.Handled),
+			fmt.Sprint(n.Refused), fmt.Sprint(n.Failed), fmt.Sprint(n.Waiting), fmt.Sprint(n.Dead), perMessage(n.Busy, n.Handled),
+		})
+	}
+	if err := table(w, "NODE ACTOR REVISION MAILBOX INSTANCES HANDLED REFUSED FAILED WAITING DEAD TIME", rows); err != nil {
+		return err
+	}
+	if st.Dead > 0 {
+		_, err := fmt.Fprintf(w, "\n%s; see: grow deadletters list\n", count(int(st.Dead), "dead letter"))
+		return err
+	}
+	return nil
+}
+
+// perMessage is the mean time a message took.
+func perMessage(busy int64, handled uint64) string {
+	if handled == 0 {
+		return "-"
+	}
+	return (time.Duration(busy) / time.Duration(handled)).Round(100 * time.Nanosecond).String()
+}
+
+func (s *shell) logs() *cobra.Command {
+	var f logs.Filter
+	var follow bool
+	var since time.Duration
+	c := &cobra.Command{
+		Use: "logs [NODE]", Short: "show log lines of a running service", Args: cobra.MaximumNArgs(1),
+		Long:    "logs shows what actors and host have logged: of all, or of one node and those inside it.",
+		Example: "  grow logs -f\n  grow logs checkout/pricing --level warn --since 10m\n  grow logs --message 01JBZ5V6XQ7N8M2K4D3C1B0A9Z",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				f.Node = args[0]
+			}
+			if f.Level != "" && !slices.Contains([]string{"debug", "info", "warn", "error"}, f.Level) {
+				return usage("--level takes debug, info, warn or error, not %q", f.Level)
+			}
+			if since > 0 {
+				f.Since = time.Now().Add(-since)
+			}
+			host, err := s.host()
+			if err != nil {
+				return err
+			}
+			defer host.Close()
+			color := s.color(s.stdout)
+			return host.Logs(c.Context(), f, follow, func(r logs.Record) error {
+				if s.json() {
+					return s.line(r)
+				}
+				_, err := s.stdout.Write(r.Append(nil, color))
+				return err
+			})
+		},
+	}
+	flags := c.Flags()
+	flags.BoolVarP(&follow, "follow", "f", false, "go on with what comes, until interrupted")
+	flags.StringVar(&f.Level, "level", "", "debug, info, warn or error, and above")
+	flags.StringVar(&f.Message, "message", "", "those of a message, by `id`, and of what it caused")
+	flags.DurationVar(&since, "since", 0, "those of the last `time`: 10m, 2h")
+	flags.IntVarP(&f.Limit, "limit", "n", 0, "at most so many, the newest; 0 for all")
+	return c
+}
+
+func (s *shell) deadLetters() *cobra.Command {
+	return group(&cobra.Command{
+		Use: "deadletters", Short: "look at messages that were given up on", Example: "  grow deadletters list",
+		Long: "A message that could not be handled, after all its attempts, or that no route took, is kept with the reason.",
+	}, s.deadList(), s.deadShow())
+}
+
+func (s *shell) deadList() *cobra.Command {
+	var f control.DeadFilter
+	var since time.Duration
+	c := &cobra.Command{
+		Use: "list", Short: "list dead letters, newest first", Args: cobra.NoArgs,
+		Example: "  grow deadletters list\n  grow deadletters list --node checkout/pricing --code trap --since 1h",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if since > 0 {
+				f.Since = time.Now().Add(-since)
+			}
+			host, err := s.host()
+			if err != nil {
+				return err
+			}
+			defer host.Close()
+			list, err := host.DeadLetters(c.Context(), f)
+			if err != nil {
+				return err
+			}
+			return s.print(list, func(w io.Writer) error {
+				if len(list) == 0 {
+					s.say("no dead letters")
+					return nil
+				}
+				var rows [][]string
+				for _, d := range list {
+					rows = append(rows, []string{d.ID, d.Time.Local().Format("15:04:05"), d.Node, d.Key, d.Type, d.Code, string(logs.Plain(nil, cut(d.Reason, 80)))})
+				}
+				return table(w, "ID TIME NODE KEY TYPE CODE REASON", rows)
+			})
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.Node, "node", "", "those of a node, by its `path`")
+	flags.StringVar(&f.Code, "code", "", "those with a `code`: trap, output.type, route.none")
+	flags.StringVar(&f.Type, "type", "", "messages of a `type`")
+	flags.DurationVar(&since, "since", 0, "those of the last `time`: 10m, 2h")
+	flags.IntVarP(&f.Limit, "limit", "n", 100, "at most so many; 0 for all")
+	return c
+}
+
+// cut is the first line of a text, at most n bytes of it.
+func cut(text string, n int) string {
+	text = lines1(text)
+	if len(text) > n {
+		return strings.ToValidUTF8(text[:n], "") + "…"
+	}
+	return text
+}
+
+func (s *shell) deadShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "show one dead letter whole", Args: cobra.ExactArgs(1),
+		Example: "  grow deadletters show 01JBZ5V6XQ7N8M2K4D3C1B0A9Z",
+		RunE: func(c *cobra.Command, args []string) error {
+			host, err := s.host()
+			if err != nil {
+				return err
+			}
+			defer host.Close()
+			d, err := host.DeadLetter(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return s.print(d, func(w io.Writer) error { return writeDead(w, &d) })
+		},
+	}
+}
+
+func writeDead(w io.Writer, d *control.DeadLetter) error {
+	fmt.Fprintf(w, "id       %s\ntime     %s\nnode     %s\ntype     %s\ncode     %s\nattempts %d\nreason   %s\n",
+		d.ID, d.Time.Local().Format(time.RFC3339), d.Node, d.Type, d.Code, d.Attempt, strings.ReplaceAll(indent(d.Reason), "\n", "\n         "))
+	fmt.Fprintln(w, "\nattributes")
+	for _, name := range slices.Sorted(maps.Keys(d.Attrs)) {
+		fmt.Fprintf(w, "  %-20s %s\n", name, logs.Plain(nil, d.Attrs[name]))
+	}
+	fmt.Fprintln(w, "\ndata")
+	return writeData(w, d.Data, d.Raw)
+}
+
+// indent makes the lines of a text safe to print, each on its own.
+func indent(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		lines = append(lines, string(logs.Plain(nil, line)))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// writeData writes data as JSON, or else as it is; to a terminal without what
+// would disturb it.
+func writeData(w io.Writer, data json.RawMessage, raw []byte) error {
+	if data != nil {
+		_, err := fmt.Fprintf(w, "%s\n", data)
+		return err
+	}
+	if f, ok := w.(*os.File); ok && terminal(f) {
+		_, err := fmt.Fprintln(w, indent(string(raw)))
+		return err
+	}
+	_, err := w.Write(raw)
+	return err
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/specs"
+	"github.com/spf13/cobra"
+)
+
+// stopTime is how long a service may take to end what it has begun.
+const stopTime = 30 * time.Second
+
+func (s *shell) run() *cobra.Command {
+	var listen, level string
+	var noBuild bool
+	c := &cobra.Command{
+		Use: "run [FOLDER]", Short: "build a service and serve it", Args: cobra.MaximumNArgs(1),
+		Long: "run checks a service, compiles what has changed, starts it and serves its endpoints until it is interrupted.\n" +
+			"Then it takes no more requests, finishes what it has accepted, and lists what memory cannot keep.\n" +
+			"Secrets come from the environment.",
+		Example: "  grow run\n  grow run shop --listen 127.0.0.1:9000\n  SHOP_SECRET=... grow run shop",
+		RunE: func(c *cobra.Command, args []string) error {
+			service, err := s.load(args)
+			if err != nil {
+				return err
+			}
+			if !noBuild {
+				if _, err := s.compile(c.Context(), service, project.Options{}); err != nil {
+					return err
+				}
+			}
+			var at slog.Level
+			if err := at.UnmarshalText([]byte(level)); err != nil {
+				return usage("--level takes debug, info, warn or error, not %q", level)
+			}
+			o := app.Options{Dir: service.Dir, Service: service, Modules: paths(service), Listen: listen, Level: at, Control: true}
+			if !s.json() {
+				o.Stderr, o.Color = s.stderr, s.color(s.stderr)
+			}
+			begin := time.Now()
+			h, err := app.Start(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			if err := s.serving(h, service, time.Since(begin)); err != nil {
+				return err
+			}
+			<-c.Context().Done()
+			return s.stop(h)
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", app.DefaultListen, "`address` to serve at; port 0 takes any free port")
+	c.Flags().StringVar(&level, "level", "info", "log lines to print: debug, info, warn or error, and above")
+	c.Flags().BoolVar(&noBuild, "no-build", false, "serve the modules that are there")
+	return c
+}
+
+// paths are the modules of a service as build leaves them.
+func paths(service *specs.Service) map[string]string {
+	list := map[string]string{}
+	for name := range service.Actors {
+		list[name] = project.Module(service.Dir, name)
+	}
+	return list
+}
+
+// serving tells that the service is up, and how to try it.
+func (s *shell) serving(h *app.Host, service *specs.Service, took time.Duration) error {
+	if s.json() {
+		return s.line(map[string]any{"event": "serving", "service": service.Name, "url": h.URL(), "pid": os.Getpid(), "took_ms": took.Milliseconds()})
+	}
+	w := s.stdout
+	fmt.Fprintf(w, "\n%s is served at %s: %s, %s, ready in %s\n", service.Name, h.URL(), count(len(service.Actors), "actor"), count(len(service.Endpoints), "endpoint"), short(took))
+	if lines := try(service, h.URL()); lines != "" {
+		fmt.Fprintf(w, "\nTry it, from another terminal:\n\n%s\n", lines)
+	}
+	_, err := fmt.Fprintf(w, "Look at it: grow -C %s status. Ctrl-C ends it.\n\n", service.Dir)
+	return err
+}
+
+// leftover is what a stopped host could not finish, for programs.
+type leftover struct {
+	Event   string    `json:"event"`
+	Waiting []waiting `json:"waiting"`
+}
+
+type waiting struct {
+	ID      string    `json:"id"`
+	Node    string    `json:"node"`
+	Key     string    `json:"key,omitempty"`
+	Due     time.Time `json:"due,omitzero"`
+	Attempt int       `json:"attempt"`
+}
+
+// stop ends the service in order; a second signal ends it at once.
+func (s *shell) stop(h *app.Host) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	ctx, cancelTime := context.WithTimeout(ctx, stopTime)
+	defer cancelTime()
+	s.say("stopping: no more requests are taken; what was accepted is finished (again to stop at once)")
+	left, err := h.Stop(ctx)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("stopped before everything was finished: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.left(left.Waiting)
+}
+
+// left lists messages that would have been handled later and are lost.
+func (s *shell) left(list []shard.Waiting) error {
+	if s.json() {
+		out := leftover{Event: "stopped", Waiting: []waiting{}}
+		for _, w := range list {
+			out.Waiting = append(out.Waiting, waiting{w.ID, w.Node, w.Key, w.Due, w.Attempt})
+		}
+		return s.line(out)
+	}
+	if len(list) == 0 {
+		s.say("stopped; everything accepted was finished")
+		return nil
+	}
+	s.say("stopped; %s waited for their time and are lost, since this host keeps messages in memory:", count(len(list), "message"))
+	var rows [][]string
+	for _, w := range list {
+		due := "in the mailbox"
+		if !w.Due.IsZero() {
+			due = w.Due.Local().Format("2006-01-02 15:04:05")
+		}
+		rows = append(rows, []string{w.ID, w.Node, w.Key, due, fmt.Sprint(w.Attempt)})
+	}
+	return func(w io.Writer) error { return table(w, "ID NODE KEY DUE ATTEMPT", rows) }(s.stdout)
+}

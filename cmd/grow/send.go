@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/spf13/cobra"
+)
+
+func (s *shell) send() *cobra.Command {
+	var given string
+	var attrs []string
+	r := control.SendRequest{}
+	c := &cobra.Command{
+		Use: "send NAME TYPE", Short: "send a message to a running service", Args: cobra.ExactArgs(2),
+		Long: "send sends one message to an actor, a workflow or a node, and prints its id; with --wait it waits, and prints the reply's data.",
+		Example: "  grow send checkout order.placed --data '{\"id\": \"o-1\", \"total\": 20}' --wait\n" +
+			"  grow send checkout/orders order.get --data @order.json\n  cat order.json | grow send checkout order.placed --data -",
+		RunE: func(c *cobra.Command, args []string) error {
+			r.To, r.Type = args[0], args[1]
+			var err error
+			if r.Data, err = s.data(given); err != nil {
+				return err
+			}
+			r.Attrs = map[string]string{}
+			for _, a := range attrs {
+				name, value, ok := strings.Cut(a, "=")
+				if !ok || !strings.HasPrefix(name, abi.OwnPrefix) && !strings.HasPrefix(name, "http.") {
+					return usage("--attr takes x.NAME=VALUE or http.NAME=VALUE, not %q", a)
+				}
+				r.Attrs[name] = value
+			}
+			host, err := s.host()
+			if err != nil {
+				return err
+			}
+			defer host.Close()
+			return s.sent(c.Context(), host, r)
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&given, "data", "d", "{}", "the message's data: text, @FILE, or - for standard input")
+	f.BoolVarP(&r.Wait, "wait", "w", false, "wait for what comes of it, and print the reply")
+	f.DurationVar(&r.Timeout, "timeout", 30*time.Second, "how long to wait")
+	f.StringVar(&r.ContentType, "content-type", "", "media `type` of the data; JSON when nothing is said")
+	f.StringArrayVarP(&attrs, "attr", "a", nil, "an attribute, `x.NAME=VALUE` or http.NAME=VALUE; may be repeated")
+	return c
+}
+
+// data is what --data names.
+func (s *shell) data(given string) ([]byte, error) {
+	var b []byte
+	var err error
+	switch {
+	case given == "-":
+		b, err = io.ReadAll(io.LimitReader(s.stdin, abi.DataMax+1))
+	case strings.HasPrefix(given, "@"):
+		b, err = os.ReadFile(given[1:])
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, &control.Error{Code: control.CodeNotFound, Message: "there is no file " + given[1:], At: given[1:]}
+		}
+	default:
+		b = []byte(given)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read data: %w", err)
+	}
+	if len(b) > abi.DataMax {
+		return nil, &control.Error{Code: "request.too_large", Message: fmt.Sprintf("the data has more than %d bytes", abi.DataMax)}
+	}
+	return b, nil
+}
+
+// sent sends, and says what came of it.
+func (s *shell) sent(ctx context.Context, host *control.Client, r control.SendRequest) error {
+	reply, err := host.Send(ctx, r)
+	if err != nil {
+		return err
+	}
+	switch reply.Outcome {
+	case "refused", "failed":
+		return &control.Error{
+			Code: "message." + reply.Outcome, Message: fmt.Sprintf("%s %s the message: %s: %s", reply.Node, verb(reply.Outcome), reply.Code, reply.Text), At: reply.Node,
+			Next: "see: grow logs --message " + reply.ID,
+		}
+	}
+	return s.print(reply, func(w io.Writer) error {
+		switch reply.Outcome {
+		case "accepted":
+			_, err := fmt.Fprintln(w, reply.ID)
+			return err
+		case "ended":
+			s.say("%s was handled; nothing replied", reply.ID)
+			return nil
+		}
+		s.say("%s replied to %s", reply.Type, reply.ID)
+		return writeData(w, reply.Data, reply.Raw)
+	})
+}
+
+func verb(outcome string) string {
+	if outcome == "refused" {
+		return "refused"
+	}
+	return "could not handle"
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+)
+
+// shell is what every command has: where its words come from and go to, and
+// the flags that all take.
+type shell struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	output  string // -o
+	dir     string // -C
+	noColor bool
+	quiet   bool
+}
+
+const about = `grow runs services made of actors: small modules that take messages and send messages.
+
+A service is a folder: grow.yaml says what the outside sees, types/ what messages
+look like, actors/ what each actor is for, workflows/ who sends to whom.`
+
+// root makes the whole tree of commands.
+func (s *shell) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "grow", Short: "run services of message-passing actors", Long: about,
+		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
+		Example: "  grow vet                 check the service in this folder\n  grow run                 build and serve it\n  grow send reports report.due --data '{}' --wait",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if s.output != "table" && s.output != "json" {
+				return usage("-o takes table or json, not %q", s.output)
+			}
+			return nil
+		},
+	}
+	f := root.PersistentFlags()
+	f.StringVarP(&s.output, "output", "o", "table", "how to print: table or json")
+	f.StringVarP(&s.dir, "dir", "C", "", "work on the service in this `folder`")
+	f.BoolVar(&s.noColor, "no-color", false, "print without colours; so does NO_COLOR")
+	f.BoolVarP(&s.quiet, "quiet", "q", false, "print no progress")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: "see: " + c.CommandPath() + " --help"}}
+	})
+	root.AddCommand(
+		s.run(), s.build(), s.vet(), s.send(), s.status(), s.logs(), s.deadLetters(), s.doctor(), s.version(),
+	)
+	root.InitDefaultCompletionCmd()
+	wrapArgs(root)
+	return root
+}
+
+// wrapArgs makes wrong arguments of any command errors of usage.
+func wrapArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return &usageError{control.Error{Code: codeUsage, Message: lines1(err.Error()), Next: "see: " + c.CommandPath() + " --help"}}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		wrapArgs(sub)
+	}
+}
+
+// group is a command that only holds others.
+func group(c *cobra.Command, subs ...*cobra.Command) *cobra.Command {
+	c.Args = cobra.NoArgs
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	c.AddCommand(subs...)
+	return c
+}
+
+// json reports whether the answer is for a program.
+func (s *shell) json() bool { return s.output == "json" }
+
+// print writes v as JSON, or lets text write it for people.
+func (s *shell) print(v any, text func(w io.Writer) error) error {
+	if !s.json() {
+		return text(s.stdout)
+	}
+	out := json.NewEncoder(s.stdout)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
+}
+
+// line writes one value of a stream as JSON.
+func (s *shell) line(v any) error {
+	out := json.NewEncoder(s.stdout)
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
+}
+
+// say tells a person how things go; programs and the quiet are not told.
+func (s *shell) say(format string, args ...any) {
+	if !s.quiet && !s.json() {
+		fmt.Fprintf(s.stderr, format+"\n", args...)
+	}
+}
+
+// color reports whether w shows colours.
+func (s *shell) color(w io.Writer) bool { return !s.noColor && os.Getenv("NO_COLOR") == "" && terminal(w) }
+
+func terminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// table writes rows in columns.
+func table(w io.Writer, head string, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ReplaceAll(head, " ", "\t"))
+	for _, r := range rows {
+		fmt.Fprintln(t, strings.Join(r, "\t"))
+	}
+	return t.Flush()
+}
+
+// definitions are the files by which a folder is known to hold a service.
+var definitions = []string{"grow.yaml", "grow.cue"}
+
+// folder is the service's folder: the one named, or else this one or the
+// nearest above that holds a service.
+func (s *shell) folder(args []string) (string, error) {
+	named := s.dir
+	if len(args) > 0 {
+		named = args[0]
+	}
+	start := named
+	if start == "" {
+		start = "."
+	}
+	dir, err := filepath.Abs(start)
+	if err != nil {
+		return "", fmt.Errorf("find folder: %w", err)
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		for _, name := range definitions {
+			if _, err := os.Stat(filepath.Join(at, name)); err == nil {
+				return at, nil
+			}
+		}
+		if named != "" || at == filepath.Dir(at) {
+			break
+		}
+	}
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return "", &control.Error{Code: control.CodeNotFound, Message: "there is no folder " + dir, At: dir}
+	}
+	return "", &control.Error{
+		Code: "service.none", Message: "there is no service here: no grow.yaml in " + dir, At: dir,
+		Next: "go to the service's folder, or name it: -C FOLDER",
+	}
+}
+
+// host is the running host of the service in the folder.
+func (s *shell) host() (*control.Client, error) {
+	dir, err := s.folder(nil)
+	if err != nil {
+		return nil, err
+	}
+	return control.Dial(app.StateDir(dir))
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/specs"
+	"github.com/spf13/cobra"
+)
+
+// problem is one line of vet for programs.
+type problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`
+	Col     int    `json:"col,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Warning bool   `json:"warning,omitempty"`
+}
+
+// verdict is what vet answers.
+type verdict struct {
+	OK        bool      `json:"ok"`
+	Actors    int       `json:"actors"`
+	Workflows int       `json:"workflows"`
+	Endpoints int       `json:"endpoints"`
+	Types     int       `json:"types"`
+	Problems  []problem `json:"problems"`
+}
+
+func (s *shell) vet() *cobra.Command {
+	return &cobra.Command{
+		Use: "vet [FOLDER]", Short: "check the files of a service", Args: cobra.MaximumNArgs(1),
+		Long: "vet reads every file of a service and reports all that is wrong at once, a line each:\n\n  file:line:col: path: what is wrong; what to do\n\n" +
+			"Nothing is built or started. The exit code is 3 when something is wrong.",
+		Example: "  grow vet\n  grow vet shop -o json",
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir, err := s.folder(args)
+			if err != nil {
+				return err
+			}
+			begin := time.Now()
+			service, err := app.Load(dir)
+			v, err := judge(service, err)
+			if err != nil {
+				return err
+			}
+			took := time.Since(begin)
+			if err := s.print(v, func(w io.Writer) error { return v.write(w, took) }); err != nil {
+				return err
+			}
+			if v.OK {
+				return nil
+			}
+			n := 0
+			for _, p := range v.Problems {
+				if !p.Warning {
+					n++
+				}
+			}
+			return &told{control.Error{Code: "spec.invalid", Message: count(n, "problem"), At: dir}}
+		},
+	}
+}
+
+// judge makes a verdict of what Load said.
+func judge(service *specs.Service, err error) (verdict, error) {
+	v := verdict{OK: err == nil, Problems: []problem{}}
+	var problems specs.Problems
+	switch {
+	case errors.As(err, &problems):
+	case err != nil:
+		return v, err
+	default:
+		v.Actors, v.Workflows, v.Endpoints, v.Types = len(service.Actors), len(service.Workflows), len(service.Endpoints), len(service.Types)
+		problems = service.Warnings
+	}
+	for _, p := range problems {
+		v.Problems = append(v.Problems, problem{p.File, p.Line, p.Col, p.Path, p.Code, p.Message, p.Hint, p.Warning})
+	}
+	return v, nil
+}
+
+func (v *verdict) write(w io.Writer, took time.Duration) error {
+	for _, p := range v.Problems {
+		line := specs.Problem{Position: specs.Position{File: p.File, Line: p.Line, Col: p.Col}, Path: p.Path, Message: p.Message, Hint: p.Hint}.Error()
+		if p.Warning {
+			line = "warning: " + line
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	if !v.OK {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "ok: %s in %s\n", strings.Join([]string{
+		count(v.Actors, "actor"), count(v.Workflows, "workflow"), count(v.Endpoints, "endpoint"), count(v.Types, "type"),
+	}, ", "), short(took))
+	return err
+}
+
+// count writes a number of things: 1 actor, 3 actors.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// short writes a duration as people read it.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
