@@ -140,8 +140,6 @@ func split(err error) []*control.Error {
 		return []*control.Error{{Code: "spec.invalid", Message: problems.Error(), Next: "mend them, then look again: grow vet"}}
 	case errors.As(err, &module):
 		return []*control.Error{{Code: module.Code, Message: err.Error(), Next: modules[module.Code]}}
-	case strings.HasPrefix(err.Error(), "unknown command"):
-		return []*control.Error{{Code: codeUsage, Message: lines1(err.Error()), Next: suggestion(err.Error())}}
 	}
 	return []*control.Error{{Code: "failed", Message: err.Error()}}
 }
@@ -178,13 +176,4 @@ func place(e *compiler.Error) string {
 func lines1(text string) string {
 	first, _, _ := strings.Cut(text, "\n")
 	return first
-}
-
-// suggestion is what cobra proposes in place of an unknown command.
-func suggestion(text string) string {
-	_, list, ok := strings.Cut(text, "Did you mean this?")
-	if !ok {
-		return "see: grow --help"
-	}
-	return "did you mean " + strings.Join(strings.Fields(list), " or ") + "?"
 }

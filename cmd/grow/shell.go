@@ -69,7 +69,13 @@ func wrapArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return &usageError{control.Error{Code: codeUsage, Message: lines1(err.Error()), Next: "see: " + c.CommandPath() + " --help"}}
+				next := "see: " + c.CommandPath() + " --help"
+				if c.HasSubCommands() && len(args) > 0 {
+					if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+						next = "did you mean " + c.CommandPath() + " " + strings.Join(near, " or ") + "?"
+					}
+				}
+				return &usageError{control.Error{Code: codeUsage, Message: lines1(err.Error()), Next: next}}
 			}
 			return nil
 		}
@@ -116,7 +122,9 @@ func (s *shell) say(format string, args ...any) {
 }
 
 // color reports whether w shows colours.
-func (s *shell) color(w io.Writer) bool { return !s.noColor && os.Getenv("NO_COLOR") == "" && terminal(w) }
+func (s *shell) color(w io.Writer) bool {
+	return !s.noColor && os.Getenv("NO_COLOR") == "" && terminal(w)
+}
 
 func terminal(w any) bool {
 	f, ok := w.(*os.File)

@@ -114,6 +114,7 @@ func (c *checker) list(l *listForm, n *Node, path string) {
 }
 
 func (c *checker) dict(m *mapForm, n *Node, path string) {
+	meant := map[string]bool{} // fields that misspelt ones were meant to be
 	for _, f := range n.Fields {
 		at := Join(path, f.Key)
 		if known := m.field(f.Key); known != nil {
@@ -129,6 +130,7 @@ func (c *checker) dict(m *mapForm, n *Node, path string) {
 			for _, k := range m.fields {
 				names = append(names, k.name)
 			}
+			meant[Nearest(f.Key, names)] = true
 			c.fault(f.Pos, at, "spec.unknown-field", unknownHint(f.Key, names), "there is no such field")
 		}
 	}
@@ -136,7 +138,7 @@ func (c *checker) dict(m *mapForm, n *Node, path string) {
 		if n.field(f.name) != nil {
 			continue
 		}
-		if f.required {
+		if f.required && !meant[f.name] {
 			c.fault(n.Pos, Join(path, f.name), "spec.missing", "", "is missing: %s", f.doc)
 		}
 		if f.form.def != nil {
