@@ -34,7 +34,7 @@ type header struct{ canonical, attribute string }
 // never are headers that become attributes under no circumstances.
 var never = map[string]bool{"authorization": true, "cookie": true, "proxy-authorization": true}
 
-func (g *Gateway) endpoint(s *specs.Service, def *specs.Endpoint) (*endpoint, error) {
+func (g *Gateway) endpoint(s *specs.Service, def *specs.Endpoint) *endpoint {
 	p := &endpoint{Endpoint: def, gateway: g, name: def.Name(), kind: s.Types[def.Send]}
 	for t := range def.Reply {
 		p.replies = append(p.replies, t)
@@ -44,18 +44,10 @@ func (g *Gateway) endpoint(s *specs.Service, def *specs.Endpoint) (*endpoint, er
 			p.headers = append(p.headers, header{http.CanonicalHeaderKey(h), abi.HTTPHeaderPrefix + h})
 		}
 	}
-	if def.Webhook == nil {
-		return p, nil
+	if def.Webhook != nil {
+		p.verify = schemes[def.Webhook.Scheme]
 	}
-	secret, ok := g.opts.Secret(def.Webhook.Secret)
-	if !ok || secret == "" {
-		return nil, &SecretError{Endpoint: p.name, Name: def.Webhook.Secret}
-	}
-	p.verify = schemes[def.Webhook.Scheme]
-	if err := usable(def.Webhook.Scheme, secret); err != nil {
-		return nil, &SecretError{Endpoint: p.name, Name: def.Webhook.Secret, Err: err}
-	}
-	return p, nil
+	return p
 }
 
 // bodies are buffers that requests are read into; the shard copies what it keeps.

@@ -89,19 +89,36 @@ func New(o Options) (*Gateway, error) {
 	return g, nil
 }
 
+// Secrets checks that every secret that a service's endpoints name is there and
+// can be used; the error is a *SecretError.
+func Secrets(s *specs.Service, lookup func(name string) (string, bool)) error {
+	for _, def := range s.Endpoints {
+		if def.Webhook == nil {
+			continue
+		}
+		secret, ok := lookup(def.Webhook.Secret)
+		if !ok || secret == "" {
+			return &SecretError{Endpoint: def.Name(), Name: def.Webhook.Secret}
+		}
+		if err := usable(def.Webhook.Scheme, secret); err != nil {
+			return &SecretError{Endpoint: def.Name(), Name: def.Webhook.Secret, Err: err}
+		}
+	}
+	return nil
+}
+
 // Replace puts the endpoints of another revision of the service in force; what
 // is under way ends by the old ones.
 func (g *Gateway) Replace(s *specs.Service) error {
+	if err := Secrets(s, g.opts.Secret); err != nil {
+		return err
+	}
 	e := echo.New()
 	e.HTTPErrorHandler = g.routeError
 	e.GET("/.grow/health", g.health)
 	e.GET("/.grow/messages/:id", g.message)
 	for _, def := range s.Endpoints {
-		p, err := g.endpoint(s, def)
-		if err != nil {
-			return err
-		}
-		e.Add(def.Method, pattern(def.Path), p.serve)
+		e.Add(def.Method, pattern(def.Path), g.endpoint(s, def).serve)
 	}
 	g.table.Store(e)
 	return nil

@@ -115,6 +115,9 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 			h = nil
 		}
 	}()
+	if err := h.secrets(); err != nil {
+		return h, err
+	}
 	if err := h.listen(); err != nil {
 		return h, err
 	}
@@ -122,6 +125,15 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 		return h, err
 	}
 	return h, h.serve(ctx)
+}
+
+// secrets finds out early what is missing.
+func (h *Host) secrets() error {
+	err := gateway.Secrets(h.opts.Service, h.opts.Secret)
+	if missing := (*gateway.SecretError)(nil); errors.As(err, &missing) {
+		return &Error{Code: "secret.missing", Err: err, Hint: "secrets come from the environment: export " + missing.Name + "=..."}
+	}
+	return err
 }
 
 func (h *Host) listen() error {
@@ -170,9 +182,6 @@ func (h *Host) run(ctx context.Context) error {
 
 func (h *Host) serve(ctx context.Context) error {
 	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.shard, Secret: h.opts.Secret, Log: h.log})
-	if missing := (*gateway.SecretError)(nil); errors.As(err, &missing) {
-		return &Error{Code: "secret.missing", Err: err, Hint: "secrets come from the environment: export " + missing.Name + "=..."}
-	}
 	if err != nil {
 		return err
 	}
