@@ -76,7 +76,7 @@ func imports(t *testing.T, visit func(from, to string)) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == ".grow" || strings.HasPrefix(path, root+"/testdata/services")) {
+		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == ".grow" || strings.HasPrefix(path, root+"/testdata/services") || strings.HasPrefix(path, root+"/compiler/golang/testdata") || strings.HasPrefix(path, root+"/sdk/go/testdata")) {
 			return fs.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

@@ -112,13 +112,17 @@ func choose(only string) ([]measure, error) {
 	}
 	var chosen []measure
 	for prefix := range strings.SplitSeq(only, ",") {
-		n := len(chosen)
+		found := false
 		for _, m := range measures {
-			if strings.HasPrefix(m.name, prefix) && !slices.ContainsFunc(chosen, func(c measure) bool { return c.name == m.name }) {
+			if !strings.HasPrefix(m.name, prefix) {
+				continue
+			}
+			found = true
+			if !slices.ContainsFunc(chosen, func(c measure) bool { return c.name == m.name }) {
 				chosen = append(chosen, m)
 			}
 		}
-		if len(chosen) == n {
+		if !found {
 			return nil, fmt.Errorf("no figure begins with %q; there are %s", prefix, names())
 		}
 	}
@@ -140,7 +144,7 @@ func take(ctx context.Context, w *workspace, m measure, rounds int, progress io.
 	}
 	var values, references, ratios []float64
 	for i := range rounds {
-		fmt.Fprintf(progress, "\r%-16s round %d of %d ", m.name, i+1, rounds)
+		fmt.Fprintf(progress, "%-16s round %d of %d\n", m.name, i+1, rounds)
 		limited, cancel := context.WithTimeout(ctx, roundMax)
 		v, r, err := round(limited)
 		cancel()
@@ -149,7 +153,6 @@ func take(ctx context.Context, w *workspace, m measure, rounds int, progress io.
 		}
 		values, references, ratios = append(values, v), append(references, r), append(ratios, v/r)
 	}
-	fmt.Fprintf(progress, "\r%40s\r", "")
 	f := Figure{Name: m.name, Unit: m.unit, Value: median(values), Reference: median(references), Ratio: median(ratios), Goal: m.goal}
 	f.Spread = spread(ratios)
 	got := f.Ratio
