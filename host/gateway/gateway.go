@@ -84,7 +84,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g.server = &http.Server{
 		Handler: g.Handler(), ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn), MaxHeaderBytes: headerBytes,
-		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime,
+		ReadHeaderTimeout: requestTime, ReadTimeout: requestTime, IdleTimeout: idleTime,
 	}
 	return g, nil
 }

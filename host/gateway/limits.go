@@ -6,8 +6,7 @@ import "time"
 const (
 	connectionsMax = 10_000 // open at a time; more wait to be taken
 	headerBytes    = 64 << 10
-	headerTime     = 10 * time.Second // to send a request's header
-	readTime       = 60 * time.Second // to send a request, body included
+	requestTime    = 30 * time.Second // to send a request, body included
 	idleTime       = 2 * time.Minute  // between two requests of a connection
 	writeTime      = 60 * time.Second // to take a response
 	bodyKeep       = 64 << 10         // bytes of a body's memory that are kept for the next

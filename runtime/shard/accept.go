@@ -171,22 +171,31 @@ func (a *admission) release() {
 	a.reserved = 0
 }
 
+// post hands the parcels over. The last one's lane, if it is asleep, is helped.
 func (a *admission) post() {
-	for _, it := range a.parcels {
+	for i, it := range a.parcels {
 		l := a.lane
 		if it.node != nil {
 			l = a.shard.home(it, l)
 		}
-		l.post(event{parcel: it})
+		if i < len(a.parcels)-1 {
+			l.post(event{parcel: it})
+		} else if l.put(event{parcel: it}) {
+			l.help()
+		}
 	}
 }
 
-// home is the lane that a parcel for a node belongs to: that of its key, or
+// home is the lane that a parcel for a node belongs to: that of its key, which
+// is the same at every node so that what one key causes stays where it is, or
 // other when it may be handled anywhere.
 func (s *Shard) home(it *parcel, other *lane) *lane {
 	r := it.node.run.Load()
-	if r == nil || !r.spec.Exclusive() {
+	switch {
+	case r == nil || !r.spec.Exclusive():
 		return other
+	case r.spec.Keyed():
+		return s.lanes[spread(it.msg.Key(), len(s.lanes))]
 	}
-	return s.lanes[it.node.virtual(it.msg.Key())%len(s.lanes)]
+	return s.lanes[it.node.lane]
 }

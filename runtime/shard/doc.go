@@ -8,7 +8,8 @@
 // to one lane for ever, so the mailboxes, states and timers of a lane need no
 // locks: they belong to the goroutine that holds the lane's token. That
 // goroutine (see lane.work) begins when the lane has something to do and ends
-// when it has not. Handling runs on it, without a change of goroutine; when a
+// when it has not; who brings a message to a lane that sleeps does the first
+// turns itself (lane.help). Handling runs on it, without a change of goroutine; when a
 // guest is about to wait for the outside, the token passes to another
 // goroutine and the handling comes back to the lane as an event (worker.wait,
 // lane.finish). What other goroutines want from a lane they post to its inbox.

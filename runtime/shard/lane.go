@@ -90,68 +90,103 @@ func newLane(s *Shard, index int) *lane {
 // post hands an event over and wakes the lane. It never blocks for long, and
 // may be called from any goroutine.
 func (l *lane) post(e event) {
-	l.mu.Lock()
-	l.inbox = append(l.inbox, e)
-	l.wake()
+	if l.put(e) {
+		l.shard.workers.Go(l.work)
+	}
 }
 
 // postAll is post for many.
 func (l *lane) postAll(list []event) {
 	l.mu.Lock()
 	l.inbox = append(l.inbox, list...)
-	l.wake()
-}
-
-// wake gives the token to a new goroutine if nobody holds it; l.mu is held and
-// let go.
-func (l *lane) wake() {
-	start := !l.awake && !l.closed
-	if start {
-		l.awake = true
-		l.shard.begin()
-	}
-	l.mu.Unlock()
-	if start {
+	if l.wake() {
 		l.shard.workers.Go(l.work)
 	}
 }
 
+// put hands an event over and returns true when nobody held the token: it is
+// the caller's now, who must see to it that work runs.
+func (l *lane) put(e event) bool {
+	l.mu.Lock()
+	l.inbox = append(l.inbox, e)
+	return l.wake()
+}
+
+// wake takes the token if nobody holds it; l.mu is held and let go.
+func (l *lane) wake() bool {
+	taken := !l.awake && !l.closed
+	if taken {
+		l.awake = true
+		l.shard.begin()
+	}
+	l.mu.Unlock()
+	return taken
+}
+
 // work is the life of the token's holder.
 func (l *lane) work() {
+	for l.turn() {
+	}
+}
+
+// help has the caller, who got the token from put, do the lane's work for as
+// long as a few turns, and then somebody else: most requests are answered
+// without a change of goroutine, and no caller is held up for others.
+func (l *lane) help() {
+	defer l.crash()
+	for range helpMax {
+		if !l.turn() {
+			return
+		}
+	}
+	l.shard.workers.Go(l.work)
+}
+
+// crash makes a broken invariant end the process even where the caller of help
+// would recover from it: the token would be lost, and the lane with it.
+func (*lane) crash() {
+	if fault := recover(); fault != nil {
+		go panic(fault)
+		select {}
+	}
+}
+
+// turn does what there is to do once. It returns false when the token was
+// given back, or passed on.
+func (l *lane) turn() bool {
 	if l.worker == nil {
 		l.worker = l.hire()
 	}
 	w := l.worker
-	for {
-		l.mu.Lock()
-		l.inbox, l.spare = l.spare[:0], l.inbox
-		l.mu.Unlock()
-		l.tick()
-		for i := range l.spare {
-			l.receive(&l.spare[i])
-			l.spare[i] = event{}
-		}
-		for budget := turnMax; budget > 0 && l.ready.len() > 0 && !l.ended; {
-			n, gone := l.run(l.ready.pop(), w)
-			if gone {
-				return // the token went to another goroutine
-			}
-			budget -= n
-		}
-		l.settleUp()
-		if l.ready.len() > 0 && !l.ended {
-			continue
-		}
-		l.giveBack()
-		l.mu.Lock()
-		if len(l.inbox) == 0 {
-			l.awake = false
-			l.mu.Unlock()
-			l.shard.finish()
-			return
-		}
-		l.mu.Unlock()
+	l.mu.Lock()
+	l.inbox, l.spare = l.spare[:0], l.inbox
+	l.mu.Unlock()
+	l.tick()
+	for i := range l.spare {
+		l.receive(&l.spare[i])
+		l.spare[i] = event{}
 	}
+	for budget := turnMax; budget > 0 && l.ready.len() > 0 && !l.ended; {
+		n, gone := l.run(l.ready.pop(), w)
+		if gone {
+			return false // the token went to another goroutine
+		}
+		budget -= n
+	}
+	l.settleUp()
+	if l.ready.len() > 0 && !l.ended {
+		return true
+	}
+	l.giveBack()
+	l.mu.Lock()
+	if len(l.inbox) > 0 {
+		l.mu.Unlock()
+		return true
+	}
+	l.awake = false
+	l.mu.Unlock()
+	l.shard.finish()
+	return false
 }
 
 // tick reads the clock, for everything that happens in this turn.

@@ -4,9 +4,8 @@ import "time"
 
 // The limits of a shard.
 const (
-	VirtualShards = 256 // slices of the key space, for ever
-
 	turnMax    = 512 // messages a lane handles before it looks at its inbox
+	helpMax    = 4   // turns that who brings a message does for its lane
 	cellMax    = 64  // messages of one mailbox before the next one's turn
 	spareMax   = 256 // messages kept for reuse by a lane
 	spareBytes = 8 << 10

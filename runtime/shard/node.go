@@ -11,8 +11,8 @@ import (
 // node is a node path for as long as the shard lives; what runs there changes.
 type node struct {
 	path string
-	slot int    // index in lane.locals
-	hash uint64 // of the shard's name and the path: where hashing of a key begins
+	slot int // index in lane.locals
+	lane int // of messages that have no key and are handled one at a time
 	run  atomic.Pointer[running]
 
 	depth    atomic.Int64  // messages waiting, on their way to it included
@@ -82,22 +82,14 @@ func (n *node) full(r *running) bool {
 	return n.depth.Load() >= r.capacity || n.bytes.Load() >= abi.MailboxBytes
 }
 
-// fnv continues FNV-1a (Fowler, Noll, Vo) over s: the hash that says, for
-// ever, which virtual shard a key belongs to.
-func fnv[S string | []byte](h uint64, s S) uint64 {
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
+// spread hashes text (FNV-1a; Fowler, Noll, Vo) to one of n.
+func spread(text string, n int) int {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
 	}
-	return h
-}
-
-const fnvBasis = 14695981039346656037
-
-// virtual is the virtual shard of a key at this node.
-func (n *node) virtual(key string) int {
-	h := fnv(n.hash, key)
 	h ^= h >> 32 // FNV's low bits mix poorly
-	return int(h % VirtualShards)
+	return int(h % uint64(n))
 }
 
 // Status lists what every node of the table in force is doing.

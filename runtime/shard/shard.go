@@ -123,8 +123,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 func (s *Shard) node(path string) *node {
 	n := s.nodes[path]
 	if n == nil {
-		h := fnv(fnv(fnv(fnv(uint64(fnvBasis), s.opts.Namespace), "\x00"+s.opts.Service), "\x00"+path), "\x00")
-		n = &node{path: path, slot: len(s.nodes), hash: h}
+		n = &node{path: path, slot: len(s.nodes), lane: spread(path, len(s.lanes))}
 		s.nodes[path] = n
 	}
 	return n

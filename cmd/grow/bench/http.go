@@ -68,16 +68,17 @@ func plainEcho(ctx context.Context) (rate float64, err error) {
 // load has connections send the order as fast as they are answered, and
 // returns the answers a second. Each answer must be the order, with status 200.
 func load(ctx context.Context, address string) (float64, error) {
-	request := fmt.Appendf(nil, "POST /orders HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", address, len(order), order)
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	var total int
 	var errs []error
 	begin := time.Now()
 	warm, end := begin.Add(warmUp), begin.Add(warmUp+httpStretch)
-	for range connections {
+	for i := range connections {
 		wait.Go(func() {
-			n, err := talk(ctx, address, request, warm, end)
+			// Each connection is another customer, whose orders are handled one at a time.
+			own := bytes.Replace(order, []byte("c-42"), fmt.Appendf(nil, "c-%02d", i), 1)
+			n, err := talk(ctx, address, own, warm, end)
 			mu.Lock()
 			defer mu.Unlock()
 			total += n
@@ -90,8 +91,10 @@ func load(ctx context.Context, address string) (float64, error) {
 	return float64(total) / httpStretch.Seconds(), errors.Join(errs...)
 }
 
-// talk is one connection: it counts the answers between warm and end.
-func talk(ctx context.Context, address string, request []byte, warm, end time.Time) (n int, err error) {
+// talk is one connection: it sends an order again and again and counts the
+// answers between warm and end.
+func talk(ctx context.Context, address string, order []byte, warm, end time.Time) (n int, err error) {
+	request := fmt.Appendf(nil, "POST /orders HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", address, len(order), order)
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -74,12 +75,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	only := flags.String("only", "", "prefixes of the figures to measure, separated by commas; empty: all")
 	out := flags.String("out", "", "file to write the figures to, as JSON")
 	rounds := flags.Int("rounds", 7, "rounds of each figure")
+	profile := flags.String("profile", "", "file to write a CPU profile of the run to, for go tool pprof")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	chosen, err := choose(*only)
 	if err != nil {
 		return err
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	w, err := newWorkspace()
 	if err != nil {
