@@ -9,7 +9,7 @@ import (
 
 // IDMax is the length in bytes from which a message's id is shortened to a
 // digest before it grows further, so that ids of long chains stay bounded.
-const IDMax = 128
+const IDMax = 96
 
 // AddRoot adds the lineage of a message from outside: its id, which is its
 // correlation too, and its trace context.

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	warmUp  = 150 * time.Millisecond
-	stretch = 600 * time.Millisecond // that is measured
+	perActor = 16 // messages that go round, for each of the actors: busy ones have some waiting
+	warmUp   = 150 * time.Millisecond
+	stretch  = 600 * time.Millisecond // that is measured
 )
 
 // hop measures the CPU of a hop in circles of several sizes and gives the
@@ -92,7 +93,7 @@ func (w *workspace) circle(ctx context.Context, dir string, n int, direct bool) 
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, stop(h)) }()
-	for i := range max(64, n) {
+	for i := range perActor * n {
 		_, err := h.Shard().Accept(ctx, &shard.Request{
 			To: fmt.Sprintf("ring/n%d", i%n), Source: "bench", Type: "echo.done", Data: order, Direct: direct,
 		})

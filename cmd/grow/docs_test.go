@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/compiler/project"
+)
+
+// fence is a fenced block: what it is, the file it is when it is one, the text.
+var fence = regexp.MustCompile("(?ms)^```([a-z]+)(?: (\\S+))?\n(.*?)^```$")
+
+// TestGettingStarted does what docs/getting-started.md says: it writes the
+// files, builds and runs the service, runs the commands and compares what they
+// print with the block that follows.
+func TestGettingStarted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a Rust actor")
+	}
+	text, err := os.ReadFile("../../docs/getting-started.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var steps [][]string
+	for _, b := range fence.FindAllStringSubmatch(string(text), -1) {
+		if b[2] == "" {
+			steps = append(steps, b[1:])
+			continue
+		}
+		file := filepath.Join(dir, filepath.FromSlash(b[2]))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(b[3]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := startIn(t, dir)
+	ran := 0
+	for i, s := range steps {
+		if s[0] != "sh" {
+			continue
+		}
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(s[2], exampleURL, h.URL())).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", s[2], err, out)
+		}
+		if want := steps[i+1][2]; strings.TrimSpace(string(out)) != strings.TrimSpace(want) {
+			t.Errorf("%sprints\n%s\nwant\n%s", s[2], out, want)
+		}
+		ran++
+	}
+	if ran < 4 {
+		t.Errorf("%d commands were run", ran)
+	}
+}
+
+// startIn builds and starts the service in dir, on any free port.
+func startIn(t *testing.T, dir string) *app.Host {
+	t.Helper()
+	service, err := app.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := project.Build(t.Context(), service, project.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	h, err := app.Start(t.Context(), app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", CacheDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := h.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// TestREADME holds what README says of its size and of the commands there are.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n >= 200 {
+		t.Errorf("README.md has %d lines; it stays under 200", n)
+	}
+	s := &shell{}
+	for _, c := range s.root().Commands() {
+		if !strings.Contains(string(text), c.Name()) && c.Name() != "help" {
+			t.Errorf("README.md does not name grow %s", c.Name())
+		}
+	}
+	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(string(text), -1) {
+		if _, err := os.Stat(filepath.Join("../..", link[1])); err != nil {
+			t.Errorf("README.md links to %s: %v", link[1], err)
+		}
+	}
+}
