@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"slices"
 	"unsafe"
 )
 
@@ -23,6 +24,8 @@ type Message struct {
 	id, idEnd       int
 	carry, carryEnd int
 	carried         int
+	// The value of subject, when Insert added it.
+	key, keyEnd int
 }
 
 // attrsAt is where a one-message frame's attributes begin: after the u32 count
@@ -66,6 +69,9 @@ func (m *Message) Start() {
 	*m = Message{frame: m.frame}
 }
 
+// Grow makes room for n bytes in all, so that what follows does not move it.
+func (m *Message) Grow(n int) { m.frame = slices.Grow(m.frame, n-len(m.frame)) }
+
 // Add appends an attribute; only between Start and Finish. The caller keeps
 // names unique and within the limits.
 func (m *Message) Add(name, value string) {
@@ -102,6 +108,9 @@ func (m *Message) Insert(name string, value []byte) {
 	m.frame = append(m.frame, make([]byte, grow)...)
 	copy(m.frame[at+grow:], m.frame[at:at+4+data])
 	AppendAttr(m.frame[:at], name, value)
+	if name == Subject {
+		m.key, m.keyEnd = at+grow-len(value), at+grow
+	}
 	m.data += grow
 	m.attrs++
 	binary.LittleEndian.PutUint16(m.frame[4:], uint16(m.attrs))
@@ -161,7 +170,12 @@ func (m *Message) ID() string {
 }
 
 // Key returns the attribute subject, which holds the message's key, or "".
-func (m *Message) Key() string { return m.attr(Subject) }
+func (m *Message) Key() string {
+	if m.key > 0 {
+		return alias(m.frame[m.key:m.keyEnd])
+	}
+	return m.attr(Subject)
+}
 
 // Source returns the attribute source, or "".
 func (m *Message) Source() string { return m.attr(Source) }

@@ -23,6 +23,14 @@ const (
 	CodeOverflow = "mailbox.full"     // a cycle produces more than it handles
 )
 
+// What the attributes that the shard adds to a request take, and what each
+// attribute takes besides its name and value: so much room a message is given
+// that nothing of it has to move, a key included.
+const (
+	rootSize = 512
+	attrSize = 3
+)
+
 // admission is one request on its way in.
 type admission struct {
 	shard    *Shard
@@ -59,7 +67,12 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	id := newID(uint64(now.UnixMilli()))
 	first := &parcel{attempt: 1, direct: r.Direct, first: true, origin: r}
 	m := &first.msg
+	size := len(r.Type) + len(r.Source) + len(r.Data) + rootSize
+	for i := range r.Attrs {
+		size += len(r.Attrs[i]) + attrSize
+	}
 	m.Start()
+	m.Grow(size)
 	m.Add(abi.Type, r.Type)
 	m.Add(abi.Source, r.Source)
 	trace, content := "", abi.ContentJSON
@@ -79,7 +92,7 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 		}
 	}
 	var scratch [64]byte
-	m.AddEncoded(timestamp(scratch[:0], now.UnixNano()), 1)
+	m.AddEncoded(s.second.stamp(scratch[:0], now.UnixNano()), 1)
 	m.Add(abi.Attempt, "1")
 	m.Finish(r.Data)
 

@@ -1,6 +1,12 @@
 package shard
 
-import "time"
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+)
 
 // Clock is the time a shard lives by; tests and simulations inject their own.
 type Clock interface {
@@ -17,3 +23,28 @@ func (RealClock) Now() time.Time { return time.Now() }
 
 // AfterFunc implements Clock.
 func (RealClock) AfterFunc(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
+
+// second makes timestamps: what is the same for a whole second is written once.
+// It is safe for concurrent use.
+type second struct{ text atomic.Pointer[secondText] }
+
+type secondText struct {
+	unix int64
+	text string // 2006-01-02T15:04:05
+}
+
+// stamp appends the attribute time (RFC 3339 in UTC, with nanoseconds) in its encoding.
+func (s *second) stamp(b []byte, now int64) []byte {
+	unix, nanos := now/1e9, now%1e9
+	t := s.text.Load()
+	if t == nil || t.unix != unix {
+		t = &secondText{unix, time.Unix(unix, 0).UTC().Format("2006-01-02T15:04:05")}
+		s.text.Store(t)
+	}
+	var text [32]byte
+	n := copy(text[:], t.text)
+	// A billion more gives the leading zeros, and a digit in the place of the point.
+	digits := strconv.AppendInt(text[:n], 1e9+nanos, 10)
+	digits[n] = '.'
+	return abi.AppendAttr(b, abi.Time, append(digits, 'Z'))
+}

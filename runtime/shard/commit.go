@@ -23,6 +23,19 @@ type batch struct {
 	lane  *lane
 	state atomic.Uint32
 	err   error
+
+	// What a record of this batch alone needs, made once.
+	alone  [1]*batch
+	landed func(uint64, error)
+}
+
+// newBatch makes a batch of a lane.
+func newBatch(l *lane) *batch {
+	b := &batch{lane: l}
+	b.alone[0] = b
+	b.landed = func(_ uint64, err error) { l.shard.committer.landed(b.alone[:], err) }
+	b.writer.Reset(l.shard.committer.epoch)
+	return b
 }
 
 // answered is an answer that waits for its commit.
@@ -118,9 +131,9 @@ func (c *committer) pump() {
 		c.mu.Lock()
 		for c.flight < journal.InFlight && len(c.waiting) > 0 {
 			batches := c.gather()
-			record := batches[0].writer.Bytes()
+			record, landed := batches[0].writer.Bytes(), batches[0].landed
 			if len(batches) > 1 {
-				record = c.writer.Bytes()
+				record, landed = c.writer.Bytes(), func(_ uint64, err error) { c.landed(batches, err) }
 			}
 			last := c.last
 			c.last++
@@ -137,7 +150,7 @@ func (c *committer) pump() {
 				c.marks = append(c.marks, mark{c.last, c.bytes})
 			}
 			c.mu.Unlock()
-			c.journal.Append(record, last, func(_ uint64, err error) { c.landed(batches, err) })
+			c.journal.Append(record, last, landed)
 			c.mu.Lock()
 		}
 		c.mu.Unlock()
@@ -154,13 +167,18 @@ func (c *committer) pump() {
 // gather takes the batches of the next record off the waiting ones: as many as
 // one record holds. Called with mu and order held.
 func (c *committer) gather() []*batch {
-	n := 1
-	if len(c.waiting) > 1 {
-		c.writer.Reset(c.epoch)
-		for n = 0; n < len(c.waiting) && c.writer.Merge(&c.waiting[n].writer); n++ {
-		}
-		n = max(n, 1) // a batch alone always fits: its writer saw to it
+	if len(c.waiting) == 1 {
+		b := c.waiting[0]
+		c.waiting[0] = nil
+		c.waiting = c.waiting[:0]
+		return b.alone[:]
 	}
+	c.writer.Reset(c.epoch)
+	n := 0
+	for n < len(c.waiting) && c.writer.Merge(&c.waiting[n].writer) {
+		n++
+	}
+	n = max(n, 1) // a batch alone always fits: its writer saw to it
 	batches := append(make([]*batch, 0, n), c.waiting[:n]...)
 	c.waiting = append(c.waiting[:0], c.waiting[n:]...)
 	return batches

@@ -193,7 +193,7 @@ func (l *lane) turn() bool {
 func (l *lane) tick() {
 	l.now = l.shard.clock.Now().UnixNano()
 	l.plan = l.shard.plan.Load()
-	l.stamp = timestamp(l.stamp[:0], l.now)
+	l.stamp = l.shard.second.stamp(l.stamp[:0], l.now)
 	l.stamp = abi.AppendAttr(l.stamp, abi.Attempt, "1")
 	l.fire()
 }
@@ -364,8 +364,7 @@ func (l *lane) openBatch() *batch {
 		l.batch, l.batches = l.batches[n-1], l.batches[:n-1]
 		return l.batch
 	}
-	l.batch = &batch{lane: l}
-	l.batch.writer.Reset(l.shard.committer.epoch)
+	l.batch = newBatch(l)
 	return l.batch
 }
 

@@ -22,5 +22,5 @@ const (
 	idleInstances = 30 * time.Second // after which unused instances are closed
 
 	// KeepBytes is how much of the journal is kept when nothing else is said.
-	KeepBytes = 64 << 20
+	KeepBytes = 4 << 20
 )

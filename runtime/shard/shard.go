@@ -9,9 +9,7 @@ import (
 	"sort"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/router"
@@ -35,6 +33,7 @@ type Shard struct {
 	clock     Clock
 	log       *slog.Logger
 	lanes     []*lane
+	second    second
 	next      atomic.Uint32 // lane for the next message without a home
 	plan      atomic.Pointer[plan]
 	committer committer
@@ -315,10 +314,4 @@ func (s *Shard) sweepLater() {
 		defer mu.Unlock()
 		return stop()
 	}
-}
-
-// timestamp appends the attribute time in its encoding.
-func timestamp(b []byte, now int64) []byte {
-	var text [len(time.RFC3339Nano)]byte
-	return abi.AppendAttr(b, abi.Time, time.Unix(0, now).UTC().AppendFormat(text[:0], time.RFC3339Nano))
 }
