@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"sync"
 
@@ -85,7 +86,9 @@ func chosen(s *specs.Service, only []string) ([]string, error) {
 			return nil, &UnknownError{Name: name, Have: all}
 		}
 	}
-	return only, nil
+	only = slices.Clone(only)
+	slices.Sort(only)
+	return slices.Compact(only), nil
 }
 
 // build is one run of Build.

@@ -152,7 +152,7 @@ func (c crate) arguments(s compiler.Source, tool toolchain.Rust, sdkDir, sysroot
 		flags += `"--sysroot", ` + strconv.Quote(sysroot) + `, `
 	}
 	if tool.Linker != "" {
-		flags += `"-Clinker-flavor=wasm-lld", "-Clinker=` + tool.Linker + `", `
+		flags += `"-Clinker=` + tool.Linker + `", `
 	}
 	if flags != "" {
 		args = append(args, "--config", "target."+toolchain.Target+".rustflags=["+flags+"]")
