@@ -38,6 +38,7 @@ type admission struct {
 	parcels  []*parcel
 	lane     *lane // where parcels without a home go
 	reserved int
+	only     [1]*parcel // room for parcels
 }
 
 // entropy makes ids that sort by time and cannot be guessed, from any goroutine.
@@ -65,7 +66,8 @@ func newID(ms uint64) string {
 func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	now := s.clock.Now()
 	id := newID(uint64(now.UnixMilli()))
-	first := &parcel{attempt: 1, direct: r.Direct, first: true, origin: r}
+	first := parcels.Get().(*parcel)
+	first.attempt, first.direct, first.first, first.kept, first.out, first.origin = 1, r.Direct, true, false, false, r
 	m := &first.msg
 	size := len(r.Type) + len(r.Source) + len(r.Data) + rootSize
 	for i := range r.Attrs {
@@ -98,6 +100,7 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 
 	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, done: make(chan struct{})}}
 	a.flow.handle.flow = a.flow
+	a.parcels = a.only[:0]
 	if r.Kept && !r.Direct {
 		a.flow.kept, a.flow.keep = make(chan struct{}), true
 	}

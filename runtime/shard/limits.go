@@ -7,7 +7,7 @@ const (
 	turnMax    = 512 // messages a lane handles before it looks at its inbox
 	helpMax    = 4   // turns that who brings a message does for its lane
 	cellMax    = 64  // messages of one mailbox before the next one's turn
-	spareMax   = 256 // messages kept for reuse by a lane
+	freeMax    = 64  // messages a lane keeps for reuse; more are anybody's
 	spareBytes = 8 << 10
 
 	flowsMax      = 100_000  // flows remembered for Lookup

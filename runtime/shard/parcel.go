@@ -1,6 +1,10 @@
 package shard
 
-import "github.com/grow-platform/grow/abi"
+import (
+	"sync"
+
+	"github.com/grow-platform/grow/abi"
+)
 
 // parcel is one message on its way to one node. Whoever holds the only
 // reference owns it: an admission, an inbox, a mailbox, a worker, a timer.
@@ -20,6 +24,9 @@ type parcel struct {
 	out     bool  // goes out of the service
 }
 
+// parcels are those that lanes had no use for, and requests are put into.
+var parcels = sync.Pool{New: func() any { return new(parcel) }}
+
 // parcel returns one to fill, with memory for its message.
 func (l *lane) parcel() *parcel {
 	if n := len(l.free); n > 0 {
@@ -27,21 +34,27 @@ func (l *lane) parcel() *parcel {
 		l.free = l.free[:n-1]
 		return p
 	}
-	return new(parcel)
+	return parcels.Get().(*parcel)
 }
 
 // recycle takes back a parcel nobody refers to any more. Its message may be
 // part of the entry being made, so it is not used before that is written.
 func (l *lane) recycle(p *parcel) {
 	p.node, p.flow, p.grave, p.from, p.origin = nil, nil, nil, nil, nil
-	if len(l.free)+len(l.trash) < spareMax && p.msg.Cap() <= spareBytes {
+	if p.msg.Cap() <= spareBytes {
 		l.trash = append(l.trash, p)
 	}
 }
 
 // reuse makes what was recycled available; the entry has been written.
 func (l *lane) reuse() {
-	l.free = append(l.free, l.trash...)
+	for _, p := range l.trash {
+		if len(l.free) < freeMax {
+			l.free = append(l.free, p)
+		} else {
+			parcels.Put(p)
+		}
+	}
 	clear(l.trash)
 	l.trash = l.trash[:0]
 }

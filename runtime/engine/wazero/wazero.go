@@ -38,11 +38,11 @@ func New(_ context.Context, o Options) (engine.Engine, error) {
 			return nil, fmt.Errorf("make the folder of compiled modules: %w", err)
 		}
 	}
-	return &runtime{options: o, compiling: map[string]*sync.Mutex{}}, nil
+	return &machine{options: o, compiling: map[string]*sync.Mutex{}}, nil
 }
 
-// runtime implements engine.Engine.
-type runtime struct {
+// machine implements engine.Engine.
+type machine struct {
 	options Options
 
 	mu        sync.Mutex
@@ -50,10 +50,10 @@ type runtime struct {
 }
 
 // Close implements engine.Engine: what there is belongs to the modules.
-func (*runtime) Close(context.Context) error { return nil }
+func (*machine) Close(context.Context) error { return nil }
 
 // Compile implements engine.Engine.
-func (r *runtime) Compile(ctx context.Context, binary []byte, c engine.Config) (engine.Module, error) {
+func (r *machine) Compile(ctx context.Context, binary []byte, c engine.Config) (engine.Module, error) {
 	if err := admit(binary); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (r *runtime) Compile(ctx context.Context, binary []byte, c engine.Config) (
 }
 
 // lock has one module compiled once at a time.
-func (r *runtime) lock(digest string) (unlock func()) {
+func (r *machine) lock(digest string) (unlock func()) {
 	r.mu.Lock()
 	l := r.compiling[digest]
 	if l == nil {
@@ -87,7 +87,7 @@ func (r *runtime) lock(digest string) (unlock func()) {
 
 // compile compiles with the cache. When that fails it tries anew with an empty
 // one: a damaged entry must not stand for a fault of the module.
-func (r *runtime) compile(ctx context.Context, binary []byte, digest string, c engine.Config) (*module, error) {
+func (r *machine) compile(ctx context.Context, binary []byte, digest string, c engine.Config) (*module, error) {
 	dir := ""
 	if r.options.CacheDir != "" {
 		dir = filepath.Join(r.options.CacheDir, digest)
