@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -69,6 +70,12 @@ func New(o Options) *Actor {
 		}
 	}
 	return a
+}
+
+// Waits reports whether a handling may have to wait for something outside: the
+// actor has grants, or its module can sleep.
+func (a *Actor) Waits() bool {
+	return len(a.Def.Uses) > 0 || slices.Contains(a.Module.Info().Imports, "wasi_snapshot_preview1.poll_oneoff")
 }
 
 // out returns the index of a type in Def.Out, or -1.

@@ -511,6 +511,7 @@ func TestSwap(t *testing.T) {
 	}
 	a := def("a", func(a *specs.Actor) { a.Key = map[string]string{"": "data"}; a.State = []specs.State{{}} })
 	service := project(a)
+	service.Version = quick
 	b := open(t, service, map[string]guest{"a": count("r0")}, nil)
 	const messages, keys = 3000, 5
 	seen := make([]map[string]bool, keys)
@@ -601,6 +602,7 @@ func TestJournalFails(t *testing.T) {
 // goroutines, and checks the sums.
 func TestLateJournal(t *testing.T) {
 	service, guests := flowService()
+	service.Version = quick
 	b := open(t, service, guests, func(n uint64) mem.Fault {
 		if n%3 == 0 {
 			return mem.None

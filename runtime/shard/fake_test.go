@@ -25,9 +25,20 @@ type sent struct {
 }
 
 // goModule runs a guest behind the engine's contract.
-type goModule struct{ guest guest }
+type goModule struct {
+	guest guest
+	quick bool // the module cannot sleep, so that who brings a message may handle it
+}
 
-func (m goModule) Info() engine.Info { return engine.Info{Digest: "sha256:test"} }
+const quick = "quick" // version of a service whose modules cannot
+
+func (m goModule) Info() engine.Info {
+	info := engine.Info{Digest: "sha256:test"}
+	if !m.quick {
+		info.Imports = []string{"wasi_snapshot_preview1.poll_oneoff"}
+	}
+	return info
+}
 
 func (m goModule) Instantiate(context.Context, engine.Host) (engine.Instance, error) {
 	return &goInstance{guest: m.guest}, nil
@@ -103,7 +114,7 @@ func actorsOf(t testing.TB, s *Shard, service *specs.Service, guests map[string]
 			t.Fatal(err)
 		}
 		a := actor.New(actor.Options{
-			Node: n.Path, Revision: "r1", Def: n.Actor, Scale: n.Scale, Module: goModule{g}, Broker: broker, Context: s.Context(),
+			Node: n.Path, Revision: "r1", Def: n.Actor, Scale: n.Scale, Module: goModule{g, service.Version == quick}, Broker: broker, Context: s.Context(),
 			Types:    nilTypes(len(n.Outs)),
 			Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
 			RealTime: func() int64 { return s.clock.Now().UnixNano() },

@@ -36,6 +36,8 @@ type lane struct {
 	touch      []*local   // counted since the last settling up
 	borrow     []*local   // hold an instance
 	ended      bool       // no more is handled
+	helping    bool       // the holder has brought a message and lends a hand
+	passed     bool       // and must leave the rest to others
 	now        int64
 	sinceClock int    // messages since the clock was read
 	clockAfter int    // messages after which it is read again
@@ -125,21 +127,22 @@ func (l *lane) wake() bool {
 
 // work is the life of the token's holder.
 func (l *lane) work() {
-	for l.turn() {
+	for l.turn(turnMax) {
 	}
 }
 
-// help has the caller, who got the token from put, do the lane's work for as
-// long as a few turns, and then somebody else: most requests are answered
-// without a change of goroutine, and no caller is held up for others.
+// help has the caller, who got the token from put, do a turn of the lane's
+// work, and somebody else the rest: most requests are answered without a
+// change of goroutine. The turn is short, and ends before a message whose actor
+// might wait for something outside: the caller has a client of its own.
 func (l *lane) help() {
 	defer l.crash()
-	for range helpMax {
-		if !l.turn() {
-			return
-		}
+	l.helping = true
+	more := l.turn(helpMax)
+	if more {
+		l.helping, l.passed = false, false
+		l.shard.workers.Go(l.work)
 	}
-	l.shard.workers.Go(l.work)
 }
 
 // crash makes a broken invariant end the process even where the caller of help
@@ -151,9 +154,9 @@ func (*lane) crash() {
 	}
 }
 
-// turn does what there is to do once. It returns false when the token was
-// given back, or passed on.
-func (l *lane) turn() bool {
+// turn does what there is to do once, handling at most about budget messages.
+// It returns false when the token was given back, or passed on.
+func (l *lane) turn(budget int) bool {
 	if l.worker == nil {
 		l.worker = l.hire()
 	}
@@ -166,7 +169,7 @@ func (l *lane) turn() bool {
 		l.receive(&l.spare[i])
 		l.spare[i] = event{}
 	}
-	for budget := turnMax; budget > 0 && l.ready.len() > 0 && !l.ended; {
+	for budget > 0 && l.ready.len() > 0 && !l.ended && !l.passed {
 		n, gone := l.run(l.ready.pop(), w)
 		if gone {
 			return false // the token went to another goroutine
@@ -183,7 +186,7 @@ func (l *lane) turn() bool {
 		l.mu.Unlock()
 		return true
 	}
-	l.awake = false
+	l.awake, l.helping = false, false
 	l.mu.Unlock()
 	l.shard.finish()
 	return false

@@ -5,7 +5,7 @@ import "time"
 // The limits of a shard.
 const (
 	turnMax    = 512 // messages a lane handles before it looks at its inbox
-	helpMax    = 4   // turns that who brings a message does for its lane
+	helpMax    = 32  // messages that who brings one handles for its lane
 	cellMax    = 64  // messages of one mailbox before the next one's turn
 	freeMax    = 64  // messages a lane keeps for reuse; more are anybody's
 	spareBytes = 8 << 10

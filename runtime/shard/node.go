@@ -29,6 +29,7 @@ type running struct {
 	actor    *actor.Actor
 	below    []*node
 	capacity int64
+	waits    bool // a handling may wait for something outside
 }
 
 // plan is the table in force and the nodes by its indexes.

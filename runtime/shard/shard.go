@@ -100,7 +100,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	}
 	kept := map[*node]bool{}
 	for i, spec := range t.Nodes {
-		r := &running{spec: spec, actor: actors[spec.Path], capacity: int64(spec.Scale.Mailbox)}
+		r := &running{spec: spec, actor: actors[spec.Path], capacity: int64(spec.Scale.Mailbox), waits: actors[spec.Path].Waits()}
 		for _, below := range spec.Below {
 			r.below = append(r.below, p.nodes[below.Index])
 		}

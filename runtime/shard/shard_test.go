@@ -105,7 +105,14 @@ func TestRace(t *testing.T) {
 		a.Key = map[string]string{"": "data"}
 		a.State = []specs.State{{}}
 	})
-	s := start(t, project(a), map[string]guest{"count": count})
+	for _, version := range []string{"", quick} {
+		service := project(a)
+		service.Version = version
+		race(t, start(t, service, map[string]guest{"count": count}))
+	}
+}
+
+func race(t *testing.T, s *Shard) {
 	const clients, each = 8, 200
 	var wait sync.WaitGroup
 	for c := range clients {

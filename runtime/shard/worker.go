@@ -51,6 +51,10 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 			l.clear(c)
 			return n, false
 		}
+		if l.helping && r.waits {
+			l.passed = true
+			break
+		}
 		if c.busy > 0 && r.spec.Exclusive() {
 			return n, false // finish lists it again
 		}
@@ -112,7 +116,7 @@ func (w *worker) wait() {
 	l := w.lane
 	l.shard.begin()
 	w.cell.local.instance = nil
-	l.worker = nil
+	l.worker, l.helping = nil, false
 	l.list(w.cell)
 	l.shard.workers.Go(l.work)
 }
