@@ -17,6 +17,12 @@ build: ## make bin/grow
 	@.ci/step "build bin/grow" go build -trimpath -ldflags "-s -w" -o bin/grow ./cmd/grow
 
 run: setup build ## start the example service and print curl lines that it answers
+ifeq ($(origin GITHUB_WEBHOOK_SECRET),file)
+	@echo "webhooks are signed with a secret for trying out; in the terminal you send them from, first:"
+	@echo
+	@echo "  export GITHUB_WEBHOOK_SECRET=$(GITHUB_WEBHOOK_SECRET)"
+	@echo
+endif
 	@bin/grow run $(SERVICE)
 
 test: setup ## run every check and test

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -49,7 +50,7 @@ func (s *shell) build() *cobra.Command {
 				}
 				var rows [][]string
 				for _, m := range list {
-					rows = append(rows, []string{m.Actor, m.Language, m.Digest[:len("sha256:")+12], m.Module})
+					rows = append(rows, []string{m.Actor, m.Language, cut(m.Digest, len("sha256:")+12), m.Module})
 				}
 				return table(w, "ACTOR LANGUAGE DIGEST MODULE", rows)
 			})
@@ -70,7 +71,7 @@ func (s *shell) load(args []string) (*specs.Service, error) {
 		return nil, err
 	}
 	for _, w := range service.Warnings {
-		s.say("warning: %s", w.Error())
+		s.say("warning: %s", cell(w.Error()))
 	}
 	return service, nil
 }
@@ -91,7 +92,7 @@ func (s *shell) compile(ctx context.Context, service *specs.Service, o project.O
 	for name := range service.Actors {
 		width = max(width, len(name))
 	}
-	live := terminal(s.stderr) && !s.quiet && !s.json()
+	live := obeys(s.stderr) && !s.quiet && !s.json()
 	var busy []string
 	o.Progress = func(e project.Event) {
 		if e.Line != "" && !slices.Contains(busy, e.Actor) {
@@ -108,10 +109,11 @@ func (s *shell) compile(ctx context.Context, service *specs.Service, o project.O
 			s.say("ready    %-*s  %s, unchanged", width, e.Actor, e.Language)
 		case e.Result != nil:
 			s.say("built    %-*s  %s, %s", width, e.Actor, e.Language, short(e.Result.Took))
+		case errors.Is(e.Err, context.Canceled): // said once, at the end
 		case e.Err != nil:
 			s.say("failed   %-*s  %s", width, e.Actor, e.Language)
 		case live && e.Line != "":
-			fmt.Fprintf(s.stderr, "building %-*s  %.90s", width, e.Actor, strings.TrimSpace(e.Line))
+			fmt.Fprintf(s.stderr, "building %-*s  %s", width, e.Actor, cut(cell(strings.TrimSpace(e.Line)), max(10, 68-width)))
 		}
 	}
 	return project.Build(ctx, service, o)

@@ -3,13 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/compiler/toolchain"
@@ -50,8 +53,11 @@ func (s *shell) doctor() *cobra.Command {
 			}
 			for _, f := range found {
 				if !f.OK && f.Needed {
-					return &told{control.Error{Code: "doctor.missing", Message: "something that the service needs is missing", At: f.Name, Next: f.Fix}}
+					return &told{control.Error{Code: codeMissing, Message: "something that the service needs is missing", At: f.Name, Next: f.Fix}}
 				}
+			}
+			if service != nil {
+				s.say("everything that the service needs is there")
 			}
 			return nil
 		},
@@ -72,17 +78,37 @@ func (s *shell) serviceCheck() (*specs.Service, []checkup) {
 	}
 	c.OK, c.Version = true, service.Name
 	list := []checkup{c}
-	for _, e := range service.Endpoints {
-		if e.Webhook == nil {
-			continue
-		}
-		secret := checkup{Finding: toolchain.Finding{Name: "secret " + e.Webhook.Secret, OK: true}, For: "service", Needed: true}
-		if os.Getenv(e.Webhook.Secret) == "" {
-			secret.OK, secret.Problem, secret.Fix = false, "not in the environment; "+e.Name()+" checks signatures with it", "export "+e.Webhook.Secret+"=..."
+	wanted := secrets(service)
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		secret := checkup{Finding: toolchain.Finding{Name: "secret " + name, OK: true}, For: "service", Needed: true}
+		if os.Getenv(name) == "" {
+			secret.OK, secret.Problem, secret.Fix = false, "not in the environment; "+wanted[name]+" needs it", "export "+name+"=..."
 		}
 		list = append(list, secret)
 	}
 	return service, list
+}
+
+// secrets are the names of the secrets that a service needs to start, each
+// with what needs it.
+func secrets(service *specs.Service) map[string]string {
+	wanted := map[string]string{}
+	for _, a := range service.Actors {
+		for _, g := range a.Uses {
+			names, _ := g.Params["names"].([]any) // checked when the service was loaded
+			for _, name := range names {
+				if text, ok := name.(string); ok && g.Kind == "secret" {
+					wanted[text] = "actor " + a.Name
+				}
+			}
+		}
+	}
+	for _, e := range service.Endpoints {
+		if e.Webhook != nil {
+			wanted[e.Webhook.Secret] = e.Name()
+		}
+	}
+	return wanted
 }
 
 // hostChecks look at what running takes, whatever the service.
@@ -98,9 +124,9 @@ func hostChecks(service *specs.Service) []checkup {
 			cache.OK = true
 		}
 	}
-	port := checkup{Finding: toolchain.Finding{Name: "address " + app.DefaultListen, OK: true}, For: "host"}
+	port := checkup{Finding: toolchain.Finding{Name: "address " + app.DefaultListen, Version: "free", OK: true}, For: "host"}
 	if l, err := net.Listen("tcp", app.DefaultListen); err != nil {
-		port.OK, port.Problem, port.Fix = false, "another program has it", "grow run --listen 127.0.0.1:0"
+		port.OK, port.Version, port.Problem, port.Fix = false, "", "in use; it is where services are served when nothing else is said", "grow run --listen 127.0.0.1:0"
 	} else {
 		_ = l.Close() // nothing was served
 	}
@@ -112,7 +138,10 @@ func writeCheckups(w io.Writer, list []checkup) error {
 	for _, c := range list {
 		mark := "ok     "
 		if !c.OK {
-			mark = "missing"
+			mark = "no     "
+		}
+		if !c.OK && c.Needed {
+			mark = "MISSING"
 		}
 		about := strings.TrimSpace(c.Version + " " + c.Path)
 		if !c.OK {
@@ -122,7 +151,7 @@ func writeCheckups(w io.Writer, list []checkup) error {
 			return err
 		}
 		if !c.OK && c.Fix != "" {
-			fmt.Fprintf(w, "         get it: %s\n", c.Fix)
+			fmt.Fprintf(w, "         next: %s\n", c.Fix)
 		}
 	}
 	return nil
@@ -141,7 +170,7 @@ func (s *shell) version() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "print the version of grow", Args: cobra.NoArgs, Example: "  grow version -o json",
 		RunE: func(*cobra.Command, []string) error {
-			r := release{Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, ABI: 1}
+			r := release{Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, ABI: abi.Version}
 			if info, ok := debug.ReadBuildInfo(); ok {
 				if v := info.Main.Version; v != "" && v != "(devel)" {
 					r.Version = v

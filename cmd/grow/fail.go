@@ -22,6 +22,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitNo          = 3 // checked, and the answer is no
+	exitPermission  = 4
 	exitNotFound    = 5
 	exitConflict    = 6
 	exitUnreachable = 7 // or timed out
@@ -31,22 +32,31 @@ const (
 // codeUsage is the code of a command line that makes no sense.
 const codeUsage = "usage"
 
+// The codes of checks whose answer is no.
+const (
+	codeSpecInvalid = "spec.invalid"
+	codeMissing     = "doctor.missing"
+)
+
 // codeInterrupted is the code of a command that somebody stopped.
 const codeInterrupted = "interrupted"
 
+// codeStopTimeout is the code of a host that did not finish in time.
+const codeStopTimeout = "stop.timeout"
+
 // exits are the exit codes that are not exitFailed, by the error's code.
 var exits = map[string]int{
-	codeUsage: exitUsage, "spec.invalid": exitNo, "doctor.missing": exitNo, control.CodeNotFound: exitNotFound, "service.none": exitNotFound,
-	control.CodeRunning: exitConflict, "run.port": exitConflict, control.CodeNotRunning: exitUnreachable, control.CodeUnreachable: exitUnreachable,
-	control.CodeTimeout: exitUnreachable, "reply.timeout": exitUnreachable, codeInterrupted: exitInterrupted,
+	codeUsage: exitUsage, codeSpecInvalid: exitNo, codeMissing: exitNo, control.CodeNotFound: exitNotFound, "service.none": exitNotFound,
+	control.CodePermission: exitPermission, control.CodeRunning: exitConflict, "run.port": exitConflict, control.CodeNotRunning: exitUnreachable, control.CodeUnreachable: exitUnreachable,
+	control.CodeTimeout: exitUnreachable, "reply.timeout": exitUnreachable, codeStopTimeout: exitUnreachable, codeInterrupted: exitInterrupted,
 }
 
 // usageError is a command line that makes no sense.
 type usageError struct{ fault control.Error }
 
-// Unwrap lets errors.As find the error itself.
 func (e *usageError) Error() string { return e.fault.Message }
 
+// Unwrap lets errors.As find the error itself.
 func (e *usageError) Unwrap() error { return &e.fault }
 
 func usage(format string, args ...any) error {
@@ -56,9 +66,9 @@ func usage(format string, args ...any) error {
 // told is an error whose particulars were printed as the command's answer.
 type told struct{ fault control.Error }
 
-// Unwrap lets errors.As find the error itself.
 func (e *told) Error() string { return e.fault.Message }
 
+// Unwrap lets errors.As find the error itself.
 func (e *told) Unwrap() error { return &e.fault }
 
 // fail tells of an error and returns the exit code.
@@ -96,9 +106,12 @@ func (s *shell) fail(ctx context.Context, err error) int {
 		red, plain = "\x1b[31m", "\x1b[0m"
 	}
 	for _, e := range all {
-		fmt.Fprintf(s.stderr, "%serror%s: %s\n", red, plain, e.Message)
+		fmt.Fprintf(s.stderr, "%serror%s: %s\n", red, plain, safe(e.Message))
+		if e.At != "" && !strings.Contains(e.Message, e.At) {
+			fmt.Fprintf(s.stderr, "  at:   %s\n", safe(e.At))
+		}
 		if e.Next != "" {
-			fmt.Fprintf(s.stderr, "  next: %s\n", e.Next)
+			fmt.Fprintf(s.stderr, "  next: %s\n", safe(e.Next))
 		}
 	}
 	return code
@@ -137,7 +150,9 @@ func split(err error) []*control.Error {
 		}
 		return []*control.Error{{Code: control.CodeNotFound, Message: unknown.Error(), At: unknown.Name, Next: next}}
 	case errors.As(err, &problems):
-		return []*control.Error{{Code: "spec.invalid", Message: problems.Error(), Next: "mend them, then look again: grow vet"}}
+		at := problems[0]
+		at.Path, at.Message, at.Hint = "", "", ""
+		return []*control.Error{{Code: codeSpecInvalid, Message: problems.Error(), At: strings.TrimSuffix(at.Error(), ": "), Next: "mend them, then look again: grow vet"}}
 	case errors.As(err, &module):
 		return []*control.Error{{Code: module.Code, Message: err.Error(), Next: modules[module.Code]}}
 	}
@@ -169,11 +184,6 @@ func place(e *compiler.Error) string {
 		return e.Actor
 	}
 	d := e.Diagnostics[0]
-	return fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Col)
-}
-
-// lines1 is the first line of a text.
-func lines1(text string) string {
-	first, _, _ := strings.Cut(text, "\n")
-	return first
+	d.Text = ""
+	return strings.TrimSuffix(d.String(), ": ")
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +34,8 @@ func (s *shell) status() *cobra.Command {
 }
 
 func writeStatus(w io.Writer, st *control.Status) error {
-	fmt.Fprintf(w, "%s %s at %s, process %d, up %s\n\n", st.Service, st.Version, st.URL, st.PID, short(time.Since(st.Started)))
+	name := strings.TrimSpace(st.Service + " " + st.Version)
+	fmt.Fprintf(w, "%s at %s, process %d, up %s\n\n", cell(name), st.URL, st.PID, short(time.Since(st.Started)))
 	if st.Fault != "" {
 		fmt.Fprintf(w, "NOTHING MORE IS ACCEPTED: %s\n\n", st.Fault)
 	}
@@ -56,7 +56,7 @@ func writeStatus(w io.Writer, st *control.Status) error {
 			fmt.Sprint(n.Refused), fmt.Sprint(n.Failed), fmt.Sprint(n.Waiting), fmt.Sprint(n.Dead), perMessage(n.Busy, n.Handled),
 		})
 	}
-	if err := table(w, "NODE ACTOR REVISION MAILBOX INSTANCES HANDLED REFUSED FAILED WAITING DEAD TIME", rows); err != nil {
+	if err := table(w, "NODE ACTOR REVISION MAILBOX INSTANCES HANDLED REFUSED FAILED WAITING DEAD TIME/MESSAGE", rows); err != nil {
 		return err
 	}
 	if st.Dead > 0 {
@@ -75,7 +75,7 @@ func perMessage(busy int64, handled uint64) string {
 }
 
 func (s *shell) logs() *cobra.Command {
-	var f logs.Filter
+	f := logs.Filter{Level: "debug"}
 	var follow bool
 	var since time.Duration
 	c := &cobra.Command{
@@ -86,8 +86,11 @@ func (s *shell) logs() *cobra.Command {
 			if len(args) > 0 {
 				f.Node = args[0]
 			}
-			if f.Level != "" && !slices.Contains([]string{"debug", "info", "warn", "error"}, f.Level) {
-				return usage("--level takes debug, info, warn or error, not %q", f.Level)
+			if err := checkLevel(f.Level); err != nil {
+				return err
+			}
+			if f.Limit < 0 || since < 0 {
+				return usage("--limit and --since are not negative")
 			}
 			if since > 0 {
 				f.Since = time.Now().Add(-since)
@@ -97,23 +100,36 @@ func (s *shell) logs() *cobra.Command {
 				return err
 			}
 			defer host.Close()
-			color := s.color(s.stdout)
-			return host.Logs(c.Context(), f, follow, func(r logs.Record) error {
+			color, none := s.color(s.stdout), true
+			err = host.Logs(c.Context(), f, follow, func(r logs.Record) error {
+				none = false
 				if s.json() {
 					return s.line(r)
 				}
 				_, err := s.stdout.Write(r.Append(nil, color))
 				return err
 			})
+			if err == nil && none && !follow {
+				s.say("no log lines")
+			}
+			return err
 		},
 	}
 	flags := c.Flags()
 	flags.BoolVarP(&follow, "follow", "f", false, "go on with what comes, until interrupted")
-	flags.StringVar(&f.Level, "level", "", "debug, info, warn or error, and above")
+	flags.StringVar(&f.Level, "level", f.Level, "those of a `level` and above: debug, info, warn or error")
 	flags.StringVar(&f.Message, "message", "", "those of a message, by `id`, and of what it caused")
 	flags.DurationVar(&since, "since", 0, "those of the last `time`: 10m, 2h")
 	flags.IntVarP(&f.Limit, "limit", "n", 0, "at most so many, the newest; 0 for all")
 	return c
+}
+
+// checkLevel reports what is no level of log lines.
+func checkLevel(name string) error {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, name) {
+		return usage("--level takes debug, info, warn or error, not %q", name)
+	}
+	return nil
 }
 
 func (s *shell) deadLetters() *cobra.Command {
@@ -130,6 +146,9 @@ func (s *shell) deadList() *cobra.Command {
 		Use: "list", Short: "list dead letters, newest first", Args: cobra.NoArgs,
 		Example: "  grow deadletters list\n  grow deadletters list --node checkout/pricing --code trap --since 1h",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.Limit < 0 || since < 0 {
+				return usage("--limit and --since are not negative")
+			}
 			if since > 0 {
 				f.Since = time.Now().Add(-since)
 			}
@@ -149,7 +168,7 @@ func (s *shell) deadList() *cobra.Command {
 				}
 				var rows [][]string
 				for _, d := range list {
-					rows = append(rows, []string{d.ID, d.Time.Local().Format("15:04:05"), d.Node, d.Key, d.Type, d.Code, string(logs.Plain(nil, cut(d.Reason, 80)))})
+					rows = append(rows, []string{d.ID, d.Time.Local().Format("15:04:05"), d.Node, d.Key, d.Type, d.Code, cut(d.Reason, 80)})
 				}
 				return table(w, "ID TIME NODE KEY TYPE CODE REASON", rows)
 			})
@@ -164,13 +183,20 @@ func (s *shell) deadList() *cobra.Command {
 	return c
 }
 
-// cut is the first line of a text, at most n bytes of it.
+// cut is the first line of a text, at most n bytes of it; what is left out is
+// shown by dots.
 func cut(text string, n int) string {
-	text = lines1(text)
+	text = firstLine(text)
 	if len(text) > n {
 		return strings.ToValidUTF8(text[:n], "") + "…"
 	}
 	return text
+}
+
+// firstLine is a text up to its first line break.
+func firstLine(text string) string {
+	first, _, _ := strings.Cut(text, "\n")
+	return first
 }
 
 func (s *shell) deadShow() *cobra.Command {
@@ -194,33 +220,23 @@ func (s *shell) deadShow() *cobra.Command {
 
 func writeDead(w io.Writer, d *control.DeadLetter) error {
 	fmt.Fprintf(w, "id       %s\ntime     %s\nnode     %s\ntype     %s\ncode     %s\nattempts %d\nreason   %s\n",
-		d.ID, d.Time.Local().Format(time.RFC3339), d.Node, d.Type, d.Code, d.Attempt, strings.ReplaceAll(indent(d.Reason), "\n", "\n         "))
+		d.ID, d.Time.Local().Format(time.RFC3339), cell(d.Node), cell(d.Type), cell(d.Code), d.Attempt, strings.ReplaceAll(safe(d.Reason), "\n", "\n         "))
 	fmt.Fprintln(w, "\nattributes")
 	for _, name := range slices.Sorted(maps.Keys(d.Attrs)) {
-		fmt.Fprintf(w, "  %-20s %s\n", name, logs.Plain(nil, d.Attrs[name]))
+		fmt.Fprintf(w, "  %-20s %s\n", cell(name), cell(d.Attrs[name]))
 	}
 	fmt.Fprintln(w, "\ndata")
 	return writeData(w, d.Data, d.Raw)
-}
-
-// indent makes the lines of a text safe to print, each on its own.
-func indent(text string) string {
-	var lines []string
-	for line := range strings.SplitSeq(text, "\n") {
-		lines = append(lines, string(logs.Plain(nil, line)))
-	}
-	return strings.Join(lines, "\n")
 }
 
 // writeData writes data as JSON, or else as it is; to a terminal without what
 // would disturb it.
 func writeData(w io.Writer, data json.RawMessage, raw []byte) error {
 	if data != nil {
-		_, err := fmt.Fprintf(w, "%s\n", data)
-		return err
+		raw = append(data, '\n')
 	}
-	if f, ok := w.(*os.File); ok && terminal(f) {
-		_, err := fmt.Fprintln(w, indent(string(raw)))
+	if terminal(w) {
+		_, err := fmt.Fprintln(w, safe(strings.TrimSuffix(string(raw), "\n")))
 		return err
 	}
 	_, err := w.Write(raw)

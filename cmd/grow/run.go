@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
@@ -31,18 +33,21 @@ func (s *shell) run() *cobra.Command {
 			"Secrets come from the environment.",
 		Example: "  grow run\n  grow run shop --listen 127.0.0.1:9000\n  SHOP_SECRET=... grow run shop",
 		RunE: func(c *cobra.Command, args []string) error {
+			var at slog.Level
+			if err := errors.Join(checkLevel(level), at.UnmarshalText([]byte(level))); err != nil {
+				return err
+			}
 			service, err := s.load(args)
 			if err != nil {
+				return err
+			}
+			if err := control.Running(app.StateDir(service.Dir)); err != nil {
 				return err
 			}
 			if !noBuild {
 				if _, err := s.compile(c.Context(), service, project.Options{}); err != nil {
 					return err
 				}
-			}
-			var at slog.Level
-			if err := at.UnmarshalText([]byte(level)); err != nil {
-				return usage("--level takes debug, info, warn or error, not %q", level)
 			}
 			o := app.Options{Dir: service.Dir, Service: service, Modules: paths(service), Listen: listen, Level: at, Control: true}
 			if !s.json() {
@@ -56,8 +61,11 @@ func (s *shell) run() *cobra.Command {
 			if err := s.serving(h, service, time.Since(begin)); err != nil {
 				return err
 			}
+			end := s.relay(h, level)
 			<-c.Context().Done()
-			return s.stop(h)
+			left, err := s.stop(h)
+			end()
+			return errors.Join(s.left(left.Waiting, err == nil), err)
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", app.DefaultListen, "`address` to serve at; port 0 takes any free port")
@@ -83,10 +91,33 @@ func (s *shell) serving(h *app.Host, service *specs.Service, took time.Duration)
 	w := s.stdout
 	fmt.Fprintf(w, "\n%s is served at %s: %s, %s, ready in %s\n", service.Name, h.URL(), count(len(service.Actors), "actor"), count(len(service.Endpoints), "endpoint"), short(took))
 	if lines := try(service, h.URL()); lines != "" {
-		fmt.Fprintf(w, "\nTry it, from another terminal:\n\n%s\n", lines)
+		note := ""
+		if names := signers(service); len(names) > 0 {
+			note = "The lines sign with " + strings.Join(names, " and ") + ", which is to be exported there as it is here.\n\n"
+		}
+		fmt.Fprintf(w, "\nTry it, from another terminal:\n\n%s\n\n%s", strings.TrimRight(lines, "\n"), note)
 	}
-	_, err := fmt.Fprintf(w, "Look at it: grow -C %s status. Ctrl-C ends it.\n\n", service.Dir)
+	_, err := fmt.Fprintf(w, "Look at it: grow status -C %s. Ctrl-C ends it.\n\n", quote(service.Dir))
 	return err
+}
+
+// relay passes log lines to a program as they come, until end is called.
+func (s *shell) relay(h *app.Host, level string) (end func()) {
+	if !s.json() {
+		return func() {} // the host writes them itself
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = h.Logs().Follow(ctx, logs.Filter{Level: level}, func(r logs.Record) error { // whoever read them is gone
+			return s.line(struct {
+				Event string `json:"event"`
+				logs.Record
+			}{"log", r})
+		})
+	}()
+	return func() { cancel(); <-done }
 }
 
 // leftover is what a stopped host could not finish, for programs.
@@ -104,24 +135,24 @@ type waiting struct {
 }
 
 // stop ends the service in order; a second signal ends it at once.
-func (s *shell) stop(h *app.Host) error {
+func (s *shell) stop(h *app.Host) (app.Leftover, error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	ctx, cancelTime := context.WithTimeout(ctx, stopTime)
 	defer cancelTime()
 	s.say("stopping: no more requests are taken; what was accepted is finished (again to stop at once)")
 	left, err := h.Stop(ctx)
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("stopped before everything was finished: %w", err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		err = &control.Error{Code: codeInterrupted, Message: "stopped at once: what was not finished is lost"}
+	case errors.Is(err, context.DeadlineExceeded):
+		err = &control.Error{Code: codeStopTimeout, Message: "not everything was finished within " + short(stopTime) + "; the rest is lost"}
 	}
-	if err != nil {
-		return err
-	}
-	return s.left(left.Waiting)
+	return left, err
 }
 
 // left lists messages that would have been handled later and are lost.
-func (s *shell) left(list []shard.Waiting) error {
+func (s *shell) left(list []shard.Waiting, finished bool) error {
 	if s.json() {
 		out := leftover{Event: "stopped", Waiting: []waiting{}}
 		for _, w := range list {
@@ -130,7 +161,9 @@ func (s *shell) left(list []shard.Waiting) error {
 		return s.line(out)
 	}
 	if len(list) == 0 {
-		s.say("stopped; everything accepted was finished")
+		if finished {
+			s.say("stopped; everything accepted was finished")
+		}
 		return nil
 	}
 	s.say("stopped; %s waited for their time and are lost, since this host keeps messages in memory:", count(len(list), "message"))
@@ -142,5 +175,5 @@ func (s *shell) left(list []shard.Waiting) error {
 		}
 		rows = append(rows, []string{w.ID, w.Node, w.Key, due, fmt.Sprint(w.Attempt)})
 	}
-	return func(w io.Writer) error { return table(w, "ID NODE KEY DUE ATTEMPT", rows) }(s.stdout)
+	return table(s.stdout, "ID NODE KEY DUE ATTEMPT", rows)
 }

@@ -25,8 +25,11 @@ func (s *shell) send() *cobra.Command {
 			"  grow send checkout/orders order.get --data @order.json\n  cat order.json | grow send checkout order.placed --data -",
 		RunE: func(c *cobra.Command, args []string) error {
 			r.To, r.Type = args[0], args[1]
+			if r.Timeout <= 0 {
+				return usage("--timeout is more than nothing")
+			}
 			var err error
-			if r.Data, err = s.data(given); err != nil {
+			if r.Data, err = s.data(c.Context(), given); err != nil {
 				return err
 			}
 			r.Attrs = map[string]string{}
@@ -55,14 +58,14 @@ func (s *shell) send() *cobra.Command {
 }
 
 // data is what --data names.
-func (s *shell) data(given string) ([]byte, error) {
+func (s *shell) data(ctx context.Context, given string) ([]byte, error) {
 	var b []byte
 	var err error
 	switch {
 	case given == "-":
-		b, err = io.ReadAll(io.LimitReader(s.stdin, abi.DataMax+1))
+		b, err = s.readAll(ctx)
 	case strings.HasPrefix(given, "@"):
-		b, err = os.ReadFile(given[1:])
+		b, err = readFile(given[1:])
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, &control.Error{Code: control.CodeNotFound, Message: "there is no file " + given[1:], At: given[1:]}
 		}
@@ -76,6 +79,35 @@ func (s *shell) data(given string) ([]byte, error) {
 		return nil, &control.Error{Code: "request.too_large", Message: fmt.Sprintf("the data has more than %d bytes", abi.DataMax)}
 	}
 	return b, nil
+}
+
+// readFile reads a file, at most one byte more than data may have.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, abi.DataMax+1))
+}
+
+// readAll reads standard input, at most one byte more than data may have.
+func (s *shell) readAll(ctx context.Context) ([]byte, error) {
+	type read struct {
+		b   []byte
+		err error
+	}
+	in := make(chan read, 1)
+	go func() { // ends with the input; a terminal's read heeds nothing
+		b, err := io.ReadAll(io.LimitReader(s.stdin, abi.DataMax+1))
+		in <- read{b, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-in:
+		return r.b, r.err
+	}
 }
 
 // sent sends, and says what came of it.

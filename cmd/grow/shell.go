@@ -12,6 +12,7 @@ import (
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/logs"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 )
@@ -33,11 +34,14 @@ const about = `grow runs services made of actors: small modules that take messag
 A service is a folder: grow.yaml says what the outside sees, types/ what messages
 look like, actors/ what each actor is for, workflows/ who sends to whom.`
 
+// suggestWithin is how many letters a slip may differ from what is suggested.
+const suggestWithin = 2
+
 // root makes the whole tree of commands.
 func (s *shell) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "grow", Short: "run services of message-passing actors", Long: about,
-		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
+		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: suggestWithin,
 		Example: "  grow vet                 check the service in this folder\n  grow run                 build and serve it\n  grow send reports report.due --data '{}' --wait",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -48,6 +52,7 @@ func (s *shell) root() *cobra.Command {
 			return nil
 		},
 	}
+	root.SetOut(s.stdout) // before the completions, which keep it
 	f := root.PersistentFlags()
 	f.StringVarP(&s.output, "output", "o", "table", "how to print: table or json")
 	f.StringVarP(&s.dir, "dir", "C", "", "work on the service in this `folder`")
@@ -59,7 +64,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(
 		s.run(), s.build(), s.vet(), s.send(), s.status(), s.logs(), s.deadLetters(), s.doctor(), s.version(),
 	)
-	root.InitDefaultCompletionCmd()
+	completions(root)
 	wrapArgs(root)
 	return root
 }
@@ -69,13 +74,16 @@ func wrapArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				next := "see: " + c.CommandPath() + " --help"
+				text, next := wanted(c, len(args)), "see: "+c.CommandPath()+" --help"
+				if c.HasSubCommands() && len(args) > 0 {
+					text = fmt.Sprintf("%s has no command %q", c.CommandPath(), args[0])
+				}
 				if c.HasSubCommands() && len(args) > 0 {
 					if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 						next = "did you mean " + c.CommandPath() + " " + strings.Join(near, " or ") + "?"
 					}
 				}
-				return &usageError{control.Error{Code: codeUsage, Message: lines1(err.Error()), Next: next}}
+				return &usageError{control.Error{Code: codeUsage, Message: text, Next: next}}
 			}
 			return nil
 		}
@@ -85,9 +93,57 @@ func wrapArgs(c *cobra.Command) {
 	}
 }
 
+// wanted says what arguments a command takes in place of n.
+func wanted(c *cobra.Command, n int) string {
+	_, takes, _ := strings.Cut(c.Use, " ")
+	if takes == "" {
+		takes = "no arguments"
+	}
+	given := fmt.Sprint(n)
+	if n == 0 {
+		given = "none"
+	}
+	return fmt.Sprintf("%s takes %s; given: %s", c.CommandPath(), takes, given)
+}
+
+// completions are cobra's own commands in this program's words.
+func completions(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Short, c.Long = "print a shell's completion of grow's commands", "completion prints a script by which a shell completes commands and flags of grow."
+		c.Example = "  source <(grow completion bash)"
+		for _, sub := range c.Commands() {
+			sub.Short = "completion for " + sub.Name()
+			sub.Example = map[string]string{
+				"bash": "  source <(grow completion bash)", "zsh": "  source <(grow completion zsh)", "fish": "  grow completion fish | source",
+				"powershell": "  grow completion powershell | Out-String | Invoke-Expression",
+			}[sub.Name()]
+		}
+	}
+}
+
+// wantsJSON reports whether a command line asks for JSON, whatever else is
+// wrong with it.
+func wantsJSON(args []string) bool {
+	for i, a := range args {
+		switch {
+		case a == "--":
+			return false
+		case a == "-o=json" || a == "-ojson" || a == "--output=json":
+			return true
+		case (a == "-o" || a == "--output") && i+1 < len(args) && args[i+1] == "json":
+			return true
+		}
+	}
+	return false
+}
+
 // group is a command that only holds others.
 func group(c *cobra.Command, subs ...*cobra.Command) *cobra.Command {
-	c.Args = cobra.NoArgs
+	c.Args, c.SuggestionsMinimumDistance = cobra.NoArgs, suggestWithin
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	c.AddCommand(subs...)
 	return c
@@ -123,22 +179,44 @@ func (s *shell) say(format string, args ...any) {
 
 // color reports whether w shows colours.
 func (s *shell) color(w io.Writer) bool {
-	return !s.noColor && os.Getenv("NO_COLOR") == "" && terminal(w)
+	return !s.noColor && os.Getenv("NO_COLOR") == "" && obeys(w)
 }
 
-func terminal(w any) bool {
+// terminal reports whether a person reads w as it is written.
+func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }
+
+// obeys reports whether w is a terminal that moves its cursor when told to.
+func obeys(w io.Writer) bool { return terminal(w) && os.Getenv("TERM") != "dumb" }
 
 // table writes rows in columns.
 func table(w io.Writer, head string, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.ReplaceAll(head, " ", "\t"))
 	for _, r := range rows {
-		fmt.Fprintln(t, strings.Join(r, "\t"))
+		for i, text := range r {
+			if i > 0 {
+				fmt.Fprint(t, "\t")
+			}
+			fmt.Fprint(t, cell(text))
+		}
+		fmt.Fprintln(t)
 	}
 	return t.Flush()
+}
+
+// cell makes text that others wrote safe to print on one line.
+func cell(text string) string { return string(logs.Plain(nil, text)) }
+
+// safe makes text of several lines safe to print.
+func safe(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		lines = append(lines, cell(line))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // definitions are the files by which a folder is known to hold a service.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/specs"
@@ -29,6 +30,18 @@ func try(s *specs.Service, base string) string {
 		fmt.Fprintf(&b, "  %s\n", curl(s, e, base))
 	}
 	return b.String()
+}
+
+// signers are the names of the secrets that calls are signed with, in order.
+func signers(s *specs.Service) []string {
+	var names []string
+	for _, e := range s.Endpoints {
+		if e.Webhook != nil {
+			names = append(names, e.Webhook.Secret)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // examples are the fenced blocks of shell in the service's documents that call
@@ -137,9 +150,9 @@ func signed(e *specs.Endpoint, words []string) string {
 		sign := fmt.Sprintf(`"x-hub-signature-256: sha256=$(printf %%s %s | openssl dgst -sha256 -hmac "%s" -r | cut -d' ' -f1)"`, body, secret)
 		return strings.Join(append(words, "-H", sign), " ")
 	}
-	sign := fmt.Sprintf(`"webhook-signature: v1,$(printf %%s "m1.$(date +%%s)."%s | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$(printf %%s "${%s#whsec_}" | base64 -d | xxd -p -c 99)" -binary | base64)"`,
+	sign := fmt.Sprintf(`"webhook-signature: v1,$(printf %%s "m1.$now."%s | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$(printf %%s "${%s#whsec_}" | base64 -d | od -An -v -tx1 | tr -d ' \n')" -binary | base64)"`,
 		body, e.Webhook.Secret)
-	return strings.Join(append(words, "-H", `"webhook-id: m1"`, "-H", `"webhook-timestamp: $(date +%s)"`, "-H", sign), " ")
+	return "now=$(date +%s); " + strings.Join(append(words, "-H", `"webhook-id: m1"`, "-H", `"webhook-timestamp: $now"`, "-H", sign), " ")
 }
 
 // quote makes one word of a shell of text.

@@ -65,7 +65,7 @@ func (s *shell) vet() *cobra.Command {
 					n++
 				}
 			}
-			return &told{control.Error{Code: "spec.invalid", Message: count(n, "problem"), At: dir}}
+			return &told{control.Error{Code: codeSpecInvalid, Message: count(n, "problem"), At: dir}}
 		},
 	}
 }
@@ -94,7 +94,7 @@ func (v *verdict) write(w io.Writer, took time.Duration) error {
 		if p.Warning {
 			line = "warning: " + line
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if _, err := fmt.Fprintln(w, cell(line)); err != nil {
 			return err
 		}
 	}
@@ -119,9 +119,13 @@ func count(n int, what string) string {
 func short(d time.Duration) string {
 	switch {
 	case d < time.Second:
-		return d.Round(time.Millisecond).String()
+		return fmt.Sprintf("%d ms", max(d.Round(time.Millisecond), time.Millisecond).Milliseconds())
 	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 	}
-	return d.Round(time.Second).String()
+	return fmt.Sprintf("%d days", int(d.Hours())/24)
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/grow-platform/grow/host/logs"
@@ -30,17 +31,22 @@ type Client struct {
 }
 
 // Dial finds the host that keeps its own files in dir. It fails with an *Error
-// of code host.not_running.
+// of code host.not_running, host.unreachable or host.permission.
 func Dial(dir string) (*Client, error) {
 	notRunning := &Error{Code: CodeNotRunning, Message: "no host is running for this folder", At: dir, Next: "start it: grow run"}
 	i, err := read(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, notRunning
 	}
-	if err != nil {
-		return nil, &Error{Code: CodeUnreachable, Message: "read where the host is: " + err.Error(), At: dir}
+	if err == nil {
+		err = reach(i)
+	} else if !errors.Is(err, os.ErrPermission) {
+		return nil, &Error{Code: CodeUnreachable, Message: "read where the host is: " + err.Error(), At: filepath.Join(dir, infoFile), Next: "remove that file, and start the host again: grow run"}
 	}
-	if !alive(i) {
+	if errors.Is(err, os.ErrPermission) {
+		return nil, &Error{Code: CodePermission, Message: "the host is another user's: its socket may not be opened", At: dir, Next: "do it as the user that started the host"}
+	}
+	if err != nil {
 		return nil, notRunning
 	}
 	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -89,6 +95,9 @@ func (c *Client) Logs(ctx context.Context, f logs.Filter, follow bool, emit func
 	in := bufio.NewScanner(response.Body)
 	in.Buffer(nil, lineMax)
 	for in.Scan() {
+		if follow && ctx.Err() != nil {
+			return nil
+		}
 		var line struct {
 			logs.Record
 			Fault *Error `json:"error"`
@@ -103,8 +112,15 @@ func (c *Client) Logs(ctx context.Context, f logs.Filter, follow bool, emit func
 			return err
 		}
 	}
-	if err := in.Err(); err != nil && ctx.Err() == nil {
-		return &Error{Code: CodeUnreachable, Message: "the host ended the log: " + err.Error()}
+	switch err := in.Err(); {
+	case follow && ctx.Err() != nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return err
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{Code: CodeUnreachable, Message: "read the host's log: " + err.Error()}
+	case err != nil || follow:
+		return &Error{Code: CodeUnreachable, Message: "the log ends here: the host has stopped", Next: "start it: grow run"}
 	}
 	return nil
 }

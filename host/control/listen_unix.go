@@ -3,6 +3,8 @@
 package control
 
 import (
+	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -28,4 +30,18 @@ func listenPrivate(path string) (net.Listener, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// lock takes the file at path for this process until it is closed or the
+// process ends, however that happens. It fails with errLocked when another
+// has it. Where the file system knows no locks (flock(2)), nobody is kept out.
+func lock(path string) (io.Closer, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, errors.Join(errLocked, f.Close())
+	}
+	return f, nil
 }

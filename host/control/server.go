@@ -11,17 +11,22 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/grow-platform/grow/host/logs"
 )
 
 const (
-	bodyMax     = 3 << 20 // bytes of a request: a message's data in base64
-	requestTime = 10 * time.Second
-	socketMax   = 100 // bytes of a socket's path; the kernel takes 107
+	bodyMax     = 3 << 20          // bytes of a request: a message's data in base64
+	requestTime = 10 * time.Second // for a request to come in
+	reachTime   = time.Second
+	closeTime   = time.Second // for answers under way to end
+	socketMax   = 100         // bytes of a socket's path; the kernel takes 107
 	infoFile    = "control.json"
 	socketFile  = "control.sock"
+	lockFile    = "control.lock"
+	tempPrefix  = "grow-" // of the folder of a socket whose path would be too long
 )
 
 // info is what a running host leaves in the service's folder.
@@ -38,10 +43,12 @@ type Server struct {
 	dir      string // the host's folder in the service's
 	socket   string
 	temp     string // folder of the socket, when it is not dir
+	lock     io.Closer
 	listener net.Listener
 	server   *http.Server
 	cancel   context.CancelFunc
 	done     chan error
+	closed   sync.Once
 }
 
 // Listen opens the socket of the service whose host keeps its own files in
@@ -51,20 +58,17 @@ func Listen(dir string, b Backend, url string, log *slog.Logger) (*Server, error
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the host's folder: %w", err)
 	}
-	if old, err := read(dir); err == nil && alive(old) {
-		return nil, &Error{
-			Code: CodeRunning, Message: fmt.Sprintf("the service is running already: process %d serves %s", old.PID, old.URL), At: dir,
-			Next: "stop it with Ctrl-C where it runs, or: kill " + fmt.Sprint(old.PID),
-		}
+	if err := Running(dir); err != nil {
+		return nil, err
 	}
-	s := &Server{backend: b, dir: dir, socket: filepath.Join(dir, socketFile), done: make(chan error, 1)}
-	if len(s.socket) > socketMax {
-		temp, err := os.MkdirTemp("", "grow-")
-		if err != nil {
-			return nil, fmt.Errorf("make a folder for the control socket: %w", err)
-		}
-		s.temp, s.socket = temp, filepath.Join(temp, socketFile)
+	held, err := lock(filepath.Join(dir, lockFile))
+	if errors.Is(err, errLocked) {
+		return nil, &Error{Code: CodeRunning, Message: "the service is being started or stopped by another process", At: dir, Next: "look again in a moment: grow status"}
 	}
+	if err != nil {
+		return nil, fmt.Errorf("lock the host's folder: %w", err)
+	}
+	s := &Server{backend: b, dir: dir, socket: filepath.Join(dir, socketFile), lock: held, done: make(chan error, 1)}
 	if err := s.open(url); err != nil {
 		return nil, errors.Join(err, s.remove())
 	}
@@ -78,8 +82,35 @@ func Listen(dir string, b Backend, url string, log *slog.Logger) (*Server, error
 	return s, nil
 }
 
+// errLocked: another process has the lock.
+var errLocked = errors.New("locked by another process")
+
+// Running returns an *Error of code run.already when a host that keeps its own
+// files in dir is running, nil when none is.
+func Running(dir string) error {
+	i, err := read(dir)
+	if err != nil || reach(i) != nil {
+		return nil // none that could be reached; the lock tells the rest
+	}
+	return &Error{
+		Code: CodeRunning, Message: fmt.Sprintf("the service is running already: process %d serves %s", i.PID, i.URL), At: dir,
+		Next: fmt.Sprintf("stop it with Ctrl-C where it runs, or: kill %d", i.PID),
+	}
+}
+
 // open makes the socket, which only its owner may open, and says where it is.
+// What a host that is gone has left is removed.
 func (s *Server) open(url string) error {
+	if old, err := read(s.dir); err == nil {
+		clearTemp(old)
+	}
+	if len(s.socket) > socketMax {
+		temp, err := os.MkdirTemp("", tempPrefix)
+		if err != nil {
+			return fmt.Errorf("make a folder for the control socket: %w", err)
+		}
+		s.temp, s.socket = temp, filepath.Join(temp, socketFile)
+	}
 	if err := os.Remove(s.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the socket of a host that is gone: %w", err)
 	}
@@ -88,14 +119,36 @@ func (s *Server) open(url string) error {
 		return fmt.Errorf("open control socket: %w", err)
 	}
 	s.listener = l
-	b, err := json.Marshal(info{Socket: s.socket, PID: os.Getpid(), URL: url, Started: time.Now()})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(s.dir, infoFile), b, 0o600)
-	}
-	if err != nil {
+	if err := s.announce(url); err != nil {
 		return errors.Join(fmt.Errorf("say where the control socket is: %w", err), l.Close())
 	}
 	return nil
+}
+
+// announce writes the file that clients look for, whole or not at all.
+func (s *Server) announce(url string) error {
+	b, err := json.Marshal(info{Socket: s.socket, PID: os.Getpid(), URL: url, Started: time.Now()})
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.dir, infoFile)
+	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// clearTemp removes the folder that a socket outside of the service's folder was
+// in. What stands in the file may be anybody's word: nothing but a socket of
+// that name in a folder of that name is touched.
+func clearTemp(i info) {
+	temp := filepath.Dir(i.Socket)
+	name := filepath.Base(temp)
+	if filepath.Base(i.Socket) != socketFile || len(name) < len(tempPrefix) || name[:len(tempPrefix)] != tempPrefix {
+		return
+	}
+	_ = os.Remove(i.Socket) // rubbish that stays does no harm
+	_ = os.Remove(temp)
 }
 
 func (s *Server) remove() error {
@@ -106,17 +159,25 @@ func (s *Server) remove() error {
 	if s.temp != "" {
 		err = errors.Join(err, os.RemoveAll(s.temp))
 	}
-	return err
+	return errors.Join(err, s.lock.Close())
 }
 
-// Close ends what is under way and removes the socket.
-func (s *Server) Close() error {
-	s.cancel()
-	err := s.server.Close()
-	if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	return errors.Join(err, s.remove())
+// Close ends what is under way and removes the socket. Calls after the first
+// do nothing.
+func (s *Server) Close() (err error) {
+	s.closed.Do(func() {
+		s.cancel() // ends those who follow the log
+		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		defer cancel()
+		if err = s.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
+			err = s.server.Close()
+		}
+		if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+		err = errors.Join(err, s.remove())
+	})
+	return err
 }
 
 func read(dir string) (info, error) {
@@ -128,14 +189,14 @@ func read(dir string) (info, error) {
 	return i, json.Unmarshal(b, &i)
 }
 
-// alive reports whether somebody answers at the socket.
-func alive(i info) bool {
-	c, err := net.DialTimeout("unix", i.Socket, time.Second)
+// reach reports whether somebody answers at the socket, by an error.
+func reach(i info) error {
+	c, err := net.DialTimeout("unix", i.Socket, reachTime)
 	if err != nil {
-		return false
+		return err
 	}
 	_ = c.Close() // nothing was sent
-	return true
+	return nil
 }
 
 func (s *Server) routes() http.Handler {
@@ -177,7 +238,7 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := json.NewEncoder(w)
+	out := encoder(w)
 	flush := http.NewResponseController(w)
 	if err := flush.Flush(); err != nil {
 		return
@@ -197,7 +258,15 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 }
 
 func decode(w http.ResponseWriter, r *http.Request, into any) bool {
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMax))
+	limit := http.NewResponseController(w)
+	err := limit.SetReadDeadline(time.Now().Add(requestTime))
+	var b []byte
+	if err == nil {
+		b, err = io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMax))
+	}
+	if err == nil {
+		err = limit.SetReadDeadline(time.Time{}) // the answer may take its time
+	}
 	if err == nil {
 		err = json.Unmarshal(b, into)
 	}
@@ -214,7 +283,14 @@ func answer[T any](w http.ResponseWriter, serve func() (T, error)) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+	_ = encoder(w).Encode(v) // the client may be gone
+}
+
+// encoder leaves <, > and & in a message's data as they are.
+func encoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e
 }
 
 func asError(err error) *Error {
@@ -235,5 +311,5 @@ func fail(w http.ResponseWriter, e *Error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]*Error{"error": e}) // the client may be gone
+	_ = encoder(w).Encode(map[string]*Error{"error": e}) // the client may be gone
 }

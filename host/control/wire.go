@@ -64,7 +64,7 @@ type SendReply struct {
 	Outcome string            `json:"outcome"` // accepted, replied, ended, refused, failed
 	Type    string            `json:"type,omitempty"`
 	Attrs   map[string]string `json:"attrs,omitempty"`
-	Data    json.RawMessage   `json:"data,omitempty"` // when it is JSON
+	Data    json.RawMessage   `json:"data,omitempty"` // when it is JSON; spaces between values are left out
 	Raw     []byte            `json:"raw,omitempty"`  // when it is not; base64
 	Code    string            `json:"code,omitempty"`
 	Text    string            `json:"text,omitempty"`
@@ -109,6 +109,7 @@ func (e *Error) Error() string { return e.Message }
 // Codes of errors between client and host.
 const (
 	CodeNotRunning  = "host.not_running"
+	CodePermission  = "host.permission" // the host is another user's
 	CodeUnreachable = "host.unreachable"
 	CodeTimeout     = "host.timeout"
 	CodeRunning     = "run.already"

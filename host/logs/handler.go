@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"strings"
 	"time"
 )
 
@@ -24,7 +23,7 @@ func (handler) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle implements slog.Handler.
 func (h handler) Handle(_ context.Context, r slog.Record) error {
-	out := Record{Time: r.Time, Level: strings.ToLower(r.Level.String()), Service: h.service, Text: r.Message, Fields: maps.Clone(h.fields)}
+	out := Record{Time: r.Time, Level: word(r.Level), Service: h.service, Text: r.Message, Fields: maps.Clone(h.fields)}
 	if out.Time.IsZero() {
 		out.Time = time.Now()
 	}
@@ -42,11 +41,26 @@ func (h handler) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
+// word is the nearest of the four levels at or below l; below debug is debug.
+func word(l slog.Level) string {
+	switch {
+	case l >= slog.LevelError:
+		return "error"
+	case l >= slog.LevelWarn:
+		return "warn"
+	case l >= slog.LevelInfo:
+		return "info"
+	}
+	return "debug"
+}
+
 func (h handler) put(fields map[string]string, a slog.Attr) {
 	v := a.Value.Resolve()
 	if v.Kind() == slog.KindGroup {
 		inner := h
-		inner.group = h.group + a.Key + "."
+		if a.Key != "" { // a group without a name is no group (slog.Handler)
+			inner.group = h.group + a.Key + "."
+		}
 		for _, one := range v.Group() {
 			inner.put(fields, one)
 		}

@@ -32,7 +32,7 @@ type Record struct {
 }
 
 func (r *Record) size() int {
-	n := 64 + len(r.Text) + len(r.Message)
+	n := 64 + len(r.Text) + len(r.Message) + len(r.Service) + len(r.Node)
 	for k, v := range r.Fields {
 		n += len(k) + len(v)
 	}
@@ -68,8 +68,14 @@ type follower struct {
 // New makes a store.
 func New(o Options) *Store { return &Store{opts: o, followers: map[*follower]struct{}{}} }
 
-// Add keeps a record. It never blocks on who follows, only on Writer.
+// Add keeps a record; one of an unknown level counts as info. It never blocks
+// on who follows, only on Writer. The record's fields are not to be changed.
 func (s *Store) Add(r Record) {
+	switch r.Level {
+	case "debug", "info", "warn", "error":
+	default:
+		r.Level = "info"
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.records = append(s.records, r)
@@ -156,7 +162,7 @@ func (s *Store) query(f Filter) []Record {
 var ErrFollowers = errors.New("too many follow the log")
 
 // Follow calls emit with the records that fit, what there is first and then
-// what comes, until ctx ends, which is no error, or emit fails.
+// what comes before ctx ends, which is no error, or until emit fails.
 func (s *Store) Follow(ctx context.Context, f Filter, emit func(Record) error) error {
 	w := &follower{filter: f, out: make(chan Record, followMax)}
 	s.mu.Lock()
@@ -180,11 +186,25 @@ func (s *Store) Follow(ctx context.Context, f Filter, emit func(Record) error) e
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return w.rest(emit)
 		case r := <-w.out:
 			if err := emit(r); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// rest emits what came before the end.
+func (f *follower) rest(emit func(Record) error) error {
+	for {
+		select {
+		case r := <-f.out:
+			if err := emit(r); err != nil {
+				return err
+			}
+		default:
+			return nil
 		}
 	}
 }

@@ -25,13 +25,13 @@ func (r *Record) Append(b []byte, color bool) []byte {
 	paint("0")
 	b = append(b, ' ')
 	paint(map[string]string{"warn": "33", "error": "31", "debug": "2"}[r.Level])
-	b = append(b, strings.ToUpper(r.Level)...)
+	b = clean(b, strings.ToUpper(r.Level), false)
 	b = append(b, "     "[min(5, len(r.Level)):]...)
 	paint("0")
 	if r.Node != "" {
 		b = append(b, ' ')
 		paint("36")
-		b = append(b, r.Node...)
+		b = clean(b, r.Node, false)
 		paint("0")
 		b = append(b, ' ')
 	}
@@ -46,7 +46,7 @@ func (r *Record) Append(b []byte, color bool) []byte {
 	if r.Message != "" {
 		b = append(b, ' ')
 		paint("2")
-		b = append(b, r.Message...)
+		b = clean(b, r.Message, false)
 		paint("0")
 	}
 	return append(b, '\n')

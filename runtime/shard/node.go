@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/grow-platform/grow/abi"
@@ -36,6 +37,18 @@ type running struct {
 type plan struct {
 	table *router.Table
 	nodes []*node
+}
+
+// entry is where messages of a type come in by a name.
+func (p *plan) entry(to, messageType string) (*router.Entry, error) {
+	e, ok := p.table.Entry(to)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%w: %q", ErrUnknownTarget, to)
+	case !e.Takes(messageType):
+		return nil, fmt.Errorf("%w: %s by %s", ErrNotTaken, messageType, to)
+	}
+	return e, nil
 }
 
 // counters are added to by lanes at the end of a turn and read by anybody.

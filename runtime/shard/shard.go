@@ -140,12 +140,9 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 		return nil, ErrJournal
 	}
 	p := s.plan.Load()
-	entry, ok := p.table.Entry(r.To)
-	if !ok {
-		return nil, fmt.Errorf("%w: %q", ErrUnknownTarget, r.To)
-	}
-	if !entry.Takes(r.Type) {
-		return nil, fmt.Errorf("%w: %s by %s", ErrNotTaken, r.Type, r.To)
+	entry, err := p.entry(r.To, r.Type)
+	if err != nil {
+		return nil, err
 	}
 	a := s.admit(p, entry, r)
 	if err := a.reserve(); err != nil {
@@ -175,6 +172,13 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 		}
 	}
 	return &a.flow.handle, nil
+}
+
+// Takes reports by its error, ErrUnknownTarget or ErrNotTaken, what Accept
+// would say of a target and a type.
+func (s *Shard) Takes(to, messageType string) error {
+	_, err := s.plan.Load().entry(to, messageType)
+	return err
 }
 
 // Keep remembers a flow for Lookup.

@@ -40,6 +40,9 @@ const sendTime = 30 * time.Second
 
 // Send implements control.Backend.
 func (b backend) Send(ctx context.Context, r control.SendRequest) (control.SendReply, error) {
+	if err := b.shard.Takes(r.To, r.Type); err != nil {
+		return control.SendReply{}, sendError(r, err)
+	}
 	if err := checked(b.opts.Service, &r); err != nil {
 		return control.SendReply{}, err
 	}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tidwall/gjson"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"grow": main}) }
+
+// TestScript runs command lines as a person types them: testdata/script/*.txtar.
+// Besides testscript's own commands there are
+//
+//	serve [NAME=VALUE…] ARGUMENTS   start grow run and go on when it serves; sets $URL, $PORT and $PID, writes run.out
+//	stop SIGNAL [CODE]              end it, hold its exit code against CODE (0), write run.out and run.err
+//	http METHOD PATH [FILE]         call the service; status and body go to stdout
+//	json stdout|stderr PATH VALUE   hold a value of what was printed against VALUE (gjson paths)
+//	take NAME PATH                  set $NAME to a value of what was printed as JSON
+func TestScript(t *testing.T) {
+	modules, err := filepath.Abs("../../testdata/wat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	caches, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := strings.Fields(string(caches)) // what Go keeps is not made anew for each script
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", UpdateScripts: os.Getenv("UPDATE") != "",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("WAT", modules)
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+			env.Setenv("GOCACHE", kept[0])
+			env.Setenv("GOMODCACHE", kept[1])
+			env.Setenv("NO_COLOR", "1")
+			bin, _, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator))
+			env.Setenv("GROW", filepath.Join(bin, "grow"))
+			env.Values[running{}] = &served{vars: env}
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"serve": serve, "stop": stop, "http": call, "json": holdJSON, "take": take,
+		},
+	})
+}
+
+// running is the key of a script's service.
+type running struct{}
+
+// served is the service of a script. It belongs to the script's goroutine;
+// the output to the reader's until read is closed.
+type served struct {
+	vars    *testscript.Env
+	process *exec.Cmd
+	out     bytes.Buffer
+	err     bytes.Buffer
+	read    chan struct{}
+}
+
+var address = regexp.MustCompile(`http://[0-9.]+:[0-9]+`)
+
+func serve(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(running{}).(*served)
+	s.process = exec.Command(ts.Getenv("GROW"))
+	s.process.Dir, s.process.Env = ts.MkAbs("."), s.vars.Vars
+	for len(args) > 0 && strings.Contains(args[0], "=") {
+		s.process.Env, args = append(s.process.Env, args[0]), args[1:]
+	}
+	s.process.Args = append([]string{"grow", "run", "--listen", "127.0.0.1:0"}, args...)
+	s.out.Reset()
+	s.err.Reset()
+	s.process.Stderr = &s.err
+	pipe, err := s.process.StdoutPipe()
+	ts.Check(err)
+	ts.Check(s.process.Start())
+	ts.Defer(func() { _ = s.process.Process.Kill() }) // it has ended where all went well
+	up := make(chan string, 1)
+	s.read = make(chan struct{})
+	go func() { // ends with the process
+		defer close(s.read)
+		in := bufio.NewScanner(pipe)
+		for in.Scan() {
+			s.out.WriteString(in.Text() + "\n")
+			if strings.Contains(in.Text(), "Ctrl-C ends it") || strings.Contains(in.Text(), `"event":"serving"`) {
+				up <- s.out.String()
+			}
+		}
+	}()
+	select {
+	case text := <-up:
+		url := address.FindString(text)
+		ts.Setenv("URL", url)
+		ts.Setenv("PORT", url[strings.LastIndex(url, ":")+1:])
+		ts.Setenv("PID", strconv.Itoa(s.process.Process.Pid))
+		ts.Check(os.WriteFile(ts.MkAbs("run.out"), []byte(text), 0o600))
+	case <-s.read:
+		err := s.process.Wait()
+		ts.Fatalf("run ended: %v\n%s%s", err, s.out.String(), s.err.String())
+	}
+}
+
+func stop(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(running{}).(*served)
+	signal := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}[args[0]]
+	ts.Check(s.process.Process.Signal(signal))
+	<-s.read
+	err := s.process.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		ts.Check(err)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("run.out"), s.out.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("run.err"), s.err.Bytes(), 0o600))
+	want := "0"
+	if len(args) > 1 {
+		want = args[1]
+	}
+	if got := fmt.Sprint(s.process.ProcessState.ExitCode()); got != want {
+		ts.Fatalf("run ended with code %s, want %s\n%s%s", got, want, s.out.String(), s.err.String())
+	}
+}
+
+func call(ts *testscript.TestScript, _ bool, args []string) {
+	var body io.Reader
+	if len(args) > 2 {
+		body = strings.NewReader(ts.ReadFile(args[2]))
+	}
+	r, err := http.NewRequest(args[0], ts.Getenv("URL")+args[1], body)
+	ts.Check(err)
+	r.Header.Set("content-type", "application/json")
+	response, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%d\n%s\n", response.StatusCode, text)
+}
+
+func holdJSON(ts *testscript.TestScript, neg bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.HasPrefix(args[1], "..") && !gjson.Valid(text) { // ..: JSON, a value a line
+		ts.Fatalf("%s is not JSON:\n%s", args[0], text)
+	}
+	got := gjson.Get(text, args[1])
+	if (got.String() == args[2]) == neg {
+		ts.Fatalf("%s is %q in %s", args[1], got.String(), text)
+	}
+}
+
+func take(ts *testscript.TestScript, _ bool, args []string) {
+	got := gjson.Get(ts.ReadFile("stdout"), args[1])
+	if !got.Exists() {
+		ts.Fatalf("there is no %s in %s", args[1], ts.ReadFile("stdout"))
+	}
+	ts.Setenv(args[0], got.String())
+}
+
+// TestExitCodes runs command lines and holds the code each ends with, and that
+// with -o json errors are one object on one line.
+func TestExitCodes(t *testing.T) {
+	none, empty := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(empty, "grow.yaml"), []byte("service: empty\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(broken, "grow.yaml"), []byte("servce: broken\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(none)
+	for _, c := range []struct {
+		want int
+		line string
+	}{
+		{exitDone, ""},
+		{exitDone, "--help"},
+		{exitDone, "help send"},
+		{exitDone, "deadletters"},
+		{exitDone, "version"},
+		{exitDone, "completion bash"},
+		{exitDone, "doctor"},
+		{exitDone, "vet " + empty},
+		{exitDone, "build -C " + empty},
+		{exitUsage, "no-such-command"},
+		{exitUsage, "vet --no-such-flag"},
+		{exitUsage, "version -o xml"},
+		{exitUsage, "version more"},
+		{exitUsage, "vet a b"},
+		{exitUsage, "send only-a-name"},
+		{exitUsage, "deadletters no-such-command"},
+		{exitUsage, "deadletters show"},
+		{exitUsage, "logs --level loud"},
+		{exitUsage, "logs --since yesterday"},
+		{exitUsage, "logs -n -1"},
+		{exitUsage, "run --level loud"},
+		{exitUsage, "send a b --attr c=d -C " + empty},
+		{exitUsage, "send a b --timeout 0s -C " + empty},
+		{exitNo, "vet " + broken},
+		{exitNo, "build -C " + broken},
+		{exitNo, "run -C " + broken},
+		{exitNo, "doctor -C " + broken},
+		{exitNotFound, "vet"},
+		{exitNotFound, "vet no-such-folder"},
+		{exitNotFound, "run"},
+		{exitNotFound, "build no-such-actor -C " + empty},
+		{exitNotFound, "send a b --data @no-such-file -C " + empty},
+		{exitUnreachable, "status -C " + empty},
+		{exitUnreachable, "logs -C " + empty},
+		{exitUnreachable, "logs -f -C " + empty},
+		{exitUnreachable, "deadletters list -C " + empty},
+		{exitUnreachable, "deadletters show x -C " + empty},
+		{exitUnreachable, "send a b -C " + empty},
+	} {
+		holdCode(t, c.line, c.want)
+		if !strings.HasSuffix(c.line, "xml") { // which says how to print, too
+			holdCode(t, c.line+" -o json", c.want)
+		}
+	}
+}
+
+// holdCode runs a command line and holds its exit code; an error that is to be
+// JSON is one object on one line.
+func holdCode(t *testing.T, line string, want int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if got := execute(strings.Fields(line), strings.NewReader(""), &out, &errs); got != want {
+		t.Errorf("grow %s: exit code %d, want %d\n%.300s%s", line, got, want, out.String(), errs.String())
+	}
+	if want == exitDone || !strings.HasSuffix(line, "-o json") {
+		return
+	}
+	fault := gjson.Get(errs.String(), "error")
+	if fault.Get("code").String() == "" || fault.Get("message").String() == "" || strings.Count(errs.String(), "\n") != 1 {
+		t.Errorf("grow %s: %q is no error on one line", line, errs.String())
+	}
+}
