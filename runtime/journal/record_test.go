@@ -49,15 +49,15 @@ func fill(t *rapid.T, v reflect.Value) {
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			v.SetBytes(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "bytes"))
+			v.SetBytes(rapid.SliceOfN(rapid.Byte(), 0, 24).Draw(t, "bytes"))
 			return
 		}
-		v.Set(reflect.MakeSlice(v.Type(), rapid.IntRange(0, 3).Draw(t, "n"), 3))
+		v.Set(reflect.MakeSlice(v.Type(), rapid.IntRange(0, 2).Draw(t, "n"), 2))
 		for i := range v.Len() {
 			fill(t, v.Index(i))
 		}
 	case reflect.String:
-		v.SetString(rapid.StringN(0, 40, -1).Draw(t, "string"))
+		v.SetString(rapid.StringN(0, 12, -1).Draw(t, "string"))
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(t, "bool"))
 	case reflect.Int64:
