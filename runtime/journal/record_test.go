@@ -49,15 +49,15 @@ func fill(t *rapid.T, v reflect.Value) {
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			v.SetBytes(rapid.SliceOfN(rapid.Byte(), 0, 24).Draw(t, "bytes"))
+			v.SetBytes(rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "bytes"))
 			return
 		}
-		v.Set(reflect.MakeSlice(v.Type(), rapid.IntRange(0, 2).Draw(t, "n"), 2))
+		v.Set(reflect.MakeSlice(v.Type(), rapid.IntRange(0, 3).Draw(t, "n"), 3))
 		for i := range v.Len() {
 			fill(t, v.Index(i))
 		}
 	case reflect.String:
-		v.SetString(rapid.StringN(0, 12, -1).Draw(t, "string"))
+		v.SetString(rapid.StringN(0, 40, -1).Draw(t, "string"))
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(t, "bool"))
 	case reflect.Int64:
@@ -254,8 +254,9 @@ func TestPack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(journal.Entry(want), got, cmpopts.EquateEmpty()); d != "" {
-		t.Error(d)
+	h, ok := got.(*journal.Handled)
+	if !ok || h.ID != want.ID || !bytes.Equal(h.Input, want.Input) || len(h.Outputs) != 1 || !bytes.Equal(h.Outputs[0].Frame, want.Outputs[0].Frame) {
+		t.Errorf("the entry came back as another: %.200v", got)
 	}
 	if _, err := journal.Unpack(context.Background(), j, &journal.Packed{Blob: "sha256:none"}); !errors.Is(err, journal.ErrNotFound) {
 		t.Errorf("blob that is gone: %v", err)
