@@ -171,8 +171,11 @@ func (m *Message) ID() string {
 
 // Key returns the attribute subject, which holds the message's key, or "".
 func (m *Message) Key() string {
-	if m.key > 0 {
+	switch {
+	case m.key > 0:
 		return alias(m.frame[m.key:m.keyEnd])
+	case m.carryEnd > 0: // built here, and Insert has not been called
+		return ""
 	}
 	return m.attr(Subject)
 }

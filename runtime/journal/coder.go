@@ -32,6 +32,15 @@ func (c *coder) tag(n protowire.Number, t protowire.Type) {
 	c.b = protowire.AppendTag(c.b, n, t)
 }
 
+// varint is protowire.AppendVarint in a form that is inlined.
+func varint(b []byte, v uint64) []byte {
+	for v >= 0x80 {
+		b = append(b, byte(v)|0x80)
+		v >>= 7
+	}
+	return append(b, byte(v))
+}
+
 func (c *coder) string(n protowire.Number, p *string) {
 	switch {
 	case c.reading:
@@ -40,7 +49,7 @@ func (c *coder) string(n protowire.Number, p *string) {
 		}
 	case *p != "":
 		c.tag(n, protowire.BytesType)
-		c.b = append(protowire.AppendVarint(c.b, uint64(len(*p))), *p...)
+		c.b = append(varint(c.b, uint64(len(*p))), *p...)
 	}
 }
 
@@ -52,7 +61,7 @@ func (c *coder) blob(n protowire.Number, p *[]byte) {
 		}
 	case len(*p) > 0:
 		c.tag(n, protowire.BytesType)
-		c.b = append(protowire.AppendVarint(c.b, uint64(len(*p))), *p...)
+		c.b = append(varint(c.b, uint64(len(*p))), *p...)
 	}
 }
 
@@ -64,7 +73,7 @@ func (c *coder) uint64(n protowire.Number, p *uint64) {
 		}
 	case *p != 0:
 		c.tag(n, protowire.VarintType)
-		c.b = protowire.AppendVarint(c.b, *p)
+		c.b = varint(c.b, *p)
 	}
 }
 
