@@ -63,8 +63,8 @@ type Instance interface {
 	// until the next call of any method. The frame is not decoded here.
 	//
 	// It fails with an *Error of code trap, exit, abi.alloc, abi.answer,
-	// abi.request or limit.memory, or with the error a Host method returned,
-	// which [errors.Is] and [errors.As] find.
+	// abi.request, limit.memory or host.panic, or with the error a Host method
+	// returned, which [errors.Is] and [errors.As] find.
 	Handle(h Host, frame []byte) (Answer, error)
 	// MemorySize is the size of linear memory in bytes.
 	MemorySize() int64
@@ -126,4 +126,5 @@ const (
 	CodeAnswer  = "abi.answer"     // the answer lies outside memory or is too large
 	CodeRequest = "abi.request"    // an address given to grow.call lies outside memory, or its frame is malformed
 	CodeMemory  = "limit.memory"   // linear memory could not be had
+	CodePanic   = "host.panic"     // a Host panicked: a fault of grow, not of the guest
 )

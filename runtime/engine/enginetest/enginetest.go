@@ -1,6 +1,7 @@
 // Package enginetest is the suite that every implementation of package engine
 // must pass. Its modules are testdata/probe.wat, which does what its input
-// says, and those of testdata/wat that break a rule each.
+// says, those of testdata/wat that break a rule each, and small ones made with
+// Wasm.
 package enginetest
 
 import (
@@ -48,6 +49,13 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"call outside memory", callOutside},
 		{"host error unwinds", hostError},
 		{"host panic", hostPanic},
+		{"an answer that waits", waiting},
+		{"a failed instance", failed},
+		{"start section", startSection},
+		{"starts that fail", failingStarts},
+		{"refused functions of WASI", nosys},
+		{"two limits at once", twoLimits},
+		{"context that has ended", ended},
 		{"world", world},
 		{"instances are apart", apart},
 		{"in parallel", parallel},
@@ -144,61 +152,10 @@ func coded(t *testing.T, what string, err error, code string, says ...string) {
 			t.Errorf("%s: reason %q does not say %q", what, fault.Reason, text)
 		}
 	}
-	if strings.Contains(fault.Reason, "\n") && code == engine.CodeTrap {
+	if strings.Contains(fault.Reason, "\n") && code != engine.CodeInvalid {
 		t.Errorf("%s: reason has more than one line: %q", what, fault.Reason)
 	}
 }
-
-// module makes a binary of sections: the type section of what the ABI needs,
-// and then what is given.
-func module(sections ...[]byte) []byte {
-	b := []byte("\x00asm\x01\x00\x00\x00")
-	for _, s := range sections {
-		b = append(b, s...)
-	}
-	return b
-}
-
-func refused(t *testing.T, e engine.Engine) {
-	types := []byte{1, 5, 1, 0x60, 1, 0x7f, 0}                                        // (i32) -> ()
-	imports := func(s string) []byte { return append([]byte{2, byte(len(s))}, s...) } // one import
-	for _, c := range []struct {
-		name   string
-		binary []byte
-		code   string
-		says   []string
-	}{
-		{"no bytes", nil, engine.CodeInvalid, []string{"not a WebAssembly module"}},
-		{"text", []byte("(module)"), engine.CodeInvalid, []string{"not a WebAssembly module"}},
-		{"a component", []byte("\x00asm\x0d\x00\x01\x00"), engine.CodeInvalid, []string{"component"}},
-		{"cut short", Probe()[:400], engine.CodeInvalid, nil},
-		{"too large", make([]byte, 33<<20), engine.CodeLimit, []string{"33554432"}},
-		{"empty module", module(), engine.CodeExport, []string{"memory"}},
-		{"no grow_handle", wat.Module("noexport"), engine.CodeExport, []string{"grow_handle(i32, i32) -> i64"}},
-		{"foreign import", wat.Module("badimport"), engine.CodeImport, []string{"env.system"}},
-		{"imported memory", module(imports("\x01\x03env\x06memory\x02\x00\x01")), engine.CodeImport, []string{"memory env.memory"}},
-		{"imported global", module(imports("\x01\x04grow\x04call\x03\x7f\x00")), engine.CodeImport, []string{"global grow.call"}},
-		{"unknown function of grow", module(types, imports("\x01\x04grow\x04fork\x00\x00"), exportedMemory), engine.CodeExport, nil},
-		{"another version", wat.Module("version"), engine.CodeVersion, []string{"version 2", "version 1"}},
-	} {
-		m, err := e.Compile(t.Context(), c.binary, engine.Config{MemoryMax: 1 << 20})
-		if err == nil { // the version is asked for at the first instance
-			_, err = m.Instantiate(t.Context(), &Host{})
-			if closed := m.Close(t.Context()); closed != nil {
-				t.Errorf("%s: %v", c.name, closed)
-			}
-		}
-		coded(t, c.name, err, c.code, c.says...)
-	}
-	if _, err := e.Compile(t.Context(), Probe(), engine.Config{MemoryMax: 64 << 10}); err == nil {
-		t.Error("a module that demands two pages was accepted with one")
-	} else {
-		coded(t, "memory", err, engine.CodeLimit)
-	}
-}
-
-// exportedMemory are a memory section of a page and its export.
-var exportedMemory = []byte{5, 3, 1, 0, 1, 7, 10, 1, 6, 'm', 'e', 'm', 'o', 'r', 'y', 2, 0}
 
 func info(t *testing.T, e engine.Engine) {
 	m := compile(t, e, Probe())
@@ -370,10 +327,13 @@ func hostError(t *testing.T, e engine.Engine) {
 
 // hostPanic: a fault of the host ends the message, not the process.
 func hostPanic(t *testing.T, e engine.Engine) {
-	h := &Host{Panics: true}
-	_, err := probe(t, e, h).Handle(h, input(3, 64, 4, 64, 64))
-	if err == nil || !strings.Contains(err.Error(), "host panicked: a fault of the host") {
-		t.Errorf("panic of Call: %v", err)
+	m := compile(t, e, Probe())
+	for name, in := range map[string][]byte{
+		"Call": input(3, 64, 4, 64, 64), "Now": input(8, 0), "Monotonic": input(8, 1), "Random": input(9, 8), "Output": input(10, 1), "Sleep": input(13, 1),
+	} {
+		h := &Host{Panics: true}
+		_, err := instance(t, m, h).Handle(h, in)
+		coded(t, "panic of "+name, err, engine.CodePanic, "host panicked: a fault of the host")
 	}
 }
 

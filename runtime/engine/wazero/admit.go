@@ -7,23 +7,27 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
-// admit is what a binary passes before wazero sees it. Here belongs every
-// check and every rewriting of modules.
-func admit(b []byte) error {
+// admit is what a binary passes before wazero sees it, and returns what wazero
+// is to compile. Here, and nowhere else, belongs every check and every
+// rewriting of modules.
+func admit(b []byte) ([]byte, error) {
 	if len(b) > binaryMax {
-		return &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the module has %d bytes; at most %d are allowed", len(b), binaryMax)}
+		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the module has %d bytes; at most %d are allowed", len(b), binaryMax)}
 	}
 	if len(b) < 8 || string(b[:4]) != "\x00asm" {
-		return &engine.Error{Code: engine.CodeInvalid, Reason: "the file is not a WebAssembly module: it does not begin with \\0asm"}
+		return nil, &engine.Error{Code: engine.CodeInvalid, Reason: "the file is not a WebAssembly module: it does not begin with \\0asm"}
 	}
 	if v := binary.LittleEndian.Uint32(b[4:]); v != 1 {
 		reason := fmt.Sprintf("the file is of WebAssembly version %d; version 1 is wanted", v)
 		if v>>16 == 1 {
 			reason = "the file is a WebAssembly component; an actor is a core module"
 		}
-		return &engine.Error{Code: engine.CodeInvalid, Reason: reason}
+		return nil, &engine.Error{Code: engine.CodeInvalid, Reason: reason}
 	}
-	return imports(b[8:])
+	if err := imports(b[8:]); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // importSection is the section that says what a module imports

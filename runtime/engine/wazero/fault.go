@@ -19,8 +19,15 @@ func (t *thrown) Error() string { return t.err.Error() }
 // throw unwinds the guest; wazero recovers it at the outermost call.
 func throw(err error) { panic(&thrown{err}) }
 
+// outside ends a message whose guest named an address it does not have.
+func (i *instance) outside(what string, at, n uint32) {
+	throw(&engine.Error{Code: engine.CodeRequest, Reason: fmt.Sprintf(
+		"%s of %d bytes at %d is outside the memory of %d bytes", what, n, at, i.memory.Size())})
+}
+
 // guard turns a panic of the host's own code, which is a fault of grow, into
-// an error: the guest is unwound, the process lives.
+// an error: the guest is unwound, the process lives. It is deferred by
+// whatever calls a Host.
 func guard() {
 	r := recover()
 	if r == nil {
@@ -29,22 +36,41 @@ func guard() {
 	if t, ok := r.(*thrown); ok {
 		panic(t)
 	}
-	throw(fmt.Errorf("host panicked: %v\n%s", r, debug.Stack()))
+	cause, _ := r.(error)
+	throw(&engine.Error{Code: engine.CodePanic, Reason: fmt.Sprintf("host panicked: %v", r), Stack: string(debug.Stack()), Cause: cause})
 }
 
+// What wazero writes around the reason of an error.
+const (
+	stackMark     = "\nwasm stack trace:\n"
+	trapMark      = "wasm error: "
+	recoveredMark = " (recovered by wazero)"
+)
+
 // fault turns what a call of the guest ended with into what the contract says.
-func (i *instance) fault(err error) error {
+func fault(err error) error {
 	var t *thrown
 	if errors.As(err, &t) {
 		return t.err
 	}
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {
-		return &engine.Error{Code: engine.CodeExit, Reason: fmt.Sprintf("the actor called proc_exit(%d)", exit.ExitCode())}
+		return exited(exit.ExitCode())
 	}
-	reason, stack, _ := strings.Cut(err.Error(), "\nwasm stack trace:\n")
-	reason = strings.TrimPrefix(strings.TrimSpace(reason), "wasm error: ")
+	reason, stack, _ := strings.Cut(err.Error(), stackMark)
+	reason, panicked := strings.CutSuffix(reason, recoveredMark)
+	if panicked { // not in a Host, which guard watches: in wazero's own functions
+		return &engine.Error{Code: engine.CodePanic, Reason: "host panicked: " + reason, Stack: stack, Cause: err}
+	}
+	if before, after, found := strings.Cut(reason, trapMark); found {
+		reason = before + after
+	}
 	return &engine.Error{Code: engine.CodeTrap, Reason: reason, Stack: strings.ReplaceAll(strings.TrimRight(stack, "\n"), "\t", "")}
+}
+
+// exited is the fault of a guest that calls proc_exit.
+func exited(code uint32) error {
+	return &engine.Error{Code: engine.CodeExit, Reason: fmt.Sprintf("the actor called proc_exit(%d)", code)}
 }
 
 // invalid turns what compilation ended with into what the contract says.

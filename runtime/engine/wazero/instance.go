@@ -2,6 +2,7 @@ package wazero
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"time"
@@ -9,12 +10,17 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 )
 
 const (
 	blockMin   = 1 << 10  // bytes asked of grow_alloc at first
+	blockMax   = 1 << 31  // bytes of the largest input block
 	answerKeep = 64 << 10 // bytes of a waiting answer's memory that are kept for the next
 )
+
+// errBroken is what a closed instance, or one that failed before, answers.
+var errBroken = errors.New("call instance: it is closed or has failed before")
 
 // instance implements engine.Instance, and context.Context for wazero: host
 // functions are given it as their context.
@@ -24,11 +30,14 @@ type instance struct {
 	handle  api.Function
 	host    engine.Host // while the guest runs
 	base    context.Context
+	linear  experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
 
-	block, size uint32 // input block the guest gave, and its size
-	stack       [4]uint64
-	waiting     []byte // answer that waits for grow.answer
-	waits       bool
+	block   uint32 // input block the guest gave
+	size    int    // bytes of it; -1: there is none, or it may not be used any more
+	broken  bool   // nothing may run: the guest failed, or its memory is gone
+	waits   bool   // an answer waits for grow.answer
+	waiting []byte
+	stack   [4]uint64
 }
 
 // Deadline implements context.Context: there is none.
@@ -51,18 +60,19 @@ func (i *instance) Value(key any) any {
 
 // Init implements engine.Instance.
 func (i *instance) Init(h engine.Host, frame []byte) error {
+	if i.broken {
+		return errBroken
+	}
 	initialize := i.running.ExportedFunction(exportInit)
 	if initialize == nil {
 		return nil
 	}
-	i.host = h
-	defer i.done()
-	if err := i.input(frame); err != nil {
+	if err := i.room(h, len(frame)); err != nil {
 		return err
 	}
-	i.stack[0], i.stack[1] = uint64(i.block), uint64(len(frame))
-	if err := initialize.CallWithStack(i, i.stack[:2]); err != nil {
-		return i.fault(err)
+	i.memory.Write(i.block, frame)
+	if err := i.call(h, initialize, uint64(i.block), uint64(len(frame))); err != nil {
+		return err
 	}
 	if code := int32(i.stack[0]); code != 0 {
 		return &engine.Error{Code: engine.CodeInit, Reason: fmt.Sprintf("grow_init returned %d", code)}
@@ -72,41 +82,55 @@ func (i *instance) Init(h engine.Host, frame []byte) error {
 
 // Handle implements engine.Instance.
 func (i *instance) Handle(h engine.Host, frame []byte) (engine.Answer, error) {
-	i.host = h
-	defer i.done()
-	if uint32(len(frame)) > i.size || !i.memory.Write(i.block, frame) {
-		if err := i.input(frame); err != nil {
+	if len(frame) > i.size { // always so when the instance is broken
+		if err := i.room(h, len(frame)); err != nil {
 			return engine.Answer{}, err
 		}
 	}
-	i.stack[0], i.stack[1] = uint64(i.block), uint64(len(frame))
-	if err := i.handle.CallWithStack(i, i.stack[:2]); err != nil {
-		return engine.Answer{}, i.fault(err)
+	i.memory.Write(i.block, frame) // memory never shrinks, so it fits as it did
+	if err := i.call(h, i.handle, uint64(i.block), uint64(len(frame))); err != nil {
+		return engine.Answer{}, err
 	}
 	at, n := uint32(i.stack[0]>>32), uint32(i.stack[0])
 	if n == 0 {
 		return engine.Answer{}, nil
 	}
 	answer, ok := i.memory.Read(at, n)
-	switch {
-	case !ok:
-		return engine.Answer{}, &engine.Error{Code: engine.CodeAnswer, Reason: fmt.Sprintf(
-			"grow_handle returned %d bytes at %d, which is outside the memory of %d bytes", n, at, i.memory.Size())}
-	case n > abi.FrameMax:
-		return engine.Answer{}, &engine.Error{Code: engine.CodeAnswer, Reason: fmt.Sprintf(
-			"grow_handle returned %d bytes; at most %d are allowed", n, abi.FrameMax)}
+	if !ok || n > abi.FrameMax {
+		return engine.Answer{}, i.badAnswer(at, n)
 	}
 	return engine.Answer{Frame: answer}, nil
 }
 
-// done ends the guest's turn.
-func (i *instance) done() {
+func (i *instance) badAnswer(at, n uint32) error {
+	i.breaks()
+	if n > abi.FrameMax {
+		return &engine.Error{Code: engine.CodeAnswer, Reason: fmt.Sprintf("grow_handle returned %d bytes; at most %d are allowed", n, abi.FrameMax)}
+	}
+	return &engine.Error{Code: engine.CodeAnswer, Reason: fmt.Sprintf(
+		"grow_handle returned %d bytes at %d, which is outside the memory of %d bytes", n, at, i.memory.Size())}
+}
+
+// call runs a function of the guest with two parameters at most; the result is
+// in stack[0].
+func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
+	i.stack[0], i.stack[1] = a, b
+	i.host = h
+	err := f.CallWithStack(i, i.stack[:2])
 	i.host = nil
 	if i.waits {
 		i.waits = false
 		i.keep(nil)
 	}
+	if err != nil {
+		i.breaks()
+		return fault(err)
+	}
+	return nil
 }
+
+// breaks has the instance refuse whatever is asked of it from now on.
+func (i *instance) breaks() { i.broken, i.size = true, -1 }
 
 // keep has an answer wait for grow.answer, in memory that may be reused.
 func (i *instance) keep(answer []byte) {
@@ -116,42 +140,63 @@ func (i *instance) keep(answer []byte) {
 	i.waiting = append(i.waiting[:0], answer...)
 }
 
-// input writes a frame into the input block, asking for a larger one first
-// when it does not fit.
-func (i *instance) input(frame []byte) error {
-	n := uint32(len(frame))
-	if n > i.size {
-		size := uint32(blockMin)
-		if n > size {
-			size = 1 << bits.Len32(n-1)
-		}
-		alloc := i.running.ExportedFunction(exportAlloc)
-		i.stack[0] = uint64(size)
-		if err := alloc.CallWithStack(i, i.stack[:1]); err != nil {
-			return i.fault(err)
-		}
-		i.block = uint32(i.stack[0])
-		if i.block == 0 {
-			return &engine.Error{Code: engine.CodeAlloc, Reason: fmt.Sprintf("grow_alloc(%d) returned 0: the actor has no room for its input", size)}
-		}
-		if uint64(i.block)+uint64(size) > uint64(i.memory.Size()) {
-			return &engine.Error{Code: engine.CodeAlloc, Reason: fmt.Sprintf(
-				"grow_alloc(%d) returned %d, which is outside the memory of %d bytes", size, i.block, i.memory.Size())}
-		}
-		i.size = size
+// room makes the input block hold n bytes, asking the guest for a larger one
+// when it does not.
+func (i *instance) room(h engine.Host, n int) error {
+	if i.broken {
+		return errBroken
 	}
-	if !i.memory.Write(i.block, frame) {
-		return &engine.Error{Code: engine.CodeAlloc, Reason: fmt.Sprintf("the input block at %d is outside the memory of %d bytes", i.block, i.memory.Size())}
+	if n <= i.size {
+		return nil
 	}
+	if n > blockMax {
+		i.breaks()
+		return &engine.Error{Code: engine.CodeAlloc, Reason: fmt.Sprintf("an input of %d bytes is more than any actor's memory holds", n)}
+	}
+	size := uint32(blockMin)
+	if n > blockMin {
+		size = 1 << bits.Len32(uint32(n-1))
+	}
+	if err := i.call(h, i.running.ExportedFunction(exportAlloc), uint64(size), 0); err != nil {
+		return err
+	}
+	block := uint32(i.stack[0])
+	if block == 0 {
+		i.breaks()
+		return &engine.Error{Code: engine.CodeAlloc, Reason: fmt.Sprintf("grow_alloc(%d) returned 0: the actor has no room for its input", size)}
+	}
+	if uint64(block)+uint64(size) > uint64(i.memory.Size()) {
+		i.breaks()
+		return &engine.Error{Code: engine.CodeAlloc, Reason: fmt.Sprintf(
+			"grow_alloc(%d) returned %d, which is outside the memory of %d bytes", size, block, i.memory.Size())}
+	}
+	i.block, i.size = block, int(size)
 	return nil
+}
+
+// allocate implements experimental.MemoryAllocatorFunc.
+func (i *instance) allocate(_, maximum uint64) experimental.LinearMemory {
+	i.linear = reserve(maximum)
+	return i.linear
+}
+
+// free gives back linear memory. wazero does so too when it closes what runs.
+func (i *instance) free() {
+	i.breaks()
+	if i.linear != nil {
+		i.linear.Free()
+		i.linear = nil
+	}
 }
 
 // MemorySize implements engine.Instance.
 func (i *instance) MemorySize() int64 { return int64(i.memory.Size()) }
 
-// Close implements engine.Instance.
+// Close implements engine.Instance. Closing again does nothing.
 func (i *instance) Close() error {
-	if err := i.running.Close(i); err != nil {
+	err := i.running.Close(i)
+	i.free()
+	if err != nil {
 		return fmt.Errorf("close instance: %w", err)
 	}
 	return nil

@@ -1,30 +1,28 @@
 package wazero
 
-import (
-	"github.com/tetratelabs/wazero/experimental"
-)
+import "github.com/tetratelabs/wazero/experimental"
 
-// allocator gives each instance its linear memory.
-var allocator = experimental.MemoryAllocatorFunc(func(capacity, maximum uint64) experimental.LinearMemory {
-	if m, ok := reserve(maximum); ok {
+// reserve gives an instance its linear memory, of at most maximum bytes.
+func reserve(maximum uint64) experimental.LinearMemory {
+	if m := mapMemory(maximum); m != nil {
 		return m
 	}
-	return &slice{}
-})
+	return &heaped{}
+}
 
-// slice is linear memory in Go's heap: where nothing can be mapped.
-type slice struct{ b []byte }
+// heaped is linear memory in Go's heap: where nothing can be mapped.
+type heaped struct{ b []byte }
 
 // Reallocate implements experimental.LinearMemory.
-func (s *slice) Reallocate(size uint64) []byte {
-	if size > uint64(cap(s.b)) {
+func (m *heaped) Reallocate(size uint64) []byte {
+	if size > uint64(cap(m.b)) {
 		grown := make([]byte, size)
-		copy(grown, s.b)
-		s.b = grown
+		copy(grown, m.b)
+		m.b = grown
 	}
-	s.b = s.b[:size]
-	return s.b
+	m.b = m.b[:size]
+	return m.b
 }
 
 // Free implements experimental.LinearMemory.
-func (s *slice) Free() { s.b = nil }
+func (m *heaped) Free() { m.b = nil }

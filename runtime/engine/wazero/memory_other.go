@@ -4,5 +4,5 @@ package wazero
 
 import "github.com/tetratelabs/wazero/experimental"
 
-// reserve maps nothing here.
-func reserve(uint64) (experimental.LinearMemory, bool) { return nil, false }
+// mapMemory maps nothing here.
+func mapMemory(uint64) experimental.LinearMemory { return nil }

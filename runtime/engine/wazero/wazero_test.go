@@ -1,22 +1,28 @@
 package wazero
 
 import (
-	"bytes"
 	"context"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/engine/enginetest"
 	"github.com/grow-platform/grow/testdata/wat"
-	"github.com/tetratelabs/wazero"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// idle is an input that the probe answers with itself.
+var idle = make([]byte, 20)
+
+// frame is a message with 200 bytes of data.
+var frame = abi.NewMessage(fmt.Appendf(nil, `{"id":"o-1","total":12.5,"customer":"%s"}`, strings.Repeat("x", 161)),
+	abi.Type, "echo.done", abi.ID, "1", abi.ContentType, abi.ContentJSON).Frame()
 
 func start(t testing.TB, dir string) engine.Engine {
 	t.Helper()
@@ -25,6 +31,34 @@ func start(t testing.TB, dir string) engine.Engine {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// load compiles a module and closes it with the test.
+func load(t testing.TB, e engine.Engine, binary []byte, c engine.Config) engine.Module {
+	t.Helper()
+	m, err := e.Compile(t.Context(), binary, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(context.Background()); err != nil {
+			t.Errorf("close module: %v", err)
+		}
+	})
+	return m
+}
+
+// answered is an instance that has handled an input.
+func answered(t testing.TB, m engine.Module, h engine.Host, input []byte) engine.Instance {
+	t.Helper()
+	i, err := m.Instantiate(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.Handle(h, input); err != nil {
+		t.Fatal(err)
+	}
+	return i
 }
 
 func TestConformance(t *testing.T) {
@@ -36,172 +70,101 @@ func TestConformanceWithCache(t *testing.T) {
 	enginetest.Run(t, func(t *testing.T) engine.Engine { return start(t, dir) })
 }
 
-// compiled are the files of the cache.
-func compiled(t *testing.T, dir string) (files []string) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			files = append(files, path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
-// TestCache: what was compiled is found again, and a damaged entry is made
-// anew instead of being believed.
-func TestCache(t *testing.T) {
-	dir := t.TempDir()
-	run := func() {
-		t.Helper()
-		e := start(t, dir)
-		m, err := e.Compile(t.Context(), enginetest.Probe(), engine.Config{MemoryMax: 1 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
-		i, err := m.Instantiate(t.Context(), &enginetest.Host{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a, err := i.Handle(&enginetest.Host{}, make([]byte, 20)); err != nil || len(a.Frame) != 20 {
-			t.Errorf("%d bytes, %v", len(a.Frame), err)
-		}
-		if err := i.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := m.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}
-	run()
-	files := compiled(t, dir)
-	if len(files) == 0 {
-		t.Fatal("nothing was kept")
-	}
-	before := make([][]byte, len(files))
-	for k, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before[k] = b
-	}
-	for what, damage := range map[string]func(b []byte) []byte{
-		"cut":      func(b []byte) []byte { return b[:len(b)/2] },
-		"emptied":  func([]byte) []byte { return nil },
-		"scribble": func(b []byte) []byte { return bytes.Repeat([]byte{0xcc}, len(b)) },
-	} {
-		for k, file := range files {
-			if err := os.WriteFile(file, damage(bytes.Clone(before[k])), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		run()
-		for k, file := range files {
-			if b, err := os.ReadFile(file); err != nil || len(b) != len(before[k]) {
-				t.Errorf("%s: the entry was not made anew: %d bytes, %v", what, len(b), err)
-			}
-		}
-	}
-}
-
-// TestMemoryIsGivenBack: closing an instance unmaps its memory.
-func TestMemoryIsGivenBack(t *testing.T) {
+// TestCompileOnce: whoever compiles the same binary shares the code, and the
+// last one to close it frees it.
+func TestCompileOnce(t *testing.T) {
 	e := start(t, "")
-	m, err := e.Compile(t.Context(), wat.Module("echo"), engine.Config{MemoryMax: 32 << 20})
+	modules := make([]engine.Module, 8)
+	var wait sync.WaitGroup
+	for k := range modules {
+		wait.Go(func() {
+			m, err := e.Compile(t.Context(), wat.Module("echo"), engine.Config{MemoryMax: int64(1+k%2) << 20})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			modules[k] = m
+		})
+	}
+	wait.Wait()
+	if t.Failed() {
+		return
+	}
+	images := e.(*machine).images
+	if len(images) != 1 {
+		t.Fatalf("%d images of one binary", len(images))
+	}
+	for _, b := range images {
+		if len(b.limits) != 2 || b.users != len(modules) {
+			t.Errorf("%d limits and %d users, want 2 and %d", len(b.limits), b.users, len(modules))
+		}
+	}
+	for k, m := range modules {
+		if l := m.(*module).linked; l != modules[k%2].(*module).linked {
+			t.Errorf("module %d does not share its code", k)
+		}
+		if err := errors.Join(m.Close(t.Context()), m.Close(t.Context())); err != nil { // closing again does nothing
+			t.Error(err)
+		}
+	}
+	if len(images) != 0 {
+		t.Errorf("%d images are left", len(images))
+	}
+}
+
+// TestRefusedIsForgotten: a binary that is refused leaves nothing behind.
+func TestRefusedIsForgotten(t *testing.T) {
+	dir := t.TempDir()
+	e := start(t, dir)
+	for _, name := range []string{"noexport", "badimport"} {
+		if _, err := e.Compile(t.Context(), wat.Module(name), engine.Config{MemoryMax: 1 << 20}); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+	if _, err := e.Compile(t.Context(), enginetest.Probe()[:400], engine.Config{MemoryMax: 1 << 20}); err == nil {
+		t.Error("half a module was accepted")
+	}
+	if n := len(e.(*machine).images); n != 0 {
+		t.Errorf("%d images are left", n)
+	}
+}
+
+func TestClosedModuleStartsNothing(t *testing.T) {
+	m, err := start(t, "").Compile(t.Context(), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close(context.Background())
-	maps := func() int {
-		b, err := os.ReadFile("/proc/self/statm")
-		if err != nil {
-			t.Skip("no /proc: " + err.Error())
-		}
-		n := 0
-		for _, c := range bytes.Fields(b)[0] {
-			n = 10*n + int(c-'0')
-		}
-		return n * os.Getpagesize() >> 20
+	if err := m.Close(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	before := maps()
-	for range 300 {
-		i, err := m.Instantiate(t.Context(), &enginetest.Host{})
-		if err != nil {
-			t.Fatal(err)
+	if _, err := m.Instantiate(t.Context(), &enginetest.Host{}); err == nil {
+		t.Error("a closed module started an instance")
+	}
+}
+
+// TestHandleAllocatesNothing: neither for a message nor for a request of it.
+func TestHandleAllocatesNothing(t *testing.T) {
+	asks := enginetest.Actor(enginetest.Code(enginetest.Get(0), enginetest.Get(1), enginetest.Const32(4096), enginetest.Const32(1024),
+		enginetest.Call(0), enginetest.Op(enginetest.Extend64))...)
+	const four = enginetest.I32 + enginetest.I32 + enginetest.I32 + enginetest.I32
+	asks.Imports = []enginetest.Import{{Module: "grow", Name: "call", Params: four, Results: enginetest.I32}}
+	world := &quiet{&enginetest.Host{}}
+	for name, binary := range map[string][]byte{"message": wat.Module("echo"), "request": asks.Bytes()} {
+		i := answered(t, load(t, start(t, ""), binary, engine.Config{MemoryMax: 1 << 20}), world, frame)
+		if n := testing.AllocsPerRun(100, func() {
+			if a, err := i.Handle(world, frame); err != nil || len(a.Frame) == 0 {
+				t.Error(len(a.Frame), err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
 		}
 		if err := i.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if grown := maps() - before; grown > 300*32/4 {
-		t.Errorf("address space grew by %d MiB over 300 instances of 32 MiB that were closed", grown)
-	}
-}
-
-var frame = abi.NewMessage(bytes.Repeat([]byte("x"), 200), abi.Type, "echo.done").Frame()
-
-func BenchmarkHandle(b *testing.B) {
-	e := start(b, "")
-	m, err := e.Compile(b.Context(), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20})
-	if err != nil {
-		b.Fatal(err)
-	}
-	h := &enginetest.Host{}
-	i, err := m.Instantiate(b.Context(), h)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := i.Handle(h, frame); err != nil {
-			b.Fatal(err)
+			t.Error(err)
 		}
 	}
 }
 
-// BenchmarkRaw is the same module called through bare wazero.
-func BenchmarkRaw(b *testing.B) {
-	ctx := b.Context()
-	r := wazero.NewRuntime(ctx)
-	m, err := r.Instantiate(ctx, wat.Module("echo"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	f, memory := m.ExportedFunction("grow_handle"), m.Memory()
-	stack := make([]uint64, 2)
-	b.ReportAllocs()
-	for b.Loop() {
-		memory.Write(64, frame)
-		stack[0], stack[1] = 64, uint64(len(frame))
-		if err := f.CallWithStack(ctx, stack); err != nil {
-			b.Fatal(err)
-		}
-		memory.Read(uint32(stack[0]>>32), uint32(stack[0]))
-	}
-}
+// quiet is a host that answers and keeps nothing.
+type quiet struct{ *enginetest.Host }
 
-func BenchmarkInstantiate(b *testing.B) {
-	e := start(b, "")
-	m, err := e.Compile(b.Context(), wat.Module("echo"), engine.Config{MemoryMax: 32 << 20})
-	if err != nil {
-		b.Fatal(err)
-	}
-	h := &enginetest.Host{}
-	b.ReportAllocs()
-	for b.Loop() {
-		i, err := m.Instantiate(b.Context(), h)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := i.Handle(h, frame); err != nil {
-			b.Fatal(err)
-		}
-		if err := i.Close(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
+func (*quiet) Call([]byte) ([]byte, error) { return frame, nil }

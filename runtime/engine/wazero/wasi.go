@@ -1,0 +1,121 @@
+package wazero
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tetratelabs/wazero/sys"
+)
+
+const wasiName = wasi_snapshot_preview1.ModuleName
+
+// errnoNosys is WASI's ENOSYS.
+const errnoNosys = 52
+
+// refused are the functions of WASI that touch what actors do not have: they
+// answer ENOSYS. The numbers are their parameters, all i32 but those of wide.
+var refused = map[string]int{
+	"path_create_directory": 3, "path_filestat_get": 5, "path_filestat_set_times": 7, "path_link": 7, "path_readlink": 6,
+	"path_remove_directory": 3, "path_rename": 6, "path_symlink": 5, "path_unlink_file": 3, "proc_raise": 1,
+	"sock_accept": 3, "sock_recv": 6, "sock_send": 5, "sock_shutdown": 2,
+}
+
+// wide are the parameters of a refused function that are i64.
+var wide = map[string][]int{"path_filestat_set_times": {4, 5}}
+
+// wasi is wazero's WASI without what actors may not have.
+func wasi(r wazero.Runtime) wazero.HostModuleBuilder {
+	b := r.NewHostModuleBuilder(wasiName)
+	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(b)
+	for name, n := range refused {
+		params := make([]api.ValueType, n)
+		for k := range params {
+			params[k] = i32
+		}
+		for _, k := range wide[name] {
+			params[k] = i64
+		}
+		b = b.NewFunctionBuilder().WithGoModuleFunction(nosys, params, []api.ValueType{i32}).Export(name)
+	}
+	return b.NewFunctionBuilder().WithGoModuleFunction(exit, []api.ValueType{i32}, nil).Export("proc_exit")
+}
+
+var nosys api.GoModuleFunc = func(_ context.Context, _ api.Module, stack []uint64) { stack[0] = errnoNosys }
+
+// exit is proc_exit. wazero's own closes the module from within, and its
+// memory with it, while the caller still holds the instance.
+var exit api.GoModuleFunc = func(_ context.Context, _ api.Module, stack []uint64) { throw(exited(uint32(stack[0]))) }
+
+// wasiTypes are the types of all that WASI has. An interpreter is enough to
+// ask for them.
+var wasiTypes = sync.OnceValues(func() (map[string]function, error) {
+	ctx := context.Background()
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+	compiled, err := wasi(r).Compile(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("describe WASI: %w", err), r.Close(ctx))
+	}
+	types := map[string]function{}
+	for name, f := range compiled.ExportedFunctions() {
+		types[name] = function{params: f.ParamTypes(), results: f.ResultTypes()}
+	}
+	return types, r.Close(ctx)
+})
+
+// world is what an instance that speaks WASI sees: the clock, the random
+// stream and the log of the message it is handling, and nothing else.
+func (i *instance) world() wazero.ModuleConfig {
+	return anonymous.
+		WithWalltime(i.walltime, sys.ClockResolution(1)).
+		WithNanotime(i.nanotime, sys.ClockResolution(1)).
+		WithNanosleep(i.nanosleep).
+		WithRandSource(random{i}).
+		WithStdout(output{i, 1}).
+		WithStderr(output{i, 2})
+}
+
+func (i *instance) walltime() (seconds int64, nanoseconds int32) {
+	defer guard()
+	n := i.served().Now()
+	return n / 1e9, int32(n % 1e9)
+}
+
+func (i *instance) nanotime() int64 {
+	defer guard()
+	return i.served().Monotonic()
+}
+
+func (i *instance) nanosleep(ns int64) {
+	defer guard()
+	if err := i.served().Sleep(ns); err != nil {
+		throw(err)
+	}
+}
+
+// random is the stream of the message being handled.
+type random struct{ *instance }
+
+// Read implements io.Reader.
+func (r random) Read(p []byte) (int, error) {
+	defer guard()
+	r.served().Random(p)
+	return len(p), nil
+}
+
+// output is what the guest writes to a descriptor.
+type output struct {
+	*instance
+	descriptor int
+}
+
+// Write implements io.Writer.
+func (o output) Write(p []byte) (int, error) {
+	defer guard()
+	o.served().Output(o.descriptor, p)
+	return len(p), nil
+}
