@@ -56,7 +56,8 @@ fn count(ctx: &mut Context, event: Event) -> Result {
         *counts.by_label.entry(label.clone()).or_default() += 1;
     }
     ctx.state().set("", &counts)?;
-    ctx.send("event.counted", &Counted { event, count: counts.total })
+    let count = counts.total;
+    ctx.send("event.counted", &Counted { event, count })
 }
 
 fn stats(ctx: &mut Context, get: Get) -> Result {

@@ -4,42 +4,43 @@
 use grow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-#[derive(Deserialize)]
-struct Config {
+/// The config of a node: each desk has its own.
+#[derive(Deserialize, Serialize)]
+struct Desk {
     decision: String,
     desk: String,
     hours: u32,
 }
 
-#[derive(Deserialize)]
-struct Counted {
+#[derive(Deserialize, Serialize)]
+struct Event {
     delivery: String,
     event: String,
     action: String,
     repository: String,
-    title: String,
+    labels: Vec<String>,
     count: u64,
+    #[serde(skip_serializing)] // for the log alone
+    title: String,
 }
 
 #[derive(Serialize)]
 struct Decided {
-    delivery: String,
-    event: String,
-    action: String,
-    repository: String,
-    count: u64,
-    decision: String,
-    desk: String,
-    hours: u32,
+    #[serde(flatten)]
+    event: Event,
+    #[serde(flatten)]
+    desk: Desk,
 }
 
-fn decide(ctx: &mut Context, e: Counted) -> Result {
-    let Config { decision, desk, hours } = ctx.config()?;
-    if decision == "security" {
-        ctx.log().field("repository", &e.repository).field("title", &e.title).warn("security event");
+fn decide(ctx: &mut Context, event: Event) -> Result {
+    let desk: Desk = ctx.config()?;
+    if desk.decision == "security" {
+        ctx.log()
+            .field("repository", &event.repository)
+            .field("title", &event.title)
+            .warn("security event");
     }
-    let Counted { delivery, event, action, repository, count, .. } = e;
-    ctx.send("event.decided", &Decided { delivery, event, action, repository, count, decision, desk, hours })
+    ctx.send("event.decided", &Decided { event, desk })
 }
 
 grow::actor! { "event.counted" => decide }

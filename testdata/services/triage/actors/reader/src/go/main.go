@@ -66,9 +66,12 @@ func read(ctx *grow.Context, m grow.Message) error {
 	if !known[name] {
 		return grow.Refusef("event.unknown", "GitHub has no event %q", name)
 	}
-	var h hook
+	var h *hook // nil after the document null
 	if err := json.Unmarshal(m.Data(), &h); err != nil {
 		return grow.Refusef("event.body", "the body is not an event: %v", err)
+	}
+	if h == nil {
+		return grow.Refuse("event.body", "the body is not an event: it is null")
 	}
 	ctx.Log.Debug("read", "event", name, "action", h.Action)
 	return ctx.Send("event.read", event{
@@ -95,7 +98,7 @@ func (h *hook) labels() []string {
 	names := []string{}
 	for _, t := range h.threads() {
 		for _, l := range t.Labels {
-			if name := strings.ToLower(l.Name); !slices.Contains(names, name) {
+			if name := strings.ToLower(l.Name); name != "" && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}

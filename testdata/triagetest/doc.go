@@ -1,0 +1,6 @@
+// Package triagetest runs the example service of testdata/services/triage and
+// holds it to a rule of its own: every real webhook is posted over HTTP, and
+// the answers and counts must be those that the rule computes from the raw
+// payloads. The rule is written from the service's documents and shares no
+// code with its actors.
+package triagetest
