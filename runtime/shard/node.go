@@ -16,13 +16,20 @@ type node struct {
 	lane int // of messages that have no key and are handled one at a time
 	run  atomic.Pointer[running]
 
+	_        apart         // what is read for every message from what many write
 	depth    atomic.Int64  // messages waiting, on their way to it included
 	bytes    atomic.Int64  // of those
 	waiting  atomic.Int64  // delayed messages and retries
 	hungry   atomic.Uint64 // lanes that wait for an instance, a bit each
 	held     atomic.Uint64 // lanes that wait until there is room here, a bit each
+	_        apart
 	counters counters
+	_        apart
 }
+
+// apart keeps fields out of each other's cache lines, and of the neighbour's
+// that processors fetch along.
+type apart [128]byte
 
 // running is what runs at a node: replaced whole.
 type running struct {

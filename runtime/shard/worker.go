@@ -40,6 +40,10 @@ func (l *lane) hire() *worker {
 // clockEvery is how stale, in nanoseconds, a lane's clock may become.
 const clockEvery = 100_000
 
+// clockMax is the number of messages after which a lane reads its clock at
+// the latest.
+const clockMax = 256
+
 // run handles messages of one cell. gone means that the caller no longer holds
 // the token and must end.
 func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
@@ -94,7 +98,7 @@ func (l *lane) watch(t *tally) {
 	passed := max(1, l.now-before)
 	t.busy += passed
 	l.addUp()
-	l.clockAfter = min(64, max(1, int(clockEvery*int64(l.sinceClock)/passed)))
+	l.clockAfter = min(clockMax, max(1, int(clockEvery*int64(l.sinceClock)/passed)))
 	l.sinceClock = 0
 }
 
