@@ -120,7 +120,7 @@ func (p *endpoint) fromText(c echo.Context, query url.Values) ([]byte, *problem)
 	slices.Sort(names[len(p.Params):]) // of an error the first is told, always the same
 	data, err := p.kind.FromText(func(name string) ([]string, bool) {
 		if slices.Contains(p.Params, name) {
-			return []string{c.Param(name)}, true
+			return []string{param(c, name)}, true
 		}
 		values, ok := query[name]
 		return values, ok
@@ -129,6 +129,19 @@ func (p *endpoint) fromText(c echo.Context, query url.Values) ([]byte, *problem)
 		return nil, violation("the path and query do not make "+article(p.Send), err)
 	}
 	return data, nil
+}
+
+// param is a path parameter as it was meant. Echo takes it from the path as it
+// was sent where that differs from the decoded one.
+func param(c echo.Context, name string) string {
+	value := c.Param(name)
+	if c.Request().URL.RawPath == "" {
+		return value
+	}
+	if meant, err := url.PathUnescape(value); err == nil {
+		return meant
+	}
+	return value
 }
 
 // attributes are those of the message besides what the shard sets.
@@ -144,7 +157,7 @@ func (p *endpoint) attributes(c echo.Context, query url.Values) ([]string, *prob
 		}
 	}
 	for _, name := range p.Params {
-		attrs = append(attrs, abi.HTTPParamPrefix+name, c.Param(name))
+		attrs = append(attrs, abi.HTTPParamPrefix+name, param(c, name))
 	}
 	if len(query) > 0 {
 		names := make([]string, 0, len(query))
