@@ -241,6 +241,12 @@ func (o *outward) do(ctx context.Context) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
+	// A fault of a capability is one failed request, not the end of the process.
+	defer func() {
+		if fault := recover(); fault != nil {
+			o.answer = Fail(Unavailable, "%s is at fault: %v", o.use, fault)
+		}
+	}()
 	o.answer = o.grant.capability.Do(ctx, &o.request)
 	o.took = time.Since(begin)
 	if ctx.Err() != nil && o.answer.Code != "" {

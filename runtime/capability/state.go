@@ -1,6 +1,8 @@
 package capability
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"sort"
@@ -77,10 +79,12 @@ func (s *State) Set(name string, data []byte) (uint64, error) {
 	if !ok {
 		return 0, fmt.Errorf("the definition declares no state named %q", name)
 	}
-	if d.Type != nil {
-		if err := d.Type.Check(data); err != nil {
-			return 0, fmt.Errorf("value is not a %s: %w", d.Name, err)
+	if d.Type == nil || d.Type.Any() {
+		if !json.Valid(data) { // a type that says nothing does not look
+			return 0, errors.New("value is not JSON")
 		}
+	} else if err := d.Type.Check(data); err != nil {
+		return 0, fmt.Errorf("value is not a %s: %w", d.Name, err)
 	}
 	return s.put(name, append(make([]byte, 0, len(data)), data...)), nil
 }
