@@ -1,0 +1,226 @@
+package router
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/specs"
+	"pgregory.net/rapid"
+)
+
+// service makes one of actors, each of which takes and sends every type, and of
+// workflows written as lines: "FROM TYPE WHEN -> TO TO", "-" for any or always.
+func service(types []string, actors []string, flows map[string][]string, nodes map[string]map[string]string) *specs.Service {
+	s := &specs.Service{Name: "t", Actors: map[string]*specs.Actor{}, Workflows: map[string]*specs.Workflow{}}
+	for _, a := range actors {
+		s.Actors[a] = &specs.Actor{Name: a, In: types, Out: types, Scale: specs.Scale{Max: 1, Mailbox: 10}}
+	}
+	for name, lines := range flows {
+		w := &specs.Workflow{Name: name, In: types, Out: types}
+		var names []string
+		for node := range nodes[name] {
+			names = append(names, node)
+		}
+		slices.Sort(names)
+		for _, node := range names {
+			n := &specs.Node{Name: node, Scale: specs.Scale{Max: 1, Mailbox: 10}}
+			if fill := nodes[name][node]; s.Actors[fill] != nil {
+				n.Actor = fill
+			} else {
+				n.Workflow = fill
+			}
+			w.Nodes = append(w.Nodes, n)
+		}
+		for _, line := range lines {
+			before, after, _ := strings.Cut(line, " -> ")
+			f := strings.SplitN(before, " ", 3)
+			r := &specs.Route{From: f[0], To: strings.Fields(after)}
+			if f[1] != "-" {
+				r.Type = f[1]
+			}
+			if f[2] != "-" {
+				r.When = f[2]
+			}
+			w.Routes = append(w.Routes, r)
+		}
+		s.Workflows[name] = w
+	}
+	return s
+}
+
+func names(targets []Target) string {
+	var list []string
+	for _, t := range targets {
+		switch t.Place {
+		case ToNode:
+			list = append(list, t.Node.Path)
+		case ToOutput:
+			list = append(list, "output")
+		case ToDrop:
+			list = append(list, "drop")
+		case ToDeadLetter:
+			list = append(list, "deadletter from "+t.From)
+		default:
+			list = append(list, "nowhere from "+t.From)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func outOf(t testing.TB, table *Table, path, typ string) *Out {
+	t.Helper()
+	n, ok := table.Node(path)
+	if !ok {
+		t.Fatalf("no node %s", path)
+	}
+	for i, out := range n.Actor.Out {
+		if out == typ {
+			return n.Outs[i]
+		}
+	}
+	t.Fatalf("%s sends no %s", path, typ)
+	return nil
+}
+
+func TestRoutes(t *testing.T) {
+	s := service([]string{"a", "b"}, []string{"x", "y", "z"}, map[string][]string{
+		"inner": {"input a - -> p", "p a - -> output", "p b - -> output"},
+		"outer": {
+			"input a - -> first", "input b data.n==1.0 -> first second",
+			"first a data.n>10.0 -> second", "first a data.n>5.0 -> second drop", "first a - -> inner",
+			"first b data.missing.x==1.0 -> second", "first b - -> deadletter",
+			"inner a - -> output", "inner b - -> second",
+			"second a - -> output",
+		},
+	}, map[string]map[string]string{
+		"inner": {"p": "y"}, "outer": {"first": "x", "second": "x", "inner": "inner"},
+	})
+	table, err := Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		from, typ, data, want string
+		faults                int
+	}{
+		{"outer/first", "a", `{"n":11}`, "outer/second", 0},
+		{"outer/first", "a", `{"n":6}`, "outer/second, drop", 0},
+		{"outer/first", "a", `{"n":1}`, "outer/inner/p", 0},
+		{"outer/first", "a", `{}`, "outer/inner/p", 2}, // rules that end in an error are not taken
+		{"outer/first", "b", `{}`, "deadletter from outer/first", 1},
+		{"outer/inner/p", "a", `{}`, "output", 0},
+		{"outer/inner/p", "b", `{}`, "outer/second", 0},
+		{"outer/second", "b", `{}`, "nowhere from outer/second", 0},
+		{"inner/p", "b", `{}`, "output", 0},
+		{"z", "a", `{}`, "output", 0}, // an actor that is named directly
+	} {
+		m := abi.NewMessage([]byte(c.data), abi.Type, c.typ)
+		targets, faults := outOf(t, table, c.from, c.typ).Next(m, nil)
+		if got := names(targets); got != c.want || faults != c.faults {
+			t.Errorf("%s %s %s: %s with %d faults, want %s with %d", c.from, c.typ, c.data, got, faults, c.want, c.faults)
+		}
+	}
+	for _, c := range []struct{ entry, typ, data, want string }{
+		{"outer", "a", `{}`, "outer/first"}, {"outer", "b", `{"n":1}`, "outer/first, outer/second"}, {"outer", "b", `{"n":2}`, "nowhere from outer"},
+		{"outer/second", "a", `{}`, "outer/second"}, {"z", "a", `{}`, "z"},
+	} {
+		e, ok := table.Entry(c.entry)
+		if !ok || !e.Takes(c.typ) {
+			t.Errorf("%s takes no %s", c.entry, c.typ)
+			continue
+		}
+		targets, _ := e.Enter(abi.NewMessage([]byte(c.data), abi.Type, c.typ), nil)
+		if got := names(targets); got != c.want {
+			t.Errorf("enter %s with %s %s: %s, want %s", c.entry, c.typ, c.data, got, c.want)
+		}
+	}
+	if _, ok := table.Entry("nobody"); ok {
+		t.Error("an entry that is not there was found")
+	}
+}
+
+// TestNaive holds the compiled routes of random workflows against an
+// interpreter of the routes as they are written.
+func TestNaive(t *testing.T) {
+	types, places := []string{"a", "b"}, []string{"n0", "n1", "n2"}
+	rapid.Check(t, func(t *rapid.T) {
+		var lines []string
+		for range rapid.IntRange(0, 8).Draw(t, "routes") {
+			to := rapid.SampledFrom([]string{"n0", "n1", "n2", "output", "drop", "deadletter", "n0 n1", "n2 output"}).Draw(t, "to")
+			lines = append(lines, fmt.Sprintf("%s %s %s -> %s", rapid.SampledFrom(append(places, "input")).Draw(t, "from"),
+				rapid.SampledFrom([]string{"a", "b", "-"}).Draw(t, "type"),
+				rapid.SampledFrom([]string{"-", "data.n>3.0", "data.n<5.0", "data.gone==1.0"}).Draw(t, "when"), to))
+		}
+		s := service(types, []string{"x"}, map[string][]string{"w": lines}, map[string]map[string]string{"w": {"n0": "x", "n1": "x", "n2": "x"}})
+		table, err := Compile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, from := range places {
+			for _, typ := range types {
+				n := rapid.IntRange(0, 9).Draw(t, "n")
+				m := abi.NewMessage(fmt.Appendf(nil, `{"n":%d}`, n), abi.Type, typ)
+				node, _ := table.Node("w/" + from)
+				out := node.Outs[slices.Index(types, typ)]
+				targets, _ := out.Next(m, nil)
+				want := naive(s.Workflows["w"].Routes, from, typ, n)
+				if got := names(targets); got != want {
+					t.Fatalf("%s sends %s with n=%d: %s, want %s\n%s", from, typ, n, got, want, strings.Join(lines, "\n"))
+				}
+				if only, ok := out.Only(); ok && names([]Target{only}) != want {
+					t.Fatalf("only %s, want %s", names([]Target{only}), want)
+				}
+			}
+		}
+	})
+}
+
+// naive takes the first route that fits.
+func naive(routes []*specs.Route, from, typ string, n int) string {
+	for _, r := range routes {
+		if r.From != from || r.Type != "" && r.Type != typ {
+			continue
+		}
+		if r.When == "data.n>3.0" && n <= 3 || r.When == "data.n<5.0" && n >= 5 || r.When == "data.gone==1.0" {
+			continue
+		}
+		var list []string
+		for _, to := range r.To {
+			switch to {
+			case "output", "drop":
+				list = append(list, to)
+			case "deadletter":
+				list = append(list, "deadletter from w/"+from)
+			default:
+				list = append(list, "w/"+to)
+			}
+		}
+		return strings.Join(list, ", ")
+	}
+	return "nowhere from w/" + from
+}
+
+// TestBelow: back-pressure comes from every node downstream, but not from the
+// nodes of one's own cycle.
+func TestBelow(t *testing.T) {
+	s := service([]string{"a"}, []string{"x"}, map[string][]string{
+		"w": {"input a - -> n0", "n0 a - -> n1", "n1 a data.n>1.0 -> n0", "n1 a - -> n2", "n2 a - -> output"},
+	}, map[string]map[string]string{"w": {"n0": "x", "n1": "x", "n2": "x"}})
+	table, err := Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"w/n0": "", "w/n1": "w/n2", "w/n2": ""} {
+		n, _ := table.Node(path)
+		var got []string
+		for _, b := range n.Below {
+			got = append(got, b.Path)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("below %s: %v, want %q", path, got, want)
+		}
+	}
+}
