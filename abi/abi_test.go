@@ -114,7 +114,7 @@ func TestMessage(t *testing.T) {
 	if m.Type() != "order.placed" || m.ID() != "01J" || m.Attempt() != 1 || string(m.Data()) != `{"a":1}` {
 		t.Fatalf("%q %q %d %q", m.Type(), m.ID(), m.Attempt(), m.Data())
 	}
-	m.Insert(Subject, []byte("c-9"))
+	m.Insert([]byte("c-9"))
 	m.SetAttempt(12)
 	again, err := ParseMessage(m.Frame())
 	if err != nil {
@@ -134,15 +134,14 @@ func TestLineage(t *testing.T) {
 	root.Add(Type, "in")
 	root.AddRoot("01ROOT", "00-trace")
 	root.Finish(nil)
-	tail := AppendAttr(AppendAttr(nil, Time, "t"), Attempt, "1")
-	stamp := Stamp{Head: AppendAttr(nil, Type, "out"), HeadN: 1, Tail: tail, TailN: 2}
+	sender, moment := Share(Type, "out"), Share(Time, "t", Attempt, "1")
 	for _, parent := range []*Message{root, reparse(t, root)} {
 		child := new(Message)
-		child.StartChild(parent, 3, stamp, 8)
+		child.StartChild(parent, 3, sender, moment, 8)
 		child.Add("x.own", "1")
 		child.Finish([]byte("data"))
 		grandchild := new(Message)
-		grandchild.StartChild(child, 12, stamp, 0)
+		grandchild.StartChild(child, 12, sender, moment, 0)
 		grandchild.Finish(nil)
 		for _, c := range []struct {
 			m             *Message
@@ -171,7 +170,7 @@ func TestLineageStaysBounded(t *testing.T) {
 	seen := map[string]bool{}
 	for range 10_000 {
 		next := new(Message)
-		next.StartChild(m, 1, Stamp{}, 0)
+		next.StartChild(m, 1, nil, nil, 0)
 		next.Finish(nil)
 		m = next
 		id := strings.Clone(m.ID())

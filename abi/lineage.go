@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"strconv"
+	"unsafe"
 )
 
 // IDMax is the length in bytes from which a message's id is shortened to a
@@ -15,44 +16,35 @@ const IDMax = 96
 // correlation too, and its trace context.
 func (m *Message) AddRoot(id, traceparent string) {
 	m.addID(id)
-	m.carry = len(m.frame)
-	m.Add(Correlation, id)
-	m.Add(TraceParent, traceparent)
-	m.carryEnd, m.carried = len(m.frame), 2
+	m.flow = Share(Correlation, id, TraceParent, traceparent)
+	m.attrs += m.flow.n
 }
 
-// Stamp is what every message made at one moment by one sender has in common,
-// encoded once: Head goes before the lineage (type, source, content type),
-// Tail after it (time, attempt).
-type Stamp struct {
-	Head, Tail   []byte
-	HeadN, TailN int // how many attributes they are
+// AddMoment adds the attributes of the time at which a message from outside was
+// made.
+func (m *Message) AddMoment(s *Shared) {
+	m.moment = s
+	m.attrs += s.n
 }
 
-// StartChild begins the nth message, from 1, that parent caused, with the
-// attributes of s and its lineage: an id made of the parent's and n, the
-// parent's id as causation, and the correlation and trace context that the
-// parent carries. room is how many bytes of data and further attributes are
-// expected. Finish ends it.
-func (m *Message) StartChild(parent *Message, n int, s Stamp, room int) {
+// StartChild begins the nth message, from 1, that parent caused: with an id
+// made of the parent's and n, the parent's id as causation, the correlation and
+// trace context that the parent carries, and what sender and moment hold. room
+// is how many bytes of data and further attributes are expected. Finish ends it.
+func (m *Message) StartChild(parent *Message, n int, sender, moment *Shared, room int) {
 	id := parent.ID()
+	var short [shortSize]byte
 	if len(id) >= IDMax-24 {
-		id = string(appendShort(nil, id))
+		id = alias(appendShort(short[:0], id))
 	}
-	carry, carried := parent.carries()
-	const fixed = attrsAt + 6 + len(ID) + 6 + len(Causation) + 12 + 4
-	need := fixed + len(s.Head) + 2*len(id) + len(carry) + len(s.Tail) + room
-	if cap(m.frame) < need {
-		m.frame = make([]byte, need+need/4)
+	const fixed = 6 + len(ID) + 6 + len(Causation) + 12 + lengthSize
+	if need := fixed + 2*len(id) + room; cap(m.own) < need {
+		m.own = make([]byte, need+need/4)
 	}
-	b := m.frame[:cap(m.frame)]
-	at := copy(b, "\x01\x00\x00\x00\x00\x00")
-	at += copy(b[at:], s.Head)
-	at += copy(b[at:], "\x02\x00"+ID)
-	size := at
-	at += 4
-	idAt := at
-	at += copy(b[at:], id)
+	b := m.own[:cap(m.own)]
+	copy(b, "\x02\x00"+ID)
+	const idAt = 2 + len(ID) + 4
+	at := idAt + copy(b[idAt:], id)
 	b[at] = '.'
 	at++
 	if n < 10 {
@@ -61,68 +53,57 @@ func (m *Message) StartChild(parent *Message, n int, s Stamp, room int) {
 	} else {
 		at = len(strconv.AppendInt(b[:at], int64(n), 10))
 	}
-	binary.LittleEndian.PutUint32(b[size:], uint32(at-idAt))
-	idEnd := at
+	binary.LittleEndian.PutUint32(b[idAt-4:], uint32(at-idAt))
+	m.id, m.idEnd = uint32(idAt), uint32(at)
 	at += copy(b[at:], "\x09\x00"+Causation)
 	binary.LittleEndian.PutUint32(b[at:], uint32(len(id)))
 	at += 4
 	at += copy(b[at:], id)
-	carryAt := at
-	at += copy(b[at:], carry)
-	carryEnd := at
-	at += copy(b[at:], s.Tail)
-	*m = Message{
-		frame: b[:at], attrs: s.HeadN + 2 + carried + s.TailN,
-		id: idAt, idEnd: idEnd, carry: carryAt, carryEnd: carryEnd, carried: carried,
-	}
+	m.own = b[:at]
+	// One by one: a struct put together elsewhere would be waited for.
+	m.sender, m.flow, m.moment = sender, parent.lineage(), moment
+	m.length, m.end = 0, 0
+	m.attrs = 2 + sender.count() + m.flow.count() + moment.count()
 }
 
-// carries returns the encoded attributes that every descendant carries.
-func (m *Message) carries() ([]byte, int) {
-	if m.carryEnd > 0 {
-		return m.frame[m.carry:m.carryEnd], m.carried
+// lineage is the attributes that every descendant carries.
+func (m *Message) lineage() *Shared {
+	if m.flow != nil {
+		return m.flow
 	}
-	var b []byte
-	n := 0
+	var attrs []string
 	for _, name := range [...]string{Correlation, TraceParent} {
 		if v, ok := m.Attr(name); ok {
-			b = AppendAttr(b, name, v)
-			n++
+			attrs = append(attrs, name, v)
 		}
 	}
-	return b, n
+	return Share(attrs...)
 }
 
 // Fork makes the kth copy, from 2, of a finished message that goes to several
 // places: the same but for its id. The copy may reuse the memory of into.
 func (m *Message) Fork(into *Message, k int) *Message {
-	into.Start()
-	for name, value := range eachAttr(m.encoded()) {
-		if string(name) == ID {
-			id := appendShort(nil, string(value))
-			id = append(id, '-')
-			into.addID(string(strconv.AppendInt(id, int64(k), 10)))
-			continue
-		}
-		into.frame = append(binary.LittleEndian.AppendUint16(into.frame, uint16(len(name))), name...)
-		into.frame = append(binary.LittleEndian.AppendUint32(into.frame, uint32(len(value))), value...)
-		into.attrs++
-	}
-	into.Finish(m.Data())
+	id := append(appendShort(nil, m.ID()), '-')
+	m.rewrite(into, ID, string(strconv.AppendInt(id, int64(k), 10)))
 	return into
 }
 
 func (m *Message) addID(id string) {
 	m.Add(ID, id)
-	m.idEnd = len(m.frame)
-	m.id = m.idEnd - len(id)
+	m.idEnd = uint32(len(m.own))
+	m.id = m.idEnd - uint32(len(id))
 }
 
 func appendShort(b []byte, id string) []byte {
 	if len(id) < IDMax-24 {
 		return append(b, id...)
 	}
-	sum := sha256.Sum256([]byte(id))
+	sum := sha256.Sum256(unsafe.Slice(unsafe.StringData(id), len(id)))
 	b = append(b, '~')
-	return base32.HexEncoding.WithPadding(base32.NoPadding).AppendEncode(b, sum[:15])
+	return digits.AppendEncode(b, sum[:15])
 }
+
+// shortSize is the length of a shortened id: 15 bytes in base 32, and a mark.
+const shortSize = 25
+
+var digits = base32.HexEncoding.WithPadding(base32.NoPadding)

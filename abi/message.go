@@ -8,29 +8,71 @@ import (
 	"unsafe"
 )
 
-// Message is one message as a host keeps it: the frame that a guest will be
-// given, so that handing it over is one copy. It is built once, with
-// [NewMessage], [ParseMessage] or [Message.Start] to [Message.Finish], and not
-// changed afterwards but by its owner through [Message.SetAttempt] and Start.
-// Strings and slices it returns alias its memory and are valid until its owner
-// starts it anew; whoever keeps them longer clones them.
+// Message is one message as a host keeps it. Its frame lies in parts: the
+// attributes that it shares with other messages are kept once for all of them,
+// and the frame is put together where it is wanted, which for a guest is the
+// guest's memory. See [Shared].
+//
+// It is built once, with [NewMessage], [ParseMessage], or [Message.Start] or
+// [Message.StartChild] to [Message.Finish], and not changed afterwards but by
+// its owner, through [Message.SetAttempt], [Message.Insert] and Start. Strings
+// and slices it returns alias its memory and are valid until its owner starts
+// it anew; whoever keeps them longer clones them.
 type Message struct {
-	frame []byte
-	data  int // offset of data's first byte
-	attrs int // number of attributes
-	// Where lineage lies, so that children need not search for it: the value
-	// of id, and the encoded attributes that every descendant carries. 0 when
-	// the message was not built with AddRoot or StartChild.
-	id, idEnd       int
-	carry, carryEnd int
-	carried         int
-	// The value of subject, when Insert added it.
-	key, keyEnd int
+	// What other messages have too; nil is nothing.
+	sender *Shared // type, source
+	flow   *Shared // correlation, trace context
+	moment *Shared // time, attempt
+	// Its other attributes in their encoding, length and data, and behind them
+	// the attribute subject, if Insert added it.
+	own         []byte
+	length, end uint32 // where the length of data begins, and where data ends
+	id, idEnd   uint32 // the value of id; 0: to be searched for
+	attrs       int32  // in all
+	size        int32  // bytes of the frame
 }
 
-// attrsAt is where a one-message frame's attributes begin: after the u32 count
-// and the u16 number of attributes.
-const attrsAt = 6
+// Shared is attributes that several messages have in common, encoded once. It
+// never changes, so it is safe for concurrent use. nil holds none.
+type Shared struct {
+	encoded []byte
+	n       int32
+	room    [128]byte // where they lie when they are short
+}
+
+// Share encodes attributes, given as name, value, name, value.
+func Share(attrs ...string) *Shared {
+	s := new(Shared)
+	s.encoded = s.room[:0]
+	for i := 0; i+1 < len(attrs); i += 2 {
+		s.encoded = AppendAttr(s.encoded, attrs[i], attrs[i+1])
+		s.n++
+	}
+	return s
+}
+
+func (s *Shared) bytes() []byte {
+	if s == nil {
+		return nil
+	}
+	return s.encoded
+}
+
+func (s *Shared) count() int32 {
+	if s == nil {
+		return 0
+	}
+	return s.n
+}
+
+const (
+	// attrsAt is where a one-message frame's attributes begin: after the u32
+	// count and the u16 number of attributes.
+	attrsAt    = 6
+	lengthSize = 4 // of the u32 before the data
+	// keyAt is where the value of the attribute subject begins in its encoding.
+	keyAt = attrMin - 1 + len(Subject)
+)
 
 // NewMessage makes a message of data and attributes, given as name, value,
 // name, value. It panics when a name lacks its value.
@@ -39,7 +81,6 @@ func NewMessage(data []byte, attrs ...string) *Message {
 		panic("abi: attribute without a value")
 	}
 	m := new(Message)
-	m.Start()
 	for i := 0; i < len(attrs); i += 2 {
 		m.Add(attrs[i], attrs[i+1])
 	}
@@ -60,101 +101,146 @@ func ParseMessage(b []byte) (*Message, error) {
 	if _, err := r.Next(&v); err != nil {
 		return nil, fmt.Errorf("parse message: %w", err)
 	}
-	return &Message{frame: b, data: len(b) - len(v.Data), attrs: v.n}, nil
+	own := b[attrsAt:]
+	return &Message{
+		own: own, length: uint32(len(own) - len(v.Data) - lengthSize), end: uint32(len(own)), attrs: int32(v.n), size: int32(len(b)),
+	}, nil
 }
+
+// Use gives the message memory to lie in; only before Start.
+func (m *Message) Use(room []byte) { m.own = room[:0] }
 
 // Start begins the message anew, reusing its memory.
-func (m *Message) Start() {
-	m.frame = append(m.frame[:0], 1, 0, 0, 0, 0, 0)
-	*m = Message{frame: m.frame}
-}
+func (m *Message) Start() { *m = Message{own: m.own[:0]} }
 
 // Grow makes room for n bytes in all, so that what follows does not move it.
-func (m *Message) Grow(n int) { m.frame = slices.Grow(m.frame, n-len(m.frame)) }
+func (m *Message) Grow(n int) { m.own = slices.Grow(m.own, max(0, n-len(m.own))) }
 
 // Add appends an attribute; only between Start and Finish. The caller keeps
 // names unique and within the limits.
 func (m *Message) Add(name, value string) {
-	m.frame = AppendAttr(m.frame, name, value)
+	m.own = AppendAttr(m.own, name, value)
 	m.attrs++
 }
 
 // AddBytes is Add with a value that is not copied into a string first.
 func (m *Message) AddBytes(name string, value []byte) {
-	m.frame = AppendAttr(m.frame, name, value)
+	m.own = AppendAttr(m.own, name, value)
 	m.attrs++
 }
 
 // AddEncoded appends n attributes that [AppendAttr] has encoded before.
 func (m *Message) AddEncoded(attrs []byte, n int) {
-	m.frame = append(m.frame, attrs...)
-	m.attrs += n
+	m.own = append(m.own, attrs...)
+	m.attrs += int32(n)
 }
 
 // Finish ends the message with its data, which is copied.
 func (m *Message) Finish(data []byte) {
-	binary.LittleEndian.PutUint16(m.frame[4:], uint16(m.attrs))
-	m.frame = binary.LittleEndian.AppendUint32(m.frame, uint32(len(data)))
-	m.data = len(m.frame)
-	m.frame = append(m.frame, data...)
+	m.length = uint32(len(m.own))
+	b := binary.LittleEndian.AppendUint32(m.own, uint32(len(data)))
+	m.own = append(b, data...)
+	m.end = uint32(len(m.own))
+	m.size = int32(attrsAt + len(m.sender.bytes()) + len(m.flow.bytes()) + len(m.moment.bytes()) + len(m.own))
 }
 
-// Insert adds an attribute to a finished message. The caller keeps names
-// unique and within the limits.
-func (m *Message) Insert(name string, value []byte) {
-	data := len(m.frame) - m.data
-	at := m.data - 4
-	grow := attrMin - 1 + len(name) + len(value)
-	m.frame = append(m.frame, make([]byte, grow)...)
-	copy(m.frame[at+grow:], m.frame[at:at+4+data])
-	AppendAttr(m.frame[:at], name, value)
-	if name == Subject {
-		m.key, m.keyEnd = at+grow-len(value), at+grow
-	}
-	m.data += grow
+// Insert adds the attribute subject to a finished message that has none.
+func (m *Message) Insert(subject []byte) {
+	before := len(m.own)
+	m.own = AppendAttr(m.own, Subject, subject)
+	m.size += int32(len(m.own) - before)
 	m.attrs++
-	binary.LittleEndian.PutUint16(m.frame[4:], uint16(m.attrs))
 }
-
-// Frame is the message as a frame of one.
-func (m *Message) Frame() []byte { return m.frame }
 
 // Size is the number of bytes of the frame.
-func (m *Message) Size() int { return len(m.frame) }
+func (m *Message) Size() int { return int(m.size) }
 
-// Cap is the number of bytes of memory the message holds on to.
-func (m *Message) Cap() int { return cap(m.frame) }
+// Touch reads a byte of each cache line that CopyTo will read, of those that
+// only this message's flow uses. Called for several messages before they are
+// needed, it waits for memory once instead of once for each.
+func (m *Message) Touch() (sum int) {
+	if m.flow != nil {
+		sum = int(m.flow.n)
+	}
+	for i := 0; i < len(m.own); i += 64 {
+		sum += int(m.own[i])
+	}
+	return sum
+}
+
+// CopyTo writes the message as a frame of one, Size bytes, to the beginning of b.
+func (m *Message) CopyTo(b []byte) {
+	b = b[:m.size]
+	binary.LittleEndian.PutUint32(b, 1)
+	binary.LittleEndian.PutUint16(b[4:], uint16(m.attrs))
+	at := attrsAt
+	at += copy(b[at:], m.sender.bytes())
+	at += copy(b[at:], m.flow.bytes())
+	at += copy(b[at:], m.moment.bytes())
+	if int(m.end) == len(m.own) {
+		copy(b[at:], m.own)
+		return
+	}
+	at += copy(b[at:], m.own[:m.length])
+	at += copy(b[at:], m.own[m.end:])
+	copy(b[at:], m.own[m.length:m.end])
+}
+
+// AppendFrame appends the message as a frame of one.
+func (m *Message) AppendFrame(b []byte) []byte {
+	at := len(b)
+	b = slices.Grow(b, int(m.size))[:at+int(m.size)]
+	m.CopyTo(b[at:])
+	return b
+}
+
+// Frame is the message as a frame of one, in memory of its own.
+func (m *Message) Frame() []byte { return m.AppendFrame(nil) }
+
+// Cap is the number of bytes of memory the message holds on to by itself.
+func (m *Message) Cap() int { return cap(m.own) }
 
 // Data is the message's data, byte for byte as received.
-func (m *Message) Data() []byte { return m.frame[m.data:len(m.frame):len(m.frame)] }
+func (m *Message) Data() []byte { return m.own[m.length+lengthSize : m.end : m.end] }
 
 // Attrs is the number of attributes.
-func (m *Message) Attrs() int { return m.attrs }
+func (m *Message) Attrs() int { return int(m.attrs) }
 
-func (m *Message) encoded() []byte { return m.frame[attrsAt : m.data-4] }
+// parts are the attributes in their encoding, in the order of the frame.
+func (m *Message) parts() [5][]byte {
+	return [...][]byte{m.sender.bytes(), m.flow.bytes(), m.moment.bytes(), m.own[:m.length], m.own[m.end:]}
+}
 
-// Encoded is the message's attributes in their encoding, for [Message.AddEncoded].
-func (m *Message) Encoded() []byte { return m.encoded() }
+func (m *Message) find(name string) ([]byte, bool) {
+	for _, part := range m.parts() {
+		if v, ok := findAttr(part, name); ok {
+			return v, true
+		}
+	}
+	return nil, false
+}
 
 // Attr returns the value of an attribute.
 func (m *Message) Attr(name string) (string, bool) {
-	v, ok := findAttr(m.encoded(), name)
+	v, ok := m.find(name)
 	return alias(v), ok
 }
 
-// All yields name and value of every attribute, in order.
+// All yields name and value of every attribute, in the order of the frame.
 func (m *Message) All() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		for name, value := range eachAttr(m.encoded()) {
-			if !yield(alias(name), alias(value)) {
-				return
+		for _, part := range m.parts() {
+			for name, value := range eachAttr(part) {
+				if !yield(alias(name), alias(value)) {
+					return
+				}
 			}
 		}
 	}
 }
 
 func (m *Message) attr(name string) string {
-	v, _ := findAttr(m.encoded(), name)
+	v, _ := m.find(name)
 	return alias(v)
 }
 
@@ -164,7 +250,7 @@ func (m *Message) Type() string { return m.attr(Type) }
 // ID returns the attribute id, or "".
 func (m *Message) ID() string {
 	if m.id > 0 {
-		return alias(m.frame[m.id:m.idEnd])
+		return alias(m.own[m.id:m.idEnd])
 	}
 	return m.attr(ID)
 }
@@ -172,9 +258,9 @@ func (m *Message) ID() string {
 // Key returns the attribute subject, which holds the message's key, or "".
 func (m *Message) Key() string {
 	switch {
-	case m.key > 0:
-		return alias(m.frame[m.key:m.keyEnd])
-	case m.carryEnd > 0: // built here, and Insert has not been called
+	case len(m.own) > int(m.end):
+		return alias(m.own[int(m.end)+keyAt:])
+	case m.flow != nil: // built here, and Insert has not been called
 		return ""
 	}
 	return m.attr(Subject)
@@ -200,23 +286,39 @@ func (m *Message) Attempt() int {
 
 // SetAttempt rewrites the attribute attempt, which must be there.
 func (m *Message) SetAttempt(n int) {
-	data := m.Data()
 	next := new(Message)
-	next.Start()
-	for name, value := range m.All() {
-		if name == Attempt {
-			value = fmt.Sprint(n)
-		}
-		next.Add(name, value)
-	}
-	next.Finish(data)
+	m.rewrite(next, Attempt, fmt.Sprint(n))
 	*m = *next
 }
 
-// Clone returns a copy that shares no memory with m.
+// rewrite makes a copy in the memory of into, with another value of one
+// attribute, which is not of the flow.
+func (m *Message) rewrite(into *Message, changed, value string) {
+	into.Start()
+	into.flow, into.attrs = m.flow, m.flow.count()
+	for _, part := range [...][]byte{m.sender.bytes(), m.moment.bytes(), m.own[:m.length]} {
+		for n, v := range eachAttr(part) {
+			name, text := alias(n), alias(v)
+			if name == changed {
+				text = value
+			}
+			if name == ID {
+				into.addID(text)
+			} else {
+				into.Add(name, text)
+			}
+		}
+	}
+	into.Finish(m.Data())
+	if len(m.own) > int(m.end) {
+		into.Insert(m.own[int(m.end)+keyAt:])
+	}
+}
+
+// Clone returns a copy that shares no memory with m but what never changes.
 func (m *Message) Clone() *Message {
 	c := *m
-	c.frame = append([]byte(nil), m.frame...)
+	c.own = append([]byte(nil), m.own...)
 	return &c
 }
 

@@ -97,6 +97,7 @@ func (a *Actor) out(messageType []byte) int {
 // start makes an instance and runs its grow_init.
 func (a *Actor) start(ctx context.Context) (*Instance, error) {
 	i := &Instance{actor: a, plain: -1}
+	i.views, i.outputs = i.view[:], i.out[:]
 	config := a.Config
 	if config == nil {
 		config = []byte("{}")

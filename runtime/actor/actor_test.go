@@ -35,7 +35,9 @@ func (s script) Instantiate(context.Context, engine.Host) (engine.Instance, erro
 type scripted struct{ script script }
 
 func (*scripted) Init(engine.Host, []byte) error { return nil }
-func (s *scripted) Handle(h engine.Host, frame []byte) (engine.Answer, error) {
+func (s *scripted) Handle(h engine.Host, in engine.Input) (engine.Answer, error) {
+	frame := make([]byte, in.Size())
+	in.CopyTo(frame)
 	b, err := s.script(h, frame)
 	return engine.Answer{Frame: b}, err
 }

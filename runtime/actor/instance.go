@@ -77,6 +77,7 @@ type Result struct {
 
 // Instance is one running copy of an actor. It belongs to one goroutine at a time.
 type Instance struct {
+	_       apart
 	actor   *Actor
 	running engine.Instance
 	ledger  capability.Ledger
@@ -95,7 +96,14 @@ type Instance struct {
 	views   []abi.View
 	outputs []Output
 	result  Result
+	view    [1]abi.View // where views and outputs lie at first
+	out     [1]Output
+	_       apart
 }
+
+// apart keeps what one goroutine writes for every message out of the cache
+// lines of its neighbour in memory.
+type apart [128]byte
 
 // Actor is what the instance is a copy of.
 func (i *Instance) Actor() *Actor { return i.actor }
@@ -108,7 +116,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
 	r := &i.result
 	*r = Result{}
-	answer, err := i.running.Handle(i, t.Message.Frame())
+	answer, err := i.running.Handle(i, t.Message)
 	if err != nil {
 		r.Broken = true
 		r.fail(faultCode(err), faultText(err))
@@ -245,7 +253,8 @@ func (i *Instance) data(k, index int, v *abi.View) {
 		i.result.broken(CodeOutputs, fmt.Sprintf("output %s has %d bytes of data; at most %d are allowed", v.Type, len(v.Data), abi.DataMax))
 		return
 	}
-	i.outputs[k] = Output{Index: index, Data: v.Data, ContentType: v.ContentType, View: v}
+	o := &i.outputs[k]
+	o.Index, o.Data, o.ContentType, o.Delay, o.View, o.Extra = index, v.Data, v.ContentType, 0, v, false
 }
 
 // attributes reads what an output may say besides its type and content type.

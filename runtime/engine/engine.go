@@ -65,12 +65,30 @@ type Instance interface {
 	// It fails with an *Error of code trap, exit, abi.alloc, abi.answer,
 	// abi.request, limit.memory or host.panic, or with the error a Host method
 	// returned, which [errors.Is] and [errors.As] find.
-	Handle(h Host, frame []byte) (Answer, error)
+	Handle(h Host, in Input) (Answer, error)
 	// MemorySize is the size of linear memory in bytes.
 	MemorySize() int64
 	// Close releases the instance.
 	Close() error
 }
+
+// Input is the frame of a message, which need not lie anywhere yet: the engine
+// has it written into the guest's memory. *abi.Message is one.
+type Input interface {
+	// Size is the number of bytes of the frame.
+	Size() int
+	// CopyTo writes the frame to the beginning of b, which has room for it.
+	CopyTo(b []byte)
+}
+
+// Frame is an Input that lies in memory.
+type Frame []byte
+
+// Size implements Input.
+func (f Frame) Size() int { return len(f) }
+
+// CopyTo implements Input.
+func (f Frame) CopyTo(b []byte) { copy(b, f) }
 
 // Answer is what came of one message.
 type Answer struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/grow-platform/grow/abi"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -63,6 +64,16 @@ func (c *coder) blob(n protowire.Number, p *[]byte) {
 		c.tag(n, protowire.BytesType)
 		c.b = append(varint(c.b, uint64(len(*p))), *p...)
 	}
+}
+
+// frame is blob for a message, which is written from its parts when it is given.
+func (c *coder) frame(n protowire.Number, p *[]byte, m *abi.Message) {
+	if c.reading || m == nil {
+		c.blob(n, p)
+		return
+	}
+	c.tag(n, protowire.BytesType)
+	c.b = m.AppendFrame(varint(c.b, uint64(m.Size())))
 }
 
 func (c *coder) uint64(n protowire.Number, p *uint64) {

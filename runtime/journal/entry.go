@@ -1,5 +1,7 @@
 package journal
 
+import "github.com/grow-platform/grow/abi"
+
 // Entry is one thing in a record: *Epoch, *Accepted, *Handled, *Dead,
 // *AttemptMade, *Timer, *Moved, *Revision, *LinkAck, *SnapshotTaken or *Packed.
 type Entry interface{ message }
@@ -34,10 +36,11 @@ type Handled struct {
 	ID          string
 	Node        string
 	Key         string
-	Input       []byte // frame of one message; empty when InputSeq is set
-	InputSeq    uint64 // sequence of the record that accepted it
-	Time        int64  // the clock the guest saw, nanoseconds since 1970
-	Seed        []byte // of the guest's random stream; empty when it drew none
+	Input       []byte       // frame of one message; empty when InputSeq is set
+	Message     *abi.Message // for writing, in place of Input; nil when read
+	InputSeq    uint64       // sequence of the record that accepted it
+	Time        int64        // the clock the guest saw, nanoseconds since 1970
+	Seed        []byte       // of the guest's random stream; empty when it drew none
 	Attempt     uint32
 	Revision    string // of definition and code
 	Outcome     Outcome
@@ -69,11 +72,12 @@ type StateChange struct {
 
 // Output is a message that goes on to a node, or out.
 type Output struct {
-	To    string // node path, or one of the places output, drop, deadletter
-	Link  uint64 // number on the link to another journal; 0 inside this one
-	Key   string
-	Due   int64 // nanoseconds since 1970; 0 for at once
-	Frame []byte
+	To      string // node path, or one of the places output, drop, deadletter
+	Link    uint64 // number on the link to another journal; 0 inside this one
+	Key     string
+	Due     int64 // nanoseconds since 1970; 0 for at once
+	Frame   []byte
+	Message *abi.Message // for writing, in place of Frame; nil when read
 }
 
 // Answer is what a capability answered.

@@ -28,7 +28,7 @@ func (m *Handled) fields(c *coder) {
 	c.string(1, &m.ID)
 	c.string(2, &m.Node)
 	c.string(3, &m.Key)
-	c.blob(4, &m.Input)
+	c.frame(4, &m.Input, m.Message)
 	c.uint64(5, &m.InputSeq)
 	c.int64(6, &m.Time)
 	c.blob(7, &m.Seed)
@@ -57,7 +57,7 @@ func (m *Output) fields(c *coder) {
 	c.uint64(2, &m.Link)
 	c.string(3, &m.Key)
 	c.int64(4, &m.Due)
-	c.blob(5, &m.Frame)
+	c.frame(5, &m.Frame, m.Message)
 }
 
 func (m *Answer) fields(c *coder) {

@@ -65,6 +65,11 @@ func Compile(s *specs.Service) (*Table, error) {
 		}
 	}
 	c.below()
+	for _, n := range c.table.Nodes {
+		for _, o := range n.Outs {
+			o.always = o.choice.only()
+		}
+	}
 	return c.table, nil
 }
 
@@ -124,11 +129,13 @@ func (c *compiler) node(path string, actor *specs.Actor, config []byte, scale sp
 	if err := c.compileKeys(n); err != nil {
 		return nil, err
 	}
+	n.keyed = n.keys != nil || n.anyKey != nil
+	n.exclusive = n.keyed || len(actor.State) > 0
 	for _, t := range actor.Out {
-		head := abi.AppendAttr(nil, abi.Type, t)
-		head = abi.AppendAttr(head, abi.Source, path)
-		n.Outs = append(n.Outs, &Out{Type: t, Shape: c.checked(t), Head: head, HeadN: 2,
-			HeadJSON: abi.AppendAttr(append([]byte(nil), head...), abi.ContentType, abi.ContentJSON)})
+		n.Outs = append(n.Outs, &Out{
+			Type: t, Shape: c.checked(t), Sender: abi.Share(abi.Type, t, abi.Source, path),
+			SenderJSON: abi.Share(abi.Type, t, abi.Source, path, abi.ContentType, abi.ContentJSON),
+		})
 	}
 	c.table.Nodes = append(c.table.Nodes, n)
 	c.table.byPath[path] = n

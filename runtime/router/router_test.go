@@ -170,8 +170,8 @@ func TestNaive(t *testing.T) {
 				if got := names(targets); got != want {
 					t.Fatalf("%s sends %s with n=%d: %s, want %s\n%s", from, typ, n, got, want, strings.Join(lines, "\n"))
 				}
-				if only, ok := out.Only(); ok && names([]Target{only}) != want {
-					t.Fatalf("only %s, want %s", names([]Target{only}), want)
+				if only := out.Only(); only != nil && names([]Target{*only}) != want {
+					t.Fatalf("only %s, want %s", names([]Target{*only}), want)
 				}
 			}
 		}

@@ -30,30 +30,31 @@ type Node struct {
 	// back to it: filling one of them holds this one up.
 	Below []*Node
 
-	keys   map[string]*rule.Key
-	anyKey *rule.Key
-	in     map[string]bool
+	keys             map[string]*rule.Key
+	anyKey           *rule.Key
+	keyed, exclusive bool
+	in               map[string]bool
 }
 
 // Out is a type of message that a node sends.
 type Out struct {
 	Type  string
 	Shape *shape.Type // nil: not checked
-	// Head is the attributes type and source in their encoding, HeadN how many.
-	Head  []byte
-	HeadN int
-	// HeadJSON is Head with the content type of JSON, one attribute more.
-	HeadJSON []byte
+	// Sender is what all messages of this type from here share: type and source.
+	Sender *abi.Shared
+	// SenderJSON is Sender with the content type of JSON.
+	SenderJSON *abi.Shared
 
 	choice *choice
+	always *Target // the one target of every message, when no rule has to be asked
 }
 
 // Keyed reports whether the node's messages have keys.
-func (n *Node) Keyed() bool { return n.keys != nil || n.anyKey != nil }
+func (n *Node) Keyed() bool { return n.keyed }
 
 // Exclusive reports whether messages of one key, or without keys all of the
 // node's, are handled one at a time.
-func (n *Node) Exclusive() bool { return n.Keyed() || len(n.Actor.State) > 0 }
+func (n *Node) Exclusive() bool { return n.exclusive }
 
 // Key returns the expression of a type's key, or nil when such messages have none.
 func (n *Node) Key(messageType string) *rule.Key {
@@ -125,9 +126,9 @@ func (e *Entry) Enter(m *abi.Message, dst []Target) (targets []Target, faults in
 	return c.follow(m, dst, 0)
 }
 
-// Only returns the one target of every message of this type, when no rule has
-// to be asked; then a message need not exist yet.
-func (o *Out) Only() (Target, bool) { return o.choice.only() }
+// Only returns the one target of every message of this type when no rule has
+// to be asked, else nil. It must not be changed.
+func (o *Out) Only() *Target { return o.always }
 
 // Next appends to dst where a message of this type goes.
 func (o *Out) Next(m *abi.Message, dst []Target) (targets []Target, faults int) {
@@ -151,17 +152,18 @@ type step struct {
 	next   *choice // not nil: leave or enter a workflow, and choose there
 }
 
-func (c *choice) only() (Target, bool) {
+// only is the one target of every message, or nil.
+func (c *choice) only() *Target {
 	for {
 		if len(c.options) == 0 {
-			return Target{Place: Nowhere, From: c.from}, true
+			return &Target{Place: Nowhere, From: c.from}
 		}
 		o := &c.options[0]
 		if o.rule != nil || len(o.steps) != 1 {
-			return Target{}, false
+			return nil
 		}
 		if o.steps[0].next == nil {
-			return o.steps[0].target, true
+			return &o.steps[0].target
 		}
 		c = o.steps[0].next
 	}

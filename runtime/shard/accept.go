@@ -93,9 +93,7 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 			m.Add(name, r.Attrs[i+1])
 		}
 	}
-	var scratch [64]byte
-	m.AddEncoded(s.second.stamp(scratch[:0], now.UnixNano()), 1)
-	m.Add(abi.Attempt, "1")
+	m.AddMoment(s.second.moment(now.UnixNano()))
 	m.Finish(r.Data)
 
 	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, done: make(chan struct{})}}
@@ -152,7 +150,7 @@ func (it *parcel) key(k *rule.Key, path string) *grave {
 	if len(key) > abi.AttrValueMax {
 		return &grave{CodeNoKey, fmt.Sprintf("key at %s has %d bytes; at most %d are allowed", path, len(key), abi.AttrValueMax)}
 	}
-	it.msg.Insert(abi.Subject, key)
+	it.msg.Insert(key)
 	return nil
 }
 
@@ -192,7 +190,7 @@ func (a *admission) post() {
 	for i, it := range a.parcels {
 		l := a.lane
 		if it.node != nil {
-			l = a.shard.home(it, l)
+			l = a.shard.home(it, it.node.run.Load(), l)
 		}
 		if i < len(a.parcels)-1 {
 			l.post(event{parcel: it})
@@ -204,9 +202,8 @@ func (a *admission) post() {
 
 // home is the lane that a parcel for a node belongs to: that of its key, which
 // is the same at every node so that what one key causes stays where it is, or
-// other when it may be handled anywhere.
-func (s *Shard) home(it *parcel, other *lane) *lane {
-	r := it.node.run.Load()
+// other when it may be handled anywhere. r runs there; nil: nothing does.
+func (s *Shard) home(it *parcel, r *running, other *lane) *lane {
 	switch {
 	case r == nil || !r.spec.Exclusive():
 		return other

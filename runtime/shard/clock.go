@@ -33,8 +33,9 @@ type secondText struct {
 	text string // 2006-01-02T15:04:05
 }
 
-// stamp appends the attribute time (RFC 3339 in UTC, with nanoseconds) in its encoding.
-func (s *second) stamp(b []byte, now int64) []byte {
+// moment is what messages made now share: time (RFC 3339 in UTC, with
+// nanoseconds) and the first attempt.
+func (s *second) moment(now int64) *abi.Shared {
 	unix, nanos := now/1e9, now%1e9
 	t := s.text.Load()
 	if t == nil || t.unix != unix {
@@ -46,5 +47,5 @@ func (s *second) stamp(b []byte, now int64) []byte {
 	// A billion more gives the leading zeros, and a digit in the place of the point.
 	digits := strconv.AppendInt(text[:n], 1e9+nanos, 10)
 	digits[n] = '.'
-	return abi.AppendAttr(b, abi.Time, append(digits, 'Z'))
+	return abi.Share(abi.Time, string(append(digits, 'Z')), abi.Attempt, "1")
 }

@@ -18,19 +18,20 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 	out := w.run.spec.Outs[o.Index]
 	it := l.parcel()
 	m := &it.msg
-	stamp := abi.Stamp{Head: out.Head, HeadN: out.HeadN, Tail: l.stamp, TailN: 2}
-	if o.ContentType == nil {
-		stamp.Head, stamp.HeadN = out.HeadJSON, out.HeadN+1
+	if l.moment == nil {
+		l.moment = l.shard.second.moment(l.now)
 	}
-	m.StartChild(&w.item.msg, n, stamp, len(o.Data))
-	if o.ContentType != nil {
+	if o.ContentType == nil {
+		m.StartChild(&w.item.msg, n, out.SenderJSON, l.moment, len(o.Data))
+	} else {
+		m.StartChild(&w.item.msg, n, out.Sender, l.moment, len(o.Data))
 		m.AddBytes(abi.ContentType, o.ContentType)
 	}
 	if o.Extra {
 		copyExtra(m, o.View)
 	}
 	m.Finish(o.Data)
-	if to, ok := out.Only(); ok {
+	if to := out.Only(); to != nil {
 		return l.deliver(w, it, to, o.Delay, t)
 	}
 	targets, faults := out.Next(m, l.targets[:0])
@@ -42,7 +43,7 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 			copied = l.parcel()
 			m.Fork(&copied.msg, k+1)
 		}
-		branches += l.deliver(w, copied, targets[k], o.Delay, t)
+		branches += l.deliver(w, copied, &targets[k], o.Delay, t)
 	}
 	return branches
 }
@@ -59,7 +60,7 @@ func copyExtra(m *abi.Message, v *abi.View) {
 
 // deliver brings one message to one target and notes it for the entry. It
 // returns 1 when the message is still on its way, 0 when it has ended.
-func (l *lane) deliver(w *worker, it *parcel, to router.Target, delay time.Duration, t *tally) int {
+func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Duration, t *tally) int {
 	it.flow, it.direct, it.from = w.item.flow, w.item.direct, w.cell.local
 	it.attempt, it.kept, it.first, it.out = 1, true, false, false
 	switch to.Place {
@@ -77,7 +78,7 @@ func (l *lane) deliver(w *worker, it *parcel, to router.Target, delay time.Durat
 		l.recycle(it)
 		return 0
 	}
-	it.aim(l.plan, to)
+	it.aim(l.plan, *to)
 	t.dead++
 	l.note(it, specs.DeadLetter, 0)
 	if it.flow != nil {
@@ -111,9 +112,11 @@ func (l *lane) forward(it *parcel, spec *router.Node, delay time.Duration) int {
 		due = l.now + int64(delay)
 	}
 	l.note(it, spec.Path, due)
+	var r *running
 	home := l
 	if it.grave == nil {
-		home = l.shard.home(it, l)
+		r = it.node.run.Load()
+		home = l.shard.home(it, r, l)
 	}
 	switch {
 	case it.grave != nil:
@@ -129,7 +132,7 @@ func (l *lane) forward(it *parcel, spec *router.Node, delay time.Duration) int {
 		it.node.waiting.Add(1)
 		l.timers.add(l, timer{due: due, item: it})
 		return 1
-	case l.overflows(it):
+	case l.overflows(it, r):
 		it.grave = &grave{CodeOverflow, fmt.Sprintf("mailbox of %s holds %d times its capacity: the cycle produces more than it handles", it.node.path, overflow)}
 		l.pending(it, 1)
 		it.node.shift(1, int64(it.msg.Size()))
@@ -140,7 +143,7 @@ func (l *lane) forward(it *parcel, spec *router.Node, delay time.Duration) int {
 		t := l.counted(local)
 		t.depth++
 		t.bytes += int64(it.msg.Size())
-		l.enqueue(it, local)
+		l.enqueue(it, local, r)
 	default:
 		it.node.shift(1, int64(it.msg.Size()))
 		l.dispatch(home, it)
@@ -158,8 +161,7 @@ func (l *lane) pending(it *parcel, n int32) {
 
 // overflows reports whether a node's mailbox holds so much that not even a
 // message of its own cycle finds room.
-func (l *lane) overflows(it *parcel) bool {
-	r := it.node.run.Load()
+func (l *lane) overflows(it *parcel, r *running) bool {
 	if r == nil {
 		return false
 	}
@@ -178,7 +180,7 @@ func (l *lane) note(it *parcel, to string, due int64) {
 	if it.direct {
 		return
 	}
-	l.handled.Outputs = append(l.handled.Outputs, journal.Output{To: to, Key: it.msg.Key(), Due: due, Frame: it.msg.Frame()})
+	l.handled.Outputs = append(l.handled.Outputs, journal.Output{To: to, Key: it.msg.Key(), Due: due, Message: &it.msg})
 }
 
 // stalled has a cell wait while a mailbox it may send to is full.

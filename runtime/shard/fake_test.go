@@ -54,11 +54,13 @@ type goInstance struct {
 
 func (i *goInstance) Init(engine.Host, []byte) error { return nil }
 
-func (i *goInstance) Handle(h engine.Host, frame []byte) (engine.Answer, error) {
+func (i *goInstance) Handle(h engine.Host, in engine.Input) (engine.Answer, error) {
 	if i.closed {
 		return engine.Answer{}, errors.New("instance was used after it was closed")
 	}
-	m, err := abi.ParseMessage(append([]byte(nil), frame...))
+	frame := make([]byte, in.Size())
+	in.CopyTo(frame)
+	m, err := abi.ParseMessage(frame)
 	if err != nil {
 		return engine.Answer{}, err
 	}

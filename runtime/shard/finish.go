@@ -40,7 +40,7 @@ func (l *lane) finish(w *worker) {
 
 // tidy forgets a key that has neither messages nor state.
 func (l *lane) tidy(c *cell) {
-	if c.busy == 0 && c.queue.len() == 0 && len(c.state) == 0 && !c.parked && !c.listed && c != c.local.open {
+	if c.busy == 0 && c.queue.len() == 0 && len(c.state) == 0 && !c.parked && !c.listed && c != &c.local.open {
 		delete(c.local.cells, c.key)
 	}
 }
@@ -84,7 +84,7 @@ func (l *lane) change(c *cell, changes []capability.Change) {
 func (l *lane) entry(w *worker, outcome journal.Outcome) {
 	h, it, r := &l.handled, w.item, w.result
 	h.ID, h.Node, h.Key = w.task.ID, w.cell.local.node.path, w.cell.key
-	h.Input, h.Time, h.Seed, h.Attempt = it.msg.Frame(), w.time, r.Seed, uint32(it.attempt)
+	h.Message, h.Time, h.Seed, h.Attempt = &it.msg, w.time, r.Seed, uint32(it.attempt)
 	h.Revision, h.Outcome, h.Fuel = w.run.actor.Revision, outcome, r.Fuel
 	h.Idempotency = nil
 	if it.origin != nil && !it.kept {
@@ -196,7 +196,7 @@ func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *act
 	it.msg.SetAttempt(int(it.attempt))
 	c.local.node.waiting.Add(1)
 	again := timer{due: due, item: it}
-	if hold && (c != c.local.open || l.alone(c)) {
+	if hold && (c != &c.local.open || l.alone(c)) {
 		c.parked = true
 		again.cell = c
 	}

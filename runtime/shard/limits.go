@@ -7,8 +7,13 @@ const (
 	turnMax    = 512 // messages a lane handles before it looks at its inbox
 	helpMax    = 32  // messages that who brings one handles for its lane
 	cellMax    = 64  // messages of one mailbox before the next one's turn
-	freeMax    = 64  // messages a lane keeps for reuse; more are anybody's
+	warmMax    = 8   // messages whose memory is read ahead
+	freeMax    = 64  // messages a lane keeps for reuse, twice when others return some
+	slabSize   = 16  // messages a lane makes at once, and the bytes of each
+	parcelRoom = 376 // that lie in it: 200 of data and two ids, in half a KiB altogether
 	spareBytes = 8 << 10
+	trashMin   = 16 // room for parcels being taken back, and for
+	queueMin   = 16 // messages waiting in a mailbox: whole cache lines of it
 
 	flowsMax      = 100_000  // flows remembered for Lookup
 	flowsCount    = 64       // additions between two looks at how much they take

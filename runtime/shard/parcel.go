@@ -8,6 +8,10 @@ import (
 
 // parcel is one message on its way to one node. Whoever holds the only
 // reference owns it: an admission, an inbox, a mailbox, a worker, a timer.
+//
+// A lane's parcels lie together, and come back to it: memory that two
+// processors write in turn, or that lies between what they write, costs each of
+// them more than handling the message.
 type parcel struct {
 	msg  abi.Message
 	node *node
@@ -16,45 +20,92 @@ type parcel struct {
 	grave  *grave
 	from   *local   // that sent it; nil for a message from outside
 	origin *Request // that brought it; nil for a message from inside
+	home   *lane    // that made it; nil: none did
 
 	attempt int32 // of the next handling, from 1
 	direct  bool  // not journalled
 	first   bool  // came from outside to this node, with nothing between
 	kept    bool  // an entry of the journal holds it
 	out     bool  // goes out of the service
+
+	room [parcelRoom]byte // where the message lies, unless it is longer
 }
 
-// parcels are those that lanes had no use for, and requests are put into.
-var parcels = sync.Pool{New: func() any { return new(parcel) }}
+// parcels are those that requests are put into.
+var parcels = sync.Pool{New: func() any {
+	p := new(parcel)
+	p.msg.Use(p.room[:])
+	return p
+}}
 
 // parcel returns one to fill, with memory for its message.
 func (l *lane) parcel() *parcel {
-	if n := len(l.free); n > 0 {
-		p := l.free[n-1]
-		l.free = l.free[:n-1]
-		return p
+	if len(l.free) == 0 {
+		l.refill()
 	}
-	return parcels.Get().(*parcel)
+	n := len(l.free) - 1
+	p := l.free[n]
+	l.free = l.free[:n]
+	return p
+}
+
+// refill takes back the parcels that other lanes have returned, or makes some.
+func (l *lane) refill() {
+	l.mu.Lock()
+	l.free, l.returned = append(l.free, l.returned...), l.returned[:0]
+	l.mu.Unlock()
+	if len(l.free) > 0 {
+		return
+	}
+	slab := new([slabSize]parcel)
+	for i := range slab {
+		p := &slab[i]
+		p.home = l
+		p.msg.Use(p.room[:])
+		l.free = append(l.free, p)
+	}
 }
 
 // recycle takes back a parcel nobody refers to any more. Its message may be
 // part of the entry being made, so it is not used before that is written.
 func (l *lane) recycle(p *parcel) {
 	p.node, p.flow, p.grave, p.from, p.origin = nil, nil, nil, nil, nil
-	if p.msg.Cap() <= spareBytes {
-		l.trash = append(l.trash, p)
-	}
+	l.trash = append(l.trash, p)
 }
 
 // reuse makes what was recycled available; the entry has been written.
 func (l *lane) reuse() {
 	for _, p := range l.trash {
-		if len(l.free) < freeMax {
-			l.free = append(l.free, p)
-		} else {
+		if p.msg.Cap() > spareBytes {
+			p.msg.Use(p.room[:])
+		}
+		switch {
+		case p.home == nil:
 			parcels.Put(p)
+		case p.home != l:
+			l.strays[p.home.index] = append(l.strays[p.home.index], p)
+			l.stray++
+		case len(l.free) < freeMax:
+			l.free = append(l.free, p)
 		}
 	}
-	clear(l.trash)
 	l.trash = l.trash[:0]
+}
+
+// giveAway returns other lanes' parcels to them.
+func (l *lane) giveAway() {
+	for i, list := range l.strays {
+		if len(list) == 0 {
+			continue
+		}
+		home := l.shard.lanes[i]
+		home.mu.Lock()
+		if room := freeMax - len(home.returned); room > 0 {
+			home.returned = append(home.returned, list[:min(room, len(list))]...)
+		}
+		home.mu.Unlock()
+		clear(list)
+		l.strays[i] = list[:0]
+	}
+	l.stray = 0
 }

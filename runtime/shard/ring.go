@@ -36,10 +36,13 @@ func (r *ring[T]) pop() T {
 	return v
 }
 
+// at is the ith element from the front.
+func (r *ring[T]) at(i int) *T { return &r.buf[(r.head+i)&(len(r.buf)-1)] }
+
 // each visits the elements in order.
 func (r *ring[T]) each(visit func(*T)) {
 	for i := range r.n {
-		visit(&r.buf[(r.head+i)&(len(r.buf)-1)])
+		visit(r.at(i))
 	}
 }
 

@@ -88,7 +88,8 @@ func (l *lane) fire() {
 			l.list(c)
 			continue
 		}
-		if home := l.shard.home(it, l); home != l {
+		r := it.node.run.Load()
+		if home := l.shard.home(it, r, l); home != l {
 			it.node.shift(1, int64(it.msg.Size()))
 			l.dispatch(home, it)
 			continue
@@ -97,7 +98,7 @@ func (l *lane) fire() {
 		t := l.counted(local)
 		t.depth++
 		t.bytes += int64(it.msg.Size())
-		l.enqueue(it, local)
+		l.enqueue(it, local, r)
 	}
 }
 
@@ -162,7 +163,7 @@ func (noteApplied) run(l *lane) {
 		if local.node.run.Load() != nil {
 			continue
 		}
-		l.clear(local.open)
+		l.clear(&local.open)
 		for _, c := range local.cells {
 			l.clear(c)
 		}

@@ -12,6 +12,7 @@ import (
 // lane's token it works for the lane; once its handling has to wait it is on
 // its own until it has posted the result.
 type worker struct {
+	_        apart
 	lane     *lane
 	task     actor.Task
 	state    capability.State
@@ -22,6 +23,7 @@ type worker struct {
 	instance *actor.Instance
 	result   *actor.Result
 	time     int64 // the clock the guest saw
+	_        apart
 }
 
 // hire returns a worker that is free, or a new one.
@@ -50,6 +52,9 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 	c.listed = false
 	local := c.local
 	for n < cellMax && c.queue.len() > 0 && !c.parked {
+		if n%warmMax == 0 {
+			l.warm(c)
+		}
 		r := local.node.run.Load()
 		if r == nil {
 			l.clear(c)
@@ -83,6 +88,17 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 	}
 	l.list(c)
 	return n, false
+}
+
+// warm reads ahead in a mailbox: what waits there was written a while ago.
+func (l *lane) warm(c *cell) {
+	n := min(warmMax, c.queue.len())
+	for i := range n {
+		l.warmth += int((*c.queue.at(i)).attempt)
+	}
+	for i := range n {
+		l.warmth += (*c.queue.at(i)).msg.Touch()
+	}
 }
 
 // watch looks at the clock often enough, and seldom enough: from what messages

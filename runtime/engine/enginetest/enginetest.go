@@ -117,7 +117,7 @@ func probe(t *testing.T, e engine.Engine, h engine.Host) engine.Instance {
 
 func handle(t *testing.T, i engine.Instance, h engine.Host, in []byte) []byte {
 	t.Helper()
-	a, err := i.Handle(h, in)
+	a, err := i.Handle(h, engine.Frame(in))
 	if err != nil {
 		t.Fatalf("handle: %v", err)
 	}
@@ -208,7 +208,7 @@ func faults(t *testing.T, e engine.Engine) {
 	} {
 		h := &Host{}
 		i := instance(t, m, h)
-		_, err := i.Handle(h, c.in)
+		_, err := i.Handle(h, engine.Frame(c.in))
 		coded(t, c.name, err, c.code, c.says...)
 		var fault *engine.Error
 		if errors.As(err, &fault) && c.code == engine.CodeTrap && fault.Stack == "" && c.name != "recursion" {
@@ -220,7 +220,7 @@ func faults(t *testing.T, e engine.Engine) {
 	} {
 		h := &Host{}
 		i := instance(t, compile(t, e, wat.Module(name)), h)
-		_, err := i.Handle(h, abi.NewMessage(nil, abi.Type, "in").Frame())
+		_, err := i.Handle(h, abi.NewMessage(nil, abi.Type, "in"))
 		coded(t, name, err, code)
 	}
 }
@@ -308,7 +308,7 @@ func callOutside(t *testing.T, e engine.Engine) {
 		{"buffer", input(3, 64, 4, 131072-4, 64)},
 	} {
 		h := &Host{Answer: make([]byte, 32)}
-		_, err := instance(t, m, h).Handle(h, c.in)
+		_, err := instance(t, m, h).Handle(h, engine.Frame(c.in))
 		coded(t, c.name, err, engine.CodeRequest, "outside the memory")
 	}
 }
@@ -316,11 +316,11 @@ func callOutside(t *testing.T, e engine.Engine) {
 func hostError(t *testing.T, e engine.Engine) {
 	stop := errors.New("stop here")
 	h := &Host{Err: fmt.Errorf("call: %w", stop)}
-	if _, err := probe(t, e, h).Handle(h, input(3, 64, 4, 64, 64)); !errors.Is(err, stop) {
+	if _, err := probe(t, e, h).Handle(h, engine.Frame(input(3, 64, 4, 64, 64))); !errors.Is(err, stop) {
 		t.Errorf("error of Call: %v", err)
 	}
 	h = &Host{SleepErr: stop}
-	if _, err := probe(t, e, h).Handle(h, input(13, 1000)); !errors.Is(err, stop) {
+	if _, err := probe(t, e, h).Handle(h, engine.Frame(input(13, 1000))); !errors.Is(err, stop) {
 		t.Errorf("error of Sleep: %v", err)
 	}
 }
@@ -332,7 +332,7 @@ func hostPanic(t *testing.T, e engine.Engine) {
 		"Call": input(3, 64, 4, 64, 64), "Now": input(8, 0), "Monotonic": input(8, 1), "Random": input(9, 8), "Output": input(10, 1), "Sleep": input(13, 1),
 	} {
 		h := &Host{Panics: true}
-		_, err := instance(t, m, h).Handle(h, in)
+		_, err := instance(t, m, h).Handle(h, engine.Frame(in))
 		coded(t, "panic of "+name, err, engine.CodePanic, "host panicked: a fault of the host")
 	}
 }
@@ -362,7 +362,7 @@ func apart(t *testing.T, e engine.Engine) {
 	a, b := instance(t, m, h), instance(t, m, h)
 	handle(t, a, h, input(17, 70_000, 42))
 	same(t, "memory of another instance", words(handle(t, b, h, input(4, 70_000, 4))), []uint32{0})
-	if _, err := a.Handle(h, input(1)); err == nil {
+	if _, err := a.Handle(h, engine.Frame(input(1))); err == nil {
 		t.Error("no trap")
 	}
 	same(t, "after the other has trapped", words(handle(t, b, h, input(16))), []uint32{7})
@@ -387,7 +387,7 @@ func parallel(t *testing.T, e engine.Engine) {
 					return
 				}
 				for range 20 {
-					if a, err := i.Handle(h, input(5, 8192, 100, 16384)); err != nil || len(a.Frame) != 16 {
+					if a, err := i.Handle(h, engine.Frame(input(5, 8192, 100, 16384))); err != nil || len(a.Frame) != 16 {
 						t.Errorf("%d bytes, %v", len(a.Frame), err)
 					}
 				}

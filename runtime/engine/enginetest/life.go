@@ -44,7 +44,7 @@ func waiting(t *testing.T, e engine.Engine) {
 	same(t, "second message", string(handle(t, i, h, nil)), "")
 	// Addresses are looked at before anything is asked for.
 	h = &Host{Answer: []byte("short")}
-	_, err := probe(t, e, h).Handle(h, input(3, 64, 4, 131072-64, 65))
+	_, err := probe(t, e, h).Handle(h, engine.Frame(input(3, 64, 4, 131072-64, 65)))
 	coded(t, "a buffer across the end", err, engine.CodeRequest, "outside the memory")
 	same(t, "requests made", len(h.Requests), 0)
 	same(t, "a buffer of no bytes, wherever", words(handle(t, probe(t, e, h), h, input(3, 64, 4, 0xffffffff, 0))), []uint32{5})
@@ -58,10 +58,10 @@ func failed(t *testing.T, e engine.Engine) {
 	} {
 		h := &Host{Err: errors.New("no")}
 		i := instance(t, m, h)
-		if _, err := i.Handle(h, in); err == nil {
+		if _, err := i.Handle(h, engine.Frame(in)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if _, err := i.Handle(h, input(0)); err == nil {
+		if _, err := i.Handle(h, engine.Frame(input(0))); err == nil {
 			t.Errorf("%s: handled another message", name)
 		}
 		if err := i.Init(h, input(0)); err == nil {
@@ -77,7 +77,7 @@ func failed(t *testing.T, e engine.Engine) {
 	if err := i.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := i.Handle(h, input(0)); err == nil {
+	if _, err := i.Handle(h, engine.Frame(input(0))); err == nil {
 		t.Error("a closed instance handled a message")
 	}
 }
@@ -165,7 +165,7 @@ func nosys(t *testing.T, e engine.Engine) {
 	w := Actor(Code(Const32(0), Const32(0), Const32(0x05555556), Const32(64), Call(0), Op(Extend64))...)
 	w.Imports = []Import{{Module: wasiName, Name: "poll_oneoff", Params: strings.Repeat(I32, 4), Results: I32}}
 	h := &Host{}
-	if a, err := instance(t, compile(t, e, w.Bytes()), h).Handle(h, nil); err == nil && len(a.Frame) == 0 {
+	if a, err := instance(t, compile(t, e, w.Bytes()), h).Handle(h, engine.Frame(nil)); err == nil && len(a.Frame) == 0 {
 		t.Error("poll_oneoff took more subscriptions than memory holds")
 	}
 }

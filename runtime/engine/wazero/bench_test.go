@@ -28,7 +28,7 @@ func BenchmarkHandle(b *testing.B) {
 	i := answered(b, load(b, start(b, ""), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20}), h, frame)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := i.Handle(h, frame); err != nil {
+		if _, err := i.Handle(h, engine.Frame(frame)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -118,7 +118,7 @@ func first(b *testing.B, m engine.Module, h engine.Host, input []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = i.Handle(h, input)
+	_, err = i.Handle(h, engine.Frame(input))
 	return errors.Join(err, i.Close())
 }
 

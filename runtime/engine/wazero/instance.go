@@ -25,6 +25,7 @@ var errBroken = errors.New("call instance: it is closed or has failed before")
 // instance implements engine.Instance, and context.Context for wazero: host
 // functions are given it as their context.
 type instance struct {
+	_       apart
 	running api.Module
 	memory  api.Memory
 	handle  api.Function
@@ -38,7 +39,12 @@ type instance struct {
 	waits   bool   // an answer waits for grow.answer
 	waiting []byte
 	stack   [4]uint64
+	_       apart
 }
+
+// apart keeps what is written at every call out of the cache lines of the
+// neighbour in memory, which may be called on another processor.
+type apart [128]byte
 
 // Deadline implements context.Context: there is none.
 func (*instance) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
@@ -81,14 +87,16 @@ func (i *instance) Init(h engine.Host, frame []byte) error {
 }
 
 // Handle implements engine.Instance.
-func (i *instance) Handle(h engine.Host, frame []byte) (engine.Answer, error) {
-	if len(frame) > i.size { // always so when the instance is broken
-		if err := i.room(h, len(frame)); err != nil {
+func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error) {
+	size := in.Size()
+	if size > i.size { // always so when the instance is broken
+		if err := i.room(h, size); err != nil {
 			return engine.Answer{}, err
 		}
 	}
-	i.memory.Write(i.block, frame) // memory never shrinks, so it fits as it did
-	if err := i.call(h, i.handle, uint64(i.block), uint64(len(frame))); err != nil {
+	block, _ := i.memory.Read(i.block, uint32(size)) // memory never shrinks, so it fits as it did
+	in.CopyTo(block)
+	if err := i.call(h, i.handle, uint64(i.block), uint64(size)); err != nil {
 		return engine.Answer{}, err
 	}
 	at, n := uint32(i.stack[0]>>32), uint32(i.stack[0])

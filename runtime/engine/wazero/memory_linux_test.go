@@ -48,7 +48,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := exits.Handle(h, frame); err == nil {
+	if _, err := exits.Handle(h, engine.Frame(frame)); err == nil {
 		t.Error("no exit")
 	}
 	if err := exits.Close(); err != nil {

@@ -55,7 +55,7 @@ func answered(t testing.TB, m engine.Module, h engine.Host, input []byte) engine
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := i.Handle(h, input); err != nil {
+	if _, err := i.Handle(h, engine.Frame(input)); err != nil {
 		t.Fatal(err)
 	}
 	return i
@@ -149,10 +149,11 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	const four = enginetest.I32 + enginetest.I32 + enginetest.I32 + enginetest.I32
 	asks.Imports = []enginetest.Import{{Module: "grow", Name: "call", Params: four, Results: enginetest.I32}}
 	world := &quiet{&enginetest.Host{}}
+	var in engine.Input = engine.Frame(frame)
 	for name, binary := range map[string][]byte{"message": wat.Module("echo"), "request": asks.Bytes()} {
 		i := answered(t, load(t, start(t, ""), binary, engine.Config{MemoryMax: 1 << 20}), world, frame)
 		if n := testing.AllocsPerRun(100, func() {
-			if a, err := i.Handle(world, frame); err != nil || len(a.Frame) == 0 {
+			if a, err := i.Handle(world, in); err != nil || len(a.Frame) == 0 {
 				t.Error(len(a.Frame), err)
 			}
 		}); n != 0 {
