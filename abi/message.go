@@ -316,10 +316,13 @@ func (m *Message) rewrite(into *Message, changed, value string) {
 }
 
 // Clone returns a copy that shares no memory with m but what never changes.
-func (m *Message) Clone() *Message {
-	c := *m
+func (m *Message) Clone() *Message { return m.CloneTo(new(Message)) }
+
+// CloneTo is Clone in a place that the caller has.
+func (m *Message) CloneTo(c *Message) *Message {
+	*c = *m
 	c.own = append([]byte(nil), m.own...)
-	return &c
+	return c
 }
 
 // alias gives bytes that do not change the face of a string.

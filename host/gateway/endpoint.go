@@ -82,17 +82,14 @@ func (p *endpoint) accept(c echo.Context, buffer *[]byte) (*shard.Flow, *problem
 			return nil, newProblem(http.StatusUnauthorized, codeSignature, err.Error())
 		}
 	}
-	data, attrs, fault := p.message(c, body)
-	if fault != nil {
+	request := &shard.Request{To: p.To, Source: p.name, Type: p.Send, Replies: p.replies, Direct: p.Direct, Kept: p.Accepted}
+	if fault := p.message(c, body, request); fault != nil {
 		return nil, fault
 	}
-	once, fault := p.once(r, body)
-	if fault != nil {
+	if request.Idempotency, fault = p.once(r, body); fault != nil {
 		return nil, fault
 	}
-	f, err := p.gateway.opts.Shard.Accept(r.Context(), &shard.Request{
-		To: p.To, Source: p.name, Type: p.Send, Attrs: attrs, Data: data, Replies: p.replies, Direct: p.Direct, Kept: p.Accepted, Idempotency: once,
-	})
+	f, err := p.gateway.opts.Shard.Accept(r.Context(), request)
 	if err != nil {
 		return nil, refusal(err)
 	}

@@ -10,6 +10,7 @@ const (
 	idleTime       = 2 * time.Minute  // between two requests of a connection
 	writeTime      = 60 * time.Second // to take a response
 	bodyKeep       = 64 << 10         // bytes of a body's memory that are kept for the next
+	lengthKnown    = 2 << 10          // bytes of a response up to which net/http finds out its length by itself
 	repliesKeep    = 32 << 10         // bytes of a response that is written without a deadline of its own
 
 	signatureAge = 5 * time.Minute // how far a signed time may be off (Standard Webhooks)

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
 	"github.com/labstack/echo/v4"
@@ -82,27 +83,29 @@ func (p *endpoint) tooLarge() *problem {
 }
 
 // message makes the data and the attributes of a request's message.
-func (p *endpoint) message(c echo.Context, body []byte) (data []byte, attrs []string, fault *problem) {
-	r := c.Request()
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, nil, newProblem(http.StatusBadRequest, codeQuery, "the query is malformed: "+err.Error())
+func (p *endpoint) message(c echo.Context, body []byte, m *shard.Request) (fault *problem) {
+	var query url.Values
+	if raw := c.Request().URL.RawQuery; raw != "" {
+		var err error
+		if query, err = url.ParseQuery(raw); err != nil {
+			return newProblem(http.StatusBadRequest, codeQuery, "the query is malformed: "+err.Error())
+		}
 	}
 	switch p.Body {
 	case specs.BodyNone:
-		if data, fault = p.fromText(c, query); fault != nil {
-			return nil, nil, fault
+		if m.Data, fault = p.fromText(c, query); fault != nil {
+			return fault
 		}
 	case specs.BodyJSON:
-		if err := p.kind.Check(body); err != nil {
-			return nil, nil, violation("the body is not "+article(p.Send), err)
+		if err := p.kind.CheckPlaces(body, &m.Places); err != nil {
+			return violation("the body is not "+article(p.Send), err)
 		}
-		data = body
+		m.Data = body
 	default:
-		data = body
+		m.Data = body
 	}
-	attrs, fault = p.attributes(c, query)
-	return data, attrs, fault
+	m.Attrs, fault = p.attributes(c, query)
+	return fault
 }
 
 // article writes a type's name as a noun.

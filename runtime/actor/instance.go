@@ -11,6 +11,7 @@ import (
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/shape"
 )
 
 // Codes of outcomes that the host, not the actor, decides. Codes of traps and
@@ -57,8 +58,9 @@ type Output struct {
 	Data        []byte
 	ContentType []byte // nil: application/json
 	Delay       time.Duration
-	View        *abi.View // for the attributes x.<name>, http.status, http.header.<name>
-	Extra       bool      // there are such attributes
+	View        *abi.View    // for the attributes x.<name>, http.status, http.header.<name>
+	Extra       bool         // there are such attributes
+	Places      shape.Places // of the fields of Data
 }
 
 // Result is what came of a message. It is valid until the instance handles again.
@@ -244,16 +246,18 @@ func (i *Instance) take(k int, v *abi.View) {
 
 // data checks the data of an output whose type is known.
 func (i *Instance) data(k, index int, v *abi.View) {
+	o := &i.outputs[k]
 	if t := i.actor.Types[index]; t != nil {
-		if err := t.Check(v.Data); err != nil {
+		if err := t.CheckPlaces(v.Data, &o.Places); err != nil {
 			i.result.broken(CodeType, fmt.Sprintf("output %s: %v", v.Type, err))
 			return
 		}
 	} else if len(v.Data) > abi.DataMax {
 		i.result.broken(CodeOutputs, fmt.Sprintf("output %s has %d bytes of data; at most %d are allowed", v.Type, len(v.Data), abi.DataMax))
 		return
+	} else {
+		o.Places.Forget()
 	}
-	o := &i.outputs[k]
 	o.Index, o.Data, o.ContentType, o.Delay, o.View, o.Extra = index, v.Data, v.ContentType, 0, v, false
 }
 

@@ -173,10 +173,18 @@ func (c *compiler) compileKeys(n *Node) error {
 		if err != nil {
 			return fmt.Errorf("compile key of %s: %w", n.Path, err)
 		}
-		if typ == "" {
-			n.anyKey = key
-		} else {
+		if typ != "" {
 			n.keys[typ] = key
+			continue
+		}
+		n.anyKey = key
+		for _, t := range types { // a key of one type knows where its fields are
+			if _, own := n.Actor.Key[t]; own || c.checked(t) == nil {
+				continue
+			}
+			if n.keys[t], err = rule.CompileKey(source, []*shape.Type{c.service.Types[t]}); err != nil {
+				return fmt.Errorf("compile key of %s: %w", n.Path, err)
+			}
 		}
 	}
 	return nil

@@ -118,7 +118,7 @@ func TestRoutes(t *testing.T) {
 		{"z", "a", `{}`, "output", 0}, // an actor that is named directly
 	} {
 		m := abi.NewMessage([]byte(c.data), abi.Type, c.typ)
-		targets, faults := outOf(t, table, c.from, c.typ).Next(m, nil)
+		targets, faults := outOf(t, table, c.from, c.typ).Next(m, nil, nil)
 		if got := names(targets); got != c.want || faults != c.faults {
 			t.Errorf("%s %s %s: %s with %d faults, want %s with %d", c.from, c.typ, c.data, got, faults, c.want, c.faults)
 		}
@@ -132,7 +132,7 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s takes no %s", c.entry, c.typ)
 			continue
 		}
-		targets, _ := e.Enter(abi.NewMessage([]byte(c.data), abi.Type, c.typ), nil)
+		targets, _ := e.Enter(abi.NewMessage([]byte(c.data), abi.Type, c.typ), nil, nil)
 		if got := names(targets); got != c.want {
 			t.Errorf("enter %s with %s %s: %s, want %s", c.entry, c.typ, c.data, got, c.want)
 		}
@@ -165,7 +165,7 @@ func TestNaive(t *testing.T) {
 				m := abi.NewMessage(fmt.Appendf(nil, `{"n":%d}`, n), abi.Type, typ)
 				node, _ := table.Node("w/" + from)
 				out := node.Outs[slices.Index(types, typ)]
-				targets, _ := out.Next(m, nil)
+				targets, _ := out.Next(m, nil, nil)
 				want := naive(s.Workflows["w"].Routes, from, typ, n)
 				if got := names(targets); got != want {
 					t.Fatalf("%s sends %s with n=%d: %s, want %s\n%s", from, typ, n, got, want, strings.Join(lines, "\n"))

@@ -114,8 +114,9 @@ type Target struct {
 }
 
 // Enter appends to dst where a message from outside goes. faults counts rules
-// that ended in an error and so were not taken.
-func (e *Entry) Enter(m *abi.Message, dst []Target) (targets []Target, faults int) {
+// that ended in an error and so were not taken. at is what checking the data
+// noted; nil: nothing.
+func (e *Entry) Enter(m *abi.Message, at *shape.Places, dst []Target) (targets []Target, faults int) {
 	if e.node != nil {
 		return append(dst, Target{Place: ToNode, Node: e.node}), 0
 	}
@@ -123,16 +124,17 @@ func (e *Entry) Enter(m *abi.Message, dst []Target) (targets []Target, faults in
 	if c == nil {
 		return append(dst, Target{Place: Nowhere, From: e.Name}), 0
 	}
-	return c.follow(m, dst, 0)
+	return c.follow(m, at, dst, 0)
 }
 
 // Only returns the one target of every message of this type when no rule has
 // to be asked, else nil. It must not be changed.
 func (o *Out) Only() *Target { return o.always }
 
-// Next appends to dst where a message of this type goes.
-func (o *Out) Next(m *abi.Message, dst []Target) (targets []Target, faults int) {
-	return o.choice.follow(m, dst, 0)
+// Next appends to dst where a message of this type goes. at is what checking
+// the data noted; nil: nothing.
+func (o *Out) Next(m *abi.Message, at *shape.Places, dst []Target) (targets []Target, faults int) {
+	return o.choice.follow(m, at, dst, 0)
 }
 
 // choice is the compiled routes of one place and one message type.
@@ -171,11 +173,11 @@ func (c *choice) only() *Target {
 
 // follow takes the first option that fits. Scopes are nested at most as deep
 // as workflows are, so it ends.
-func (c *choice) follow(m *abi.Message, dst []Target, faults int) ([]Target, int) {
+func (c *choice) follow(m *abi.Message, at *shape.Places, dst []Target, faults int) ([]Target, int) {
 	for i := range c.options {
 		o := &c.options[i]
 		if o.rule != nil {
-			ok, err := o.rule.Match(m)
+			ok, err := o.rule.MatchAt(m, at)
 			if err != nil {
 				faults++
 			}
@@ -185,7 +187,7 @@ func (c *choice) follow(m *abi.Message, dst []Target, faults int) ([]Target, int
 		}
 		for j := range o.steps {
 			if o.steps[j].next != nil {
-				dst, faults = o.steps[j].next.follow(m, dst, faults)
+				dst, faults = o.steps[j].next.follow(m, at, dst, faults)
 			} else {
 				dst = append(dst, o.steps[j].target)
 			}

@@ -95,6 +95,7 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	}
 	m.AddMoment(s.second.moment(now.UnixNano()))
 	m.Finish(r.Data)
+	first.places = r.Places
 
 	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, done: make(chan struct{})}}
 	a.flow.handle.flow = a.flow
@@ -104,13 +105,14 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	}
 	a.lane = s.lanes[int(s.next.Add(1))%len(s.lanes)]
 	var buffer [4]router.Target
-	targets, _ := entry.Enter(m, buffer[:0])
+	targets, _ := entry.Enter(m, &r.Places, buffer[:0])
 	first.flow = a.flow
 	for k, t := range targets {
 		p := first
 		if k > 0 {
 			p = &parcel{attempt: 1, direct: r.Direct, first: true, flow: a.flow}
 			m.Fork(&p.msg, k+1)
+			p.places = r.Places
 		}
 		a.parcels = append(a.parcels, p)
 		defer p.aim(plan, t) // once every copy is made: it may add the key
@@ -143,7 +145,7 @@ func (it *parcel) key(k *rule.Key, path string) *grave {
 		return nil
 	}
 	var scratch [128]byte
-	key, err := k.Append(scratch[:0], &it.msg)
+	key, err := k.AppendAt(scratch[:0], &it.msg, &it.places)
 	if err != nil {
 		return &grave{CodeNoKey, fmt.Sprintf("no key at %s: %v", path, err)}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/specs/shape"
 )
 
 // Errors of [Shard.Accept]; tell them apart with [errors.Is].
@@ -33,6 +34,7 @@ type Request struct {
 	Type   string   // type of the message; its data has been checked
 	Attrs  []string // further attributes: name, value, name, value
 	Data   []byte
+	Places shape.Places // that the check noted in Data
 
 	// Replies are the types that answer it; the first message of one of them
 	// to reach an output does. AnyReply takes any type.

@@ -31,10 +31,11 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 		copyExtra(m, o.View)
 	}
 	m.Finish(o.Data)
+	it.places = o.Places
 	if to := out.Only(); to != nil {
 		return l.deliver(w, it, to, o.Delay, t)
 	}
-	targets, faults := out.Next(m, l.targets[:0])
+	targets, faults := out.Next(m, &it.places, l.targets[:0])
 	t.ruleFault += uint64(faults)
 	l.targets = targets
 	for k := len(targets) - 1; k >= 0; k-- {
@@ -42,6 +43,7 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 		if k > 0 {
 			copied = l.parcel()
 			m.Fork(&copied.msg, k+1)
+			copied.places = it.places
 		}
 		branches += l.deliver(w, copied, &targets[k], o.Delay, t)
 	}

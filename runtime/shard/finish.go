@@ -38,9 +38,10 @@ func (l *lane) finish(w *worker) {
 	l.reuse()
 }
 
-// tidy forgets a key that has neither messages nor state.
+// tidy forgets a key that has neither messages nor state, unless there are few:
+// the next message of such a key often comes soon.
 func (l *lane) tidy(c *cell) {
-	if c.busy == 0 && c.queue.len() == 0 && len(c.state) == 0 && !c.parked && !c.listed && c != &c.local.open {
+	if len(c.local.cells) > cellsIdle && c.busy == 0 && c.queue.len() == 0 && len(c.state) == 0 && !c.parked && !c.listed && c != &c.local.open {
 		delete(c.local.cells, c.key)
 	}
 }
@@ -297,7 +298,7 @@ func (l *lane) clear(c *cell) {
 // leave ends a message that goes out: it answers its flow, if that waits for one of its type.
 func (l *lane) leave(it *parcel) {
 	if f := it.flow; f != nil && it.out && f.wants(it.msg.Type()) && f.claim() {
-		l.answer(f, Answer{Outcome: Replied, Reply: it.msg.Clone()})
+		l.answer(f, Answer{Outcome: Replied, Reply: it.msg.CloneTo(&f.reply)})
 	} else if it.from != nil {
 		l.counted(it.from).dropped++
 	}

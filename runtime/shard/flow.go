@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
@@ -40,8 +41,9 @@ type flow struct {
 	kept    chan struct{} // closed when the message is in the journal; nil unless asked for
 	lost    atomic.Bool   // the journal failed before it was
 	done    chan struct{}
-	answer  Answer // once done is closed
-	handle  Flow   // what the first request is given
+	answer  Answer      // once done is closed
+	reply   abi.Message // what answer refers to
+	handle  Flow        // what the first request is given
 }
 
 func (f *flow) result() Answer {

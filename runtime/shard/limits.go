@@ -7,10 +7,11 @@ const (
 	turnMax    = 512 // messages a lane handles before it looks at its inbox
 	helpMax    = 32  // messages that who brings one handles for its lane
 	cellMax    = 64  // messages of one mailbox before the next one's turn
+	cellsIdle  = 256 // keys of a node remembered although nothing is known of them
 	warmMax    = 8   // messages whose memory is read ahead
 	freeMax    = 64  // messages a lane keeps for reuse, twice when others return some
-	slabSize   = 16  // messages a lane makes at once, and the bytes of each
-	parcelRoom = 376 // that lie in it: 200 of data and two ids, in half a KiB altogether
+	slabSize   = 14  // messages a lane makes at once, in two pages, and the bytes of each
+	parcelRoom = 384 // that lie in it: 200 of data and two ids
 	spareBytes = 8 << 10
 	trashMin   = 16 // room for parcels being taken back, and for
 	queueMin   = 16 // messages waiting in a mailbox: whole cache lines of it

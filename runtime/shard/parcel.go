@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/specs/shape"
 )
 
 // parcel is one message on its way to one node. Whoever holds the only
@@ -27,6 +28,8 @@ type parcel struct {
 	first   bool  // came from outside to this node, with nothing between
 	kept    bool  // an entry of the journal holds it
 	out     bool  // goes out of the service
+
+	places shape.Places // of the fields of the message's data
 
 	room [parcelRoom]byte // where the message lies, unless it is longer
 }

@@ -46,16 +46,17 @@ type value struct {
 type frame struct {
 	plan  *plan
 	m     *abi.Message
-	read  bool // found is filled
-	sound bool // data is JSON
+	at    *shape.Places // of the fields of data; nil: not known
+	read  bool          // found is filled
+	sound bool          // data is JSON
 	found [slotsMax]shape.Found
 }
 
-func (p *plan) match(m *abi.Message) (bool, error) {
+func (p *plan) match(m *abi.Message, at *shape.Places) (bool, error) {
 	if p.root == nil { // a join of strings, over untyped data
 		return false, errNotBool
 	}
-	f := frame{plan: p, m: m}
+	f := frame{plan: p, m: m, at: at}
 	yes, err := f.eval(p.root)
 	return yes && err == nil, err
 }
@@ -124,7 +125,7 @@ func (f *frame) eval(n *node) (bool, error) {
 func (f *frame) seek(slot int) (*shape.Found, error) {
 	if !f.read {
 		f.read = true
-		f.sound = f.plan.paths.Find(f.m.Data(), f.found[:f.plan.paths.Len()])
+		f.sound = f.plan.paths.FindAt(f.m.Data(), f.at, f.found[:f.plan.paths.Len()])
 	}
 	if !f.sound {
 		return nil, errJSON
@@ -265,8 +266,8 @@ func doubleToInt(d float64, i int64) int {
 }
 
 // append appends a key.
-func (p *plan) append(dst []byte, m *abi.Message) ([]byte, error) {
-	f := frame{plan: p, m: m}
+func (p *plan) append(dst []byte, m *abi.Message, at *shape.Places) ([]byte, error) {
+	f := frame{plan: p, m: m, at: at}
 	if p.parts == nil { // a condition as a key
 		yes, err := f.eval(p.root)
 		if err != nil {

@@ -93,9 +93,13 @@ func CompileKey(src string, types []*shape.Type) (*Key, error) {
 
 // Match reports whether the rule holds for m. An error, such as a missing field
 // or a cost over CostMax, means that it is not taken; the caller counts it.
-func (r *Rule) Match(m *abi.Message) (bool, error) {
+func (r *Rule) Match(m *abi.Message) (bool, error) { return r.MatchAt(m, nil) }
+
+// MatchAt is Match for data whose check has noted in at where its fields are;
+// the rule must have been compiled for its type alone. nil: it has not.
+func (r *Rule) MatchAt(m *abi.Message, at *shape.Places) (bool, error) {
 	if r.plan != nil {
-		return r.plan.match(m)
+		return r.plan.match(m, at)
 	}
 	v, err := r.run(m)
 	if err != nil {
@@ -111,9 +115,12 @@ func (r *Rule) Match(m *abi.Message) (bool, error) {
 // Append appends the key of m to dst as text: a string as it is, a whole number
 // in digits, true or false. The error is [ErrNoKey] or wraps it, and dst is
 // returned as it was.
-func (k *Key) Append(dst []byte, m *abi.Message) ([]byte, error) {
+func (k *Key) Append(dst []byte, m *abi.Message) ([]byte, error) { return k.AppendAt(dst, m, nil) }
+
+// AppendAt is Append as MatchAt is Match.
+func (k *Key) AppendAt(dst []byte, m *abi.Message, at *shape.Places) ([]byte, error) {
 	if k.plan != nil {
-		return k.plan.append(dst, m)
+		return k.plan.append(dst, m, at)
 	}
 	v, err := k.run(m)
 	if err != nil {
@@ -165,7 +172,13 @@ func compile(src string, types []*shape.Type, check func(*cel.Type) string) (*co
 		return nil, &Error{Line: 1, Col: 1, Message: "data may be bytes or JSON here; give each type its own expression"}
 	}
 	c.raw = raw > 0
-	return c, c.build(src, check)
+	if err := c.build(src, check); err != nil {
+		return c, err
+	}
+	if c.plan != nil && len(types) == 1 && types[0] != nil {
+		c.plan.paths.Bind(types[0])
+	}
+	return c, nil
 }
 
 // check compiles src against one type, for its errors only.

@@ -49,7 +49,7 @@ func (t *Type) scan(d []byte, i, depth int) int {
 		if t.obj == nil {
 			return skip(d, i, depth)
 		}
-		return t.obj.scan(d, i, depth+1)
+		return t.obj.scan(d, i, depth+1, nil)
 	case c == '[':
 		if t.kinds&List == 0 {
 			return -1
@@ -65,6 +65,9 @@ func (t *Type) scan(d []byte, i, depth int) int {
 	case c == 'n':
 		return word(d, i, t.word(Null, "null"))
 	case (c == '-' || c >= '0' && c <= '9') && t.kinds&Number != 0:
+		if t.num == nil && t.kinds&Number == Number {
+			return skipNumber(d, i)
+		}
 		n, end := value(d, i)
 		if end < 0 || !t.admitsNumber(n) {
 			return -1
@@ -264,7 +267,9 @@ func (r *items) scan(d []byte, i, depth int) int {
 	}
 }
 
-func (r *fields) scan(d []byte, i, depth int) int {
+// scan reads an object and notes in p, unless that is nil, where the values of
+// its first fields begin.
+func (r *fields) scan(d []byte, i, depth int, p *Places) int {
 	if depth > DepthMax {
 		return -1
 	}
@@ -277,22 +282,23 @@ func (r *fields) scan(d []byte, i, depth int) int {
 	}
 	for more {
 		var f *field
+		var at int
 		// Most senders write fields in the order of the type.
 		if next < len(r.list) && bytes.HasPrefix(d[i:], r.list[next].quoted) {
 			f = r.list[next]
-			i += len(f.quoted)
-			if i = colon(d, i); i < 0 {
-				return -1
-			}
-			i = f.typ.scan(d, i, depth)
+			at = near(d, i+len(f.quoted))
+			i = f.typ.scan(d, at, depth)
 		} else {
-			f, i = r.other(d, i, depth)
+			f, at, i = r.other(d, i, depth)
 		}
 		if i < 0 {
 			return -1
 		}
 		if f != nil {
 			next = f.at + 1
+			if p != nil {
+				p.note(f.at, at)
+			}
 			if bit := uint64(1) << (f.at & 63); seen[f.at>>6]&bit == 0 {
 				seen[f.at>>6] |= bit
 				if f.required {
@@ -300,7 +306,11 @@ func (r *fields) scan(d []byte, i, depth int) int {
 				}
 			}
 		}
-		i, more = follow(d, i, '}')
+		if i < len(d) && d[i] == ',' {
+			i = near(d, i+1)
+		} else {
+			i, more = follow(d, i, '}')
+		}
 	}
 	if missing > 0 {
 		return -1
@@ -309,40 +319,36 @@ func (r *fields) scan(d []byte, i, depth int) int {
 }
 
 // other reads a field that is not the one expected next; the field is nil when
-// the struct does not name it.
-func (r *fields) other(d []byte, i, depth int) (*field, int) {
+// the struct does not name it. at is where its value begins.
+func (r *fields) other(d []byte, i, depth int) (f *field, at, behind int) {
 	if i >= len(d) || d[i] != '"' {
-		return nil, -1
+		return nil, 0, -1
 	}
 	end, plain := text(d, i)
 	if end < 0 {
-		return nil, -1
+		return nil, 0, -1
 	}
-	at := colon(d, end)
-	if at < 0 {
-		return nil, -1
+	if at = colon(d, end); at < 0 {
+		return nil, 0, -1
 	}
 	name := inside(d, i, end, plain)
-	if f := r.find(name); f != nil {
-		return f, f.typ.scan(d, at, depth)
+	if f = r.find(name); f != nil {
+		return f, at, f.typ.scan(d, at, depth)
 	}
-	if len(r.patterns) == 0 {
-		return nil, skip(d, at, depth)
-	}
-	behind, fits := -1, false
+	fits := false
 	for _, p := range r.patterns {
 		if p.key.str != nil && !p.key.str.admits(name) {
 			continue
 		}
 		fits = true
 		if behind = p.typ.scan(d, at, depth); behind < 0 {
-			return nil, -1
+			return nil, 0, -1
 		}
 	}
 	if !fits {
 		behind = skip(d, at, depth)
 	}
-	return nil, behind
+	return nil, 0, behind
 }
 
 // find looks a field up by its unescaped name.

@@ -22,57 +22,69 @@ var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1
 // value reads a number; end is -1 when it is malformed or beyond a double's
 // range, as it is for encoding/json.
 func value(d []byte, i int) (n number, end int) {
+	if end = n.common(d, i); end > 0 {
+		return n, end
+	}
 	end, plain := figure(d, i)
 	if end < 0 {
 		return n, -1
 	}
 	n.text = d[i:end]
-	if plain && end-i <= 16 { // at most 15 digits and a sign: exact in a double
-		n.f, n.exact, n.whole = short(n.text), true, true
-		if len(n.text) == 16 && n.text[0] != '-' {
-			n.exact = n.f < 1<<53
-		}
-		return n, end
-	}
 	return n.long(plain, end)
 }
 
-// short is the value of a run of digits.
-func short(s []byte) float64 {
+// common reads the number at i if it has no exponent and at most 15 digits,
+// which a double holds exactly, and returns its end; 0 when it is another one,
+// or none.
+func (n *number) common(d []byte, i int) int {
+	at := i
+	neg := d[at] == '-'
+	if neg {
+		at++
+	}
+	first, point, frac := at, 0, int64(0)
 	var v int64
-	neg := s[0] == '-'
+	for ; at < len(d); at++ {
+		c := d[at]
+		if c >= '0' && c <= '9' {
+			v = v*10 + int64(c-'0')
+			if point > 0 {
+				frac |= int64(c - '0')
+			}
+			continue
+		}
+		if c != '.' || point > 0 || at == first {
+			break
+		}
+		point = at
+	}
+	digits, decimals := at-first, 0
+	if point > 0 {
+		digits--
+		decimals = at - point - 1
+	}
+	switch {
+	case digits == 0 || digits > 15, point > 0 && decimals == 0,
+		d[first] == '0' && at-first > 1 && point != first+1, // 01
+		at < len(d) && (d[at]|0x20 == 'e' || d[at] == '.'):
+		return 0
+	}
+	// An exact power of ten: one rounding, which is what ParseFloat would do.
+	n.f = float64(v)
+	if decimals > 0 {
+		n.f /= pow10[decimals]
+	}
 	if neg {
-		s = s[1:]
+		n.f = -n.f
 	}
-	for _, c := range s {
-		v = v*10 + int64(c-'0')
-	}
-	if neg {
-		v = -v
-	}
-	return float64(v)
+	n.whole = frac == 0
+	n.exact = n.whole
+	n.text = d[i:at]
+	return at
 }
 
 func (n number) long(plain bool, end int) (number, int) {
 	s := n.text
-	if dot := bytes.IndexByte(s, '.'); dot > 0 && len(s) <= 16 && bytes.IndexByte(s, 'e') < 0 && bytes.IndexByte(s, 'E') < 0 {
-		// At most 15 digits and an exact power of ten: one rounding, which is
-		// what ParseFloat would do.
-		var v int64
-		whole := true
-		for k, c := range s {
-			if c >= '0' && c <= '9' {
-				v = v*10 + int64(c-'0')
-				whole = whole && (k < dot || c == '0')
-			}
-		}
-		n.f = float64(v) / pow10[len(s)-dot-1]
-		if s[0] == '-' {
-			n.f = -n.f
-		}
-		n.whole, n.exact = whole, whole
-		return n, end
-	}
 	f, err := strconv.ParseFloat(unsafe.String(&s[0], len(s)), 64)
 	if err != nil {
 		return n, -1

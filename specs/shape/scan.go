@@ -19,6 +19,14 @@ func space(d []byte, i int) int {
 	return i
 }
 
+// near is space for places where there seldom is any.
+func near(d []byte, i int) int {
+	if i < len(d) && d[i] <= ' ' {
+		return space(d, i)
+	}
+	return i
+}
+
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
@@ -231,6 +239,10 @@ func skip(d []byte, i, depth int) int {
 // be beyond a double's range.
 func skipNumber(d []byte, i int) int {
 	const plainMax = 300
+	var n number
+	if end := n.common(d, i); end > 0 {
+		return end
+	}
 	end, plain := figure(d, i)
 	if end < 0 || end-i > plainMax || !plain && bytes.ContainsAny(d[i:end], "eE") {
 		_, end = value(d, i)

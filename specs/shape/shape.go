@@ -116,7 +116,7 @@ type fields struct {
 
 type field struct {
 	name     string
-	quoted   []byte // the name as it usually stands in JSON, with quotes
+	quoted   []byte // the name as it usually stands in JSON, with quotes and colon
 	typ      *Type
 	at       int  // place in the list
 	required bool // nothing stands for it when it is left out of a message
