@@ -20,12 +20,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// stopTime is how long a service may take to end what it has begun.
-const stopTime = 30 * time.Second
+// graceTime is how long a service may take to end what it has begun when
+// nothing else is said.
+const graceTime = 30 * time.Second
 
 func (s *shell) run() *cobra.Command {
 	var listen, level string
 	var noBuild bool
+	var grace time.Duration
 	c := &cobra.Command{
 		Use: "run [FOLDER]", Short: "build a service and serve it", Args: cobra.MaximumNArgs(1),
 		Long: "run checks a service, compiles what has changed, starts it and serves its endpoints until it is interrupted.\n" +
@@ -63,13 +65,14 @@ func (s *shell) run() *cobra.Command {
 			}
 			end := s.relay(h, level)
 			<-c.Context().Done()
-			left, err := s.stop(h)
+			left, err := s.stop(h, grace)
 			end()
 			return errors.Join(s.left(left.Waiting, err == nil), err)
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", app.DefaultListen, "`address` to serve at; port 0 takes any free port")
 	c.Flags().StringVar(&level, "level", "info", "log lines to print: debug, info, warn or error, and above")
+	c.Flags().DurationVar(&grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
 	c.Flags().BoolVar(&noBuild, "no-build", false, "serve the modules that are there")
 	return c
 }
@@ -134,11 +137,11 @@ type waiting struct {
 	Attempt int       `json:"attempt"`
 }
 
-// stop ends the service in order; a second signal ends it at once.
-func (s *shell) stop(h *app.Host) (app.Leftover, error) {
+// stop ends the service in order, within a time; a second signal ends it at once.
+func (s *shell) stop(h *app.Host, grace time.Duration) (app.Leftover, error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	ctx, cancelTime := context.WithTimeout(ctx, stopTime)
+	ctx, cancelTime := context.WithTimeout(ctx, grace)
 	defer cancelTime()
 	s.say("stopping: no more requests are taken; what was accepted is finished (again to stop at once)")
 	left, err := h.Stop(ctx)
@@ -146,7 +149,7 @@ func (s *shell) stop(h *app.Host) (app.Leftover, error) {
 	case errors.Is(err, context.Canceled):
 		err = &control.Error{Code: codeInterrupted, Message: "stopped at once: what was not finished is lost"}
 	case errors.Is(err, context.DeadlineExceeded):
-		err = &control.Error{Code: codeStopTimeout, Message: "not everything was finished within " + short(stopTime) + "; the rest is lost"}
+		err = &control.Error{Code: codeStopTimeout, Message: "not everything was finished within " + short(grace) + "; the rest is lost"}
 	}
 	return left, err
 }
@@ -166,7 +169,11 @@ func (s *shell) left(list []shard.Waiting, finished bool) error {
 		}
 		return nil
 	}
-	s.say("stopped; %s waited for their time and are lost, since this host keeps messages in memory:", count(len(list), "message"))
+	what := "waited for their time and are lost"
+	if len(list) == 1 {
+		what = "waited for its time and is lost"
+	}
+	s.say("stopped; %s %s, since this host keeps messages in memory:", count(len(list), "message"), what)
 	var rows [][]string
 	for _, w := range list {
 		due := "in the mailbox"

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tidwall/gjson"
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"grow": main}
 // Besides testscript's own commands there are
 //
 //	serve [NAME=VALUE…] ARGUMENTS   start grow run and go on when it serves; sets $URL, $PORT and $PID, writes run.out
-//	stop SIGNAL [CODE]              end it, hold its exit code against CODE (0), write run.out and run.err
+//	signal NAME [CODE] [again]      end it, hold its exit code against CODE (0), write run.out and run.err; again: until it has ended
 //	http METHOD PATH [FILE]         call the service; status and body go to stdout
 //	json stdout|stderr PATH VALUE   hold a value of what was printed against VALUE (gjson paths)
 //	take NAME PATH                  set $NAME to a value of what was printed as JSON
@@ -54,7 +55,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "stop": stop, "http": call, "json": holdJSON, "take": take,
+			"serve": serve, "signal": end, "http": call, "json": holdJSON, "take": take,
 		},
 	})
 }
@@ -114,10 +115,18 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func stop(ts *testscript.TestScript, _ bool, args []string) {
+func end(ts *testscript.TestScript, _ bool, args []string) {
 	s := ts.Value(running{}).(*served)
-	signal := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}[args[0]]
-	ts.Check(s.process.Process.Signal(signal))
+	by := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}[args[0]]
+	ts.Check(s.process.Process.Signal(by))
+	for again := len(args) > 2; again; {
+		select {
+		case <-s.read:
+			again = false
+		case <-time.After(20 * time.Millisecond): // the first one may not have been understood yet
+			ts.Check(s.process.Process.Signal(by))
+		}
+	}
 	<-s.read
 	err := s.process.Wait()
 	var exit *exec.ExitError

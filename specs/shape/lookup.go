@@ -21,14 +21,14 @@ type Found struct {
 type Paths struct {
 	root  branch
 	count int
-	bound bool // at is set in the branches of the root
+	bound *Type // that the branches of the root know their fields of; nil: none
 }
 
 // branch is one name along the paths, with what follows it.
 type branch struct {
 	name string
 	slot int // -1: no path ends here
-	at   int // place among the fields of the type that Bind was given; -1: none
+	at   int // place among the fields of the type that the paths are bound to
 	next []*branch
 }
 

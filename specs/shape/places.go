@@ -7,9 +7,9 @@ const PlacesMax = 12
 // been checked: rules and keys read them without looking for them again. The
 // zero Places knows nothing. It belongs to one goroutine.
 type Places struct {
+	of    *Type             // that the data was checked against; nil: nothing is known
 	start [PlacesMax]uint32 // of the value of each field, in the order of the type
 	seen  uint16            // the fields that are there, a bit each
-	known bool
 }
 
 // CheckPlaces is [Type.Check] and notes in p where the fields are, when the type
@@ -24,12 +24,12 @@ func (t *Type) CheckPlaces(data []byte, p *Places) error {
 	if end := t.obj.scan(data, i, 1, p); end < 0 || space(data, end) != len(data) {
 		return t.Check(data)
 	}
-	p.known = true
+	p.of = t
 	return nil
 }
 
 // Forget makes p know nothing.
-func (p *Places) Forget() { p.known = false }
+func (p *Places) Forget() { p.of = nil }
 
 func (p *Places) note(field, at int) {
 	if field < PlacesMax {
@@ -41,22 +41,24 @@ func (p *Places) note(field, at int) {
 // Bind prepares the paths for data of type t, so that FindAt need not search.
 // Only after the last Add.
 func (p *Paths) Bind(t *Type) {
-	p.bound = t.obj != nil && t.arms == nil && len(p.root.next) > 0 && p.root.slot < 0
-	for _, b := range p.root.next {
-		b.at = -1
-		if t.obj != nil {
-			if f := t.obj.index[b.name]; f != nil {
-				b.at = f.at
-			}
-		}
-		p.bound = p.bound && b.at >= 0 && b.at < PlacesMax
+	p.bound = nil
+	if t.obj == nil || t.arms != nil || p.root.slot >= 0 {
+		return
 	}
+	for _, b := range p.root.next {
+		f := t.obj.index[b.name]
+		if f == nil || f.at >= PlacesMax {
+			return
+		}
+		b.at = f.at
+	}
+	p.bound = t
 }
 
 // FindAt is [Paths.Find] in data of the type that the paths are bound to. at is
-// what checking data noted; nil, or one that knows nothing, has it searched.
+// what checking data noted; nil, or what was noted of another type, has it searched.
 func (p *Paths) FindAt(data []byte, at *Places, found []Found) bool {
-	if at == nil || !at.known || !p.bound {
+	if at == nil || at.of == nil || at.of != p.bound {
 		return p.Find(data, found)
 	}
 	for i := range found {

@@ -2,10 +2,12 @@ package triagetest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -143,4 +145,57 @@ func (c *client) checkCounts(t *testing.T, wanted tally) {
 			t.Errorf("counts of %s differ from the rule (-rule +service):\n%s", name, diff)
 		}
 	}
+}
+
+// TestStopUnderLoad stops the host while webhooks pour in: each one is answered,
+// turned away with a code, or finds nobody; what was answered is what was
+// handled, and nothing is left over or given up on.
+func TestStopUnderLoad(t *testing.T) {
+	c, list := start(t, triage), hooks(t)
+	var answered, started atomic.Int64
+	warm, stopped := make(chan struct{}), make(chan struct{})
+	group, wrong := errgroup.WithContext(t.Context())
+	for range senders {
+		group.Go(func() error {
+			for {
+				n := started.Add(1)
+				h := list[n%int64(len(list))]
+				h.delivery = fmt.Sprintf("load-%d", n)
+				a, err := c.deliver(h)
+				switch {
+				case err == nil && a.status == http.StatusOK:
+					if answered.Add(1) == int64(len(list)) {
+						close(warm)
+					}
+				case err == nil && a.problem().Code != "host.stopping":
+					return fmt.Errorf("%s %s: %d %s", h.event, h.delivery, a.status, a.body)
+				default: // turned away, or nobody is there any more
+					<-stopped
+					return nil
+				}
+			}
+		})
+	}
+	select {
+	case <-warm:
+	case <-wrong.Done():
+	}
+	left, err := c.host.Stop(t.Context())
+	close(stopped)
+	if err := errors.Join(err, group.Wait()); err != nil {
+		t.Error(err)
+	}
+	if len(left.Waiting) > 0 {
+		t.Errorf("waiting: %v", left.Waiting)
+	}
+	handled := uint64(0)
+	for _, n := range c.host.Shard().Status() {
+		if n.Node == "triage/reader" {
+			handled = n.Handled
+		}
+	}
+	if handled != uint64(answered.Load()) {
+		t.Errorf("%d webhooks were handled, %d answered", handled, answered.Load())
+	}
+	c.quiet(t)
 }
