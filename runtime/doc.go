@@ -9,21 +9,21 @@
 //  2. shard.Accept gives it an id, asks the router.Table in force where
 //     messages of this type go from here, evaluates the key of the node that
 //     takes it, and reserves room in that node's mailbox: a full one is an
-//     error the client sees as 503. The message is built once, in the encoding
-//     that a guest will be given (abi.Message).
+//     error the client sees as 503. The message is kept in parts, which are put
+//     together in a guest's memory (abi.Message).
 //  3. The lane that owns (node, key) puts it into the mailbox. Lanes are as
 //     many as processors; each belongs to the one goroutine that holds its
 //     token, so what follows takes no locks.
 //  4. When its turn has come the lane hands it, with an instance from the
 //     actor's pool, to actor.Instance.Handle.
-//  5. engine/wazero copies the frame into the guest's memory and calls
+//  5. engine/wazero has the frame written into the guest's memory and calls
 //     grow_handle. What the guest asks for on the way goes through grow.call
 //     to the capability.Broker, which checks grants, runs several requests at
 //     the same time, and records the answers. A handling that has to wait
 //     passes the lane's token on, so that its neighbours do not wait with it.
 //  6. The answer frame is decoded and every output checked: declared, of its
 //     type, within limits. Anything else fails the message and nothing of it
-//     remains.
+//     remains. The check notes where fields lie, for the rules and keys of 7.
 //  7. For each output the table says what is next: the first route that fits.
 //     A message for a node goes into its mailbox at once; one that matches
 //     nothing becomes a dead letter, never silence.

@@ -72,9 +72,11 @@ func drawMessage(t *rapid.T) *abi.Message {
 }
 
 // TestPlanAgainstCEL draws rules and messages and compares what our own plans
-// say with CEL's interpreter, with and without int fields.
+// say with CEL's interpreter, with and without int fields, and by what the check
+// of the data has noted.
 func TestPlanAgainstCEL(t *testing.T) {
 	ints := look([]*shape.Type{typeOf(t, `{i?: int, o?: {i?: int}}`)})
+	anything := typeOf(t, `{i?: _, n?: _, s?: _, b?: _, z?: _, o?: _, l?: _, "a b"?: _}`)
 	planned, agreed := 0, map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		src := drawRule(t, 0)
@@ -93,6 +95,7 @@ func TestPlanAgainstCEL(t *testing.T) {
 			return
 		}
 		planned++
+		plan.paths.Bind(anything)
 		if err := c.link(env, ast); err != nil {
 			t.Fatal(err)
 		}
@@ -104,6 +107,13 @@ func TestPlanAgainstCEL(t *testing.T) {
 			agreed[verdict(ok, err)]++
 			if verdict(ok, err) != verdict(wantOK, wantErr) {
 				t.Fatalf("%s on %s: %t %v, CEL says %t %v", src, m.Data(), ok, err, wantOK, wantErr)
+			}
+			var at shape.Places
+			if err := anything.CheckPlaces(m.Data(), &at); err != nil {
+				t.Fatal(err)
+			}
+			if ok, err := quick.MatchAt(m, &at); verdict(ok, err) != verdict(wantOK, wantErr) {
+				t.Fatalf("%s on %s, with places: %t %v, CEL says %t %v", src, m.Data(), ok, err, wantOK, wantErr)
 			}
 			// The same as a key, but for what only plans know: digits beyond 53 bits.
 			key, keyErr := (&Key{quick.code}).Append(nil, m)

@@ -112,6 +112,7 @@ func FuzzCheck(f *testing.F) {
 				t.Fatalf("%q against %s: %v, CUE says %t", data, oracleTypes[i], v, want)
 			}
 		}
+		holdPlaces(t, s, data, fits)
 		if fits && !json.Valid(data) {
 			t.Fatalf("%q passes and is not JSON", data)
 		}
@@ -119,6 +120,75 @@ func FuzzCheck(f *testing.F) {
 			t.Fatalf("%q filled is %q", data, out)
 		}
 	})
+}
+
+// holdPlaces checks that noting places changes no verdict, and that what is read
+// there is what a search finds.
+func holdPlaces(t *testing.T, s *Type, data []byte, fits bool) {
+	var at Places
+	if noted := s.CheckPlaces(data, &at) == nil; noted != fits {
+		t.Fatalf("%q: %t, with places noted %t", data, fits, noted)
+	}
+	if s.obj == nil {
+		return
+	}
+	var paths Paths
+	for _, f := range s.obj.list {
+		paths.Add(f.name)
+		paths.Add(f.name, "sku")
+		paths.Add(f.name, "a", "b")
+	}
+	paths.Bind(s)
+	found, want := make([]Found, paths.Len()), make([]Found, paths.Len())
+	if at.of == nil || !paths.FindAt(data, &at, found) || !paths.Find(data, want) {
+		return
+	}
+	for i := range want {
+		if found[i].Presence != want[i].Presence || !bytes.Equal(found[i].Raw, want[i].Raw) {
+			t.Fatalf("%q, path %d: %d %q where it was noted, %d %q by a search", data, i, found[i].Presence, found[i].Raw, want[i].Presence, want[i].Raw)
+		}
+	}
+}
+
+// TestPlaces: what has been checked against a struct is read where its fields
+// lie, and nothing that was noted of another type is believed.
+func TestPlaces(t *testing.T) {
+	typ, other := from(t, `{a: int, b?: {c: string}, d?: [...int]}`), from(t, `{b?: {c: string}, a: int}`)
+	var paths Paths
+	a, c, d := paths.Add("a"), paths.Add("b", "c"), paths.Add("d")
+	paths.Bind(typ)
+	for _, tt := range []struct{ data, a, c, d string }{
+		{`{"a":1}`, "1", "", "missing"},
+		{` { "a" : 1 , "b":{"c":"x"}, "d":[2] } `, "1", `"x"`, "[2]"},
+		{`{"b":{"c":"x"},"a":1,"e":{"a":3},"a":2}`, "2", `"x"`, "missing"},
+	} {
+		var at Places
+		if err := typ.CheckPlaces([]byte(tt.data), &at); err != nil {
+			t.Fatal(err)
+		}
+		if at.of != typ {
+			t.Errorf("%s: nothing was noted", tt.data)
+		}
+		found := make([]Found, paths.Len())
+		for _, at := range []*Places{&at, nil} {
+			if !paths.FindAt([]byte(tt.data), at, found) {
+				t.Fatalf("%s was not read", tt.data)
+			}
+			got := [...]string{string(found[a].Raw), string(found[c].Raw), string(found[d].Raw)}
+			if found[d].Presence == Missing {
+				got[2] = "missing"
+			}
+			if want := [...]string{tt.a, tt.c, tt.d}; got != want {
+				t.Errorf("%s: %q, want %q", tt.data, got, want)
+			}
+		}
+		if err := other.CheckPlaces([]byte(tt.data), &at); err != nil {
+			t.Fatal(err)
+		}
+		if !paths.FindAt([]byte(tt.data), &at, found) || string(found[a].Raw) != tt.a {
+			t.Errorf("%s, noted of another type: a is %s", tt.data, found[a].Raw)
+		}
+	}
 }
 
 // FuzzPattern compares our own matching with Go's.
