@@ -20,20 +20,20 @@ type Table struct {
 
 // Node is a place an actor fills.
 type Node struct {
-	Index  int
-	Path   string // workflow/node, nested workflow/node/node, or the actor's own name
-	Actor  *specs.Actor
-	Config []byte // nil when the actor takes none
-	Scale  specs.Scale
-	Outs   []*Out // in the order of the actor's out
+	Index            int
+	keyed, exclusive bool
+	Path             string // workflow/node, nested workflow/node/node, or the actor's own name
+	Actor            *specs.Actor
+	Config           []byte // nil when the actor takes none
+	Scale            specs.Scale
+	Outs             []*Out // in the order of the actor's out
 	// Below lists the nodes this one may send to, but for those that may send
 	// back to it: filling one of them holds this one up.
 	Below []*Node
 
-	keys             map[string]*rule.Key
-	anyKey           *rule.Key
-	keyed, exclusive bool
-	in               map[string]bool
+	keys   map[string]*rule.Key
+	anyKey *rule.Key
+	in     map[string]bool
 }
 
 // Out is a type of message that a node sends.

@@ -15,7 +15,7 @@ import (
 // send builds the nth output of a handling, from 1, and delivers it wherever
 // the routes say. It returns how many of its copies are still on their way.
 func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) {
-	out := w.run.spec.Outs[o.Index]
+	out := w.run.outs[o.Index]
 	it := l.parcel()
 	m := &it.msg
 	if l.moment == nil {
@@ -67,7 +67,7 @@ func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Dura
 	it.attempt, it.kept, it.first, it.out = 1, true, false, false
 	switch to.Place {
 	case router.ToNode:
-		return l.forward(it, to.Node, delay)
+		return l.forward(w, it, to.Node, delay)
 	case router.ToOutput:
 		it.out = true
 		l.note(it, specs.Output, 0)
@@ -93,10 +93,9 @@ func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Dura
 
 // forward puts a message into the mailbox of a node, which may be another
 // lane's, or has it wait for its time.
-func (l *lane) forward(it *parcel, spec *router.Node, delay time.Duration) int {
+func (l *lane) forward(w *worker, it *parcel, spec *router.Node, delay time.Duration) int {
 	p := l.plan
-	if spec.Index >= len(p.nodes) || p.table.Nodes[spec.Index] != spec {
-		// The table was replaced while the message was being handled.
+	if w.run.table != p.table { // it was replaced while the message was being handled
 		if again, ok := p.table.Node(spec.Path); ok {
 			spec = again
 		} else {

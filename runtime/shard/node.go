@@ -7,6 +7,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/router"
+	"github.com/grow-platform/grow/specs"
 )
 
 // node is a node path for as long as the shard lives; what runs there changes.
@@ -34,6 +35,9 @@ type apart [128]byte
 // running is what runs at a node: replaced whole.
 type running struct {
 	spec     *router.Node
+	table    *router.Table // that spec is of
+	outs     []*router.Out // of spec
+	state    []specs.State // of its actor
 	actor    *actor.Actor
 	below    []*node
 	capacity int64

@@ -100,7 +100,10 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	}
 	kept := map[*node]bool{}
 	for i, spec := range t.Nodes {
-		r := &running{spec: spec, actor: actors[spec.Path], capacity: int64(spec.Scale.Mailbox), waits: actors[spec.Path].Waits()}
+		r := &running{
+			spec: spec, table: t, outs: spec.Outs, state: spec.Actor.State,
+			actor: actors[spec.Path], capacity: int64(spec.Scale.Mailbox), waits: actors[spec.Path].Waits(),
+		}
 		for _, below := range spec.Below {
 			r.below = append(r.below, p.nodes[below.Index])
 		}

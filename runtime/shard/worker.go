@@ -120,7 +120,7 @@ func (l *lane) watch(t *tally) {
 
 func (w *worker) handle() {
 	w.task.Message, w.task.ID, w.task.Now, w.task.State = &w.item.msg, w.item.msg.ID(), w.time, nil
-	if decl := w.run.spec.Actor.State; len(decl) > 0 {
+	if decl := w.run.state; len(decl) > 0 {
 		w.state.Reset(decl, w.cell.state)
 		w.task.State = &w.state
 	}
