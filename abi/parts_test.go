@@ -1,7 +1,6 @@
 package abi
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"testing"
@@ -9,91 +8,169 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestParts builds messages in every way there is, changes them as their owners
-// may, and holds each against a map of its attributes: by what its methods say,
-// and by what its frame says.
-func TestParts(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.StringN(0, 90, -1)
-		id := rapid.StringMatching(`[0-9A-Z.]{1,95}`)
-		data := func() []byte { return []byte(rapid.StringN(0, 700, -1).Draw(t, "data")) }
-		want := map[string]string{Type: "in", Source: "door", ID: id.Draw(t, "id"), TraceParent: text.Draw(t, "trace"), Time: "now", Attempt: "1"}
-		want[Correlation] = want[ID]
-		m, body := new(Message), data()
-		m.Use(make([]byte, rapid.IntRange(0, 400).Draw(t, "room")))
-		m.Start()
-		m.Add(Type, "in")
-		m.AddRoot(want[ID], want[TraceParent])
-		m.Add(Source, "door")
-		m.AddMoment(Share(Time, "now", Attempt, "1"))
-		m.Finish(body)
-		hold(t, "root", m, want, body)
+// want is what a message says, kept apart from it.
+type want struct {
+	attrs map[string]string
+	data  string
+}
 
-		for range rapid.IntRange(1, 12).Draw(t, "steps") {
-			switch step := rapid.SampledFrom([]string{"child", "insert", "attempt", "fork", "clone", "parse"}).Draw(t, "step"); step {
-			case "child":
-				child, n := new(Message), rapid.IntRange(1, 1000).Draw(t, "n")
-				if rapid.Bool().Draw(t, "room of its own") {
-					child.Use(make([]byte, 300))
+func (w want) with(name, value string) want {
+	c := want{maps.Clone(w.attrs), w.data}
+	c.attrs[name] = value
+	return c
+}
+
+// holds compares a message, and what a parser makes of its frame, with what is wanted.
+func (w want) holds(t *rapid.T, what string, m *Message) {
+	frame := make([]byte, m.Size()+8)
+	for i := range frame {
+		frame[i] = 0xEE
+	}
+	m.Touch()
+	m.CopyTo(frame)
+	for _, b := range frame[m.Size():] {
+		if b != 0xEE {
+			t.Fatalf("%s: CopyTo wrote beyond Size", what)
+		}
+	}
+	if string(m.Frame()) != string(frame[:m.Size()]) {
+		t.Fatalf("%s: Frame and CopyTo differ", what)
+	}
+	again, err := ParseMessage(frame[:m.Size()])
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	for _, x := range []*Message{m, again} {
+		got := map[string]string{}
+		n := 0
+		for name, value := range x.All() {
+			n++
+			got[name] = value
+		}
+		if !maps.Equal(got, w.attrs) || n != len(w.attrs) || x.Attrs() != n || string(x.Data()) != w.data || x.Size() != m.Size() {
+			t.Fatalf("%s: %v (%d, %d) %q, want %v %q", what, got, n, x.Attrs(), x.Data(), w.attrs, w.data)
+		}
+		for name, value := range w.attrs {
+			if v, ok := x.Attr(name); !ok || v != value {
+				t.Fatalf("%s: %s is %q %t, want %q", what, name, v, ok, value)
+			}
+		}
+		if x.ID() != w.attrs[ID] || x.Type() != w.attrs[Type] || x.Key() != w.attrs[Subject] {
+			t.Fatalf("%s: id %q, type %q, key %q", what, x.ID(), x.Type(), x.Key())
+		}
+	}
+	if key := again.Key(); key != w.attrs[Subject] {
+		t.Fatalf("%s: key %q of what was parsed", what, key)
+	}
+	if key := m.Key(); key != w.attrs[Subject] {
+		t.Fatalf("%s: key %q, want %q", what, key, w.attrs[Subject])
+	}
+}
+
+// TestMessageParts builds messages in every way there is, side by side in memory,
+// changes and gives back some, and after each step holds all that remain against
+// what they should say.
+func TestMessageParts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := func(what string, most int) string { return rapid.StringN(0, most, 4*most).Draw(t, what) }
+		// Messages lie side by side in one block of memory, as a shard's do.
+		const rooms, room = 24, 200
+		var block [rooms * room]byte
+		made := []*Message{}
+		says := []want{}
+		free := []*Message{}
+		for i := range rooms {
+			m := new(Message)
+			m.Use(block[i*room : (i+1)*room : (i+1)*room])
+			free = append(free, m)
+		}
+		take := func() *Message { m := free[len(free)-1]; free = free[:len(free)-1]; return m }
+		keep := func(m *Message, w want) { made, says = append(made, m), append(says, w) }
+		extras := func(m *Message, w want) want {
+			for k := range rapid.IntRange(0, 3).Draw(t, "own") {
+				name, value := fmt.Sprint(OwnPrefix, k), text("value", 30)
+				if rapid.Bool().Draw(t, "bytes") {
+					m.AddBytes(name, []byte(value))
+				} else {
+					m.Add(name, value)
 				}
-				cause := m.ID()
-				child.StartChild(m, n, Share(Type, "out", Source, "node"), Share(Time, "later", Attempt, "1"), 20)
-				want = map[string]string{
-					Type: "out", Source: "node", Time: "later", Attempt: "1", TraceParent: want[TraceParent], Correlation: want[Correlation],
-					Causation: string(appendShort(nil, cause)), ID: fmt.Sprintf("%s.%d", appendShort(nil, cause), n),
+				w = w.with(name, value)
+			}
+			return w
+		}
+		for range rapid.IntRange(1, 25).Draw(t, "steps") {
+			pick := -1
+			if len(made) > 0 {
+				pick = rapid.IntRange(0, len(made)-1).Draw(t, "which")
+			}
+			op := rapid.IntRange(0, 8).Draw(t, "op")
+			switch {
+			case op == 0 || pick < 0: // from outside
+				if len(free) == 0 {
+					continue
 				}
-				for i := range rapid.IntRange(0, 3).Draw(t, "own") {
-					name := fmt.Sprintf("x.%d", i)
-					want[name] = text.Draw(t, name)
-					child.AddBytes(name, []byte(want[name]))
+				m := take()
+				m.Start()
+				m.Add(Type, "in")
+				id, trace := rapid.StringMatching(`[a-z]{0,120}`).Draw(t, "id"), text("trace", 60)
+				m.AddRoot(id, trace)
+				w := want{map[string]string{Type: "in", ID: id, Correlation: id, TraceParent: trace, Time: "T", Attempt: "1"}, text("data", 300)}
+				w = extras(m, w)
+				m.AddMoment(Share(Time, "T", Attempt, "1"))
+				m.Finish([]byte(w.data))
+				keep(m, w)
+			case op == 1 || op == 2: // caused by another
+				if len(free) == 0 {
+					continue
 				}
-				body = data()
-				child.Finish(body)
-				m = child
-			case "insert":
-				if _, ok := want[Subject]; !ok {
-					want[Subject] = text.Draw(t, "key")
-					m.Insert([]byte(want[Subject]))
+				m, p := take(), says[pick]
+				source, n := text("source", 80), rapid.SampledFrom([]int{1, 9, 10, 12345}).Draw(t, "n")
+				w := want{map[string]string{Type: "out", Source: source, Time: "U", Attempt: "1"}, text("data", 300)}
+				m.StartChild(made[pick], n, Share(Type, "out", Source, source), Share(Time, "U", Attempt, "1"), rapid.IntRange(0, 300).Draw(t, "room"))
+				id := string(appendShort(nil, p.attrs[ID]))
+				w.attrs[ID], w.attrs[Causation] = fmt.Sprint(id, ".", n), id
+				for _, name := range []string{Correlation, TraceParent} {
+					if v, ok := p.attrs[name]; ok {
+						w.attrs[name] = v
+					}
 				}
-			case "attempt":
-				n := rapid.IntRange(1, 99).Draw(t, "attempt")
-				want[Attempt] = fmt.Sprint(n)
-				m.SetAttempt(n)
-			case "fork":
-				want[ID] = string(appendShort(nil, m.ID())) + "-2"
-				m = m.Fork(new(Message), 2)
-			case "clone":
-				before := m
-				m = m.Clone()
-				clear(before.own)
-			case "parse":
-				again, err := ParseMessage(m.Frame())
+				w = extras(m, w)
+				m.Finish([]byte(w.data))
+				keep(m, w)
+			case op == 3: // copied
+				if len(free) == 0 {
+					continue
+				}
+				m, k := take(), rapid.IntRange(2, 20).Draw(t, "k")
+				made[pick].Fork(m, k)
+				keep(m, says[pick].with(ID, fmt.Sprint(string(appendShort(nil, says[pick].attrs[ID])), "-", k)))
+			case op == 4:
+				if _, ok := says[pick].attrs[Subject]; !ok {
+					key := text("key", 60)
+					made[pick].Insert([]byte(key))
+					says[pick] = says[pick].with(Subject, key)
+				}
+			case op == 5:
+				n := rapid.IntRange(1, 2000).Draw(t, "attempt")
+				made[pick].SetAttempt(n)
+				says[pick] = says[pick].with(Attempt, fmt.Sprint(n))
+			case op == 6:
+				keep(made[pick].Clone(), says[pick])
+			case op == 8:
+				again, err := ParseMessage(made[pick].Frame())
 				if err != nil {
 					t.Fatal(err)
 				}
-				m = again
+				keep(again, says[pick])
+			case op == 7: // given back; what came of it stays
+				free = append(free, made[pick])
+				made[pick].Start()
+				made[pick].Add("x", "overwritten overwritten overwritten overwritten overwritten overwritten")
+				made, says = append(made[:pick:pick], made[pick+1:]...), append(says[:pick:pick], says[pick+1:]...)
 			}
-			hold(t, "after", m, want, body)
+			for i := range made {
+				says[i].holds(t, fmt.Sprint("message ", i, " after op ", op), made[i])
+			}
 		}
 	})
-}
-
-func hold(t *rapid.T, when string, m *Message, want map[string]string, data []byte) {
-	frame := m.AppendFrame([]byte("before"))[len("before"):]
-	parsed, err := ParseMessage(frame)
-	if err != nil {
-		t.Fatalf("%s: %v", when, err)
-	}
-	m.Touch()
-	for _, m := range []*Message{m, parsed} {
-		if got := maps.Collect(m.All()); !maps.Equal(got, want) {
-			t.Fatalf("%s: attributes %q, want %q", when, got, want)
-		}
-		if !bytes.Equal(m.Data(), data) || m.Size() != len(frame) || m.Attrs() != len(want) {
-			t.Fatalf("%s: data %q, size %d of %d, %d attributes of %d", when, m.Data(), m.Size(), len(frame), m.Attrs(), len(want))
-		}
-		if m.ID() != want[ID] || m.Key() != want[Subject] || m.Type() != want[Type] || m.Source() != want[Source] || m.Correlation() != want[Correlation] {
-			t.Fatalf("%s: id %q key %q type %q source %q correlation %q", when, m.ID(), m.Key(), m.Type(), m.Source(), m.Correlation())
-		}
-	}
 }

@@ -182,7 +182,7 @@ func (c *compiler) compileKeys(n *Node) error {
 			if _, own := n.Actor.Key[t]; own || c.checked(t) == nil {
 				continue
 			}
-			if n.keys[t], err = rule.CompileKey(source, []*shape.Type{c.service.Types[t]}); err != nil {
+			if n.keys[t], err = rule.CompileKeyAt(source, shapes, c.service.Types[t]); err != nil {
 				return fmt.Errorf("compile key of %s: %w", n.Path, err)
 			}
 		}

@@ -6,8 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/shape"
 	"pgregory.net/rapid"
 )
 
@@ -221,6 +224,45 @@ func TestBelow(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("below %s: %v, want %q", path, got, want)
+		}
+	}
+}
+
+// TestKeyOfSeveralTypes: one key for all types of a node gives messages that say
+// the same the same key, whichever type they are of.
+func TestKeyOfSeveralTypes(t *testing.T) {
+	typ := func(def string) *shape.Type {
+		s, err := shape.FromCUE(cuecontext.New().CompileString("m: " + def).LookupPath(cue.ParsePath("m")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for _, src := range []string{`string(data.n)`, `"k-" + string(data.n)`, `string(data.n / 2)`, `data.s`, `data.s + "/x"`} {
+		s := service([]string{"a", "b"}, []string{"x"}, nil, nil)
+		s.Types = map[string]*shape.Type{"a": typ(`{n: int, s: string}`), "b": typ(`{s: string, n: number}`)}
+		s.Actors["x"].Key = map[string]string{"": src}
+		table, err := Compile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		node, _ := table.Node("x")
+		for _, data := range []string{`{"n":3,"s":"y"}`, `{"n":1234567,"s":""}`, `{"s":"z","n":-0}`} {
+			var keys []string
+			for _, name := range []string{"a", "b"} {
+				var at shape.Places
+				if err := s.Types[name].CheckPlaces([]byte(data), &at); err != nil {
+					t.Fatal(err)
+				}
+				key, err := node.Key(name).AppendAt(nil, abi.NewMessage([]byte(data), abi.Type, name), &at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				keys = append(keys, string(key))
+			}
+			if keys[0] != keys[1] {
+				t.Errorf("%s of %s: %q by one type, %q by the other", src, data, keys[0], keys[1])
+			}
 		}
 	}
 }

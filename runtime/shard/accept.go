@@ -27,7 +27,7 @@ const (
 // attribute takes besides its name and value: so much room a message is given
 // that nothing of it has to move, a key included.
 const (
-	rootSize = 512
+	rootSize = 160
 	attrSize = 3
 )
 

@@ -117,7 +117,7 @@ func actorsOf(t testing.TB, s *Shard, service *specs.Service, guests map[string]
 		}
 		a := actor.New(actor.Options{
 			Node: n.Path, Revision: "r1", Def: n.Actor, Scale: n.Scale, Module: goModule{g, service.Version == quick}, Broker: broker, Context: s.Context(),
-			Types:    nilTypes(len(n.Outs)),
+			Types:    shapes(n),
 			Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
 			RealTime: func() int64 { return s.clock.Now().UnixNano() },
 		})
@@ -161,4 +161,10 @@ func (a Answer) text() string {
 	return a.Outcome.String()
 }
 
-func nilTypes(n int) []*shape.Type { return make([]*shape.Type, n) }
+// shapes are the types that a node's outputs are checked by; nil: they are not.
+func shapes(n *router.Node) (types []*shape.Type) {
+	for _, o := range n.Outs {
+		types = append(types, o.Shape)
+	}
+	return types
+}

@@ -55,7 +55,9 @@ func (l *lane) parcel() *parcel {
 // refill takes back the parcels that other lanes have returned, or makes some.
 func (l *lane) refill() {
 	l.mu.Lock()
-	l.free, l.returned = append(l.free, l.returned...), l.returned[:0]
+	l.free = append(l.free, l.returned...)
+	clear(l.returned)
+	l.returned = l.returned[:0]
 	l.mu.Unlock()
 	if len(l.free) > 0 {
 		return
@@ -90,8 +92,11 @@ func (l *lane) reuse() {
 			l.stray++
 		case len(l.free) < freeMax:
 			l.free = append(l.free, p)
+		default:
+			p.msg = abi.Message{} // another message may keep the slab
 		}
 	}
+	clear(l.trash)
 	l.trash = l.trash[:0]
 }
 
@@ -103,10 +108,12 @@ func (l *lane) giveAway() {
 		}
 		home := l.shard.lanes[i]
 		home.mu.Lock()
-		if room := freeMax - len(home.returned); room > 0 {
-			home.returned = append(home.returned, list[:min(room, len(list))]...)
-		}
+		n := min(len(list), max(0, freeMax-len(home.returned)))
+		home.returned = append(home.returned, list[:n]...)
 		home.mu.Unlock()
+		for _, p := range list[n:] {
+			p.msg = abi.Message{}
+		}
 		clear(list)
 		l.strays[i] = list[:0]
 	}

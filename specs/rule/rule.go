@@ -91,6 +91,16 @@ func CompileKey(src string, types []*shape.Type) (*Key, error) {
 	return &Key{*c}, nil
 }
 
+// CompileKeyAt is CompileKey for a key of several types that is used for one of
+// them, at: it reads numbers as the keys of the others do.
+func CompileKeyAt(src string, types []*shape.Type, at *shape.Type) (*Key, error) {
+	k, err := CompileKey(src, types)
+	if err == nil && k.plan != nil {
+		k.plan.paths.Bind(at)
+	}
+	return k, err
+}
+
 // Match reports whether the rule holds for m. An error, such as a missing field
 // or a cost over CostMax, means that it is not taken; the caller counts it.
 func (r *Rule) Match(m *abi.Message) (bool, error) { return r.MatchAt(m, nil) }

@@ -284,11 +284,7 @@ func (r *reader) object(v cue.Value) (*Type, error) {
 
 func (r *fields) add(name string, t *Type, required, must bool) {
 	f := &field{name: name, typ: t, at: len(r.list), required: required, must: must}
-	if quoted := quote(nil, name); len(quoted) == len(name)+2 {
-		f.quoted = append(quoted, ':')
-	} else {
-		f.quoted = []byte("\x00") // written with escapes, in one way or another
-	}
+	f.quoted = append(quote(nil, name), ':')
 	r.list = append(r.list, f)
 	r.index[name] = f
 	if required {

@@ -150,6 +150,19 @@ func holdPlaces(t *testing.T, s *Type, data []byte, fits bool) {
 	}
 }
 
+// TestNames: a name that must be escaped is read in any spelling, and what is no
+// name is none.
+func TestNames(t *testing.T) {
+	typ := from(t, `{"a\"b"!: int}`)
+	for data, want := range map[string]bool{
+		`{"a\"b":1}`: true, `{"a\u0022b" : 1}`: true, `{"a\u0022\u0062":1}`: true, "{\x001}": false, "{\x00:1}": false, `{"ab":1}`: false,
+	} {
+		if err := typ.Check([]byte(data)); (err == nil) != want {
+			t.Errorf("%q: %v", data, err)
+		}
+	}
+}
+
 // TestPlaces: what has been checked against a struct is read where its fields
 // lie, and nothing that was noted of another type is believed.
 func TestPlaces(t *testing.T) {

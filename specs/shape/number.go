@@ -74,7 +74,7 @@ func (n *number) common(d []byte, i int) int {
 	if decimals > 0 {
 		n.f /= pow10[decimals]
 	}
-	if neg {
+	if neg && v != 0 { // there is one zero, and one key of it
 		n.f = -n.f
 	}
 	n.whole = frac == 0

@@ -17,7 +17,7 @@ type Places struct {
 func (t *Type) CheckPlaces(data []byte, p *Places) error {
 	p.Forget()
 	i := space(data, 0)
-	if t.obj == nil || t.arms != nil || i >= len(data) || data[i] != '{' || uint64(len(data)) > 1<<32-1 {
+	if t.obj == nil || t.arms != nil || t.kinds&Object == 0 || i >= len(data) || data[i] != '{' || uint64(len(data)) > 1<<32-1 {
 		return t.Check(data)
 	}
 	p.seen = 0
