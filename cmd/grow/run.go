@@ -169,14 +169,19 @@ func (s *shell) left(list []shard.Waiting, finished bool) error {
 		}
 		return nil
 	}
-	what := "waited for their time and are lost"
-	if len(list) == 1 {
+	what := "were not finished and are lost"
+	switch {
+	case finished && len(list) == 1:
 		what = "waited for its time and is lost"
+	case finished:
+		what = "waited for their time and are lost"
+	case len(list) == 1:
+		what = "was not finished and is lost"
 	}
-	s.say("stopped; %s %s, since this host keeps messages in memory:", count(len(list), "message"), what)
+	fmt.Fprintf(s.stderr, "stopped; %s %s, since this host keeps messages in memory:\n", count(len(list), "message"), what)
 	var rows [][]string
 	for _, w := range list {
-		due := "in the mailbox"
+		due := "under way" // in a mailbox, or being handled
 		if !w.Due.IsZero() {
 			due = w.Due.Local().Format("2006-01-02 15:04:05")
 		}

@@ -140,7 +140,7 @@ func (l *lane) answer(f *flow, a Answer) { l.answers = append(l.answers, answere
 func (l *lane) refused(w *worker) {
 	it, r := w.item, w.result
 	fault := Answer{Outcome: Refused, Code: r.Code, Text: r.Text, Node: w.cell.local.node.path}
-	if it.first && it.flow != nil {
+	if it.first && it.flow != nil && it.flow.waits {
 		l.handled.Outputs = l.handled.Outputs[:0]
 		if !it.direct {
 			l.entry(w, journal.OutcomeRefused)

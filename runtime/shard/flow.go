@@ -34,6 +34,7 @@ type flow struct {
 	replies []string
 	any     bool
 	keep    bool // an accepted entry is wanted
+	waits   bool // somebody waits for what comes of it
 
 	pending atomic.Int32 // messages not settled yet
 	claimed atomic.Bool  // an answer is on its way

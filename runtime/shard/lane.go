@@ -58,6 +58,7 @@ type lane struct {
 	batches    []*batch
 	worker     *worker
 	workers    []*worker
+	away       []*worker // whose handlings wait for something outside
 	targets    []router.Target
 	handled    journal.Handled
 	_          apart

@@ -25,6 +25,7 @@ const (
 	deadBytes     = 64 << 20 // bytes of dead letters kept
 	overflow      = 2        // times its capacity that a mailbox in a cycle may hold
 	backoffMax    = time.Hour
+	waitingTime   = time.Second      // that a lane may take to say what waits in it, at the end
 	idleInstances = 30 * time.Second // after which unused instances are closed
 
 	// KeepBytes is how much of the journal is kept when nothing else is said.

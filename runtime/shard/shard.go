@@ -9,6 +9,7 @@ import (
 	"sort"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/journal"
@@ -198,30 +199,42 @@ func (s *Shard) Lookup(id string) (Answer, bool) {
 
 // Stop ends the shard in order: nothing more is accepted, what was accepted is
 // handled to its end. It returns the delayed messages and retries that the
-// memory of this process cannot keep. When ctx ends first, it returns ctx's
-// error and the shard is still running: call Close.
+// memory of this process cannot keep. When ctx ends first, nothing more is
+// handled; it returns ctx's error, and with the others the messages that were
+// waiting or being handled. Call Close afterwards.
 func (s *Shard) Stop(ctx context.Context) ([]Waiting, error) {
 	s.stopping.Store(true)
-	for s.active.Load() != 0 {
+	var err error
+	for s.active.Load() != 0 && err == nil {
 		select {
 		case <-s.quiet:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("stop shard of %s: %w", s.opts.Service, ctx.Err())
+			err = fmt.Errorf("stop shard of %s: %w", s.opts.Service, ctx.Err())
 		}
 	}
 	var list []Waiting
+	answer := make(chan []Waiting, len(s.lanes))
 	for _, l := range s.lanes {
-		answer := make(chan []Waiting, 1)
 		l.post(event{note: noteWaiting{answer}})
+	}
+	limit := time.NewTimer(waitingTime) // a lane inside a guest that does not return has nothing to say
+	defer limit.Stop()
+	for range s.lanes {
 		select {
 		case w := <-answer:
 			list = append(list, w...)
-		case <-ctx.Done():
-			return nil, fmt.Errorf("stop shard of %s: %w", s.opts.Service, ctx.Err())
+		case <-limit.C:
+			err = errors.Join(err, fmt.Errorf("stop shard of %s: a guest did not return within %v", s.opts.Service, waitingTime))
+			return sorted(list), err
 		}
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Due.Before(list[j].Due) })
-	return list, nil
+	return sorted(list), err
+}
+
+// sorted orders messages by the time they are due.
+func sorted(list []Waiting) []Waiting {
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Due.Before(list[j].Due) })
+	return list
 }
 
 // Close ends the shard at once: timers are dropped, handlings that wait for

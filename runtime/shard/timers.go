@@ -102,11 +102,13 @@ func (l *lane) fire() {
 	}
 }
 
-// noteWaiting asks for what a stopped lane cannot finish: timers, and what
-// waits behind them.
+// noteWaiting ends a lane's handling and asks for what it has not finished:
+// timers and what waits behind them, mailboxes, and handlings under way.
 type noteWaiting struct{ answer chan []Waiting }
 
 func (n noteWaiting) run(l *lane) {
+	l.timers.stop()
+	l.ended = true
 	var list []Waiting
 	add := func(it *parcel, due int64) {
 		w := Waiting{ID: it.msg.Clone().ID(), Node: it.node.path, Key: it.msg.Clone().Key(), Attempt: int(it.attempt)}
@@ -117,6 +119,9 @@ func (n noteWaiting) run(l *lane) {
 	}
 	for i := range l.timers.heap {
 		add(l.timers.heap[i].item, l.timers.heap[i].due)
+	}
+	for _, w := range l.away {
+		add(w.item, 0)
 	}
 	for _, local := range l.locals {
 		if local == nil {

@@ -3,6 +3,7 @@ package shard
 import (
 	"errors"
 	"math/bits"
+	"slices"
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
@@ -134,6 +135,7 @@ func (w *worker) wait() {
 	}
 	w.away = true
 	l := w.lane
+	l.away = append(l.away, w)
 	l.shard.begin()
 	w.cell.local.instance = nil
 	l.worker, l.helping = nil, false
@@ -183,6 +185,7 @@ type noteFinished struct{ worker *worker }
 func (n noteFinished) run(l *lane) {
 	w := n.worker
 	w.away = false
+	l.away = slices.DeleteFunc(l.away, func(a *worker) bool { return a == w })
 	local := w.cell.local
 	instance := w.instance
 	l.finish(w)

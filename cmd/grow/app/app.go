@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -76,6 +77,7 @@ type Host struct {
 	cancel     context.CancelFunc
 	serving    chan error // the gateway's last word
 	stop       sync.Once
+	stopping   atomic.Bool
 }
 
 // Error is a fault at start with a stable code and a hint for a person.
@@ -214,14 +216,17 @@ func (h *Host) Logs() *logs.Store { return h.logs }
 
 // Leftover is what a stopped host could not finish.
 type Leftover struct {
-	Waiting []shard.Waiting // delayed messages and retries, which the memory of the process cannot keep
+	// Waiting are delayed messages and retries, which the memory of the process
+	// cannot keep, and what was not finished in time.
+	Waiting []shard.Waiting
 }
 
 // Stop ends the host in order: no more requests are accepted, those under way
 // are answered, what was accepted is handled. When ctx ends first the rest is
-// abandoned and ctx's error returned.
+// abandoned: it is listed, and ctx's error returned.
 func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
 	h.stop.Do(func() {
+		h.stopping.Store(true)
 		err = h.gateway.Shutdown(ctx)
 		waiting, stopErr := h.shard.Stop(ctx)
 		left.Waiting = waiting

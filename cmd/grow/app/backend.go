@@ -40,6 +40,9 @@ const sendTime = 30 * time.Second
 
 // Send implements control.Backend.
 func (b backend) Send(ctx context.Context, r control.SendRequest) (control.SendReply, error) {
+	if b.stopping.Load() { // requests under way are still answered
+		return control.SendReply{}, sendError(r, shard.ErrStopping)
+	}
 	if err := b.shard.Takes(r.To, r.Type); err != nil {
 		return control.SendReply{}, sendError(r, err)
 	}
