@@ -55,6 +55,11 @@ var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 // serve answers one request.
 func (p *endpoint) serve(c echo.Context) error {
+	for _, name := range p.Params {
+		if strings.Contains(c.Param(name), "/") { // Echo gives the last parameter all that is left of a path
+			return echo.ErrNotFound
+		}
+	}
 	buffer := bodies.Get().(*[]byte)
 	f, fault := p.accept(c, buffer)
 	if cap(*buffer) <= bodyKeep {

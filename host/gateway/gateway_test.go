@@ -197,8 +197,8 @@ func TestRules(t *testing.T) {
 		{"a form", "POST", "/echo", `{"text":"hi"}`, []string{"content-type", form}, 415, codeMediaType},
 		{"empty", "POST", "/echo", "", nil, 400, codeBody},
 		{"wrong type", "POST", "/echo", `{"text":5}`, nil, 400, codeType},
-		{"not whole", "POST", "/echo", `{"text":"hi"`, nil, 400, codeType},
-		{"something behind", "POST", "/echo", `{"text":"hi"}{}`, nil, 400, codeType},
+		{"not whole", "POST", "/echo", `{"text":"hi"`, nil, 400, codeBody},
+		{"something behind", "POST", "/echo", `{"text":"hi"}{}`, nil, 400, codeBody},
 		{"not UTF-8", "POST", "/echo", "{\"text\":\"\xff\"}", nil, 400, codeType},
 		{"too large", "POST", "/echo", `{"text":"` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, codeTooLarge},
 		{"raw", "POST", "/raw", "\x00\xffbytes", []string{"content-type", "image/png"}, 200, "\x00\xffbytes"},
@@ -215,6 +215,7 @@ func TestRules(t *testing.T) {
 		{"no reply came", "POST", "/missing", `{"text":"hi"}`, nil, 502, codeMissing},
 		{"no reply in time", "POST", "/stuck", `{"text":"hi"}`, nil, 504, codeTimeout},
 		{"no such path", "GET", "/nothing", "", nil, 404, codeNotFound},
+		{"more path than the endpoint has", "POST", "/headers/a/b", "", nil, 404, codeNotFound},
 		{"no such method", "DELETE", "/echo", "", nil, 405, codeMethod},
 		{"unknown message", "GET", "/.grow/messages/x", "", nil, 404, codeUnknown},
 		{"GitHub's own example", "POST", "/github", "Hello, World!", []string{"x-delivery", "1", "x-hub-signature-256",
@@ -353,8 +354,9 @@ func TestAttributes(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", attrs, want)
 	}
 	for _, bad := range []string{"", "00-0-0-0", strings.ToUpper(traced), "ff" + traced[2:], traced + "-x", "00-" + strings.Repeat("0", 32) + traced[35:]} {
-		if made := trace(bad); made == bad || !validTrace(made) {
-			t.Errorf("trace context %q became %q", bad, made)
+		c.Request().Header.Set("Traceparent", bad)
+		if attrs, fault := p.attributes(c, nil); fault != nil || slices.Contains(attrs, "traceparent") {
+			t.Errorf("trace context %q was taken: %q", bad, attrs)
 		}
 	}
 }

@@ -51,6 +51,7 @@ func (p *endpoint) reply(c echo.Context, f *shard.Flow) error {
 		}
 	}
 	fault.ID = f.ID()
+	p.gateway.opts.Shard.Keep(f) // whoever asks what became of it is told
 	return fault.write(c)
 }
 

@@ -1,11 +1,10 @@
 package gateway
 
 import (
-	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -98,6 +97,9 @@ func (p *endpoint) message(c echo.Context, body []byte, m *shard.Request) (fault
 		}
 	case specs.BodyJSON:
 		if err := p.kind.CheckPlaces(body, &m.Places); err != nil {
+			if !json.Valid(body) {
+				return newProblem(http.StatusBadRequest, codeBody, "the body "+strings.Replace(err.Error(), "there is", "is JSON, but there is", 1))
+			}
 			return violation("the body is not "+article(p.Send), err)
 		}
 		m.Data = body
@@ -151,7 +153,10 @@ func param(c echo.Context, name string) string {
 func (p *endpoint) attributes(c echo.Context, query url.Values) ([]string, *problem) {
 	r := c.Request()
 	attrs := make([]string, 0, 8+2*(len(p.Params)+len(query)+len(p.headers)))
-	attrs = append(attrs, abi.HTTPMethod, r.Method, abi.HTTPPath, r.URL.Path, abi.TraceParent, trace(r.Header.Get("Traceparent")))
+	attrs = append(attrs, abi.HTTPMethod, r.Method, abi.HTTPPath, r.URL.Path, abi.TraceParent, r.Header.Get("Traceparent"))
+	if !validTrace(attrs[5]) {
+		attrs = attrs[:4] // the shard begins a trace
+	}
 	if p.Body == specs.BodyRaw {
 		if content := r.Header.Get("Content-Type"); content != "" {
 			attrs = append(attrs, abi.ContentType, content)
@@ -212,28 +217,7 @@ func violation(detail string, err error) *problem {
 	return p
 }
 
-// trace is the client's trace context when it is valid (W3C Trace Context,
-// section 3.2), else a new one.
-func trace(given string) string {
-	if validTrace(given) {
-		return given
-	}
-	var id [24]byte
-	for i := 0; i < len(id); i += 8 {
-		n := rand.Uint64()
-		for k := range 8 {
-			id[i+k] = byte(n >> (8 * k))
-		}
-	}
-	var text [55]byte
-	copy(text[:], "00-")
-	hex.Encode(text[3:35], id[:16])
-	text[35] = '-'
-	hex.Encode(text[36:52], id[16:])
-	copy(text[52:], "-00")
-	return string(text[:])
-}
-
+// validTrace reports whether a trace context is one (W3C Trace Context, section 3.2).
 func validTrace(s string) bool {
 	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' || s[:2] == "ff" || len(s) > 55 && (s[:2] == "00" || s[55] != '-') {
 		return false

@@ -113,18 +113,23 @@ type Target struct {
 	From  string // when ToDeadLetter or Nowhere: the node path or workflow whose routes decided
 }
 
-// Enter appends to dst where a message from outside goes. faults counts rules
-// that ended in an error and so were not taken. at is what checking the data
+// Enter appends to dst where a message from outside goes. at is what checking the data
 // noted; nil: nothing.
-func (e *Entry) Enter(m *abi.Message, at *shape.Places, dst []Target) (targets []Target, faults int) {
+func (e *Entry) Enter(m *abi.Message, at *shape.Places, dst []Target) (targets []Target, faults Faults) {
 	if e.node != nil {
-		return append(dst, Target{Place: ToNode, Node: e.node}), 0
+		return append(dst, Target{Place: ToNode, Node: e.node}), faults
 	}
 	c := e.inputs[m.Type()]
 	if c == nil {
-		return append(dst, Target{Place: Nowhere, From: e.Name}), 0
+		return append(dst, Target{Place: Nowhere, From: e.Name}), faults
 	}
-	return c.follow(m, at, dst, 0)
+	return c.follow(m, at, dst, faults)
+}
+
+// Faults are rules that ended in an error and so were not taken.
+type Faults struct {
+	Count int
+	Last  error
 }
 
 // Only returns the one target of every message of this type when no rule has
@@ -133,8 +138,8 @@ func (o *Out) Only() *Target { return o.always }
 
 // Next appends to dst where a message of this type goes. at is what checking
 // the data noted; nil: nothing.
-func (o *Out) Next(m *abi.Message, at *shape.Places, dst []Target) (targets []Target, faults int) {
-	return o.choice.follow(m, at, dst, 0)
+func (o *Out) Next(m *abi.Message, at *shape.Places, dst []Target) (targets []Target, faults Faults) {
+	return o.choice.follow(m, at, dst, Faults{})
 }
 
 // choice is the compiled routes of one place and one message type.
@@ -173,13 +178,14 @@ func (c *choice) only() *Target {
 
 // follow takes the first option that fits. Scopes are nested at most as deep
 // as workflows are, so it ends.
-func (c *choice) follow(m *abi.Message, at *shape.Places, dst []Target, faults int) ([]Target, int) {
+func (c *choice) follow(m *abi.Message, at *shape.Places, dst []Target, faults Faults) ([]Target, Faults) {
 	for i := range c.options {
 		o := &c.options[i]
 		if o.rule != nil {
 			ok, err := o.rule.MatchAt(m, at)
 			if err != nil {
-				faults++
+				faults.Count++
+				faults.Last = err
 			}
 			if err != nil || !ok {
 				continue

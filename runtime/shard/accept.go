@@ -2,8 +2,11 @@ package shard
 
 import (
 	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"sync"
 
 	"github.com/grow-platform/grow/abi"
@@ -62,6 +65,18 @@ func newID(ms uint64) string {
 	return id.String()
 }
 
+// newTrace makes a trace context that is not sampled (W3C Trace Context, section 3.2).
+func newTrace() string {
+	var id [24]byte
+	for i := 0; i < len(id); i += 8 {
+		binary.LittleEndian.PutUint64(id[i:], mathrand.Uint64())
+	}
+	text := [...]byte{0: '0', 1: '0', 2: '-', 35: '-', 52: '-', 53: '0', 54: '0'}
+	hex.Encode(text[3:], id[:16])
+	hex.Encode(text[36:], id[16:])
+	return string(text[:])
+}
+
 // admit builds the request's message and finds out where it goes.
 func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	now := s.clock.Now()
@@ -86,6 +101,9 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 			content = r.Attrs[i+1]
 		}
 	}
+	if trace == "" {
+		trace = newTrace()
+	}
 	m.AddRoot(id, trace)
 	m.Add(abi.ContentType, content)
 	for i := 0; i+1 < len(r.Attrs); i += 2 {
@@ -105,7 +123,10 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	}
 	a.lane = s.lanes[int(s.next.Add(1))%len(s.lanes)]
 	var buffer [4]router.Target
-	targets, _ := entry.Enter(m, &r.Places, buffer[:0])
+	targets, faults := entry.Enter(m, &r.Places, buffer[:0])
+	if faults.Count > 0 {
+		s.log.Warn("a rule could not be evaluated and was not taken", "node", entry.Name, "message", id, "times", faults.Count, "error", faults.Last)
+	}
 	first.flow = a.flow
 	for k, t := range targets {
 		p := first

@@ -655,8 +655,13 @@ func TestStop(t *testing.T) {
 	<-entered
 	short, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := b.Stop(short); !errors.Is(err, context.Canceled) {
+	await(t, "the copies", func() bool { return b.status(t, "outer/audit").Handled == 1 })
+	lost, err := b.Stop(short)
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("stop that may not wait: %v", err)
+	}
+	if len(lost) != 2 || lost[0].ID != work.ID()+".1" || !lost[0].Due.IsZero() || lost[1].ID != late.ID()+".1" {
+		t.Errorf("what a stop that may not wait leaves: %+v", lost)
 	}
 	if _, err := b.Accept(context.Background(), &Request{To: "outer", Type: "in"}); !errors.Is(err, ErrStopping) {
 		t.Errorf("accept while stopping: %v", err)

@@ -36,7 +36,10 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 		return l.deliver(w, it, to, o.Delay, t)
 	}
 	targets, faults := out.Next(m, &it.places, l.targets[:0])
-	t.ruleFault += uint64(faults)
+	if faults.Count > 0 {
+		t.ruleFault += uint64(faults.Count)
+		w.cell.local.fault = faults.Last
+	}
 	l.targets = targets
 	for k := len(targets) - 1; k >= 0; k-- {
 		copied := it

@@ -187,6 +187,8 @@ func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *act
 		l.accepted(it)
 	}
 	due := l.now + int64(pause)
+	l.shard.log.Warn("message is tried again", "message", it.msg.Clone().ID(), "node", c.local.node.path, "code", r.Code, "reason", r.Text,
+		"attempt", it.attempt, "after", pause)
 	if !it.direct {
 		l.write(&journal.AttemptMade{
 			ID: it.msg.ID(), Node: c.local.node.path, Key: c.key, Attempt: uint32(it.attempt), Due: due,
@@ -278,6 +280,7 @@ func (l *lane) deadLetter(it *parcel, path, revision, code, reason string) {
 		Attempt: int(it.attempt), Time: time.Unix(0, l.now), Message: kept,
 	}
 	l.shard.dead.add(d)
+	l.shard.log.Error("message was given up on", "message", d.ID, "node", path, "code", code, "reason", reason, "attempt", d.Attempt)
 	if !it.direct {
 		l.write(&journal.Dead{
 			ID: d.ID, Node: path, Key: d.Key, Code: code, Reason: reason, Attempt: uint32(it.attempt), Time: l.now,

@@ -83,6 +83,7 @@ type local struct {
 	hungry   []*cell          // waiting for an instance
 	starting bool             // an instance is being started for this lane
 	tally    tally
+	fault    error // of the last rule that could not be evaluated
 	touched  bool
 	_        apart
 }
@@ -331,6 +332,9 @@ func (l *lane) settleUp() {
 func (l *lane) addUp() {
 	for _, n := range l.touch {
 		n.touched = false
+		if n.tally.ruleFault > 0 {
+			l.shard.log.Warn("a rule could not be evaluated and was not taken", "node", n.node.path, "times", n.tally.ruleFault, "error", n.fault)
+		}
 		n.node.add(&n.tally)
 		l.shard.relieve(n.node)
 	}

@@ -73,6 +73,15 @@ func TestOutcomes(t *testing.T) {
 	if n := len(s.DeadLetters(nil, 0)); n != 2 {
 		t.Errorf("%d dead letters, want those of trap and wrong", n)
 	}
+	// Nobody waits for what becomes of this one, so its refusal is kept.
+	f, err := s.Accept(context.Background(), &Request{To: "refuse", Type: "in", Kept: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the refusal", func() bool { return f.Answer().Outcome == Refused })
+	if d := s.DeadLetters(nil, 1); len(d) != 1 || d[0].ID != f.ID() || d[0].Code != "order.empty" {
+		t.Errorf("dead letters of a refusal nobody waited for: %+v", d)
+	}
 	if _, err := s.Accept(context.Background(), &Request{To: "nobody", Type: "in"}); !errors.Is(err, ErrUnknownTarget) {
 		t.Errorf("unknown target: %v", err)
 	}

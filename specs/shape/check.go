@@ -14,7 +14,7 @@ func (t *Type) Check(data []byte) error {
 		return nil
 	}
 	// Two ways lead to the same verdict: the scan is quick, and cannot say what
-	// is wrong nor that a bad value is repeated later with a good one; explain can.
+	// is wrong; explain can.
 	if end := t.scan(data, space(data, 0), 0); end >= 0 && space(data, end) == len(data) {
 		return nil
 	}
@@ -299,11 +299,13 @@ func (r *fields) scan(d []byte, i, depth int, p *Places) int {
 			if p != nil {
 				p.note(f.at, at)
 			}
-			if bit := uint64(1) << (f.at & 63); seen[f.at>>6]&bit == 0 {
-				seen[f.at>>6] |= bit
-				if f.required {
-					missing--
-				}
+			bit := uint64(1) << (f.at & 63)
+			if seen[f.at>>6]&bit != 0 {
+				return -1 // readers differ in which of two counts
+			}
+			seen[f.at>>6] |= bit
+			if f.required {
+				missing--
 			}
 		}
 		if i < len(d) && d[i] == ',' {

@@ -173,7 +173,7 @@ func TestPlaces(t *testing.T) {
 	for _, tt := range []struct{ data, a, c, d string }{
 		{`{"a":1}`, "1", "", "missing"},
 		{` { "a" : 1 , "b":{"c":"x"}, "d":[2] } `, "1", `"x"`, "[2]"},
-		{`{"b":{"c":"x"},"a":1,"e":{"a":3},"a":2}`, "2", `"x"`, "missing"},
+		{`{"b":{"c":"x"},"e":{"a":3},"a":2,"e":4}`, "2", `"x"`, "missing"},
 	} {
 		var at Places
 		if err := typ.CheckPlaces([]byte(tt.data), &at); err != nil {

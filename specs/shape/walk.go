@@ -277,8 +277,9 @@ func (w *walker) list(r *items, i int) *Violation {
 
 // member is one field of an object: its name and where its last value begins.
 type member struct {
-	name string
-	at   int
+	name  string
+	at    int
+	again bool // it is there more than once
 }
 
 // members are the fields of the object at i, each once with its last value.
@@ -295,9 +296,9 @@ func membersOf(d []byte, i int) []*member {
 		name := string(inside(d, i, end, plain))
 		at := colon(d, end)
 		if m := index[name]; m != nil {
-			m.at = at
+			m.at, m.again = at, true
 		} else {
-			m := &member{name, at}
+			m := &member{name: name, at: at}
 			index[name] = m
 			all = append(all, m)
 		}
@@ -314,6 +315,12 @@ func (w *walker) object(r *fields, i int) *Violation {
 		f := r.index[m.name]
 		if f != nil {
 			present[f.at] = true
+			if m.again {
+				w.path = append(w.path, m.name)
+				v := w.violation("is there more than once")
+				w.path = w.path[:len(w.path)-1]
+				return v
+			}
 			if v := w.within(m.name, f.typ, m.at); v != nil {
 				return v
 			}
