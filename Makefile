@@ -10,7 +10,7 @@ export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
 
-setup: ## get what building and testing need and this machine lacks
+setup: ## get what building needs and this machine lacks
 	@.ci/setup
 
 build: ## make bin/grow
@@ -25,7 +25,8 @@ ifeq ($(origin GITHUB_WEBHOOK_SECRET),file)
 endif
 	@bin/grow run $(SERVICE)
 
-test: setup ## run every check and test
+test: ## run every check and test
+	@.ci/setup test
 	@.ci/test
 
 bench: setup ## measure: ONLY=hop,http picks by prefix, OUT=file.json writes JSON

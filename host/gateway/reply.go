@@ -128,7 +128,7 @@ func (g *Gateway) message(c echo.Context) error {
 	id := c.Param("id")
 	a, ok := g.opts.Shard.Lookup(id)
 	if !ok {
-		return newProblem(http.StatusNotFound, codeUnknown, "there is no message of that id, or it ended too long ago").write(c)
+		return newProblem(http.StatusNotFound, codeUnknown, "no message of that id is remembered: there was none, its answer was given, or it ended too long ago").write(c)
 	}
 	told := fate{ID: id, Status: a.Outcome.String(), Code: a.Code}
 	switch {

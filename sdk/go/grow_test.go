@@ -312,7 +312,7 @@ func TestOutcomes(t *testing.T) {
 		{"all.encode", growtest.Failed, "", "send x: json: unsupported type", 0},
 		{"all.many", growtest.Failed, "", "send x: 1000 messages", 0},
 		{"all.other", growtest.Refused, "unknown", "nothing for all.other", 0},
-		{"order.placed", growtest.Failed, "", "decode order.placed as grow_test.order: json: cannot", 0},
+		{"order.placed", growtest.Refused, "data.decode", "decode order.placed as grow_test.order: json: cannot", 0},
 	} {
 		got := h.Send(c.typ, "x")
 		if got.Outcome != c.outcome || got.Code != c.code || !strings.HasPrefix(got.Text, c.text) || got.After != c.after {

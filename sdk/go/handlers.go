@@ -25,9 +25,10 @@ type prefixed struct {
 }
 
 // On registers h for messages whose type fits pattern, decoding their data,
-// which must be JSON, into a T. Data that does not decode fails the message;
-// the host has checked it against the declared type, so this means that T and
-// the type have parted.
+// which must be JSON, into a T. Data that does not decode is refused with the
+// code data.decode, since trying again would not help: the host has checked it
+// against the declared type, so either T cannot hold what the type allows, such
+// as a whole number written 1e2, or the two have parted.
 //
 // A pattern is a type, the beginning of one as in order.*, or * for every
 // type; of those that fit, the longest is taken. A message that none fits
@@ -38,7 +39,7 @@ func On[T any](pattern string, h func(*Context, T) error) {
 	OnMessage(pattern, func(ctx *Context, m Message) error {
 		var v T
 		if err := json.Unmarshal(m.Data(), &v); err != nil {
-			return fmt.Errorf("decode %s as %s: %w", m.Type(), into, err)
+			return Refusef("data.decode", "decode %s as %s: %v", m.Type(), into, err)
 		}
 		return h(ctx, v)
 	})

@@ -36,7 +36,7 @@ where
     T: DeserializeOwned,
 {
     fn handle(&self, ctx: &mut Context<'_>) -> Result {
-        let value = ctx.message().decode()?;
+        let value = decoded(&ctx.message())?;
         self(ctx, value)
     }
 }
@@ -58,9 +58,17 @@ where
 {
     fn handle(&self, ctx: &mut Context<'_>) -> Result {
         let message = ctx.message();
-        let value = message.decode()?;
+        let value = decoded(&message)?;
         self(ctx, &message, value)
     }
+}
+
+/// The data for a handler. What does not decode is refused: the host has checked
+/// it against the declared type, so trying again would not help.
+fn decoded<T: DeserializeOwned>(message: &Message<'_>) -> Result<T> {
+    message
+        .decode()
+        .map_err(|e| Error::refuse("data.decode", e.to_string()))
 }
 
 /// A [`Handler`] without its kind.

@@ -312,8 +312,8 @@ fn outcomes() {
         ("all.other", Kind::Refused, "unknown", "all.other"),
         (
             "order.placed",
-            Kind::Failed,
-            "",
+            Kind::Refused,
+            "data.decode",
             "decode order.placed as actor::Order: ",
         ),
     ];
