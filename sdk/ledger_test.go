@@ -96,13 +96,28 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestFailureIsLogged: data that does not decode ends the instance, and says why before.
+// TestUndecodable: data that no handler's type holds is refused; the instance lives.
+func TestUndecodable(t *testing.T) {
+	for _, language := range []string{"go", "rust"} {
+		t.Run(language, func(t *testing.T) {
+			g := start(t, ledger(t, language), []byte("{}"))
+			for range 2 {
+				outputs, err := g.send("ledger.post", "a", []byte(`{`))
+				if err != nil || len(outputs) != 1 || outputs[0].attrs[abi.Code] != "data.decode" || !strings.HasPrefix(outputs[0].data, "decode ledger.post as ") {
+					t.Errorf("answered %v, %v", outputs, err)
+				}
+			}
+		})
+	}
+}
+
+// TestFailureIsLogged: a frame that is none ends the instance, and it says why before.
 func TestFailureIsLogged(t *testing.T) {
 	for _, language := range []string{"go", "rust"} {
 		t.Run(language, func(t *testing.T) {
 			g := start(t, ledger(t, language), []byte("{}"))
-			_, err := g.send("ledger.post", "a", []byte(`{`))
-			if err == nil || len(g.logs) != 1 || g.logs[0].Level != "error" || !strings.HasPrefix(g.logs[0].Text, "decode ledger.post as ") {
+			_, err := g.raw([]byte{1, 0, 0, 0, 9, 0})
+			if err == nil || len(g.logs) != 1 || g.logs[0].Level != "error" || !strings.HasPrefix(g.logs[0].Text, "read message: ") {
 				t.Errorf("failed with %v; logged %v", err, g.logs)
 			}
 		})
