@@ -165,9 +165,13 @@ func (p *endpoint) await(c echo.Context, f *shard.Flow) error {
 			"no answer within "+p.Timeout.String()+"; the work goes on, and GET "+messagePath(f.ID())+" tells what becomes of it")
 		fault.ID = f.ID()
 		return fault.header("Location", messagePath(f.ID())).write(c)
-	case <-c.Request().Context().Done(): // nobody is left to answer; the work goes on
+	case <-c.Request().Context().Done():
+		// The client has left and the work goes on, or the host stops at once: then
+		// an answer may still get through, and must not be the 200 that none would be.
 		p.gateway.opts.Shard.Keep(f)
-		return nil
+		fault := newProblem(http.StatusServiceUnavailable, codeStopping, "the service stopped before there was an answer")
+		fault.ID = f.ID()
+		return fault.write(c)
 	}
 }
 

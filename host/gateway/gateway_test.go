@@ -327,6 +327,19 @@ func TestLater(t *testing.T) {
 	if told := text(t, request(g, "GET", r.Header.Get("Location"), "")); !strings.Contains(told, `"status":"pending"`) || r.Header.Get(headerID) == "" {
 		t.Errorf("after a time-out: %s", told)
 	}
+	// A failure can be asked about too.
+	r = request(g, "POST", "/trap", `{"text":"hi"}`)
+	if told := text(t, request(g, "GET", messagePath(r.Header.Get(headerID)), "")); !strings.Contains(told, `"status":"failed"`) {
+		t.Errorf("after a failure: %s", told)
+	}
+	// A host that stops at once leaves nobody with the 200 of an empty answer.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := httptest.NewRecorder()
+	g.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, "POST", "/stuck", strings.NewReader(`{"text":"hi"}`)))
+	if told := w.Body.String(); w.Code != http.StatusServiceUnavailable || !strings.Contains(told, codeStopping) {
+		t.Errorf("a request whose host stops: %d %s", w.Code, told)
+	}
 }
 
 // TestAttributes: only what was named becomes an attribute, and never what
