@@ -87,10 +87,16 @@ func (b *bench) status(t *testing.T, node string) NodeStatus {
 }
 
 // entries reads the whole journal, each entry made into one line.
-func (b *bench) entries(t *testing.T) []string {
+func (b *bench) entries(t *testing.T) (list []string) {
 	t.Helper()
-	var list []string
-	err := b.journal.Read(context.Background(), 1, func(_ uint64, record []byte) error {
+	eachEntry(t, b.journal, func(e journal.Entry) { list = append(list, line(e)) })
+	return list
+}
+
+// eachEntry visits what a journal holds; an entry is valid until visit returns.
+func eachEntry(t *testing.T, j journal.Journal, visit func(journal.Entry)) {
+	t.Helper()
+	err := j.Read(context.Background(), 1, func(_ uint64, record []byte) error {
 		r, err := journal.Parse(record)
 		if err != nil {
 			return err
@@ -106,17 +112,16 @@ func (b *bench) entries(t *testing.T) []string {
 				return err
 			}
 			if p, ok := e.(*journal.Packed); ok {
-				if e, err = journal.Unpack(context.Background(), b.journal, p); err != nil {
+				if e, err = journal.Unpack(context.Background(), j, p); err != nil {
 					return err
 				}
 			}
-			list = append(list, line(e))
+			visit(e)
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list
 }
 
 func line(e journal.Entry) string {
