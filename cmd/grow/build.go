@@ -85,8 +85,8 @@ func modulesOf(service *specs.Service, built map[string]compiler.Result) []modul
 	return list
 }
 
-// compile builds with progress: on a terminal one line that changes, else a
-// line for each actor.
+// compile builds with progress: on a terminal one line that changes, and
+// wherever it goes a line for each actor that is done.
 func (s *shell) compile(ctx context.Context, service *specs.Service, o project.Options) (map[string]compiler.Result, error) {
 	width := 0
 	for name := range service.Actors {
@@ -97,7 +97,7 @@ func (s *shell) compile(ctx context.Context, service *specs.Service, o project.O
 	o.Progress = func(e project.Event) {
 		if e.Line != "" && !slices.Contains(busy, e.Actor) {
 			busy = append(busy, e.Actor)
-			if !live {
+			if !live && terminal(s.stderr) { // one that cannot take a line back
 				s.say("building %-*s  %s", width, e.Actor, e.Language)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -122,6 +124,19 @@ func TestFail(t *testing.T) {
 			"error: taken\n  next: another\n", `{"error":{"code":"run.port","message":"taken","next":"another"}}`,
 		},
 		{
+			"of another's file", fmt.Errorf("keep: %w", &fs.PathError{Op: "open", Path: "a b", Err: fs.ErrPermission}), exitPermission,
+			"error: keep: open a b: permission denied\n  next: look whose it is: ls -ld 'a b'; and do it as that user\n",
+			`{"error":{"code":"permission","message":"keep: open a b: permission denied","at":"a b","next":"look whose it is: ls -ld 'a b'; and do it as that user"}}`,
+		},
+		{
+			"of a module", fmt.Errorf("actor price: %w", &engine.Error{Code: engine.CodeInvalid, Reason: "cut"}), exitFailed,
+			"error: actor price: module.invalid: cut\n  next: compile it for wasm32, as a core module; grow build does\n",
+			`{"error":{"code":"module.invalid","message":"actor price: module.invalid: cut","at":"price","next":"compile it for wasm32, as a core module; grow build does"}}`,
+		},
+		{
+			"the end of following", errFollowed, exitInterrupted, "", "",
+		},
+		{
 			"of a compiler", &compiler.Error{
 				Code: compiler.CodeFailed, Actor: "a", Text: "go build", Diagnostics: []compiler.Diagnostic{{File: "m.go", Line: 3, Col: 1, Text: "one\nmore"}, {Text: "two"}},
 			}, exitFailed,
@@ -148,7 +163,7 @@ func TestFail(t *testing.T) {
 		{"late", &control.Error{Code: "reply.timeout", Message: "m"}, exitUnreachable, "error: m\n", `{"error":{"code":"reply.timeout","message":"m"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for form, want := range map[string]string{"table": c.human, "json": c.json + "\n"} {
+			for form, want := range map[string]string{"table": c.human, "json": line(c.json)} {
 				var b bytes.Buffer
 				if got := (&shell{stderr: &b, output: form}).fail(t.Context(), c.err); got != c.code {
 					t.Errorf("exit code %d, want %d", got, c.code)
@@ -159,6 +174,14 @@ func TestFail(t *testing.T) {
 			}
 		})
 	}
+}
+
+// line is a text with its end, when there is one.
+func line(text string) string {
+	if text == "" {
+		return ""
+	}
+	return text + "\n"
 }
 
 func TestShort(t *testing.T) {

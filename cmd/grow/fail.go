@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"regexp"
 	"strings"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
@@ -41,13 +43,26 @@ const (
 // codeInterrupted is the code of a command that somebody stopped.
 const codeInterrupted = "interrupted"
 
+// errFollowed is the end of what goes on until it is interrupted: the exit code
+// tells of it, and no text, since nothing went wrong.
+var errFollowed = errors.New("interrupted")
+
+// The codes of an address to serve at: taken by another, or none of this machine.
+const (
+	codePort   = "run.port"
+	codeListen = "run.listen"
+)
+
+// codePermission is the code of files and ports that are somebody else's.
+const codePermission = "permission"
+
 // codeStopTimeout is the code of a host that did not finish in time.
 const codeStopTimeout = "stop.timeout"
 
 // exits are the exit codes that are not exitFailed, by the error's code.
 var exits = map[string]int{
 	codeUsage: exitUsage, codeSpecInvalid: exitNo, codeMissing: exitNo, control.CodeNotFound: exitNotFound, "service.none": exitNotFound,
-	control.CodePermission: exitPermission, control.CodeRunning: exitConflict, "run.port": exitConflict, control.CodeNotRunning: exitUnreachable, control.CodeUnreachable: exitUnreachable,
+	control.CodePermission: exitPermission, control.CodeRunning: exitConflict, codePermission: exitPermission, codePort: exitConflict, control.CodeNotRunning: exitUnreachable, control.CodeUnreachable: exitUnreachable,
 	control.CodeTimeout: exitUnreachable, "reply.timeout": exitUnreachable, codeStopTimeout: exitUnreachable, codeInterrupted: exitInterrupted,
 }
 
@@ -73,6 +88,9 @@ func (e *told) Unwrap() error { return &e.fault }
 
 // fail tells of an error and returns the exit code.
 func (s *shell) fail(ctx context.Context, err error) int {
+	if errors.Is(err, errFollowed) {
+		return exitInterrupted
+	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = &control.Error{Code: codeInterrupted, Message: "interrupted"}
 	}
@@ -80,6 +98,9 @@ func (s *shell) fail(ctx context.Context, err error) int {
 	code := exitFailed
 	if known, ok := exits[all[0].Code]; ok {
 		code = known
+	}
+	if wrong := (*usageError)(nil); errors.As(err, &wrong) { // whatever its code
+		code = exitUsage
 	}
 	if s.json() {
 		out := struct {
@@ -139,8 +160,10 @@ func split(err error) []*control.Error {
 	switch {
 	case errors.As(err, &e):
 		return []*control.Error{e}
+	case errors.Is(err, fs.ErrPermission):
+		return []*control.Error{denied(err)}
 	case errors.As(err, &start):
-		return []*control.Error{{Code: start.Code, Message: start.Error(), Next: start.Hint}}
+		return []*control.Error{{Code: start.Code, Message: start.Error(), At: subject(err), Next: start.Hint}}
 	case errors.As(err, &built):
 		return []*control.Error{{Code: built.Code, Message: explain(built), At: place(built), Next: built.Hint}}
 	case errors.As(err, &unknown):
@@ -154,9 +177,34 @@ func split(err error) []*control.Error {
 		at.Path, at.Message, at.Hint = "", "", ""
 		return []*control.Error{{Code: codeSpecInvalid, Message: problems.Error(), At: strings.TrimSuffix(at.Error(), ": "), Next: "mend them, then look again: grow vet"}}
 	case errors.As(err, &module):
-		return []*control.Error{{Code: module.Code, Message: err.Error(), Next: modules[module.Code]}}
+		return []*control.Error{{Code: module.Code, Message: err.Error(), At: subject(err), Next: modules[module.Code]}}
 	}
 	return []*control.Error{{Code: "failed", Message: err.Error()}}
+}
+
+// denied is an error of a file that this user may not read or write.
+func denied(err error) *control.Error {
+	e := &control.Error{Code: codePermission, Message: err.Error(), At: subject(err), Next: "look whose the service's folder is: ls -ld; and do it as that user"}
+	if e.At != "" {
+		e.Next = "look whose it is: ls -ld " + quote(e.At) + "; and do it as that user"
+	}
+	return e
+}
+
+// ofActor finds the actor in the text of an error: its type is not told by those
+// who wrap the engine's.
+var ofActor = regexp.MustCompile(`\bactor ([^\s:]+): `)
+
+// subject is what an error is about as far as it knows: a file, or an actor.
+func subject(err error) string {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return file.Path
+	}
+	if found := ofActor.FindStringSubmatch(err.Error()); found != nil {
+		return found[1]
+	}
+	return ""
 }
 
 // modules are what to do about modules that a host does not take.

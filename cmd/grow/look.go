@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/logs"
+	"github.com/grow-platform/grow/specs/shape"
 	"github.com/spf13/cobra"
 )
 
@@ -100,6 +103,9 @@ func (s *shell) logs() *cobra.Command {
 				return err
 			}
 			defer host.Close()
+			if err := checkNode(c.Context(), host, f.Node); err != nil {
+				return err
+			}
 			color, none := s.color(s.stdout), true
 			err = host.Logs(c.Context(), f, follow, func(r logs.Record) error {
 				none = false
@@ -109,6 +115,9 @@ func (s *shell) logs() *cobra.Command {
 				_, err := s.stdout.Write(r.Append(nil, color))
 				return err
 			})
+			if err == nil && follow && c.Context().Err() != nil {
+				return errFollowed
+			}
 			if err == nil && none && !follow {
 				s.say("no log lines")
 			}
@@ -122,6 +131,43 @@ func (s *shell) logs() *cobra.Command {
 	flags.DurationVar(&since, "since", 0, "those of the last `time`: 10m, 2h")
 	flags.IntVarP(&f.Limit, "limit", "n", 0, "at most so many, the newest; 0 for all")
 	return c
+}
+
+// checkNode reports a name that neither a node has nor what holds nodes.
+func checkNode(ctx context.Context, host *control.Client, name string) error {
+	if name == "" {
+		return nil
+	}
+	st, err := host.Status(ctx)
+	if err != nil {
+		return err
+	}
+	names := nodes(&st)
+	if slices.Contains(names, name) {
+		return nil
+	}
+	return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no node %q", name), At: name, Next: meant(name, names, "see what there is: grow status")}
+}
+
+// nodes are the paths of a host's nodes and of all that holds some.
+func nodes(st *control.Status) []string {
+	var names []string
+	for _, n := range st.Nodes {
+		for path := n.Node; path != ""; {
+			names = append(names, path)
+			path = path[:max(0, strings.LastIndexByte(path, '/'))]
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// meant suggests the nearest of some names, or else says something else.
+func meant(name string, names []string, other string) string {
+	if near := shape.Near(name, names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return other
 }
 
 // checkLevel reports what is no level of log lines.
@@ -209,13 +255,45 @@ func (s *shell) deadShow() *cobra.Command {
 				return err
 			}
 			defer host.Close()
-			d, err := host.DeadLetter(c.Context(), args[0])
+			d, err := deadLetter(c.Context(), host, args[0])
 			if err != nil {
 				return err
 			}
 			return s.print(d, func(w io.Writer) error { return writeDead(w, &d) })
 		},
 	}
+}
+
+// deadListMax is how many ids an error names.
+const deadListMax = 10
+
+// deadLetter is the dead letter of an id, or else the only one that the message
+// of that id caused: who sent it knows no other id.
+func deadLetter(ctx context.Context, host *control.Client, id string) (control.DeadLetter, error) {
+	d, err := host.DeadLetter(ctx, id)
+	var none *control.Error
+	if !errors.As(err, &none) || none.Code != control.CodeNotFound {
+		return d, err
+	}
+	list, listErr := host.DeadLetters(ctx, control.DeadFilter{})
+	if listErr != nil {
+		return d, listErr
+	}
+	var ids []string
+	for _, d := range list {
+		if logs.Caused(d.ID, id) {
+			ids = append(ids, d.ID)
+		}
+	}
+	switch n := len(ids); {
+	case n == 0:
+		return d, err
+	case n == 1:
+		return host.DeadLetter(ctx, ids[0])
+	case n > deadListMax:
+		ids = append(ids[:deadListMax], fmt.Sprintf("and %d more: grow deadletters list", n-deadListMax))
+	}
+	return d, &control.Error{Code: none.Code, Message: none.Message + ", but of several that it caused", At: id, Next: "show one of them: " + strings.Join(ids, ", ")}
 }
 
 func writeDead(w io.Writer, d *control.DeadLetter) error {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -35,9 +38,12 @@ func (s *shell) run() *cobra.Command {
 			"Secrets come from the environment.",
 		Example: "  grow run\n  grow run shop --listen 127.0.0.1:9000\n  SHOP_SECRET=... grow run shop",
 		RunE: func(c *cobra.Command, args []string) error {
-			var at slog.Level
-			if err := errors.Join(checkLevel(level), at.UnmarshalText([]byte(level))); err != nil {
+			if err := errors.Join(checkLevel(level), checkListen(listen)); err != nil {
 				return err
+			}
+			var at slog.Level
+			if err := at.UnmarshalText([]byte(level)); err != nil {
+				return fmt.Errorf("read --level: %w", err)
 			}
 			service, err := s.load(args)
 			if err != nil {
@@ -58,7 +64,7 @@ func (s *shell) run() *cobra.Command {
 			begin := time.Now()
 			h, err := app.Start(c.Context(), o)
 			if err != nil {
-				return err
+				return located(err, listen)
 			}
 			if err := s.serving(h, service, time.Since(begin)); err != nil {
 				return err
@@ -75,6 +81,36 @@ func (s *shell) run() *cobra.Command {
 	c.Flags().DurationVar(&grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
 	c.Flags().BoolVar(&noBuild, "no-build", false, "serve the modules that are there")
 	return c
+}
+
+// checkListen reports what is no address to serve at: "host:port", where the
+// host may be empty and the port is a number.
+func checkListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err == nil {
+		return nil
+	}
+	return &usageError{control.Error{
+		Code: codeListen, Message: fmt.Sprintf("--listen takes HOST:PORT, the port from 0 to 65535, not %q", address), At: address,
+		Next: "give --listen an address of this machine, such as " + app.DefaultListen,
+	}}
+}
+
+// located says of an address that could not be had which one it was, and that
+// some ports are not everybody's.
+func located(err error, address string) error {
+	var start *app.Error
+	if !errors.As(err, &start) || start.Code != codePort && start.Code != codeListen {
+		return err
+	}
+	e := &control.Error{Code: start.Code, Message: start.Error(), At: address, Next: start.Hint}
+	if errors.Is(err, fs.ErrPermission) {
+		e.Code, e.Next = codePermission, "take a port from 1024 on: --listen "+app.DefaultListen+"; those below may be the administrator's only"
+	}
+	return e
 }
 
 // paths are the modules of a service as build leaves them.

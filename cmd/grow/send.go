@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/spf13/cobra"
 )
 
@@ -114,14 +116,11 @@ func (s *shell) readAll(ctx context.Context) ([]byte, error) {
 func (s *shell) sent(ctx context.Context, host *control.Client, r control.SendRequest) error {
 	reply, err := host.Send(ctx, r)
 	if err != nil {
-		return err
+		return advised(ctx, host, r, err)
 	}
 	switch reply.Outcome {
 	case "refused", "failed":
-		return &control.Error{
-			Code: "message." + reply.Outcome, Message: fmt.Sprintf("%s %s the message: %s: %s", reply.Node, verb(reply.Outcome), reply.Code, reply.Text), At: reply.Node,
-			Next: "see: grow logs --message " + reply.ID,
-		}
+		return unhandled(&reply)
 	}
 	return s.print(reply, func(w io.Writer) error {
 		switch reply.Outcome {
@@ -137,9 +136,55 @@ func (s *shell) sent(ctx context.Context, host *control.Client, r control.SendRe
 	})
 }
 
-func verb(outcome string) string {
-	if outcome == "refused" {
-		return "refused"
+// sender is what the host calls whoever sends from the command line; where a
+// message went nowhere it stands in the place of a node.
+const sender = "grow send"
+
+// unhandled is the error of a message that was refused or given up on.
+func unhandled(r *control.SendReply) error {
+	e := &control.Error{Code: "message." + r.Outcome, At: r.Node}
+	if r.Outcome == "refused" {
+		e.Message, e.Next = fmt.Sprintf("%s refused the message: %s: %s", r.Node, r.Code, r.Text), "see: grow logs --message "+r.ID
+		return e
 	}
-	return "could not handle"
+	by := " by " + r.Node
+	if r.Node == "" || r.Node == sender {
+		by, e.At = "", ""
+	}
+	e.Message, e.Next = fmt.Sprintf("the message could not be handled%s: %s: %s", by, r.Code, r.Text), "see: grow deadletters show "+r.ID
+	return e
+}
+
+// advised adds to a target or type that is not known which may have been meant.
+// The host's own advice stays when there is nothing near, or no status.
+func advised(ctx context.Context, host *control.Client, r control.SendRequest, err error) error {
+	var e *control.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	untaken := e.Code == control.CodeInvalid && strings.HasPrefix(e.Message, shard.ErrNotTaken.Error())
+	if e.Code != control.CodeNotFound && !untaken {
+		return err
+	}
+	st, statusErr := host.Status(ctx)
+	if statusErr != nil {
+		return err // the first error says more
+	}
+	var types []string
+	targets := nodes(&st)
+	for _, p := range st.Endpoints {
+		targets = append(targets, p.To)
+		if p.To == r.To {
+			types = append(types, p.Send)
+		}
+	}
+	if !untaken {
+		e.Next = meant(r.To, targets, e.Next)
+		return e
+	}
+	slices.Sort(types)
+	if types = slices.Compact(types); len(types) > 0 {
+		e.Next = meant(r.Type, types, r.To+" takes "+strings.Join(types, ", ")+", from endpoints; all it takes: `in:` in its definition")
+	}
+	return e
 }

@@ -79,9 +79,7 @@ func wrapArgs(c *cobra.Command) {
 					text = fmt.Sprintf("%s has no command %q", c.CommandPath(), args[0])
 				}
 				if c.HasSubCommands() && len(args) > 0 {
-					if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-						next = "did you mean " + c.CommandPath() + " " + strings.Join(near, " or ") + "?"
-					}
+					next = instead(c, args[0], next)
 				}
 				return &usageError{control.Error{Code: codeUsage, Message: text, Next: next}}
 			}
@@ -91,6 +89,21 @@ func wrapArgs(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		wrapArgs(sub)
 	}
+}
+
+// instead says which command of a group was meant, or which a small one has.
+func instead(c *cobra.Command, given, next string) string {
+	if near := c.SuggestionsFor(given); len(near) > 0 {
+		return "did you mean " + c.CommandPath() + " " + strings.Join(near, " or ") + "?"
+	}
+	if !c.HasParent() {
+		return next
+	}
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	return c.CommandPath() + " has " + strings.Join(names, ", ")
 }
 
 // wanted says what arguments a command takes in place of n.
@@ -115,6 +128,7 @@ func completions(root *cobra.Command) {
 		}
 		c.Short, c.Long = "print a shell's completion of grow's commands", "completion prints a script by which a shell completes commands and flags of grow."
 		c.Example = "  source <(grow completion bash)"
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() } // else cobra looks at no arguments
 		for _, sub := range c.Commands() {
 			sub.Short = "completion for " + sub.Name()
 			sub.Example = map[string]string{

@@ -131,12 +131,19 @@ type Filter struct {
 }
 
 func (f *Filter) fits(r *Record) bool {
-	return level(r.Level) >= level(f.Level) && below(r.Node, f.Node, '/') && below(r.Message, f.Message, '.') && !r.Time.Before(f.Since)
+	return level(r.Level) >= level(f.Level) && below(r.Node, f.Node) && (f.Message == "" || r.Message == f.Message || Caused(r.Message, f.Message)) && !r.Time.Before(f.Since)
 }
 
-// below reports whether name is top, or begins with it up to a separator.
-func below(name, top string, separator byte) bool {
-	return top == "" || name == top || len(name) > len(top) && name[:len(top)] == top && name[len(top)] == separator
+// below reports whether a node is top, or inside it.
+func below(name, top string) bool {
+	return top == "" || name == top || len(name) > len(top) && name[:len(top)] == top && name[len(top)] == '/'
+}
+
+// Caused reports whether the message of an id came of another: its id goes on
+// with "." and a number, or with "-" for a copy that went to a further place.
+// Ids of long chains were shortened (abi.IDMax), and tell this no more.
+func Caused(id, by string) bool {
+	return by != "" && len(id) > len(by) && id[:len(by)] == by && (id[len(by)] == '.' || id[len(by)] == '-')
 }
 
 // Query returns the records that fit, oldest first.

@@ -71,6 +71,19 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+func TestCaused(t *testing.T) {
+	for id, want := range map[string]bool{"A.1": true, "A-2": true, "A-2.1": true, "A": false, "AB": false, "B.A": false, "": false} {
+		s := New(Options{})
+		s.Add(Record{Message: id})
+		if got := Caused(id, "A"); got != want {
+			t.Errorf("%q: %v, want %v", id, got, want)
+		}
+		if got := len(s.Query(Filter{Message: "A"})) == 1; got != (want || id == "A") {
+			t.Errorf("the filter takes %q: %v", id, got)
+		}
+	}
+}
+
 func TestTheOldestGo(t *testing.T) {
 	s := New(Options{})
 	for i := range 2*recordsMax + 10 {
