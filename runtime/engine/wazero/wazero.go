@@ -22,6 +22,7 @@ import (
 	"sync"
 
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/tetratelabs/wazero"
 )
 
 // Options of an engine.
@@ -37,8 +38,14 @@ func New(_ context.Context, o Options) (engine.Engine, error) {
 			return nil, fmt.Errorf("make folder of compiled modules: %w", err)
 		}
 	}
+	settle()
 	return &machine{options: o, images: map[string]*image{}}, nil
 }
+
+// settle has wazero find out its own version, which it does without a lock when
+// it is first asked: two compilations at the same time would be a race. No folder
+// can have this name, so nothing else comes of it.
+var settle = sync.OnceFunc(func() { _, _ = wazero.NewCompilationCacheWithDir("\x00") })
 
 // machine implements engine.Engine.
 //
