@@ -44,7 +44,7 @@ func TestChoose(t *testing.T) {
 	if err != nil || len(all) != len(measures) {
 		t.Fatalf("all: %d, %v", len(all), err)
 	}
-	some, err := choose("hop,http3,hop-typed")
+	some, err := choose("hop, http3,hop-typed,")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func choose(only string) ([]measure, error) {
 		return measures, nil
 	}
 	var chosen []measure
-	for prefix := range strings.SplitSeq(only, ",") {
+	for prefix := range strings.FieldsFuncSeq(only, func(r rune) bool { return r == ',' || r == ' ' }) {
 		found := false
 		for _, m := range measures {
 			if !strings.HasPrefix(m.name, prefix) {
