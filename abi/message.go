@@ -129,12 +129,6 @@ func (m *Message) AddBytes(name string, value []byte) {
 	m.attrs++
 }
 
-// AddEncoded appends n attributes that [AppendAttr] has encoded before.
-func (m *Message) AddEncoded(attrs []byte, n int) {
-	m.own = append(m.own, attrs...)
-	m.attrs += int32(n)
-}
-
 // Finish ends the message with its data, which is copied.
 func (m *Message) Finish(data []byte) {
 	m.length = uint32(len(m.own))

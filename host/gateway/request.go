@@ -153,9 +153,9 @@ func param(c echo.Context, name string) string {
 func (p *endpoint) attributes(c echo.Context, query url.Values) ([]string, *problem) {
 	r := c.Request()
 	attrs := make([]string, 0, 8+2*(len(p.Params)+len(query)+len(p.headers)))
-	attrs = append(attrs, abi.HTTPMethod, r.Method, abi.HTTPPath, r.URL.Path, abi.TraceParent, r.Header.Get("Traceparent"))
-	if !validTrace(attrs[5]) {
-		attrs = attrs[:4] // the shard begins a trace
+	attrs = append(attrs, abi.HTTPMethod, r.Method, abi.HTTPPath, r.URL.Path)
+	if trace := r.Header.Get("Traceparent"); validTrace(trace) { // else the shard begins one
+		attrs = append(attrs, abi.TraceParent, trace)
 	}
 	if p.Body == specs.BodyRaw {
 		if content := r.Header.Get("Content-Type"); content != "" {

@@ -97,8 +97,11 @@ func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Dura
 // forward puts a message into the mailbox of a node, which may be another
 // lane's, or has it wait for its time.
 func (l *lane) forward(w *worker, it *parcel, spec *router.Node, delay time.Duration) int {
+	if w.run.table != l.plan.table { // it was replaced in this turn
+		l.plan = l.shard.plan.Load()
+	}
 	p := l.plan
-	if w.run.table != p.table { // it was replaced while the message was being handled
+	if w.run.table != p.table { // and while the message was being handled
 		if again, ok := p.table.Node(spec.Path); ok {
 			spec = again
 		} else {

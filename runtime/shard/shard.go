@@ -99,6 +99,10 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 		}
 		p.nodes[i] = s.node(spec.Path)
 	}
+	// Nodes that are new run before the table leads to them, and no node runs
+	// anything new before it is in force: whatever a lane comes upon, the plan it
+	// can load then knows the nodes that it sends to.
+	runs := make([]*running, len(t.Nodes))
 	kept := map[*node]bool{}
 	for i, spec := range t.Nodes {
 		r := &running{
@@ -108,10 +112,14 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 		for _, below := range spec.Below {
 			r.below = append(r.below, p.nodes[below.Index])
 		}
-		p.nodes[i].run.Store(r)
+		runs[i] = r
 		kept[p.nodes[i]] = true
+		p.nodes[i].run.CompareAndSwap(nil, r)
 	}
 	s.plan.Store(p)
+	for i, n := range p.nodes {
+		n.run.Store(runs[i])
+	}
 	for _, n := range s.nodes {
 		if !kept[n] {
 			n.run.Store(nil)

@@ -80,26 +80,66 @@ func TestSwapWhileAway(t *testing.T) {
 // goes on with the old one, while what runs is new.
 func TestSwapInTurn(t *testing.T) {
 	old, next := revisions(t)
-	old.Version, next.Version = quick, quick
-	var b *bench
-	swapped := false
-	guests := map[string]guest{"second": sayKey}
-	guests["first"] = func(engine.Host, *abi.Message) ([]sent, error) {
-		if !swapped {
-			swapped = true
-			serve(t, b.Shard, next, guests)
+	for i, got := range swapInTurn(t, old, next) {
+		if got != "replied out right" {
+			t.Errorf("message %d: %s", i, got)
 		}
-		return work, nil
 	}
-	b = open(t, old, guests, nil)
-	// Both messages are in the inbox before the lane runs.
+}
+
+// TestSwapAddsNode: the same, when what is new sends to a node that the table of
+// the turn does not have.
+func TestSwapAddsNode(t *testing.T) {
+	old, next := revisions(t)
+	w := old.Workflows["w"]
+	w.Nodes, w.Out = w.Nodes[:1], []string{"work"}
+	w.Routes = []*specs.Route{w.Routes[0], {From: "one", To: []string{"output"}}}
+	got := swapInTurn(t, old, next)
+	if got[0] != "replied work "+work[0].data || got[1] != "replied out right" {
+		t.Errorf("%q", got)
+	}
+}
+
+// swapInTurn has two messages handled in one turn of a lane, while the first of
+// which the table is replaced, and returns their answers.
+func swapInTurn(t *testing.T, old, next *specs.Service) (answers []string) {
+	t.Helper()
+	old.Version, next.Version = quick, quick
+	swap := func() {}
+	guests := map[string]guest{"second": sayKey, "first": func(engine.Host, *abi.Message) ([]sent, error) {
+		swap()
+		return work, nil
+	}}
+	b := open(t, old, guests, nil)
+	await(t, "rest", func() bool { return b.active.Load() == 0 })
+	table, actors := mustCompile(t, next), actorsOf(t, b.Shard, next, guests)
+	for _, a := range actors { // an instance that must be started ends the turn
+		if err := a.Warm(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	swap = func() {
+		swap = func() {}
+		if err := b.Apply(table, actors); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, f := range b.oneTurn(t) {
+		answers = append(answers, answered1(t, f))
+	}
+	return answers
+}
+
+// oneTurn brings two messages into a lane's inbox before it runs.
+func (b *bench) oneTurn(t *testing.T) (flows []*Flow) {
+	t.Helper()
 	l, p := b.lanes[0], b.plan.Load()
 	entry, err := p.entry("w", "in")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var flows []*Flow
 	l.mu.Lock()
+	l.clockAfter = clockMax // both by one look at clock and plan
 	for range 2 {
 		a := b.admit(p, entry, &Request{To: "w", Type: "in", AnyReply: true})
 		if err := a.reserve(); err != nil {
@@ -111,11 +151,7 @@ func TestSwapInTurn(t *testing.T) {
 	if l.wake() {
 		l.shard.workers.Go(l.work)
 	}
-	for _, f := range flows {
-		if got := answered1(t, f); got != "replied out right" {
-			t.Error(got)
-		}
-	}
+	return flows
 }
 
 // TestSwapBeforeAccept: a request is checked by the endpoint of one revision and

@@ -105,8 +105,9 @@ func CompileKeyAt(src string, types []*shape.Type, at *shape.Type) (*Key, error)
 // or a cost over CostMax, means that it is not taken; the caller counts it.
 func (r *Rule) Match(m *abi.Message) (bool, error) { return r.MatchAt(m, nil) }
 
-// MatchAt is Match for data whose check has noted in at where its fields are;
-// the rule must have been compiled for its type alone. nil: it has not.
+// MatchAt is Match for data whose check has noted in at where its fields are.
+// nil, or what was noted of another type than the one the rule was compiled for,
+// has them searched.
 func (r *Rule) MatchAt(m *abi.Message, at *shape.Places) (bool, error) {
 	if r.plan != nil {
 		return r.plan.match(m, at)
