@@ -660,7 +660,9 @@ func TestStop(t *testing.T) {
 	<-entered
 	short, cancel := context.WithCancel(context.Background())
 	cancel()
-	await(t, "the copies", func() bool { return b.status(t, "outer/audit").Handled == 1 })
+	await(t, "the copy, and the one that waits", func() bool {
+		return b.status(t, "outer/audit").Handled == 1 && b.status(t, "outer/inner/w").Waiting == 1
+	})
 	lost, err := b.Stop(short)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("stop that may not wait: %v", err)
