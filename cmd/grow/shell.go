@@ -62,7 +62,15 @@ func (s *shell) root() *cobra.Command {
 		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: "see: " + c.CommandPath() + " --help"}}
 	})
 	root.AddCommand(
-		s.run(), s.build(), s.vet(), s.send(), s.status(), s.logs(), s.deadLetters(), s.doctor(), s.version(),
+		s.vet(),
+		s.build(),
+		s.run(),
+		s.send(),
+		s.status(),
+		s.logs(),
+		s.deadLetters(),
+		s.doctor(),
+		s.version(),
 	)
 	completions(root)
 	wrapArgs(root)
