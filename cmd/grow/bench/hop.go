@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	perActor = 16 // messages that go round, for each of the actors: busy ones have some waiting
+	perActor = 4 // messages that go round, for each of the actors: busy ones have some waiting
 	warmUp   = 150 * time.Millisecond
 	stretch  = 600 * time.Millisecond // that is measured
 )
