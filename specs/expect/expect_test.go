@@ -75,7 +75,7 @@ func TestMatchText(t *testing.T) {
 }
 
 func TestWrongExpressions(t *testing.T) {
-	n, _ := schema.ReadYAML([]byte("- = >=\n- = >=1\n- = [for x in [1] {x}]\n- = strng\n- "= {a: b}"\n- = 1 +"))
+	n, _ := schema.ReadYAML([]byte("- = >=\n- = >=1\n- = [for x in [1] {x}]\n- = strng\n- '= {a: b}'\n- = 1 +"))
 	var c expect.Compiler
 	wrong := map[int]string{}
 	good := c.Read(n, "", func(f schema.Fault) { wrong[f.Pos.Line] = f.Message })
