@@ -1,6 +1,7 @@
 package expect
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -151,7 +152,11 @@ func compile(sources []string) (types []*shape.Type, fault *schema.Fault, ok boo
 	for i := range sources {
 		t, err := shape.FromCUE(v.LookupPath(cue.ParsePath(fmt.Sprintf("e%d", i))))
 		if err != nil {
-			message, hint := schema.Says(err.Error())
+			message := err.Error()
+			if r := (*shape.Refusal)(nil); errors.As(err, &r) {
+				message = r.Message
+			}
+			message, hint := schema.Says(message)
 			fault = &schema.Fault{Message: message, Hint: hint}
 			continue
 		}
