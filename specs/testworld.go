@@ -2,6 +2,9 @@ package specs
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/specs/schema"
@@ -111,6 +114,8 @@ func (r *testReader) doubles(n *schema.Node, where, node string, a *actorFile) {
 	}
 }
 
+var operation = regexp.MustCompile(`^[a-z][a-z0-9_.-]*$`)
+
 // ofDouble are the keys of a double that are no grant.
 var ofDouble = map[string]bool{"request": true, "answer": true, "after": true, "times": true, "when": true, "then": true}
 
@@ -125,7 +130,7 @@ func (r *testReader) grantDouble(d *Double, n *schema.Node, where string, a *act
 			return false
 		}
 		d.Use, d.Operation = f.Key, f.Value.String()
-		kind, known := "", []string{}
+		kind, known := "", slices.Sorted(maps.Keys(ofDouble))
 		for _, g := range a.def.Uses {
 			if known = append(known, g.Name); g.Name == f.Key {
 				kind = g.Kind
@@ -135,6 +140,10 @@ func (r *testReader) grantDouble(d *Double, n *schema.Node, where string, a *act
 			if uses := a.tree.Get("uses"); uses.Get(f.Key) == nil { // otherwise it is said there
 				r.problem(r.file, f.Pos, schema.Join(where, f.Key), "spec.unknown", fmt.Sprintf("the actor %s has no grant %s", a.def.Name, f.Key), mean(f.Key, known))
 			}
+			return false
+		}
+		if !operation.MatchString(d.Operation) {
+			r.problem(r.file, f.Value.Pos, schema.Join(where, f.Key), "spec.type", "must be an operation, such as fetch")
 			return false
 		}
 		if !strings.Contains(d.Operation, ".") {
