@@ -144,7 +144,7 @@ func completions(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "help" {
-			c.Short = "say more of a command"
+			c.Short, c.Example = "say more of a command", "  grow help deadletters show"
 		}
 		if c.Name() != "completion" {
 			continue
