@@ -1,0 +1,512 @@
+package shape
+
+import (
+	"errors"
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// Limits of the search for a message that fails.
+const (
+	shownMax         = 1000   // changes for which one is looked for
+	examplesMax      = 600    // values tried for one change
+	triesMax         = 8      // values tried for one that fails at the very place, once any fails
+	buildsMax        = 20_000 // values made of parts for one change
+	exampleDepthMax  = 8      // parts within parts that are varied
+	exampleLengthMax = 1100   // characters or items of one part
+	variantsMax      = 24     // values of one part that are tried in the whole
+)
+
+// example looks for a message of the sending side that the other side refuses
+// because of a change, best at the very place of it.
+func (c *comparison) example(f finding, r Role) (data []byte, refusal string) {
+	if c.shown++; c.shown > shownMax {
+		return nil, ""
+	}
+	sender, receiver := c.root.sides(r)
+	try := func(whole []byte) bool {
+		if !c.accepts(sender, whole) {
+			return false
+		}
+		err := c.refusal(receiver, whole)
+		if err == nil {
+			return false
+		}
+		var v *Violation
+		exact := errors.As(err, &v) && within(v.Path, f.at.pointer())
+		if data == nil || exact {
+			data, refusal = whole, err.Error()
+		}
+		return exact
+	}
+	b, at := &c.build[r], f.at
+	b.left = buildsMax
+	if f.above {
+		at = at.up
+	}
+	x, y := at.sides(r)
+	var locals [][]byte
+	if f.above && f.without != "" {
+		locals = [][]byte{b.object(x, y, nil, f.without)}
+	} else {
+		locals = b.values(x, y, 0)
+		// What is refused already where it stands comes first: few are built around.
+		slices.SortStableFunc(locals, func(v, w []byte) int { return standing(x, y, v) - standing(x, y, w) })
+	}
+	for i, v := range locals {
+		if try(b.lift(at, r, v)) || i >= triesMax && data != nil || i >= examplesMax {
+			break
+		}
+	}
+	if data == nil {
+		for _, m := range c.recorded(r) {
+			if try(m) {
+				break
+			}
+		}
+	}
+	return data, refusal
+}
+
+// standing is 0 for a value of x that y refuses.
+func standing(x, y *Type, v []byte) int {
+	if x.Check(v) == nil && y.Check(v) != nil {
+		return 0
+	}
+	return 1
+}
+
+// within reports whether a path in data is of a path in a type, where * is any name.
+func within(path, of string) bool {
+	have, want := strings.Split(path, "/"), strings.Split(of, "/")
+	if len(have) < len(want) {
+		return false
+	}
+	for i, w := range want {
+		if w != "*" && w != have[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// builder makes values of one type that look at the borders of another.
+type builder struct {
+	left  int // values that may still be made
+	plain map[[2]*Type][]byte
+}
+
+// lift builds the message around a value at a place.
+func (b *builder) lift(s *spot, r Role, v []byte) []byte {
+	for ; s.up != nil; s = s.up {
+		x, y := s.up.sides(r)
+		switch s.step {
+		case fieldStep:
+			v = b.object(x, y, map[string][]byte{s.name: v}, "")
+		case keyStep:
+			v = b.keyed(s, r, v)
+		case itemStep:
+			v = b.list(x, y, s.index, v, 0)
+		}
+	}
+	return v
+}
+
+// keyed builds an object with a value under a name that no field has.
+func (b *builder) keyed(s *spot, r Role, v []byte) []byte {
+	x, y := s.up.sides(r)
+	for _, p := range slices.Concat(x.fields().patterns, y.fields().patterns) {
+		if name := p.key.texts().sample("key"); p.key.admitsText(name) && x.fields().index[name] == nil {
+			if x.fields().unlisted(name) != nil {
+				return b.object(x, y, map[string][]byte{name: v}, "")
+			}
+		}
+	}
+	return b.object(x, y, nil, "")
+}
+
+// object builds an object of x with what both sides want, some values given.
+func (b *builder) object(x, y *Type, given map[string][]byte, without string) []byte {
+	out := []byte{'{'}
+	add := func(name string, v []byte) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(quote(out, name), ':'), v...)
+	}
+	for _, f := range x.fields().list {
+		v, ok := given[f.name]
+		other := y.partOf(f.name)
+		switch {
+		case f.name == without:
+		case ok:
+			add(f.name, v)
+		case f.required || y.wants(f.name):
+			add(f.name, b.common(f.typ, other))
+		}
+	}
+	names := make([]string, 0, len(given))
+	for name := range given {
+		if x.fields().index[name] == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		add(name, given[name])
+	}
+	return append(out, '}')
+}
+
+// partOf is the type of a field as far as one is declared, else nil.
+func (t *Type) partOf(name string) *Type {
+	if t == nil || t.raw {
+		return nil
+	}
+	f, _ := t.Field(name)
+	return f
+}
+
+// wants reports whether a field must be given in every alternative that is an object.
+func (t *Type) wants(name string) bool {
+	if t == nil {
+		return false
+	}
+	objects := t.having(Object)
+	return len(objects) > 0 && !slices.ContainsFunc(objects, func(a *Type) bool {
+		f := a.fields().index[name]
+		return f == nil || !f.required
+	})
+}
+
+// list builds a list of x whose item at a place is given; length 0: as short as may be.
+func (b *builder) list(x, y *Type, at int, v []byte, length int) []byte {
+	r := x.items()
+	n := max(length, r.min, at+1)
+	if length == 0 && y != nil && len(y.having(List)) == 1 {
+		n = max(n, y.having(List)[0].items().min)
+	}
+	if r.max >= 0 {
+		n = min(n, r.max)
+	}
+	n = min(n, exampleLengthMax)
+	out := []byte{'['}
+	for i := range n {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		switch t := r.at(i); {
+		case i == at && v != nil:
+			out = append(out, v...)
+		case t != nil:
+			out = append(out, b.common(t, y.itemOf(i))...)
+		}
+	}
+	return append(out, ']')
+}
+
+// itemOf is the type of an item where there is one for all lists, else nil.
+func (t *Type) itemOf(i int) *Type {
+	if t == nil || t.any || t.raw {
+		return nil
+	}
+	if lists := t.having(List); len(lists) == 1 {
+		return lists[0].items().at(i)
+	}
+	return nil
+}
+
+// common is a value of x that y takes too, if one is found.
+func (b *builder) common(x, y *Type) []byte {
+	pair := [2]*Type{x, y}
+	v, ok := b.plain[pair]
+	if !ok {
+		if b.plain == nil {
+			b.plain = map[[2]*Type][]byte{}
+		}
+		v = b.shared(x, y)
+		b.plain[pair] = v
+	}
+	return v
+}
+
+func (b *builder) shared(x, y *Type) []byte {
+	v := x.Sample()
+	if y == nil || y.Check(v) == nil && x.Check(v) == nil {
+		return v
+	}
+	var own []byte
+	for _, w := range b.values(x, y, exampleDepthMax/2) {
+		if x.Check(w) != nil {
+			continue
+		}
+		if y.Check(w) == nil {
+			return w
+		}
+		if own == nil {
+			own = w
+		}
+	}
+	if own == nil {
+		return v
+	}
+	return own
+}
+
+// values are values of x, many at the borders of y; some may be of neither.
+func (b *builder) values(x, y *Type, depth int) [][]byte {
+	if b.left--; b.left < 0 || depth > exampleDepthMax {
+		return [][]byte{x.Sample()}
+	}
+	if x.raw {
+		return [][]byte{[]byte("some bytes"), []byte("{}")}
+	}
+	var out [][]byte
+	if x.any {
+		for _, s := range []string{`{}`, `"text"`, `1`, `null`, `[]`, `true`, `0.5`, `-1`, `{"any":"thing"}`, `[null]`, `some bytes`} {
+			out = append(out, []byte(s))
+		}
+		if y != nil && !y.any && !y.raw {
+			out = append(out, b.values(y, nil, depth+1)...)
+		}
+		return out
+	}
+	out = append(out, x.Sample())
+	for _, a := range x.branches() {
+		for _, w := range []struct {
+			kind Kind
+			text string
+		}{{Null, "null"}, {True, "true"}, {False, "false"}} {
+			if a.kinds&w.kind != 0 {
+				out = append(out, []byte(w.text))
+			}
+		}
+		if a.kinds&String != 0 {
+			out = append(out, a.texts().values(y)...)
+		}
+		if a.kinds&Number != 0 {
+			out = append(out, a.numbersNear(y)...)
+		}
+		if a.kinds&List != 0 {
+			out = append(out, b.lists(a, y, depth)...)
+		}
+		if a.kinds&Object != 0 {
+			out = append(out, b.objects(a, y, depth)...)
+		}
+	}
+	return out
+}
+
+// some thins values out to as many as are tried within a whole.
+func some(values [][]byte) [][]byte { return values[:min(len(values), variantsMax)] }
+
+func (b *builder) objects(x, y *Type, depth int) [][]byte {
+	r := x.fields()
+	out := [][]byte{b.object(x, y, nil, "")}
+	full := map[string][]byte{}
+	for _, f := range r.list {
+		full[f.name] = b.common(f.typ, y.partOf(f.name))
+		if !f.required && y.wants(f.name) {
+			out = append(out, b.object(x, y, nil, f.name))
+		}
+	}
+	out = append(out, b.object(x, y, full, ""))
+	for _, f := range r.list {
+		for _, v := range some(b.values(f.typ, y.partOf(f.name), depth+1)) {
+			out = append(out, b.object(x, y, map[string][]byte{f.name: v}, ""))
+		}
+	}
+	keys := slices.Clone(r.patterns)
+	if y != nil {
+		for _, a := range y.having(Object) {
+			keys = append(keys, a.fields().patterns...)
+		}
+	}
+	names := []string{"extra"}
+	for _, p := range keys {
+		names = append(names, p.key.texts().sample("key"))
+	}
+	for _, name := range names {
+		if r.index[name] != nil {
+			continue
+		}
+		for _, t := range r.unlisted(name) {
+			for _, v := range some(b.values(t, y.partOf(name), depth+1)) {
+				out = append(out, b.object(x, y, map[string][]byte{name: v}, ""))
+			}
+		}
+	}
+	return out
+}
+
+func (b *builder) lists(x, y *Type, depth int) [][]byte {
+	r := x.items()
+	lengths := []int{r.min, r.min + 1, r.max}
+	if y != nil {
+		for _, a := range y.having(List) {
+			l := a.items()
+			lengths = append(lengths, l.min-1, l.min, l.max, l.max+1)
+		}
+	}
+	var out [][]byte
+	for _, n := range lengths {
+		if n >= r.min && n <= exampleLengthMax && (r.max < 0 || n <= r.max) {
+			if n == 0 {
+				out = append(out, []byte("[]"))
+			} else {
+				out = append(out, b.list(x, y, 0, nil, n))
+			}
+		}
+	}
+	for i := range len(r.prefix) + 1 {
+		if t := r.at(i); t != nil {
+			for _, v := range some(b.values(t, y.itemOf(i), depth+1)) {
+				out = append(out, b.list(x, y, i, v, 0))
+			}
+		}
+	}
+	return out
+}
+
+// moreTexts are texts of a format besides its sample.
+var moreTexts = map[string][]string{
+	"time.Time": {"2026-01-31T12:00:00.5+02:00"}, "time.Duration": {"-1.5h", "0"}, "net.IP": {"2001:db8::1"}, "net.IPCIDR": {"2001:db8::/32"},
+	"net.URL": {"/path", "text", "https://example.com/a?b=c"}, "net.AbsURL": {"mailto:ops@example.com", "https://example.com/a?b=c"},
+}
+
+// values are texts that r admits, many at the borders of y's rules.
+func (r *texts) values(y *Type) [][]byte {
+	var out []string
+	add := func(s string) {
+		if !slices.Contains(out, s) && r.admits([]byte(s)) {
+			out = append(out, s)
+		}
+	}
+	rules := []*texts{r}
+	if y != nil && !y.any {
+		for _, a := range y.having(String) {
+			rules = append(rules, a.texts())
+		}
+	}
+	for _, o := range rules[1:] {
+		for _, rule := range o.rules() {
+			if s, l := r.beyond(*rule); rule.expr != "" && l == lost {
+				add(s)
+			}
+		}
+	}
+	for _, s := range r.enum {
+		add(s)
+	}
+	add(r.sample("text"))
+	for _, o := range rules {
+		for _, s := range slices.Concat(o.enum, o.not) {
+			add(s)
+		}
+		for _, f := range o.formats {
+			for _, s := range append([]string{f.sample}, moreTexts[f.name]...) {
+				add(s)
+			}
+		}
+		for _, n := range []int{o.min - 1, o.min, o.max, o.max + 1} {
+			if n >= 0 && n <= exampleLengthMax {
+				add(strings.Repeat("x", n))
+			}
+		}
+		add(o.sample("text"))
+	}
+	for _, s := range []string{"text", "", "x", "X", "0", "a b", "é"} {
+		add(s)
+	}
+	quoted := make([][]byte, len(out))
+	for i, s := range out {
+		quoted[i] = quote(nil, s)
+	}
+	return quoted
+}
+
+// rules are all the rules for a string, one by one.
+func (r *texts) rules() []*textRule {
+	var all []*textRule
+	for _, rule := range []*textRule{r.enumRule(), maxText(r.max)} {
+		if rule != nil {
+			all = append(all, rule)
+		}
+	}
+	if r.min > 0 {
+		all = append(all, minText(r.min))
+	}
+	for _, v := range r.not {
+		all = append(all, notText(v))
+	}
+	for _, p := range r.patterns {
+		all = append(all, p.rule())
+	}
+	for _, f := range r.formats {
+		all = append(all, f.rule())
+	}
+	return all
+}
+
+// numbersNear are numbers of x, many at the borders of y's rules.
+func (t *Type) numbersNear(y *Type) [][]byte {
+	var out [][]byte
+	seen := map[string]bool{}
+	add := func(s string) {
+		if n, end := value([]byte(s), 0); end == len(s) && !seen[s] && t.admitsNumber(n) {
+			seen[s] = true
+			out = append(out, []byte(s))
+		}
+	}
+	rules := []*numbers{t.numbers()}
+	if y != nil && !y.any {
+		for _, a := range y.having(Number) {
+			rules = append(rules, a.numbers())
+		}
+	}
+	var steps []*big.Rat
+	for _, o := range rules {
+		for _, m := range o.multiple {
+			if x := m.rat(); x != nil {
+				steps = append(steps, x)
+			}
+		}
+	}
+	add(t.sampleNumber())
+	for _, o := range rules {
+		for _, n := range slices.Concat(o.enum, o.not) {
+			add(string(n.text))
+			around(n.rat(), steps, add)
+		}
+		for _, b := range []*bound{o.min, o.max} {
+			if b != nil {
+				add(string(b.text))
+				around(b.rat(), steps, add)
+			}
+		}
+	}
+	around(new(big.Rat), steps, add)
+	for _, s := range []string{"0", "1", "-1", "0.5", "1.5", "-0.5", "7", "1000000", "-1000000"} {
+		add(s)
+	}
+	return out
+}
+
+// around adds numbers near x: a little beside it, and the multiples of the steps.
+func around(x *big.Rat, steps []*big.Rat, add func(string)) {
+	if x == nil {
+		return
+	}
+	for _, by := range []*big.Rat{big.NewRat(1, 1), big.NewRat(-1, 1), big.NewRat(1, 2), big.NewRat(-1, 2), big.NewRat(1, 1000), big.NewRat(-1, 1000)} {
+		add(spellRat(new(big.Rat).Add(x, by)))
+	}
+	for _, m := range steps {
+		q := new(big.Rat).Quo(x, m)
+		whole := new(big.Int).Div(q.Num(), q.Denom())
+		for k := int64(-2); k <= 2; k++ {
+			n := new(big.Rat).SetInt(new(big.Int).Add(whole, big.NewInt(k)))
+			add(spellRat(n.Mul(n, m)))
+		}
+	}
+}
