@@ -94,7 +94,13 @@ func within(path, of string) bool {
 // builder makes values of one type that look at the borders of another.
 type builder struct {
 	left  int // values that may still be made
-	plain map[[2]*Type][]byte
+	plain map[plainKey][]byte
+}
+
+// plainKey is what a plain value was made for: two types and the name of a field.
+type plainKey struct {
+	x, y *Type
+	name string
 }
 
 // lift builds the message around a value at a place.
@@ -143,7 +149,7 @@ func (b *builder) object(x, y *Type, given map[string][]byte, without string) []
 		case ok:
 			add(f.name, v)
 		case f.required || y.wants(f.name):
-			add(f.name, b.common(f.typ, other))
+			add(f.name, b.common(f.typ, other, f.name))
 		}
 	}
 	names := make([]string, 0, len(given))
@@ -200,7 +206,7 @@ func (b *builder) list(x, y *Type, at int, v []byte, length int) []byte {
 		case i == at && v != nil:
 			out = append(out, v...)
 		case t != nil:
-			out = append(out, b.common(t, y.itemOf(i))...)
+			out = append(out, b.common(t, y.itemOf(i), "")...)
 		}
 	}
 	return append(out, ']')
@@ -217,22 +223,23 @@ func (t *Type) itemOf(i int) *Type {
 	return nil
 }
 
-// common is a value of x that y takes too, if one is found.
-func (b *builder) common(x, y *Type) []byte {
-	pair := [2]*Type{x, y}
-	v, ok := b.plain[pair]
+// common is a value of x that y takes too, if one is found. name is that of
+// its field, for texts to say.
+func (b *builder) common(x, y *Type, name string) []byte {
+	key := plainKey{x, y, name}
+	v, ok := b.plain[key]
 	if !ok {
 		if b.plain == nil {
-			b.plain = map[[2]*Type][]byte{}
+			b.plain = map[plainKey][]byte{}
 		}
-		v = b.shared(x, y)
-		b.plain[pair] = v
+		v = b.shared(x, y, name)
+		b.plain[key] = v
 	}
 	return v
 }
 
-func (b *builder) shared(x, y *Type) []byte {
-	v := x.Sample()
+func (b *builder) shared(x, y *Type, name string) []byte {
+	v := x.sample(nil, name)
 	if y == nil || y.Check(v) == nil && x.Check(v) == nil {
 		return v
 	}
@@ -306,7 +313,7 @@ func (b *builder) objects(x, y *Type, depth int) [][]byte {
 	out := [][]byte{b.object(x, y, nil, "")}
 	full := map[string][]byte{}
 	for _, f := range r.list {
-		full[f.name] = b.common(f.typ, y.partOf(f.name))
+		full[f.name] = b.common(f.typ, y.partOf(f.name), f.name)
 		if !f.required && y.wants(f.name) {
 			out = append(out, b.object(x, y, nil, f.name))
 		}
