@@ -70,13 +70,13 @@ func (r *report) key(a, b *specs.Actor) {
 	if len(a.State) > 0 {
 		v, what = shape.Break, "what is kept under the old keys is not found"
 	}
-	for _, name := range union(a.Key, b.Key) {
-		if !slices.Contains(b.In, name) && name != "" {
-			continue // it is not taken any more
-		}
-		path := "key"
+	names, path := []string{""}, "key"
+	if byType(a) || byType(b) {
+		names = slices.DeleteFunc(slices.Clone(b.In), func(name string) bool { return !slices.Contains(a.In, name) })
+	}
+	for _, name := range names {
 		if name != "" {
-			path += "." + name
+			path = "key." + name
 		}
 		switch was, is := keyOf(a, name), keyOf(b, name); {
 		case was == is:
@@ -88,6 +88,12 @@ func (r *report) key(a, b *specs.Actor) {
 			r.add(path, v, State, "key.changed", "changed from %s to %s: %s", was, is, what)
 		}
 	}
+}
+
+// byType reports whether an actor's key depends on the type of a message.
+func byType(a *specs.Actor) bool {
+	_, one := a.Key[""]
+	return len(a.Key) > 1 || len(a.Key) == 1 && !one
 }
 
 // keyOf is the key of a type: its own, or that of every type.
