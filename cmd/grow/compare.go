@@ -270,7 +270,7 @@ func (p *page) change(c change) {
 		p.hang(indent, indent, "no message that shows it could be built")
 	}
 	if c.Refusal != "" {
-		p.hang(indent, indent, "as: "+strings.TrimPrefix(c.Refusal, "/: "))
+		p.hang(indent, indent, "why:   "+strings.TrimPrefix(c.Refusal, "/: "))
 	}
 }
 

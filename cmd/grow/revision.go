@@ -47,26 +47,15 @@ func (f *finder) checkout(ctx context.Context, name, other string) (string, erro
 			return "", fmt.Errorf("compare: %w", err)
 		}
 	}
-	prefix, err := git(ctx, service, "rev-parse", "--show-prefix")
-	if errors.Is(err, exec.ErrNotFound) {
-		return "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no file or folder %s, and no git to look for a revision of that name", name), At: name, Next: "install git, or name a folder of a service or a file of it"}
-	}
+	top, tree, err := locate(ctx, name, rev, service)
 	if err != nil {
-		return "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no file or folder %s, and %s is in no git repository", name, shown(service)), At: name,
-			Next: "name a folder of a service, a file of it, or a revision of its repository"}
-	}
-	commit := ""
-	if !strings.HasPrefix(rev, "-") && rev != "" {
-		commit, err = git(ctx, service, "rev-parse", "--verify", "--quiet", rev+"^{commit}")
-	}
-	if err != nil || commit == "" {
-		return "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no file, folder or git revision %s", rev), At: name, Next: "see what there is: git log --oneline, git branch, git tag"}
+		return "", err
 	}
 	dir, err := f.folderInTemp()
 	if err != nil {
 		return "", err
 	}
-	if err := extract(ctx, service, commit+":"+strings.TrimSuffix(prefix, "/"), dir); err != nil {
+	if err := extract(ctx, top, tree, dir); err != nil {
 		return "", fmt.Errorf("read revision %s: %w", rev, err)
 	}
 	at := filepath.Join(dir, filepath.FromSlash(path.Clean("/"+filepath.ToSlash(inside))))
@@ -74,6 +63,31 @@ func (f *finder) checkout(ctx context.Context, name, other string) (string, erro
 		return "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("revision %s has no %s", rev, filepath.ToSlash(inside)), At: name, Next: "see what it has: git ls-tree -r --name-only " + quote(rev)}
 	}
 	return at, nil
+}
+
+// locate finds the repository that a folder is in, and the folder's tree at a revision.
+func locate(ctx context.Context, name, rev, service string) (top, tree string, err error) {
+	places, err := git(ctx, service, "rev-parse", "--show-toplevel", "--show-prefix")
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no file or folder %s, and no git to look for a revision of that name", name), At: name, Next: "install git, or name a folder of a service or a file of it"}
+	}
+	if err != nil {
+		return "", "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no file or folder %s, and %s is in no git repository", name, shown(service)), At: name,
+			Next: "name a folder of a service, a file of it, or a revision of its repository"}
+	}
+	top, prefix, _ := strings.Cut(places, "\n")
+	commit := ""
+	if !strings.HasPrefix(rev, "-") && rev != "" {
+		commit, err = git(ctx, service, "rev-parse", "--verify", "--quiet", rev+"^{commit}")
+	}
+	if err != nil || commit == "" {
+		return "", "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no file, folder or git revision %s", rev), At: name, Next: "see what there is: git log --oneline, git branch, git tag"}
+	}
+	tree, err = git(ctx, service, "rev-parse", "--verify", "--quiet", commit+":"+strings.TrimSuffix(prefix, "/"))
+	if err != nil {
+		return "", "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("revision %s has no folder %s", rev, prefix), At: name, Next: "see where it was: git ls-tree -r --name-only " + quote(rev)}
+	}
+	return top, tree, nil
 }
 
 // counterpart is the path that a revision is one of: what it is compared with,
@@ -104,10 +118,10 @@ func gitCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	return c
 }
 
-// extract writes a tree of git's into a folder.
-func extract(ctx context.Context, service, tree, dir string) error {
+// extract writes a tree of the repository at top into a folder.
+func extract(ctx context.Context, top, tree, dir string) error {
 	var complaint bytes.Buffer
-	c := gitCommand(ctx, service, "archive", "--format=tar", tree)
+	c := gitCommand(ctx, top, "archive", "--format=tar", tree)
 	c.Stderr = &complaint
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -127,13 +141,13 @@ func extract(ctx context.Context, service, tree, dir string) error {
 	case unpacked != nil:
 		return unpacked
 	case err != nil:
-		return errors.Join(errors.New(strings.TrimSpace(complaint.String())))
+		return errors.New(strings.TrimSpace(complaint.String()))
 	}
 	return nil
 }
 
-// unpack writes the plain files, folders and links of an archive. What leads
-// out of the folder is not followed.
+// unpack writes the plain files, folders and links of an archive. A path that
+// leads out of the folder is an error, a link that does is left out.
 func unpack(r io.Reader, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -166,6 +180,9 @@ func unpackOne(root *os.Root, h *tar.Header, from io.Reader) error {
 	case tar.TypeDir:
 		return root.MkdirAll(name, 0o700)
 	case tar.TypeSymlink:
+		if filepath.IsAbs(h.Linkname) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), filepath.FromSlash(h.Linkname))) {
+			return nil
+		}
 		if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			return err
 		}
