@@ -79,7 +79,11 @@ type CompareOptions struct {
 // refused by the other. Every Example has been checked against both types.
 func Compare(old, new *Type, o CompareOptions) []Change {
 	root := &spot{old: old, new: new}
-	c := &comparison{opts: o, root: root, left: compareMax}
+	steps := regularTotalMax
+	c := &comparison{opts: o, root: root, left: compareMax, regular: &steps}
+	for r := range c.build {
+		c.build[r] = builder{work: workMax, regular: c.regular, plain: map[plainKey][]byte{}}
+	}
 	c.defaults(root, root.old.def, root.new.def)
 	c.types(root)
 	changes := make([]Change, len(c.found))
@@ -175,16 +179,17 @@ type comparison struct {
 	opts  CompareOptions
 	root  *spot
 	build [2]builder // in each role
-	shown int        // changes that an example was looked for
 	found []finding
 	left  int // pairs that may still be looked at
+	// regular is how many steps may still be taken to hold patterns against each other.
+	regular *int
 }
 
 func (c *comparison) add(f finding) { c.found = append(c.found, f) }
 
 // within compares two types on the side and returns what the second refuses of the first.
 func (c *comparison) within(compare func(sub *comparison)) loss {
-	sub := &comparison{opts: c.opts, left: c.left}
+	sub := &comparison{opts: c.opts, left: c.left, regular: c.regular}
 	compare(sub)
 	c.left = sub.left
 	worst := none

@@ -128,7 +128,8 @@ func TestCompareAgainstCheck(t *testing.T) {
 			if refuses(changes, role) {
 				continue
 			}
-			b := &builder{left: 2000}
+			steps := regularTotalMax
+			b := &builder{left: 2000, work: workMax, regular: &steps, plain: map[plainKey][]byte{}}
 			messages := b.values(sender, receiver, 0)
 			for range 6 {
 				messages = append(messages, []byte(drawData(t, 0)))

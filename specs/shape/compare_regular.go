@@ -9,16 +9,18 @@ import (
 
 // Limits of holding one pattern against another.
 const (
-	regularStepsMax   = 50_000 // characters tried from any place in both
-	regularClassesMax = 300    // characters that are different to any of them
+	regularStepsMax   = 50_000  // characters tried from any place in both
+	regularTotalMax   = 500_000 // the same, in one comparison of two types
+	regularClassesMax = 300     // characters that are different to any of them
 )
 
 // beyond looks for a text that r admits and none of the rules does, by walking the
 // automata of all expressions side by side (subset construction). With none,
 // some rule holds of every text: that is proof. Formats are no expressions, so
-// a text that only they speak against leaves it unsure.
-func (r *texts) beyond(rules ...textRule) (string, loss) {
-	w := &regular{}
+// a text that only they speak against leaves it unsure. The steps it takes are
+// taken from left.
+func (r *texts) beyond(left *int, rules ...textRule) (string, loss) {
+	w := &regular{left: left}
 	for _, p := range r.patterns {
 		w.join(p.re.String(), p.negate)
 	}
@@ -44,6 +46,7 @@ func (r *texts) beyond(rules ...textRule) (string, loss) {
 type regular struct {
 	all     []machine
 	partial bool // some expression had to be left out
+	left    *int // steps that may still be taken
 }
 
 type machine struct {
@@ -67,6 +70,9 @@ func (w *regular) join(expr string, negate bool) {
 		return
 	}
 	prog, err := syntax.Compile(tree.Simplify())
+	if err == nil {
+		*w.left -= len(prog.Inst) // it costs as much to read
+	}
 	if err != nil {
 		w.partial = true
 		return
@@ -75,6 +81,9 @@ func (w *regular) join(expr string, negate bool) {
 }
 
 func (w *regular) search(shows func(string) bool) (string, loss) {
+	if *w.left <= 0 {
+		return "", unsure
+	}
 	letters := w.letters()
 	if len(letters) > regularClassesMax {
 		return "", unsure
@@ -93,7 +102,8 @@ func (w *regular) search(shows func(string) bool) (string, loss) {
 			doubt = true
 		}
 		for _, r := range letters {
-			if steps++; steps > regularStepsMax {
+			steps++
+			if *w.left--; steps > regularStepsMax || *w.left < 0 {
 				return "", unsure
 			}
 			next, alive := w.step(at, r)

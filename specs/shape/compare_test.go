@@ -2,6 +2,7 @@ package shape
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -157,6 +158,9 @@ var comparisons = []struct {
 	{"forms split", `{k!: "a" | "b", x!: int}`, `{k!: "a", x!: int} | {k!: "b", x!: int}`, Ok, Ok, ``},
 	{"untagged form added", `{a!: int}`, `{a!: int} | {b!: string}`, Ok, Break, ` has one more form now: an object with b`},
 	{"untagged form changed", `{a!: int} | {b!: string}`, `{a!: int} | {b!: int}`, Break, Break, `/b was a string, is an integer now`},
+	{"untagged forms in another order, both changed", `{a!: int & >0} | {a!: string}`, `{a!: string | null} | {a!: int}`, Ok, Break, ``},
+	{"untagged forms, both changed", `{a!: int & >0} | {b!: string}`, `{a!: int} | {b!: string & !="x"}`, Break, Break, `/a min was more than 0; there is none now`},
+	{"rename within an untagged form", `{a!: int, note?: string} | {b!: string}`, `{a!: int, remark?: string} | {b!: string}`, Warn, Warn, `/note is gone, and "remark"`},
 	{"patterns in alternatives", `=~"^a$" | =~"^b$"`, `=~"^[ab]$"`, Ok, Ok, ``},
 	{"ranges", `(int & <0) | (int & >10)`, `(int & <0) | (int & >11)`, Break, Ok, ` min rose from more than 10 to more than 11`},
 	{"enum in two alternatives", `"a" | "bb" | =~"^x"`, `"a" | =~"^b" | =~"^x"`, Ok, Break, ``},
@@ -297,7 +301,7 @@ func TestCompareIsBounded(t *testing.T) {
 		var b strings.Builder
 		b.WriteString("{")
 		for i := range 300 {
-			b.WriteString("f" + strings.Repeat("x", i) + ": {a!: " + rule + ", b?: [...{c!: " + rule + "}]}, ")
+			b.WriteString("f" + strconv.Itoa(i) + ": {a!: " + rule + ", b?: [...{c!: " + rule + "}]}, ")
 		}
 		return b.String() + "}"
 	}

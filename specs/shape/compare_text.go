@@ -41,8 +41,8 @@ func (r *texts) few() ([]string, bool) {
 	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return !r.admits([]byte(s)) }), true
 }
 
-// refuses is what a rule refuses of the texts that r admits. The witness shows it.
-func (r *texts) refuses(rule textRule) (l loss) {
+// refuses is what a rule refuses of the texts that r admits; left is for beyond.
+func (r *texts) refuses(rule textRule, left *int) loss {
 	if values, few := r.few(); few {
 		return when(slices.ContainsFunc(values, func(s string) bool { return !rule.admits([]byte(s)) }), lost)
 	}
@@ -50,7 +50,7 @@ func (r *texts) refuses(rule textRule) (l loss) {
 		return none
 	}
 	if rule.expr != "" {
-		_, l := r.beyond(rule)
+		_, l := r.beyond(left, rule)
 		return l
 	}
 	if len(r.patterns) == 0 && len(r.formats) == 0 {
@@ -81,10 +81,10 @@ func (c *comparison) textRules(s *spot) {
 	report := func(code, message string, was, is *textRule) {
 		f := finding{at: s, code: code, message: message}
 		if is != nil {
-			f.narrows = a.refuses(*is)
+			f.narrows = a.refuses(*is, c.regular)
 		}
 		if was != nil {
-			f.widens = b.refuses(*was)
+			f.widens = b.refuses(*was, c.regular)
 		}
 		c.add(f)
 	}

@@ -102,8 +102,12 @@ func (c *comparison) class(s *spot, k Kind, as, bs []*Type) {
 	if k == Object && c.tagged(s, as, bs) {
 		return
 	}
-	as, bs = c.without(as, bs, k), c.without(bs, as, k)
-	spread := func(t *Type) func(*Type) bool { return func(a *Type) bool { return a.spread(t, k) } }
+	as, bs = c.paired(s, k, as, bs, func(a, b *Type) bool { return c.fits(a, b, k) && c.fits(b, a, k) })
+	if k == Object {
+		as, bs = c.paired(s, k, as, bs, func(a, b *Type) bool { return c.fits(a, b, k) || c.fits(b, a, k) })
+		as, bs = c.paired(s, k, as, bs, func(a, b *Type) bool { return slices.Equal(a.fields().wanted(), b.fields().wanted()) })
+	}
+	spread := func(t *Type) func(*Type) bool { return func(a *Type) bool { return a.spread(t, k, c.regular) } }
 	if len(as) == 1 && len(bs) == 1 && !slices.ContainsFunc(as, spread(s.new)) && !slices.ContainsFunc(bs, spread(s.old)) {
 		c.rules(s.arm(as[0], bs[0]), k)
 		return
@@ -121,11 +125,31 @@ func (c *comparison) fits(a, b *Type, k Kind) bool {
 	return a == b || c.within(func(sub *comparison) { sub.rules(&spot{old: a, new: b}, k) }) == none
 }
 
-// without are those of as that none of bs is the same as.
-func (c *comparison) without(as, bs []*Type, k Kind) []*Type {
-	return slices.DeleteFunc(slices.Clone(as), func(a *Type) bool {
-		return slices.ContainsFunc(bs, func(b *Type) bool { return c.fits(a, b, k) && c.fits(b, a, k) })
-	})
+// paired compares alternatives that belong together, and returns the others.
+func (c *comparison) paired(s *spot, k Kind, as, bs []*Type, belong func(a, b *Type) bool) (restA, restB []*Type) {
+	restB = slices.Clone(bs)
+	for _, a := range as {
+		i := slices.IndexFunc(restB, func(b *Type) bool { return belong(a, b) })
+		if i < 0 {
+			restA = append(restA, a)
+			continue
+		}
+		c.rules(s.arm(a, restB[i]), k)
+		restB = slices.Delete(restB, i, i+1)
+	}
+	return restA, restB
+}
+
+// wanted are the names of the required fields, sorted.
+func (r *fields) wanted() []string {
+	var names []string
+	for _, f := range r.list {
+		if f.required {
+			names = append(names, f.name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // unfit are those of as that fit none of bs whole.
@@ -137,7 +161,7 @@ func (c *comparison) unfit(as, bs []*Type, k Kind) []*Type {
 
 // spread reports whether b's alternatives take together what none may alone:
 // few values, or texts by expressions.
-func (t *Type) spread(b *Type, k Kind) bool {
+func (t *Type) spread(b *Type, k Kind, left *int) bool {
 	switch k {
 	case String:
 		if values, few := t.texts().few(); few {
@@ -151,7 +175,7 @@ func (t *Type) spread(b *Type, k Kind) bool {
 			}
 			all = append(all, *rules[0])
 		}
-		_, l := t.texts().beyond(all...)
+		_, l := t.texts().beyond(left, all...)
 		return l == none
 	case Number:
 		values, few := t.few()

@@ -9,19 +9,19 @@ import (
 
 // Limits of the search for a message that fails.
 const (
-	shownMax         = 1000   // changes for which one is looked for
-	examplesMax      = 600    // values tried for one change
-	triesMax         = 8      // values tried for one that fails at the very place, once any fails
-	buildsMax        = 20_000 // values made of parts for one change
-	exampleDepthMax  = 8      // parts within parts that are varied
-	exampleLengthMax = 1100   // characters or items of one part
-	variantsMax      = 24     // values of one part that are tried in the whole
+	workMax          = 2_000_000 // fields and items put together in all of a comparison
+	examplesMax      = 600       // values tried for one change
+	triesMax         = 4         // values tried for one that fails at the very place, once any fails
+	buildsMax        = 20_000    // values made of parts for one change
+	exampleDepthMax  = 8         // parts within parts that are varied
+	exampleLengthMax = 1100      // characters or items of one part
+	variantsMax      = 24        // values of one part that are tried in the whole
 )
 
 // example looks for a message of the sending side that the other side refuses
 // because of a change, best at the very place of it.
 func (c *comparison) example(f finding, r Role) (data []byte, refusal string) {
-	if c.shown++; c.shown > shownMax {
+	if c.build[r].work <= 0 {
 		return nil, ""
 	}
 	sender, receiver := c.root.sides(r)
@@ -93,8 +93,10 @@ func within(path, of string) bool {
 
 // builder makes values of one type that look at the borders of another.
 type builder struct {
-	left  int // values that may still be made
-	plain map[plainKey][]byte
+	left    int  // values that may still be made for one change
+	work    int  // fields and items that may still be put together
+	regular *int // steps that may still be taken through patterns
+	plain   map[plainKey][]byte
 }
 
 // plainKey is what a plain value was made for: two types and the name of a field.
@@ -134,6 +136,7 @@ func (b *builder) keyed(s *spot, r Role, v []byte) []byte {
 
 // object builds an object of x with what both sides want, some values given.
 func (b *builder) object(x, y *Type, given map[string][]byte, without string) []byte {
+	b.work -= 1 + len(x.fields().list)
 	out := []byte{'{'}
 	add := func(name string, v []byte) {
 		if len(out) > 1 {
@@ -197,6 +200,7 @@ func (b *builder) list(x, y *Type, at int, v []byte, length int) []byte {
 		n = min(n, r.max)
 	}
 	n = min(n, exampleLengthMax)
+	b.work -= 1 + n
 	out := []byte{'['}
 	for i := range n {
 		if i > 0 {
@@ -229,9 +233,6 @@ func (b *builder) common(x, y *Type, name string) []byte {
 	key := plainKey{x, y, name}
 	v, ok := b.plain[key]
 	if !ok {
-		if b.plain == nil {
-			b.plain = map[plainKey][]byte{}
-		}
 		v = b.shared(x, y, name)
 		b.plain[key] = v
 	}
@@ -263,7 +264,7 @@ func (b *builder) shared(x, y *Type, name string) []byte {
 
 // values are values of x, many at the borders of y; some may be of neither.
 func (b *builder) values(x, y *Type, depth int) [][]byte {
-	if b.left--; b.left < 0 || depth > exampleDepthMax {
+	if b.left--; b.left < 0 || b.work < 0 || depth > exampleDepthMax {
 		return [][]byte{x.Sample()}
 	}
 	if x.raw {
@@ -290,7 +291,7 @@ func (b *builder) values(x, y *Type, depth int) [][]byte {
 			}
 		}
 		if a.kinds&String != 0 {
-			out = append(out, a.texts().values(y)...)
+			out = append(out, a.texts().values(y, b.regular)...)
 		}
 		if a.kinds&Number != 0 {
 			out = append(out, a.numbersNear(y)...)
@@ -320,6 +321,9 @@ func (b *builder) objects(x, y *Type, depth int) [][]byte {
 	}
 	out = append(out, b.object(x, y, full, ""))
 	for _, f := range r.list {
+		if len(out) > examplesMax {
+			return out
+		}
 		for _, v := range some(b.values(f.typ, y.partOf(f.name), depth+1)) {
 			out = append(out, b.object(x, y, map[string][]byte{f.name: v}, ""))
 		}
@@ -383,7 +387,7 @@ var moreTexts = map[string][]string{
 }
 
 // values are texts that r admits, many at the borders of y's rules.
-func (r *texts) values(y *Type) [][]byte {
+func (r *texts) values(y *Type, left *int) [][]byte {
 	var out []string
 	add := func(s string) {
 		if !slices.Contains(out, s) && r.admits([]byte(s)) {
@@ -398,7 +402,7 @@ func (r *texts) values(y *Type) [][]byte {
 	}
 	for _, o := range rules[1:] {
 		for _, rule := range o.rules() {
-			if s, l := r.beyond(*rule); rule.expr != "" && l == lost {
+			if s, l := r.beyond(left, *rule); rule.expr != "" && l == lost {
 				add(s)
 			}
 		}
