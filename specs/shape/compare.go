@@ -55,7 +55,9 @@ type Judgement struct {
 	// Example is a whole message that one side sends and the other refuses; nil
 	// when the verdict is Ok, or when none could be built.
 	Example []byte
-	Refusal string // why Example is refused, path first
+	// Refusal is why Example is refused, path first: at the place of the change
+	// where that is among the reasons.
+	Refusal string
 	// Undecided: no proof either way was found, such as for two formats of text.
 	// It is a Break, or a Warn when recorded messages pass.
 	Undecided bool

@@ -114,11 +114,16 @@ func (c *comparison) textRules(s *spot) {
 	for _, p := range is {
 		report("pattern", "must"+p.says()+" now", nil, p.rule())
 	}
-	for _, f := range unlikeFormats(a.formats, b.formats) {
+	before, after := unlikeFormats(a.formats, b.formats), unlikeFormats(b.formats, a.formats)
+	if len(before) == 1 && len(after) == 1 {
+		report("format", "the format changed from "+before[0].about+" to "+after[0].about, before[0].rule(), after[0].rule())
+		before, after = nil, nil
+	}
+	for _, f := range before {
 		report("format", "need no longer be "+f.about, f.rule(), nil)
 	}
-	for _, f := range unlikeFormats(b.formats, a.formats) {
-		report("format", "must be "+f.about+" now", nil, f.rule())
+	for _, f := range after {
+		report("format", "now must be "+f.about, nil, f.rule())
 	}
 }
 
