@@ -180,30 +180,71 @@ func (v *comparison) summary() string {
 	if len(v.Changes) == 0 {
 		return "no changes"
 	}
+	n := map[string]int{}
+	for _, c := range v.merged() {
+		n[c.Verdict]++
+	}
 	var parts []string
-	if v.Breaks > 0 {
-		parts = append(parts, count(v.Breaks, "break"))
+	if n["break"] > 0 {
+		parts = append(parts, count(n["break"], "break"))
 	}
-	if v.Warnings > 0 {
-		parts = append(parts, count(v.Warnings, "warning"))
+	if n["warn"] > 0 {
+		parts = append(parts, count(n["warn"], "warning"))
 	}
-	if rest := len(v.Changes) - v.Breaks - v.Warnings; rest > 0 && parts != nil {
-		parts = append(parts, count(rest, "harmless change"))
-	} else if rest > 0 {
-		parts = append(parts, "nothing breaks: "+count(rest, "change"))
+	switch {
+	case n["ok"] > 0 && parts != nil:
+		parts = append(parts, count(n["ok"], "harmless change"))
+	case n["ok"] > 0:
+		parts = append(parts, "nothing breaks: "+count(n["ok"], "change"))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// merged are the changes for people: one that is the same in both roles is told
+// once, and one that is harmless in a role is not told again beside what it is
+// in the other.
+func (v *comparison) merged() []change {
+	var out []change
+	told := map[[4]string]int{}
+	for _, c := range v.Changes {
+		key := [4]string{c.Subject, c.Path, c.Code, c.Message}
+		i, again := told[key]
+		switch {
+		case !again || out[i].Role == c.Role:
+			told[key] = len(out)
+			out = append(out, c)
+		case c.Verdict == out[i].Verdict && c.Refusal == "" && out[i].Refusal == "":
+			out[i].Role += " and " + c.Role
+		case out[i].Verdict == "ok":
+			out[i] = c
+		case c.Verdict != "ok":
+			told[key] = len(out)
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // writeChanges writes the changes for people, subject by subject, the gravest first.
 func (s *shell) writeChanges(w io.Writer, v *comparison) error {
 	p := &page{w: w, width: width(w), color: s.color(w)}
-	for i := 0; i < len(v.Changes); {
+	users := map[[2]string]string{} // of a type, by its subject and role
+	for _, c := range v.Changes {
+		users[[2]string{c.Subject, c.Role}] = c.Where
+	}
+	changes := v.merged()
+	for i := 0; i < len(changes); {
 		n := i + 1
-		for n < len(v.Changes) && v.Changes[n].Subject == v.Changes[i].Subject {
+		for n < len(changes) && changes[n].Subject == changes[i].Subject {
 			n++
 		}
-		p.subject(slices.Clone(v.Changes[i:n]))
+		p.line("", changes[i].Subject)
+		for _, role := range []string{"in", "out"} {
+			if where := users[[2]string{changes[i].Subject, role}]; where != "" {
+				p.line("  ", role+": "+where)
+			}
+		}
+		p.changes(changes[i:n])
 		i = n
 	}
 	if v.OK {
@@ -220,16 +261,8 @@ type page struct {
 	err   error
 }
 
-func (p *page) subject(changes []change) {
-	p.line("", changes[0].Subject)
-	for _, role := range []string{"in", "out"} {
-		for _, c := range changes {
-			if c.Role == role && c.Where != "" {
-				p.line("  ", role+": "+c.Where)
-				break
-			}
-		}
-	}
+// changes writes those of one subject, the gravest first.
+func (p *page) changes(changes []change) {
 	grave := func(c change) int { return slices.Index([]string{"break", "warn", "ok"}, c.Verdict) }
 	slices.SortStableFunc(changes, func(a, b change) int { return grave(a) - grave(b) })
 	for _, c := range changes {

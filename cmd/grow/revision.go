@@ -81,7 +81,7 @@ func locate(ctx context.Context, name, rev, service string) (top, tree string, e
 		commit, err = git(ctx, service, "rev-parse", "--verify", "--quiet", rev+"^{commit}")
 	}
 	if err != nil || commit == "" {
-		return "", "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no file, folder or git revision %s", rev), At: name, Next: "see what there is: git log --oneline, git branch, git tag"}
+		return "", "", &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no file, folder or git revision %s", rev), At: name, Next: "see what there is: git log --oneline, git branch -a, git tag; a shallow clone has little: git fetch --unshallow"}
 	}
 	tree, err = git(ctx, service, "rev-parse", "--verify", "--quiet", commit+":"+strings.TrimSuffix(prefix, "/"))
 	if err != nil {
