@@ -135,7 +135,7 @@ func (f *finder) open(path string) (*side, error) {
 	base := filepath.Base(abs)
 	switch {
 	case info.IsDir() && has(abs, "grow"):
-		service, err := specs.Load(abs, specs.Options{})
+		service, err := specs.Load(abs, specs.Options{NoSources: true})
 		return &side{kind: kindService, service: service}, err
 	case info.IsDir() && has(abs, "actor"):
 		return f.actor(abs)
@@ -167,7 +167,7 @@ func has(dir, name string) bool {
 func around(path string) (*specs.Service, error) {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if has(dir, "grow") {
-			return specs.Load(dir, specs.Options{})
+			return specs.Load(dir, specs.Options{NoSources: true})
 		}
 		if dir == filepath.Dir(dir) {
 			return nil, &control.Error{Code: "service.none", Message: path + " is in no service: there is no grow.yaml above it", At: path, Next: "compare it where it stands in its service"}
@@ -248,7 +248,7 @@ func (f *finder) typesIn(paths ...string) (*specs.Service, error) {
 			return nil, err
 		}
 	}
-	return specs.Load(dir, specs.Options{})
+	return specs.Load(dir, specs.Options{NoSources: true})
 }
 
 func (f *finder) folderInTemp() (string, error) {

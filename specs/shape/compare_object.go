@@ -185,14 +185,14 @@ func (c *comparison) rename(s *spot, f, g *field) {
 	found := finding{at: s.below(fieldStep, f.name, f.typ, unnamed), code: "optional.renamed", narrows: hint, widens: hint,
 		message: fmt.Sprintf("is gone, and %q of the same type is new: what is sent under the old name is not read", g.name)}
 	if c.needed(g) {
-		found.narrows, found.without, found.above = lost, g.name, true
+		found.narrows = lost
 	}
 	if c.needed(f) {
-		found.widens, found.without, found.above = lost, f.name, true
+		found.widens = lost
 	}
-	if found.above {
+	if c.needed(f) || c.needed(g) {
 		found.code, found.message = "required.renamed", fmt.Sprintf("is gone, and %q of the same type is there instead", g.name)
-		found.without = "" // any object of the one side lacks what the other wants
+		found.above = true // any object of the one side lacks what the other wants
 	}
 	if c.opts.Config {
 		found.narrows, found.code = lost, "required.renamed"
