@@ -9,9 +9,9 @@ import (
 
 // Limits of holding one pattern against another.
 const (
-	regularStepsMax   = 50_000  // characters tried from any place in both
-	regularTotalMax   = 500_000 // the same, in one comparison of two types
-	regularClassesMax = 300     // characters that are different to any of them
+	regularStepsMax   = 500_000   // instructions followed in one search
+	regularTotalMax   = 1_500_000 // instructions followed in one comparison of two types
+	regularClassesMax = 300       // characters that are different to any of them
 )
 
 // beyond looks for a text that r admits and none of the rules does, by walking the
@@ -44,7 +44,7 @@ func (r *texts) beyond(left *int, rules ...textRule) (string, loss) {
 
 // regular is a search for a text that several expressions agree on.
 type regular struct {
-	all     []machine
+	all     []*machine
 	partial bool // some expression had to be left out
 	left    *int // steps that may still be taken
 }
@@ -52,6 +52,10 @@ type regular struct {
 type machine struct {
 	prog   *syntax.Prog
 	negate bool
+	stack  []uint32 // of follow
+	mark   []uint32 // the turn in which follow came by an instruction
+	turn   uint32
+	steps  *int // counts down
 }
 
 // places is where each machine may be before the next character; before is
@@ -77,7 +81,7 @@ func (w *regular) join(expr string, negate bool) {
 		w.partial = true
 		return
 	}
-	w.all = append(w.all, machine{prog, negate})
+	w.all = append(w.all, &machine{prog: prog, negate: negate, mark: make([]uint32, len(prog.Inst)), steps: w.left})
 }
 
 func (w *regular) search(shows func(string) bool) (string, loss) {
@@ -90,7 +94,7 @@ func (w *regular) search(shows func(string) bool) (string, loss) {
 	}
 	start := places{sets: make([][]uint32, len(w.all)), matched: make([]bool, len(w.all)), before: -1}
 	queue, seen := []places{start}, map[string]bool{start.key(): true}
-	steps := 0
+	least := *w.left - regularStepsMax
 	doubt := w.partial
 	for len(queue) > 0 {
 		at := queue[0]
@@ -102,11 +106,10 @@ func (w *regular) search(shows func(string) bool) (string, loss) {
 			doubt = true
 		}
 		for _, r := range letters {
-			steps++
-			if *w.left--; steps > regularStepsMax || *w.left < 0 {
+			next, alive := w.step(at, r)
+			if *w.left < max(0, least) {
 				return "", unsure
 			}
-			next, alive := w.step(at, r)
 			if k := next.key(); alive && !seen[k] {
 				seen[k] = true
 				queue = append(queue, next)
@@ -173,20 +176,22 @@ func (w *regular) step(p places, r rune) (next places, alive bool) {
 }
 
 // anchored reports whether a match can only begin where the text does.
-func (m machine) anchored() bool { return m.prog.StartCond()&syntax.EmptyBeginText != 0 }
+func (m *machine) anchored() bool { return m.prog.StartCond()&syntax.EmptyBeginText != 0 }
 
 // follow is where a machine is after reading r, which is -1 at the end.
-func (m machine) follow(from []uint32, before, r rune) (to []uint32, matched bool) {
+func (m *machine) follow(from []uint32, before, r rune) (to []uint32, matched bool) {
 	flags := syntax.EmptyOpContext(before, r)
-	visited := map[uint32]bool{}
-	stack := append(slices.Clone(from), uint32(m.prog.Start)) // a match may begin anywhere
+	m.turn++
+	stack := append(append(m.stack[:0], from...), uint32(m.prog.Start)) // a match may begin anywhere
+	defer func() { m.stack = stack[:0] }()
 	for len(stack) > 0 {
 		pc := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if visited[pc] {
+		if m.mark[pc] == m.turn {
 			continue
 		}
-		visited[pc] = true
+		m.mark[pc] = m.turn
+		*m.steps--
 		in := &m.prog.Inst[pc]
 		switch in.Op {
 		case syntax.InstMatch:
