@@ -66,6 +66,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddGroup(groups...)
 	root.AddCommand(in(groupWrite,
 		s.vet(),
+		s.compare(),
 		s.build(),
 	)...)
 	root.AddCommand(in(groupRun,
