@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/specs/graph"
+	"github.com/grow-platform/grow/specs/shape"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// The forms of a graph.
+const (
+	formText    = "ascii"
+	formMermaid = "mermaid"
+	formDOT     = "dot"
+)
+
+func (s *shell) graph() *cobra.Command {
+	var form string
+	var width int
+	var ascii bool
+	c := &cobra.Command{
+		Use: "graph [WORKFLOW]", Short: "draw who sends to whom", Args: cobra.MaximumNArgs(1),
+		Long: "graph draws a service: its endpoints, the actors of its workflows, and what goes between them by which rule. With WORKFLOW it draws that one\n" +
+			"and the endpoints that send to it.\n\n" +
+			"ascii is a drawing for the terminal, as wide as it is; what does not fit becomes a list. mermaid and dot are for documents and Graphviz.\n" +
+			"With -o json it lists nodes and edges.",
+		Example: "  grow graph\n  grow graph checkout --format mermaid\n  grow graph --format dot | dot -Tsvg > shop.svg",
+		RunE: func(c *cobra.Command, args []string) error {
+			if form != formText && form != formMermaid && form != formDOT {
+				return usage("--format takes %s, %s or %s, not %q", formText, formMermaid, formDOT, form)
+			}
+			if width < 0 {
+				return usage("--width takes a number of columns, not %d", width)
+			}
+			service, err := s.load(nil)
+			if err != nil {
+				return err
+			}
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+				if service.Workflows[name] == nil {
+					return noWorkflow(name, keysOf(service.Workflows))
+				}
+			}
+			g := graph.New(service, name)
+			if !c.Flags().Changed("width") {
+				width = columns(s.stdout)
+			}
+			return s.print(g, func(w io.Writer) error {
+				text := ""
+				switch form {
+				case formMermaid:
+					text = g.Mermaid()
+				case formDOT:
+					text = g.DOT()
+				default:
+					text = g.Text(graph.Text{Width: width, ASCII: ascii || !utf8Locale()})
+					if text == "" {
+						text = "the service has no endpoints, workflows or actors\n"
+					}
+				}
+				_, err := io.WriteString(w, text)
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&form, "format", formText, "what to write: ascii, mermaid or dot")
+	c.Flags().IntVar(&width, "width", 0, "columns to draw within; 0: as many as it takes (default: those of the terminal)")
+	c.Flags().BoolVar(&ascii, "ascii", false, "draw with ASCII characters alone, as with TERM=dumb or a locale without UTF-8")
+	c.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		service, err := s.load(nil)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return keysOf(service.Workflows), cobra.ShellCompDirectiveNoFileComp
+	}
+	return c
+}
+
+// noWorkflow says that there is none of a name, and which was meant.
+func noWorkflow(name string, have []string) error {
+	e := &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no workflow %q", name), At: name, Next: "the service has no workflows; leave the name out: grow graph"}
+	if len(have) > 0 {
+		e.Next = "the service has " + strings.Join(have, ", ")
+	}
+	if near := shape.Near(name, have); near != "" {
+		e.Next = "did you mean " + near + "?"
+	}
+	return e
+}
+
+// keysOf lists the keys of a map in order.
+func keysOf[T any](m map[string]T) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// columnsDefault is how wide lines are where nothing says how wide they may be.
+const columnsDefault = 80
+
+// columns is how wide w is: what COLUMNS says, the terminal's width, or 80.
+func columns(w io.Writer) int {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if f, ok := w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return columnsDefault
+}
+
+// utf8Locale reports whether what is printed may be more than ASCII: the locale is
+// one of UTF-8 (POSIX, Locale: the first of LC_ALL, LC_CTYPE, LANG that is set
+// counts), and the terminal not a dumb one.
+func utf8Locale() bool {
+	if os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := strings.ToLower(os.Getenv(name)); locale != "" {
+			return strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
+		}
+	}
+	return runtime.GOOS == "windows" // which has no such variables
+}
