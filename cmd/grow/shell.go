@@ -64,6 +64,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(
 		s.vet(),
 		s.graph(),
+		s.site(),
 		s.build(),
 		s.run(),
 		s.send(),

@@ -108,7 +108,7 @@ func New(s *specs.Service, workflow string) *Graph {
 	tops := b.tops(workflow)
 	for _, e := range s.Endpoints {
 		if top, _, _ := strings.Cut(e.To, "/"); slices.Contains(tops, top) || workflow == "" {
-			b.node(&Node{ID: e.Name(), Kind: Endpoint, Name: e.Name(), Replies: replies(e), At: Place(e.At)})
+			b.node(&Node{ID: e.Name(), Kind: Endpoint, Name: e.Name(), Replies: Replies(e), At: Place(e.At)})
 		}
 	}
 	for _, name := range tops {
@@ -311,7 +311,8 @@ func (b *builder) enter(e *specs.Endpoint) []*Edge {
 	return []*Edge{{From: e.Name(), To: to, Types: []string{e.Send}, At: Place(e.At), sheet: n.Cluster}}
 }
 
-func replies(e *specs.Endpoint) []Reply {
+// Replies lists what answers an endpoint, by status.
+func Replies(e *specs.Endpoint) []Reply {
 	if e.Accepted {
 		return []Reply{{Status: 202}}
 	}

@@ -5,8 +5,9 @@ import "strings"
 // listIndent is before what a node sends.
 const listIndent = "  "
 
-// list writes a sheet as a list: each node, and what goes from it where.
-func (s *Sheet) list(width int) string {
+// List writes the sheet as a list: each node, and what goes from it where, in
+// lines of a width in columns, 0 for 100.
+func (s *Sheet) List(width int) string {
 	if width == 0 {
 		width = 100
 	}

@@ -41,7 +41,7 @@ func (s *Sheet) text(b *strings.Builder, t Text) {
 	if d != nil {
 		b.WriteString(d.text(t))
 	} else {
-		b.WriteString(s.list(t.Width))
+		b.WriteString(s.List(t.Width))
 	}
 }
 

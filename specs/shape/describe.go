@@ -53,11 +53,14 @@ func (d *describer) inside(a *Type, path string) {
 			d.add(f.typ, Part{Path: below(path, spoken(f.name)), Required: f.required, Default: f.typ.def})
 		}
 		for _, p := range a.obj.patterns {
-			name := "*"
-			if words := p.key.words(); words != "a string" {
-				name = "*" + " (" + words + ")"
+			switch words := p.key.words(); {
+			case words != "a string":
+				d.add(p.typ, Part{Path: below(path, "* ("+words+")")})
+			case len(a.obj.list) > 0 || len(a.obj.patterns) > 1:
+				d.add(p.typ, Part{Path: below(path, "*")})
+			default: // the words for the map say the rest
+				d.within(p.typ, below(path, "*"))
 			}
-			d.add(p.typ, Part{Path: below(path, name)})
 		}
 	}
 	if a.kinds&List != 0 && a.list != nil {
