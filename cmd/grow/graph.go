@@ -23,10 +23,15 @@ const (
 	formDOT     = "dot"
 )
 
+// graphing is what graph is asked for.
+type graphing struct {
+	form  string
+	width int
+	ascii bool
+}
+
 func (s *shell) graph() *cobra.Command {
-	var form string
-	var width int
-	var ascii bool
+	var g graphing
 	c := &cobra.Command{
 		Use: "graph [WORKFLOW]", Short: "draw who sends to whom", Args: cobra.MaximumNArgs(1),
 		Long: "graph draws a service: its endpoints, the actors of its workflows, and what goes between them by which rule. With WORKFLOW it draws that one\n" +
@@ -35,48 +40,33 @@ func (s *shell) graph() *cobra.Command {
 			"With -o json it lists nodes and edges.",
 		Example: "  grow graph\n  grow graph checkout --format mermaid\n  grow graph --format dot | dot -Tsvg > shop.svg",
 		RunE: func(c *cobra.Command, args []string) error {
-			if form != formText && form != formMermaid && form != formDOT {
-				return usage("--format takes %s, %s or %s, not %q", formText, formMermaid, formDOT, form)
+			if g.form != formText && g.form != formMermaid && g.form != formDOT {
+				return usage("--format takes %s, %s or %s, not %q", formText, formMermaid, formDOT, g.form)
 			}
-			if width < 0 {
-				return usage("--width takes a number of columns, not %d", width)
+			if g.width < 0 {
+				return usage("--width takes a number of columns, not %d", g.width)
+			}
+			if !c.Flags().Changed("width") {
+				g.width = columns(s.stdout)
 			}
 			service, err := s.load(nil)
 			if err != nil {
 				return err
 			}
-			name := ""
-			if len(args) > 0 {
-				name = args[0]
-				if service.Workflows[name] == nil {
-					return noWorkflow(name, keysOf(service.Workflows))
-				}
+			name := strings.Join(args, "")
+			if name != "" && service.Workflows[name] == nil {
+				return noWorkflow(name, keysOf(service.Workflows))
 			}
-			g := graph.New(service, name)
-			if !c.Flags().Changed("width") {
-				width = columns(s.stdout)
-			}
-			return s.print(g, func(w io.Writer) error {
-				text := ""
-				switch form {
-				case formMermaid:
-					text = g.Mermaid()
-				case formDOT:
-					text = g.DOT()
-				default:
-					text = g.Text(graph.Text{Width: width, ASCII: ascii || !utf8Locale()})
-					if text == "" {
-						text = "the service has no endpoints, workflows or actors\n"
-					}
-				}
-				_, err := io.WriteString(w, text)
+			drawn := graph.New(service, name)
+			return s.print(drawn, func(w io.Writer) error {
+				_, err := io.WriteString(w, g.draw(drawn))
 				return err
 			})
 		},
 	}
-	c.Flags().StringVar(&form, "format", formText, "what to write: ascii, mermaid or dot")
-	c.Flags().IntVar(&width, "width", 0, "columns to draw within; 0: as many as it takes (default: those of the terminal)")
-	c.Flags().BoolVar(&ascii, "ascii", false, "draw with ASCII characters alone, as with TERM=dumb or a locale without UTF-8")
+	c.Flags().StringVar(&g.form, "format", formText, "what to write: ascii, mermaid or dot")
+	c.Flags().IntVar(&g.width, "width", 0, "columns to draw within; 0: as many as it takes (default: those of the terminal)")
+	c.Flags().BoolVar(&g.ascii, "ascii", false, "draw with ASCII characters alone, as with TERM=dumb or a locale without UTF-8")
 	c.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		service, err := s.load(nil)
 		if err != nil {
@@ -85,6 +75,18 @@ func (s *shell) graph() *cobra.Command {
 		return keysOf(service.Workflows), cobra.ShellCompDirectiveNoFileComp
 	}
 	return c
+}
+
+func (g *graphing) draw(drawn *graph.Graph) string {
+	switch {
+	case g.form == formMermaid:
+		return drawn.Mermaid()
+	case g.form == formDOT:
+		return drawn.DOT()
+	case len(drawn.Nodes) == 0:
+		return "the service has no endpoints, workflows or actors\n"
+	}
+	return drawn.Text(graph.Text{Width: g.width, ASCII: g.ascii || !utf8Locale()})
 }
 
 // noWorkflow says that there is none of a name, and which was meant.

@@ -22,11 +22,28 @@ func (g *Graph) Sheets() []*Sheet {
 		order = append(order, s)
 	}
 	order = append(order, sheets[""])
+	entered := g.fill(sheets)
+	var kept []*Sheet
+	drawn := map[string]bool{}
+	for _, s := range order {
+		if len(s.Nodes) == 0 || drawn[s.Workflow] && !entered[s.Path] {
+			continue
+		}
+		drawn[s.Workflow] = s.Workflow != ""
+		s.tidy()
+		kept = append(kept, s)
+	}
+	return kept
+}
+
+// fill puts nodes and edges on their sheets. It returns those that an endpoint
+// enters in the middle of another workflow.
+func (g *Graph) fill(sheets map[string]*Sheet) (entered map[string]bool) {
 	nodes := map[string]*Node{}
 	for _, n := range g.Nodes {
 		nodes[n.ID] = n
 	}
-	entered := map[string]bool{}
+	entered = map[string]bool{}
 	for _, e := range g.Edges {
 		s := sheets[e.sheet]
 		if from := nodes[e.From]; from.Kind == Endpoint {
@@ -49,17 +66,7 @@ func (g *Graph) Sheets() []*Sheet {
 			s.Nodes = append(s.Nodes, &Node{ID: c.ID, Kind: Workflow, Name: strings.TrimPrefix(c.ID, c.Parent+"/"), Actor: c.Workflow, Cluster: c.Parent, At: c.At})
 		}
 	}
-	var kept []*Sheet
-	drawn := map[string]bool{}
-	for _, s := range order {
-		if len(s.Nodes) == 0 || drawn[s.Workflow] && !entered[s.Path] {
-			continue
-		}
-		drawn[s.Workflow] = s.Workflow != ""
-		s.tidy()
-		kept = append(kept, s)
-	}
-	return kept
+	return entered
 }
 
 // local is what a sheet calls a node: the input and the output of a workflow

@@ -19,21 +19,11 @@ func (d *Drawing) SVG(label string, link func(*Node) string) string {
 	var b strings.Builder
 	w, h := (d.Width+1)*cellWidth, (d.Height+1)*cellHeight
 	fmt.Fprintf(&b, `<svg class="graph" width="%d" height="%d" viewBox="0 0 %d %d" role="group" aria-label="%s">`+"\n", w, h, w, h, html.EscapeString(label))
-	b.WriteString(`<path class="line" d="`)
-	for i, l := range d.Lines {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		x1, y1 := middle(l.X1, l.Y1)
-		x2, y2 := middle(l.X2, l.Y2)
-		fmt.Fprintf(&b, "M%d %dL%d %d", x1, y1, x2, y2)
-	}
-	b.WriteString(`"/>` + "\n")
+	b.WriteString(d.paths())
 	for _, a := range d.Arrows {
-		x, y := middle(a.X, a.Y+1)
+		x, y := d.tip(a)
 		back := -cellHeight / 2
 		if a.Up {
-			x, y = middle(a.X, a.Y-1)
 			back = -back
 		}
 		fmt.Fprintf(&b, `<path class="head" d="M%d %dl-4 %dh8z"/>`+"\n", x, y, back)
@@ -47,6 +37,54 @@ func (d *Drawing) SVG(label string, link func(*Node) string) string {
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// paths are the lines: those that go across, gaps in them where others pass
+// that they have nothing to do with, and those that go down.
+func (d *Drawing) paths() string {
+	var across, gaps, down strings.Builder
+	for _, l := range d.Lines {
+		to := &down
+		if l.Y1 == l.Y2 {
+			to = &across
+		}
+		x1, y1 := middle(l.X1, l.Y1)
+		x2, y2 := middle(l.X2, l.Y2)
+		fmt.Fprintf(to, "M%d %dL%d %d", x1, y1, x2, y2)
+		for _, o := range d.Lines {
+			if l.Y1 == l.Y2 && o.X1 == o.X2 && o.Net != l.Net && l.X1 < o.X1 && o.X1 < l.X2 && o.Y1 < l.Y1 && l.Y1 < o.Y2 {
+				x, y := middle(o.X1, l.Y1)
+				fmt.Fprintf(&gaps, "M%d %dv2", x, y-1)
+			}
+		}
+	}
+	var b strings.Builder
+	for _, p := range []struct {
+		class string
+		d     *strings.Builder
+	}{{"line", &across}, {"bridge", &gaps}, {"line", &down}} {
+		if p.d.Len() > 0 {
+			fmt.Fprintf(&b, `<path class="%s" d="%s"/>`+"\n", p.class, p.d.String())
+		}
+	}
+	return b.String()
+}
+
+// tip is where an arrow ends: at the frame of a box, or at the text of what has
+// none.
+func (d *Drawing) tip(a Arrow) (x, y int) {
+	row, edge := a.Y+1, -cellHeight/2
+	if a.Up {
+		row, edge = a.Y-1, cellHeight/2
+	}
+	x, y = middle(a.X, row)
+	for i := range d.Boxes {
+		b := &d.Boxes[i]
+		if !b.Framed && b.X <= a.X && a.X < b.X+b.Width && b.Y <= row && row < b.Y+b.Height {
+			y += edge
+		}
+	}
+	return x, y
 }
 
 // middle is the middle of a character in pixels.

@@ -47,33 +47,9 @@ type shown struct {
 // collect reads the documents that definitions name, and the Markdown files
 // that those link to.
 func (b *builder) collect() error {
-	var queue []string
-	add := func(owner string, names []string, dirs ...string) error {
-		for _, name := range names {
-			at, err := b.find(name, dirs...)
-			if err != nil {
-				return err
-			}
-			if !slices.Contains(b.of[at], owner) {
-				b.of[at] = append(b.of[at], owner)
-			}
-			queue = append(queue, at)
-		}
-		return nil
-	}
-	if err := add(indexPage, b.service.Docs, "."); err != nil {
+	queue, err := b.named()
+	if err != nil {
 		return err
-	}
-	for _, name := range sorted(b.service.Workflows) {
-		if err := add(workflowPage(name), b.service.Workflows[name].Docs, "workflows", "."); err != nil {
-			return err
-		}
-	}
-	for _, name := range sorted(b.service.Actors) {
-		a := b.service.Actors[name]
-		if err := add(actorPage(name), a.Docs, b.relative(a.Dir)); err != nil {
-			return err
-		}
 	}
 	for len(queue) > 0 {
 		at := queue[0]
@@ -95,6 +71,33 @@ func (b *builder) collect() error {
 		}
 	}
 	return nil
+}
+
+// named lists the documents that definitions name, and notes whose they are.
+func (b *builder) named() ([]string, error) {
+	var all []string
+	add := func(owner string, names []string, dirs ...string) error {
+		for _, name := range names {
+			at, err := b.find(name, dirs...)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(b.of[at], owner) {
+				b.of[at] = append(b.of[at], owner)
+			}
+			all = append(all, at)
+		}
+		return nil
+	}
+	err := add(indexPage, b.service.Docs, ".")
+	for _, name := range sorted(b.service.Workflows) {
+		err = errors.Join(err, add(workflowPage(name), b.service.Workflows[name].Docs, "workflows", "."))
+	}
+	for _, name := range sorted(b.service.Actors) {
+		a := b.service.Actors[name]
+		err = errors.Join(err, add(actorPage(name), a.Docs, b.relative(a.Dir)))
+	}
+	return all, err
 }
 
 func isMarkdown(name string) bool {
@@ -141,11 +144,10 @@ func (b *builder) target(d *doc, from, to string) string {
 	if err != nil {
 		return ""
 	}
-	switch u.Scheme {
-	case "http", "https", "mailto":
+	switch {
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", u.Scheme == "mailto" && u.Opaque != "":
 		return u.String()
-	case "":
-	default:
+	case u.Scheme != "":
 		return ""
 	}
 	if u.Host != "" || path.IsAbs(u.Path) {

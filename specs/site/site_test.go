@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -69,30 +70,61 @@ func TestPages(t *testing.T) {
 		t.Run(path.Base(name), func(t *testing.T) {
 			t.Parallel()
 			_, pages := rendered(t, name)
-			ids := map[string]map[string]bool{}
-			trees := map[string]*html.Node{}
-			for at, data := range pages {
-				if path.Ext(at) != ".html" {
-					continue
-				}
-				tree, err := html.Parse(bytes.NewReader(data))
-				if err != nil {
-					t.Fatalf("%s: %v", at, err)
-				}
-				trees[at], ids[at] = tree, map[string]bool{}
-				for n := range tree.Descendants() {
-					id := attr(n, "id")
-					if id != "" && ids[at][id] {
-						t.Errorf("%s has the id %s twice", at, id)
-					}
-					ids[at][id] = true
-				}
-			}
-			for at, tree := range trees {
-				p := checked{T: t, at: at, pages: pages, ids: ids}
-				p.page(tree)
-			}
+			hold(t, pages)
 		})
+	}
+}
+
+// FuzzDocument holds the same of pages with any document.
+func FuzzDocument(f *testing.F) {
+	for _, text := range []string{
+		"# a\n\n[b](x.md#c) ![d](y.png) <e>", "<script>\n<!-- -->", "[a](javascript:x) <http://b> www.c.d", "1. a\n2. b\n\n7. c\n\n#1", "[a](%zz) [b](x.md#%23) [c](x.md?d#page-main)",
+		"# Page main\n\n###### x\n# x\n# x-1", "- [ ] a\n\n| a |\n|:-:|\n| [b](#a) |", "[![a](b)](c) ![[d](e)](http://f)", "# [a](b)\n\n[b]: <x.md>\n",
+	} {
+		f.Add(text)
+	}
+	dir := f.TempDir()
+	s := &specs.Service{
+		Name: "s", Dir: dir, Docs: []string{"x.md"},
+		Actors: map[string]*specs.Actor{"a": {Name: "a", Dir: dir, Docs: []string{"x.md", "x.md"}}},
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(filepath.Join(dir, "x.md"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		pages, err := site.Render(s, site.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hold(t, pages)
+	})
+}
+
+// hold holds all pages of a site.
+func hold(t *testing.T, pages site.Pages) {
+	t.Helper()
+	ids := map[string]map[string]bool{}
+	trees := map[string]*html.Node{}
+	for at, data := range pages {
+		if path.Ext(at) != ".html" {
+			continue
+		}
+		tree, err := html.Parse(bytes.NewReader(data))
+		if err != nil {
+			t.Fatalf("%s: %v", at, err)
+		}
+		trees[at], ids[at] = tree, map[string]bool{}
+		for n := range tree.Descendants() {
+			id := attr(n, "id")
+			if id != "" && ids[at][id] {
+				t.Errorf("%s has the id %s twice", at, id)
+			}
+			ids[at][id] = true
+		}
+	}
+	for at, tree := range trees {
+		p := checked{T: t, at: at, pages: pages, ids: ids}
+		p.page(tree)
 	}
 }
 
@@ -165,12 +197,17 @@ func (p *checked) link(to string) {
 			return
 		}
 	}
-	file, id, has := strings.Cut(to, "#")
+	u, err := url.Parse(to)
+	if err != nil {
+		p.Errorf("%s links to %q: %v", p.at, to, err)
+		return
+	}
+	file, id, has := u.Path, u.Fragment, strings.Contains(to, "#")
 	target := p.at
 	if file != "" {
 		target = path.Join(path.Dir(p.at), file)
 	}
-	if p.pages[target] == nil || strings.Contains(to, ":") {
+	if p.pages[target] == nil || u.Scheme != "" || u.Host != "" {
 		p.Errorf("%s links to %q, and there is no %s", p.at, to, target)
 	} else if has && (id == "" || !p.ids[target][id]) {
 		p.Errorf("%s links to %q, and %s has no %s", p.at, to, target, id)
