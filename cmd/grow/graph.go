@@ -13,7 +13,6 @@ import (
 	"github.com/grow-platform/grow/specs/graph"
 	"github.com/grow-platform/grow/specs/shape"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // The forms of a graph.
@@ -47,7 +46,7 @@ func (s *shell) graph() *cobra.Command {
 				return usage("--width takes a number of columns, not %d", g.width)
 			}
 			if !c.Flags().Changed("width") {
-				g.width = columns(s.stdout)
+				g.width = room(s.stdout)
 			}
 			service, err := s.load(nil)
 			if err != nil {
@@ -111,20 +110,19 @@ func keysOf[T any](m map[string]T) []string {
 	return keys
 }
 
-// columnsDefault is how wide lines are where nothing says how wide they may be.
-const columnsDefault = 80
+// widthDefault is how wide a drawing may be where nothing says how wide lines are.
+const widthDefault = 80
 
-// columns is how wide w is: what COLUMNS says, the terminal's width, or 80.
-func columns(w io.Writer) int {
+// room is how wide a drawing on w may be: what COLUMNS says, the terminal's
+// width, or 80.
+func room(w io.Writer) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	if f, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-			return n
-		}
+	if n := columns(w); n > 0 {
+		return n
 	}
-	return columnsDefault
+	return widthDefault
 }
 
 // utf8Locale reports whether what is printed may be more than ASCII: the locale is
