@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/mattn/go-runewidth"
 )
 
 // Drawing is a sheet laid out in rows and columns of characters.
@@ -128,7 +126,7 @@ func (d *Drawing) label(e *Edge, st style) []string {
 	}
 	number := fmt.Sprintf("(%d)", at+1)
 	types := strings.Join(e.Types, ", ")
-	if e.When != "" && !st.notes && runewidth.StringWidth(types+number)+1 <= st.wrap {
+	if e.When != "" && !st.notes && widths.StringWidth(types+number)+1 <= st.wrap {
 		return []string{types, "when " + number}
 	}
 	return []string{number}

@@ -3,8 +3,6 @@ package graph
 import (
 	"fmt"
 	"strings"
-
-	"github.com/mattn/go-runewidth"
 )
 
 // Text says how a graph is written for a terminal.
@@ -178,7 +176,7 @@ func (c *canvas) heads(d *Drawing) {
 // second empty.
 func (c *canvas) write(x, y int, text string) {
 	for _, r := range text {
-		w := runewidth.RuneWidth(r)
+		w := widths.RuneWidth(r)
 		if w == 0 || x+w > len(c.cells[y]) {
 			continue
 		}
@@ -217,6 +215,6 @@ func (c *canvas) box(b *Box) {
 	}
 	c.cells[b.Y][b.X], c.cells[b.Y][right], c.cells[bottom][right], c.cells[bottom][b.X] = f[0], f[1], f[2], f[3]
 	for i, text := range b.Text {
-		c.write(b.X+(b.Width-runewidth.StringWidth(text))/2, b.Y+1+i, text)
+		c.write(b.X+(b.Width-widths.StringWidth(text))/2, b.Y+1+i, text)
 	}
 }

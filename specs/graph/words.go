@@ -8,6 +8,9 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
+// widths are of characters in a terminal, the same in every locale.
+var widths = &runewidth.Condition{StrictEmojiNeutral: true}
+
 // plain makes text of a file safe to print on one line of a terminal.
 func plain(text string) string {
 	var b strings.Builder
@@ -37,7 +40,7 @@ func ascii(text string) string {
 func widest(lines []string) int {
 	w := 0
 	for _, l := range lines {
-		w = max(w, runewidth.StringWidth(l))
+		w = max(w, widths.StringWidth(l))
 	}
 	return w
 }
@@ -50,7 +53,7 @@ func wrap(text string, width int) []string {
 		switch {
 		case line == "":
 			line = word
-		case runewidth.StringWidth(line)+1+runewidth.StringWidth(word) <= width:
+		case widths.StringWidth(line)+1+widths.StringWidth(word) <= width:
 			line += " " + word
 		default:
 			lines = append(lines, line)
@@ -69,8 +72,8 @@ func fill(text string, width int, indent string) string {
 	width = max(width, len(indent)+8)
 	var out []string
 	for _, line := range wrap(text, width-len(indent)) {
-		for runewidth.StringWidth(line) > width-len(indent) {
-			head := runewidth.Truncate(line, width-len(indent), "")
+		for widths.StringWidth(line) > width-len(indent) {
+			head := widths.Truncate(line, width-len(indent), "")
 			out, line = append(out, head), line[len(head):]
 		}
 		out = append(out, line)
