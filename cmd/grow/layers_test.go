@@ -21,6 +21,7 @@ abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/wazero
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
+specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
 specs < specs/compare < cmd/grow
 runtime/engine, runtime/capability < runtime/actor
@@ -34,6 +35,7 @@ runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
+specs/site < cmd/grow
 cmd/grow/app < cmd/grow, cmd/grow/bench
 testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest

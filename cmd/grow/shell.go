@@ -67,6 +67,8 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(in(groupWrite,
 		s.vet(),
 		s.compare(),
+		s.graph(),
+		s.site(),
 		s.build(),
 	)...)
 	root.AddCommand(in(groupRun,

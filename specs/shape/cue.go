@@ -138,6 +138,11 @@ func (r *reader) shape(v cue.Value) (*Type, error) {
 	}
 	e := v.Eval()
 	op, args := e.Expr()
+	// Of a union with a default that fits the rest CUE leaves the rest: of
+	// *72 | >=1, and of *[] | [...int], which would be read as the default.
+	if op == cue.NoOp && len(args) == 1 && isRest(v, args[0]) {
+		return r.shape(args[0])
+	}
 	switch {
 	case op == cue.OrOp:
 		return r.union(v, args)
@@ -150,6 +155,15 @@ func (r *reader) shape(v cue.Value) (*Type, error) {
 		return r.items(v)
 	}
 	return r.scalar(v, op, args)
+}
+
+// isRest reports whether rest is v without its default. Of an open list CUE
+// holds the list without further items to be the default.
+func isRest(v, rest cue.Value) bool {
+	_, marked := v.Default()
+	_, still := rest.Default()
+	open := func(v cue.Value) bool { return v.LookupPath(cue.MakePath(cue.AnyIndex)).Exists() }
+	return marked && (!still || open(rest) && !open(v))
 }
 
 // parts are the values that v unifies, references followed.
