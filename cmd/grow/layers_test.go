@@ -14,8 +14,8 @@ import (
 // d may import a and b, and all that those may import. It is a statement of
 // policy: change it only with a reason in the commit message.
 const layers = `
-abi < specs/shape < specs/rule < specs
-specs/shape < specs/schema < specs/expect < specs
+abi, specs/schema < specs/shape < specs/rule < specs
+specs/shape < specs/expect < specs
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
