@@ -16,6 +16,7 @@ import (
 const layers = `
 abi, specs/schema < specs/shape < specs/rule < specs
 specs/shape < specs/expect < specs
+specs < specs/openapi
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
@@ -34,6 +35,7 @@ runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
 cmd/grow/app < cmd/grow, cmd/grow/bench
+specs/openapi < cmd/grow
 testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 `

@@ -67,6 +67,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(in(groupWrite,
 		s.vet(),
 		s.build(),
+		s.schema(),
 	)...)
 	root.AddCommand(in(groupRun,
 		s.run(),

@@ -168,6 +168,19 @@ func (t *Type) About(field ...string) string {
 	return ""
 }
 
+// Requires reports whether a message must have a field.
+func (t *Type) Requires(name string) bool {
+	for _, a := range t.branches() {
+		if a.kinds&Object == 0 {
+			continue
+		}
+		if a.obj == nil || a.obj.index[name] == nil || !a.obj.index[name].required {
+			return false
+		}
+	}
+	return t.kinds&Object != 0 && !t.any
+}
+
 // Names lists the fields that a struct names, in the order of its definition,
 // those of a union once each.
 func (t *Type) Names() []string {
