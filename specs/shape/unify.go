@@ -47,20 +47,33 @@ func (u *unifier) meet(a, b *Type) (*Type, error) {
 			return nil, err
 		}
 	}
-	// No string or number at all is left when the constants of both differ.
-	if c.str != nil && c.str.enum != nil && len(c.str.enum) == 0 {
-		c.kinds, c.str = c.kinds&^String, nil
-	}
-	if c.num != nil && c.num.enum != nil && len(c.num.enum) == 0 {
-		c.kinds, c.num = c.kinds&^Number, nil
-	}
+	c.sift()
 	if c.kinds == 0 {
 		if a.kinds&b.kinds != 0 {
-			return nil, errors.New("no value is one of both lists of constants")
+			return nil, errors.New("no value fits both: none of the constants is left")
 		}
 		return nil, fmt.Errorf("nothing can be both %v and %v", a.kinds, b.kinds)
 	}
 	return c, nil
+}
+
+// sift leaves of constants those that fit the other rules, which they then say
+// as well, and drops the kind when there are none.
+func (t *Type) sift() {
+	if t.str != nil && t.str.enum != nil {
+		kept := slices.DeleteFunc(slices.Clone(t.str.enum), func(s string) bool { return !t.str.admits([]byte(s)) })
+		t.str = &texts{max: -1, enum: kept}
+		if len(kept) == 0 {
+			t.kinds, t.str = t.kinds&^String, nil
+		}
+	}
+	if t.num != nil && t.num.enum != nil {
+		kept := slices.DeleteFunc(slices.Clone(t.num.enum), func(n number) bool { return !t.admitsNumber(n) })
+		t.num = &numbers{enum: kept}
+		if len(kept) == 0 {
+			t.kinds, t.num = t.kinds&^Number, nil
+		}
+	}
 }
 
 func (u *unifier) meetArms(a, b *Type) (*Type, error) {
@@ -87,20 +100,53 @@ func (u *unifier) meetArms(a, b *Type) (*Type, error) {
 	return all, nil
 }
 
+// meetLists is a list whose items fit both. Where no item can, the list ends.
 func (u *unifier) meetLists(a, b *items) (*items, error) {
 	if a == nil {
 		return b, nil
 	}
-	if len(b.prefix) > 0 || b.rest == nil || !b.rest.any {
-		if len(a.prefix) > 0 || a.rest == nil || !a.rest.any {
-			return nil, errors.New("two lists are unified in a way that a message type cannot say")
+	l := &items{min: max(a.min, b.min), max: least(a.max, b.max)}
+	for i := range max(len(a.prefix), len(b.prefix)) {
+		t, err := u.meetItems(a.at(i), b.at(i))
+		if errors.Is(err, errTooLarge) {
+			return nil, err
 		}
-		a, b = b, a
+		if t == nil {
+			l.max = least(l.max, i)
+			return l.bounded()
+		}
+		l.prefix = append(l.prefix, t)
 	}
-	l := *a
-	l.min = max(a.min, b.min)
-	l.max = least(a.max, b.max)
-	return &l, nil
+	var err error
+	if l.rest, err = u.meetItems(a.rest, b.rest); errors.Is(err, errTooLarge) {
+		return nil, err
+	}
+	if l.rest == nil {
+		l.max = least(l.max, len(l.prefix))
+	}
+	return l.bounded()
+}
+
+// at is the type of an item, nil when there can be none.
+func (r *items) at(i int) *Type {
+	if i < len(r.prefix) {
+		return r.prefix[i]
+	}
+	return r.rest
+}
+
+func (u *unifier) meetItems(a, b *Type) (*Type, error) {
+	if a == nil || b == nil {
+		return nil, nil
+	}
+	return u.meet(a, b)
+}
+
+func (r *items) bounded() (*items, error) {
+	if r.max >= 0 && r.min > r.max {
+		return nil, fmt.Errorf("a list that fits both has at least %d items and at most %d", r.min, r.max)
+	}
+	return r, nil
 }
 
 // meetStructs is a struct with the fields of both.
@@ -111,7 +157,12 @@ func (u *unifier) meetStructs(a, b *fields) (*fields, error) {
 	if !u.structs {
 		return nil, errors.New("two structs are unified in a way that a message type cannot say")
 	}
-	c := &fields{index: map[string]*field{}, open: a.open || b.open, patterns: append(slices.Clone(a.patterns), b.patterns...)}
+	c := &fields{index: map[string]*field{}, open: a.open || b.open, patterns: slices.Clone(a.patterns)}
+	for _, p := range b.patterns {
+		if err := u.meetPattern(c, p); err != nil {
+			return nil, err
+		}
+	}
 	for _, f := range a.list {
 		if err := u.meetField(c, f, b); err != nil {
 			return nil, err
@@ -129,6 +180,24 @@ func (u *unifier) meetStructs(a, b *fields) (*fields, error) {
 		return nil, fmt.Errorf("it has more than %d fields", FieldsMax)
 	}
 	return c, nil
+}
+
+// meetPattern adds what holds for fields of a pattern.
+func (u *unifier) meetPattern(c *fields, p keyed) error {
+	key, _ := p.key.str.expression()
+	for i, have := range c.patterns {
+		if other, ok := have.key.str.expression(); !ok || other != key {
+			continue
+		}
+		t, err := u.meet(have.typ, p.typ)
+		if err != nil {
+			return fmt.Errorf("fields that match %s: %w", key, err)
+		}
+		c.patterns[i].typ = t
+		return nil
+	}
+	c.patterns = append(c.patterns, p)
+	return nil
 }
 
 // meetField adds a field of one struct to c, with what another says of it.
