@@ -154,28 +154,35 @@ func (l *loader) define(at topLabel, name, path string, t *shape.Type, err error
 		l.service.Types[name] = t
 		return
 	}
-	p := subset(at, path, err)
+	all := subset(at, path, err)
 	if at.quoted {
-		l.add(p)
+		for _, p := range all {
+			l.add(p)
+		}
 	}
-	l.refused[name] = p
+	l.refused[name] = all
 }
 
-// subset makes a problem of what shape refuses.
-func subset(at topLabel, path string, err error) Problem {
-	p := Problem{Position: Position{at.file, at.pos.Line, at.pos.Col}, Path: path, Code: "type.subset", Message: err.Error()}
+// subset makes problems of what shape refuses.
+func subset(at topLabel, path string, err error) []Problem {
+	var all shape.Refusals
 	var r *shape.Refusal
-	if !errors.As(err, &r) {
-		return p
+	if !errors.As(err, &all) && errors.As(err, &r) {
+		all = shape.Refusals{r}
 	}
-	p.Message, p.Hint = schema.Says(r.Message)
-	if r.Path != "" {
-		p.Path = r.Path
+	var problems []Problem
+	for _, r := range all {
+		p := Problem{Position: Position{at.file, at.pos.Line, at.pos.Col}, Path: path, Code: "type.subset"}
+		p.Message, p.Hint = schema.Says(r.Message)
+		if r.Path != "" {
+			p.Path = r.Path
+		}
+		if r.Pos.Line > 0 && r.Pos.File != "" {
+			p.Position = Position(r.Pos)
+		}
+		problems = append(problems, p)
 	}
-	if r.Pos.Line > 0 && r.Pos.File != "" {
-		p.Position = Position(r.Pos)
-	}
-	return p
+	return problems
 }
 
 // known reports a type that does not exist, and returns whether it does.
@@ -186,8 +193,10 @@ func (l *loader) knownType(file string, n *schema.Node, at, name string) bool {
 	if name == "" || l.typesBroken || !isType(name) {
 		return false
 	}
-	if p, ok := l.refused[name]; ok {
-		l.add(p)
+	if all, ok := l.refused[name]; ok {
+		for _, p := range all {
+			l.add(p)
+		}
 		return false
 	}
 	hint := schema.Mean(name, l.typeNames())

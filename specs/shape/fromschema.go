@@ -2,6 +2,7 @@ package shape
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -28,9 +29,26 @@ type Schemas struct {
 	file    string
 	root    *schema.Node
 	dialect Dialect
-	left    int // nodes that the type being read may still have
-	deep    int
 	known   map[*schema.Node]*reading
+	// Of the type that is being read:
+	left    int // nodes that it may still have
+	deep    int
+	refused Refusals
+}
+
+// RefusalsMax is how many refusals of one type are told.
+const RefusalsMax = 50
+
+// Refusals are all that a type cannot be, in the order of its file.
+type Refusals []*Refusal
+
+// Error is a line for each.
+func (all Refusals) Error() string {
+	lines := make([]string, len(all))
+	for i, r := range all {
+		lines[i] = r.Error()
+	}
+	return strings.Join(lines, "\n")
 }
 
 // reading is a schema that is referred to: it is read once.
@@ -44,21 +62,43 @@ func FromSchema(file string, root *schema.Node, dialect Dialect) *Schemas {
 	return &Schemas{file: file, root: root, dialect: dialect, known: map[*schema.Node]*reading{}}
 }
 
-// Type reads the type at path, keys from the root on. The error is a
-// *[Refusal], with the place in the file.
+// Type reads the type at path, keys from the root on. The error is of type
+// [Refusals], with places in the file.
 func (s *Schemas) Type(path ...string) (*Type, error) {
 	n, where := s.root, ""
 	for _, key := range path {
 		n, where = n.Get(key), schema.Join(where, key)
 	}
 	if n == nil {
-		return nil, &Refusal{Pos: Pos{s.file, 1, 1}, Path: where, Message: "there is no schema"}
+		return nil, Refusals{{Pos: Pos{s.file, 1, 1}, Path: where, Message: "there is no schema"}}
 	}
-	s.left, s.deep = NodesMax, 0
+	s.left, s.deep, s.refused = NodesMax, 0, nil
 	if isRaw(n) {
 		return (&Type{raw: true}).withAbout(n.Get("description").String()), nil
 	}
-	return s.once(n, n, where, where)
+	t, err := s.once(n, n, where, where)
+	if err != nil {
+		s.note(err)
+	}
+	if len(s.refused) > 0 {
+		return nil, s.refused
+	}
+	return t, nil
+}
+
+// note keeps a refusal, and reports whether there may be more.
+func (s *Schemas) note(err error) bool {
+	var r *Refusal
+	if !errors.As(err, &r) {
+		panic("shape: " + err.Error()) // reading gives no other
+	}
+	for _, have := range s.refused {
+		if *have == *r {
+			return true
+		}
+	}
+	s.refused = append(s.refused, r)
+	return s.left >= 0 && len(s.refused) < RefusalsMax
 }
 
 // isRaw reports whether a schema is of bytes that are no JSON.
@@ -71,10 +111,19 @@ func (s *Schemas) refuse(n *schema.Node, path, format string, args ...any) error
 	return &Refusal{Pos: Pos{s.file, n.Pos.Line, n.Pos.Col}, Path: path, Message: fmt.Sprintf(format, args...)}
 }
 
-// read reads one schema.
+// read reads one schema. One that is refused is noted and stands for anything
+// from then on, so that all that is wrong is found at once.
 func (s *Schemas) read(n *schema.Node, path string) (*Type, error) {
 	s.deep++
-	defer func() { s.deep-- }()
+	t, err := s.schema(n, path)
+	s.deep--
+	if err != nil && s.note(err) {
+		return anything, nil
+	}
+	return t, err
+}
+
+func (s *Schemas) schema(n *schema.Node, path string) (*Type, error) {
 	if s.deep > NestMax {
 		return nil, s.refuse(n, path, "it is nested more than %d levels deep", NestMax)
 	}
@@ -311,11 +360,11 @@ func (s *Schemas) once(n, from *schema.Node, path, by string) (*Type, error) {
 	}
 	k := &reading{}
 	s.known[n] = k
-	before := s.left
+	before, refused := s.left, len(s.refused)
 	t, err := s.read(n, path)
-	if err != nil {
-		delete(s.known, n)
-		return nil, err
+	if err != nil || len(s.refused) > refused {
+		delete(s.known, n) // whatever else refers to it is told again
+		return t, err
 	}
 	k.typ, k.size = t, before-s.left
 	return t, nil
@@ -401,7 +450,7 @@ func (s *Schemas) list(v *schema.Node, path string) ([]*Type, error) {
 func (s *Schemas) unions(n *schema.Node, path string) ([]*Type, error) {
 	var found []*Type
 	for _, key := range []string{"anyOf", "oneOf"} {
-		v := n.Get(key)
+		v, refused := n.Get(key), len(s.refused)
 		arms, err := s.list(v, schema.Join(path, key))
 		if err != nil {
 			return nil, err
@@ -412,7 +461,7 @@ func (s *Schemas) unions(n *schema.Node, path string) ([]*Type, error) {
 		if err := s.discriminate(n, path, v, arms); err != nil {
 			return nil, err
 		}
-		if key == "oneOf" {
+		if key == "oneOf" && len(s.refused) == refused {
 			if err := s.apart(v, schema.Join(path, key), arms); err != nil {
 				return nil, err
 			}

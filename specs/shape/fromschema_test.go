@@ -157,10 +157,37 @@ func TestFromSchemaRefused(t *testing.T) {
 			}
 			continue
 		}
-		var r *Refusal
-		if !errors.As(err, &r) || !strings.Contains(r.Message, tt.want) || tt.path != "" && r.Path != tt.path || r.Pos.Line == 0 {
+		var all Refusals
+		if !errors.As(err, &all) || !strings.Contains(all[0].Message, tt.want) || tt.path != "" && all[0].Path != tt.path || all[0].Pos.Line == 0 {
 			t.Errorf("%.60s: %v, want %s: %s", tt.schema, err, tt.path, tt.want)
 		}
+	}
+}
+
+// TestFromSchemaAtOnce: all that is wrong is said, once each.
+func TestFromSchemaAtOnce(t *testing.T) {
+	_, err := readSchema(t, `
+type: object
+properties:
+  a: {type: strng, minLenght: 3}
+  b: {$ref: "#/$defs/x"}
+  c: {oneOf: [{$ref: "#/$defs/x"}, {type: string}]}
+  d: {allOf: [{type: string}, {type: integer}]}
+  e: {properties: {f: {$ref: "#/$defs/y"}}, uniqueItems: true}
+$defs:
+  x: {type: array, contains: {type: string}}
+`, Draft2020)
+	var all Refusals
+	if !errors.As(err, &all) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range all {
+		got = append(got, fmt.Sprintf("%d:%d %s", r.Pos.Line, r.Pos.Col, r.Path))
+	}
+	want := `4:20 properties.a.minLenght; 4:13 properties.a.type; 10:20 "$defs".x.contains; 7:6 properties.d; 8:45 properties.e.uniqueItems; 8:30 properties.e.properties.f."$ref"`
+	if strings.Join(got, "; ") != want {
+		t.Errorf("%s\nwant\n%s", strings.Join(got, "; "), want)
 	}
 }
 
@@ -299,9 +326,9 @@ func FuzzFromSchema(f *testing.F) {
 			return
 		}
 		typ, err := FromSchema("t.json", n, Dialect(dialect%4)).Type()
-		var r *Refusal
+		var all Refusals
 		if err != nil {
-			if !errors.As(err, &r) || r.Pos.Line == 0 {
+			if !errors.As(err, &all) || all[0].Pos.Line == 0 {
 				t.Fatalf("%s: %v has no place", data, err)
 			}
 			return

@@ -2,6 +2,8 @@ package shape
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/specs/schema"
@@ -47,25 +49,28 @@ func wordSet(list string) map[string]bool {
 // file is silently without effect.
 func (s *Schemas) words(n *schema.Node, path string) error {
 	for _, f := range n.Fields {
-		key := &schema.Node{Pos: f.Pos}
-		switch {
-		case notes[f.Key], rules[f.Key], strings.HasPrefix(f.Key, "x-"):
-		case f.Key == "nullable" && s.dialect == OpenAPI3_0:
-		case (f.Key == "uniqueItems" || f.Key == "nullable") && f.Value.Kind == schema.Bool && !f.Value.Bool():
-		case f.Key == "minProperties" && f.Value.Text == "0":
-		case refused[f.Key] != "":
-			return s.refuse(key, schema.Join(path, f.Key), "%s is not among what a message type can say; %s", f.Key, refused[f.Key])
-		default:
-			var known []string
-			for w := range rules {
-				known = append(known, w)
-			}
-			hint := cmp.Or(schema.Mean(f.Key, known), "words of your own begin with x-")
-			return s.refuse(key, schema.Join(path, f.Key), "there is no word %s in JSON Schema; %s", f.Key, hint)
+		if err := s.word(f, path); err != nil && !s.note(err) {
+			return err
 		}
 	}
 	if id := n.Get("$id"); id != nil && n != s.root {
 		return s.refuse(id, schema.Join(path, "$id"), "a schema within another cannot have an address of its own")
+	}
+	return nil
+}
+
+func (s *Schemas) word(f *schema.Field, path string) error {
+	key := &schema.Node{Pos: f.Pos}
+	switch {
+	case notes[f.Key], rules[f.Key], strings.HasPrefix(f.Key, "x-"):
+	case f.Key == "nullable" && s.dialect == OpenAPI3_0:
+	case (f.Key == "uniqueItems" || f.Key == "nullable") && f.Value.Kind == schema.Bool && !f.Value.Bool():
+	case f.Key == "minProperties" && f.Value.Text == "0":
+	case refused[f.Key] != "":
+		return s.refuse(key, schema.Join(path, f.Key), "%s is not among what a message type can say; %s", f.Key, refused[f.Key])
+	default:
+		hint := cmp.Or(schema.Mean(f.Key, slices.Sorted(maps.Keys(rules))), "words of your own begin with x-")
+		return s.refuse(key, schema.Join(path, f.Key), "there is no word %s in JSON Schema; %s", f.Key, hint)
 	}
 	return nil
 }
