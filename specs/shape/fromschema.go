@@ -210,6 +210,11 @@ func (s *Schemas) own(n *schema.Node, path string) (*Type, error) {
 	if t.kinds == all && t.str == nil && t.num == nil && t.list == nil && t.obj == nil {
 		t = anything
 	}
+	if t != anything {
+		if t.sift(); t.kinds == 0 {
+			return nil, s.refuse(n, path, "no value fits: its bounds exclude each other")
+		}
+	}
 	for _, key := range []string{"enum", "const"} {
 		v := n.Get(key)
 		if v == nil {

@@ -50,7 +50,7 @@ func (u *unifier) meet(a, b *Type) (*Type, error) {
 	c.sift()
 	if c.kinds == 0 {
 		if a.kinds&b.kinds != 0 {
-			return nil, errors.New("no value fits both: none of the constants is left")
+			return nil, errors.New("no value fits both: their constants or bounds exclude each other")
 		}
 		return nil, fmt.Errorf("nothing can be both %v and %v", a.kinds, b.kinds)
 	}
@@ -58,8 +58,16 @@ func (u *unifier) meet(a, b *Type) (*Type, error) {
 }
 
 // sift leaves of constants those that fit the other rules, which they then say
-// as well, and drops the kind when there are none.
+// as well. It drops a kind of which no value can fit.
 func (t *Type) sift() {
+	if t.str != nil && t.str.max >= 0 && t.str.min > t.str.max {
+		t.kinds, t.str = t.kinds&^String, nil
+	}
+	if t.num != nil && t.num.min != nil && t.num.max != nil {
+		if c := t.num.min.compare(t.num.max.number); c > 0 || c == 0 && (t.num.min.strict || t.num.max.strict) {
+			t.kinds, t.num = t.kinds&^Number, nil
+		}
+	}
 	if t.str != nil && t.str.enum != nil {
 		kept := slices.DeleteFunc(slices.Clone(t.str.enum), func(s string) bool { return !t.str.admits([]byte(s)) })
 		t.str = &texts{max: -1, enum: kept}
