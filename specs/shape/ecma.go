@@ -181,3 +181,97 @@ func (e *ecmaWriter) char(c rune, special string) {
 		e.b.WriteRune(c)
 	}
 }
+
+// expression is one regular expression that says the same as the rules, if
+// there is one.
+func (r *texts) expression() (string, bool) {
+	switch {
+	case r == nil:
+		return "^", true
+	case r.enumOnly():
+		quoted := make([]string, len(r.enum))
+		for i, s := range r.enum {
+			quoted[i] = literal(s)
+		}
+		return "^(?:" + strings.Join(quoted, "|") + ")$", true
+	case r.enum != nil || r.not != nil || r.formats != nil:
+		return "", false
+	case len(r.patterns) == 0:
+		return lengths(r.min, r.max)
+	case len(r.patterns) == 1 && r.min == 0 && r.max < 0 && !r.patterns[0].negate:
+		return r.patterns[0].ecma(), true
+	}
+	return "", false
+}
+
+func lengths(least, most int) (string, bool) {
+	const repeatMax = 1000 // as Go's own limit on {n,m}
+	if least > repeatMax || most > repeatMax {
+		return "", false
+	}
+	upper := ""
+	if most >= 0 {
+		upper = strconv.Itoa(most)
+	}
+	return `^[\s\S]{` + strconv.Itoa(least) + "," + upper + "}$", true
+}
+
+// literal is an expression that a text alone matches.
+func literal(s string) string {
+	e := &ecmaWriter{}
+	e.literal([]rune(s))
+	return e.b.String()
+}
+
+// ecma is the expression in ECMA-262's words, where Go's differ: editors and
+// other languages read it so. What cannot be said there stays as it is.
+func (p *pattern) ecma() string {
+	expr := p.re.String()
+	if !differs(expr) {
+		return expr
+	}
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return expr
+	}
+	e := &ecmaWriter{}
+	if e.write(tree); e.lost {
+		return expr
+	}
+	return e.b.String()
+}
+
+// differs reports whether an expression may mean something else, or nothing, in
+// ECMA-262: escapes other than those of both, groups with flags or names,
+// classes in brackets, dots, and braces that count nothing.
+func differs(expr string) bool {
+	for i := 0; i < len(expr); i++ {
+		rest := expr[i:]
+		switch expr[i] {
+		case '\\':
+			i++
+			if i == len(expr) || !strings.ContainsRune(`dDwWbBtnrf.*+?()|[]{}\^$/`, rune(expr[i])) {
+				return true
+			}
+		case '.':
+			return true
+		case '(':
+			if strings.HasPrefix(rest, "(?") && !strings.HasPrefix(rest, "(?:") {
+				return true
+			}
+		case '[':
+			if strings.HasPrefix(rest, "[[") || strings.HasPrefix(rest, "[]") || strings.HasPrefix(rest, "[^]") {
+				return true
+			}
+		case '{':
+			end := strings.IndexByte(rest, '}')
+			if end < 2 || rest[1] == ',' || strings.Trim(rest[1:end], "0123456789,") != "" {
+				return true
+			}
+			i += end
+		case '}':
+			return true
+		}
+	}
+	return false
+}
