@@ -14,8 +14,9 @@ import (
 // d may import a and b, and all that those may import. It is a statement of
 // policy: change it only with a reason in the commit message.
 const layers = `
-abi < specs/shape < specs/rule < specs
-specs/shape < specs/schema < specs/expect < specs
+abi, specs/schema < specs/shape < specs/rule < specs
+specs/shape < specs/expect < specs
+specs < specs/openapi
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
@@ -37,6 +38,7 @@ host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
 specs/site < cmd/grow
 cmd/grow/app < cmd/grow, cmd/grow/bench
+specs/openapi < cmd/grow
 testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 `

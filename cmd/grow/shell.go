@@ -70,6 +70,7 @@ func (s *shell) root() *cobra.Command {
 		s.graph(),
 		s.site(),
 		s.build(),
+		s.schema(),
 	)...)
 	root.AddCommand(in(groupRun,
 		s.run(),
