@@ -64,6 +64,7 @@ var exits = map[string]int{
 	codeUsage: exitUsage, codeSpecInvalid: exitNo, codeMissing: exitNo, control.CodeNotFound: exitNotFound, "service.none": exitNotFound,
 	control.CodePermission: exitPermission, control.CodeRunning: exitConflict, codePermission: exitPermission, codePort: exitConflict, control.CodeNotRunning: exitUnreachable, control.CodeUnreachable: exitUnreachable,
 	control.CodeTimeout: exitUnreachable, "reply.timeout": exitUnreachable, codeStopTimeout: exitUnreachable, codeInterrupted: exitInterrupted,
+	codeExists: exitConflict, codeInside: exitConflict, codeBlocked: exitNo, codeFit: exitNo,
 }
 
 // usageError is a command line that makes no sense.

@@ -34,6 +34,7 @@ runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
 cmd/grow/app < cmd/grow, cmd/grow/bench
+specs < cmd/grow/starter < cmd/grow
 testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 `

@@ -62,6 +62,9 @@ func (s *shell) root() *cobra.Command {
 		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: "see: " + c.CommandPath() + " --help"}}
 	})
 	root.AddCommand(
+		s.init(),
+		s.actor(),
+		s.workflow(),
 		s.vet(),
 		s.build(),
 		s.run(),
