@@ -19,6 +19,7 @@ type Service struct {
 	Actors    map[string]*Actor
 	Workflows map[string]*Workflow
 	Types     map[string]*shape.Type // message and state types by name
+	Tests     []*Test                // of its endpoints
 	Warnings  []Problem              // what may be meant, in file order; Warning is set in each
 }
 
@@ -80,6 +81,7 @@ type Actor struct {
 	Scale  Scale
 	Limits Limits
 	Retry  Retry
+	Tests  []*Test // in the order of their files
 	At     Position
 }
 
@@ -135,6 +137,7 @@ type Workflow struct {
 	Out    []string
 	Nodes  []*Node  // in the order of the file
 	Routes []*Route // in the order of the file
+	Tests  []*Test
 	At     Position
 }
 

@@ -245,7 +245,7 @@ func (l *lane) local(n *node) *local {
 	}
 	if l.locals[n.slot] == nil {
 		local := &local{node: n}
-		local.open = cell{local: local, queue: ring[*parcel]{buf: make([]*parcel, queueMin)}}
+		local.open = cell{local: local, queue: ring[*parcel]{buf: make([]*parcel, queueMin)}, state: l.initial(n, "")}
 		l.locals[n.slot] = local
 	}
 	return l.locals[n.slot]
@@ -260,12 +260,21 @@ func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 	c := local.cells[key]
 	if c == nil {
 		c = &cell{local: local, key: string(append([]byte(nil), key...))}
+		c.state = l.initial(local.node, c.key)
 		if local.cells == nil {
 			local.cells = map[string]*cell{}
 		}
 		local.cells[c.key] = c
 	}
 	return c
+}
+
+// initial is what the state of a key begins with.
+func (l *lane) initial(n *node, key string) map[string]capability.Value {
+	if l.shard.opts.State == nil {
+		return nil
+	}
+	return l.shard.opts.State(n.path, key)
 }
 
 // enqueue puts a parcel into its mailbox at a node where r runs; nil: nothing does.
