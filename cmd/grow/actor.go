@@ -98,10 +98,7 @@ func (s *shell) addActor(ctx context.Context, w wish) error {
 	if err != nil {
 		return err
 	}
-	o := outcome{Name: a.Name, Language: a.Lang, Next: []string{"grow vet", "grow test " + a.Name}}
-	if step := s.way(dir); step != "" {
-		o.Next = append([]string{"cd " + quote(step)}, o.Next...)
-	}
+	o := outcome{Name: a.Name, Language: a.Lang, Next: enter(dir, "grow vet", "grow test "+a.Name)}
 	o.title = fmt.Sprintf("%s actor %s in %s%s, which takes %s and sends %s:", verb(w.plan), a.Name, starter.Title(a.Lang), why, a.In.Type, a.Out.Type)
 	o.Notes = actorNotes(a, w, service)
 	return s.make(d, o, "take another name, or move them away", w.plan, func() error { return fits(dir, before) })

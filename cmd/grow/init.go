@@ -89,10 +89,7 @@ func (s *shell) begin(ctx context.Context, dir string, b beginning) error {
 		what = "a service with an actor in " + starter.Title(lang) + why
 		next = []string{"grow vet    # check every file", "grow test   # run the examples", "grow run    # build it, and serve it with curl lines to try"}
 	}
-	if step := s.way(dir); step != "" {
-		next = append([]string{"cd " + quote(step)}, next...)
-	}
-	o := outcome{Name: service.Name, Language: service.Lang, Notes: notes, Next: next}
+	o := outcome{Name: service.Name, Language: service.Lang, Notes: notes, Next: enter(dir, next...)}
 	o.title = verb(b.plan) + " " + what + " in " + dir + ":"
 	return s.make(d, o, "take another folder, move them away, or overwrite them: --force", b.plan, func() error { return nil })
 }
@@ -105,16 +102,20 @@ func verb(plan bool) string {
 	return "made"
 }
 
-// way is how to get to a folder from here, "" when this is it.
-func (s *shell) way(dir string) string {
+// enter puts before commands the one that goes to the folder they work in, when
+// this is neither it nor a part of it.
+func enter(dir string, next ...string) []string {
 	here, err := os.Getwd()
-	if err != nil || here == dir {
-		return ""
+	if err != nil {
+		return next
+	}
+	if rel, err := filepath.Rel(dir, here); err == nil && filepath.IsLocal(rel) {
+		return next
 	}
 	if rel, err := filepath.Rel(here, dir); err == nil && filepath.IsLocal(rel) {
-		return rel
+		dir = rel
 	}
-	return dir
+	return append([]string{"cd " + quote(dir)}, next...)
 }
 
 // fresh is the folder for a new service: named, or this one. It does not lie
@@ -130,6 +131,9 @@ func (s *shell) fresh(args []string) (string, error) {
 	}
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return "", &control.Error{Code: codeExists, Message: dir + " is a file; a service is a folder", At: dir, Next: "give it another name: grow init NAME"}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "grow.cue")); err == nil {
+		return "", &control.Error{Code: codeExists, Message: "there is a service already, by the grow.cue in " + dir, At: dir, Next: "take another folder"}
 	}
 	for at := filepath.Dir(dir); ; at = filepath.Dir(at) {
 		for _, name := range definitions {
@@ -171,7 +175,7 @@ func pick(ctx context.Context, asked string, more ...string) (lang, why string, 
 				return lang, "", nil
 			}
 		}
-		e := &usageError{control.Error{Code: codeUsage, Message: fmt.Sprintf("--lang takes %s, not %q", strings.Join(known, " or "), asked), At: asked}}
+		e := &usageError{control.Error{Code: codeUsage, Message: fmt.Sprintf("--lang takes %s, not %q", choice(known), asked), At: asked}}
 		if near := schema.Nearest(asked, known); near != "" {
 			e.fault.Next = "did you mean --lang " + near + "?"
 		}
@@ -191,6 +195,12 @@ func pick(ctx context.Context, asked string, more ...string) (lang, why string, 
 		}
 	}
 	return starter.Languages[0], " (its tools are not on this machine, nor are those of another language: see grow doctor)", nil
+}
+
+// choice joins words as a sentence does that asks for one of them.
+func choice(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // installable is this version of grow as `go install` takes it.

@@ -300,7 +300,7 @@ func tree(w io.Writer, o outcome, folders []string) error {
 		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-*s  %s", width, r[0], r[1]), " ") + "\n")
 	}
 	for _, note := range o.Notes {
-		b.WriteString("\n" + cell(note) + "\n")
+		b.WriteString("\n" + safe(note) + "\n")
 	}
 	if len(o.Next) > 0 && !o.Plan {
 		b.WriteString("\nNext:\n  " + strings.Join(o.Next, "\n  ") + "\n")

@@ -69,10 +69,7 @@ func (s *shell) addWorkflow(dir string, w *starter.Workflow, plan bool, before s
 	d := &draft{dir: dir}
 	d.add(f)
 	d.refresh(starter.Schemas()...)
-	o := outcome{Name: w.Name, Notes: w.Notes, Next: []string{"grow vet", "grow test " + w.Name}}
-	if step := s.way(dir); step != "" {
-		o.Next = append([]string{"cd " + quote(step)}, o.Next...)
-	}
+	o := outcome{Name: w.Name, Notes: w.Notes, Next: enter(dir, "grow vet", "grow test "+w.Name)}
 	o.title = fmt.Sprintf("%s workflow %s, which goes %s:", verb(plan), w.Name, strings.Join(slices.Concat([]string{specs.Input}, w.Path, []string{specs.Output}), " -> "))
 	reply := ""
 	if w.Then != "" {

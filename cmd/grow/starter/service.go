@@ -13,19 +13,18 @@ type Service struct {
 func (s Service) LangTitle() string { return Title(s.Lang) }
 
 var serviceAbouts = map[string]string{
-	"grow.yaml":                             "the service: its endpoints, with tests",
-	"types/people.cue":                      "what messages and state look like",
-	"actors/greeter/actor.yaml":             "what the actor takes, sends and keeps",
-	"actors/greeter/docs/goals.md":          "what it is for",
-	"actors/greeter/docs/requirements.md":   "what it must do",
-	"actors/greeter/tests/greeting.yaml":    "examples that prove it",
-	"actors/greeter/src/go/main.go":         "its code",
-	"actors/greeter/src/rust/lib.rs":        "its code",
-	"README.md":                             "how to run, test and call it",
-	"AGENTS.md":                             "the same for coding agents, with rules",
-	".gitignore":                            "what is built is not committed",
-	".github/workflows/grow.yml":            "vet and test on every push",
-	".schema/" + "service" + ".schema.json": "what editors know of grow.yaml",
+	"grow.yaml":                           "the service: its endpoints, with tests",
+	"types/people.cue":                    "what messages and state look like",
+	"actors/greeter/actor.yaml":           "what the actor takes, sends and keeps",
+	"actors/greeter/docs/goals.md":        "what it is for",
+	"actors/greeter/docs/requirements.md": "what it must do",
+	"actors/greeter/tests/greeting.yaml":  "examples that prove it",
+	"actors/greeter/src/go/main.go":       "its code",
+	"actors/greeter/src/rust/lib.rs":      "its code",
+	"README.md":                           "how to run, test and call it",
+	"AGENTS.md":                           "the same for coding agents, with rules",
+	".gitignore":                          "what is built is not committed",
+	".github/workflows/grow.yml":          "vet and test on every push",
 }
 
 // Files are the files of a service that greets people: one actor with documents
@@ -47,7 +46,7 @@ func (s Service) Files() ([]File, error) {
 // Bare are the files of a service without anything in it, and the folders that
 // will hold it.
 func (s Service) Bare() (files []File, folders []string, err error) {
-	files, err = renderAll("bare", "", s, serviceAbouts)
+	files, err = renderAll("bare", "", s, map[string]string{"grow.yaml": "the service: only its name yet", ".gitignore": serviceAbouts[".gitignore"]})
 	return sorted(append(files, Schemas()...)), []string{"types", "actors", "workflows"}, err
 }
 

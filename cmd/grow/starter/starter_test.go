@@ -1,0 +1,290 @@
+package starter_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/cmd/grow/starter"
+	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/specs"
+)
+
+// types are what a service may have before an actor is added to it: one of each
+// kind that the code of a starter must deal with.
+const types = `
+"order.placed": {
+	id:       string & !=""
+	customer: string
+	total:    number & >=0
+	gift:     bool
+	lines: [...{article: string, count: int & >0}]
+	note?: string
+	tier:  *"none" | "gold"
+}
+"order.priced": {
+	id:       string
+	total:    number & >0
+	currency: "EUR" | "USD"
+	count:    int & >0
+	taxes: {rate: number}
+}
+"odd.names": {
+	type:       string
+	orderId:    int
+	"self":     bool
+	"max-size": number
+}
+"odd.fields": {
+	"a b": string
+	"$x":  int
+}
+"grown.out": {
+	id: string & =~"^[A-Z]{3}-[0-9]+$"
+	total: number & >=100
+}
+"picture": bytes
+"anything": {...}
+"either": {kind: "a", text: string} | {kind: "b", size: int}
+"names": [...string]
+"word": string & !=""
+"at": {when: string & =~"^\\d{4}$", quote: "say \"#hi\"" | "` + "`" + `"}
+`
+
+// wishes are actors between all kinds of types.
+func wishes(lang string) []starter.Wish {
+	list := []starter.Wish{
+		{},
+		{State: true},
+		{About: "It's: \"odd\",\n # and {long}", Key: "data.id + \"'\""},
+		{In: "order.placed", Out: "order.priced"},
+		{In: "order.placed", Out: "order.priced", State: true, Key: "data.customer"},
+		{In: "order.placed", State: true},
+		{In: "order.placed", Out: "order.placed"},
+		{In: "odd.names", Out: "odd.names"},
+		{In: "odd.names"},
+		{In: "odd.fields", Out: "odd.fields"},
+		{In: "order.placed", Out: "grown.out"},
+		{Out: "order.priced"},
+		{In: "same", Out: "same", State: true},
+		{In: "picture", Out: "picture"},
+		{In: "anything", Out: "anything"},
+		{In: "either", Out: "either"},
+		{In: "names", Out: "word"},
+		{In: "word", Out: "names", State: true},
+		{In: "at", Out: "at"},
+	}
+	for i := range list {
+		list[i].Lang, list[i].Name = lang, fmt.Sprintf("%s-%d", lang, i)
+	}
+	return list
+}
+
+// write writes files into a folder; none is written twice.
+func write(t *testing.T, dir string, files ...starter.File) {
+	t.Helper()
+	for _, f := range files {
+		name := filepath.Join(dir, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(name); err == nil {
+			t.Fatalf("%s is made twice", f.Path)
+		}
+		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// load loads a service that has nothing wrong with it.
+func load(t *testing.T, dir string) *specs.Service {
+	t.Helper()
+	service, err := app.Load(dir)
+	if err != nil {
+		t.Fatalf("load: %v", err)
+	}
+	for _, w := range service.Warnings {
+		t.Errorf("warning: %v", w)
+	}
+	return service
+}
+
+// everything is a service with every starter in it.
+func everything(t *testing.T) (dir string, service *specs.Service) {
+	t.Helper()
+	dir = t.TempDir()
+	files, err := starter.Service{Name: "all", Lang: "go", Version: "latest"}.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, files...)
+	write(t, dir, starter.File{Path: "types/before.cue", Data: []byte(types)})
+	before := load(t, dir)
+	for _, lang := range []string{"go", "rust", "wasm"} {
+		for _, w := range wishes(lang) {
+			if w.In == "same" { // which is new for one of them only
+				w.In, w.Out = w.Name, w.Name
+			}
+			a, err := starter.NewActor(w, before.Types)
+			if err != nil {
+				t.Fatalf("%+v: %v", w, err)
+			}
+			files, err := a.Files()
+			if err != nil {
+				t.Fatalf("%+v: %v", w, err)
+			}
+			write(t, dir, files...)
+			if added := a.NewTypes(); len(added) > 0 {
+				write(t, dir, starter.File{Path: "types/" + w.Name + ".cue", Data: added})
+			}
+		}
+	}
+	return dir, load(t, dir)
+}
+
+// TestEveryStarterFits: every starter is right as it is made, formatted as its
+// language is, and says where its schema lies.
+func TestEveryStarterFits(t *testing.T) {
+	dir, service := everything(t)
+	if want := 1 + 3*len(wishes("go")); len(service.Actors) != want {
+		t.Errorf("%d actors, want %d", len(service.Actors), want)
+	}
+	rustfmt, err := exec.LookPath("rustfmt")
+	if err != nil {
+		t.Log("Rust is not looked at: there is no rustfmt")
+	}
+	line := regexp.MustCompile(`^# yaml-language-server: \$schema=(\S+)\n`)
+	err = filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, name)
+		switch ext := path.Ext(name); {
+		case ext == ".rs" && rustfmt != "":
+			if out, err := exec.Command(rustfmt, "--check", "--edition", "2024", name).CombinedOutput(); err != nil {
+				t.Errorf("%s is not formatted:\n%s", rel, out)
+			}
+		case ext == ".yaml":
+			m := line.FindSubmatch(text)
+			if m == nil {
+				t.Errorf("%s does not begin with its schema", rel)
+			} else if _, err := os.Stat(filepath.Join(filepath.Dir(name), string(m[1]))); err != nil {
+				t.Errorf("%s: %v", rel, err)
+			}
+		}
+		if ext := path.Ext(name); ext != ".wasm" && (len(text) == 0 || text[len(text)-1] != '\n' || strings.Contains(string(text), "<<")) {
+			t.Errorf("%s does not end with a line, or was not filled in", rel)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEveryStarterBuilds: the code of every starter compiles, without a warning.
+func TestEveryStarterBuilds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles many actors")
+	}
+	dir, _ := everything(t)
+	build(t, dir)
+}
+
+// TestBothLanguages: a service begins as well in either language, and the
+// examples of AGENTS.md compile.
+func TestBothLanguages(t *testing.T) {
+	for _, lang := range starter.Languages {
+		t.Run(lang, func(t *testing.T) {
+			dir := t.TempDir()
+			files, err := starter.Service{Name: "hello", Lang: lang, Version: "v1.2.3"}.Files()
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir, files...)
+			load(t, dir)
+			for _, f := range files {
+				if strings.Contains(f.Path, "/src/") && !strings.Contains(f.Path, "/src/"+lang+"/") {
+					t.Errorf("%s is in another language", f.Path)
+				}
+				if f.About == "" {
+					t.Errorf("nothing is said of %s", f.Path)
+				}
+			}
+			agents, err := os.ReadFile(filepath.Join(dir, "AGENTS.md"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			code := regexp.MustCompile("(?ms)^```" + lang + "\n(.*?)^```$").FindSubmatch(agents)
+			if code == nil {
+				t.Fatalf("AGENTS.md shows nothing in %s", lang)
+			}
+			if testing.Short() {
+				t.Skip("compiles actors")
+			}
+			main := map[string]string{"go": "main.go", "rust": "lib.rs"}[lang]
+			write(t, dir,
+				starter.File{Path: "types/orders.cue", Data: []byte("\"order.placed\": {id: string, total: number}\n\"order.priced\": \"order.placed\"\n")},
+				starter.File{Path: "actors/pricing/src/" + lang + "/" + main, Data: code[1]},
+				starter.File{Path: "actors/pricing/actor.yaml", Data: []byte("actor: pricing\ncode: {language: " + lang + ", source: src/" + lang + "}\nin: [order.placed]\n")})
+			build(t, dir)
+		})
+	}
+}
+
+// build builds a service, without a warning.
+func build(t *testing.T, dir string) {
+	t.Helper()
+	built, err := project.Build(t.Context(), load(t, dir), project.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range built {
+		if r.Log != "" {
+			t.Errorf("%s: %s", name, r.Log)
+		}
+	}
+}
+
+func TestBare(t *testing.T) {
+	dir := t.TempDir()
+	files, folders, err := starter.Service{Name: "bare"}.Bare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, files...)
+	for _, f := range folders {
+		if err := os.Mkdir(filepath.Join(dir, f), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := load(t, dir); s.Name != "bare" || len(s.Actors) != 0 {
+		t.Errorf("it is %+v", s)
+	}
+}
+
+func TestName(t *testing.T) {
+	for text, want := range map[string]string{
+		"shop": "shop", "My Shop": "my-shop", "3d": "service-3d", "": "service", "--": "service", "a__b": "a-b", "Ünïx": "n-x",
+		"x" + strings.Repeat("y", 80): "x" + strings.Repeat("y", 62), "/": "service",
+	} {
+		got := starter.Name(text, "service")
+		if !starter.IsName(got) {
+			t.Errorf("%q becomes %q, which is no name", text, got)
+		}
+		if got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
