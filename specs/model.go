@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/specs/shape"
@@ -174,4 +175,30 @@ type Position struct {
 	File string // relative to the service's folder
 	Line int
 	Col  int
+}
+
+// EndpointOf finds the endpoint that takes a request for target, a path that a
+// query may follow; nil: none does.
+func (s *Service) EndpointOf(method, target string) *Endpoint {
+	target, _, _ = strings.Cut(target, "?")
+	given := strings.Split(strings.Trim(target, "/"), "/")
+	var found *Endpoint
+	for _, e := range s.Endpoints {
+		parts := strings.Split(strings.Trim(e.Path, "/"), "/")
+		if e.Method != method || len(parts) != len(given) {
+			continue
+		}
+		fits, exact := true, true
+		for i, p := range parts {
+			if strings.HasPrefix(p, "{") {
+				exact = false
+			} else if p != given[i] {
+				fits = false
+			}
+		}
+		if fits && (found == nil || exact) {
+			found = e
+		}
+	}
+	return found
 }

@@ -180,7 +180,7 @@ func (r *testReader) request(f *schema.Field, attrs *schema.Node, where string) 
 		r.problem(r.file, f.Pos, where, "spec.value", fmt.Sprintf("%q is no request", f.Key), "write the method and the path: POST /orders")
 		return nil
 	}
-	e := r.endpointOf(q)
+	e := r.service.EndpointOf(q.Method, q.Target)
 	if e == nil && !r.expectsNone() {
 		var known []string
 		for _, e := range r.service.Endpoints {
@@ -226,31 +226,6 @@ func (r *testReader) expectsNone() bool {
 		}
 	}
 	return false
-}
-
-// endpointOf finds the endpoint that takes a request.
-func (r *testReader) endpointOf(q *Request) *Endpoint {
-	target, _, _ := strings.Cut(q.Target, "?")
-	given := strings.Split(strings.Trim(target, "/"), "/")
-	var found *Endpoint
-	for _, e := range r.service.Endpoints {
-		parts := strings.Split(strings.Trim(e.Path, "/"), "/")
-		if e.Method != q.Method || len(parts) != len(given) {
-			continue
-		}
-		fits, exact := true, true
-		for i, p := range parts {
-			if strings.HasPrefix(p, "{") {
-				exact = false
-			} else if p != given[i] {
-				fits = false
-			}
-		}
-		if fits && (found == nil || exact) {
-			found = e
-		}
-	}
-	return found
 }
 
 // then reads what is expected to come.
