@@ -13,6 +13,7 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/cmd/grow/starter"
 	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/runtime/actortest"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -146,7 +147,32 @@ func everything(t *testing.T) (dir string, service *specs.Service) {
 			}
 		}
 	}
-	return dir, load(t, dir)
+	return dir, joined(t, dir)
+}
+
+// joined adds workflows to a service with every starter.
+func joined(t *testing.T, dir string) *specs.Service {
+	t.Helper()
+	service := load(t, dir)
+	for name, nodes := range map[string][]string{
+		"alone": {"go-1"}, "priced": {"go-3"}, "across": {"go-6", "rust-6", "go-4"}, "twice": {"rust-12", "rust-12"}, "pictures": {"go-13", "rust-13"},
+		"through": {"rust-16", "go-17"},
+	} {
+		var chain []*specs.Actor
+		for _, n := range nodes {
+			chain = append(chain, service.Actors[n])
+		}
+		w, err := starter.NewWorkflow(name, "", chain, service)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		f, err := w.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, f)
+	}
+	return load(t, dir)
 }
 
 // TestEveryStarterFits: every starter is right as it is made, formatted as its
@@ -193,13 +219,16 @@ func TestEveryStarterFits(t *testing.T) {
 	}
 }
 
-// TestEveryStarterBuilds: the code of every starter compiles, without a warning.
-func TestEveryStarterBuilds(t *testing.T) {
+// TestEveryStarterPasses: the code of every starter compiles without a warning
+// and passes its tests.
+func TestEveryStarterPasses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles many actors")
 	}
 	dir, _ := everything(t)
-	build(t, dir)
+	if ran := pass(t, dir); ran < 80 {
+		t.Errorf("%d tests were run", ran)
+	}
 }
 
 // TestBothLanguages: a service begins as well in either language, and the
@@ -238,23 +267,47 @@ func TestBothLanguages(t *testing.T) {
 				starter.File{Path: "types/orders.cue", Data: []byte("\"order.placed\": {id: string, total: number}\n\"order.priced\": \"order.placed\"\n")},
 				starter.File{Path: "actors/pricing/src/" + lang + "/" + main, Data: code[1]},
 				starter.File{Path: "actors/pricing/actor.yaml", Data: []byte("actor: pricing\ncode: {language: " + lang + ", source: src/" + lang + "}\nin: [order.placed]\n")})
-			build(t, dir)
+			if ran := pass(t, dir); ran != 6 {
+				t.Errorf("%d tests were run", ran)
+			}
 		})
 	}
 }
 
-// build builds a service, without a warning.
-func build(t *testing.T, dir string) {
+// pass builds a service, without a warning, and runs its tests.
+func pass(t *testing.T, dir string) (ran int) {
 	t.Helper()
-	built, err := project.Build(t.Context(), load(t, dir), project.Options{})
+	service := load(t, dir)
+	built, err := project.Build(t.Context(), service, project.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	modules := map[string]string{}
 	for name, r := range built {
+		modules[name] = r.Module
 		if r.Log != "" {
 			t.Errorf("%s: %s", name, r.Log)
 		}
 	}
+	tests, err := app.OpenTests(t.Context(), service, modules, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := tests.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	err = tests.Run(t.Context(), service.AllTests(), func(r *actortest.Result) {
+		ran++
+		for _, f := range r.Failures {
+			t.Errorf("%s, %s: %s %s %v; seen %s", r.Test.Subject, r.Test.Name, f.Where, f.Text, f.Differences, r.Seen.Messages)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ran
 }
 
 func TestBare(t *testing.T) {
