@@ -129,6 +129,24 @@ func (d *draft) write() (undo func(), err error) {
 	return w.undo, nil
 }
 
+// unwritable says of an error of writing whose folder it was.
+func (d *draft) unwritable(err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	at := d.dir
+	for at != filepath.Dir(at) {
+		if _, err := os.Stat(at); err == nil {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	return &control.Error{
+		Code: codePermission, Message: err.Error() + "; nothing was made", At: at,
+		Next: "look whose it is: ls -ld " + quote(at) + "; and do it as that user, or take another folder",
+	}
+}
+
 // writer makes files and knows how to take them back: by its steps, the last one first.
 type writer struct{ steps []func() }
 
@@ -246,7 +264,7 @@ func (s *shell) make(d *draft, o outcome, hint string, plan bool, check func() e
 	if !plan {
 		undo, err := d.write()
 		if err != nil {
-			return err
+			return d.unwritable(err)
 		}
 		if err := check(); err != nil {
 			undo()
