@@ -168,10 +168,7 @@ func withEndpoint(dir, endpoint string, a *starter.Actor) (starter.File, error) 
 	const name = "grow.yaml"
 	f := starter.File{Path: name, About: "an endpoint more: " + endpoint}
 	line := endpoint + ": " + a.Endpoint()
-	text, err := os.ReadFile(filepath.Join(dir, name))
-	if errors.Is(err, os.ErrNotExist) {
-		err = starter.ErrLayout // it is grow.cue
-	}
+	text, err := insertable(filepath.Join(dir, name))
 	if err == nil {
 		f.Data, err = starter.Insert(text, endpoint, a.Endpoint())
 	}
@@ -183,6 +180,16 @@ func withEndpoint(dir, endpoint string, a *starter.Actor) (starter.File, error) 
 		return f, &control.Error{Code: "endpoint.layout", Message: "no endpoint can be inserted into grow.yaml as it is laid out; nothing was made", At: name, Next: "leave --endpoint out, and add under `http:` the line  " + line}
 	}
 	return f, err
+}
+
+// insertable is the text of a grow.yaml; there is none when the service is
+// defined by grow.cue, or by more than would be read.
+func insertable(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil || info.Size() > schema.SizeMax {
+		return nil, starter.ErrLayout
+	}
+	return os.ReadFile(name)
 }
 
 // actorNotes are what a person should know of a new actor.

@@ -31,7 +31,7 @@ func (e *TakenError) Error() string { return fmt.Sprintf("there is an endpoint %
 func Insert(text []byte, name, endpoint string) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, fmt.Errorf("read YAML: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrLayout, err)
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
 		return nil, ErrLayout

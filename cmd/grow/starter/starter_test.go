@@ -15,6 +15,7 @@ import (
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/runtime/actortest"
 	"github.com/grow-platform/grow/specs"
+	"go.yaml.in/yaml/v3"
 )
 
 // types are what a service may have before an actor is added to it: one of each
@@ -202,6 +203,10 @@ func TestEveryStarterFits(t *testing.T) {
 		case ext == ".rs" && rustfmt != "":
 			if out, err := exec.Command(rustfmt, "--check", "--edition", "2024", name).CombinedOutput(); err != nil {
 				t.Errorf("%s is not formatted:\n%s", rel, out)
+			}
+		case ext == ".yml":
+			if err := yaml.Unmarshal(text, new(any)); err != nil {
+				t.Errorf("%s: %v", rel, err)
 			}
 		case ext == ".yaml":
 			m := line.FindSubmatch(text)
