@@ -1,6 +1,7 @@
 package starter_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -317,6 +318,35 @@ func pass(t *testing.T, dir string) (ran int) {
 		t.Fatal(err)
 	}
 	return ran
+}
+
+// TestModuleIsItsSource: the module that a wasm actor begins with is what its
+// text says.
+func TestModuleIsItsSource(t *testing.T) {
+	if _, err := exec.LookPath("wat2wasm"); err != nil {
+		t.Skip("there is no wat2wasm")
+	}
+	a, err := starter.NewActor(starter.Wish{Name: "w", Lang: "wasm"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := a.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, dir, files...)
+	root := filepath.Join(dir, "actors", "w")
+	if out, err := exec.Command("wat2wasm", filepath.Join(root, "src/wat/module.wat"), "-o", filepath.Join(dir, "made.wasm")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	made, err := os.ReadFile(filepath.Join(dir, "made.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have, err := os.ReadFile(filepath.Join(root, "module.wasm")); err != nil || !bytes.Equal(have, made) {
+		t.Errorf("module.wasm is not what module.wat makes, %v", err)
+	}
 }
 
 func TestBare(t *testing.T) {
