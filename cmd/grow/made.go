@@ -287,8 +287,8 @@ func (s *shell) make(d *draft, o outcome, hint string, plan bool, check func() e
 	return nil
 }
 
-// marks are what a tree says of a file besides its name.
-var marks = map[string]string{actionChange: "changed: ", actionOverwrite: "overwritten: ", actionConflict: "EXISTS: "}
+// fileMarks are what a tree says of a file besides its name.
+var fileMarks = map[string]string{actionChange: "changed: ", actionOverwrite: "overwritten: ", actionConflict: "EXISTS: "}
 
 // tree shows files as they lie in their folders, then what to do next.
 func tree(w io.Writer, o outcome, folders []string) error {
@@ -303,7 +303,7 @@ func tree(w io.Writer, o outcome, folders []string) error {
 			}
 		}
 		above = parts[:len(parts)-1]
-		rows = append(rows, [2]string{strings.Repeat("  ", len(above)) + path.Base(f.Path), marks[f.Action] + f.About})
+		rows = append(rows, [2]string{strings.Repeat("  ", len(above)) + path.Base(f.Path), fileMarks[f.Action] + f.About})
 	}
 	for _, dir := range folders {
 		rows = append(rows, [2]string{dir + "/", ""})

@@ -69,6 +69,7 @@ func (s *shell) root() *cobra.Command {
 		s.actor(),
 		s.workflow(),
 		s.vet(),
+		s.compare(),
 		s.build(),
 	)...)
 	root.AddCommand(in(groupRun,
