@@ -38,6 +38,20 @@ type Options struct {
 // itself could not be opened. What may be meant but rarely is stands in
 // [Service.Warnings]. Load may be called concurrently; it keeps nothing.
 func Load(dir string, o Options) (*Service, error) {
+	l, err := read(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	mistakes, warnings := l.sorted()
+	if len(mistakes) > 0 {
+		return nil, mistakes
+	}
+	l.service.Warnings = warnings
+	return l.service, nil
+}
+
+// read reads and checks what is in the folder dir.
+func read(dir string, o Options) (*loader, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("load service: %w", err)
@@ -56,12 +70,7 @@ func Load(dir string, o Options) (*Service, error) {
 		refused: map[string][]Problem{}, defined: map[string]Position{},
 	}
 	l.load()
-	mistakes, warnings := l.sorted()
-	if len(mistakes) > 0 {
-		return nil, mistakes
-	}
-	l.service.Warnings = warnings
-	return l.service, nil
+	return l, nil
 }
 
 // loader is the state of one Load.

@@ -66,6 +66,8 @@ var exits = map[string]int{
 	codeSpecInvalid: exitNo,
 	codeMissing:     exitNo,
 	codeBreak:       exitNo,
+	codeBlocked:     exitNo,
+	codeFit:         exitNo,
 
 	codePermission:         exitPermission,
 	control.CodePermission: exitPermission,
@@ -76,6 +78,8 @@ var exits = map[string]int{
 	control.CodeRunning: exitConflict,
 	codePort:            exitConflict,
 	codeSite:            exitConflict,
+	codeExists:          exitConflict,
+	codeInside:          exitConflict,
 
 	control.CodeNotRunning:  exitUnreachable,
 	control.CodeUnreachable: exitUnreachable,

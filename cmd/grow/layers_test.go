@@ -39,6 +39,7 @@ runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabili
 specs/site < cmd/grow
 cmd/grow/app < cmd/grow, cmd/grow/bench
 specs/openapi < cmd/grow
+specs < cmd/grow/starter < cmd/grow
 testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 `

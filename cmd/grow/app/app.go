@@ -94,10 +94,14 @@ func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Load loads the service in dir for what this build can serve.
-func Load(dir string) (*specs.Service, error) {
-	return specs.Load(dir, specs.Options{
-		Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrant,
-	})
+func Load(dir string) (*specs.Service, error) { return specs.Load(dir, served()) }
+
+// Outline reads what there is of the service in dir, and what is wrong with it.
+func Outline(dir string) (*specs.Service, specs.Problems, error) { return specs.Outline(dir, served()) }
+
+// served is what this build can serve.
+func served() specs.Options {
+	return specs.Options{Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrant}
 }
 
 // Start runs a service. When it returns without an error, requests are answered.
