@@ -111,7 +111,13 @@ func startIn(t *testing.T, dir string) *app.Host {
 	if _, err := project.Build(t.Context(), service, project.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	h, err := app.Start(t.Context(), app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", CacheDir: t.TempDir()})
+	return started(t, app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", CacheDir: t.TempDir()})
+}
+
+// started starts a host that ends with the test.
+func started(t *testing.T, o app.Options) *app.Host {
+	t.Helper()
+	h, err := app.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
