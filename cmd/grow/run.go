@@ -99,7 +99,7 @@ func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Ser
 	if err != nil {
 		return nil, nil, located(err, o.listen)
 	}
-	if err := s.serving(h, service, time.Since(begin)); err != nil {
+	if err := s.serving(h, service, time.Since(begin), o.watch); err != nil {
 		_, stopErr := h.Stop(ctx)
 		return nil, nil, errors.Join(err, stopErr)
 	}
@@ -162,7 +162,7 @@ func paths(service *specs.Service) map[string]string {
 }
 
 // serving tells that the service is up, and how to try it.
-func (s *shell) serving(h *app.Host, service *specs.Service, took time.Duration) error {
+func (s *shell) serving(h *app.Host, service *specs.Service, took time.Duration, edits bool) error {
 	if s.json() {
 		return s.line(map[string]any{"event": "serving", "service": service.Name, "url": h.URL(), "pid": os.Getpid(), "took_ms": took.Milliseconds()})
 	}
@@ -175,7 +175,11 @@ func (s *shell) serving(h *app.Host, service *specs.Service, took time.Duration)
 		}
 		fmt.Fprintf(w, "\nTry it, from another terminal:\n\n%s\n\n%s", strings.TrimRight(lines, "\n"), note)
 	}
-	_, err := fmt.Fprintf(w, "Look at it: grow status -C %s. Ctrl-C ends it.\n\n", quote(service.Dir))
+	watched := ""
+	if edits {
+		watched = "Edits of its files take effect. "
+	}
+	_, err := fmt.Fprintf(w, "Look at it: grow status -C %s. %sCtrl-C ends it.\n\n", quote(service.Dir), watched)
 	return err
 }
 

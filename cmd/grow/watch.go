@@ -88,7 +88,7 @@ func explained(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// swap is an edit that is live, for programs; event is swap, tested or back.
+// swap is an edit that is live, for programs; event is swap, tested, same or back.
 type swap struct {
 	Event    live.Kind    `json:"event"`
 	Changes  []app.Change `json:"changes"`
@@ -147,6 +147,8 @@ func sentence(e live.Event) string {
 	switch e.Kind {
 	case live.Tested:
 		return "↻ tests  " + strings.Join(did, ", ") + " passed, nothing to swap: done"
+	case live.Same:
+		return "↻ " + strings.Join(did, ", ") + ", the same as what is served, nothing to swap: done"
 	case live.Back:
 		return "↻ the files are what is served again, nothing to swap: done"
 	}

@@ -34,6 +34,8 @@ func (f *follower) attempt(ctx context.Context, first time.Time) outcome {
 		a.event.Kind = Tested
 	case f.failed:
 		a.event.Kind = Back
+	case a.event.Built > 0:
+		a.event.Kind = Same
 	default:
 		return outcome{}
 	}
@@ -95,7 +97,7 @@ func (a *attempt) fresh(err error) error {
 	return err
 }
 
-// build builds what is out of date.
+// build builds what is out of date, down to machine code.
 func (a *attempt) build(ctx context.Context) error {
 	begin := time.Now()
 	built, err := project.Build(ctx, a.next.service, project.Options{Progress: a.Building})
@@ -103,13 +105,19 @@ func (a *attempt) build(ctx context.Context) error {
 		return err
 	}
 	a.next.modules = map[string]string{}
+	worked := false
 	for name, r := range built {
 		a.next.modules[name] = r.Digest
-		if !r.Cached {
-			a.event.Built = time.Since(begin)
-		}
+		worked = worked || !r.Cached
 	}
-	return nil
+	if !maps.Equal(a.live.modules, a.next.modules) {
+		worked = true
+		err = a.Host.Prepare(ctx, a.next.service, paths(a.next.service))
+	}
+	if worked {
+		a.event.Built = time.Since(begin)
+	}
+	return err
 }
 
 // prove has the tests run of what has changed since they last passed.

@@ -47,6 +47,7 @@ const (
 	Swapped Kind = "swap"   // the edit is live
 	Failed  Kind = "failed" // it is not: Stage and Err say why
 	Tested  Kind = "tested" // only tests were edited, and they pass
+	Same    Kind = "same"   // what was built is what is served
 	Back    Kind = "back"   // after a failure the files are again as what is served
 )
 
@@ -57,11 +58,11 @@ type Event struct {
 	Changes  []app.Change    // nodes with another revision
 	Files    []string        // definitions that differ from what was served, sorted
 	Warnings []specs.Problem // that the edit has brought
-	Built    time.Duration   // 0: nothing had to be built
+	Built    time.Duration   // down to machine code; 0: nothing had to be
 	Passed   int             // tests
 	Total    int
 	Tested   time.Duration
-	Swap     time.Duration // to compile modules to machine code, start instances and change over
+	Swap     time.Duration // to start instances and change over
 	Live     time.Duration // from the first change that was noticed to the end of it all
 	Stage    Stage
 	Err      error
