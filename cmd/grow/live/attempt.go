@@ -20,8 +20,8 @@ import (
 type outcome struct{ event *Event }
 
 // attempt makes what is in the files live.
-func (f *follower) attempt(ctx context.Context, first time.Time) outcome {
-	a := &attempt{follower: f}
+func (f *Follower) attempt(ctx context.Context, first time.Time) outcome {
+	a := &attempt{Follower: f}
 	err := a.run(ctx)
 	a.event.Live = time.Since(first)
 	switch {
@@ -47,7 +47,7 @@ var errStale = errors.New("files have changed meanwhile")
 
 // attempt is one way from files to a live revision.
 type attempt struct {
-	*follower
+	*Follower
 	event   Event
 	files   watch.Files // before anything was read
 	next    edition

@@ -22,7 +22,7 @@ import (
 // edit from going live; err says what failed, or why the tests could not run.
 type Proof func(ctx context.Context, service *specs.Service, modules map[string]string, changed []string) (passed, total int, err error)
 
-// Options is what Follow works with. The functions are called one at a time.
+// Options is what a Follower works with. The functions are called one at a time.
 type Options struct {
 	Host    *app.Host
 	Service *specs.Service // that the host runs, built where project puts modules
@@ -79,30 +79,26 @@ const (
 	Swap  Stage = "swap"
 )
 
-// Follow makes edits live until ctx ends. Nothing of it runs when it returns.
-func Follow(ctx context.Context, o Options) error {
-	if o.Explain == nil {
-		o.Explain = error.Error
-	}
-	f := &follower{Options: o}
-	if err := f.begin(); err != nil {
-		return err
-	}
-	f.run(ctx)
-	return nil
-}
-
-// follower is one Follow. An attempt owns everything in it while it runs, else
-// the goroutine of Follow does.
-type follower struct {
+// Follower makes edits of a service live. An attempt at one owns all of it while
+// it runs, else the goroutine of Run does.
+type Follower struct {
 	Options
 	live   edition           // what is served
 	proved map[string]string // prints of what has passed its tests
 	failed bool              // the last edit is not live
 }
 
+// New notes what is served; nothing runs yet.
+func New(o Options) (*Follower, error) {
+	if o.Explain == nil {
+		o.Explain = error.Error
+	}
+	f := &Follower{Options: o}
+	return f, f.begin()
+}
+
 // begin notes what is served at the start.
-func (f *follower) begin() error {
+func (f *Follower) begin() error {
 	files, err := watch.Scan(f.Service.Dir)
 	if err != nil {
 		return err
@@ -120,9 +116,10 @@ func (f *follower) begin() error {
 	return nil
 }
 
-// run starts an attempt for each batch. One that comes during an attempt ends
-// it: it would make live what is not in the files any more.
-func (f *follower) run(ctx context.Context) {
+// Run makes edits live until ctx ends; nothing of it runs when it returns. It
+// starts an attempt for each batch of changes. One that comes during an attempt
+// ends it: it would make live what is not in the files any more.
+func (f *Follower) Run(ctx context.Context) {
 	var (
 		done   chan outcome // of the attempt that runs; nil: none does
 		cancel context.CancelFunc
@@ -176,7 +173,7 @@ func or(one *watch.Batch, other watch.Batch) *watch.Batch {
 var locks = map[string]bool{"Cargo.lock": true, "go.sum": true, "package-lock.json": true}
 
 // settle makes known what came of an attempt.
-func (f *follower) settle(o outcome) {
+func (f *Follower) settle(o outcome) {
 	if o.event == nil {
 		return
 	}
