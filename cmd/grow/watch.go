@@ -42,16 +42,15 @@ func (s *shell) runWatched(ctx context.Context, dir string, o runOptions) (err e
 		}
 		service, h, err := s.start(ctx, dir, o)
 		if err == nil {
-			return s.serve(ctx, h, o, func() error {
-				f, err := live.New(live.Options{
-					Host: h, Service: service, Watcher: w, Files: files, Proof: proof,
-					Building: s.building(0), Explain: explained, Report: func(e live.Event) { s.edited(h, e) },
-				})
-				if err == nil {
-					f.Run(ctx)
-				}
-				return err
+			f, err := live.New(live.Options{
+				Host: h, Service: service, Watcher: w, Files: files, Proof: proof,
+				Building: s.building(0), Explain: explained, Report: func(e live.Event) { s.edited(h, e) },
 			})
+			if err != nil {
+				_, stopErr := h.Stop(ctx)
+				return errors.Join(err, stopErr)
+			}
+			return s.serve(ctx, h, service, o, f)
 		}
 		if !mendable(err) {
 			return err

@@ -67,6 +67,7 @@ type Host struct {
 	opts    Options
 	service atomic.Pointer[specs.Service] // that runs
 	started time.Time
+	took    time.Duration // Start
 	logs    *logs.Store
 	log     *slog.Logger
 
@@ -131,7 +132,11 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if err := h.run(ctx); err != nil {
 		return h, err
 	}
-	return h, h.serve(ctx)
+	if err := h.serve(ctx); err != nil {
+		return h, err
+	}
+	h.took = time.Since(h.started)
+	return h, nil
 }
 
 // secrets finds out early what is missing.
@@ -208,6 +213,9 @@ func (h *Host) guestLine(l actor.Line) {
 
 // URL is where the service is served.
 func (h *Host) URL() string { return "http://" + h.listener.Addr().String() }
+
+// StartTime is how long Start took.
+func (h *Host) StartTime() time.Duration { return h.took }
 
 // Shard is the host's shard, for benchmarks and tests.
 func (h *Host) Shard() *shard.Shard { return h.shard }
