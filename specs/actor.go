@@ -62,9 +62,6 @@ func (l *loader) loadActors() {
 		a := &actorFile{file: file, tree: tree, def: l.actor(file, dir, tree)}
 		l.actors[name] = a
 		l.service.Actors[name] = a.def
-		if len(l.list(path.Join(dir, "tests"))) > 0 {
-			l.warn(path.Join(dir, "tests"), schema.Pos{}, "", "spec.tests", "tests are not run by this version of grow")
-		}
 	}
 }
 

@@ -153,7 +153,7 @@ func (l *loader) nodeConfig(file string, n *schema.Node, pos schema.Pos, where s
 	}
 	data := []byte("{}")
 	if given {
-		data, pos = n.JSON(nil), n.Pos
+		data = n.JSON(nil)
 	}
 	full, err := a.Config.Defaults(data)
 	if err == nil {
@@ -164,21 +164,10 @@ func (l *loader) nodeConfig(file string, n *schema.Node, pos schema.Pos, where s
 		l.problem(file, pos, where, "spec.config", err.Error())
 		return nil
 	}
-	at, path := n, where
-	for _, step := range strings.Split(strings.TrimPrefix(v.Path, "/"), "/") {
-		if v.Path == "" {
-			break
-		}
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		if i, err := strconv.Atoi(step); err == nil && at != nil && at.Kind == schema.List && i < len(at.Items) {
-			at, path = at.Items[i], schema.At(path, i)
-		} else {
-			at, path = at.Get(step), schema.Join(path, step)
-		}
-		if at != nil {
-			pos = at.Pos
-		}
+	if n == nil {
+		n = &schema.Node{Pos: pos}
 	}
-	l.problem(file, pos, path, "spec.config", v.Message)
+	at, path := within(n, where, v.Path)
+	l.problem(file, at, path, "spec.config", v.Message)
 	return nil
 }

@@ -77,6 +77,7 @@ type loader struct {
 	broken  map[string]bool    // actors and workflows that could not be read
 	refused map[string]Problem // types outside of the subset that are reported when used
 
+	count       int  // of tests
 	typesBroken bool // types could not be read: nothing is said about unknown ones
 }
 
@@ -105,6 +106,7 @@ func (l *loader) load() {
 	l.loadWorkflows()
 	l.resolveActors()
 	l.resolveEndpoints(l.resolveWorkflows())
+	l.loadTests()
 }
 
 // problem reports a mistake in a file.

@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/specs/shape"
@@ -19,6 +20,7 @@ type Service struct {
 	Actors    map[string]*Actor
 	Workflows map[string]*Workflow
 	Types     map[string]*shape.Type // message and state types by name
+	Tests     []*Test                // of its endpoints
 	Warnings  []Problem              // what may be meant, in file order; Warning is set in each
 }
 
@@ -80,6 +82,7 @@ type Actor struct {
 	Scale  Scale
 	Limits Limits
 	Retry  Retry
+	Tests  []*Test // in the order of their files
 	At     Position
 }
 
@@ -135,6 +138,7 @@ type Workflow struct {
 	Out    []string
 	Nodes  []*Node  // in the order of the file
 	Routes []*Route // in the order of the file
+	Tests  []*Test
 	At     Position
 }
 
@@ -171,4 +175,30 @@ type Position struct {
 	File string // relative to the service's folder
 	Line int
 	Col  int
+}
+
+// EndpointOf finds the endpoint that takes a request for target, a path that a
+// query may follow; nil: none does.
+func (s *Service) EndpointOf(method, target string) *Endpoint {
+	target, _, _ = strings.Cut(target, "?")
+	given := strings.Split(strings.Trim(target, "/"), "/")
+	var found *Endpoint
+	for _, e := range s.Endpoints {
+		parts := strings.Split(strings.Trim(e.Path, "/"), "/")
+		if e.Method != method || len(parts) != len(given) {
+			continue
+		}
+		fits, exact := true, true
+		for i, p := range parts {
+			if strings.HasPrefix(p, "{") {
+				exact = false
+			} else if p != given[i] {
+				fits = false
+			}
+		}
+		if fits && (found == nil || exact) {
+			found = e
+		}
+	}
+	return found
 }

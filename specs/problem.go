@@ -32,7 +32,8 @@ import (
 //	spec.unreachable    (warning) a node or route that no message gets to
 //	spec.unrouted       (warning) messages that no route takes
 //	spec.state          (warning) state that is kept in two places
-//	spec.tests          (warning) tests that this version does not run
+//	spec.data           data that its type does not allow
+//	spec.expression     an expression that no value can be held against
 //	spec.grant          the parameters of a grant are wrong
 //	spec.config         a config does not fit
 //	spec.key            a key is wrong

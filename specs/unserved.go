@@ -18,7 +18,6 @@ var unserved = []struct {
 	{"#Service", "alerts", present},
 	{"#Service", "notify", present},
 	{"#Service", "plans", present},
-	{"#Service", "tests", present},
 	{"#Service", "config", filled},
 	{"#Service", "http.*.auth", is("key")},
 	{"#Service", "http.*.limit", present},
@@ -32,7 +31,6 @@ var unserved = []struct {
 	{"#Actor", "state.from", present},
 	{"#Actor", "state.back", present},
 	{"#Workflow", "targets", present},
-	{"#Workflow", "tests", present},
 }
 
 func present(*schema.Node) bool { return true }

@@ -15,7 +15,7 @@ import (
 // policy: change it only with a reason in the commit message.
 const layers = `
 abi < specs/shape < specs/rule < specs
-specs/shape < specs/schema < specs
+specs/shape < specs/schema < specs/expect < specs
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
@@ -24,7 +24,7 @@ runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs < runtime/router, runtime/capability
 runtime/engine, runtime/capability < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
-runtime/shard < runtime/supervisor
+runtime/shard < runtime/supervisor, runtime/actortest
 compiler/cache < compiler/toolchain
 sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm
@@ -32,7 +32,7 @@ compiler/golang, compiler/rust, compiler/wasm < compiler/project
 runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
-runtime/supervisor, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
+runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
 cmd/grow/app, host/watch < cmd/grow/live
 cmd/grow/live < cmd/grow, cmd/grow/bench
 testdata/wat < cmd/grow/bench

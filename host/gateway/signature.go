@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/grow-platform/grow/specs"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
@@ -32,6 +34,31 @@ func usable(scheme, secret string) error {
 	if _, err := standardwebhooks.NewWebhook(secret); err != nil {
 		return errors.New("it is not a Standard Webhooks secret: base64, with whsec_ before it")
 	}
+	return nil
+}
+
+// Sign adds to a request the signature by which an endpoint knows its sender:
+// for tests and for who calls an endpoint as that sender would.
+func Sign(w *specs.Webhook, secret string, h http.Header, body []byte, now time.Time) error {
+	if w.Scheme == "github" {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		h.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		return nil
+	}
+	signer, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		return fmt.Errorf("sign request: %w", err)
+	}
+	if h.Get("Webhook-Id") == "" {
+		h.Set("Webhook-Id", "msg_"+strconv.FormatInt(now.UnixNano(), 36))
+	}
+	h.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
+	signature, err := signer.Sign(h.Get("Webhook-Id"), now, body)
+	if err != nil {
+		return fmt.Errorf("sign request: %w", err)
+	}
+	h.Set("Webhook-Signature", signature)
 	return nil
 }
 

@@ -36,6 +36,9 @@ type Options struct {
 	Seed func(messageID string) [32]byte
 	// RealTime is the wall clock in nanoseconds since 1970.
 	RealTime func() int64
+	// Observe, if not nil, sees every handling when it has ended, on the
+	// goroutine that handled. What it is given is valid until it returns.
+	Observe func(*Task, *Result)
 }
 
 // Line is one log line of an actor.

@@ -133,6 +133,9 @@ func (i *Instance) Handle(t *Task) *Result {
 	if i.lines > 0 || len(i.output[0])+len(i.output[1]) > 0 {
 		i.flush()
 	}
+	if i.actor.Observe != nil {
+		i.actor.Observe(t, r)
+	}
 	return r
 }
 

@@ -52,6 +52,16 @@ func Open(ctx context.Context, grants []specs.Grant, calls int, env Environment)
 	return b, nil
 }
 
+// Of makes a broker of capabilities that are open already, by the name of their
+// grant. Closing it closes them.
+func Of(capabilities map[string]Capability, calls int) *Broker {
+	b := &Broker{grants: map[string]*grant{}, calls: calls}
+	for name, c := range capabilities {
+		b.grants[name] = &grant{name: name, capability: c, operations: c.Operations()}
+	}
+	return b
+}
+
 // Close closes every capability.
 func (b *Broker) Close() error {
 	var errs []error
@@ -206,7 +216,7 @@ func (b *Broker) outside(l *Ledger, i int) *outward {
 		return nil
 	}
 	effect, ok := g.operations[string(v.Type)]
-	if !ok {
+	if !ok && g.operations != nil {
 		return nil
 	}
 	number := l.calls + i + 1
@@ -248,7 +258,9 @@ func (o *outward) do(ctx context.Context) {
 		}
 	}()
 	o.answer = o.grant.capability.Do(ctx, &o.request)
-	o.took = time.Since(begin)
+	if o.took = o.answer.Took; o.took == 0 {
+		o.took = time.Since(begin)
+	}
 	if ctx.Err() != nil && o.answer.Code != "" {
 		o.answer = Fail(Timeout, "%s did not answer within %v", o.use, o.timeout)
 	}

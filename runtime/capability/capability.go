@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"time"
 
 	"github.com/grow-platform/grow/specs"
 )
@@ -31,7 +32,8 @@ type Kind interface {
 // Capability serves the requests of one grant at one node. It is safe for
 // concurrent use.
 type Capability interface {
-	// Operations lists what Do serves and whether it changes the outside.
+	// Operations lists what Do serves and whether it changes the outside; nil
+	// is anything, and changes nothing.
 	Operations() map[string]Effect
 	// Do serves one request. ctx carries its deadline.
 	Do(ctx context.Context, r *Request) Answer
@@ -77,6 +79,8 @@ type Answer struct {
 	Code  string // not empty: the request failed
 	Text  string // why, for a person; never holds a secret
 	Retry bool   // trying again later may help
+
+	Took time.Duration // 0: what Do took
 }
 
 // Codes of failed requests that have one meaning everywhere.

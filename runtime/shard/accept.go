@@ -80,7 +80,12 @@ func newTrace() string {
 // admit builds the request's message and finds out where it goes.
 func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	now := s.clock.Now()
-	id := newID(uint64(now.UnixMilli()))
+	id := ""
+	if s.opts.ID != nil {
+		id = s.opts.ID()
+	} else {
+		id = newID(uint64(now.UnixMilli()))
+	}
 	first := parcels.Get().(*parcel)
 	first.attempt, first.direct, first.first, first.kept, first.out, first.origin = 1, r.Direct, true, false, false, r
 	m := &first.msg

@@ -94,6 +94,7 @@ type cell struct {
 	key    string
 	queue  ring[*parcel]
 	state  map[string]capability.Value
+	loaded bool // state has been
 	busy   int  // messages being handled
 	listed bool // in ready, stalls or hungry
 	parked bool // a retry holds the key
@@ -254,18 +255,30 @@ func (l *lane) local(n *node) *local {
 // cell returns the mailbox a parcel belongs into.
 func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 	if !r.spec.Keyed() {
+		if !local.open.loaded {
+			l.load(&local.open)
+		}
 		return &local.open
 	}
 	key := it.msg.Key()
 	c := local.cells[key]
 	if c == nil {
 		c = &cell{local: local, key: string(append([]byte(nil), key...))}
+		l.load(c)
 		if local.cells == nil {
 			local.cells = map[string]*cell{}
 		}
 		local.cells[c.key] = c
 	}
 	return c
+}
+
+// load gives a key the state that it begins with.
+func (l *lane) load(c *cell) {
+	c.loaded = true
+	if l.shard.opts.State != nil {
+		c.state = l.shard.opts.State(c.local.node.path, c.key)
+	}
 }
 
 // enqueue puts a parcel into its mailbox at a node where r runs; nil: nothing does.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/router"
 )
@@ -26,6 +27,15 @@ type Options struct {
 	Lanes     int             // 0: one a processor, at most 64
 	KeepBytes int64           // of the journal; 0: KeepBytes
 	Log       *slog.Logger    // nil: discarded
+
+	// State gives what the state of a key begins with; nil, or an empty map:
+	// nothing. It is called when the first message of a node and key comes,
+	// again when one comes to a key that has lost its state, and must not block.
+	State func(node, key string) map[string]capability.Value
+	// ID makes the ids of messages from outside; nil: ULIDs.
+	ID func() string
+	// KeepIdle keeps instances that have been idle for long.
+	KeepIdle bool
 }
 
 // Shard is safe for concurrent use.
@@ -49,7 +59,8 @@ type Shard struct {
 	stopping atomic.Bool
 	failed   atomic.Pointer[error]
 	active   atomic.Int64  // lanes at work, handlings elsewhere, commits under way, timers firing
-	quiet    chan struct{} // gets a token when active falls to 0 while stopping
+	watched  atomic.Int32  // calls that wait for active to fall to 0
+	quiet    chan struct{} // gets a token when it does
 	workers  sync.WaitGroup
 	context  context.Context
 	cancel   context.CancelFunc
@@ -82,7 +93,10 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 		s.cancel()
 		return nil, fmt.Errorf("open shard of %s: %w", o.Service, err)
 	}
-	s.sweepLater()
+	s.sweep = func() bool { return true }
+	if !o.KeepIdle {
+		s.sweepLater()
+	}
 	return s, nil
 }
 
@@ -212,13 +226,9 @@ func (s *Shard) Lookup(id string) (Answer, bool) {
 // waiting or being handled. Call Close afterwards.
 func (s *Shard) Stop(ctx context.Context) ([]Waiting, error) {
 	s.stopping.Store(true)
-	var err error
-	for s.active.Load() != 0 && err == nil {
-		select {
-		case <-s.quiet:
-		case <-ctx.Done():
-			err = fmt.Errorf("stop shard of %s: %w", s.opts.Service, ctx.Err())
-		}
+	err := s.Settle(ctx)
+	if err != nil {
+		err = fmt.Errorf("stop shard of %s: %w", s.opts.Service, err)
 	}
 	var list []Waiting
 	answer := make(chan []Waiting, len(s.lanes))
@@ -239,6 +249,29 @@ func (s *Shard) Stop(ctx context.Context) ([]Waiting, error) {
 	return sorted(list), err
 }
 
+// Settle returns when nothing is left to do until time passes or another
+// message comes, or with ctx's error.
+func (s *Shard) Settle(ctx context.Context) error {
+	s.watched.Add(1)
+	defer s.watched.Add(-1)
+	for s.active.Load() != 0 {
+		select {
+		case <-s.quiet:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	s.wake() // whoever else waits
+	return nil
+}
+
+func (s *Shard) wake() {
+	select {
+	case s.quiet <- struct{}{}:
+	default:
+	}
+}
+
 // sorted orders messages by the time they are due.
 func sorted(list []Waiting) []Waiting {
 	sort.SliceStable(list, func(i, j int) bool { return list[i].Due.Before(list[j].Due) })
@@ -255,10 +288,8 @@ func (s *Shard) Close() {
 		s.sweep()
 		s.cancel()
 		s.tell(func(done chan struct{}) note { return noteEnd{done} })
-		for s.active.Load() != 0 {
-			<-s.quiet
-		}
-		s.workers.Add(1) // until no lane can start another goroutine
+		_ = s.Settle(context.Background()) // which never ends
+		s.workers.Add(1)                   // until no lane can start another goroutine
 		s.tell(func(done chan struct{}) note { return noteClose{done} })
 		s.workers.Done()
 		s.workers.Wait()
@@ -277,15 +308,12 @@ func (s *Shard) tell(of func(done chan struct{}) note) {
 // Context ends when the shard is closed; instances are started under it.
 func (s *Shard) Context() context.Context { return s.context }
 
-// begin and finish bracket everything that Stop waits for.
+// begin and finish bracket everything that Settle waits for.
 func (s *Shard) begin() { s.active.Add(1) }
 
 func (s *Shard) finish() {
-	if s.active.Add(-1) == 0 && s.stopping.Load() {
-		select {
-		case s.quiet <- struct{}{}:
-		default:
-		}
+	if s.active.Add(-1) == 0 && s.watched.Load() > 0 {
+		s.wake()
 	}
 }
 
