@@ -75,8 +75,8 @@ func below(files map[string]string, at string) map[string]string {
 	return list
 }
 
-// prints give, for each actor and workflow by name, a digest of all that its
-// tests depend on: the tests, and what it does itself.
+// prints give, for each actor, each workflow and the service by name, a digest
+// of all that its tests depend on: the tests, and what it does itself.
 func (e *edition) prints() map[string]string {
 	does := map[string]string{}
 	for name, a := range e.service.Actors {
@@ -93,9 +93,12 @@ func (e *edition) prints() map[string]string {
 		e.flow(w, does)
 	}
 	prints := maps.Clone(does)
+	whole := maps.Clone(does)
+	maps.Copy(whole, below(e.inputs.definitions, "grow"))
+	prints[e.service.Name] += cache.Digest(whole) // an actor may be called as its service
 	for name, a := range e.service.Actors {
 		parts := below(e.inputs.tests, e.relative(a.Dir))
-		parts["does"] = does[name]
+		parts["does"] = prints[name]
 		prints[name] = cache.Digest(parts)
 	}
 	return prints

@@ -17,8 +17,8 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-// Proof runs the tests of actors and workflows that an edit has changed, by
-// name, with the modules at the given paths. Anything but all passed keeps the
+// Proof runs the tests of actors, workflows and the service that an edit has
+// changed, by name, with the modules at the given paths. Anything but all passed keeps the
 // edit from going live; err says what failed, or why the tests could not run.
 type Proof func(ctx context.Context, service *specs.Service, modules map[string]string, changed []string) (passed, total int, err error)
 

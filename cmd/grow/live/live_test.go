@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // book is a service of a ledger, whose answers hold its config, behind a workflow.
 var book = map[string]string{
-	"grow.yaml": `service: book
+	"grow.yaml": `service: books
 http:
   POST /post: {send: ledger.post, to: book, reply: {ledger.posted: 200}}
   POST /show: {send: ledger.show, to: book, reply: {ledger.shown: 200}}
@@ -51,8 +51,12 @@ routes:
   - {from: ledger, to: output}
   - {from: other, to: output}
 `,
-	"actors/ledger/tests/post.yaml": "# one\n",
+	"actors/ledger/tests/post.yaml": test("one"),
 	"actors/ledger/docs/goals.md":   "Keeps books.\n",
+}
+
+func test(name string) string {
+	return "- test: " + name + "\n  when: {ledger.show: {account: a}}\n  then: [{ledger.shown: {entries: []}}]\n"
 }
 
 func ledger(revision int) string {
@@ -237,7 +241,7 @@ func TestFailures(t *testing.T) {
 		{"no module", "actors/ledger/m.wasm", "text", Build, "build: build ledger: read module: not a WebAssembly module"},
 		{"a module that is refused", "actors/ledger/m.wasm", module("badimport", 0), Build, "build: actor ledger: module.import"},
 		{"a module that does not start", "actors/ledger/m.wasm", module("initfail", 0), Swap, "swap: start book/ledger: actor.init"},
-		{"another name", "grow.yaml", strings.Replace(book["grow.yaml"], "service: book", "service: books", 1), Swap, "swap: the service is called books now, and runs as book"},
+		{"another name", "grow.yaml", strings.Replace(book["grow.yaml"], "service: books", "service: book", 1), Swap, "swap: the service is called book now, and runs as books"},
 		{"a secret", "grow.yaml", strings.Replace(book["grow.yaml"], "reply: {ledger.shown: 200}", "body: raw, auth: {webhook: github, secret: NONE}, reply: {ledger.shown: 200}", 1), Check, "check: "},
 		{"a secret that is missing", "actors/other/actor.yaml", book["actors/other/actor.yaml"] + "uses: {s: {kind: secret, names: [NONE]}}\n", Swap, "swap: book/other: "},
 	} {
@@ -278,7 +282,7 @@ func TestFailures(t *testing.T) {
 func TestNothing(t *testing.T) {
 	w := start(t, nil)
 	for name, text := range map[string]string{
-		"README.md": "new", "actors/ledger/docs/goals.md": "other", "actors/ledger/tests/post.yaml": "# two\n", "actors/ledger/src/notes.txt": "new",
+		"README.md": "new", "actors/ledger/docs/goals.md": "other", "actors/ledger/tests/post.yaml": test("two"), "actors/ledger/src/notes.txt": "new",
 		"actors/ledger/.actor.yaml.swp": "x", "types/ledger.cue": book["types/ledger.cue"],
 	} {
 		w.write(name, text)
@@ -300,7 +304,7 @@ func TestProof(t *testing.T) {
 	calls := make(chan call, 10)
 	verdicts := make(chan error, 10)
 	w := start(t, func(_ context.Context, service *specs.Service, modules map[string]string, changed []string) (passed, total int, err error) {
-		if service.Name != "book" || len(modules) != 2 {
+		if service.Name != "books" || len(modules) != 2 {
 			err = fmt.Errorf("given is %s with %v", service.Name, modules)
 		}
 		calls <- call{changed}
@@ -323,17 +327,17 @@ func TestProof(t *testing.T) {
 	}
 	verdicts <- nil
 	w.write("actors/ledger/actor.yaml", ledger(1))
-	step("a definition", nil, Swapped, "book", "ledger")
+	step("a definition", nil, Swapped, "book", "books", "ledger")
 	w.answers(1)
 
 	verdicts <- nil
-	w.write("actors/ledger/tests/post.yaml", "# two\n")
+	w.write("actors/ledger/tests/post.yaml", test("two"))
 	step("tests alone", nil, Tested, "ledger")
 
 	fails := errors.New("tests/post.yaml:1: expected 1, got 2")
 	verdicts <- fails
 	w.write("actors/ledger/actor.yaml", ledger(2))
-	if e := step("a definition that fails", fails, Failed, "book", "ledger"); e.Stage != Test || !errors.Is(e.Err, fails) {
+	if e := step("a definition that fails", fails, Failed, "book", "books", "ledger"); e.Stage != Test || !errors.Is(e.Err, fails) {
 		t.Errorf("%s: %v", e.Stage, e.Err)
 	}
 	w.answers(1)
@@ -342,13 +346,13 @@ func TestProof(t *testing.T) {
 	}
 	// The same definition, after its test was mended.
 	verdicts <- nil
-	w.write("actors/ledger/tests/post.yaml", "# three\n")
-	step("a test that is mended", nil, Swapped, "book", "ledger")
+	w.write("actors/ledger/tests/post.yaml", test("three"))
+	step("a test that is mended", nil, Swapped, "book", "books", "ledger")
 	w.answers(2)
 
 	verdicts <- nil
 	w.write("actors/other/m.wasm", module("echo", 1))
-	step("the module of another", nil, Swapped, "book", "other")
+	step("the module of another", nil, Swapped, "book", "books", "other")
 }
 
 // TestStale: an edit during an attempt ends it; what it was about is never live.
