@@ -51,6 +51,7 @@ func (p *printed) next(line *regexp.Regexp) (found bool, more <-chan struct{}) {
 	defer p.mu.Unlock()
 	if at := line.FindIndex(p.text.Bytes()[p.seen:]); at != nil {
 		p.seen += at[1]
+		p.seen += max(0, bytes.IndexByte(p.text.Bytes()[p.seen:], '\n'))
 		return true, nil
 	}
 	if p.more == nil {
