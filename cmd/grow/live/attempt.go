@@ -15,31 +15,29 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-// outcome is what came of an attempt; event is nil when there is nothing to
-// say: nothing has changed, or the files have changed again.
-type outcome struct{ event *Event }
-
-// attempt makes what is in the files live.
-func (f *Follower) attempt(ctx context.Context, first time.Time) outcome {
+// attempt makes what is in the files live, and says what came of it: nil when
+// nothing has changed, or when the files have changed again.
+func (f *Follower) attempt(ctx context.Context, first time.Time) *Event {
 	a := &attempt{Follower: f}
 	err := a.run(ctx)
-	a.event.Live = time.Since(first)
+	e := &a.event
+	e.Live = time.Since(first)
 	switch {
 	case a.applied:
 	case ctx.Err() != nil || errors.Is(err, errStale):
-		return outcome{}
+		return nil
 	case err != nil:
-		a.event.Kind, a.event.Err = Failed, err
-	case a.event.Total > 0:
-		a.event.Kind = Tested
-	case f.failed:
-		a.event.Kind = Back
-	case a.event.Built > 0:
-		a.event.Kind = Same
+		e.Kind, e.Err = Failed, err
+	case e.Total > 0:
+		e.Kind = Tested
+	case f.fault != "":
+		e.Kind = Back
+	case e.Built > 0:
+		e.Kind = Same
 	default:
-		return outcome{}
+		return nil
 	}
-	return outcome{&a.event}
+	return e
 }
 
 // errStale: files have changed since they were read; a batch tells of it.

@@ -85,7 +85,7 @@ type Follower struct {
 	Options
 	live   edition           // what is served
 	proved map[string]string // prints of what has passed its tests
-	failed bool              // the last edit is not live
+	fault  string            // why the last edit is not live; "": it is
 }
 
 // New notes what is served; nothing runs yet.
@@ -121,40 +121,39 @@ func (f *Follower) begin() error {
 // ends it: it would make live what is not in the files any more.
 func (f *Follower) Run(ctx context.Context) {
 	var (
-		done   chan outcome // of the attempt that runs; nil: none does
+		done   chan *Event // of the attempt that runs; nil: none does
 		cancel context.CancelFunc
-		next   *watch.Batch
+		now    watch.Batch  // that it is for
+		next   *watch.Batch // that came meanwhile
 	)
 	start := func(b watch.Batch) {
 		var attempt context.Context
 		attempt, cancel = context.WithCancel(ctx)
-		done = make(chan outcome, 1)
-		go func() { done <- f.attempt(attempt, b.First) }() // awaited by run
+		now, next, done = b, nil, make(chan *Event, 1)
+		go func() { done <- f.attempt(attempt, b.First) }() // awaited by Run
 	}
 	for {
 		select {
 		case b := <-f.Watcher.Batches():
-			if done == nil {
+			switch {
+			case done == nil:
 				start(b)
-				continue
+			case !byTools(b):
+				cancel()
+				next = &b
+			case next == nil:
+				next = &b // written by the build itself, most likely; it may go on
 			}
-			if !slices.ContainsFunc(b.Paths, func(p string) bool { return !locks[path.Base(p)] }) {
-				next = or(next, b) // written by the build itself; it may go on
-				continue
-			}
-			cancel()
-			next = &b
-		case o := <-done:
+		case e := <-done:
 			cancel()
 			done = nil
-			f.settle(o)
+			f.settle(e, byTools(now))
 			if next != nil && ctx.Err() == nil {
 				start(*next)
-				next = nil
 			}
 		case <-ctx.Done():
 			if done != nil {
-				f.settle(<-done)
+				f.settle(<-done, byTools(now))
 				cancel()
 			}
 			return
@@ -162,26 +161,28 @@ func (f *Follower) Run(ctx context.Context) {
 	}
 }
 
-func or(one *watch.Batch, other watch.Batch) *watch.Batch {
-	if one != nil {
-		return one
-	}
-	return &other
-}
-
 // locks are files that tools write beside the sources while they build.
 var locks = map[string]bool{"Cargo.lock": true, "go.sum": true, "package-lock.json": true}
 
-// settle makes known what came of an attempt.
-func (f *Follower) settle(o outcome) {
-	if o.event == nil {
+// byTools reports whether a batch is of such files only.
+func byTools(b watch.Batch) bool {
+	return !slices.ContainsFunc(b.Paths, func(p string) bool { return !locks[path.Base(p)] })
+}
+
+// settle makes known what came of an attempt, unless it is what a build has
+// written that fails as it did before.
+func (f *Follower) settle(e *Event, byTools bool) {
+	if e == nil {
 		return
 	}
-	f.failed = o.event.Kind == Failed
 	fault := ""
-	if f.failed {
-		fault = fmt.Sprintf("%s: %s", o.event.Stage, f.Explain(o.event.Err))
+	if e.Kind == Failed {
+		fault = fmt.Sprintf("%s: %s", e.Stage, f.Explain(e.Err))
 	}
+	if byTools && fault != "" && fault == f.fault {
+		return
+	}
+	f.fault = fault
 	f.Host.Fault(fault)
-	f.Report(*o.event)
+	f.Report(*e)
 }

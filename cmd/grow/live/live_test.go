@@ -375,6 +375,39 @@ func TestStale(t *testing.T) {
 	w.answers(2)
 }
 
+// TestLocks: what the tools of a build write beside the sources neither ends an
+// attempt nor has a failure told again.
+func TestLocks(t *testing.T) {
+	verdicts := make(chan error)
+	w := start(t, func(context.Context, *specs.Service, map[string]string, []string) (passed, total int, err error) {
+		err = <-verdicts
+		return 1, 1, err
+	})
+	fails := errors.New("it fails")
+	w.write("actors/ledger/actor.yaml", ledger(1))
+	verdicts <- fails
+	w.await(Failed)
+	w.write("actors/ledger/src/Cargo.lock", "new")
+	verdicts <- fails // told already
+	w.write("actors/ledger/actor.yaml", ledger(2))
+	verdicts <- nil
+	w.await(Swapped)
+
+	w.write("actors/ledger/actor.yaml", ledger(3))
+	w.write("actors/ledger/src/Cargo.lock", "newer")
+	verdicts <- nil // once: the attempt goes on
+	w.await(Swapped)
+	w.answers(3)
+	for _, c := range []struct {
+		paths []string
+		want  bool
+	}{{[]string{"a/Cargo.lock", "go.sum"}, true}, {[]string{"a/Cargo.lock", "a/lib.rs"}, false}, {[]string{"."}, false}} {
+		if got := byTools(watch.Batch{Paths: c.paths}); got != c.want {
+			t.Errorf("%q: %t", c.paths, got)
+		}
+	}
+}
+
 // TestTools: errors keep what the command line explains them by.
 func TestTools(t *testing.T) {
 	w := start(t, nil)
