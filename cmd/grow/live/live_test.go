@@ -53,6 +53,7 @@ routes:
 `,
 	"actors/ledger/tests/post.yaml": test("one"),
 	"actors/ledger/docs/goals.md":   "Keeps books.\n",
+	"actors/ledger/src/Cargo.lock":  "old",
 }
 
 func test(name string) string {
