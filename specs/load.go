@@ -29,6 +29,8 @@ type Options struct {
 	// CheckGrant is the capability's own check of a grant's parameters, called
 	// for kinds that are served; nil: none.
 	CheckGrant func(g Grant) error
+	// NoSources: nothing is built, so what `code:` names need not be there.
+	NoSources bool
 }
 
 // Load reads and checks the service in the folder dir. When its files are
@@ -51,7 +53,7 @@ func Load(dir string, o Options) (*Service, error) {
 		service: &Service{Dir: abs, Actors: map[string]*Actor{}, Workflows: map[string]*Workflow{},
 			Types: map[string]*shape.Type{}},
 		actors: map[string]*actorFile{}, flows: map[string]*flowFile{}, broken: map[string]bool{}, loose: map[string]bool{},
-		refused: map[string]Problem{},
+		refused: map[string][]Problem{}, defined: map[string]Position{},
 	}
 	l.load()
 	mistakes, warnings := l.sorted()
@@ -73,9 +75,10 @@ type loader struct {
 	tree    *schema.Node // of it
 	actors  map[string]*actorFile
 	flows   map[string]*flowFile
-	loose   map[string]bool    // actors and workflows whose in or out is wrong
-	broken  map[string]bool    // actors and workflows that could not be read
-	refused map[string]Problem // types outside of the subset that are reported when used
+	loose   map[string]bool      // actors and workflows whose in or out is wrong
+	broken  map[string]bool      // actors and workflows that could not be read
+	refused map[string][]Problem // types outside of the subset that are reported when used
+	defined map[string]Position  // where each type is defined
 
 	count       int  // of tests
 	typesBroken bool // types could not be read: nothing is said about unknown ones

@@ -66,7 +66,11 @@ func (s *shell) root() *cobra.Command {
 	root.AddGroup(groups...)
 	root.AddCommand(in(groupWrite,
 		s.vet(),
+		s.compare(),
+		s.graph(),
+		s.site(),
 		s.build(),
+		s.schema(),
 	)...)
 	root.AddCommand(in(groupRun,
 		s.run(),
