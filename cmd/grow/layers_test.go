@@ -37,7 +37,8 @@ runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
 specs/site < cmd/grow
-cmd/grow/app < cmd/grow, cmd/grow/bench
+cmd/grow/app, host/watch < cmd/grow/live
+cmd/grow/live < cmd/grow, cmd/grow/bench
 specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
 testdata/wat < cmd/grow/bench

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"grow": main}
 // Besides testscript's own commands there are
 //
 //	serve [NAME=VALUE…] ARGUMENTS   start grow run and go on when it serves; sets $URL, $PORT and $PID, writes run.out
+//	until out|err PATTERN           wait until the service prints a line like that, after the one that was waited for last
 //	signal NAME [CODE] [again]      end it, hold its exit code against CODE (0), write run.out and run.err; again: until it has ended
 //	http METHOD PATH [FILE]         call the service; status and body go to stdout
 //	json stdout|stderr PATH VALUE   hold a value of what was printed against VALUE (gjson paths)
@@ -55,7 +56,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "signal": end, "http": call, "json": holdJSON, "take": take,
+			"serve": serve, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take,
 		},
 	})
 }
@@ -68,8 +69,8 @@ type running struct{}
 type served struct {
 	vars    *testscript.Env
 	process *exec.Cmd
-	out     bytes.Buffer
-	err     bytes.Buffer
+	out     printed
+	err     printed
 	read    chan struct{}
 }
 
@@ -97,8 +98,11 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 		in := bufio.NewScanner(pipe)
 		for in.Scan() {
 			s.out.WriteString(in.Text() + "\n")
-			if strings.Contains(in.Text(), "Ctrl-C ends it") || strings.Contains(in.Text(), `"event":"serving"`) {
-				up <- s.out.String()
+			if strings.Contains(in.Text(), "Ctrl-C ends it") || strings.Contains(in.Text(), `"event":"serving"`) || strings.Contains(in.Text(), `"stage":"start"`) {
+				select {
+				case up <- s.out.String():
+				default: // it was up before
+				}
 			}
 		}
 	}()
@@ -158,6 +162,9 @@ func call(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := io.ReadAll(response.Body)
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%d\n%s\n", response.StatusCode, text)
+	if fault := response.Header.Get("Grow-Dev-Error"); fault != "" {
+		fmt.Fprintf(ts.Stdout(), "Grow-Dev-Error: %s\n", fault)
+	}
 }
 
 func holdJSON(ts *testscript.TestScript, neg bool, args []string) {
