@@ -58,11 +58,14 @@ type Options struct {
 	Color  bool // Stderr is a terminal that shows colours
 	// Control opens the socket in Dir that commands reach the host by.
 	Control bool
+	// Watched is set when the service is edited while it runs; see Host.Fault.
+	Watched bool
 }
 
 // Host is a running service. Its methods may be called concurrently.
 type Host struct {
 	opts    Options
+	service atomic.Pointer[specs.Service] // that runs
 	started time.Time
 	logs    *logs.Store
 	log     *slog.Logger
@@ -76,6 +79,7 @@ type Host struct {
 	listener   net.Listener
 	cancel     context.CancelFunc
 	serving    chan error // the gateway's last word
+	applying   sync.Mutex // held by Apply
 	stop       sync.Once
 	stopping   atomic.Bool
 }
@@ -109,6 +113,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 		o.Secret = os.LookupEnv
 	}
 	h = &Host{opts: o, started: time.Now()}
+	h.service.Store(o.Service)
 	h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	h.log = slog.New(h.logs.Handler(o.Service.Name))
 	defer func() {
@@ -131,11 +136,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 
 // secrets finds out early what is missing.
 func (h *Host) secrets() error {
-	err := gateway.Secrets(h.opts.Service, h.opts.Secret)
-	if missing := (*gateway.SecretError)(nil); errors.As(err, &missing) {
-		return &Error{Code: "secret.missing", Err: err, Hint: "secrets come from the environment: export " + missing.Name + "=..."}
-	}
-	return err
+	return secretError(gateway.Secrets(h.opts.Service, h.opts.Secret))
 }
 
 func (h *Host) listen() error {
@@ -153,7 +154,7 @@ func (h *Host) listen() error {
 
 // run starts everything behind the gateway.
 func (h *Host) run(ctx context.Context) error {
-	modules, err := readModules(h.opts)
+	modules, err := readModules(h.opts.Service, h.opts.Modules)
 	if err != nil {
 		return err
 	}
@@ -183,7 +184,7 @@ func (h *Host) run(ctx context.Context) error {
 }
 
 func (h *Host) serve(ctx context.Context) error {
-	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.shard, Secret: h.opts.Secret, Log: h.log})
+	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.shard, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
 	if err != nil {
 		return err
 	}
@@ -267,10 +268,10 @@ func (h *Host) abandon(ctx context.Context) error {
 // ModuleMax is the size in bytes of the largest module that is read.
 const ModuleMax = 32 << 20
 
-func readModules(o Options) (map[string][]byte, error) {
+func readModules(service *specs.Service, paths map[string]string) (map[string][]byte, error) {
 	modules := map[string][]byte{}
-	for name := range o.Service.Actors {
-		path := o.Modules[name]
+	for name := range service.Actors {
+		path := paths[name]
 		if path == "" {
 			continue // no node may need it; the supervisor says if one does
 		}
