@@ -63,6 +63,7 @@ func (s *shell) root() *cobra.Command {
 	})
 	root.AddCommand(
 		s.vet(),
+		s.test(),
 		s.build(),
 		s.run(),
 		s.send(),

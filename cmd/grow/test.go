@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/actortest"
+	"github.com/grow-platform/grow/specs"
+	"github.com/spf13/cobra"
+)
+
+// codeTestFailed is the code of tests that were run and do not all pass.
+const codeTestFailed = "test.failed"
+
+// testOptions is what a run of tests is asked for.
+type testOptions struct {
+	names    []string
+	match    string
+	verbose  bool
+	parallel int
+	failFast bool
+
+	pattern *regexp.Regexp // match, compiled; nil: any name
+}
+
+// testRun is one run of the tests of a service.
+type testRun struct {
+	service *specs.Service
+	chosen  []*specs.Test
+	results []*actortest.Result // fewer than chosen when a failure ended the run
+	took    time.Duration
+}
+
+// failed are the results that are not as expected.
+func (r *testRun) failed() []*actortest.Result {
+	var list []*actortest.Result
+	for _, result := range r.results {
+		if !result.Passed() {
+			list = append(list, result)
+		}
+	}
+	return list
+}
+
+func (s *shell) test() *cobra.Command {
+	var o testOptions
+	c := &cobra.Command{
+		Use: "test [NAME...]", Short: "run the tests of a service", Args: cobra.ArbitraryArgs,
+		Long: "test runs the examples that actors, workflows and endpoints declare: those of a whole service, or those named by an\n" +
+			"actor, a workflow, the service, NAME/PART of one of them, or a part of a test's name. Actors that the tests need are\n" +
+			"built. Each test has a world of its own; they run in parallel. The exit code is 3 when one fails.",
+		Example: "  grow test\n  grow test pricing --verbose\n  grow test pricing/discount checkout\n  grow test --run '^gold' --fail-fast -o json",
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if o.pattern, err = regexp.Compile(o.match); err != nil {
+				return usage("--run takes a regular expression: %v", err)
+			}
+			if o.parallel < 0 {
+				return usage("--parallel takes a number of tests, 0 for as many as there are processors, not %d", o.parallel)
+			}
+			o.names = args
+			dir, err := s.folder(nil)
+			if err != nil {
+				return err
+			}
+			return s.tested(c.Context(), dir, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.match, "run", "", "only tests whose name matches this regular `expression`")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "print a line for each test")
+	f.IntVar(&o.parallel, "parallel", 0, "`number` of tests to run at a time; 0: as many as there are processors")
+	f.BoolVar(&o.failFast, "fail-fast", false, "end with the first test that fails")
+	return c
+}
+
+// tested checks a service, runs its tests and prints what came of them.
+func (s *shell) tested(ctx context.Context, dir string, o testOptions) error {
+	service, err := s.vetted(dir)
+	if err != nil {
+		return err
+	}
+	chosen, err := choose(service, o)
+	if err != nil {
+		return err
+	}
+	if len(chosen) == 0 {
+		return s.print(reportOf(&testRun{}), func(w io.Writer) error { return none(w, service, o.names) })
+	}
+	show := newShow(s, service, o.verbose)
+	run, err := s.runTests(ctx, service, chosen, o, show.result)
+	if err != nil {
+		return err
+	}
+	if err := s.print(reportOf(run), func(w io.Writer) error { return show.end(run) }); err != nil {
+		return err
+	}
+	return run.verdict()
+}
+
+// vetted loads a service; what is wrong with it is printed as vet prints it.
+func (s *shell) vetted(dir string) (*specs.Service, error) {
+	begin := time.Now()
+	service, err := app.Load(dir)
+	v, err := judge(service, err)
+	if err != nil {
+		return nil, err
+	}
+	if !v.OK {
+		if err := s.print(v, func(w io.Writer) error { return v.write(w, time.Since(begin)) }); err != nil {
+			return nil, err
+		}
+		return nil, v.fault(dir)
+	}
+	for _, w := range service.Warnings {
+		s.say("warning: %s", cell(w.Error()))
+	}
+	return service, nil
+}
+
+// runTests builds what the tests need and runs them; done is told of each as
+// it ends, in order.
+func (s *shell) runTests(ctx context.Context, service *specs.Service, chosen []*specs.Test, o testOptions, done func(*actortest.Result)) (run *testRun, err error) {
+	run = &testRun{service: service, chosen: chosen}
+	if needed := needs(service, chosen); len(needed) > 0 {
+		if _, err := s.compile(ctx, service, project.Options{Only: needed}); err != nil {
+			return nil, err
+		}
+	}
+	begin := time.Now()
+	tests, err := app.OpenTests(ctx, service, paths(service), "", o.parallel)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, tests.Close(ctx)) }()
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err = tests.Run(limited, chosen, func(r *actortest.Result) {
+		if limited.Err() != nil {
+			return // what ended with the first failure says nothing
+		}
+		run.results = append(run.results, r)
+		done(r)
+		if o.failFast && !r.Passed() {
+			cancel()
+		}
+	})
+	if ctx.Err() == nil && limited.Err() != nil {
+		err = nil // ended by the first failure, as was asked for
+	}
+	run.took = time.Since(begin)
+	return run, err
+}
+
+// verdict is the error of a run in which a test failed.
+func (r *testRun) verdict() error {
+	failed := len(r.failed())
+	if failed == 0 {
+		return nil
+	}
+	return &told{control.Error{
+		Code: codeTestFailed, Message: fmt.Sprintf("%d of %s failed", failed, count(len(r.results), "test")), At: r.service.Dir,
+	}}
+}
+
+// none says that there are no tests, and how the first one is written.
+func none(w io.Writer, service *specs.Service, names []string) error {
+	what, actors := "the service", sortedKeys(service.Actors)
+	if len(names) > 0 {
+		what = strings.Join(names, ", ")
+		actors = slices.DeleteFunc(actors, func(name string) bool { return !slices.Contains(names, name) })
+	}
+	if _, err := fmt.Fprintf(w, "%s has no tests yet\n", what); err != nil || len(actors) == 0 {
+		return err
+	}
+	for _, name := range actors {
+		a := service.Actors[name]
+		if len(a.In) == 0 {
+			continue
+		}
+		dir, err := filepath.Rel(service.Dir, a.Dir)
+		if err != nil {
+			return err
+		}
+		then := "[]"
+		if len(a.Out) > 0 {
+			then = "[{" + a.Out[0] + ": {...: _}}]"
+		}
+		data := quote("hello")
+		if t := service.Types[a.In[0]]; !t.Raw() {
+			data = string(t.Sample())
+		}
+		_, err = fmt.Fprintf(w, "\nWrite the first one, for instance into %s:\n\n- test: what it shows, in a sentence\n  when: {%s: %s}\n  then: %s\n\nThen: grow test\n",
+			filepath.ToSlash(filepath.Join(fromHere(dir), "tests", "first.yaml")), a.In[0], data, then)
+		return err
+	}
+	return nil
+}
