@@ -209,6 +209,9 @@ func (r *Runner) Run(ctx context.Context, tests []*specs.Test, done func(*Result
 		}
 	})
 	for _, c := range results {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		select {
 		case result := <-c:
 			done(result)

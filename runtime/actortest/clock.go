@@ -8,7 +8,7 @@ import (
 )
 
 // TimersMax is how many timers may ring in one step of a test.
-const TimersMax = 100_000
+const TimersMax = 10_000
 
 // clock is a shard.Clock that moves only when the test says so.
 type clock struct {

@@ -225,3 +225,30 @@ func answers(d *specs.Double, m *abi.Message) []string {
 	}
 	return why
 }
+
+// CodeNoModule fails a message that gets to an actor whose code cannot be run.
+const CodeNoModule = "test.module"
+
+// missing is the module of an actor whose code cannot be run; see engine.Module.
+type missing struct{ err error }
+
+// Info implements engine.Module.
+func (m missing) Info() engine.Info { return engine.Info{Digest: "missing"} }
+
+// Instantiate implements engine.Module.
+func (m missing) Instantiate(context.Context, engine.Host) (engine.Instance, error) {
+	return &missingInstance{err: m.err}, nil
+}
+
+// Close implements engine.Module.
+func (m missing) Close(context.Context) error { return nil }
+
+type missingInstance struct {
+	nodeInstance
+	err error
+}
+
+// Handle implements engine.Instance.
+func (i *missingInstance) Handle(engine.Host, engine.Input) (engine.Answer, error) {
+	return engine.Answer{}, &engine.Error{Code: CodeNoModule, Reason: i.err.Error(), Cause: i.err}
+}

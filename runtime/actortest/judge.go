@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/specs"
@@ -133,7 +134,7 @@ func (j *judgement) fault(key string, want *specs.Fault, got *Fault) {
 	part("code", want.Code, got.Code)
 	part("text", want.Text, got.Text)
 	if want.After > 0 && want.After != got.After {
-		diffs = append(diffs, expect.Difference{Path: "after", Want: want.After.String(), Got: got.After.String()})
+		diffs = append(diffs, expect.Difference{Path: "after", Want: short(want.After), Got: short(got.After)})
 	}
 	j.differ(key, want.At, diffs)
 }
@@ -165,7 +166,7 @@ func (j *judgement) messages() {
 
 // hint says that what is missing may come later.
 func (j *judgement) hint() string {
-	if len(j.seen.Waiting) == 0 {
+	if len(j.seen.Waiting) == 0 || len(j.seen.Faults) > 0 { // a retry of what is told of
 		return ""
 	}
 	w := j.seen.Waiting[0]
@@ -173,7 +174,19 @@ func (j *judgement) hint() string {
 	if w.Node != "" {
 		node = " for " + w.Node
 	}
-	return fmt.Sprintf("; a message waits%s: move time on with {advance: %v}", node, w.In)
+	return fmt.Sprintf("; a message waits%s: move time on with {advance: %s}", node, short(w.In))
+}
+
+// short writes a duration without the parts that are nothing: 1h, not 1h0m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // arranged puts what was sent into the order of what is expected, each where it
@@ -259,7 +272,7 @@ func (j *judgement) replies() {
 		if want.Body != nil {
 			diffs = append(diffs, body(want.Body, got.Body)...)
 		} else if len(diffs) > 0 && len(got.Body) > 0 {
-			diffs = append(diffs, expect.Difference{Path: "body", Got: string(got.Body)})
+			diffs = append(diffs, expect.Difference{Path: "body", Got: strings.TrimSpace(text(got.Body))})
 		}
 		for _, h := range want.Headers {
 			found := []expect.Difference{{Path: "headers." + h.Name, Want: h.Value.String()}}
@@ -332,7 +345,12 @@ func (j *judgement) state() {
 		}
 		where := "state_after"
 		if want.Node != "" || want.Key != nil || want.Name != "" {
-			where = strings.TrimSpace(strings.Join([]string{"states_after", want.Node, key, want.Name}, " "))
+			where = "states_after"
+			for _, part := range []string{want.Node, key, want.Name} {
+				if part != "" {
+					where += " " + part
+				}
+			}
 		}
 		switch {
 		case found == nil && want.Value == nil:
@@ -365,7 +383,7 @@ func (j *judgement) doubles(node string, d *doubles) {
 		case used[i] == 0:
 			j.fail(where, double.At, "the double of %s was not asked for", what)
 		default:
-			j.fail(where, double.At, "the double of %s was asked for %d times, not %d", what, used[i], double.Times)
+			j.fail(where, double.At, "the double of %s was asked for %d of %d times", what, used[i], double.Times)
 		}
 	}
 }

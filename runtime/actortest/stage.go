@@ -94,9 +94,7 @@ func (r *Runner) stage(ctx context.Context, t *specs.Test) (s *stage, err error)
 		return s, err
 	}
 	for _, n := range table.Nodes {
-		if s.actors[n.Path], err = s.actor(ctx, r, n); err != nil {
-			return s, err
-		}
+		s.actors[n.Path] = s.actor(ctx, r, n)
 	}
 	if err := s.shard.Apply(table, s.actors); err != nil {
 		return s, err
@@ -125,15 +123,15 @@ func (s *stage) local(path string) string {
 }
 
 // actor makes what runs at a node: the actor itself, or its double.
-func (s *stage) actor(ctx context.Context, r *Runner, n *router.Node) (*actor.Actor, error) {
+func (s *stage) actor(ctx context.Context, r *Runner, n *router.Node) *actor.Actor {
 	list := s.test.Doubles[s.local(n.Path)]
 	d := newDoubles(n.Path, list, s.test.Ordered)
 	s.doubles[n.Path] = d
 	var module engine.Module = nodeModule{d}
 	if len(list) == 0 || list[0].Instead == nil {
-		var err error
-		if module, err = r.module(ctx, n.Actor); err != nil {
-			return nil, err
+		built, err := r.module(ctx, n.Actor)
+		if module = built; err != nil {
+			module = missing{err} // which matters if a message gets there
 		}
 	}
 	grants := map[string]capability.Capability{}
@@ -149,7 +147,7 @@ func (s *stage) actor(ctx context.Context, r *Runner, n *router.Node) (*actor.Ac
 		Broker: capability.Of(grants, n.Actor.Limits.Calls), Scale: specs.Scale{Max: 1, Mailbox: n.Scale.Mailbox},
 		Context: s.shard.Context(), Log: s.line, Seed: seed, RealTime: func() int64 { return s.clock.Now().UnixNano() },
 		Observe: func(t *actor.Task, r *actor.Result) { s.observe(n.Path, t, r) },
-	}), nil
+	})
 }
 
 // seed is of the random stream of a message, the same each time a test is run.

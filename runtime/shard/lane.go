@@ -94,6 +94,7 @@ type cell struct {
 	key    string
 	queue  ring[*parcel]
 	state  map[string]capability.Value
+	loaded bool // state has been
 	busy   int  // messages being handled
 	listed bool // in ready, stalls or hungry
 	parked bool // a retry holds the key
@@ -245,7 +246,7 @@ func (l *lane) local(n *node) *local {
 	}
 	if l.locals[n.slot] == nil {
 		local := &local{node: n}
-		local.open = cell{local: local, queue: ring[*parcel]{buf: make([]*parcel, queueMin)}, state: l.initial(n, "")}
+		local.open = cell{local: local, queue: ring[*parcel]{buf: make([]*parcel, queueMin)}}
 		l.locals[n.slot] = local
 	}
 	return l.locals[n.slot]
@@ -254,13 +255,16 @@ func (l *lane) local(n *node) *local {
 // cell returns the mailbox a parcel belongs into.
 func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 	if !r.spec.Keyed() {
+		if !local.open.loaded {
+			l.load(&local.open)
+		}
 		return &local.open
 	}
 	key := it.msg.Key()
 	c := local.cells[key]
 	if c == nil {
 		c = &cell{local: local, key: string(append([]byte(nil), key...))}
-		c.state = l.initial(local.node, c.key)
+		l.load(c)
 		if local.cells == nil {
 			local.cells = map[string]*cell{}
 		}
@@ -269,12 +273,12 @@ func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 	return c
 }
 
-// initial is what the state of a key begins with.
-func (l *lane) initial(n *node, key string) map[string]capability.Value {
-	if l.shard.opts.State == nil {
-		return nil
+// load gives a key the state that it begins with.
+func (l *lane) load(c *cell) {
+	c.loaded = true
+	if l.shard.opts.State != nil {
+		c.state = l.shard.opts.State(c.local.node.path, c.key)
 	}
-	return l.shard.opts.State(n.path, key)
 }
 
 // enqueue puts a parcel into its mailbox at a node where r runs; nil: nothing does.
