@@ -29,6 +29,11 @@ type testOptions struct {
 	verbose  bool
 	parallel int
 	failFast bool
+	update   bool
+	plan     bool // only show what update would change
+	junit    string
+	coverage bool
+	watch    bool
 
 	pattern *regexp.Regexp // match, compiled; nil: any name
 }
@@ -67,6 +72,9 @@ func (s *shell) test() *cobra.Command {
 			if o.parallel < 0 {
 				return usage("--parallel takes a number of tests, 0 for as many as there are processors, not %d", o.parallel)
 			}
+			if o.plan && !o.update {
+				return usage("--plan stands with --update")
+			}
 			o.names = args
 			dir, err := s.folder(nil)
 			if err != nil {
@@ -80,6 +88,8 @@ func (s *shell) test() *cobra.Command {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "print a line for each test")
 	f.IntVar(&o.parallel, "parallel", 0, "`number` of tests to run at a time; 0: as many as there are processors")
 	f.BoolVar(&o.failFast, "fail-fast", false, "end with the first test that fails")
+	f.BoolVar(&o.update, "update", false, "rewrite what failing tests expect by what came")
+	f.BoolVar(&o.plan, "plan", false, "with --update: only show what it would change")
 	return c
 }
 
@@ -101,7 +111,11 @@ func (s *shell) tested(ctx context.Context, dir string, o testOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := s.print(reportOf(run), func(w io.Writer) error { return show.end(run) }); err != nil {
+	report := reportOf(run)
+	if o.update {
+		return s.updated(run, show, report, o.plan)
+	}
+	if err := s.print(report, func(io.Writer) error { return show.end(run) }); err != nil {
 		return err
 	}
 	return run.verdict()

@@ -19,6 +19,7 @@ type testReport struct {
 	NotRun int          `json:"not_run,omitempty"`
 	TookMS int64        `json:"took_ms"`
 	Tests  []testResult `json:"tests"`
+	Update *testUpdate  `json:"update,omitempty"`
 }
 
 // testResult is one test; what was seen and logged stands with those that failed.

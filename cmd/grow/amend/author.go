@@ -1,0 +1,534 @@
+package amend
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/actortest"
+	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/schema"
+	"go.yaml.in/yaml/v3"
+)
+
+// author writes what one test expects.
+type author struct {
+	*editor
+	service *specs.Service
+	result  *actortest.Result
+	test    slot
+	settled bool // then is done with
+}
+
+func (a *author) write() {
+	if why := unplayed(a.result); why != "" {
+		a.leave(a.test, why)
+		return
+	}
+	if a.result.Test.Of == specs.OfService {
+		a.replies()
+	} else if a.outcomes(); !a.settled {
+		a.messages()
+	}
+	a.path()
+	a.state()
+}
+
+// unplayed says why what was seen says nothing of what is to be expected.
+func unplayed(r *actortest.Result) string {
+	for _, f := range r.Failures {
+		switch {
+		case strings.HasPrefix(f.Where, "given"):
+			return "its doubles do not fit what was asked for"
+		case f.Where == "when" || f.Where == "" && len(r.Seen.Faults) == 0:
+			return "it could not be played to its end"
+		}
+	}
+	return ""
+}
+
+// faultKeys are the keys of how a message is not handled.
+var faultKeys = []struct {
+	key     string
+	outcome actor.Outcome
+	want    func(*specs.Test) *specs.Fault
+}{
+	{"refused", actor.Refused, func(t *specs.Test) *specs.Fault { return t.Refused }},
+	{"failed", actor.Failed, func(t *specs.Test) *specs.Fault { return t.Failed }},
+	{"later", actor.Later, func(t *specs.Test) *specs.Fault { return t.Later }},
+}
+
+// outcomes writes how messages were not handled.
+func (a *author) outcomes() {
+	left := slices.Clone(a.result.Seen.Faults)
+	var unmet []string
+	for _, k := range faultKeys {
+		want := k.want(a.result.Test)
+		if want == nil {
+			continue
+		}
+		at := slices.IndexFunc(left, func(f actortest.Fault) bool {
+			return f.Outcome == k.outcome && (want.Node == "" || want.Node == f.Node)
+		})
+		if at < 0 {
+			unmet = append(unmet, k.key)
+			continue
+		}
+		a.fault(k.key, left[at])
+		left = slices.Delete(left, at, at+1)
+	}
+	switch {
+	case len(left) == 0 && len(unmet) == 0:
+	case len(left) > 1 || len(unmet) > 1:
+		a.leave(a.test, fmt.Sprintf("%d messages were not handled otherwise than is expected", max(len(left), len(unmet))))
+	case len(left) == 0:
+		a.handled(unmet[0])
+	case len(unmet) == 1:
+		a.swapped(unmet[0], left[0])
+	default:
+		a.unhandled(left[0])
+	}
+}
+
+// fault writes the code, the text and the time of a fault that was expected.
+func (a *author) fault(key string, got actortest.Fault) {
+	c, ok, err := a.field(a.test, key)
+	if err != nil || !ok {
+		a.try(a.test, err)
+		return
+	}
+	if c.fixed() {
+		if a.failedAt(key) {
+			a.leave(c, whyShared)
+		}
+		return
+	}
+	for _, part := range [][2]string{{"code", got.Code}, {"text", got.Text}} {
+		if f, ok, err := a.field(c, part[0]); err != nil {
+			a.leave(c, err.Error())
+		} else if ok {
+			a.text(f, part[1])
+		}
+	}
+	f, ok, err := a.field(c, "after")
+	switch want, _ := time.ParseDuration(f.s.String()); {
+	case err != nil:
+		a.leave(c, err.Error())
+	case !ok || want == got.After:
+	case got.After == 0:
+		a.try(c, a.restructure(c, map[int]bool{index(c.y, "after"): true}, nil))
+	default:
+		a.try(f, a.replace(f, text(duration(got.After))))
+	}
+}
+
+// failedAt reports whether the test failed at one of its keys.
+func (a *author) failedAt(key string) bool {
+	return slices.ContainsFunc(a.result.Failures, func(f actortest.Failure) bool { return f.Where == key })
+}
+
+func text(s string) *schema.Node { return &schema.Node{Kind: schema.String, Text: s} }
+
+// duration writes a time as files have it.
+func duration(d time.Duration) string {
+	s := d.String()
+	for _, nothing := range []string{"m0s", "h0m"} { // 1h, not 1h0m0s
+		if strings.HasSuffix(s, nothing) {
+			s = strings.TrimSuffix(s, nothing[1:])
+		}
+	}
+	return s
+}
+
+// faultNode is a fault as a test expects it.
+func faultNode(f actortest.Fault) *schema.Node {
+	n := &schema.Node{Kind: schema.Map}
+	add := func(key, value string) {
+		if value != "" {
+			n.Fields = append(n.Fields, &schema.Field{Key: key, Value: text(value)})
+		}
+	}
+	add("node", f.Node)
+	add("code", f.Code)
+	if f.Outcome == actor.Later && f.After > 0 && schema.Lookup("#Duration").Fits(duration(f.After)) {
+		add("after", duration(f.After))
+	}
+	return n
+}
+
+func keyOf(o actor.Outcome) string {
+	for _, k := range faultKeys {
+		if k.outcome == o {
+			return k.key
+		}
+	}
+	return ""
+}
+
+// handled has the test expect messages instead of a fault.
+func (a *author) handled(key string) {
+	if index(a.test.y, "then") >= 0 {
+		if a.removable(key) {
+			a.try(a.test, a.restructure(a.test, map[int]bool{index(a.test.y, key): true}, nil))
+		}
+		return
+	}
+	list := &schema.Node{Kind: schema.List}
+	for _, m := range a.result.Seen.Messages {
+		n, err := a.message(m)
+		if err != nil {
+			a.leave(a.test, err.Error())
+			return
+		}
+		list.Items = append(list.Items, n)
+	}
+	a.rename(key, "then", list)
+}
+
+// swapped has the test expect another fault.
+func (a *author) swapped(key string, f actortest.Fault) {
+	a.rename(key, keyOf(f.Outcome), faultNode(f))
+	a.withoutThen(f)
+}
+
+// unhandled has the test expect a fault where it expected none.
+func (a *author) unhandled(f actortest.Fault) {
+	key := keyOf(f.Outcome)
+	if index(a.test.y, key) >= 0 {
+		a.leave(a.test, "another message is expected to be "+key+" already")
+		return
+	}
+	if index(a.test.y, "then") >= 0 && (f.Outcome == actor.Refused || len(a.result.Seen.Messages) == 0) {
+		a.settled = true
+		a.rename("then", key, faultNode(f))
+		return
+	}
+	a.try(a.test, a.restructure(a.test, nil, []addition{{len(a.test.s.Fields), key, faultNode(f)}}))
+}
+
+// withoutThen takes messages out that a refusal cannot stand beside.
+func (a *author) withoutThen(f actortest.Fault) {
+	i := index(a.test.y, "then")
+	if i < 0 || f.Outcome != actor.Refused || len(a.test.s.Get("then").Items) == 0 {
+		return
+	}
+	if a.settled = true; a.removable("then") {
+		a.try(a.test, a.restructure(a.test, map[int]bool{i: true}, nil))
+	}
+}
+
+// removable reports whether an expectation may go altogether; if not, it is told.
+func (a *author) removable(key string) bool {
+	c, ok, err := a.field(a.test, key)
+	if err != nil || !ok {
+		a.leave(a.test, errPlace.Error())
+		return false
+	}
+	return a.droppable(c)
+}
+
+// rename puts one expectation in the place of another.
+func (a *author) rename(from, to string, value *schema.Node) {
+	i := index(a.test.y, from)
+	if !a.removable(from) {
+		return
+	}
+	c, err := a.fieldAt(a.test, i)
+	if err != nil {
+		a.leave(a.test, err.Error())
+		return
+	}
+	if unwritable(value) {
+		a.leave(c, whyMore)
+		return
+	}
+	key := a.test.y.Content[2*i]
+	end, err := a.src.end(key, a.test.flow || isFlow(a.test.y))
+	if err == nil {
+		err = a.replace(c, value)
+	}
+	if err != nil {
+		a.leave(c, err.Error())
+		return
+	}
+	a.add(a.src.start(key), end, to)
+}
+
+// message is a message as a test expects it.
+func (a *author) message(m actortest.Message) (*schema.Node, error) {
+	d, err := data(m.Data, a.raw(m.Type))
+	if err != nil {
+		return nil, err
+	}
+	return &schema.Node{Kind: schema.Map, Fields: []*schema.Field{{Key: m.Type, Value: d}}}, nil
+}
+
+func (a *author) raw(typ string) bool {
+	t := a.service.Types[typ]
+	return t != nil && t.Raw()
+}
+
+// messages writes what was sent.
+func (a *author) messages() {
+	c, ok, err := a.field(a.test, "then")
+	if err != nil {
+		a.leave(a.test, err.Error())
+		return
+	}
+	if !ok {
+		return
+	}
+	if c.fixed() {
+		if a.failedUnder("then[") {
+			a.leave(c, whyShared)
+		}
+		return
+	}
+	t, got := a.result.Test, a.result.Seen.Messages
+	var pairs []int
+	if t.Unordered {
+		pairs = a.nearest(got)
+	} else {
+		pairs = align(t.Then, got)
+	}
+	drop, taken := map[int]bool{}, map[int]bool{}
+	for i, k := range pairs {
+		switch {
+		case k >= 0:
+			taken[k] = true
+			a.sent(a.item(c, i), got[k])
+		case a.droppable(a.item(c, i)):
+			drop[i] = true
+		}
+	}
+	var add []addition
+	before := len(pairs)
+	for k := len(got) - 1; k >= 0; k-- {
+		if taken[k] {
+			if before = slices.Index(pairs, k); t.Unordered {
+				before = len(pairs)
+			}
+			continue
+		}
+		n, err := a.message(got[k])
+		if err == nil && unwritable(n) {
+			err = errData
+		}
+		if err != nil {
+			a.leave(c, err.Error())
+			continue
+		}
+		add = append(add, addition{before, "", n})
+	}
+	slices.Reverse(add)
+	a.try(c, a.restructure(c, drop, add))
+}
+
+// failedUnder reports whether the test failed at a place that begins so.
+func (a *author) failedUnder(prefix string) bool {
+	return slices.ContainsFunc(a.result.Failures, func(f actortest.Failure) bool { return strings.HasPrefix(f.Where, prefix) })
+}
+
+// sent writes one message that is expected by its type.
+func (a *author) sent(c slot, m actortest.Message) {
+	f, ok, err := a.field(c, m.Type)
+	if err != nil || !ok {
+		a.leave(c, errPlace.Error())
+		return
+	}
+	if a.raw(m.Type) {
+		a.text(f, string(m.Data))
+	} else if n, err := data(m.Data, false); err != nil {
+		a.leave(f, err.Error())
+	} else {
+		a.value(f, n)
+	}
+	own, ok, err := a.field(c, "_")
+	if err != nil || !ok {
+		a.try(c, err)
+		return
+	}
+	a.attributes(own, func(name string) (string, bool) {
+		for i := 0; i+1 < len(m.Attrs); i += 2 {
+			if m.Attrs[i] == name {
+				return m.Attrs[i+1], true
+			}
+		}
+		return "", false
+	})
+}
+
+// attributes writes texts that are expected by name.
+func (a *author) attributes(c slot, got func(name string) (string, bool)) {
+	drop := map[int]bool{}
+	for i, f := range c.s.Fields {
+		child, err := a.fieldAt(c, i)
+		if err != nil {
+			a.leave(c, err.Error())
+			return
+		}
+		if text, ok := got(f.Key); ok {
+			a.text(child, text)
+		} else if a.droppable(child) {
+			drop[i] = true
+		}
+	}
+	a.try(c, a.restructure(c, drop, nil))
+}
+
+// replies writes the answers to requests.
+func (a *author) replies() {
+	c, ok, err := a.field(a.test, "then")
+	if err != nil || !ok {
+		a.try(a.test, err)
+		return
+	}
+	if c.fixed() {
+		if a.failedUnder("then") {
+			a.leave(c, whyShared)
+		}
+		return
+	}
+	list := []slot{c}
+	if c.y.Kind == yaml.SequenceNode {
+		list = nil
+		for i := range c.y.Content {
+			list = append(list, a.item(c, i))
+		}
+	}
+	for i, reply := range list {
+		if i < len(a.result.Seen.Replies) {
+			a.reply(reply, &a.result.Seen.Replies[i])
+		} else {
+			a.leave(reply, "the request was not made")
+		}
+	}
+}
+
+func (a *author) reply(c slot, got *actortest.Reply) {
+	if got.Status == 0 {
+		a.leave(c, "there is no answer while time stands")
+		return
+	}
+	if f, ok, err := a.field(c, "status"); err != nil {
+		a.leave(c, err.Error())
+	} else if ok {
+		a.value(f, &schema.Node{Kind: schema.Int, Text: fmt.Sprint(got.Status)})
+	}
+	if f, ok, err := a.field(c, "body"); err != nil {
+		a.leave(c, err.Error())
+	} else if ok {
+		if n, err := data(got.Body, false); err != nil {
+			a.leave(f, err.Error())
+		} else if n.Kind == schema.String {
+			a.text(f, n.Text)
+		} else {
+			a.value(f, n)
+		}
+	}
+	if f, ok, err := a.field(c, "headers"); err != nil {
+		a.leave(c, err.Error())
+	} else if ok {
+		a.attributes(f, func(name string) (string, bool) { return got.Headers.Get(name), got.Headers.Values(name) != nil })
+	}
+}
+
+// path writes the nodes that messages passed.
+func (a *author) path() {
+	c, ok, err := a.field(a.test, "path")
+	if err != nil || !ok {
+		a.try(a.test, err)
+		return
+	}
+	list := &schema.Node{Kind: schema.List}
+	for _, node := range a.result.Seen.Path {
+		list.Items = append(list.Items, text(node))
+	}
+	a.value(c, list)
+}
+
+// state writes values of the state.
+func (a *author) state() {
+	wanted := a.result.Test.StateAfter
+	for _, key := range []string{"state_after", "states_after"} {
+		c, ok, err := a.field(a.test, key)
+		if err != nil {
+			a.leave(a.test, err.Error())
+			return
+		}
+		if !ok {
+			continue
+		}
+		values := []slot{c}
+		if key == "states_after" {
+			values, err = a.values(c)
+		}
+		if err != nil || len(values) > len(wanted) {
+			a.leave(c, errPlace.Error())
+			return
+		}
+		for i, v := range values {
+			a.kept(v, &wanted[i])
+		}
+		wanted = wanted[len(values):]
+	}
+}
+
+// values are the slots of several values of the state.
+func (a *author) values(c slot) (list []slot, err error) {
+	if c.fixed() {
+		return nil, errPlace
+	}
+	if c.y.Kind == yaml.MappingNode {
+		for i := range c.s.Fields {
+			f, err := a.fieldAt(c, i)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, f)
+		}
+		return list, nil
+	}
+	for i := range c.s.Items {
+		f, ok, err := a.field(a.item(c, i), "value")
+		if err != nil || !ok {
+			return nil, errPlace
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+// kept writes one value of the state.
+func (a *author) kept(c slot, want *specs.KeyStateWanted) {
+	var found []byte
+	key, known := "", want.Key != nil
+	if known {
+		key = *want.Key
+	}
+	for _, v := range a.result.Seen.State {
+		if v.Node != want.Node {
+			continue
+		}
+		if !known { // the first key that the node was asked for
+			key, known = v.Key, true
+		}
+		if v.Key == key && v.Name == want.Name {
+			found = v.Data
+		}
+	}
+	n := &schema.Node{Kind: schema.Null}
+	if found != nil {
+		var err error
+		if n, err = decode(found); err != nil {
+			a.leave(c, err.Error())
+			return
+		}
+	}
+	if c.s != nil && c.s.Kind == schema.Null && n.Kind == schema.Null {
+		return
+	}
+	a.value(c, n)
+}
