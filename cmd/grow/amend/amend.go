@@ -181,7 +181,7 @@ func (b *book) plan(service *specs.Service, r *actortest.Result, i int) *editor 
 	e := &editor{src: b.src}
 	c := e.item(b.list, i)
 	c.where = ""
-	if c.y.Kind == yaml.AliasNode || c.y.Anchor != "" || c.fixedAlone() {
+	if c.shared() {
 		e.leave(c, whyShared)
 		return e
 	}

@@ -53,24 +53,20 @@ func unplayed(r *actortest.Result) string {
 var faultKeys = []struct {
 	key     string
 	outcome actor.Outcome
-	want    func(*specs.Test) *specs.Fault
-}{
-	{"refused", actor.Refused, func(t *specs.Test) *specs.Fault { return t.Refused }},
-	{"failed", actor.Failed, func(t *specs.Test) *specs.Fault { return t.Failed }},
-	{"later", actor.Later, func(t *specs.Test) *specs.Fault { return t.Later }},
-}
+}{{"refused", actor.Refused}, {"failed", actor.Failed}, {"later", actor.Later}}
 
 // outcomes writes how messages were not handled.
 func (a *author) outcomes() {
 	left := slices.Clone(a.result.Seen.Faults)
 	var unmet []string
 	for _, k := range faultKeys {
-		want := k.want(a.result.Test)
+		want := a.test.s.Get(k.key)
 		if want == nil {
 			continue
 		}
+		node := want.Get("node").String()
 		at := slices.IndexFunc(left, func(f actortest.Fault) bool {
-			return f.Outcome == k.outcome && (want.Node == "" || want.Node == f.Node)
+			return f.Outcome == k.outcome && (node == "" || node == f.Node)
 		})
 		if at < 0 {
 			unmet = append(unmet, k.key)
@@ -99,7 +95,7 @@ func (a *author) fault(key string, got actortest.Fault) {
 		a.try(a.test, err)
 		return
 	}
-	if c.fixed() {
+	if c.shared() {
 		if a.failedAt(key) {
 			a.leave(c, whyShared)
 		}
@@ -280,18 +276,17 @@ func (a *author) messages() {
 	if !ok {
 		return
 	}
-	if c.fixed() {
+	if c.shared() {
 		if a.failedUnder("then[") {
 			a.leave(c, whyShared)
 		}
 		return
 	}
-	t, got := a.result.Test, a.result.Seen.Messages
-	var pairs []int
-	if t.Unordered {
-		pairs = a.nearest(got)
-	} else {
-		pairs = align(t.Then, got)
+	got, unordered := a.result.Seen.Messages, a.result.Test.Unordered
+	want := wantedIn(c.s)
+	pairs := align(want, got)
+	if unordered {
+		pairs = a.nearest(want, got)
 	}
 	drop, taken := map[int]bool{}, map[int]bool{}
 	for i, k := range pairs {
@@ -307,7 +302,7 @@ func (a *author) messages() {
 	before := len(pairs)
 	for k := len(got) - 1; k >= 0; k-- {
 		if taken[k] {
-			if before = slices.Index(pairs, k); t.Unordered {
+			if before = slices.Index(pairs, k); unordered {
 				before = len(pairs)
 			}
 			continue
@@ -345,7 +340,7 @@ func (a *author) sent(c slot, m actortest.Message) {
 	} else {
 		a.value(f, n)
 	}
-	own, ok, err := a.field(c, "_")
+	own, ok, err := a.field(c, own)
 	if err != nil || !ok {
 		a.try(c, err)
 		return
@@ -385,7 +380,7 @@ func (a *author) replies() {
 		a.try(a.test, err)
 		return
 	}
-	if c.fixed() {
+	if c.shared() {
 		if a.failedUnder("then") {
 			a.leave(c, whyShared)
 		}
@@ -451,71 +446,54 @@ func (a *author) path() {
 
 // state writes values of the state.
 func (a *author) state() {
-	wanted := a.result.Test.StateAfter
-	for _, key := range []string{"state_after", "states_after"} {
-		c, ok, err := a.field(a.test, key)
-		if err != nil {
-			a.leave(a.test, err.Error())
-			return
+	if c, ok, err := a.field(a.test, "state_after"); err != nil {
+		a.leave(a.test, err.Error())
+	} else if ok {
+		a.kept(c, "", nil, "")
+	}
+	c, ok, err := a.field(a.test, "states_after")
+	if err != nil || !ok {
+		a.try(a.test, err)
+		return
+	}
+	if c.shared() {
+		if a.failedUnder("states_after") {
+			a.leave(c, whyShared)
 		}
-		if !ok {
+		return
+	}
+	for i, f := range c.s.Fields { // by name
+		if v, err := a.fieldAt(c, i); err != nil {
+			a.leave(c, err.Error())
+		} else {
+			a.kept(v, "", nil, f.Key)
+		}
+	}
+	for i, s := range c.s.Items {
+		v, ok, err := a.field(a.item(c, i), "value")
+		if err != nil || !ok {
+			a.leave(c, errPlace.Error())
 			continue
 		}
-		values := []slot{c}
-		if key == "states_after" {
-			values, err = a.values(c)
+		var key *string
+		if k := s.Get("key"); k != nil {
+			key = &k.Text
 		}
-		if err != nil || len(values) > len(wanted) {
-			a.leave(c, errPlace.Error())
-			return
-		}
-		for i, v := range values {
-			a.kept(v, &wanted[i])
-		}
-		wanted = wanted[len(values):]
+		a.kept(v, s.Get("node").String(), key, s.Get("name").String())
 	}
-}
-
-// values are the slots of several values of the state.
-func (a *author) values(c slot) (list []slot, err error) {
-	if c.fixed() {
-		return nil, errPlace
-	}
-	if c.y.Kind == yaml.MappingNode {
-		for i := range c.s.Fields {
-			f, err := a.fieldAt(c, i)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, f)
-		}
-		return list, nil
-	}
-	for i := range c.s.Items {
-		f, ok, err := a.field(a.item(c, i), "value")
-		if err != nil || !ok {
-			return nil, errPlace
-		}
-		list = append(list, f)
-	}
-	return list, nil
 }
 
 // kept writes one value of the state.
-func (a *author) kept(c slot, want *specs.KeyStateWanted) {
+func (a *author) kept(c slot, node string, key *string, name string) {
 	var found []byte
-	key, known := "", want.Key != nil
-	if known {
-		key = *want.Key
-	}
 	for _, v := range a.result.Seen.State {
-		if v.Node != want.Node {
+		if v.Node != node {
 			continue
 		}
-		if !known { // the first key that the node was asked for
-			key, known = v.Key, true
+		if key == nil { // the first key that the node was asked for
+			key = &v.Key
 		}
-		if v.Key == key && v.Name == want.Name {
+		if v.Key == *key && v.Name == name {
 			found = v.Data
 		}
 	}

@@ -44,19 +44,23 @@ type slot struct {
 	where string
 }
 
-// fixed reports a value that other places of the file share.
-func (c slot) fixed() bool { return c.y.Kind == yaml.AliasNode || shared(c.y) }
-
-func shared(y *yaml.Node) bool {
-	if y.Anchor != "" || y.Kind == yaml.AliasNode {
+// shared reports a value that other places of the file share: one with an
+// anchor, one that repeats another, a map that takes fields from one.
+func (c slot) shared() bool {
+	if c.y.Anchor != "" || c.y.Kind == yaml.AliasNode {
 		return true
 	}
-	for i, child := range y.Content {
-		if child.Tag == "!!merge" && i%2 == 0 || shared(child) {
+	for i := 0; i < len(c.y.Content) && c.y.Kind == yaml.MappingNode; i += 2 {
+		if c.y.Content[i].Tag == "!!merge" {
 			return true
 		}
 	}
 	return false
+}
+
+// anchored reports a value that others may repeat, or a part of one.
+func anchored(y *yaml.Node) bool {
+	return y.Anchor != "" || y.Kind != yaml.AliasNode && slices.ContainsFunc(y.Content, anchored)
 }
 
 // isFlow reports whether a collection is written between brackets.
@@ -108,16 +112,23 @@ func (e *editor) item(c slot, i int) slot {
 	return it
 }
 
-// dash is where the dash of a block list's item stands.
+// dash is where the dash of a block list's item stands: before it, or on a line
+// above of which nothing but a comment follows.
 func (e *editor) dash(y *yaml.Node) (int, error) {
-	at := e.src.start(y) - 1
-	for at >= 0 && strings.IndexByte(" \t\r\n", e.src.text[at]) >= 0 {
-		at--
+	begin := e.src.lineStart(e.src.start(y))
+	text := e.src.text[begin:e.src.start(y)]
+	for {
+		if trimmed := strings.TrimRight(text, " \t\r\n"); strings.HasSuffix(trimmed, "-") {
+			return begin + len(trimmed) - 1, nil
+		} else if trimmed != "" || begin == 0 {
+			return 0, errPlace
+		}
+		begin = e.src.lineStart(begin - 1)
+		text = e.src.text[begin:e.src.lineEnd(begin)]
+		if i := strings.IndexByte(text, '#'); i >= 0 {
+			text = text[:i]
+		}
 	}
-	if at < 0 || e.src.text[at] != '-' {
-		return 0, errPlace
-	}
-	return at, nil
 }
 
 // replace writes another value into a slot.
@@ -145,7 +156,11 @@ func (e *editor) replaceText(c slot, n *schema.Node, one string) error {
 			e.add(start, end, one)
 			return nil
 		}
-		e.add(c.from, end, " "+one)
+		comment := ""
+		if i := strings.IndexByte(e.src.text[c.from:start], '#'); i >= 0 { // beside the key
+			comment = "  " + e.src.text[c.from+i:e.src.lineEnd(c.from+i)]
+		}
+		e.add(c.from, end, " "+one+comment)
 		return nil
 	}
 	lines := blockLines(n, c.deep)

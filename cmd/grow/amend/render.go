@@ -111,8 +111,11 @@ func scalarText(text string) string {
 	return keyText(text)
 }
 
+// truths are words that YAML 1.1 takes for true or false.
+var truths = map[string]bool{"y": true, "n": true, "yes": true, "no": true, "on": true, "off": true}
+
 func keyText(text string) string {
-	if bare.MatchString(text) {
+	if bare.MatchString(text) && !truths[strings.ToLower(text)] {
 		tree, faults := schema.ReadYAML([]byte("k: " + text))
 		if v := tree.Get("k"); len(faults) == 0 && v != nil && v.Kind == schema.String && v.Text == text {
 			return text
@@ -155,6 +158,11 @@ func blockLines(n *schema.Node, indent int) []string {
 	var lines []string
 	entry := func(lead string, v *schema.Node, deeper int) {
 		one := flowText(v)
+		if lead == "-" && len(v.Fields) == 1 { // a message is its type, and what it holds
+			inner := blockLines(v, deeper)
+			lines = append(append(lines, pad+"- "+strings.TrimLeft(inner[0], " ")), inner[1:]...)
+			return
+		}
 		if v.Kind != schema.Map && v.Kind != schema.List || utf8.RuneCountInString(pad+lead+" "+one) <= lineMax || len(v.Items)+len(v.Fields) == 0 {
 			lines = append(lines, pad+lead+" "+one)
 			return

@@ -13,6 +13,7 @@ import (
 // The reasons why something is left alone.
 const (
 	whyExpression = "the expression does not hold; it is kept for you to mend"
+	whyNothing    = "nothing came that the expression could hold for; take it out if that is right"
 	whyShared     = "other places share it by an anchor"
 	whyMore       = "a field named ... cannot be expected as data"
 )
@@ -80,7 +81,7 @@ func (e *editor) value(c slot, got *schema.Node) {
 	switch {
 	case c.s == nil:
 		e.leave(c, errPlace.Error())
-	case c.y.Anchor != "" || c.fixedAlone():
+	case c.shared():
 		if !fits(c.s, got) {
 			e.leave(c, whyShared)
 		}
@@ -95,26 +96,13 @@ func (e *editor) value(c slot, got *schema.Node) {
 	case fits(c.s, got):
 	case holdsExpression(c.s):
 		e.leave(c, whyExpression)
-	case c.fixed():
+	case anchored(c.y):
 		e.leave(c, whyShared)
 	case unwritable(got):
 		e.leave(c, whyMore)
 	default:
 		e.try(c, e.replace(c, got))
 	}
-}
-
-// fixedAlone reports an alias, or a map that takes fields from an anchor.
-func (c slot) fixedAlone() bool {
-	if c.y.Alias != nil {
-		return true
-	}
-	for i := 0; i < len(c.y.Content); i += 2 {
-		if c.s.Kind == schema.Map && c.y.Content[i].Tag == "!!merge" {
-			return true
-		}
-	}
-	return false
 }
 
 // unwritable reports a value that would not be read as the data it is.
@@ -169,8 +157,8 @@ func (e *editor) fields(c slot, got *schema.Node) {
 func (e *editor) droppable(c slot) bool {
 	switch {
 	case holdsExpression(c.s):
-		e.leave(c, "nothing came that "+whyExpression)
-	case c.y.Anchor != "" || c.y.Alias == nil && shared(c.y):
+		e.leave(c, whyNothing)
+	case anchored(c.y):
 		e.leave(c, whyShared)
 	default:
 		return true
@@ -212,7 +200,7 @@ func (e *editor) text(c slot, got string) {
 	case len(reads(c.s).MatchText(got)) == 0:
 	case holdsExpression(c.s):
 		e.leave(c, whyExpression)
-	case c.fixed():
+	case c.shared():
 		e.leave(c, whyShared)
 	case !utf8.ValidString(got):
 		e.leave(c, "what came is not text")
