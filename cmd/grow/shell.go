@@ -61,18 +61,29 @@ func (s *shell) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: "see: " + c.CommandPath() + " --help"}}
 	})
-	root.AddCommand(
+	cobra.EnableCommandSorting = false
+	root.SetHelpFunc(s.help)
+	root.AddGroup(groups...)
+	root.AddCommand(in(groupWrite,
 		s.vet(),
 		s.test(),
 		s.build(),
+	)...)
+	root.AddCommand(in(groupRun,
 		s.run(),
 		s.send(),
+	)...)
+	root.AddCommand(in(groupLook,
 		s.status(),
 		s.logs(),
 		s.deadLetters(),
+	)...)
+	root.AddCommand(in(groupSetUp,
 		s.doctor(),
 		s.version(),
-	)
+	)...)
+	root.SetHelpCommandGroupID(groupSetUp)
+	root.SetCompletionCommandGroupID(groupSetUp)
 	completions(root)
 	wrapArgs(root)
 	return root
@@ -131,7 +142,11 @@ func wanted(c *cobra.Command, n int) string {
 // completions are cobra's own commands in this program's words.
 func completions(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.Short, c.Example = "say more of a command", "  grow help deadletters show"
+		}
 		if c.Name() != "completion" {
 			continue
 		}

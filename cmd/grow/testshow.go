@@ -35,11 +35,25 @@ type show struct {
 }
 
 func newShow(s *shell, service *specs.Service, verbose bool) *show {
-	w := &show{shell: s, w: s.stdout, verbose: verbose, width: columns(s.stdout), prefix: fromHere(service.Dir)}
+	w := &show{shell: s, w: s.stdout, verbose: verbose, width: widthOf(s.stdout), prefix: fromHere(service.Dir)}
 	for _, t := range service.AllTests() {
 		w.subject = max(w.subject, runewidth.StringWidth(t.Subject))
 	}
 	return w
+}
+
+// widthDefault is how wide lines are, in columns, where nothing says more.
+const widthDefault = 80
+
+// widthOf is how wide lines may be: what COLUMNS says, or the terminal.
+func widthOf(w io.Writer) int {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if n := columns(w); n > 0 {
+		return n
+	}
+	return widthDefault
 }
 
 // fromHere is how a folder is reached from the one this program works in.

@@ -308,12 +308,8 @@ func (e *editor) reblock(c slot, pieces []piece, drop map[int]bool, add []additi
 		if strings.TrimLeft(e.src.text[begin:p.from], " ") != "" {
 			return errPlace
 		}
-		end := e.src.lineEnd(p.to)
-		if size := lineBreak(e.src.text[end:]); size > 0 {
-			e.changes = append(e.changes, change{begin, end + size, ""})
-		} else {
-			e.changes = append(e.changes, change{e.src.lineEnd(pieces[i-1].to), end, ""})
-		}
+		// With the line break above, not the one below: what is added goes there.
+		e.changes = append(e.changes, change{e.src.lineBefore(begin), e.src.lineEnd(p.to), ""})
 	}
 	for _, a := range add {
 		whole := &schema.Node{Kind: schema.Map, Fields: []*schema.Field{{Key: a.key, Value: a.value}}}

@@ -3,9 +3,11 @@ package amend_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,7 +63,8 @@ func other(t *rapid.T, v any) any {
 		return list
 	case map[string]any:
 		object := map[string]any{}
-		for key, item := range v {
+		for _, key := range sorted(v) {
+			item := v[key]
 			if rapid.IntRange(0, 5).Draw(t, "drop") > 0 {
 				object[key] = other(t, item)
 			}
@@ -144,18 +147,7 @@ func (h *hand) block(v any, indent string) string {
 }
 
 func sorted(m map[string]any) []string {
-	var keys []string
-	for key := range m {
-		keys = append(keys, key)
-	}
-	for i := range keys { // few
-		for k := i + 1; k < len(keys); k++ {
-			if keys[k] < keys[i] {
-				keys[i], keys[k] = keys[k], keys[i]
-			}
-		}
-	}
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }
 
 // TestAmended: whatever is sent and whatever was expected, after tests are

@@ -82,6 +82,14 @@ func (s *source) lineEnd(at int) int {
 	return at
 }
 
+// lineBefore is where the line before the one that begins at an offset ends.
+func (s *source) lineBefore(begin int) int {
+	if begin == 0 {
+		return 0
+	}
+	return s.lineEnd(s.lineStart(begin - 1))
+}
+
 // newline is the line break that the file uses.
 func (s *source) newline() string {
 	if strings.Contains(s.text, "\r\n") {

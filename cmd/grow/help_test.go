@@ -1,0 +1,48 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWrap(t *testing.T) {
+	for _, c := range []struct {
+		text   string
+		width  int
+		indent string
+		want   string
+	}{
+		{"one two three", 0, "", "one two three\n"},
+		{"one two three", 7, "", "one two\nthree\n"},
+		{"one two three", 8, "", "one two\nthree\n"},
+		{"a-word-that-is-long one", 7, "", "a-word-that-is-long one\n"},
+		{"  kept as it is written", 7, "", "  kept as it is written\n"},
+		{"  name  what it is for", 14, "        ", "  name  what\n        it is\n        for\n"},
+		{"one\n\ntwo three", 5, "", "one\n\ntwo\nthree\n"},
+		{"größer als", 7, "", "größer\nals\n"},
+	} {
+		if got := wrap(c.text, c.width, c.indent); got != c.want {
+			t.Errorf("wrap(%q, %d): %q, want %q", c.text, c.width, got, c.want)
+		}
+	}
+}
+
+// TestHelpIsOneOfAGroup: every command is listed under a heading.
+func TestHelpIsOneOfAGroup(t *testing.T) {
+	var out strings.Builder
+	if code := execute([]string{"--help"}, strings.NewReader(""), &out, &out); code != exitDone {
+		t.Fatal(code)
+	}
+	root := (&shell{}).root()
+	for _, c := range root.Commands() {
+		if c.GroupID == "" {
+			t.Errorf("grow %s is in no group", c.Name())
+		}
+		if !strings.Contains(out.String(), "\n  "+c.Name()+" ") {
+			t.Errorf("grow --help does not list %s", c.Name())
+		}
+	}
+	if strings.Contains(out.String(), "\nCommands:\n") {
+		t.Error("there are commands without a group")
+	}
+}
