@@ -36,6 +36,7 @@ type testOptions struct {
 	watch    bool
 
 	pattern *regexp.Regexp // match, compiled; nil: any name
+	touched touched        // by an edit; nil: everything
 }
 
 // testRun is one run of the tests of a service.
@@ -63,22 +64,22 @@ func (s *shell) test() *cobra.Command {
 		Use: "test [NAME...]", Short: "run the tests of a service", Args: cobra.ArbitraryArgs,
 		Long: "test runs the examples that actors, workflows and endpoints declare: those of a whole service, or those named by an\n" +
 			"actor, a workflow, the service, NAME/PART of one of them, or a part of a test's name. Actors that the tests need are\n" +
-			"built. Each test has a world of its own; they run in parallel. The exit code is 3 when one fails.",
-		Example: "  grow test\n  grow test pricing --verbose\n  grow test pricing/discount checkout\n  grow test --run '^gold' --fail-fast -o json",
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			if o.pattern, err = regexp.Compile(o.match); err != nil {
-				return usage("--run takes a regular expression: %v", err)
-			}
-			if o.parallel < 0 {
-				return usage("--parallel takes a number of tests, 0 for as many as there are processors, not %d", o.parallel)
-			}
-			if o.plan && !o.update {
-				return usage("--plan stands with --update")
-			}
+			"built. Each test has a world of its own; they run in parallel. The exit code is 3 when one fails.\n\n" +
+			"--update rewrites what failing tests expect by what came: data only, expressions are left alone.\n" +
+			"--coverage lists requirements of documents that no test proves, and what no test uses. See docs/testing.md.",
+		Example: "  grow test\n  grow test pricing --verbose\n  grow test pricing/discount checkout\n  grow test --run '^gold' --fail-fast -o json\n" +
+			"  grow test --update --plan\n  grow test --coverage\n  grow test --junit tests.xml\n  grow test --watch",
+		RunE: func(c *cobra.Command, args []string) error {
 			o.names = args
+			if err := s.checkTest(&o); err != nil {
+				return err
+			}
 			dir, err := s.folder(nil)
 			if err != nil {
 				return err
+			}
+			if o.watch {
+				return s.watchTests(c.Context(), dir, o)
 			}
 			return s.tested(c.Context(), dir, o)
 		},
@@ -89,8 +90,31 @@ func (s *shell) test() *cobra.Command {
 	f.IntVar(&o.parallel, "parallel", 0, "`number` of tests to run at a time; 0: as many as there are processors")
 	f.BoolVar(&o.failFast, "fail-fast", false, "end with the first test that fails")
 	f.BoolVar(&o.update, "update", false, "rewrite what failing tests expect by what came")
+	f.BoolVar(&o.coverage, "coverage", false, "list requirements without a test, and what no test uses")
+	f.BoolVar(&o.watch, "watch", false, "run again what an edit touches, until interrupted")
+	f.StringVar(&o.junit, "junit", "", "write JUnit's XML into this `file`; - is stdout")
 	f.BoolVar(&o.plan, "plan", false, "with --update: only show what it would change")
 	return c
+}
+
+// checkTest finds what does not stand together on a command line.
+func (s *shell) checkTest(o *testOptions) (err error) {
+	if o.pattern, err = regexp.Compile(o.match); err != nil {
+		return usage("--run takes a regular expression: %v", err)
+	}
+	switch {
+	case o.parallel < 0:
+		return usage("--parallel takes a number of tests, 0 for as many as there are processors, not %d", o.parallel)
+	case o.plan && !o.update:
+		return usage("--plan stands with --update")
+	case o.update && (o.watch || o.coverage):
+		return usage("--update stands with neither --watch nor --coverage")
+	case o.coverage && (o.watch || len(o.names) > 0 || o.match != "" || o.failFast):
+		return usage("--coverage is of all tests: it takes no names, and none of --run, --watch and --fail-fast")
+	case o.junit == "-" && (s.json() || o.update || o.coverage || o.watch):
+		return usage("--junit - fills stdout: name a file beside -o json, --update, --coverage and --watch")
+	}
+	return nil
 }
 
 // tested checks a service, runs its tests and prints what came of them.
@@ -103,17 +127,29 @@ func (s *shell) tested(ctx context.Context, dir string, o testOptions) error {
 	if err != nil {
 		return err
 	}
+	chosen = slices.DeleteFunc(chosen, func(t *specs.Test) bool { return !o.touched.picks(service, t) })
 	if len(chosen) == 0 {
 		return s.print(reportOf(&testRun{}), func(w io.Writer) error { return none(w, service, o.names) })
 	}
-	show := newShow(s, service, o.verbose)
+	show, began := newShow(s, service, o.verbose), time.Now()
+	show.silent = s.json() || o.junit == "-"
 	run, err := s.runTests(ctx, service, chosen, o, show.result)
 	if err != nil {
 		return err
 	}
+	if o.junit != "" {
+		if err := s.writeJUnit(run, began, o.junit); err != nil {
+			return err
+		}
+	}
 	report := reportOf(run)
-	if o.update {
+	switch {
+	case o.junit == "-": // which is all that stdout holds
+		return run.verdict()
+	case o.update:
 		return s.updated(run, show, report, o.plan)
+	case o.coverage:
+		return s.covered(run, show, report)
 	}
 	if err := s.print(report, func(io.Writer) error { return show.end(run) }); err != nil {
 		return err
@@ -145,7 +181,11 @@ func (s *shell) vetted(dir string) (*specs.Service, error) {
 // it ends, in order.
 func (s *shell) runTests(ctx context.Context, service *specs.Service, chosen []*specs.Test, o testOptions, done func(*actortest.Result)) (run *testRun, err error) {
 	run = &testRun{service: service, chosen: chosen}
-	if needed := needs(service, chosen); len(needed) > 0 {
+	needed, err := needs(service, chosen)
+	if err != nil {
+		return nil, err
+	}
+	if len(needed) > 0 {
 		if _, err := s.compile(ctx, service, project.Options{Only: needed}); err != nil {
 			return nil, err
 		}

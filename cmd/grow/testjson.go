@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/grow-platform/grow/cmd/grow/coverage"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/actortest"
 )
@@ -19,7 +20,9 @@ type testReport struct {
 	NotRun int          `json:"not_run,omitempty"`
 	TookMS int64        `json:"took_ms"`
 	Tests  []testResult `json:"tests"`
-	Update *testUpdate  `json:"update,omitempty"`
+	// Update is what --update has changed, Coverage what --coverage has found.
+	Update   *testUpdate      `json:"update,omitempty"`
+	Coverage *coverage.Report `json:"coverage,omitempty"`
 }
 
 // testResult is one test; what was seen and logged stands with those that failed.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
 )
@@ -88,8 +89,9 @@ func unknownTest(name string, known []string, all []*specs.Test) error {
 
 // needs are the names of the actors that tests run, sorted: those that no
 // double stands in for.
-func needs(service *specs.Service, tests []*specs.Test) []string {
+func needs(service *specs.Service, tests []*specs.Test) ([]string, error) {
 	found := map[string]bool{}
+	var table *router.Table
 	for _, t := range tests {
 		need := func(node, actor string) {
 			if list := t.Doubles[node]; len(list) == 0 || list[0].Instead == nil {
@@ -102,15 +104,18 @@ func needs(service *specs.Service, tests []*specs.Test) []string {
 		case specs.OfWorkflow:
 			actorsIn(service, service.Workflows[t.Subject], "", need)
 		case specs.OfService:
-			for name := range service.Actors {
-				need(name, name)
+			if table == nil {
+				var err error
+				if table, err = router.Compile(service); err != nil {
+					return nil, err
+				}
 			}
-			for name, w := range service.Workflows {
-				actorsIn(service, w, name+"/", need)
+			for _, n := range table.Nodes {
+				need(n.Path, n.Actor.Name)
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(found))
+	return slices.Sorted(maps.Keys(found)), nil
 }
 
 // actorsIn visits every actor inside a workflow by the path of its node.

@@ -28,10 +28,12 @@ type show struct {
 	shell   *shell
 	w       io.Writer
 	verbose bool
+	silent  bool   // programs read stdout
 	width   int    // of lines, in columns
 	prefix  string // leads from here to the service's folder
 	subject int    // width of the longest name of a subject
 	group   []*actortest.Result
+	since   time.Time // the group began
 }
 
 func newShow(s *shell, service *specs.Service, verbose bool) *show {
@@ -76,11 +78,14 @@ func (w *show) place(at specs.Position) string {
 
 // result shows one result; those of a subject come one after another.
 func (w *show) result(r *actortest.Result) {
-	if w.shell.json() {
+	if w.silent {
 		return
 	}
 	if len(w.group) > 0 && (w.group[0].Test.Subject != r.Test.Subject || w.group[0].Test.Of != r.Test.Of) {
 		w.closeGroup()
+	}
+	if w.group == nil && w.since.IsZero() {
+		w.since = time.Now().Add(-r.Took)
 	}
 	w.group = append(w.group, r)
 	switch {
@@ -93,13 +98,14 @@ func (w *show) result(r *actortest.Result) {
 
 // closeGroup prints the line of a subject.
 func (w *show) closeGroup() {
-	failed, took := 0, time.Duration(0)
+	failed := 0
 	for _, r := range w.group {
-		took += r.Took
 		if !r.Passed() {
 			failed++
 		}
 	}
+	took := time.Since(w.since) // by the clock of a person, not summed up
+	w.since = time.Now()
 	name := runewidth.FillRight(cell(w.group[0].Test.Subject), min(w.subject, w.width/2))
 	if failed > 0 {
 		w.line("%s %s  %d of %s failed", w.red("FAIL"), name, failed, count(len(w.group), "test"))

@@ -18,9 +18,8 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-// proof runs the tests of what an edit has changed; nil: there is nothing to
-// run them by.
-var proof live.Proof
+// proof runs the tests of what an edit has changed.
+var proof live.Proof = prove
 
 // namedMax is how many names a line about an edit holds.
 const namedMax = 3
