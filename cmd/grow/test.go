@@ -41,6 +41,7 @@ type testOptions struct {
 
 // testRun is one run of the tests of a service.
 type testRun struct {
+	asked   testOptions
 	service *specs.Service
 	chosen  []*specs.Test
 	results []*actortest.Result // fewer than chosen when a failure ended the run
@@ -128,9 +129,6 @@ func (s *shell) tested(ctx context.Context, dir string, o testOptions) error {
 		return err
 	}
 	chosen = slices.DeleteFunc(chosen, func(t *specs.Test) bool { return !o.touched.picks(service, t) })
-	if len(chosen) == 0 {
-		return s.print(reportOf(&testRun{}), func(w io.Writer) error { return none(w, service, o.names) })
-	}
 	show, began := newShow(s, service, o.verbose), time.Now()
 	show.silent = s.json() || o.junit == "-"
 	run, err := s.runTests(ctx, service, chosen, o, show.result)
@@ -180,7 +178,10 @@ func (s *shell) vetted(dir string) (*specs.Service, error) {
 // runTests builds what the tests need and runs them; done is told of each as
 // it ends, in order.
 func (s *shell) runTests(ctx context.Context, service *specs.Service, chosen []*specs.Test, o testOptions, done func(*actortest.Result)) (run *testRun, err error) {
-	run = &testRun{service: service, chosen: chosen}
+	run = &testRun{service: service, chosen: chosen, asked: o}
+	if len(chosen) == 0 {
+		return run, nil
+	}
 	needed, err := needs(service, chosen)
 	if err != nil {
 		return nil, err
@@ -227,35 +228,34 @@ func (r *testRun) verdict() error {
 }
 
 // none says that there are no tests, and how the first one is written.
-func none(w io.Writer, service *specs.Service, names []string) error {
+func none(w io.Writer, service *specs.Service, o testOptions) error {
 	what, actors := "the service", sortedKeys(service.Actors)
-	if len(names) > 0 {
-		what = strings.Join(names, ", ")
-		actors = slices.DeleteFunc(actors, func(name string) bool { return !slices.Contains(names, name) })
+	if len(o.names) > 0 {
+		what = strings.Join(o.names, ", ")
+		actors = slices.DeleteFunc(actors, func(name string) bool { return !slices.Contains(o.names, name) })
 	}
-	if _, err := fmt.Fprintf(w, "%s has no tests yet\n", what); err != nil || len(actors) == 0 {
-		return err
+	text := what + " has no tests yet\n"
+	if o.touched != nil {
+		text, actors = "no test is touched by the edit\n", nil
 	}
-	for _, name := range actors {
-		a := service.Actors[name]
-		if len(a.In) == 0 {
-			continue
-		}
-		dir, err := filepath.Rel(service.Dir, a.Dir)
-		if err != nil {
-			return err
-		}
-		then := "[]"
-		if len(a.Out) > 0 {
-			then = "[{" + a.Out[0] + ": {...: _}}]"
-		}
-		data := quote("hello")
-		if t := service.Types[a.In[0]]; !t.Raw() {
-			data = string(t.Sample())
-		}
-		_, err = fmt.Fprintf(w, "\nWrite the first one, for instance into %s:\n\n- test: what it shows, in a sentence\n  when: {%s: %s}\n  then: %s\n\nThen: grow test\n",
-			filepath.ToSlash(filepath.Join(fromHere(dir), "tests", "first.yaml")), a.In[0], data, then)
-		return err
+	actors = slices.DeleteFunc(actors, func(name string) bool { return len(service.Actors[name].In) == 0 })
+	if len(actors) > 0 {
+		text += "\n" + firstTest(service, service.Actors[actors[0]])
 	}
-	return nil
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// firstTest is how the first test of an actor is written.
+func firstTest(service *specs.Service, a *specs.Actor) string {
+	then, data := "[]", "hello"
+	if len(a.Out) > 0 {
+		then = "[{" + a.Out[0] + ": {...: _}}]"
+	}
+	if t := service.Types[a.In[0]]; !t.Raw() {
+		data = string(t.Sample())
+	}
+	file := filepath.ToSlash(filepath.Join(fromHere(a.Dir), "tests", "first.yaml"))
+	return fmt.Sprintf("Write the first one, for instance into %s:\n\n- test: what it shows, in a sentence\n  when: {%s: %s}\n  then: %s\n\nThen: grow test %s\n",
+		file, a.In[0], data, then, a.Name)
 }

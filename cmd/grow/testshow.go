@@ -28,20 +28,33 @@ type show struct {
 	shell   *shell
 	w       io.Writer
 	verbose bool
-	silent  bool   // programs read stdout
-	width   int    // of lines, in columns
-	prefix  string // leads from here to the service's folder
-	subject int    // width of the longest name of a subject
+	silent  bool            // programs read stdout
+	width   int             // of lines, in columns
+	prefix  string          // leads from here to the service's folder
+	subject int             // width of the longest name of a subject
+	double  map[string]bool // names that a workflow and the service share
 	group   []*actortest.Result
 	since   time.Time // the group began
 }
 
 func newShow(s *shell, service *specs.Service, verbose bool) *show {
 	w := &show{shell: s, w: s.stdout, verbose: verbose, width: widthOf(s.stdout), prefix: fromHere(service.Dir)}
+	w.double = map[string]bool{service.Name: service.Workflows[service.Name] != nil || service.Actors[service.Name] != nil}
+	for name := range service.Workflows {
+		w.double[name] = w.double[name] || service.Actors[name] != nil
+	}
 	for _, t := range service.AllTests() {
-		w.subject = max(w.subject, runewidth.StringWidth(t.Subject))
+		w.subject = max(w.subject, runewidth.StringWidth(w.name(t)))
 	}
 	return w
+}
+
+// name is what a test is of; where two have the name, with what it is.
+func (w *show) name(t *specs.Test) string {
+	if w.double[t.Subject] {
+		return cell(t.Subject) + " (" + t.Of.String() + ")"
+	}
+	return cell(t.Subject)
 }
 
 // widthDefault is how wide lines are, in columns, where nothing says more.
@@ -92,7 +105,7 @@ func (w *show) result(r *actortest.Result) {
 	case !r.Passed():
 		w.failure(r)
 	case w.verbose:
-		w.line("%s %s: %s  %s", w.green("ok  "), cell(r.Test.Subject), cell(r.Test.Name), short(r.Took))
+		w.line("%s %s: %s  %s", w.green("ok  "), w.name(r.Test), cell(r.Test.Name), short(r.Took))
 	}
 }
 
@@ -106,7 +119,7 @@ func (w *show) closeGroup() {
 	}
 	took := time.Since(w.since) // by the clock of a person, not summed up
 	w.since = time.Now()
-	name := runewidth.FillRight(cell(w.group[0].Test.Subject), min(w.subject, w.width/2))
+	name := runewidth.FillRight(w.name(w.group[0].Test), min(w.subject, w.width/2))
 	if failed > 0 {
 		w.line("%s %s  %d of %s failed", w.red("FAIL"), name, failed, count(len(w.group), "test"))
 	} else {
@@ -117,6 +130,9 @@ func (w *show) closeGroup() {
 
 // end prints what came of all.
 func (w *show) end(run *testRun) error {
+	if len(run.chosen) == 0 {
+		return none(w.w, run.service, run.asked)
+	}
 	if len(w.group) > 0 {
 		w.closeGroup()
 	}
@@ -134,7 +150,7 @@ func (w *show) end(run *testRun) error {
 
 // failure prints a test that failed.
 func (w *show) failure(r *actortest.Result) {
-	head := cell(r.Test.Subject + ": " + r.Test.Name)
+	head := w.name(r.Test) + ": " + cell(r.Test.Name)
 	at := w.place(r.Test.At)
 	if runewidth.StringWidth("FAIL "+head+"  "+at) <= w.width {
 		w.line("%s %s  %s", w.red("FAIL"), head, at)
@@ -222,6 +238,8 @@ func (w *show) difference(d expect.Difference, label int) {
 		}
 	}
 	switch {
+	case d.Want == "" && d.Why == "" && path == "body": // of an answer of another status
+		say("was      ", d.Got, w.red)
 	case d.Want == "":
 		say("not expected: ", d.Got, w.red)
 	case d.Got == "":

@@ -83,11 +83,11 @@ func (w *show) update(out io.Writer, run *testRun, u *testUpdate, tests int) err
 		w.line("")
 	}
 	for _, l := range u.Left {
-		where := l.Where
-		if where != "" {
-			where = " " + where
+		text := fmt.Sprintf("left alone: %s:%d: %s: ", l.File, l.Line, l.Test)
+		if l.Where != "" {
+			text += l.Where + ": "
 		}
-		w.wrapped(cell(fmt.Sprintf("left alone: %s:%d: %s:%s %s", l.File, l.Line, l.Test, where, l.Why)), 0, 2, nil)
+		w.wrapped(cell(text+l.Why), 0, 2, nil)
 	}
 	verb := "rewrote"
 	if u.Planned {
