@@ -29,6 +29,8 @@ type Options struct {
 	// CheckGrant is the capability's own check of a grant's parameters, called
 	// for kinds that are served; nil: none.
 	CheckGrant func(g Grant) error
+	// NoSources: nothing is built, so what `code:` names need not be there.
+	NoSources bool
 }
 
 // Load reads and checks the service in the folder dir. When its files are

@@ -61,7 +61,8 @@ const codeStopTimeout = "stop.timeout"
 
 // exits are the exit codes that are not exitFailed, by the error's code.
 var exits = map[string]int{
-	codeUsage: exitUsage, codeSpecInvalid: exitNo, codeTestFailed: exitNo, codeTestUpdate: exitNo, codeTestProves: exitNo, codeMissing: exitNo, control.CodeNotFound: exitNotFound, "service.none": exitNotFound,
+	codeUsage: exitUsage, codeSpecInvalid: exitNo, codeMissing: exitNo, codeBreak: exitNo, control.CodeNotFound: exitNotFound, "service.none": exitNotFound,
+	codeTestFailed: exitNo, codeTestUpdate: exitNo, codeTestProves: exitNo,
 	control.CodePermission: exitPermission, control.CodeRunning: exitConflict, codePermission: exitPermission, codePort: exitConflict, control.CodeNotRunning: exitUnreachable, control.CodeUnreachable: exitUnreachable,
 	control.CodeTimeout: exitUnreachable, "reply.timeout": exitUnreachable, codeStopTimeout: exitUnreachable, codeInterrupted: exitInterrupted,
 }

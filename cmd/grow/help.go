@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
+	"github.com/mitchellh/go-wordwrap"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -33,28 +35,15 @@ func in(group string, list ...*cobra.Command) []*cobra.Command {
 	return list
 }
 
-// columns is how wide a terminal is; 0 when w is none, and lines may be long.
-func columns(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok || !terminal(w) {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
-}
-
 // help writes what a command is for, for a person at a terminal of any width.
 func (s *shell) help(c *cobra.Command, _ []string) {
-	width := columns(s.stdout)
+	width := width(s.stdout)
 	var b strings.Builder
 	text := c.Long
 	if text == "" {
 		text = c.Short
 	}
-	b.WriteString(wrap(text, width, ""))
+	b.WriteString(paragraphs(text, width))
 	section := func(title, text string) {
 		if text != "" {
 			fmt.Fprintf(&b, "\n%s\n%s", title, text)
@@ -93,27 +82,43 @@ func listed(c *cobra.Command, group string, width int) string {
 		if !sub.IsAvailableCommand() && sub.Name() != "help" || sub.GroupID != group {
 			continue
 		}
-		name := fmt.Sprintf("  %-12s ", sub.Name())
-		b.WriteString(strings.TrimPrefix(wrap(name+sub.Short, width, strings.Repeat(" ", 15)), "\n"))
+		b.WriteString(hang(fmt.Sprintf("  %-12s ", sub.Name()), strings.Repeat(" ", 15), sub.Short, width) + "\n")
 	}
 	return b.String()
 }
 
-// wrap breaks the lines of text that are longer than width, between words;
-// indent begins what follows a break. Lines that begin with a blank are kept,
-// unless there is an indent. 0: none is broken.
-func wrap(text string, width int, indent string) string {
+// paragraphs breaks the lines of text that are wider than width, but for those
+// that begin with a blank; 0: none is.
+func paragraphs(text string, width int) string {
 	var b strings.Builder
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		for width > 0 && len([]rune(line)) > width && (indent != "" || !strings.HasPrefix(line, " ")) {
-			at := strings.LastIndex(string([]rune(line)[:width+1]), " ")
-			if at <= len(indent) || strings.TrimSpace(line[:at]) == "" {
-				break // a word that is longer than a line
-			}
-			b.WriteString(strings.TrimRight(line[:at], " ") + "\n")
-			line = indent + strings.TrimLeft(line[at:], " ")
+		if !strings.HasPrefix(line, " ") {
+			line = hang("", "", line, width)
 		}
 		b.WriteString(line + "\n")
 	}
 	return b.String()
+}
+
+// hang is text behind lead, what is wider than width behind an indent; 0: all
+// of it is on one line.
+func hang(lead, indent, text string, width int) string {
+	if room := width - len(indent); width > 0 && room > 0 {
+		text = strings.ReplaceAll(wordwrap.WrapString(text, uint(room)), "\n", "\n"+indent)
+	}
+	return lead + text
+}
+
+// width is how wide lines may be: COLUMNS says it, or the terminal; 0: as wide
+// as they are.
+func width(w io.Writer) int {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if f, ok := w.(*os.File); ok && terminal(w) {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return n
+		}
+	}
+	return 0
 }

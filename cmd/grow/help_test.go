@@ -5,25 +5,24 @@ import (
 	"testing"
 )
 
-func TestWrap(t *testing.T) {
+func TestParagraphs(t *testing.T) {
 	for _, c := range []struct {
-		text   string
-		width  int
-		indent string
-		want   string
+		text  string
+		width int
+		want  string
 	}{
-		{"one two three", 0, "", "one two three\n"},
-		{"one two three", 7, "", "one two\nthree\n"},
-		{"one two three", 8, "", "one two\nthree\n"},
-		{"a-word-that-is-long one", 7, "", "a-word-that-is-long one\n"},
-		{"  kept as it is written", 7, "", "  kept as it is written\n"},
-		{"  name  what it is for", 14, "        ", "  name  what\n        it is\n        for\n"},
-		{"one\n\ntwo three", 5, "", "one\n\ntwo\nthree\n"},
-		{"größer als", 7, "", "größer\nals\n"},
+		{"one two three", 0, "one two three\n"},
+		{"one two three", 7, "one two\nthree\n"},
+		{"a-word-that-is-long one", 7, "a-word-that-is-long\none\n"},
+		{"  kept as it is written", 7, "  kept as it is written\n"},
+		{"one\n\ntwo three", 5, "one\n\ntwo\nthree\n"},
 	} {
-		if got := wrap(c.text, c.width, c.indent); got != c.want {
-			t.Errorf("wrap(%q, %d): %q, want %q", c.text, c.width, got, c.want)
+		if got := paragraphs(c.text, c.width); got != c.want {
+			t.Errorf("paragraphs(%q, %d): %q, want %q", c.text, c.width, got, c.want)
 		}
+	}
+	if got, want := hang("  name  ", "        ", "what it is for", 14), "  name  what\n        it is\n        for"; got != want {
+		t.Errorf("hang: %q, want %q", got, want)
 	}
 }
 

@@ -22,6 +22,7 @@ runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/wazero
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs < runtime/router, runtime/capability
+specs < specs/compare < cmd/grow
 runtime/engine, runtime/capability < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/shard < runtime/supervisor, runtime/actortest

@@ -67,6 +67,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(in(groupWrite,
 		s.vet(),
 		s.test(),
+		s.compare(),
 		s.build(),
 	)...)
 	root.AddCommand(in(groupRun,

@@ -60,12 +60,9 @@ func (w *show) name(t *specs.Test) string {
 // widthDefault is how wide lines are, in columns, where nothing says more.
 const widthDefault = 80
 
-// widthOf is how wide lines may be: what COLUMNS says, or the terminal.
+// widthOf is how wide lines may be.
 func widthOf(w io.Writer) int {
-	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
-		return n
-	}
-	if n := columns(w); n > 0 {
+	if n := width(w); n > 0 {
 		return n
 	}
 	return widthDefault
