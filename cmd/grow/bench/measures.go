@@ -22,6 +22,10 @@ var measures = []measure{
 		open: startRustDisk},
 	{name: "density", unit: "instances/GiB", goal: 30_000, by: absolute, atLeast: true, what: "small instances in a GiB of resident memory; bare wazero",
 		open: density},
+	{name: "test-100", unit: "ms", goal: 1000, by: absolute, what: "100 example tests of a built Rust actor; as many messages in bare wazero",
+		open: runTests},
+	{name: "vet-20", unit: "ms", goal: 50, by: absolute, what: "check of a project of 20 actors; reading its files",
+		open: vet},
 }
 
 // rounder measures one round: the value and its reference.
