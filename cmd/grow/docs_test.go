@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/project"
 )
@@ -48,6 +50,11 @@ func TestGettingStarted(t *testing.T) {
 		if s[0] != "sh" {
 			continue
 		}
+		if line, ok := strings.CutPrefix(strings.TrimSpace(s[2]), "grow "); ok {
+			holdPrinted(t, dir, line, steps[i+1][2])
+			ran++
+			continue
+		}
 		out, err := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(s[2], exampleURL, h.URL())).CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", s[2], err, out)
@@ -57,8 +64,21 @@ func TestGettingStarted(t *testing.T) {
 		}
 		ran++
 	}
-	if ran < 4 {
+	if ran < 5 {
 		t.Errorf("%d commands were run", ran)
+	}
+}
+
+// holdPrinted runs a command in a service's folder and compares what it prints,
+// but for the time it took, which is N ms.
+func holdPrinted(t *testing.T, dir, line, want string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := execute(append(strings.Fields(line), "-C", dir), strings.NewReader(""), &out, &errs); code != exitDone {
+		t.Errorf("grow %s: exit code %d\n%s%s", line, code, out.String(), errs.String())
+	}
+	if diff := cmp.Diff(want, string(duration.ReplaceAll(out.Bytes(), []byte("N ms")))); diff != "" {
+		t.Errorf("grow %s:\n%s", line, diff)
 	}
 }
 
