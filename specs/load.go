@@ -38,6 +38,20 @@ type Options struct {
 // itself could not be opened. What may be meant but rarely is stands in
 // [Service.Warnings]. Load may be called concurrently; it keeps nothing.
 func Load(dir string, o Options) (*Service, error) {
+	l, err := read(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	mistakes, warnings := l.sorted()
+	if len(mistakes) > 0 {
+		return nil, mistakes
+	}
+	l.service.Warnings = warnings
+	return l.service, nil
+}
+
+// read reads and checks what is in the folder dir.
+func read(dir string, o Options) (*loader, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("load service: %w", err)
@@ -53,15 +67,10 @@ func Load(dir string, o Options) (*Service, error) {
 		service: &Service{Dir: abs, Actors: map[string]*Actor{}, Workflows: map[string]*Workflow{},
 			Types: map[string]*shape.Type{}},
 		actors: map[string]*actorFile{}, flows: map[string]*flowFile{}, broken: map[string]bool{}, loose: map[string]bool{},
-		refused: map[string]Problem{},
+		refused: map[string][]Problem{}, defined: map[string]Position{},
 	}
 	l.load()
-	mistakes, warnings := l.sorted()
-	if len(mistakes) > 0 {
-		return nil, mistakes
-	}
-	l.service.Warnings = warnings
-	return l.service, nil
+	return l, nil
 }
 
 // loader is the state of one Load.
@@ -75,9 +84,10 @@ type loader struct {
 	tree    *schema.Node // of it
 	actors  map[string]*actorFile
 	flows   map[string]*flowFile
-	loose   map[string]bool    // actors and workflows whose in or out is wrong
-	broken  map[string]bool    // actors and workflows that could not be read
-	refused map[string]Problem // types outside of the subset that are reported when used
+	loose   map[string]bool      // actors and workflows whose in or out is wrong
+	broken  map[string]bool      // actors and workflows that could not be read
+	refused map[string][]Problem // types outside of the subset that are reported when used
+	defined map[string]Position  // where each type is defined
 
 	count       int  // of tests
 	typesBroken bool // types could not be read: nothing is said about unknown ones

@@ -61,10 +61,36 @@ const codeStopTimeout = "stop.timeout"
 
 // exits are the exit codes that are not exitFailed, by the error's code.
 var exits = map[string]int{
-	codeUsage: exitUsage, codeSpecInvalid: exitNo, codeMissing: exitNo, codeBreak: exitNo, control.CodeNotFound: exitNotFound, "service.none": exitNotFound,
-	codeTestFailed: exitNo, codeTestUpdate: exitNo, codeTestProves: exitNo,
-	control.CodePermission: exitPermission, control.CodeRunning: exitConflict, codePermission: exitPermission, codePort: exitConflict, control.CodeNotRunning: exitUnreachable, control.CodeUnreachable: exitUnreachable,
-	control.CodeTimeout: exitUnreachable, "reply.timeout": exitUnreachable, codeStopTimeout: exitUnreachable, codeInterrupted: exitInterrupted,
+	codeUsage: exitUsage,
+
+	codeSpecInvalid: exitNo,
+	codeMissing:     exitNo,
+	codeBreak:       exitNo,
+	codeBlocked:     exitNo,
+	codeFit:         exitNo,
+	codeTestFailed:  exitNo,
+	codeTestUpdate:  exitNo,
+	codeTestProves:  exitNo,
+
+	codePermission:         exitPermission,
+	control.CodePermission: exitPermission,
+
+	control.CodeNotFound: exitNotFound,
+	"service.none":       exitNotFound,
+
+	control.CodeRunning: exitConflict,
+	codePort:            exitConflict,
+	codeSite:            exitConflict,
+	codeExists:          exitConflict,
+	codeInside:          exitConflict,
+
+	control.CodeNotRunning:  exitUnreachable,
+	control.CodeUnreachable: exitUnreachable,
+	control.CodeTimeout:     exitUnreachable,
+	"reply.timeout":         exitUnreachable,
+	codeStopTimeout:         exitUnreachable,
+
+	codeInterrupted: exitInterrupted,
 }
 
 // usageError is a command line that makes no sense.

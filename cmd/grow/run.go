@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/cmd/grow/live"
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/logs"
@@ -61,11 +62,11 @@ func (s *shell) run() *cobra.Command {
 			if o.watch {
 				return s.runWatched(c.Context(), dir, o)
 			}
-			_, h, err := s.start(c.Context(), dir, o)
+			service, h, err := s.start(c.Context(), dir, o)
 			if err != nil {
 				return err
 			}
-			return s.serve(c.Context(), h, o, nil)
+			return s.serve(c.Context(), h, service, o, nil)
 		},
 	}
 	c.Flags().StringVar(&o.listen, "listen", app.DefaultListen, "`address` to serve at; port 0 takes any free port")
@@ -94,25 +95,20 @@ func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Ser
 	if !s.json() {
 		options.Stderr, options.Color = s.stderr, s.color(s.stderr)
 	}
-	begin := time.Now()
 	h, err := app.Start(ctx, options)
 	if err != nil {
 		return nil, nil, located(err, o.listen)
 	}
-	if err := s.serving(h, service, time.Since(begin)); err != nil {
-		_, stopErr := h.Stop(ctx)
-		return nil, nil, errors.Join(err, stopErr)
-	}
 	return service, h, nil
 }
 
-// serve goes on until ctx ends, with follow beside when it is not nil, and
+// serve goes on until ctx ends, with follow beside it when that is not nil, and
 // ends the service in order.
-func (s *shell) serve(ctx context.Context, h *app.Host, o runOptions, follow func() error) error {
+func (s *shell) serve(ctx context.Context, h *app.Host, service *specs.Service, o runOptions, follow *live.Follower) error {
+	err := s.serving(h, service, o.watch)
 	end := s.relay(h, o.level)
-	var err error
-	if follow != nil {
-		err = follow()
+	if err == nil && follow != nil {
+		follow.Run(ctx)
 	}
 	if err == nil {
 		<-ctx.Done()
@@ -162,7 +158,8 @@ func paths(service *specs.Service) map[string]string {
 }
 
 // serving tells that the service is up, and how to try it.
-func (s *shell) serving(h *app.Host, service *specs.Service, took time.Duration) error {
+func (s *shell) serving(h *app.Host, service *specs.Service, edits bool) error {
+	took := h.StartTime()
 	if s.json() {
 		return s.line(map[string]any{"event": "serving", "service": service.Name, "url": h.URL(), "pid": os.Getpid(), "took_ms": took.Milliseconds()})
 	}
@@ -175,7 +172,11 @@ func (s *shell) serving(h *app.Host, service *specs.Service, took time.Duration)
 		}
 		fmt.Fprintf(w, "\nTry it, from another terminal:\n\n%s\n\n%s", strings.TrimRight(lines, "\n"), note)
 	}
-	_, err := fmt.Fprintf(w, "Look at it: grow status -C %s. Ctrl-C ends it.\n\n", quote(service.Dir))
+	watched := ""
+	if edits {
+		watched = "Edits of its files take effect. "
+	}
+	_, err := fmt.Fprintf(w, "Look at it: grow status -C %s. %sCtrl-C ends it.\n\n", quote(service.Dir), watched)
 	return err
 }
 

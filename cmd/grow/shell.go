@@ -42,7 +42,7 @@ func (s *shell) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "grow", Short: "run services of message-passing actors", Long: about,
 		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: suggestWithin,
-		Example: "  grow vet                 check the service in this folder\n  grow run                 build and serve it\n  grow send reports report.due --data '{}' --wait",
+		Example: "  grow init shop           make a service that runs\n  grow vet                 check the service in this folder\n  grow run                 build and serve it\n  grow send reports report.due --data '{}' --wait",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -65,10 +65,16 @@ func (s *shell) root() *cobra.Command {
 	root.SetHelpFunc(s.help)
 	root.AddGroup(groups...)
 	root.AddCommand(in(groupWrite,
+		s.init(),
+		s.actor(),
+		s.workflow(),
 		s.vet(),
 		s.test(),
 		s.compare(),
+		s.graph(),
+		s.site(),
 		s.build(),
+		s.schema(),
 	)...)
 	root.AddCommand(in(groupRun,
 		s.run(),
@@ -291,7 +297,7 @@ func (s *shell) folder(args []string) (string, error) {
 	}
 	return "", &control.Error{
 		Code: "service.none", Message: "there is no service here: no grow.yaml in " + dir, At: dir,
-		Next: "go to the service's folder, or name it: -C FOLDER",
+		Next: "go to the service's folder, or name it: -C FOLDER; or make one: grow init",
 	}
 }
 

@@ -229,7 +229,7 @@ func (r *testRun) verdict() error {
 
 // none says that there are no tests, and how the first one is written.
 func none(w io.Writer, service *specs.Service, o testOptions) error {
-	what, actors := "the service", sortedKeys(service.Actors)
+	what, actors := "the service", keysOf(service.Actors)
 	if len(o.names) > 0 {
 		what = strings.Join(o.names, ", ")
 		actors = slices.DeleteFunc(actors, func(name string) bool { return !slices.Contains(o.names, name) })

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/actortest"
 	"github.com/grow-platform/grow/specs"
@@ -125,40 +124,6 @@ func TestTouches(t *testing.T) {
 			t.Errorf("%v:\n%s", c.paths, diff)
 		}
 	}
-}
-
-// TestProve holds what an edit of a running service is proved by.
-func TestProve(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	dir := t.TempDir()
-	writeFiles(t, dir, echoFiles)
-	writeFiles(t, dir, map[string]string{"actors/other/tests/a.yaml": strings.ReplaceAll(passing, "then: [{echo.done: {a: 1}}]", "then: [{echo.done: {a: 2}}]")})
-	service, err := app.Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	modules := map[string]string{"echo": service.Actors["echo"].Code.Source, "other": service.Actors["other"].Code.Source}
-	for _, c := range []struct {
-		changed       []string
-		passed, total int
-		err           string
-	}{
-		{[]string{"echo"}, 1, 1, ""},
-		{[]string{"echo", "other"}, 1, 2, "actors/other/tests/a.yaml:1: other: it sends what it gets: then[0] echo.done: a: expected 2, got 1"},
-		{nil, 0, 0, ""},
-	} {
-		passed, total, err := prove(t.Context(), service, modules, c.changed)
-		if text := errorText(err); passed != c.passed || total != c.total || text != c.err {
-			t.Errorf("%v: %d of %d passed, %q", c.changed, passed, total, text)
-		}
-	}
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 // TestJUnit holds the XML against what readers of it ask for: counts that are

@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/coverage"
@@ -176,6 +174,3 @@ func pairs(list []string) map[string]string {
 	}
 	return m
 }
-
-// sortedKeys are the keys of a map in order.
-func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

@@ -19,7 +19,7 @@ func choose(service *specs.Service, o testOptions) ([]*specs.Test, error) {
 	known := subjectsOf(service)
 	picked := map[*specs.Test]bool{}
 	for _, name := range o.names {
-		found := pick(all, known, name)
+		found := calledBy(all, known, name)
 		if found == nil {
 			return nil, unknownTest(name, known, all)
 		}
@@ -47,8 +47,8 @@ func subjectsOf(service *specs.Service) []string {
 	return slices.Compact(list)
 }
 
-// pick finds the tests of one name; nil: it names nothing.
-func pick(all []*specs.Test, known []string, name string) []*specs.Test {
+// calledBy finds the tests of one name; nil: it names nothing.
+func calledBy(all []*specs.Test, known []string, name string) []*specs.Test {
 	subject, part, _ := strings.Cut(name, "/")
 	list := []*specs.Test{}
 	for _, t := range all {

@@ -38,7 +38,7 @@ type show struct {
 }
 
 func newShow(s *shell, service *specs.Service, verbose bool) *show {
-	w := &show{shell: s, w: s.stdout, verbose: verbose, width: widthOf(s.stdout), prefix: fromHere(service.Dir)}
+	w := &show{shell: s, w: s.stdout, verbose: verbose, width: room(s.stdout), prefix: fromHere(service.Dir)}
 	w.double = map[string]bool{service.Name: service.Workflows[service.Name] != nil || service.Actors[service.Name] != nil}
 	for name := range service.Workflows {
 		w.double[name] = w.double[name] || service.Actors[name] != nil
@@ -55,17 +55,6 @@ func (w *show) name(t *specs.Test) string {
 		return cell(t.Subject) + " (" + t.Of.String() + ")"
 	}
 	return cell(t.Subject)
-}
-
-// widthDefault is how wide lines are, in columns, where nothing says more.
-const widthDefault = 80
-
-// widthOf is how wide lines may be.
-func widthOf(w io.Writer) int {
-	if n := width(w); n > 0 {
-		return n
-	}
-	return widthDefault
 }
 
 // fromHere is how a folder is reached from the one this program works in.
@@ -304,7 +293,7 @@ func (w *show) paint(color, text string) string {
 // logText is a log line with its fields.
 func logText(l actor.Line) string {
 	text := l.Text
-	for _, name := range sortedKeys(l.Fields) {
+	for _, name := range keysOf(l.Fields) {
 		text += " " + name + "=" + l.Fields[name]
 	}
 	if l.Node != "" {

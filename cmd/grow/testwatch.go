@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/host/watch"
-	"github.com/grow-platform/grow/runtime/actortest"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -84,40 +82,4 @@ func (t touched) picks(service *specs.Service, test *specs.Test) bool {
 	}
 	run, err := needs(service, []*specs.Test{test})
 	return err != nil || slices.ContainsFunc(run, func(actor string) bool { return t[actor] })
-}
-
-// prove runs the tests of the actors and workflows named, and those of the
-// endpoints, for whoever puts an edit in force only when they pass. It is a
-// live.Proof.
-func prove(ctx context.Context, service *specs.Service, modules map[string]string, changed []string) (passed, total int, err error) {
-	var chosen []*specs.Test
-	for _, t := range service.AllTests() {
-		if t.Of == specs.OfService || slices.Contains(changed, t.Subject) {
-			chosen = append(chosen, t)
-		}
-	}
-	if len(chosen) == 0 {
-		return 0, 0, nil
-	}
-	tests, err := app.OpenTests(ctx, service, modules, "", 0)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { err = errors.Join(err, tests.Close(ctx)) }()
-	var wrong []error
-	err = tests.Run(ctx, chosen, func(r *actortest.Result) {
-		if total++; r.Passed() {
-			passed++
-		} else if len(wrong) < namedMax {
-			text := strings.TrimSpace(failureText(&r.Failures[0], 1))
-			wrong = append(wrong, fmt.Errorf("%s:%d: %s: %s: %s", r.Test.At.File, r.Test.At.Line, r.Test.Subject, r.Test.Name, text))
-		}
-	})
-	if err == nil && len(wrong) > 0 {
-		if more := total - passed - len(wrong); more > 0 {
-			wrong = append(wrong, fmt.Errorf("and %d more", more))
-		}
-		err = errors.Join(wrong...)
-	}
-	return passed, total, err
 }

@@ -18,9 +18,6 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-// proof runs the tests of what an edit has changed.
-var proof live.Proof = prove
-
 // namedMax is how many names a line about an edit holds.
 const namedMax = 3
 
@@ -41,12 +38,15 @@ func (s *shell) runWatched(ctx context.Context, dir string, o runOptions) (err e
 		}
 		service, h, err := s.start(ctx, dir, o)
 		if err == nil {
-			return s.serve(ctx, h, o, func() error {
-				return live.Follow(ctx, live.Options{
-					Host: h, Service: service, Watcher: w, Files: files, Proof: proof,
-					Building: s.building(0), Explain: explained, Report: func(e live.Event) { s.edited(h, e) },
-				})
+			f, err := live.New(live.Options{
+				Host: h, Service: service, Watcher: w, Files: files, Proof: proof,
+				Building: s.building(0), Explain: explained, Report: func(e live.Event) { s.edited(h, e) },
 			})
+			if err != nil {
+				_, stopErr := h.Stop(ctx)
+				return errors.Join(err, stopErr)
+			}
+			return s.serve(ctx, h, service, o, f)
 		}
 		if !mendable(err) {
 			return err
@@ -87,7 +87,7 @@ func explained(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// swap is an edit that is live, for programs; event is swap, tested or back.
+// swap is an edit that is live, for programs; event is swap, tested, same or back.
 type swap struct {
 	Event    live.Kind    `json:"event"`
 	Changes  []app.Change `json:"changes"`
@@ -146,6 +146,8 @@ func sentence(e live.Event) string {
 	switch e.Kind {
 	case live.Tested:
 		return "↻ tests  " + strings.Join(did, ", ") + " passed, nothing to swap: done"
+	case live.Same:
+		return "↻ " + strings.Join(did, ", ") + ", the same as what is served, nothing to swap: done"
 	case live.Back:
 		return "↻ the files are what is served again, nothing to swap: done"
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -55,8 +56,9 @@ type Wanted struct {
 type Supervisor struct {
 	opts Options
 
-	mu      sync.Mutex // held by Apply and Close
+	mu      sync.Mutex // held by Prepare, Apply and Close
 	current generation
+	ready   map[string]*module // what Prepare compiled, for the next Apply
 	retired sync.WaitGroup
 }
 
@@ -94,6 +96,30 @@ func New(o Options) *Supervisor {
 	return &Supervisor{opts: o}
 }
 
+// Prepare compiles the modules that an Apply of the same would, so that it
+// takes no longer than instances take to start. Nothing that runs changes.
+func (s *Supervisor) Prepare(ctx context.Context, w Wanted) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	table, err := router.Compile(w.Service)
+	if err != nil {
+		return err
+	}
+	modules, err := s.compile(ctx, w, table)
+	s.release(s.ready)
+	s.ready = modules
+	return err
+}
+
+// release ends a use of each module.
+func (s *Supervisor) release(modules map[string]*module) {
+	for _, m := range modules {
+		if err := m.release(); err != nil {
+			s.opts.Logger.Warn("close module", "error", err)
+		}
+	}
+}
+
 // Apply makes what is wanted run: everything is compiled and started before
 // anything changes, so that on an error what ran before goes on. Every node
 // has one instance started, so that a module that cannot start is found here.
@@ -106,6 +132,8 @@ func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 		return err
 	}
 	next, err := s.prepare(ctx, w, table)
+	s.release(s.ready)
+	s.ready = nil
 	if err != nil {
 		return errors.Join(err, retire(next, s.current))
 	}
@@ -132,13 +160,7 @@ func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 func (s *Supervisor) prepare(ctx context.Context, w Wanted, table *router.Table) (generation, error) {
 	next := generation{}
 	modules, err := s.compile(ctx, w, table)
-	defer func() { // those that no part runs
-		for _, m := range modules {
-			if err := m.release(); err != nil {
-				s.opts.Logger.Warn("close module", "error", err)
-			}
-		}
-	}()
+	defer s.release(modules) // those go that no part runs
 	if err != nil {
 		return next, err
 	}
@@ -217,10 +239,14 @@ func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table)
 func (s *Supervisor) module(ctx context.Context, binary []byte, memory int64) (*module, error) {
 	sum := sha256.Sum256(binary)
 	digest := "sha256:" + hex.EncodeToString(sum[:])
+	have := slices.Collect(maps.Values(s.ready))
 	for _, p := range s.current {
-		if p.module.memory == memory && p.module.Info().Digest == digest {
-			p.module.uses.Add(1)
-			return p.module, nil
+		have = append(have, p.module)
+	}
+	for _, m := range have {
+		if m.memory == memory && m.Info().Digest == digest {
+			m.uses.Add(1)
+			return m, nil
 		}
 	}
 	compiled, err := s.opts.Engine.Compile(ctx, binary, engine.Config{MemoryMax: memory})
@@ -265,8 +291,9 @@ func retire(g, kept generation) error {
 func (s *Supervisor) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.release(s.ready)
 	err := retire(s.current, nil)
-	s.current = nil
+	s.current, s.ready = nil, nil
 	s.retired.Wait()
 	return err
 }

@@ -223,12 +223,34 @@ func TestApplyKeeps(t *testing.T) {
 			t.Errorf("%s: renewed are %q, want %q; %d modules are open, want %d", c.name, renewed, c.renewed, e.open.Load(), c.open)
 		}
 	}
+	if n := e.compiled.Load(); n != 6 {
+		t.Errorf("%d modules were compiled", n)
+	}
+	// What was prepared is compiled once, is open until an Apply or another
+	// Prepare, and changes nothing before.
+	now := s.Status()[0].Revision
+	for _, prepare := range []Wanted{pair(nil), trap, wanted("echo", nil)} {
+		if err := v.Prepare(ctx, prepare); err != nil || s.Status()[0].Revision != now {
+			t.Fatalf("prepare: %v, revision %s", err, s.Status()[0].Revision)
+		}
+	}
+	compiled := e.compiled.Load()
+	if err := v.Apply(ctx, wanted("echo", nil)); err != nil || e.compiled.Load() != compiled {
+		t.Errorf("apply: %v, %d modules more", err, e.compiled.Load()-compiled)
+	}
+	v.retired.Wait()
+	if n := e.open.Load(); n != 1 {
+		t.Errorf("%d modules are open", n)
+	}
+	if err := v.Prepare(ctx, pair(nil)); err != nil {
+		t.Error(err)
+	}
+	if err := v.Prepare(ctx, wanted("noexport", nil)); err == nil {
+		t.Error("a module without exports was prepared")
+	}
 	s.Close()
 	if err := errors.Join(v.Close(), store.Close(), e.Close(ctx)); err != nil || e.open.Load() != 0 {
 		t.Error(err, e.open.Load())
-	}
-	if n := e.compiled.Load(); n != 6 {
-		t.Errorf("%d modules were compiled", n)
 	}
 }
 

@@ -67,6 +67,7 @@ type Host struct {
 	opts    Options
 	service atomic.Pointer[specs.Service] // that runs
 	started time.Time
+	took    time.Duration // Start
 	logs    *logs.Store
 	log     *slog.Logger
 
@@ -98,10 +99,14 @@ func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Load loads the service in dir for what this build can serve.
-func Load(dir string) (*specs.Service, error) {
-	return specs.Load(dir, specs.Options{
-		Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrant,
-	})
+func Load(dir string) (*specs.Service, error) { return specs.Load(dir, served()) }
+
+// Outline reads what there is of the service in dir, and what is wrong with it.
+func Outline(dir string) (*specs.Service, specs.Problems, error) { return specs.Outline(dir, served()) }
+
+// served is what this build can serve.
+func served() specs.Options {
+	return specs.Options{Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrant}
 }
 
 // Start runs a service. When it returns without an error, requests are answered.
@@ -131,7 +136,11 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if err := h.run(ctx); err != nil {
 		return h, err
 	}
-	return h, h.serve(ctx)
+	if err := h.serve(ctx); err != nil {
+		return h, err
+	}
+	h.took = time.Since(h.started)
+	return h, nil
 }
 
 // secrets finds out early what is missing.
@@ -208,6 +217,9 @@ func (h *Host) guestLine(l actor.Line) {
 
 // URL is where the service is served.
 func (h *Host) URL() string { return "http://" + h.listener.Addr().String() }
+
+// StartTime is how long Start took.
+func (h *Host) StartTime() time.Duration { return h.took }
 
 // Shard is the host's shard, for benchmarks and tests.
 func (h *Host) Shard() *shard.Shard { return h.shard }

@@ -65,6 +65,16 @@ func (h *Host) Apply(ctx context.Context, service *specs.Service, modules map[st
 	return changes, nil
 }
 
+// Prepare compiles to machine code what Apply of the same would, and keeps it
+// until then. What runs does not change.
+func (h *Host) Prepare(ctx context.Context, service *specs.Service, modules map[string]string) error {
+	binaries, err := readModules(service, modules)
+	if err != nil {
+		return err
+	}
+	return h.supervisor.Prepare(ctx, supervisor.Wanted{Service: service, Modules: binaries})
+}
+
 // Fault has every HTTP response say what is wrong with the last edit of the
 // service's files; "" for nothing. It takes effect with Options.Watched only.
 func (h *Host) Fault(text string) { h.gateway.Fault(text) }

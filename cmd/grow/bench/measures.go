@@ -26,6 +26,12 @@ var measures = []measure{
 		open: runTests},
 	{name: "vet-20", unit: "ms", goal: 50, by: absolute, what: "check of a project of 20 actors; reading its files",
 		open: vet},
+	{name: "check", unit: "ns", goal: 0.05, what: "type check of a 200-byte order; compiled JSON Schema validator, decoding included",
+		open: check},
+	{name: "rule", unit: "ns", goal: 1000, by: absolute, what: "routing rule with two conditions on the order's bytes; its type check",
+		open: matching},
+	{name: "watch", unit: "ms", goal: 300, by: absolute, what: "edit of an actor of 20 to its first answer, build time taken off; the build",
+		open: savedToLive},
 }
 
 // rounder measures one round: the value and its reference.

@@ -15,29 +15,29 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-// outcome is what came of an attempt; event is nil when there is nothing to
-// say: nothing has changed, or the files have changed again.
-type outcome struct{ event *Event }
-
-// attempt makes what is in the files live.
-func (f *follower) attempt(ctx context.Context, first time.Time) outcome {
-	a := &attempt{follower: f}
+// attempt makes what is in the files live, and says what came of it: nil when
+// nothing has changed, or when the files have changed again.
+func (f *Follower) attempt(ctx context.Context, first time.Time) *Event {
+	a := &attempt{Follower: f}
 	err := a.run(ctx)
-	a.event.Live = time.Since(first)
+	e := &a.event
+	e.Live = time.Since(first)
 	switch {
 	case a.applied:
 	case ctx.Err() != nil || errors.Is(err, errStale):
-		return outcome{}
+		return nil
 	case err != nil:
-		a.event.Kind, a.event.Err = Failed, err
-	case a.event.Total > 0:
-		a.event.Kind = Tested
-	case f.failed:
-		a.event.Kind = Back
+		e.Kind, e.Err = Failed, err
+	case e.Total > 0:
+		e.Kind = Tested
+	case f.fault != "":
+		e.Kind = Back
+	case e.Built > 0:
+		e.Kind = Same
 	default:
-		return outcome{}
+		return nil
 	}
-	return outcome{&a.event}
+	return e
 }
 
 // errStale: files have changed since they were read; a batch tells of it.
@@ -45,7 +45,7 @@ var errStale = errors.New("files have changed meanwhile")
 
 // attempt is one way from files to a live revision.
 type attempt struct {
-	*follower
+	*Follower
 	event   Event
 	files   watch.Files // before anything was read
 	next    edition
@@ -95,7 +95,7 @@ func (a *attempt) fresh(err error) error {
 	return err
 }
 
-// build builds what is out of date.
+// build builds what is out of date, down to machine code.
 func (a *attempt) build(ctx context.Context) error {
 	begin := time.Now()
 	built, err := project.Build(ctx, a.next.service, project.Options{Progress: a.Building})
@@ -103,13 +103,19 @@ func (a *attempt) build(ctx context.Context) error {
 		return err
 	}
 	a.next.modules = map[string]string{}
+	worked := false
 	for name, r := range built {
 		a.next.modules[name] = r.Digest
-		if !r.Cached {
-			a.event.Built = time.Since(begin)
-		}
+		worked = worked || !r.Cached
 	}
-	return nil
+	if !maps.Equal(a.live.modules, a.next.modules) {
+		worked = true
+		err = a.Host.Prepare(ctx, a.next.service, paths(a.next.service))
+	}
+	if worked {
+		a.event.Built = time.Since(begin)
+	}
+	return err
 }
 
 // prove has the tests run of what has changed since they last passed.

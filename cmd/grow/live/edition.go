@@ -75,29 +75,36 @@ func below(files map[string]string, at string) map[string]string {
 	return list
 }
 
-// prints give, for each actor and workflow by name, a digest of all that its
-// tests depend on: definition, types, module, tests, and of a workflow what its
-// nodes are.
+// prints give, for each actor, each workflow and the service by name, a digest
+// of all that its tests depend on: the tests, and what it does itself.
 func (e *edition) prints() map[string]string {
-	list := map[string]string{}
+	does := map[string]string{}
 	for name, a := range e.service.Actors {
-		dir := e.relative(a.Dir)
-		parts := below(e.inputs.definitions, dir+"/actor")
-		maps.Copy(parts, below(e.inputs.tests, dir))
+		parts := below(e.inputs.definitions, e.relative(a.Dir)+"/actor")
 		parts["module"] = e.modules[name]
+		parts["config"] = a.Config.Fingerprint()
 		e.types(parts, a.In, a.Out)
 		for _, state := range a.State {
 			parts["state "+state.Pattern] = state.Type.Fingerprint()
 		}
-		parts["config"] = a.Config.Fingerprint()
-		list[name] = cache.Digest(parts)
+		does[name] = cache.Digest(parts)
 	}
 	for _, w := range e.service.Workflows {
-		e.flow(w, list)
+		e.flow(w, does)
 	}
-	return list
+	prints := maps.Clone(does)
+	whole := maps.Clone(does)
+	maps.Copy(whole, below(e.inputs.definitions, "grow"))
+	prints[e.service.Name] += cache.Digest(whole) // an actor may be called as its service
+	for name, a := range e.service.Actors {
+		parts := below(e.inputs.tests, e.relative(a.Dir))
+		parts["does"] = prints[name]
+		prints[name] = cache.Digest(parts)
+	}
+	return prints
 }
 
+// flow adds to list what a workflow does, which is also what its nodes do.
 func (e *edition) flow(w *specs.Workflow, list map[string]string) string {
 	if print, ok := list[w.Name]; ok {
 		return print

@@ -17,12 +17,12 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-// Proof runs the tests of actors and workflows that an edit has changed, by
-// name, with the modules at the given paths. Anything but all passed keeps the
+// Proof runs the tests of actors, workflows and the service that an edit has
+// changed, by name, with the modules at the given paths. Anything but all passed keeps the
 // edit from going live; err says what failed, or why the tests could not run.
 type Proof func(ctx context.Context, service *specs.Service, modules map[string]string, changed []string) (passed, total int, err error)
 
-// Options is what Follow works with. The functions are called one at a time.
+// Options is what a Follower works with. The functions are called one at a time.
 type Options struct {
 	Host    *app.Host
 	Service *specs.Service // that the host runs, built where project puts modules
@@ -47,6 +47,7 @@ const (
 	Swapped Kind = "swap"   // the edit is live
 	Failed  Kind = "failed" // it is not: Stage and Err say why
 	Tested  Kind = "tested" // only tests were edited, and they pass
+	Same    Kind = "same"   // what was built is what is served
 	Back    Kind = "back"   // after a failure the files are again as what is served
 )
 
@@ -57,11 +58,11 @@ type Event struct {
 	Changes  []app.Change    // nodes with another revision
 	Files    []string        // definitions that differ from what was served, sorted
 	Warnings []specs.Problem // that the edit has brought
-	Built    time.Duration   // 0: nothing had to be built
+	Built    time.Duration   // down to machine code; 0: nothing had to be
 	Passed   int             // tests
 	Total    int
 	Tested   time.Duration
-	Swap     time.Duration // to compile modules to machine code, start instances and change over
+	Swap     time.Duration // to start instances and change over
 	Live     time.Duration // from the first change that was noticed to the end of it all
 	Stage    Stage
 	Err      error
@@ -78,30 +79,26 @@ const (
 	Swap  Stage = "swap"
 )
 
-// Follow makes edits live until ctx ends. Nothing of it runs when it returns.
-func Follow(ctx context.Context, o Options) error {
-	if o.Explain == nil {
-		o.Explain = error.Error
-	}
-	f := &follower{Options: o}
-	if err := f.begin(); err != nil {
-		return err
-	}
-	f.run(ctx)
-	return nil
-}
-
-// follower is one Follow. An attempt owns everything in it while it runs, else
-// the goroutine of Follow does.
-type follower struct {
+// Follower makes edits of a service live. An attempt at one owns all of it while
+// it runs, else the goroutine of Run does.
+type Follower struct {
 	Options
 	live   edition           // what is served
 	proved map[string]string // prints of what has passed its tests
-	failed bool              // the last edit is not live
+	fault  string            // why the last edit is not live; "": it is
+}
+
+// New notes what is served; nothing runs yet.
+func New(o Options) (*Follower, error) {
+	if o.Explain == nil {
+		o.Explain = error.Error
+	}
+	f := &Follower{Options: o}
+	return f, f.begin()
 }
 
 // begin notes what is served at the start.
-func (f *follower) begin() error {
+func (f *Follower) begin() error {
 	files, err := watch.Scan(f.Service.Dir)
 	if err != nil {
 		return err
@@ -119,44 +116,44 @@ func (f *follower) begin() error {
 	return nil
 }
 
-// run starts an attempt for each batch. One that comes during an attempt ends
-// it: it would make live what is not in the files any more.
-func (f *follower) run(ctx context.Context) {
+// Run makes edits live until ctx ends; nothing of it runs when it returns. It
+// starts an attempt for each batch of changes. One that comes during an attempt
+// ends it: it would make live what is not in the files any more.
+func (f *Follower) Run(ctx context.Context) {
 	var (
-		done   chan outcome // of the attempt that runs; nil: none does
+		done   chan *Event // of the attempt that runs; nil: none does
 		cancel context.CancelFunc
-		next   *watch.Batch
+		now    watch.Batch  // that it is for
+		next   *watch.Batch // that came meanwhile
 	)
 	start := func(b watch.Batch) {
 		var attempt context.Context
 		attempt, cancel = context.WithCancel(ctx)
-		done = make(chan outcome, 1)
-		go func() { done <- f.attempt(attempt, b.First) }() // awaited by run
+		now, next, done = b, nil, make(chan *Event, 1)
+		go func() { done <- f.attempt(attempt, b.First) }() // awaited by Run
 	}
 	for {
 		select {
 		case b := <-f.Watcher.Batches():
-			if done == nil {
+			switch {
+			case done == nil:
 				start(b)
-				continue
+			case !byTools(b):
+				cancel()
+				next = &b
+			case next == nil:
+				next = &b // written by the build itself, most likely; it may go on
 			}
-			if !slices.ContainsFunc(b.Paths, func(p string) bool { return !locks[path.Base(p)] }) {
-				next = or(next, b) // written by the build itself; it may go on
-				continue
-			}
-			cancel()
-			next = &b
-		case o := <-done:
+		case e := <-done:
 			cancel()
 			done = nil
-			f.settle(o)
+			f.settle(e, byTools(now))
 			if next != nil && ctx.Err() == nil {
 				start(*next)
-				next = nil
 			}
 		case <-ctx.Done():
 			if done != nil {
-				f.settle(<-done)
+				f.settle(<-done, byTools(now))
 				cancel()
 			}
 			return
@@ -164,26 +161,28 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-func or(one *watch.Batch, other watch.Batch) *watch.Batch {
-	if one != nil {
-		return one
-	}
-	return &other
-}
-
 // locks are files that tools write beside the sources while they build.
 var locks = map[string]bool{"Cargo.lock": true, "go.sum": true, "package-lock.json": true}
 
-// settle makes known what came of an attempt.
-func (f *follower) settle(o outcome) {
-	if o.event == nil {
+// byTools reports whether a batch is of such files only.
+func byTools(b watch.Batch) bool {
+	return !slices.ContainsFunc(b.Paths, func(p string) bool { return !locks[path.Base(p)] })
+}
+
+// settle makes known what came of an attempt, unless it is what a build has
+// written that fails as it did before.
+func (f *Follower) settle(e *Event, byTools bool) {
+	if e == nil {
 		return
 	}
-	f.failed = o.event.Kind == Failed
 	fault := ""
-	if f.failed {
-		fault = fmt.Sprintf("%s: %s", o.event.Stage, f.Explain(o.event.Err))
+	if e.Kind == Failed {
+		fault = fmt.Sprintf("%s: %s", e.Stage, f.Explain(e.Err))
 	}
+	if byTools && fault != "" && fault == f.fault {
+		return
+	}
+	f.fault = fault
 	f.Host.Fault(fault)
-	f.Report(*o.event)
+	f.Report(*e)
 }
