@@ -70,6 +70,7 @@ func (s *shell) root() *cobra.Command {
 		s.actor(),
 		s.workflow(),
 		s.vet(),
+		s.test(),
 		s.compare(),
 		s.graph(),
 		s.site(),

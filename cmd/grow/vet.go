@@ -59,13 +59,7 @@ func (s *shell) vet() *cobra.Command {
 			if v.OK {
 				return nil
 			}
-			n := 0
-			for _, p := range v.Problems {
-				if !p.Warning {
-					n++
-				}
-			}
-			return &told{control.Error{Code: codeSpecInvalid, Message: count(n, "problem"), At: dir}}
+			return v.fault(dir)
 		},
 	}
 }
@@ -86,6 +80,17 @@ func judge(service *specs.Service, err error) (verdict, error) {
 		v.Problems = append(v.Problems, problem{p.File, p.Line, p.Col, p.Path, p.Code, p.Message, p.Hint, p.Warning})
 	}
 	return v, nil
+}
+
+// fault is the error of a service that is wrong.
+func (v *verdict) fault(dir string) error {
+	n := 0
+	for _, p := range v.Problems {
+		if !p.Warning {
+			n++
+		}
+	}
+	return &told{control.Error{Code: codeSpecInvalid, Message: count(n, "problem"), At: dir}}
 }
 
 func (v *verdict) write(w io.Writer, took time.Duration) error {
