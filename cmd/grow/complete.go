@@ -43,11 +43,14 @@ func (s *shell) silently() *specs.Service {
 	return service
 }
 
-func actorsOf(service *specs.Service) []string { return slices.Sorted(maps.Keys(service.Actors)) }
+func actorsOf(service *specs.Service) []string { return keysOf(service.Actors) }
 
-func workflowsOf(service *specs.Service) []string { return slices.Sorted(maps.Keys(service.Workflows)) }
+func workflowsOf(service *specs.Service) []string { return keysOf(service.Workflows) }
 
-func typesOf(service *specs.Service) []string { return slices.Sorted(maps.Keys(service.Types)) }
+func typesOf(service *specs.Service) []string { return keysOf(service.Types) }
+
+// keysOf lists the keys of a map in order.
+func keysOf[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
 // nodesOf are the paths of all nodes.
 func nodesOf(service *specs.Service) []string {
