@@ -30,16 +30,17 @@ func (l *loader) loadActors() {
 	for _, e := range l.list("actors") {
 		dir := path.Join("actors", e.Name())
 		if !l.isDir(dir) {
+			if name, ok := yamlName(e.Name()); ok {
+				l.broken[name] = true
+				l.problem(dir, schema.Pos{}, "", "spec.file", "is not read: an actor is a folder with its definition and its code", fmt.Sprintf("move it to actors/%s/actor.yaml", name))
+			}
 			continue
 		}
 		file, tree := l.definition(path.Join(dir, "actor"), "#Actor")
 		if tree == nil {
 			l.broken[e.Name()] = true
 			if !l.exists(file) {
-				hint := ""
-				if l.exists(path.Join(dir, "actor.yml")) {
-					hint = "rename actor.yml to actor.yaml"
-				}
+				hint := l.misnamed(dir, "actor", strings.ToLower(e.Name()), "grow")
 				l.problem(file, schema.Pos{}, "", "spec.file", "there is no such file, so the folder is no actor", hint)
 			}
 			continue
@@ -63,6 +64,12 @@ func (l *loader) loadActors() {
 		l.actors[name] = a
 		l.service.Actors[name] = a.def
 	}
+}
+
+// yamlName is the name of a file without its ending, when that is one of a definition.
+func yamlName(file string) (string, bool) {
+	ext := path.Ext(file)
+	return strings.TrimSuffix(file, ext), ext == ".yaml" || ext == ".yml" || ext == ".cue"
 }
 
 func (l *loader) isDir(dir string) bool {

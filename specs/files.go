@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/specs/schema"
@@ -153,6 +154,46 @@ func (l *loader) nearestFile(p string) string {
 		names = append(names, e.Name())
 	}
 	return schema.Mean(path.Base(p), names)
+}
+
+// misnamed tells of a file in dir that was most likely meant to be NAME.yaml:
+// one in capitals, of another ending, or called as one of the others.
+func (l *loader) misnamed(dir, name string, others ...string) string {
+	entries, err := fs.ReadDir(l.root.FS(), dir)
+	if err != nil {
+		return ""
+	}
+	for _, e := range entries {
+		ext := path.Ext(e.Name())
+		base := strings.ToLower(strings.TrimSuffix(e.Name(), ext))
+		switch strings.ToLower(ext) {
+		case ".yaml", ".yml", ".json", ".cue", "":
+			if !e.IsDir() && (base == name || slices.Contains(others, base)) {
+				return fmt.Sprintf("rename %s to %s.yaml", e.Name(), name)
+			}
+		}
+	}
+	return ""
+}
+
+// folders are where definitions stand.
+var folders = []string{"actors", "types", "workflows"}
+
+// strays reports folders that are called nearly as those of definitions, and so
+// are not read.
+func (l *loader) strays() {
+	entries, err := fs.ReadDir(l.root.FS(), ".")
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		for _, want := range folders {
+			if e.IsDir() && e.Name() != want && strings.TrimSuffix(strings.ToLower(e.Name()), "s")+"s" == want && !l.exists(want) {
+				l.problem(e.Name(), schema.Pos{}, "", "spec.file", "is not read", fmt.Sprintf("rename the folder to %s", want))
+				l.stray = true
+			}
+		}
+	}
 }
 
 // docs resolves the documents of a definition.

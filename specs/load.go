@@ -11,6 +11,7 @@
 package specs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -78,6 +79,7 @@ type loader struct {
 	refused map[string]Problem // types outside of the subset that are reported when used
 
 	count       int  // of tests
+	stray       bool // a folder of definitions has another name
 	typesBroken bool // types could not be read: nothing is said about unknown ones
 }
 
@@ -95,11 +97,16 @@ type flowFile struct {
 	def    *Workflow
 	nodes  map[string]*Node    // of def by name
 	routes map[string][]*Route // of def by where they come from
+	// unknown says that the nodes could not be read: nothing is said of names of nodes.
+	unknown bool
 }
 
 func (l *loader) load() {
 	if !l.loadService() {
 		return
+	}
+	if l.strays(); l.stray {
+		return // nothing but follow-up mistakes would be found
 	}
 	l.loadTypes()
 	l.loadActors()
@@ -185,10 +192,7 @@ func (l *loader) loadService() bool {
 	l.file, l.tree = l.definition("grow", "#Service")
 	if l.tree == nil {
 		if len(l.all) == 0 {
-			hint := "a service is a folder with that file"
-			if l.exists("grow.yml") {
-				hint = "rename grow.yml to grow.yaml"
-			}
+			hint := cmp.Or(l.misnamed(".", "grow", "service"), "a service is a folder with that file")
 			l.problem("grow.yaml", schema.Pos{}, "", "spec.file", "there is no such file in "+l.service.Dir, hint)
 			return false
 		}

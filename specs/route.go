@@ -104,7 +104,7 @@ func (r *router) source(route *Route, n *schema.Node, where string) ([]string, b
 	if node := r.w.nodes[route.From]; node != nil {
 		return r.sends(node), true
 	}
-	if !r.named[route.From] {
+	if !r.named[route.From] && !r.w.unknown {
 		r.problem(r.w.file, n.Pos, where+".from", "spec.unknown", fmt.Sprintf("there is no node %s", route.From), mean(route.From, append([]string{Input}, names(r.named)...)))
 	}
 	return nil, false
@@ -125,7 +125,7 @@ func (r *router) targets(route *Route, n *schema.Node, where string) {
 			}
 		case name == Input:
 			r.problem(r.w.file, item.Pos, at, "spec.route", "nothing goes to input: it is where messages come from")
-		case r.named[name]:
+		case r.named[name], r.w.unknown:
 			r.reached[name] = true
 		default:
 			r.problem(r.w.file, item.Pos, at, "spec.unknown", fmt.Sprintf("there is no node %s", name),

@@ -110,7 +110,7 @@ func (l *loader) shapes(v cue.Value, labels map[string]topLabel) {
 		at := labels[name]
 		if !isType(name) {
 			if at.quoted {
-				l.problem(at.file, at.pos, "", "spec.name", fmt.Sprintf("%q is not a type of message: lower-case words joined by dots, such as order.placed", name))
+				l.problem(at.file, at.pos, "", "spec.name", fmt.Sprintf("%q is not a type of message: lower-case words joined by dots, such as order.placed", name), schema.Lookup("#Type").Meant(name))
 			}
 			continue
 		}

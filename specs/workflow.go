@@ -21,6 +21,7 @@ func (l *loader) loadWorkflows() {
 		ext := path.Ext(e.Name())
 		base := strings.TrimSuffix(e.Name(), ext)
 		if ext == ".yml" {
+			l.broken[base] = true
 			l.problem(path.Join("workflows", e.Name()), schema.Pos{}, "", "spec.file", "is not read", "rename it to "+base+".yaml")
 		}
 		if ext != ".yaml" && ext != ".cue" || done[base] {
@@ -82,6 +83,7 @@ func (l *loader) mistakes() []Problem {
 func (l *loader) nodes(w *flowFile) {
 	n := w.tree.Get("nodes")
 	if n == nil || n.Kind != schema.Map {
+		w.unknown = true
 		return
 	}
 	if len(n.Fields) > PlacesMax {
