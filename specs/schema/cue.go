@@ -50,6 +50,9 @@ func ParseCUE(src Source) (*ast.File, []Fault) {
 			l.Code = "spec.cue"
 			faults = append(faults, l.Fault)
 		}
+		return nil, slipped(src.Data, faults)
+	}
+	if faults := schemaOf(file); len(faults) > 0 {
 		return nil, faults
 	}
 	if faults := guard(file); len(faults) > 0 {
@@ -101,6 +104,10 @@ func meant(files []*ast.File, faults []Located) {
 	for i, f := range faults {
 		m := noName.FindStringSubmatch(f.Message)
 		if m == nil {
+			continue
+		}
+		if ours := foreign[m[1]]; ours != "" {
+			faults[i].Hint = "write " + ours
 			continue
 		}
 		if known == nil {

@@ -105,7 +105,11 @@ func guard(f *ast.File) []Fault {
 			return false
 		case *ast.BinaryExpr:
 			if n.Op != token.AND && n.Op != token.OR {
-				add(n.OpPos, "the operator "+n.Op.String())
+				f := refused(posOf(n.OpPos), "the operator "+n.Op.String())
+				if isWord(n.X) && isWord(n.Y) {
+					f.Hint = "text goes in quotes"
+				}
+				faults = append(faults, f)
 				return false
 			}
 		case *ast.UnaryExpr:
@@ -129,6 +133,12 @@ func guard(f *ast.File) []Fault {
 		return true
 	}, nil)
 	return faults
+}
+
+// isWord reports whether x is a word, as in date-time, which was meant to be text.
+func isWord(x ast.Expr) bool {
+	_, ok := x.(*ast.Ident)
+	return ok
 }
 
 func callName(x ast.Expr) string {
