@@ -9,6 +9,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs/schema"
+	"github.com/grow-platform/grow/specs/shape"
 )
 
 // ownPaths is where the host's own endpoints are.
@@ -143,18 +144,24 @@ func (e *endpointFile) body() {
 	}
 }
 
+// isNamed reports a type that does not exist; it returns true also for one that
+// could not be read.
+func (e *endpointFile) isNamed(n *schema.Node, at, name string) bool {
+	return e.knownType(e.file, n, at, name) || e.mayBeType(name)
+}
+
 // resolve checks the endpoint against types and graph.
 func (e *endpointFile) resolve(graph bool) {
 	d := e.def
-	sendOK := d.Send != "" && e.knownType(e.file, e.n.Get("send"), e.where+".send", d.Send)
+	sendOK := d.Send != "" && e.isNamed(e.n.Get("send"), e.where+".send", d.Send)
 	replies := true
 	if reply := e.n.Get("reply"); reply != nil && reply.Kind == schema.Map {
 		for _, f := range reply.Fields {
-			replies = e.knownType(e.file, &schema.Node{Pos: f.Pos}, schema.Join(e.where+".reply", f.Key), f.Key) && replies
+			replies = e.isNamed(&schema.Node{Pos: f.Pos}, schema.Join(e.where+".reply", f.Key), f.Key) && replies
 		}
 	}
-	if sendOK {
-		e.fitsBody()
+	if t := e.service.Types[d.Send]; t != nil {
+		e.fitsBody(t)
 	}
 	if d.To == "" {
 		return
@@ -177,7 +184,7 @@ func (e *endpointFile) resolve(graph bool) {
 	if ways == nil {
 		return
 	}
-	if replies {
+	if replies && !ways.unsure {
 		e.canReply(ways)
 	}
 	if d.Direct {
@@ -186,8 +193,7 @@ func (e *endpointFile) resolve(graph bool) {
 }
 
 // fitsBody checks that the type is one that the request can become.
-func (e *endpointFile) fitsBody() {
-	t := e.service.Types[e.def.Send]
+func (e *endpointFile) fitsBody(t *shape.Type) {
 	switch {
 	case t.Any():
 	case e.def.Body == BodyRaw && !t.Raw():

@@ -52,7 +52,7 @@ func Load(dir string, o Options) (*Service, error) {
 		service: &Service{Dir: abs, Actors: map[string]*Actor{}, Workflows: map[string]*Workflow{},
 			Types: map[string]*shape.Type{}},
 		actors: map[string]*actorFile{}, flows: map[string]*flowFile{}, broken: map[string]bool{}, loose: map[string]bool{},
-		refused: map[string]Problem{},
+		refused: map[string]Problem{}, named: map[string]bool{}, dirty: map[string]bool{},
 	}
 	l.load()
 	mistakes, warnings := l.sorted()
@@ -80,7 +80,10 @@ type loader struct {
 
 	count       int  // of tests
 	stray       bool // a folder of definitions has another name
-	typesBroken bool // types could not be read: nothing is said about unknown ones
+	typesBroken bool // types could not be read: what they may be is in named
+	// named are words that may be names of types; nil: any may be one.
+	named map[string]bool
+	dirty map[string]bool // files with mistakes, once actors and workflows have been looked at
 }
 
 type actorFile struct {

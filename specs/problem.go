@@ -38,6 +38,8 @@ import (
 //	spec.config         a config does not fit
 //	spec.key            a key is wrong
 //	rule.type           a rule is wrong
+//	rule.never          a rule compares with what its field can never be
+//	rule.always         (warning) a rule compares where the type decides already
 //	type.subset         a type is outside of the subset that can be checked
 type Problem struct {
 	Position

@@ -14,8 +14,8 @@ type router struct {
 	named map[string]bool // nodes as written, those that are wrong too
 	// taken has, for each node and type, the line of the route that takes all of it.
 	taken   map[edge]int
-	some    map[edge]bool // types of which a route takes some
-	reached map[string]bool
+	some    map[edge]bool   // types of which a route takes some
+	reached map[string]bool // nodes that a route names
 	left    map[string]bool // types that get to output
 }
 
@@ -57,7 +57,7 @@ func (r *router) route(n *schema.Node, where string) {
 		return
 	}
 	if route.Type != "" {
-		if !r.knownType(r.w.file, typ, where+".type", route.Type) {
+		if !r.knownType(r.w.file, typ, where+".type", route.Type) && !r.mayBeType(route.Type) {
 			return
 		}
 		if !slices.Contains(types, route.Type) {
@@ -173,9 +173,6 @@ func (r *router) pass(route *Route, n *schema.Node, where string, types []string
 
 // accepts checks that a target takes all types that may get to it.
 func (r *router) accepts(n *schema.Node, at, name string, types []string) {
-	if r.typesBroken {
-		return
-	}
 	if name == Output {
 		for _, t := range types {
 			r.left[t] = true
@@ -202,9 +199,17 @@ func (r *router) accepts(n *schema.Node, at, name string, types []string) {
 	}
 }
 
-// leftovers warns of what no route takes and of nodes that nothing gets to.
+// leftovers warns of what no route takes, of nodes that nothing gets to and of
+// circles that nothing leaves.
 func (r *router) leftovers() {
-	w := r.w
+	w, f := r.w, r.flow()
+	begin := []string{Input}
+	for _, n := range w.def.Nodes {
+		if r.asked(n) {
+			begin = append(begin, n.Name)
+		}
+	}
+	reached := f.reached(begin...)
 	end := func(from string, pos schema.Pos, where string, types []string) {
 		for _, t := range types {
 			switch e := (edge{from, t}); {
@@ -220,10 +225,15 @@ func (r *router) leftovers() {
 	for _, n := range w.def.Nodes {
 		pos := schema.Pos{Line: n.At.Line, Col: n.At.Col}
 		end(n.Name, pos, schema.Join("nodes", n.Name), r.sends(n))
-		if !r.reached[n.Name] && !r.asked(n) {
+		switch {
+		case reached[n.Name]:
+		case r.reached[n.Name]:
+			r.warn(w.file, pos, schema.Join("nodes", n.Name), "spec.unreachable", "nothing that comes in gets to this node: the routes to it begin at nodes that nothing gets to")
+		default:
 			r.warn(w.file, pos, schema.Join("nodes", n.Name), "spec.unreachable", "no route and no endpoint leads to this node")
 		}
 	}
+	r.endless(f, reached)
 	for i, t := range w.def.Out {
 		if !r.left[t] {
 			r.warn(w.file, w.tree.Get("out").Items[i].Pos, schema.At("out", i), "spec.unreachable", fmt.Sprintf("%s never gets to output", t))

@@ -52,8 +52,8 @@ func (l *loader) loadWorkflows() {
 	}
 }
 
-// resolveWorkflows checks nodes and routes. It returns false when the graph
-// is such that nothing can be said of the ways through it.
+// resolveWorkflows checks nodes and routes. It returns false when workflows hold
+// themselves, so that there is no end to the ways through them.
 func (l *loader) resolveWorkflows() bool {
 	for _, name := range names(l.flows) {
 		w := l.flows[name]
@@ -68,11 +68,10 @@ func (l *loader) resolveWorkflows() bool {
 		l.routes(l.flows[name])
 	}
 	for _, p := range l.mistakes() {
-		if p.File != l.file {
-			return false
-		}
+		l.dirty[p.File] = true
 	}
-	return l.circles()
+	l.circles()
+	return true
 }
 
 func (l *loader) mistakes() []Problem {
@@ -142,6 +141,7 @@ func (l *loader) fill(w *flowFile, node *Node, v *schema.Node, where string) boo
 		}
 		return true
 	case l.broken[name]:
+		l.dirty[w.file] = true
 		return false // what is wrong with it is said already
 	}
 	var known []string
