@@ -95,10 +95,19 @@ func (l *loader) actor(file, dir string, tree *schema.Node) *Actor {
 	return a
 }
 
+// languages are other names of languages.
+var languages = map[string]string{
+	"golang": "go", "tinygo": "go", "rs": "rust", "py": "python", "python3": "python", "micropython": "python", "webassembly": "wasm",
+	"js": "javascript", "node": "javascript", "nodejs": "javascript", "ts": "typescript", "cpp": "c",
+}
+
 func (l *loader) code(file, dir string, n *schema.Node) Code {
 	c := Code{Language: n.Get("language").String()}
 	if lang := n.Get("language"); c.Language != "" && l.opts.Languages != nil && !slices.Contains(l.opts.Languages, c.Language) {
 		hint := schema.Mean(c.Language, l.opts.Languages)
+		if known := languages[c.Language]; slices.Contains(l.opts.Languages, known) {
+			hint = fmt.Sprintf("did you mean %q?", known)
+		}
 		if hint == "" {
 			hint = "it builds " + enumerate(l.opts.Languages)
 		}

@@ -27,10 +27,14 @@ func (l *loader) resolveEndpoints(graph bool) {
 	}
 	patterns := map[string]*schema.Field{}
 	for _, f := range http.Fields {
-		if f.Value.Kind != schema.Map || !schema.Lookup("#EndpointName").Fits(f.Key) {
+		if f.Value.Kind != schema.Map {
 			continue
 		}
 		e := &endpointFile{loader: l, n: f.Value, where: schema.Join("http", f.Key), def: &Endpoint{At: at(l.file, f.Pos), MaxBody: abi.DataMax}}
+		if !schema.Lookup("#EndpointName").Fits(f.Key) {
+			e.nameless()
+			continue
+		}
 		e.path(f)
 		if have := patterns[pattern(f.Key)]; have != nil {
 			l.problem(l.file, f.Pos, e.where, "spec.duplicate", fmt.Sprintf("takes the same requests as %s on line %d", have.Key, have.Pos.Line))
@@ -39,6 +43,17 @@ func (l *loader) resolveEndpoints(graph bool) {
 		e.read()
 		e.resolve(graph)
 		l.service.Endpoints = append(l.service.Endpoints, e.def)
+	}
+}
+
+// nameless checks what can be told of an endpoint whose method and path are wrong.
+func (e *endpointFile) nameless() {
+	e.def.Send, e.def.To = e.n.Get("send").String(), e.n.Get("to").String()
+	if e.def.Send != "" {
+		e.isNamed(e.n.Get("send"), e.where+".send", e.def.Send)
+	}
+	if e.def.To != "" {
+		e.target()
 	}
 }
 

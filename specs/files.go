@@ -126,7 +126,7 @@ func (l *loader) resolve(file string, n *schema.Node, at string, w want, dirs ..
 		case err != nil && i+1 < len(dirs):
 			continue
 		case errors.Is(err, fs.ErrNotExist):
-			l.problem(file, n.Pos, at, "spec.file", fmt.Sprintf("there is no %s", path.Join(dirs[0], given)), l.nearestFile(path.Join(dirs[0], given)))
+			l.problem(file, n.Pos, at, "spec.file", fmt.Sprintf("there is no %s", path.Join(dirs[0], given)), l.nearestFile(dirs[0], given))
 			return ""
 		case err != nil:
 			l.problem(file, n.Pos, at, "spec.file", given+" "+cause(err))
@@ -143,8 +143,13 @@ func (l *loader) resolve(file string, n *schema.Node, at string, w want, dirs ..
 	return ""
 }
 
-// nearestFile asks for a file of nearly that name in the same folder.
-func (l *loader) nearestFile(p string) string {
+// nearestFile asks for a file of nearly that name in the same folder, or for the
+// same path below src.
+func (l *loader) nearestFile(dir, given string) string {
+	if below := path.Join("src", given); l.exists(path.Join(dir, below)) {
+		return fmt.Sprintf("did you mean %q?", below)
+	}
+	p := path.Join(dir, given)
 	entries, err := fs.ReadDir(l.root.FS(), path.Dir(p))
 	if err != nil {
 		return ""

@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -105,9 +106,24 @@ func (r *router) source(route *Route, n *schema.Node, where string) ([]string, b
 		return r.sends(node), true
 	}
 	if !r.named[route.From] && !r.w.unknown {
-		r.problem(r.w.file, n.Pos, where+".from", "spec.unknown", fmt.Sprintf("there is no node %s", route.From), mean(route.From, append([]string{Input}, names(r.named)...)))
+		r.problem(r.w.file, n.Pos, where+".from", "spec.unknown", fmt.Sprintf("there is no node %s", route.From), cmp.Or(placeMeant(route.From), mean(route.From, append([]string{Input}, names(r.named)...))))
 	}
 	return nil, false
+}
+
+// otherPlaces are names that other systems have for places.
+var otherPlaces = map[string]string{
+	"start": Input, "begin": Input, "source": Input, "trigger": Input, "in": Input,
+	"end": Output, "finish": Output, "done": Output, "result": Output, "response": Output, "out": Output, "sink": Output, "reply": Output, "exit": Output,
+	"dlq": DeadLetter, "dead-letter": DeadLetter, "deadletters": DeadLetter, "dead-letters": DeadLetter, "error": DeadLetter, "errors": DeadLetter, "failed": DeadLetter,
+	"discard": Drop, "null": Drop, "none": Drop, "ignore": Drop, "nowhere": Drop,
+}
+
+func placeMeant(name string) string {
+	if place := otherPlaces[name]; place != "" {
+		return fmt.Sprintf("did you mean %q?", place)
+	}
+	return ""
 }
 
 // targets checks that where a route leads exists.
@@ -129,7 +145,7 @@ func (r *router) targets(route *Route, n *schema.Node, where string) {
 			r.reached[name] = true
 		default:
 			r.problem(r.w.file, item.Pos, at, "spec.unknown", fmt.Sprintf("there is no node %s", name),
-				mean(name, append(names(r.named), Output, Drop, DeadLetter)))
+				cmp.Or(placeMeant(name), mean(name, append(names(r.named), Output, Drop, DeadLetter))))
 		}
 		if slices.Index(route.To, name) < i && name != "" {
 			r.problem(r.w.file, item.Pos, at, "spec.duplicate", name+" is given twice")

@@ -209,12 +209,12 @@ func (c *code) check(src string, t *shape.Type, check func(*cel.Type) string) er
 func checked(env *cel.Env, src string, v *view, t *shape.Type, check func(*cel.Type) string) (*cel.Ast, error) {
 	parsed, issues := env.Parse(src)
 	if issues.Err() != nil {
-		return nil, issue(issues, nil, t)
+		return nil, issue(issues, nil, t, src)
 	}
 	widen(parsed.NativeRep().Expr(), v)
 	ast, issues := env.Check(parsed)
 	if issues.Err() != nil {
-		return nil, issue(issues, parsed, t)
+		return nil, issue(issues, parsed, t, src)
 	}
 	if message := check(ast.OutputType()); message != "" {
 		return nil, &Error{Line: 1, Col: 1, Message: message}

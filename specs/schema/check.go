@@ -29,7 +29,7 @@ func (c *checker) value(f *Form, n *Node, path string) {
 	case n.Kind == Map && f.dict != nil:
 		c.dict(f.dict, n, path)
 	case n.Kind == List && f.list != nil:
-		c.list(f.list, n, path)
+		c.list(f, n, path)
 	case n.Kind == Map || n.Kind == List || len(f.scalars) == 0:
 		c.wrongKind(f, n, path)
 	default:
@@ -40,17 +40,22 @@ func (c *checker) value(f *Form, n *Node, path string) {
 // wrongKind says what the form takes instead.
 func (c *checker) wrongKind(f *Form, n *Node, path string) {
 	if n.Kind == Null {
-		c.fault(n.Pos, path, "spec.missing", "", "has no value; it must be %s", f.takes())
+		c.fault(n.Pos, path, "spec.missing", f.write(), "has no value; it must be %s", f.takes())
 		return
 	}
-	hint := ""
-	if f.example != "" {
-		hint = "write " + f.example
-	}
+	hint := f.write()
 	if n.Kind == String && len(f.scalars) == 0 && f.list != nil && f.list.item.has(String) {
 		hint = "write [" + n.Text + "]"
 	}
 	c.fault(n.Pos, path, "spec.type", hint, "is %s; it must be %s", n.Kind, f.takes())
+}
+
+// write shows what a value looks like, when the schema does.
+func (f *Form) write() string {
+	if f.example == "" {
+		return ""
+	}
+	return "write " + f.example
 }
 
 func (f *Form) has(kind Kind) bool {
@@ -103,12 +108,12 @@ func orList(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
 
-func (c *checker) list(l *listForm, n *Node, path string) {
-	if len(n.Items) < l.min {
-		c.fault(n.Pos, path, "spec.missing", "", "is empty; it needs at least one entry")
+func (c *checker) list(f *Form, n *Node, path string) {
+	if len(n.Items) < f.list.min {
+		c.fault(n.Pos, path, "spec.missing", f.write(), "is empty; it needs at least one entry")
 	}
 	for i, item := range n.Items {
-		c.value(l.item, item, At(path, i))
+		c.value(f.list.item, item, At(path, i))
 	}
 }
 
@@ -287,10 +292,8 @@ func (c *checker) instead(f *Form, n *Node) string {
 		return fmt.Sprintf("put it in quotes: %q", n.Text)
 	case f.Meant(n.Text) != "":
 		return f.Meant(n.Text)
-	case f.example != "":
-		return "write " + f.example
 	}
-	return ""
+	return f.write()
 }
 
 // span is the range of a number, as a sentence says it.

@@ -3,8 +3,10 @@ package schema
 import (
 	"bytes"
 	"regexp"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
 )
 
@@ -40,6 +42,9 @@ func slipped(data []byte, faults []Fault) []Fault {
 			continue
 		}
 		// The parser may stop at the first line that it cannot join to the one before.
+		if strings.HasSuffix(f.Message, "is missing at the end") {
+			f.open(data)
+		}
 		for _, back := range []int{0, 1} {
 			if at := f.Pos.Line - back; at >= 1 && at <= len(lines) && f.slip(string(lines[at-1]), at) {
 				break
@@ -48,6 +53,32 @@ func slipped(data []byte, faults []Fault) []Fault {
 		kept = append(kept, f)
 	}
 	return kept
+}
+
+// open moves a fault of a bracket that is missing at the end to the one that is not closed.
+func (f *Fault) open(data []byte) {
+	var s scanner.Scanner
+	file := token.NewFile("", -1, len(data))
+	s.Init(file, data, func(token.Pos, string, []any) {}, 0)
+	var opened []Pos
+	for {
+		pos, tok, _ := s.Scan()
+		switch tok {
+		case token.LPAREN, token.LBRACK, token.LBRACE:
+			opened = append(opened, posOf(pos))
+			continue
+		case token.RPAREN, token.RBRACK, token.RBRACE:
+			opened = opened[:max(len(opened)-1, 0)]
+			continue
+		case token.EOF:
+		default:
+			continue
+		}
+		if len(opened) > 0 {
+			f.Pos, f.Message = opened[len(opened)-1], "this bracket is not closed"
+		}
+		return
+	}
 }
 
 func (f *Fault) slip(line string, number int) bool {

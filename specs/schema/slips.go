@@ -30,7 +30,7 @@ var words = map[string][]string{
 	"routes":    {"edges", "connections", "links", "transitions", "wires"},
 	"from":      {"source", "src", "node", "at"},
 	"to":        {"target", "dest", "destination", "next", "then", "goto", "workflow", "actor"},
-	"when":      {"if", "condition", "rule", "filter", "where", "guard"},
+	"when":      {"if", "condition", "rule", "filter", "where", "guard", "input", "incoming", "receive"},
 	"type":      {"message", "event", "on"},
 	"http":      {"endpoints", "api", "paths", "rest", "gateway"},
 	"send":      {"type", "message", "event", "publish"},

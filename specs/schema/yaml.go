@@ -27,7 +27,7 @@ func ReadYAML(data []byte) (*Node, []Fault) {
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, []Fault{empty()}
 	} else if err != nil {
-		return nil, []Fault{syntax(data, err)}
+		return nil, broken(data, err)
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].Tag == "!!null" && doc.Content[0].Value == "" {
 		return nil, []Fault{empty()}
