@@ -18,26 +18,25 @@ type flow struct {
 // flow follows each type that a place sends along its routes.
 func (r *router) flow() *flow {
 	f := &flow{next: map[string][]string{}, ends: map[string]bool{}}
-	f.place(Input, r.w.def.In, r.w.routes[Input])
+	f.place(Input, r.w.def.In, r.w)
 	for _, n := range r.w.def.Nodes {
-		f.place(n.Name, r.sends(n), r.w.routes[n.Name])
+		f.place(n.Name, r.sends(n), r.w)
 	}
 	return f
 }
 
-func (f *flow) place(name string, types []string, routes []*Route) {
+func (f *flow) place(name string, types []string, w *flowFile) {
 	f.ends[name] = len(types) == 0
 	for _, t := range types {
 		taken := false
-		for _, route := range routes {
+		for _, route := range w.routes[name] {
 			if taken || route.Type != "" && route.Type != t {
 				continue
 			}
 			for _, to := range route.To {
-				switch to {
-				case Output, Drop, DeadLetter:
+				if w.nodes[to] == nil { // output, drop, deadletter, or a node that could not be read
 					f.ends[name] = true
-				default:
+				} else {
 					f.next[name] = append(f.next[name], to)
 				}
 			}

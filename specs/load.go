@@ -117,6 +117,9 @@ func (l *loader) load() {
 	l.resolveActors()
 	l.resolveEndpoints(l.resolveWorkflows())
 	l.loadTests()
+	if len(l.mistakes()) == 0 {
+		l.unusedGrants()
+	}
 }
 
 // problem reports a mistake in a file.

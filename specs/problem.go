@@ -35,6 +35,7 @@ import (
 //	spec.data           data that its type does not allow
 //	spec.expression     an expression that no value can be held against
 //	spec.grant          the parameters of a grant are wrong
+//	spec.unused         (warning) a grant that nothing uses
 //	spec.config         a config does not fit
 //	spec.key            a key is wrong
 //	rule.type           a rule is wrong

@@ -33,7 +33,8 @@ runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
-cmd/grow/app < cmd/grow, cmd/grow/bench
+cmd/grow/app, specs/codes < cmd/grow
+cmd/grow/app < cmd/grow/bench
 testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 `
