@@ -40,7 +40,7 @@ func (l *loader) loadActors() {
 		if tree == nil {
 			l.broken[e.Name()] = true
 			if !l.exists(file) {
-				hint := l.misnamed(dir, "actor", strings.ToLower(e.Name()), "grow")
+				hint := l.misnamed(dir, "actor", strings.ToLower(e.Name()))
 				l.problem(file, schema.Pos{}, "", "spec.file", "there is no such file, so the folder is no actor", hint)
 			}
 			continue

@@ -94,6 +94,8 @@ func (l *loader) option(file string, f *schema.Field) (string, bool) {
 	if n := v.Get("pattern"); n != nil {
 		if kind != "string" {
 			wrong(n, "pattern", "is for text; the type is %s", kind)
+		} else if len(n.Text) > schema.PatternMax {
+			wrong(n, "pattern", "is longer than %d bytes", schema.PatternMax)
 		} else if pattern, err = regexp.Compile(n.Text); err != nil {
 			wrong(n, "pattern", "is no regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}

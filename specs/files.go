@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/grow-platform/grow/specs/schema"
 )
@@ -22,38 +24,67 @@ func (l *loader) exists(file string) bool {
 	return err == nil
 }
 
+// readsMax is how often a file that changes while it is read is read again.
+const readsMax = 3
+
 // read reads a file of the service; it reports what keeps it from being read.
 func (l *loader) read(file string) ([]byte, bool) {
-	fail := func(message string) ([]byte, bool) {
-		l.problem(file, schema.Pos{Line: 1, Col: 1}, "", "spec.file", message)
+	for range readsMax {
+		data, again, err := l.open(file)
+		if err == nil && !again {
+			return data, true
+		}
+		if err == nil {
+			continue
+		}
+		code, message := "spec.file", cause(err)
+		switch {
+		case outside(err):
+			code, message = "spec.path", "leads out of the service's folder"
+		case errors.As(err, new(unfit)):
+			message = err.Error()
+		}
+		l.problem(file, schema.Pos{Line: 1, Col: 1}, "", code, message)
 		return nil, false
 	}
-	name := filepath.FromSlash(file)
-	info, err := l.root.Stat(name)
-	switch {
-	case outside(err):
-		l.problem(file, schema.Pos{Line: 1, Col: 1}, "", "spec.path", "leads out of the service's folder")
-		return nil, false
-	case err != nil:
-		return fail(cause(err))
-	case info.IsDir():
-		return fail("is a folder")
-	case !info.Mode().IsRegular():
-		return fail("is not a plain file")
-	case info.Size() > schema.SizeMax:
-		return fail(fmt.Sprintf("is larger than %d KiB", schema.SizeMax>>10))
-	}
-	f, err := l.root.Open(name)
+	l.problem(file, schema.Pos{Line: 1, Col: 1}, "", "spec.file", "changes while it is read", "save it, then look again")
+	return nil, false
+}
+
+// unfit says why something is no file that can be read.
+type unfit string
+
+func (u unfit) Error() string { return string(u) }
+
+// open reads a file once. again says that it changed meanwhile. What it is, is
+// asked of the open file: between a look at its name and its opening it could be
+// exchanged. Opening does not wait for the other end of a pipe.
+func (l *loader) open(file string) (data []byte, again bool, err error) {
+	f, err := l.root.OpenFile(filepath.FromSlash(file), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return fail(cause(err))
+		return nil, false, err
 	}
 	defer f.Close()
-	// One byte more than allowed, for a file that has grown since.
-	data, err := io.ReadAll(io.LimitReader(f, schema.SizeMax+1))
-	if err != nil {
-		return fail(cause(err))
+	before, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, false, err
+	case before.IsDir():
+		return nil, false, unfit("is a folder")
+	case !before.Mode().IsRegular():
+		return nil, false, unfit("is not a plain file")
+	case before.Size() > schema.SizeMax:
+		return nil, false, unfit(fmt.Sprintf("is larger than %d KiB", schema.SizeMax>>10))
 	}
-	return data, true
+	// One byte more than allowed, for a file that has grown since.
+	if data, err = io.ReadAll(io.LimitReader(f, schema.SizeMax+1)); err != nil {
+		return nil, false, err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	return data, int64(len(data)) != after.Size() || !before.ModTime().Equal(after.ModTime()), nil
 }
 
 // cause is an error of the file system without the path, which is said already.
@@ -71,6 +102,9 @@ func (l *loader) list(dir string) []fs.DirEntry {
 		return nil
 	}
 	entries, err := fs.ReadDir(l.root.FS(), dir)
+	if err != nil {
+		l.stray = l.stray || slices.Contains(folders, dir)
+	}
 	if outside(err) {
 		l.problem(dir, schema.Pos{}, "", "spec.path", "leads out of the service's folder")
 		return nil

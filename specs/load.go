@@ -79,7 +79,7 @@ type loader struct {
 	refused map[string]Problem // types outside of the subset that are reported when used
 
 	count       int  // of tests
-	stray       bool // a folder of definitions has another name
+	stray       bool // a folder of definitions has another name, or cannot be read
 	typesBroken bool // types could not be read: what they may be is in named
 	// named are words that may be names of types; nil: any may be one.
 	named map[string]bool
@@ -114,27 +114,39 @@ func (l *loader) load() {
 	l.loadTypes()
 	l.loadActors()
 	l.loadWorkflows()
+	if l.stray {
+		return
+	}
 	l.resolveActors()
 	l.resolveEndpoints(l.resolveWorkflows())
 	l.loadTests()
-	if len(l.mistakes()) == 0 {
+	if l.wrong == 0 {
 		l.unusedGrants()
 	}
 }
 
 // problem reports a mistake in a file.
 func (l *loader) problem(file string, at schema.Pos, path, code, message string, hint ...string) {
-	p := Problem{Position: Position{file, at.Line, at.Col}, Path: path, Code: code, Message: message}
-	if len(hint) > 0 {
-		p.Hint = hint[0]
-	}
-	l.add(p)
+	l.add(found(file, at, path, code, message, hint...))
 }
 
 // warn reports what may be meant.
 func (l *loader) warn(file string, at schema.Pos, path, code, message string, hint ...string) {
-	l.problem(file, at, path, code, message, hint...)
-	l.all[len(l.all)-1].Warning = true
+	l.report.add(found(file, at, path, code, message, hint...).warning())
+}
+
+// found makes a problem.
+func found(file string, at schema.Pos, path, code, message string, hint ...string) Problem {
+	p := Problem{Position: Position{file, at.Line, at.Col}, Path: path, Code: code, Message: message}
+	if len(hint) > 0 {
+		p.Hint = hint[0]
+	}
+	return p
+}
+
+func (p Problem) warning() Problem {
+	p.Warning = true
+	return p
 }
 
 func (l *loader) faults(file string, faults []schema.Fault) {

@@ -90,6 +90,7 @@ const ProblemsMax = 500
 // report collects problems while a service is loaded.
 type report struct {
 	all   []Problem
+	wrong int            // of all, those that are no warnings
 	order map[string]int // file -> when it was read
 }
 
@@ -99,7 +100,23 @@ func (r *report) file(name string) {
 	}
 }
 
-func (r *report) add(p Problem) { r.all = append(r.all, p) }
+// PartMax is how long the path, the message and the hint of a problem may be, in
+// bytes: a file may have a key of a megabyte.
+const PartMax = 1000
+
+func (r *report) add(p Problem) {
+	p.Path, p.Message, p.Hint = cut(p.Path), cut(p.Message), cut(p.Hint)
+	if r.all = append(r.all, p); !p.Warning {
+		r.wrong++
+	}
+}
+
+func cut(s string) string {
+	if len(s) <= PartMax {
+		return s
+	}
+	return strings.ToValidUTF8(s[:PartMax-3], "") + "..."
+}
 
 // sorted returns mistakes and warnings in file order, without those that say
 // something else about a value that an earlier one is about already.

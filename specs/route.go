@@ -33,13 +33,13 @@ func (l *loader) routes(w *flowFile) {
 			r.named[f.Key] = true
 		}
 	}
-	before := len(l.mistakes())
+	before := l.wrong
 	for i, item := range n.Items {
 		if item.Kind == schema.Map {
 			r.route(item, schema.At("routes", i))
 		}
 	}
-	if len(l.mistakes()) == before && !l.typesBroken {
+	if l.wrong == before && !l.typesBroken {
 		r.leftovers()
 	}
 }

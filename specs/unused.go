@@ -81,7 +81,7 @@ func (l *loader) usedInCode(a *Actor, left map[string]bool) bool {
 		if files++; files > CodeFilesMax || info.Size() > CodeFileMax {
 			return errUnsure
 		}
-		data, err := fs.ReadFile(l.root.FS(), p)
+		data, _, err := l.open(p)
 		if err != nil {
 			return err
 		}

@@ -67,15 +67,11 @@ func (l *loader) resolveWorkflows() bool {
 	for _, name := range names(l.flows) {
 		l.routes(l.flows[name])
 	}
-	for _, p := range l.mistakes() {
-		l.dirty[p.File] = true
+	for _, p := range l.all {
+		l.dirty[p.File] = l.dirty[p.File] || !p.Warning
 	}
 	l.circles()
 	return true
-}
-
-func (l *loader) mistakes() []Problem {
-	return slices.DeleteFunc(slices.Clone(l.all), func(p Problem) bool { return p.Warning })
 }
 
 // nodes reads what fills each node.

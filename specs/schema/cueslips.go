@@ -18,6 +18,7 @@ var cueSlips = []struct {
 	hint    string
 }{
 	{regexp.MustCompile(`^\s*((?:export\s+)?(?:interface|type|struct|class|enum|message|record)\s+\w+)`), "types are not declared by a word", `write "order.placed": {…} for a message, and #Line: {…} for what several share`},
+	{regexp.MustCompile(`^\s*(import)\b`), "imports stand at the top of the file, before the types", ""},
 	{regexp.MustCompile(`^\s*(#\s)`), "a comment begins with // here", ""},
 	{regexp.MustCompile(`(/\*)`), "a comment begins with // and ends with the line", ""},
 	{regexp.MustCompile(`(\[\]\w+|\w+\[\]|(?i:array|list|seq)\s*[<\[(]\s*\w+)`), "this is no list here", "a list of text is written [...string]"},
