@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"cuelang.org/go/cue/cuecontext"
 	"github.com/grow-platform/grow/specs/schema"
 	"github.com/grow-platform/grow/specs/shape"
 )
@@ -64,11 +63,15 @@ func (l *loader) placed(file string, n *schema.Node) *shape.Type {
 	if !good {
 		return nil
 	}
-	t, err := shape.FromCUE(cuecontext.New().CompileString("close({" + b.String() + "})"))
+	if t := l.configs[b.String()]; t != nil { // of another actor, described alike
+		return t
+	}
+	t, err := shape.FromCUE(l.cue.CompileString("close({" + b.String() + "})"))
 	if err != nil {
 		l.problem(file, n.Pos, "config", "spec.config", err.Error())
 		return nil
 	}
+	l.configs[b.String()] = t
 	return t
 }
 

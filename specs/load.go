@@ -17,6 +17,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
 	"github.com/grow-platform/grow/specs/schema"
 	"github.com/grow-platform/grow/specs/shape"
 )
@@ -47,7 +49,7 @@ func Load(dir string, o Options) (*Service, error) {
 	}
 	defer root.Close()
 	l := &loader{
-		opts: o, root: root,
+		opts: o, root: root, cue: cuecontext.New(), configs: map[string]*shape.Type{},
 		report: report{order: map[string]int{}},
 		service: &Service{Dir: abs, Actors: map[string]*Actor{}, Workflows: map[string]*Workflow{},
 			Types: map[string]*shape.Type{}},
@@ -68,6 +70,8 @@ type loader struct {
 	report
 	opts    Options
 	root    *os.Root
+	cue     *cue.Context           // of what is described in place
+	configs map[string]*shape.Type // that it has made, by source
 	service *Service
 
 	file    string       // grow.yaml, or grow.cue

@@ -141,10 +141,11 @@ func (l *loader) fill(w *flowFile, node *Node, v *schema.Node, where string) boo
 		return false // what is wrong with it is said already
 	}
 	var known []string
-	if what != "workflow" {
+	quiet := l.wrong > ProblemsMax // it is counted only
+	if what != "workflow" && !quiet {
 		known = names(l.actors)
 	}
-	if what != "actor" {
+	if what != "actor" && !quiet {
 		known = append(known, names(l.flows)...)
 	}
 	if what != "actor or workflow" {

@@ -3,6 +3,7 @@ package rule
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -36,11 +37,22 @@ func Doubts(src string, types []*shape.Type) []Doubt {
 	return d.found
 }
 
+var plainPath = regexp.MustCompile(`^\w+(\.\w+)*$`)
+
 // MayLack returns the fields of data that a key reads and that some message of
 // a type may be without; none when the key asks for them with has().
 func MayLack(src string, t *shape.Type) []string {
+	if t == nil || t.Any() || t.Raw() {
+		return nil
+	}
+	if path, ok := strings.CutPrefix(src, "data."); ok && plainPath.MatchString(path) { // most keys are one
+		if t.Requires(strings.Split(path, ".")...) {
+			return nil
+		}
+		return []string{path}
+	}
 	d := doubter{types: []*shape.Type{t}}
-	if t == nil || t.Any() || t.Raw() || !d.parse(src) {
+	if !d.parse(src) {
 		return nil
 	}
 	var lacking []string

@@ -19,13 +19,16 @@ func (f *Form) Check(n *Node) []Fault {
 
 type checker struct{ faults []Fault }
 
+// FaultsMax is how many mistakes of one file are looked into.
+const FaultsMax = 2000
+
 func (c *checker) fault(pos Pos, path, code, hint, format string, args ...any) {
 	c.faults = append(c.faults, Fault{Pos: pos, Path: path, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 func (c *checker) value(f *Form, n *Node, path string) {
 	switch {
-	case f.any:
+	case f.any || len(c.faults) >= FaultsMax:
 	case n.Kind == Map && f.dict != nil:
 		c.dict(f.dict, n, path)
 	case n.Kind == List && f.list != nil:
@@ -120,6 +123,9 @@ func (c *checker) list(f *Form, n *Node, path string) {
 func (c *checker) dict(m *mapForm, n *Node, path string) {
 	meant := map[string]bool{} // fields that misspelt ones were meant to be
 	for _, f := range n.Fields {
+		if len(c.faults) >= FaultsMax {
+			return
+		}
 		at := Join(path, f.Key)
 		if known := m.field(f.Key); known != nil {
 			c.value(known.form, f.Value, at)

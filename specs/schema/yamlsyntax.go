@@ -84,6 +84,9 @@ func broken(data []byte, err error) []Fault {
 	if f := merged(data); f != nil {
 		return []Fault{*f}
 	}
+	if f := tabs(data); f != nil {
+		return []Fault{*f}
+	}
 	faults := []Fault{syntax(data, err)}
 	if len(data) > brokenSizeMax {
 		return faults
