@@ -118,7 +118,7 @@ func (l *loader) code(file, dir string, n *schema.Node) Code {
 	if c.Language == "wasm" {
 		w = wantFile
 	}
-	if source := n.Get("source"); source != nil && c.Language != "" {
+	if source := n.Get("source"); source != nil && c.Language != "" && !l.opts.NoSources {
 		if p := l.resolve(file, source, "code.source", w, dir); p != "" {
 			c.Source = filepath.Join(l.service.Dir, filepath.FromSlash(p))
 		}

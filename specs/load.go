@@ -32,6 +32,8 @@ type Options struct {
 	// CheckGrant is the capability's own check of a grant's parameters, called
 	// for kinds that are served; nil: none.
 	CheckGrant func(g Grant) error
+	// NoSources: nothing is built, so what `code:` names need not be there.
+	NoSources bool
 }
 
 // Load reads and checks the service in the folder dir. When its files are
@@ -39,6 +41,20 @@ type Options struct {
 // itself could not be opened. What may be meant but rarely is stands in
 // [Service.Warnings]. Load may be called concurrently; it keeps nothing.
 func Load(dir string, o Options) (*Service, error) {
+	l, err := read(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	mistakes, warnings := l.sorted()
+	if len(mistakes) > 0 {
+		return nil, mistakes
+	}
+	l.service.Warnings = warnings
+	return l.service, nil
+}
+
+// read reads and checks what is in the folder dir.
+func read(dir string, o Options) (*loader, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("load service: %w", err)
@@ -54,15 +70,10 @@ func Load(dir string, o Options) (*Service, error) {
 		service: &Service{Dir: abs, Actors: map[string]*Actor{}, Workflows: map[string]*Workflow{},
 			Types: map[string]*shape.Type{}},
 		actors: map[string]*actorFile{}, flows: map[string]*flowFile{}, broken: map[string]bool{}, loose: map[string]bool{},
-		refused: map[string]Problem{}, named: map[string]bool{}, dirty: map[string]bool{},
+		refused: map[string][]Problem{}, defined: map[string]Position{}, named: map[string]bool{}, dirty: map[string]bool{},
 	}
 	l.load()
-	mistakes, warnings := l.sorted()
-	if len(mistakes) > 0 {
-		return nil, mistakes
-	}
-	l.service.Warnings = warnings
-	return l.service, nil
+	return l, nil
 }
 
 // loader is the state of one Load.
@@ -78,9 +89,10 @@ type loader struct {
 	tree    *schema.Node // of it
 	actors  map[string]*actorFile
 	flows   map[string]*flowFile
-	loose   map[string]bool    // actors and workflows whose in or out is wrong
-	broken  map[string]bool    // actors and workflows that could not be read
-	refused map[string]Problem // types outside of the subset that are reported when used
+	loose   map[string]bool      // actors and workflows whose in or out is wrong
+	broken  map[string]bool      // actors and workflows that could not be read
+	refused map[string][]Problem // types outside of the subset that are reported when used
+	defined map[string]Position  // where each type is defined
 
 	count       int  // of tests
 	stray       bool // a folder of definitions has another name, or cannot be read

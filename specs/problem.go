@@ -14,6 +14,7 @@ import (
 //	spec.encoding       a file is not UTF-8 text
 //	spec.limit          a limit of this package is passed
 //	spec.yaml           a file is not YAML
+//	spec.json           a file is not JSON
 //	spec.cue            a file is not CUE, or uses what is outside of the subset
 //	spec.duplicate      a name or key is given twice
 //	spec.unknown-field  there is no such field

@@ -21,20 +21,24 @@ func isType(name string) bool { return schema.Lookup("#Type").Fits(name) }
 // reserved begins the types that the host itself makes: grow.init, grow.error.
 const reserved = "grow."
 
-// loadTypes evaluates types/*.cue as one and reads a shape from each type.
-// Types are the fields at the top whose names are types of messages. One in
-// quotes must be readable as a shape; of the others, which may be helpers,
-// those that are used as types.
+// loadTypes reads the folder types: what is written in CUE is evaluated as one,
+// what is written in JSON Schema or OpenAPI file by file.
+//
+// Types of CUE are the fields at the top whose names are types of messages. One
+// in quotes must be readable as a shape; of the others, which may be parts of
+// types, those that are used as types.
 func (l *loader) loadTypes() {
 	var files []*ast.File
 	var sources []schema.Source // of files
+	var schemas []string
 	for _, e := range l.list("types") {
 		name := path.Join("types", e.Name())
-		if path.Ext(name) != ".cue" {
-			l.named = nil
-			if ext := path.Ext(name); ext == ".yaml" || ext == ".yml" || ext == ".json" {
-				l.warn(name, schema.Pos{}, "", "spec.file", "is not read: types are written in .cue files")
-			}
+		switch path.Ext(name) {
+		case ".yaml", ".yml", ".json":
+			schemas = append(schemas, name)
+			continue
+		case ".cue":
+		default:
 			continue
 		}
 		l.report.file(name)
@@ -53,6 +57,13 @@ func (l *loader) loadTypes() {
 		}
 		files, sources = append(files, file), append(sources, source)
 	}
+	l.evaluateTypes(files, sources)
+	for _, name := range schemas {
+		l.schemaFile(name)
+	}
+}
+
+func (l *loader) evaluateTypes(files []*ast.File, sources []schema.Source) {
 	if len(files) == 0 {
 		return
 	}
@@ -91,11 +102,11 @@ func (l *loader) mayBeType(name string) bool {
 	return l.typesBroken && name != "" && (l.named == nil || l.named[name])
 }
 
-// topLabel is where a name at the top of a file first stands.
+// topLabel is where the name of a type first stands.
 type topLabel struct {
 	file   string
 	pos    schema.Pos
-	quoted bool
+	quoted bool // it is meant as a type, and not only as a part of others
 }
 
 func topLabels(files []*ast.File) map[string]topLabel {
@@ -137,44 +148,69 @@ func (l *loader) shapes(v cue.Value, labels map[string]topLabel) {
 	for it.Next() {
 		name := it.Selector().Unquoted()
 		at := labels[name]
-		if !isType(name) {
-			if at.quoted {
-				l.problem(at.file, at.pos, "", "spec.name", fmt.Sprintf("%q is not a type of message: lower-case words joined by dots, such as order.placed", name), schema.Lookup("#Type").Meant(name))
-			}
-			continue
-		}
-		if strings.HasPrefix(name, reserved) && at.quoted {
-			l.problem(at.file, at.pos, "", "spec.name", fmt.Sprintf("%q: types that begin with %s are the host's own", name, reserved))
+		if !l.typeName(at, name) {
 			continue
 		}
 		t, err := shape.FromCUE(it.Value())
-		if err == nil {
-			l.service.Types[name] = t
-			continue
-		}
-		p := subset(at, name, err)
-		if at.quoted {
-			l.add(p)
-		}
-		l.refused[name] = p
+		l.defined[name] = Position{at.file, at.pos.Line, at.pos.Col}
+		l.define(at, name, schema.Join("", name), t, err)
 	}
 }
 
-// subset makes a problem of what shape refuses.
-func subset(at topLabel, name string, err error) Problem {
-	p := Problem{Position: Position{at.file, at.pos.Line, at.pos.Col}, Path: schema.Join("", name), Code: "type.subset", Message: err.Error()}
+// typeName reports whether a name is that of a type, and says so when it was
+// meant to be one and is not.
+func (l *loader) typeName(at topLabel, name string) bool {
+	message := ""
+	switch {
+	case !isType(name):
+		message = fmt.Sprintf("%q is not a type of message: lower-case words joined by dots, such as order.placed", name)
+	case strings.HasPrefix(name, reserved):
+		message = fmt.Sprintf("%q: types that begin with %s are the host's own", name, reserved)
+	default:
+		return true
+	}
+	if at.quoted {
+		l.problem(at.file, at.pos, "", "spec.name", message, schema.Lookup("#Type").Meant(name))
+	}
+	return false
+}
+
+// define adds a type, or keeps why it is none: a type that was not meant as a
+// part of others is reported now, any other when it is used.
+func (l *loader) define(at topLabel, name, path string, t *shape.Type, err error) {
+	if err == nil {
+		l.service.Types[name] = t
+		return
+	}
+	all := subset(at, path, err)
+	if at.quoted {
+		for _, p := range all {
+			l.add(p)
+		}
+	}
+	l.refused[name] = all
+}
+
+// subset makes problems of what shape refuses.
+func subset(at topLabel, path string, err error) []Problem {
+	var all shape.Refusals
 	var r *shape.Refusal
-	if !errors.As(err, &r) {
-		return p
+	if !errors.As(err, &all) && errors.As(err, &r) {
+		all = shape.Refusals{r}
 	}
-	p.Message, p.Hint = schema.Says(r.Message)
-	if r.Path != "" {
-		p.Path = r.Path
+	var problems []Problem
+	for _, r := range all {
+		p := Problem{Position: Position{at.file, at.pos.Line, at.pos.Col}, Path: path, Code: "type.subset"}
+		p.Message, p.Hint = schema.Says(r.Message)
+		if r.Path != "" {
+			p.Path = r.Path
+		}
+		if r.Pos.Line > 0 && r.Pos.File != "" {
+			p.Position = Position(r.Pos)
+		}
+		problems = append(problems, p)
 	}
-	if r.Pos.IsValid() && r.Pos.Filename() != "" {
-		p.Position = Position{r.Pos.Filename(), r.Pos.Line(), r.Pos.Column()}
-	}
-	return p
+	return problems
 }
 
 // known reports a type that does not exist, and returns whether it does.
@@ -185,8 +221,10 @@ func (l *loader) knownType(file string, n *schema.Node, at, name string) bool {
 	if name == "" || l.mayBeType(name) || !isType(name) {
 		return false
 	}
-	if p, ok := l.refused[name]; ok {
-		l.add(p)
+	if all, ok := l.refused[name]; ok {
+		for _, p := range all {
+			l.add(p)
+		}
 		return false
 	}
 	hint := schema.Mean(name, l.typeNames())

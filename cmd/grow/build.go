@@ -92,18 +92,9 @@ func (s *shell) compile(ctx context.Context, service *specs.Service, o project.O
 	for name := range service.Actors {
 		width = max(width, len(name))
 	}
-	live := obeys(s.stderr) && !s.quiet && !s.json()
-	var busy []string
+	building := s.building(width)
 	o.Progress = func(e project.Event) {
-		if e.Line != "" && !slices.Contains(busy, e.Actor) {
-			busy = append(busy, e.Actor)
-			if !live && terminal(s.stderr) { // one that cannot take a line back
-				s.say("building %-*s  %s", width, e.Actor, e.Language)
-			}
-		}
-		if live {
-			fmt.Fprint(s.stderr, "\r\x1b[K")
-		}
+		building(e)
 		switch {
 		case e.Result != nil && e.Result.Cached:
 			s.say("ready    %-*s  %s, unchanged", width, e.Actor, e.Language)
@@ -112,9 +103,27 @@ func (s *shell) compile(ctx context.Context, service *specs.Service, o project.O
 		case errors.Is(e.Err, context.Canceled): // said once, at the end
 		case e.Err != nil:
 			s.say("failed   %-*s  %s", width, e.Actor, e.Language)
-		case live && e.Line != "":
-			fmt.Fprintf(s.stderr, "building %-*s  %s", width, e.Actor, cut(cell(strings.TrimSpace(e.Line)), max(10, 68-width)))
 		}
 	}
 	return project.Build(ctx, service, o)
+}
+
+// building shows which actor is being built: on a terminal in a line that
+// changes, and is gone when the actor is done.
+func (s *shell) building(width int) func(project.Event) {
+	live := obeys(s.stderr) && !s.quiet && !s.json()
+	var busy []string
+	return func(e project.Event) {
+		switch {
+		case live && e.Line == "":
+			fmt.Fprint(s.stderr, "\r\x1b[K")
+		case live:
+			fmt.Fprintf(s.stderr, "\r\x1b[Kbuilding %-*s  %s", width, e.Actor, cut(cell(strings.TrimSpace(e.Line)), max(10, 68-width)))
+		case e.Line != "" && terminal(s.stderr) && !slices.Contains(busy, e.Actor): // one that cannot take a line back
+			busy = append(busy, e.Actor)
+			s.say("building %-*s  %s", width, e.Actor, e.Language)
+		case e.Line == "":
+			busy = slices.DeleteFunc(busy, func(name string) bool { return name == e.Actor })
+		}
+	}
 }

@@ -23,13 +23,10 @@ func TestGettingStarted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a Rust actor")
 	}
-	text, err := os.ReadFile("../../docs/getting-started.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, text := gettingStarted(t)
 	dir := t.TempDir()
 	var steps [][]string
-	for _, b := range fence.FindAllStringSubmatch(string(text), -1) {
+	for _, b := range fence.FindAllStringSubmatch(text, -1) {
 		if b[2] == "" {
 			steps = append(steps, b[1:])
 			continue
@@ -42,8 +39,30 @@ func TestGettingStarted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h := startIn(t, dir)
-	ran := 0
+	if ran := follow(t, steps, startIn(t, dir)); ran < 4 {
+		t.Errorf("%d commands were run", ran)
+	}
+}
+
+// gettingStarted is docs/getting-started.md in two: the first minute, and the
+// service that is made by hand.
+func gettingStarted(t *testing.T) (minute, byHand string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/getting-started.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	minute, byHand, ok := strings.Cut(string(text), "\n## 1. ")
+	if !ok || !strings.Contains(minute, "\n## In one minute\n") {
+		t.Fatal("docs/getting-started.md has other parts than this test knows")
+	}
+	return minute, byHand
+}
+
+// follow runs the commands among blocks against a host, and compares what they
+// print with the block that follows each. It returns how many were run.
+func follow(t *testing.T, steps [][]string, h *app.Host) (ran int) {
+	t.Helper()
 	for i, s := range steps {
 		if s[0] != "sh" {
 			continue
@@ -57,7 +76,27 @@ func TestGettingStarted(t *testing.T) {
 		}
 		ran++
 	}
-	if ran < 4 {
+	return ran
+}
+
+// TestInOneMinute does what the first part of docs/getting-started.md says: it
+// runs its commands, serves what they made, and calls it.
+func TestInOneMinute(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds an actor")
+	}
+	minute, _ := gettingStarted(t)
+	var steps [][]string
+	for _, b := range fence.FindAllStringSubmatch(minute, -1) {
+		steps = append(steps, b[1:])
+	}
+	dir := t.TempDir()
+	first := exec.CommandContext(t.Context(), "bash", "-ec", steps[0][2])
+	first.Dir = dir
+	if out, err := first.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", steps[0][2], err, out)
+	}
+	if ran := follow(t, steps[1:], startIn(t, filepath.Join(dir, "hello"))); ran != 1 {
 		t.Errorf("%d commands were run", ran)
 	}
 }
@@ -72,7 +111,13 @@ func startIn(t *testing.T, dir string) *app.Host {
 	if _, err := project.Build(t.Context(), service, project.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	h, err := app.Start(t.Context(), app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", CacheDir: t.TempDir()})
+	return started(t, app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", CacheDir: t.TempDir()})
+}
+
+// started starts a host that ends with the test.
+func started(t *testing.T, o app.Options) *app.Host {
+	t.Helper()
+	h, err := app.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

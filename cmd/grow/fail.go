@@ -61,9 +61,33 @@ const codeStopTimeout = "stop.timeout"
 
 // exits are the exit codes that are not exitFailed, by the error's code.
 var exits = map[string]int{
-	codeUsage: exitUsage, codeSpecInvalid: exitNo, codeMissing: exitNo, control.CodeNotFound: exitNotFound, "service.none": exitNotFound,
-	control.CodePermission: exitPermission, control.CodeRunning: exitConflict, codePermission: exitPermission, codePort: exitConflict, control.CodeNotRunning: exitUnreachable, control.CodeUnreachable: exitUnreachable,
-	control.CodeTimeout: exitUnreachable, "reply.timeout": exitUnreachable, codeStopTimeout: exitUnreachable, codeInterrupted: exitInterrupted,
+	codeUsage: exitUsage,
+
+	codeSpecInvalid: exitNo,
+	codeMissing:     exitNo,
+	codeBreak:       exitNo,
+	codeBlocked:     exitNo,
+	codeFit:         exitNo,
+
+	codePermission:         exitPermission,
+	control.CodePermission: exitPermission,
+
+	control.CodeNotFound: exitNotFound,
+	"service.none":       exitNotFound,
+
+	control.CodeRunning: exitConflict,
+	codePort:            exitConflict,
+	codeSite:            exitConflict,
+	codeExists:          exitConflict,
+	codeInside:          exitConflict,
+
+	control.CodeNotRunning:  exitUnreachable,
+	control.CodeUnreachable: exitUnreachable,
+	control.CodeTimeout:     exitUnreachable,
+	"reply.timeout":         exitUnreachable,
+	codeStopTimeout:         exitUnreachable,
+
+	codeInterrupted: exitInterrupted,
 }
 
 // usageError is a command line that makes no sense.
@@ -103,14 +127,7 @@ func (s *shell) fail(ctx context.Context, err error) int {
 		code = exitUsage
 	}
 	if s.json() {
-		out := struct {
-			*control.Error
-			All []*control.Error `json:"all,omitempty"` // when there are several
-		}{Error: all[0]}
-		if len(all) > 1 {
-			out.All = all
-		}
-		b, err := json.Marshal(map[string]any{"error": out})
+		b, err := json.Marshal(map[string]any{"error": several(all)})
 		if err != nil {
 			b = []byte(`{"error":{"code":"host.fault","message":"the error cannot be encoded"}}`)
 		}
@@ -122,20 +139,40 @@ func (s *shell) fail(ctx context.Context, err error) int {
 		fmt.Fprintln(s.stderr, quiet.fault.Message)
 		return code
 	}
+	fmt.Fprint(s.stderr, s.blocks(all))
+	return code
+}
+
+// problems are errors as one value for programs.
+type problems struct {
+	*control.Error
+	All []*control.Error `json:"all,omitempty"` // when there are several
+}
+
+func several(all []*control.Error) problems {
+	if len(all) == 1 {
+		return problems{Error: all[0]}
+	}
+	return problems{all[0], all}
+}
+
+// blocks writes errors for a person: what, where, and what to do.
+func (s *shell) blocks(all []*control.Error) string {
 	red, plain := "", ""
 	if s.color(s.stderr) {
 		red, plain = "\x1b[31m", "\x1b[0m"
 	}
+	var b strings.Builder
 	for _, e := range all {
-		fmt.Fprintf(s.stderr, "%serror%s: %s\n", red, plain, safe(e.Message))
+		fmt.Fprintf(&b, "%serror%s: %s\n", red, plain, safe(e.Message))
 		if e.At != "" && !strings.Contains(e.Message, e.At) {
-			fmt.Fprintf(s.stderr, "  at:   %s\n", safe(e.At))
+			fmt.Fprintf(&b, "  at:   %s\n", safe(e.At))
 		}
 		if e.Next != "" {
-			fmt.Fprintf(s.stderr, "  next: %s\n", safe(e.Next))
+			fmt.Fprintf(&b, "  next: %s\n", safe(e.Next))
 		}
 	}
-	return code
+	return b.String()
 }
 
 // split makes of an error what people and programs are told, one or several.

@@ -14,14 +14,17 @@ import (
 // d may import a and b, and all that those may import. It is a statement of
 // policy: change it only with a reason in the commit message.
 const layers = `
-abi < specs/shape < specs/rule < specs
-specs/shape < specs/schema < specs/expect < specs
+abi, specs/schema < specs/shape < specs/rule < specs
+specs/shape < specs/expect < specs
+specs < specs/openapi
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/wazero
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
+specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
+specs < specs/compare < cmd/grow
 runtime/engine, runtime/capability < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/shard < runtime/supervisor, runtime/actortest
@@ -33,8 +36,12 @@ runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
-cmd/grow/app, specs/codes < cmd/grow
-cmd/grow/app < cmd/grow/bench
+specs/codes < cmd/grow
+specs/site < cmd/grow
+cmd/grow/app, host/watch < cmd/grow/live
+cmd/grow/live < cmd/grow, cmd/grow/bench
+specs/openapi < cmd/grow
+specs < cmd/grow/starter < cmd/grow
 testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 `

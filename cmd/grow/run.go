@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/cmd/grow/live"
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/logs"
@@ -27,60 +27,95 @@ import (
 // nothing else is said.
 const graceTime = 30 * time.Second
 
+// runOptions are the flags of run.
+type runOptions struct {
+	listen, level  string
+	noBuild, watch bool
+	grace          time.Duration
+}
+
 func (s *shell) run() *cobra.Command {
-	var listen, level string
-	var noBuild bool
-	var grace time.Duration
+	var o runOptions
 	c := &cobra.Command{
 		Use: "run [FOLDER]", Short: "build a service and serve it", Args: cobra.MaximumNArgs(1),
 		Long: "run checks a service, compiles what has changed, starts it and serves its endpoints until it is interrupted.\n" +
 			"Then it takes no more requests, finishes what it has accepted, and lists what memory cannot keep.\n" +
-			"Secrets come from the environment.",
-		Example: "  grow run\n  grow run shop --listen 127.0.0.1:9000\n  SHOP_SECRET=... grow run shop",
+			"Secrets come from the environment.\n\n" +
+			"With --watch an edit of the service's files is live in the next message: files are checked, what changed is built and\n" +
+			"tested, and takes over between two messages; state is kept, and no request is lost. Where an edit is wrong the old\n" +
+			"revision goes on, and every response says why in the header Grow-Dev-Error.",
+		Example: "  grow run\n  grow run --watch\n  grow run shop --listen 127.0.0.1:9000\n  SHOP_SECRET=... grow run shop",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(checkLevel(level), checkListen(listen)); err != nil {
+			if err := errors.Join(checkLevel(o.level), checkListen(o.listen)); err != nil {
 				return err
 			}
-			var at slog.Level
-			if err := at.UnmarshalText([]byte(level)); err != nil {
-				return fmt.Errorf("read --level: %w", err)
+			if o.watch && o.noBuild {
+				return usage("--watch builds what is edited; it does not go with --no-build")
 			}
-			service, err := s.load(args)
+			dir, err := s.folder(args)
 			if err != nil {
 				return err
 			}
-			if err := control.Running(app.StateDir(service.Dir)); err != nil {
+			if err := control.Running(app.StateDir(dir)); err != nil {
 				return err
 			}
-			if !noBuild {
-				if _, err := s.compile(c.Context(), service, project.Options{}); err != nil {
-					return err
-				}
+			if o.watch {
+				return s.runWatched(c.Context(), dir, o)
 			}
-			o := app.Options{Dir: service.Dir, Service: service, Modules: paths(service), Listen: listen, Level: at, Control: true}
-			if !s.json() {
-				o.Stderr, o.Color = s.stderr, s.color(s.stderr)
-			}
-			begin := time.Now()
-			h, err := app.Start(c.Context(), o)
+			service, h, err := s.start(c.Context(), dir, o)
 			if err != nil {
-				return located(err, listen)
-			}
-			if err := s.serving(h, service, time.Since(begin)); err != nil {
 				return err
 			}
-			end := s.relay(h, level)
-			<-c.Context().Done()
-			left, err := s.stop(h, grace)
-			end()
-			return errors.Join(s.left(left.Waiting, err == nil), err)
+			return s.serve(c.Context(), h, service, o, nil)
 		},
 	}
-	c.Flags().StringVar(&listen, "listen", app.DefaultListen, "`address` to serve at; port 0 takes any free port")
-	c.Flags().StringVar(&level, "level", "info", "log lines to print: debug, info, warn or error, and above")
-	c.Flags().DurationVar(&grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
-	c.Flags().BoolVar(&noBuild, "no-build", false, "serve the modules that are there")
+	c.Flags().StringVar(&o.listen, "listen", app.DefaultListen, "`address` to serve at; port 0 takes any free port")
+	c.Flags().StringVar(&o.level, "level", "info", "log lines to print: debug, info, warn or error, and above")
+	c.Flags().DurationVar(&o.grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
+	c.Flags().BoolVar(&o.noBuild, "no-build", false, "serve the modules that are there")
+	c.Flags().BoolVar(&o.watch, "watch", false, "have edits of the files take effect while it runs")
 	return c
+}
+
+// start loads, builds and starts the service in dir.
+func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Service, *app.Host, error) {
+	service, err := s.load([]string{dir})
+	if err != nil {
+		return nil, nil, err
+	}
+	if !o.noBuild {
+		if _, err := s.compile(ctx, service, project.Options{}); err != nil {
+			return nil, nil, err
+		}
+	}
+	options := app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: o.listen, Control: true, Watched: o.watch}
+	if err := options.Level.UnmarshalText([]byte(o.level)); err != nil {
+		return nil, nil, fmt.Errorf("read --level: %w", err)
+	}
+	if !s.json() {
+		options.Stderr, options.Color = s.stderr, s.color(s.stderr)
+	}
+	h, err := app.Start(ctx, options)
+	if err != nil {
+		return nil, nil, located(err, o.listen)
+	}
+	return service, h, nil
+}
+
+// serve goes on until ctx ends, with follow beside it when that is not nil, and
+// ends the service in order.
+func (s *shell) serve(ctx context.Context, h *app.Host, service *specs.Service, o runOptions, follow *live.Follower) error {
+	err := s.serving(h, service, o.watch)
+	end := s.relay(h, o.level)
+	if err == nil && follow != nil {
+		follow.Run(ctx)
+	}
+	if err == nil {
+		<-ctx.Done()
+	}
+	left, stopErr := s.stop(h, o.grace)
+	end()
+	return errors.Join(err, s.left(left.Waiting, stopErr == nil), stopErr)
 }
 
 // checkListen reports what is no address to serve at: "host:port", where the
@@ -123,7 +158,8 @@ func paths(service *specs.Service) map[string]string {
 }
 
 // serving tells that the service is up, and how to try it.
-func (s *shell) serving(h *app.Host, service *specs.Service, took time.Duration) error {
+func (s *shell) serving(h *app.Host, service *specs.Service, edits bool) error {
+	took := h.StartTime()
 	if s.json() {
 		return s.line(map[string]any{"event": "serving", "service": service.Name, "url": h.URL(), "pid": os.Getpid(), "took_ms": took.Milliseconds()})
 	}
@@ -136,7 +172,11 @@ func (s *shell) serving(h *app.Host, service *specs.Service, took time.Duration)
 		}
 		fmt.Fprintf(w, "\nTry it, from another terminal:\n\n%s\n\n%s", strings.TrimRight(lines, "\n"), note)
 	}
-	_, err := fmt.Fprintf(w, "Look at it: grow status -C %s. Ctrl-C ends it.\n\n", quote(service.Dir))
+	watched := ""
+	if edits {
+		watched = "Edits of its files take effect. "
+	}
+	_, err := fmt.Fprintf(w, "Look at it: grow status -C %s. %sCtrl-C ends it.\n\n", quote(service.Dir), watched)
 	return err
 }
 

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"grow": main}
 // Besides testscript's own commands there are
 //
 //	serve [NAME=VALUE…] ARGUMENTS   start grow run and go on when it serves; sets $URL, $PORT and $PID, writes run.out
+//	until out|err PATTERN           wait until the service prints a line like that, after the one that was waited for last
 //	signal NAME [CODE] [again]      end it, hold its exit code against CODE (0), write run.out and run.err; again: until it has ended
 //	http METHOD PATH [FILE]         call the service; status and body go to stdout
 //	json stdout|stderr PATH VALUE   hold a value of what was printed against VALUE (gjson paths)
@@ -55,7 +56,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "signal": end, "http": call, "json": holdJSON, "take": take,
+			"serve": serve, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take,
 		},
 	})
 }
@@ -68,8 +69,8 @@ type running struct{}
 type served struct {
 	vars    *testscript.Env
 	process *exec.Cmd
-	out     bytes.Buffer
-	err     bytes.Buffer
+	out     printed
+	err     printed
 	read    chan struct{}
 }
 
@@ -97,8 +98,11 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 		in := bufio.NewScanner(pipe)
 		for in.Scan() {
 			s.out.WriteString(in.Text() + "\n")
-			if strings.Contains(in.Text(), "Ctrl-C ends it") || strings.Contains(in.Text(), `"event":"serving"`) {
-				up <- s.out.String()
+			if strings.Contains(in.Text(), "Ctrl-C ends it") || strings.Contains(in.Text(), `"event":"serving"`) || strings.Contains(in.Text(), `"stage":"start"`) {
+				select {
+				case up <- s.out.String():
+				default: // it was up before
+				}
 			}
 		}
 	}()
@@ -158,6 +162,9 @@ func call(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := io.ReadAll(response.Body)
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%d\n%s\n", response.StatusCode, text)
+	if fault := response.Header.Get("Grow-Dev-Error"); fault != "" {
+		fmt.Fprintf(ts.Stdout(), "Grow-Dev-Error: %s\n", fault)
+	}
 }
 
 func holdJSON(ts *testscript.TestScript, neg bool, args []string) {
@@ -205,12 +212,42 @@ func TestExitCodes(t *testing.T) {
 		{exitDone, "vet " + empty},
 		{exitDone, "vet --explain spec.type"},
 		{exitDone, "build -C " + empty},
+		{exitDone, "actor"},
+		{exitDone, "workflow"},
+		{exitDone, "init new --bare --plan"},
+		{exitDone, "actor new a --lang wasm --plan -C " + empty},
+		{exitDone, "compare " + empty + " " + empty},
+		{exitDone, "graph -C " + empty},
+		{exitDone, "site -C " + empty},
+		{exitDone, "schema"},
+		{exitDone, "schema actor"},
+		{exitDone, "schema --openapi -C " + empty},
+		{exitUsage, "schema actor --openapi"},
+		{exitUsage, "schema actor --out " + none},
+		{exitNotFound, "schema no-such-type"},
+		{exitNotFound, "schema no-such-type -C " + empty},
+		{exitNotFound, "schema --openapi"},
+		{exitNo, "schema no.such -C " + broken},
 		{exitUsage, "no-such-command"},
+		{exitUsage, "init a b"},
+		{exitUsage, "init new --lang ruby"},
+		{exitUsage, "init new --name A"},
+		{exitUsage, "actor nwe a"},
+		{exitUsage, "actor new"},
+		{exitUsage, "actor new A -C " + empty},
+		{exitUsage, "actor new a --in A -C " + empty},
+		{exitUsage, "workflow new A -C " + empty},
+		{exitUsage, "workflow new a -C " + empty},
 		{exitUsage, "vet --no-such-flag"},
 		{exitUsage, "version -o xml"},
 		{exitUsage, "version more"},
 		{exitUsage, "vet a b"},
+		{exitUsage, "graph --format png -C " + empty},
+		{exitUsage, "graph --width -1 -C " + empty},
 		{exitUsage, "send only-a-name"},
+		{exitUsage, "compare"},
+		{exitUsage, "compare a b c"},
+		{exitUsage, "compare " + empty + " " + empty + " --role up"},
 		{exitUsage, "deadletters no-such-command"},
 		{exitUsage, "deadletters show"},
 		{exitUsage, "logs --level loud"},
@@ -225,12 +262,27 @@ func TestExitCodes(t *testing.T) {
 		{exitUsage, "send a b --timeout 0s -C " + empty},
 		{exitNo, "vet " + broken},
 		{exitNo, "build -C " + broken},
+		{exitNo, "compare " + empty + " " + broken},
+		{exitNo, "graph -C " + broken},
+		{exitNo, "site " + broken},
 		{exitNo, "run -C " + broken},
 		{exitNo, "doctor -C " + broken},
+		{exitNo, "init --plan --bare -C " + empty},
+		{exitConflict, "init -C " + empty},
+		{exitConflict, "init " + empty + "/inner"},
+		{exitNotFound, "actor new a"},
+		{exitNotFound, "workflow new a --nodes b"},
+		{exitNotFound, "workflow new a --nodes b -C " + empty},
 		{exitNotFound, "vet"},
 		{exitNotFound, "vet no-such-folder"},
 		{exitNotFound, "vet --explain no.such.code"},
+		{exitNotFound, "compare no-such-revision " + empty},
+		{exitNotFound, "compare " + empty},
+		{exitNotFound, "compare " + empty + " " + empty + " --only nothing"},
 		{exitNotFound, "run"},
+		{exitNotFound, "graph no-such-workflow -C " + empty},
+		{exitNotFound, "site no-such-folder"},
+		{exitConflict, "site --force --out " + empty + " " + empty},
 		{exitNotFound, "build no-such-actor -C " + empty},
 		{exitNotFound, "send a b --data @no-such-file -C " + empty},
 		{exitUnreachable, "status -C " + empty},

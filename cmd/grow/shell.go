@@ -42,7 +42,7 @@ func (s *shell) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "grow", Short: "run services of message-passing actors", Long: about,
 		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: suggestWithin,
-		Example: "  grow vet                 check the service in this folder\n  grow run                 build and serve it\n  grow send reports report.due --data '{}' --wait",
+		Example: "  grow init shop           make a service that runs\n  grow vet                 check the service in this folder\n  grow run                 build and serve it\n  grow send reports report.due --data '{}' --wait",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -61,17 +61,35 @@ func (s *shell) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: "see: " + c.CommandPath() + " --help"}}
 	})
-	root.AddCommand(
+	cobra.EnableCommandSorting = false
+	root.SetHelpFunc(s.help)
+	root.AddGroup(groups...)
+	root.AddCommand(in(groupWrite,
+		s.init(),
+		s.actor(),
+		s.workflow(),
 		s.vet(),
+		s.compare(),
+		s.graph(),
+		s.site(),
 		s.build(),
+		s.schema(),
+	)...)
+	root.AddCommand(in(groupRun,
 		s.run(),
 		s.send(),
+	)...)
+	root.AddCommand(in(groupLook,
 		s.status(),
 		s.logs(),
 		s.deadLetters(),
+	)...)
+	root.AddCommand(in(groupSetUp,
 		s.doctor(),
 		s.version(),
-	)
+	)...)
+	root.SetHelpCommandGroupID(groupSetUp)
+	root.SetCompletionCommandGroupID(groupSetUp)
 	completions(root)
 	wrapArgs(root)
 	return root
@@ -130,7 +148,11 @@ func wanted(c *cobra.Command, n int) string {
 // completions are cobra's own commands in this program's words.
 func completions(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.Short, c.Example = "say more of a command", "  grow help deadletters show"
+		}
 		if c.Name() != "completion" {
 			continue
 		}
@@ -274,7 +296,7 @@ func (s *shell) folder(args []string) (string, error) {
 	}
 	return "", &control.Error{
 		Code: "service.none", Message: "there is no service here: no grow.yaml in " + dir, At: dir,
-		Next: "go to the service's folder, or name it: -C FOLDER",
+		Next: "go to the service's folder, or name it: -C FOLDER; or make one: grow init",
 	}
 }
 

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -62,6 +64,11 @@ func (p *endpoint) serve(c echo.Context) error {
 	}
 	buffer := bodies.Get().(*[]byte)
 	f, fault := p.accept(c, buffer)
+	if fault != nil && fault.astray {
+		if next := p.gateway.successor(c); next != nil {
+			return p.pass(c, *buffer, next)
+		}
+	}
 	if cap(*buffer) <= bodyKeep {
 		bodies.Put(buffer)
 	}
@@ -72,6 +79,16 @@ func (p *endpoint) serve(c echo.Context) error {
 		return accepted(c, f)
 	}
 	return p.await(c, f)
+}
+
+// pass has a request, whose body was read, served by other endpoints.
+func (p *endpoint) pass(c echo.Context, body []byte, to *table) error {
+	r := c.Request()
+	if p.reads() {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	to.ServeHTTP(c.Response().Writer, r)
+	return nil
 }
 
 // accept makes a message of a request and hands it over.
@@ -133,7 +150,9 @@ func refusal(err error) *problem {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return newProblem(http.StatusServiceUnavailable, codeJournal, "the request ended before its message was kept")
 	}
-	return newProblem(http.StatusInternalServerError, codeFailed, "the endpoint leads nowhere: "+err.Error())
+	fault := newProblem(http.StatusInternalServerError, codeFailed, "the endpoint leads nowhere: "+err.Error())
+	fault.astray = errors.Is(err, shard.ErrUnknownTarget) || errors.Is(err, shard.ErrNotTaken)
+	return fault
 }
 
 // timers are reused: each request needs one, and hardly any ever rings.

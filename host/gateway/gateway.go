@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,14 +41,25 @@ type Options struct {
 	Secret func(name string) (string, bool)
 	Log    *slog.Logger     // nil: discarded
 	Now    func() time.Time // nil: time.Now
+	// Watched is set while an author edits the service: responses tell of the
+	// fault of the last edit, and browsers get problems as pages.
+	Watched bool
 }
 
 // Gateway is safe for concurrent use.
 type Gateway struct {
 	opts     Options
-	table    atomic.Pointer[echo.Echo]
+	swapping sync.RWMutex // held for writing by Swap
+	table    atomic.Pointer[table]
+	fault    atomic.Pointer[fault] // of the last edit
 	server   *http.Server
 	stopping atomic.Bool
+}
+
+// table is the endpoints of one revision. It is immutable.
+type table struct {
+	*echo.Echo
+	names []string
 }
 
 // SecretError says that a secret which an endpoint's signatures are checked
@@ -79,7 +91,7 @@ func New(o Options) (*Gateway, error) {
 		o.Now = time.Now
 	}
 	g := &Gateway{opts: o}
-	if err := g.Replace(o.Service); err != nil {
+	if err := g.Swap(o.Service, func() error { return nil }); err != nil {
 		return nil, err
 	}
 	g.server = &http.Server{
@@ -107,20 +119,39 @@ func Secrets(s *specs.Service, lookup func(name string) (string, bool)) error {
 	return nil
 }
 
-// Replace puts the endpoints of another revision of the service in force; what
-// is under way ends by the old ones.
-func (g *Gateway) Replace(s *specs.Service) error {
+// Swap puts the endpoints of another revision of the service in force once
+// apply has put in force what is behind them; when apply fails nothing changes.
+// What is under way ends by the old endpoints; a request that they led nowhere,
+// since what is behind them was new already, is served by the new ones.
+func (g *Gateway) Swap(s *specs.Service, apply func() error) error {
 	if err := Secrets(s, g.opts.Secret); err != nil {
 		return err
 	}
-	e := echo.New()
-	e.HTTPErrorHandler = g.routeError
-	e.GET("/.grow/health", g.health)
-	e.GET("/.grow/messages/:id", g.message)
+	next := &table{Echo: echo.New()}
+	next.HTTPErrorHandler = g.routeError
+	next.GET("/.grow/health", g.health)
+	next.GET("/.grow/messages/:id", g.message)
 	for _, def := range s.Endpoints {
-		e.Add(def.Method, pattern(def.Path), g.endpoint(s, def).serve)
+		next.Add(def.Method, pattern(def.Path), g.endpoint(s, def).serve)
+		next.names = append(next.names, def.Name())
 	}
-	g.table.Store(e)
+	g.swapping.Lock()
+	defer g.swapping.Unlock()
+	if err := apply(); err != nil {
+		return err
+	}
+	g.table.Store(next)
+	return nil
+}
+
+// successor waits for a swap that is under way and returns the endpoints that
+// are in force in place of those that serve c; nil when those still are.
+func (g *Gateway) successor(c echo.Context) *table {
+	g.swapping.RLock()
+	defer g.swapping.RUnlock()
+	if now := g.table.Load(); now.Echo != c.Echo() {
+		return now
+	}
 	return nil
 }
 
@@ -141,7 +172,12 @@ func pattern(path string) string {
 
 // Handler serves requests by the endpoints in force.
 func (g *Gateway) Handler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.table.Load().ServeHTTP(w, r) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.opts.Watched {
+			w = g.watched(w, r)
+		}
+		g.table.Load().ServeHTTP(w, r)
+	})
 }
 
 // Serve answers requests that come in through l until Shutdown, or until ctx

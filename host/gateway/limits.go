@@ -15,5 +15,6 @@ const (
 
 	signatureAge = 5 * time.Minute // how far a signed time may be off (Standard Webhooks)
 	keyMax       = 256             // bytes of an idempotency key
+	faultMax     = 500             // bytes of the header that tells of a failed edit
 	retryAfter   = "1"             // seconds, when a mailbox is full
 )

@@ -44,7 +44,10 @@ type problem struct {
 	Instance string       `json:"instance"`
 
 	headers [][2]string
+	astray  bool // the endpoint led nowhere
 }
+
+const contentProblem = "application/problem+json"
 
 // fieldError is one field that is wrong.
 type fieldError struct {
@@ -75,7 +78,7 @@ func (p *problem) write(c echo.Context) error {
 	if p.ID != "" {
 		h.Set(headerID, p.ID)
 	}
-	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Type", contentProblem)
 	return send(c, p.Status, append(b, '\n'))
 }
 

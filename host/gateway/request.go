@@ -18,10 +18,13 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// reads reports whether the endpoint reads a request's body.
+func (p *endpoint) reads() bool { return p.Body != specs.BodyNone || p.verify != nil }
+
 // body reads the whole body into buffer.
 func (p *endpoint) body(c echo.Context, buffer *[]byte) ([]byte, *problem) {
 	r := c.Request()
-	if p.Body == specs.BodyNone && p.verify == nil {
+	if !p.reads() {
 		return nil, nil
 	}
 	if r.ContentLength > p.MaxBody {

@@ -12,9 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
-	"sort"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
@@ -54,16 +56,36 @@ type Wanted struct {
 type Supervisor struct {
 	opts Options
 
-	mu      sync.Mutex // held by Apply and Close
-	current *generation
+	mu      sync.Mutex // held by Prepare, Apply and Close
+	current generation
+	ready   map[string]*module // what Prepare compiled, for the next Apply
 	retired sync.WaitGroup
 }
 
-// generation is one set of everything that runs.
-type generation struct {
-	modules map[string]engine.Module
-	actors  map[string]*actor.Actor // by node path
-	brokers map[string]*capability.Broker
+// generation is one set of everything that runs, by node path.
+type generation map[string]*part
+
+// part is what runs at one node. A generation takes it over from the one before
+// while its revision stays the same: its instances go on as they are.
+type part struct {
+	actor  *actor.Actor
+	broker *capability.Broker
+	module *module
+}
+
+// module is a compiled module and the number of parts that run it, and of an
+// Apply under way. Who brings uses to 0 closes it.
+type module struct {
+	engine.Module
+	memory int64 // bytes an instance may have: goes into the compiled code
+	uses   atomic.Int64
+}
+
+func (m *module) release() error {
+	if m.uses.Add(-1) > 0 {
+		return nil
+	}
+	return m.Close(context.Background())
 }
 
 // New makes a supervisor; nothing runs yet.
@@ -74,9 +96,34 @@ func New(o Options) *Supervisor {
 	return &Supervisor{opts: o}
 }
 
+// Prepare compiles the modules that an Apply of the same would, so that it
+// takes no longer than instances take to start. Nothing that runs changes.
+func (s *Supervisor) Prepare(ctx context.Context, w Wanted) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	table, err := router.Compile(w.Service)
+	if err != nil {
+		return err
+	}
+	modules, err := s.compile(ctx, w, table)
+	s.release(s.ready)
+	s.ready = modules
+	return err
+}
+
+// release ends a use of each module.
+func (s *Supervisor) release(modules map[string]*module) {
+	for _, m := range modules {
+		if err := m.release(); err != nil {
+			s.opts.Logger.Warn("close module", "error", err)
+		}
+	}
+}
+
 // Apply makes what is wanted run: everything is compiled and started before
 // anything changes, so that on an error what ran before goes on. Every node
 // has one instance started, so that a module that cannot start is found here.
+// Nodes whose revision stays the same keep their instances.
 func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,17 +132,23 @@ func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 		return err
 	}
 	next, err := s.prepare(ctx, w, table)
+	s.release(s.ready)
+	s.ready = nil
 	if err != nil {
-		return errors.Join(err, s.retire(next))
+		return errors.Join(err, retire(next, s.current))
 	}
-	if err := s.opts.Shard.Apply(table, next.actors); err != nil {
-		return errors.Join(err, s.retire(next))
+	actors := map[string]*actor.Actor{}
+	for path, p := range next {
+		actors[path] = p.actor
+	}
+	if err := s.opts.Shard.Apply(table, actors); err != nil {
+		return errors.Join(err, retire(next, s.current))
 	}
 	old := s.current
 	s.current = next
 	if old != nil {
 		s.retired.Go(func() {
-			if err := s.retire(old); err != nil {
+			if err := retire(old, next); err != nil {
 				s.opts.Logger.Warn("retire what was replaced", "error", err)
 			}
 		})
@@ -104,39 +157,57 @@ func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 }
 
 // prepare compiles and starts; what it returns is to be retired even on an error.
-func (s *Supervisor) prepare(ctx context.Context, w Wanted, table *router.Table) (*generation, error) {
-	g := &generation{
-		modules: map[string]engine.Module{}, actors: map[string]*actor.Actor{}, brokers: map[string]*capability.Broker{},
+func (s *Supervisor) prepare(ctx context.Context, w Wanted, table *router.Table) (generation, error) {
+	next := generation{}
+	modules, err := s.compile(ctx, w, table)
+	defer s.release(modules) // those go that no part runs
+	if err != nil {
+		return next, err
 	}
-	if err := s.compile(ctx, w, table, g); err != nil {
-		return g, err
-	}
+	var made []*actor.Actor
 	for _, n := range table.Nodes {
-		env := s.opts.Environment
-		env.Service, env.Node = w.Service.Name, n.Path
-		broker, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, env)
+		m := modules[n.Actor.Name]
+		name := revision(w.Service, n, m.Info().Digest)
+		if now := s.current[n.Path]; now != nil && now.actor.Revision == name {
+			next[n.Path] = now
+			continue
+		}
+		p, err := s.part(ctx, w.Service, n, m, name)
 		if err != nil {
-			return g, fmt.Errorf("%s: %w", n.Path, err)
+			return next, fmt.Errorf("%s: %w", n.Path, err)
 		}
-		g.brokers[n.Path] = broker
-		module := g.modules[n.Actor.Name]
-		types := make([]*shape.Type, len(n.Outs))
-		for i, out := range n.Outs {
-			types[i] = out.Shape
-		}
-		g.actors[n.Path] = actor.New(actor.Options{
-			Node: n.Path, Revision: revision(n, module.Info().Digest), Def: n.Actor, Config: n.Config, Types: types,
-			Module: module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
-			RealTime: func() int64 { return time.Now().UnixNano() },
-		})
+		next[n.Path] = p
+		made = append(made, p.actor)
 	}
-	return g, s.start(ctx, g)
+	return next, start(ctx, made)
+}
+
+// part makes what runs at a node; no instance of it runs yet.
+func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router.Node, m *module, revision string) (*part, error) {
+	env := s.opts.Environment
+	env.Service, env.Node = service.Name, n.Path
+	broker, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, env)
+	if err != nil {
+		return nil, err
+	}
+	types := make([]*shape.Type, len(n.Outs))
+	for i, out := range n.Outs {
+		types[i] = out.Shape
+	}
+	m.uses.Add(1)
+	return &part{broker: broker, module: m, actor: actor.New(actor.Options{
+		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types,
+		Module: m.Module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
+		RealTime: func() int64 { return time.Now().UnixNano() },
+	})}, nil
 }
 
 // compile compiles the module of every actor that some node needs, several at
-// a time.
-func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table, g *generation) error {
+// a time; one that runs already is not compiled again. Each of those returned
+// is used once, by the caller.
+func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table) (map[string]*module, error) {
 	var mu sync.Mutex
+	modules := map[string]*module{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	seen := map[string]bool{}
@@ -148,56 +219,69 @@ func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table,
 		seen[def.Name] = true
 		binary, ok := w.Modules[def.Name]
 		if !ok {
-			return fmt.Errorf("actor %s has no module: build it first", def.Name)
+			return modules, errors.Join(fmt.Errorf("actor %s has no module: build it first", def.Name), group.Wait())
 		}
 		group.Go(func() error {
-			m, err := s.opts.Engine.Compile(ctx, binary, engine.Config{MemoryMax: def.Limits.Memory})
+			m, err := s.module(ctx, binary, def.Limits.Memory)
 			if err != nil {
 				return fmt.Errorf("actor %s: %w", def.Name, err)
 			}
 			mu.Lock()
-			g.modules[def.Name] = m
+			modules[def.Name] = m
 			mu.Unlock()
 			return nil
 		})
 	}
-	return group.Wait()
+	return modules, group.Wait()
+}
+
+// module returns the compiled module of a binary, used once more.
+func (s *Supervisor) module(ctx context.Context, binary []byte, memory int64) (*module, error) {
+	sum := sha256.Sum256(binary)
+	digest := "sha256:" + hex.EncodeToString(sum[:])
+	have := slices.Collect(maps.Values(s.ready))
+	for _, p := range s.current {
+		have = append(have, p.module)
+	}
+	for _, m := range have {
+		if m.memory == memory && m.Info().Digest == digest {
+			m.uses.Add(1)
+			return m, nil
+		}
+	}
+	compiled, err := s.opts.Engine.Compile(ctx, binary, engine.Config{MemoryMax: memory})
+	if err != nil {
+		return nil, err
+	}
+	m := &module{Module: compiled, memory: memory}
+	m.uses.Store(1)
+	return m, nil
 }
 
 // start starts one instance of each actor, or as many as it wants at least.
-func (s *Supervisor) start(ctx context.Context, g *generation) error {
+func start(ctx context.Context, actors []*actor.Actor) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, path := range sorted(g.actors) {
-		a := g.actors[path]
+	for _, a := range actors {
 		group.Go(func() error { return a.Warm(ctx, max(1, a.Scale.Min)) })
 	}
 	return group.Wait()
 }
 
-func sorted[T any](m map[string]T) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
-
-// retire closes a generation once nothing uses it any more.
-func (s *Supervisor) retire(g *generation) error {
-	if g == nil {
-		return nil
+// retire closes the parts of a generation that kept does not have, each once
+// nothing uses it any more.
+func retire(g, kept generation) error {
+	var over []*part
+	for path, p := range g {
+		if kept[path] != p {
+			p.actor.Close()
+			over = append(over, p)
+		}
 	}
 	var errs []error
-	for _, a := range g.actors {
-		<-a.Close()
-	}
-	for _, b := range g.brokers {
-		errs = append(errs, b.Close())
-	}
-	for _, m := range g.modules {
-		errs = append(errs, m.Close(context.Background()))
+	for _, p := range over {
+		<-p.actor.Close()
+		errs = append(errs, p.broker.Close(), p.module.release())
 	}
 	return errors.Join(errs...)
 }
@@ -207,8 +291,9 @@ func (s *Supervisor) retire(g *generation) error {
 func (s *Supervisor) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.retire(s.current)
-	s.current = nil
+	s.release(s.ready)
+	err := retire(s.current, nil)
+	s.current, s.ready = nil, nil
 	s.retired.Wait()
 	return err
 }
@@ -220,17 +305,32 @@ func (s *Supervisor) seed(messageID string) [32]byte {
 	return [32]byte(mac.Sum(nil))
 }
 
-// revision names definition, config and code of a node: 12 hex digits.
-func revision(n *router.Node, digest string) string {
+// revision names definition, types, config and code of a node: 12 hex digits.
+func revision(service *specs.Service, n *router.Node, digest string) string {
 	def := n.Actor
+	types := map[string]string{}
+	for _, t := range slices.Concat(def.In, def.Out) {
+		if kind := service.Types[t]; kind != nil {
+			types[t] = kind.Fingerprint()
+		}
+	}
 	var state []string
 	for _, st := range def.State {
-		state = append(state, st.Pattern, st.Name)
+		state = append(state, st.Pattern, st.Name, st.Type.Fingerprint())
 	}
-	b, err := json.Marshal([]any{digest, def.Name, def.In, def.Out, def.Key, state, def.Uses, def.Limits, def.Retry, n.Scale, n.Config})
+	b, err := json.Marshal([]any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Retry, n.Scale, n.Config})
 	if err != nil {
 		b = []byte(digest) // a grant's parameters come from YAML, so they always encode
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:6])
+}
+
+// grants are what a definition asks for, wherever in the file it does.
+func grants(list []specs.Grant) []specs.Grant {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].At = specs.Position{}
+	}
+	return list
 }

@@ -3,16 +3,22 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/engine/wazero"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/mem"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/shape"
 	"github.com/grow-platform/grow/testdata/wat"
 	"go.uber.org/goleak"
 )
@@ -98,6 +104,153 @@ func TestApply(t *testing.T) {
 	s.Close()
 	if err := errors.Join(v.Close(), store.Close(), e.Close(ctx)); err != nil {
 		t.Error(err)
+	}
+}
+
+// counted counts the modules of an engine that are open.
+type counted struct {
+	engine.Engine
+	open, compiled atomic.Int64
+}
+
+type countedModule struct {
+	engine.Module
+	of *counted
+}
+
+func (e *counted) Compile(ctx context.Context, binary []byte, c engine.Config) (engine.Module, error) {
+	m, err := e.Engine.Compile(ctx, binary, c)
+	if err != nil {
+		return nil, err
+	}
+	e.open.Add(1)
+	e.compiled.Add(1)
+	return countedModule{m, e}, nil
+}
+
+func (m countedModule) Close(ctx context.Context) error {
+	m.of.open.Add(-1)
+	return m.Module.Close(ctx)
+}
+
+// pair is a service of a node of actor a and two of actor b.
+func pair(change func(s *specs.Service)) Wanted {
+	w := wanted("stdout", nil)
+	b := *w.Service.Actors["a"]
+	b.Name = "b"
+	w.Service.Actors["b"], w.Modules["b"] = &b, wat.Module("echo")
+	w.Service.Workflows = map[string]*specs.Workflow{"w": {
+		Name: "w", In: []string{"in"}, Out: []string{"echo.done"},
+		Nodes:  []*specs.Node{{Name: "one", Actor: "b", Scale: b.Scale}, {Name: "two", Actor: "b", Scale: b.Scale}},
+		Routes: []*specs.Route{{From: specs.Input, To: []string{"one"}}, {From: "one", To: []string{specs.Output}}, {From: "two", To: []string{specs.Output}}},
+	}}
+	w.Service.Types = map[string]*shape.Type{}
+	if change != nil {
+		change(w.Service)
+	}
+	return w
+}
+
+func kind(t *testing.T, def string) *shape.Type {
+	t.Helper()
+	k, err := shape.FromCUE(cuecontext.New().CompileString("m: " + def).LookupPath(cue.ParsePath("m")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// TestApplyKeeps: what has not changed keeps its actor, and with it its
+// instances and its module; the rest is closed.
+func TestApplyKeeps(t *testing.T) {
+	ctx := context.Background()
+	real, err := wazero.New(ctx, wazero.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &counted{Engine: real}
+	store := mem.New(mem.Options{})
+	j, err := store.Open(ctx, journal.Name{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := shard.Open(ctx, shard.Options{Service: "t", Journal: j})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := New(Options{Engine: e, Shard: s, Secret: []byte("secret")})
+	trap := pair(nil)
+	trap.Modules["a"] = wat.Module("trap")
+	broken := pair(nil)
+	broken.Modules["b"] = wat.Module("initfail")
+	for _, c := range []struct {
+		name    string
+		w       Wanted
+		fails   bool
+		renewed []string // nodes with another actor than before
+		open    int64    // modules, once what was replaced is closed
+	}{
+		{"the first", pair(nil), false, []string{"a", "w/one", "w/two"}, 2},
+		{"the same", pair(nil), false, nil, 2},
+		{"words", pair(func(s *specs.Service) { s.Actors["a"].About, s.About = "another", "another" }), false, nil, 2},
+		{"a route", pair(func(s *specs.Service) { s.Workflows["w"].Routes[1].To = []string{"two"} }), false, nil, 2},
+		{"the config of a node", pair(func(s *specs.Service) { s.Workflows["w"].Nodes[1].Config = []byte("{}") }), false, []string{"w/two"}, 2},
+		{"a type that all take", pair(func(s *specs.Service) { s.Types["in"] = kind(t, "int") }), false, []string{"a", "w/one", "w/two"}, 2},
+		{"the same type, read again", pair(func(s *specs.Service) { s.Types["in"] = kind(t, "int") }), false, nil, 2},
+		{"a type nobody takes", pair(func(s *specs.Service) { s.Types["in"], s.Types["x"] = kind(t, "int"), kind(t, "int") }), false, nil, 2},
+		{"back", pair(nil), false, []string{"a", "w/one", "w/two"}, 2},
+		{"a module that does not start", broken, true, nil, 2},
+		{"a module", trap, false, []string{"a"}, 2},
+		{"memory", pair(func(s *specs.Service) { s.Actors["a"].Limits.Memory *= 2 }), false, []string{"a"}, 2},
+		{"a workflow less", wanted("trap", nil), false, []string{"a"}, 1},
+	} {
+		before := map[string]*actor.Actor{}
+		for path, p := range v.current {
+			before[path] = p.actor
+		}
+		if err := v.Apply(ctx, c.w); (err != nil) != c.fails {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		v.retired.Wait()
+		var renewed []string
+		for path, p := range v.current {
+			if before[path] != p.actor {
+				renewed = append(renewed, path)
+			}
+		}
+		slices.Sort(renewed)
+		if !slices.Equal(renewed, c.renewed) || e.open.Load() != c.open {
+			t.Errorf("%s: renewed are %q, want %q; %d modules are open, want %d", c.name, renewed, c.renewed, e.open.Load(), c.open)
+		}
+	}
+	if n := e.compiled.Load(); n != 6 {
+		t.Errorf("%d modules were compiled", n)
+	}
+	// What was prepared is compiled once, is open until an Apply or another
+	// Prepare, and changes nothing before.
+	now := s.Status()[0].Revision
+	for _, prepare := range []Wanted{pair(nil), trap, wanted("echo", nil)} {
+		if err := v.Prepare(ctx, prepare); err != nil || s.Status()[0].Revision != now {
+			t.Fatalf("prepare: %v, revision %s", err, s.Status()[0].Revision)
+		}
+	}
+	compiled := e.compiled.Load()
+	if err := v.Apply(ctx, wanted("echo", nil)); err != nil || e.compiled.Load() != compiled {
+		t.Errorf("apply: %v, %d modules more", err, e.compiled.Load()-compiled)
+	}
+	v.retired.Wait()
+	if n := e.open.Load(); n != 1 {
+		t.Errorf("%d modules are open", n)
+	}
+	if err := v.Prepare(ctx, pair(nil)); err != nil {
+		t.Error(err)
+	}
+	if err := v.Prepare(ctx, wanted("noexport", nil)); err == nil {
+		t.Error("a module without exports was prepared")
+	}
+	s.Close()
+	if err := errors.Join(v.Close(), store.Close(), e.Close(ctx)); err != nil || e.open.Load() != 0 {
+		t.Error(err, e.open.Load())
 	}
 }
 

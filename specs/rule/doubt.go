@@ -46,7 +46,7 @@ func MayLack(src string, t *shape.Type) []string {
 		return nil
 	}
 	if path, ok := strings.CutPrefix(src, "data."); ok && plainPath.MatchString(path) { // most keys are one
-		if t.Requires(strings.Split(path, ".")...) {
+		if t.Always(strings.Split(path, ".")...) {
 			return nil
 		}
 		return []string{path}
@@ -62,7 +62,7 @@ func MayLack(src string, t *shape.Type) []string {
 			guarded = true
 		}
 		path, ok := pathOf(e)
-		if !ok || len(path) == 0 || t.Requires(path...) {
+		if !ok || len(path) == 0 || t.Always(path...) {
 			return
 		}
 		if name := strings.Join(path, "."); len(lacking) == 0 || !strings.HasPrefix(lacking[len(lacking)-1], name+".") {
@@ -178,7 +178,7 @@ func (d *doubter) order(e, a, b celast.Expr, o op) {
 		}
 		some, all := decided(r, o, limit)
 		never = never && !some
-		always = always && all && f.Kinds()&^shape.Number == 0 && t.Requires(path...)
+		always = always && all && f.Kinds()&^shape.Number == 0 && t.Always(path...)
 	}
 	switch {
 	case never:

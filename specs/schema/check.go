@@ -228,6 +228,8 @@ func (s *scalar) fits(n *Node) bool {
 	switch {
 	case !s.takesKind(n):
 		return false
+	case s.enum != nil && n.Kind == Float: // 202.0 is 202
+		return n.Float() == (&Node{Kind: s.kind, Text: *s.enum}).Float()
 	case s.enum != nil:
 		return *s.enum == n.Text
 	case s.pattern != nil:

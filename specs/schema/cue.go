@@ -52,7 +52,7 @@ func ParseCUE(src Source) (*ast.File, []Fault) {
 		}
 		return nil, slipped(src.Data, faults)
 	}
-	if faults := schemaOf(file); len(faults) > 0 {
+	if faults := foreignSchemas(file); len(faults) > 0 {
 		return nil, faults
 	}
 	if faults := guard(file); len(faults) > 0 {

@@ -109,9 +109,9 @@ var foreign = map[string]string{
 	"binary": "string, with base64 in it", "blob": "string, with base64 in it", "byte": "uint8",
 }
 
-// schemaOf finds JSON Schema that was written into a .cue file, where its words
+// foreignSchemas finds JSON Schema that was written into a .cue file, where its words
 // would be taken for fields of the message.
-func schemaOf(f *ast.File) []Fault {
+func foreignSchemas(f *ast.File) []Fault {
 	var faults []Fault
 	ast.Walk(f, func(n ast.Node) bool {
 		s, ok := n.(*ast.StructLit)
@@ -136,7 +136,7 @@ func schemaOf(f *ast.File) []Fault {
 		}
 		if kind && properties {
 			faults = append(faults, Fault{Pos: posOf(s.Pos()), Code: "spec.cue", Message: "is JSON Schema, and this file is CUE",
-				Hint: "write the fields themselves: {id!: string, note?: string}"})
+				Hint: "write the fields themselves, {id!: string, note?: string}, or save the schema as types/NAME.json"})
 			return false
 		}
 		return true

@@ -29,6 +29,7 @@ type Form struct {
 	name    string // of the definition, or ""
 	doc     string // what the definition's comment says: "a name: lower-case letters …"
 	example string // of the attribute @write: what a value looks like
+	comment string // the same as it is written
 	any     bool
 	scalars []scalar
 	list    *listForm
@@ -66,7 +67,8 @@ type mapForm struct {
 type fieldForm struct {
 	name     string
 	required bool
-	doc      string
+	doc      string // its comment as the rest of a sentence
+	comment  string // the same as it is written
 	form     *Form
 }
 
@@ -140,9 +142,8 @@ func (c *formCompiler) ref(name string) *Form {
 	if def == nil {
 		panic("schema: no definition " + name)
 	}
-	f := &Form{name: name}
+	f := &Form{name: name, comment: commentOf(def), doc: docOf(def), example: exampleOf(def)}
 	c.forms[name] = f // before its value: a definition may hold itself
-	f.doc, f.example = docOf(def), exampleOf(def)
 	c.expr(f, def.Value)
 	if f.dict != nil && f.dict.name == "" {
 		f.dict.name = name
@@ -158,15 +159,20 @@ func label(f *ast.Field) string {
 	return name
 }
 
-// docOf is the comment above a field, as the rest of a sentence.
-func docOf(f *ast.Field) string {
+// commentOf is the comment above a field, in one line.
+func commentOf(f *ast.Field) string {
 	var text string
 	for _, g := range ast.Comments(f) {
 		if g.Doc {
-			text = strings.TrimSpace(g.Text())
+			text = g.Text()
 		}
 	}
-	text = strings.TrimSuffix(strings.Join(strings.Fields(text), " "), ".")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// docOf is the comment above a field, as the rest of a sentence.
+func docOf(f *ast.Field) string {
+	text := strings.TrimSuffix(commentOf(f), ".")
 	if text != "" && (len(text) < 2 || text[1] < 'A' || text[1] > 'Z') { // HTTP stays HTTP
 		text = strings.ToLower(text[:1]) + text[1:]
 	}
@@ -355,7 +361,7 @@ func (c *formCompiler) mapOf(x *ast.StructLit) *mapForm {
 				continue
 			}
 			m.fields = append(m.fields, &fieldForm{
-				name: label(d), required: d.Constraint == token.NOT, doc: docOf(d), form: c.inline(d.Value, "", exampleOf(d)),
+				name: label(d), required: d.Constraint == token.NOT, doc: docOf(d), comment: commentOf(d), form: c.inline(d.Value, "", exampleOf(d)),
 			})
 		default:
 			panic(fmt.Sprintf("schema: %s: unknown part of a struct %T", d.Pos(), d))

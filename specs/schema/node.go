@@ -8,6 +8,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -198,8 +199,11 @@ func (n *Node) JSON(dst []byte) []byte {
 }
 
 func appendText(dst []byte, s string) []byte {
-	b, _ := json.Marshal(s) // a string always has a form in JSON
-	return append(dst, b...)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string always has a form in JSON
+	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 }
 
 // Value returns the value as encoding/json gives it, but whole numbers that fit as int64.

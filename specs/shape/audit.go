@@ -106,7 +106,7 @@ func (r *reader) audit(v cue.Value) error {
 			message = "text made of other fields is computed; only an actor computes"
 		}
 		if message != "" && found == nil {
-			found = &Refusal{Pos: n.Pos(), Path: v.Path().String(), Message: message}
+			found = &Refusal{Pos: placeOf(n.Pos()), Path: v.Path().String(), Message: message}
 		}
 		return found == nil
 	}, nil)

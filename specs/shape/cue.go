@@ -10,11 +10,24 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// Refusal says what in a CUE definition a type cannot be, where and why.
+// Refusal says what in a definition a type cannot be, where and why.
 type Refusal struct {
-	Pos     token.Pos // in the CUE file
-	Path    string    // of the value, as CUE writes it
-	Message string    // the reason, lower case
+	Pos     Pos
+	Path    string // of the value, as its file writes it
+	Message string // the reason, lower case
+}
+
+// Pos is a place in a file. Line and Col count from 1; 0 means unknown.
+type Pos struct {
+	File      string
+	Line, Col int
+}
+
+func placeOf(p token.Pos) Pos {
+	if !p.IsValid() {
+		return Pos{}
+	}
+	return Pos{p.Filename(), p.Line(), p.Column()}
 }
 
 // Error is file:line:col, path and message in one line.
@@ -23,8 +36,8 @@ func (r *Refusal) Error() string {
 	if r.Path != "" {
 		s = r.Path + ": " + s
 	}
-	if r.Pos.IsValid() {
-		s = fmt.Sprintf("%s:%d:%d: %s", r.Pos.Filename(), r.Pos.Line(), r.Pos.Column(), s)
+	if r.Pos.Line > 0 {
+		s = fmt.Sprintf("%s:%d:%d: %s", r.Pos.File, r.Pos.Line, r.Pos.Col, s)
 	}
 	return s
 }
@@ -44,7 +57,15 @@ func FromCUE(v cue.Value) (*Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, nil
+	return t.withAbout(comment(v)), nil
+}
+
+// comment is what stands above a value in its file.
+func comment(v cue.Value) string {
+	for _, g := range v.Doc() {
+		return strings.TrimSpace(g.Text())
+	}
+	return ""
 }
 
 // reader turns one CUE value into a Type.
@@ -62,18 +83,18 @@ func (r *reader) refuse(v cue.Value, format string, args ...any) error {
 	if !pos.IsValid() {
 		pos = r.root.Pos()
 	}
-	return &Refusal{Pos: pos, Path: v.Path().String(), Message: fmt.Sprintf(format, args...)}
+	return &Refusal{Pos: placeOf(pos), Path: v.Path().String(), Message: fmt.Sprintf(format, args...)}
 }
 
 // broken turns CUE's own verdict on a value into a refusal.
 func (r *reader) broken(v cue.Value, err error) error {
 	message := err.Error()
-	refusal := &Refusal{Pos: v.Pos(), Path: v.Path().String()}
+	refusal := &Refusal{Pos: placeOf(v.Pos()), Path: v.Path().String()}
 	if list := errors.Errors(err); len(list) > 0 {
 		format, args := list[0].Msg()
 		message = fmt.Sprintf(format, args...)
 		if at := errors.Positions(list[0]); len(at) > 0 && at[0].IsValid() {
-			refusal.Pos = at[0]
+			refusal.Pos = placeOf(at[0])
 		}
 		if path := list[0].Path(); len(path) > 0 {
 			refusal.Path = strings.Join(path, ".")
@@ -138,6 +159,11 @@ func (r *reader) shape(v cue.Value) (*Type, error) {
 	}
 	e := v.Eval()
 	op, args := e.Expr()
+	// Of a union with a default that fits the rest CUE leaves the rest: of
+	// *72 | >=1, and of *[] | [...int], which would be read as the default.
+	if op == cue.NoOp && len(args) == 1 && isRest(v, args[0]) {
+		return r.shape(args[0])
+	}
 	switch {
 	case op == cue.OrOp:
 		return r.union(v, args)
@@ -150,6 +176,15 @@ func (r *reader) shape(v cue.Value) (*Type, error) {
 		return r.items(v)
 	}
 	return r.scalar(v, op, args)
+}
+
+// isRest reports whether rest is v without its default. Of an open list CUE
+// holds the list without further items to be the default.
+func isRest(v, rest cue.Value) bool {
+	_, marked := v.Default()
+	_, still := rest.Default()
+	open := func(v cue.Value) bool { return v.LookupPath(cue.MakePath(cue.AnyIndex)).Exists() }
+	return marked && (!still || open(rest) && !open(v))
 }
 
 // parts are the values that v unifies, references followed.
@@ -224,6 +259,16 @@ func (r *reader) union(v cue.Value, args []cue.Value) (*Type, error) {
 	return u, nil
 }
 
+// meet is what fits both types.
+func (r *reader) meet(v cue.Value, a, b *Type) (*Type, error) {
+	u := &unifier{left: &r.left}
+	t, err := u.meet(a, b)
+	if err != nil {
+		return nil, r.refuse(v, "%v", err)
+	}
+	return t, nil
+}
+
 // withDefault notes the default that v marks with a star.
 func (r *reader) withDefault(t *Type, v cue.Value) (*Type, error) {
 	d, marked := v.Default()
@@ -234,9 +279,22 @@ func (r *reader) withDefault(t *Type, v cue.Value) (*Type, error) {
 	if err != nil {
 		return nil, r.refuse(v, "its default is not a whole value")
 	}
+	return t.withDefault(text), nil
+}
+
+func (t *Type) withDefault(json []byte) *Type {
 	c := *t
-	c.def = text
-	return &c, nil
+	c.def = json
+	return &c
+}
+
+func (t *Type) withAbout(text string) *Type {
+	if text == t.about {
+		return t
+	}
+	c := *t
+	c.about = text
+	return &c
 }
 
 func (t *Type) withoutDefault() *Type {
@@ -275,14 +333,14 @@ func (r *reader) object(v cue.Value) (*Type, error) {
 		if s.ConstraintType() != 0 {
 			t = t.withoutDefault() // CUE fills in defaults of regular fields only
 		}
-		rule.add(s.Unquoted(), t, required, s.ConstraintType() == cue.RequiredConstraint)
+		rule.add(s.Unquoted(), t, required, s.ConstraintType() == cue.RequiredConstraint).about = comment(f)
 	}
 	// LookupPath finds both `...` and [string]: in AnyString.
 	rule.open = !patterned && v.LookupPath(cue.MakePath(cue.AnyString)).Exists()
 	return &Type{kinds: Object, obj: rule}, nil
 }
 
-func (r *fields) add(name string, t *Type, required, must bool) {
+func (r *fields) add(name string, t *Type, required, must bool) *field {
 	f := &field{name: name, typ: t, at: len(r.list), required: required, must: must}
 	f.quoted = append(quote(nil, name), ':')
 	r.list = append(r.list, f)
@@ -290,6 +348,7 @@ func (r *fields) add(name string, t *Type, required, must bool) {
 	if required {
 		r.required++
 	}
+	return f
 }
 
 func (r *reader) keyed(rule *fields, pattern, v cue.Value) error {

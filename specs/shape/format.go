@@ -10,9 +10,12 @@ import (
 // format is a named form of text, one of CUE's validators.
 type format struct {
 	name   string // as in CUE, with its argument: time.Time
-	about  string // for people: "a time (RFC 3339), like 2026-01-31T12:00:00Z"
-	sample string
-	fits   func(s string) bool
+	schema string // as in JSON Schema; "" when that has none
+	// pattern is what JSON Schema can say of it otherwise; "" for nothing.
+	pattern string
+	about   string // for people: "a time (RFC 3339), like 2026-01-31T12:00:00Z"
+	sample  string
+	fits    func(s string) bool
 }
 
 // admits lends s to the check as a string; no check keeps it.
@@ -20,29 +23,64 @@ func (f *format) admits(s []byte) bool { return f.fits(unsafe.String(unsafe.Slic
 
 const timeSample = "2026-01-31T12:00:00Z"
 
+// durations are those that [time.ParseDuration] takes, but for their size.
+const durations = `^[-+]?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)$`
+
 // formats are the validators without arguments.
 var formats = map[string]*format{
-	"time.Time":     {about: "a time (RFC 3339), like " + timeSample, sample: timeSample, fits: isTime},
-	"time.Duration": {about: "a duration, like 1m30s", sample: "1s", fits: func(s string) bool { _, err := time.ParseDuration(s); return err == nil }},
+	"time.Time":     {schema: "date-time", about: "a time (RFC 3339), like " + timeSample, sample: timeSample, fits: isTime},
+	"time.Duration": {pattern: durations, about: "a duration, like 1m30s", sample: "1s", fits: func(s string) bool { _, err := time.ParseDuration(s); return err == nil }},
 	"net.IP":        {about: "an IP address", sample: "192.0.2.1", fits: func(s string) bool { _, err := netip.ParseAddr(s); return err == nil }},
-	"net.IPv4":      {about: "an IPv4 address", sample: "192.0.2.1", fits: func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() }},
-	"net.IPv6":      {about: "an IPv6 address", sample: "2001:db8::1", fits: func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() }},
+	"net.IPv4":      {schema: "ipv4", about: "an IPv4 address", sample: "192.0.2.1", fits: func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() }},
+	"net.IPv6":      {schema: "ipv6", about: "an IPv6 address", sample: "2001:db8::1", fits: func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() }},
 	"net.IPCIDR":    {about: "a network, like 192.0.2.0/24", sample: "192.0.2.0/24", fits: func(s string) bool { _, err := netip.ParsePrefix(s); return err == nil }},
-	"net.URL":       {about: "a URL", sample: "https://example.com/", fits: func(s string) bool { _, err := url.Parse(s); return err == nil }},
-	"net.AbsURL":    {about: "an absolute URL, like https://example.com/", sample: "https://example.com/", fits: func(s string) bool { u, err := url.Parse(s); return err == nil && u.IsAbs() }},
+	"net.URL":       {schema: "uri-reference", about: "a URL", sample: "https://example.com/", fits: func(s string) bool { _, err := url.Parse(s); return err == nil }},
+	"net.AbsURL":    {schema: "uri", about: "an absolute URL, like https://example.com/", sample: "https://example.com/", fits: func(s string) bool { u, err := url.Parse(s); return err == nil && u.IsAbs() }},
 }
 
 func init() {
 	for name, f := range formats {
 		f.name = name
+		if f.schema != "" {
+			schemaFormats[f.schema] = f
+		} else {
+			schemaFormats[name] = f
+		}
 	}
+}
+
+// schemaFormats are the formats of JSON Schema that are checked; any other is
+// a note for people.
+var schemaFormats = map[string]*format{
+	"date": layout(time.DateOnly),
+	"uuid": {name: "uuid", schema: "uuid", about: "a UUID, like " + uuidSample, sample: uuidSample, fits: isUUID},
+}
+
+const uuidSample = "5b1f1c0e-8a3b-4f6d-9c27-1d2e3f405162"
+
+func isUUID(s string) bool {
+	if len(s) != len(uuidSample) {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		digit := c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+		if dash := uuidSample[i] == '-'; dash != (c == '-') || !dash && !digit {
+			return false
+		}
+	}
+	return true
 }
 
 // layout is CUE's time.Format.
 func layout(of string) *format {
 	fits := func(s string) bool { _, err := time.ParseInLocation(of, s, time.UTC); return err == nil }
 	sample := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC).Format(of)
-	return &format{name: "time.Format(" + of + ")", about: "a time like " + sample, sample: sample, fits: fits}
+	schema := ""
+	if of == time.DateOnly {
+		schema = "date"
+	}
+	return &format{name: "time.Format(" + of + ")", schema: schema, about: "a time like " + sample, sample: sample, fits: fits}
 }
 
 // isTime is time.Parse with RFC 3339's layout. What is plainly a time is told

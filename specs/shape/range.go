@@ -76,9 +76,9 @@ func (t *Type) Words() []string {
 	return words
 }
 
-// Requires reports whether every value of the type has the field at path: one
+// Always reports whether every value of the type has the field at path: one
 // that may be left out, or only stands in some alternative of a union, is not.
-func (t *Type) Requires(path ...string) bool {
+func (t *Type) Always(path ...string) bool {
 	if len(path) == 0 {
 		return true
 	}
@@ -90,7 +90,7 @@ func (t *Type) Requires(path ...string) bool {
 			return false
 		}
 		f := a.obj.index[path[0]]
-		if f == nil || !f.required || !f.typ.Requires(path[1:]...) {
+		if f == nil || !f.required || !f.typ.Always(path[1:]...) {
 			return false
 		}
 	}

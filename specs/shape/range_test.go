@@ -41,7 +41,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-func TestRequires(t *testing.T) {
+func TestAlways(t *testing.T) {
 	typ, err := FromCUE(cuecontext.New().CompileString(`{a!: string, b?: string, c: *"x" | string, d!: {e!: int, f?: int}, g?: {h!: int}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestRequires(t *testing.T) {
 		{nil, true}, {[]string{"a"}, true}, {[]string{"b"}, false}, {[]string{"c"}, false}, {[]string{"d", "e"}, true}, {[]string{"d", "f"}, false},
 		{[]string{"g", "h"}, false}, {[]string{"none"}, false},
 	} {
-		if got := typ.Requires(tt.path...); got != tt.want {
+		if got := typ.Always(tt.path...); got != tt.want {
 			t.Errorf("%v: got %v", tt.path, got)
 		}
 	}

@@ -35,20 +35,36 @@ func (t *Type) sample(out []byte, name string) []byte {
 			}
 		}
 		return t.arms[0].sample(out, name)
-	case t.kinds&Object != 0:
-		return t.obj.sample(out)
-	case t.kinds&String != 0:
-		return quote(out, t.str.sample(name))
-	case t.kinds&Number != 0:
-		return append(out, t.sampleNumber()...)
-	case t.kinds&List != 0:
-		return t.list.sample(out, name)
-	case t.kinds&True != 0:
-		return append(out, "true"...)
-	case t.kinds&False != 0:
-		return append(out, "false"...)
 	}
-	return append(out, "null"...)
+	var first []byte
+	for _, k := range []Kind{Object, String, Number, List, True, False, Null} {
+		if t.kinds&k == 0 {
+			continue
+		}
+		one := t.sampleOf(k, name)
+		if t.kinds&^k == 0 || t.Check(one) == nil {
+			return append(out, one...)
+		}
+		if first == nil {
+			first = one
+		}
+	}
+	return append(out, first...)
+}
+
+// sampleOf is a value of one kind.
+func (t *Type) sampleOf(k Kind, name string) []byte {
+	switch k {
+	case Object:
+		return t.obj.sample(nil)
+	case String:
+		return quote(nil, t.str.sample(name))
+	case Number:
+		return []byte(t.sampleNumber())
+	case List:
+		return t.list.sample(nil, name)
+	}
+	return []byte(k.String())
 }
 
 func (r *fields) sample(out []byte) []byte {

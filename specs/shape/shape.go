@@ -1,6 +1,6 @@
 // Package shape holds message, state and config types as plain Go data, read
-// once from CUE with [FromCUE], and checks JSON bytes against them without
-// decoding them.
+// once from CUE with [FromCUE] or from JSON Schema with [FromSchema], and checks
+// JSON bytes against them without decoding them.
 //
 // A type is a subset of CUE: scalars with bounds, patterns and formats, enums,
 // structs, lists, maps, unions and defaults. What a type cannot say (recursion,
@@ -67,6 +67,9 @@ type Type struct {
 	list *items
 	obj  *fields
 	def  []byte // default as JSON, nil for none
+	// about is what the definition says the whole is for; parts have theirs
+	// with their field.
+	about string
 }
 
 // tag is a field whose text names the arm of a union.
@@ -117,6 +120,7 @@ type fields struct {
 type field struct {
 	name     string
 	quoted   []byte // the name as it usually stands in JSON, with quotes and colon
+	about    string // what the definition says it is for
 	typ      *Type
 	at       int  // place in the list
 	required bool // nothing stands for it when it is left out of a message
@@ -142,6 +146,40 @@ func (t *Type) Kinds() Kind { return t.kinds }
 // Default returns the default as JSON, nil when there is none. The caller does
 // not change it.
 func (t *Type) Default() []byte { return t.def }
+
+// About is what the definition says the type is for, or, of a field that is
+// named, what it says of that; "" when it says nothing.
+func (t *Type) About(field ...string) string {
+	if len(field) == 0 {
+		return t.about
+	}
+	within, ok := t.Field(field[:len(field)-1]...)
+	if !ok {
+		return ""
+	}
+	for _, a := range within.branches() {
+		if a.obj == nil {
+			continue
+		}
+		if f := a.obj.index[field[len(field)-1]]; f != nil && f.about != "" {
+			return f.about
+		}
+	}
+	return ""
+}
+
+// Requires reports whether a message must have a field.
+func (t *Type) Requires(name string) bool {
+	for _, a := range t.branches() {
+		if a.kinds&Object == 0 {
+			continue
+		}
+		if a.obj == nil || a.obj.index[name] == nil || !a.obj.index[name].required {
+			return false
+		}
+	}
+	return t.kinds&Object != 0 && !t.any
+}
 
 // Names lists the fields that a struct names, in the order of its definition,
 // those of a union once each.

@@ -58,12 +58,16 @@ type Options struct {
 	Color  bool // Stderr is a terminal that shows colours
 	// Control opens the socket in Dir that commands reach the host by.
 	Control bool
+	// Watched is set when the service is edited while it runs; see Host.Fault.
+	Watched bool
 }
 
 // Host is a running service. Its methods may be called concurrently.
 type Host struct {
 	opts    Options
+	service atomic.Pointer[specs.Service] // that runs
 	started time.Time
+	took    time.Duration // Start
 	logs    *logs.Store
 	log     *slog.Logger
 
@@ -76,6 +80,7 @@ type Host struct {
 	listener   net.Listener
 	cancel     context.CancelFunc
 	serving    chan error // the gateway's last word
+	applying   sync.Mutex // held by Apply
 	stop       sync.Once
 	stopping   atomic.Bool
 }
@@ -94,10 +99,14 @@ func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Load loads the service in dir for what this build can serve.
-func Load(dir string) (*specs.Service, error) {
-	return specs.Load(dir, specs.Options{
-		Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrant,
-	})
+func Load(dir string) (*specs.Service, error) { return specs.Load(dir, served()) }
+
+// Outline reads what there is of the service in dir, and what is wrong with it.
+func Outline(dir string) (*specs.Service, specs.Problems, error) { return specs.Outline(dir, served()) }
+
+// served is what this build can serve.
+func served() specs.Options {
+	return specs.Options{Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrant}
 }
 
 // Start runs a service. When it returns without an error, requests are answered.
@@ -109,6 +118,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 		o.Secret = os.LookupEnv
 	}
 	h = &Host{opts: o, started: time.Now()}
+	h.service.Store(o.Service)
 	h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	h.log = slog.New(h.logs.Handler(o.Service.Name))
 	defer func() {
@@ -126,16 +136,16 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if err := h.run(ctx); err != nil {
 		return h, err
 	}
-	return h, h.serve(ctx)
+	if err := h.serve(ctx); err != nil {
+		return h, err
+	}
+	h.took = time.Since(h.started)
+	return h, nil
 }
 
 // secrets finds out early what is missing.
 func (h *Host) secrets() error {
-	err := gateway.Secrets(h.opts.Service, h.opts.Secret)
-	if missing := (*gateway.SecretError)(nil); errors.As(err, &missing) {
-		return &Error{Code: "secret.missing", Err: err, Hint: "secrets come from the environment: export " + missing.Name + "=..."}
-	}
-	return err
+	return secretError(gateway.Secrets(h.opts.Service, h.opts.Secret))
 }
 
 func (h *Host) listen() error {
@@ -153,7 +163,7 @@ func (h *Host) listen() error {
 
 // run starts everything behind the gateway.
 func (h *Host) run(ctx context.Context) error {
-	modules, err := readModules(h.opts)
+	modules, err := readModules(h.opts.Service, h.opts.Modules)
 	if err != nil {
 		return err
 	}
@@ -183,7 +193,7 @@ func (h *Host) run(ctx context.Context) error {
 }
 
 func (h *Host) serve(ctx context.Context) error {
-	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.shard, Secret: h.opts.Secret, Log: h.log})
+	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.shard, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
 	if err != nil {
 		return err
 	}
@@ -207,6 +217,9 @@ func (h *Host) guestLine(l actor.Line) {
 
 // URL is where the service is served.
 func (h *Host) URL() string { return "http://" + h.listener.Addr().String() }
+
+// StartTime is how long Start took.
+func (h *Host) StartTime() time.Duration { return h.took }
 
 // Shard is the host's shard, for benchmarks and tests.
 func (h *Host) Shard() *shard.Shard { return h.shard }
@@ -267,10 +280,10 @@ func (h *Host) abandon(ctx context.Context) error {
 // ModuleMax is the size in bytes of the largest module that is read.
 const ModuleMax = 32 << 20
 
-func readModules(o Options) (map[string][]byte, error) {
+func readModules(service *specs.Service, paths map[string]string) (map[string][]byte, error) {
 	modules := map[string][]byte{}
-	for name := range o.Service.Actors {
-		path := o.Modules[name]
+	for name := range service.Actors {
+		path := paths[name]
 		if path == "" {
 			continue // no node may need it; the supervisor says if one does
 		}

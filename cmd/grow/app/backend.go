@@ -20,7 +20,7 @@ type backend struct{ *Host }
 
 // Status implements control.Backend.
 func (b backend) Status(context.Context) (control.Status, error) {
-	s := b.opts.Service
+	s := b.service.Load()
 	status := control.Status{
 		Service: s.Name, Version: s.Version, Dir: b.opts.Dir, URL: b.URL(), PID: os.Getpid(), Started: b.started,
 		Nodes: b.shard.Status(), Endpoints: []control.Endpoint{},
@@ -46,7 +46,7 @@ func (b backend) Send(ctx context.Context, r control.SendRequest) (control.SendR
 	if err := b.shard.Takes(r.To, r.Type); err != nil {
 		return control.SendReply{}, sendError(r, err)
 	}
-	if err := checked(b.opts.Service, &r); err != nil {
+	if err := checked(b.service.Load(), &r); err != nil {
 		return control.SendReply{}, err
 	}
 	attrs := []string{}

@@ -22,6 +22,12 @@ var measures = []measure{
 		open: startRustDisk},
 	{name: "density", unit: "instances/GiB", goal: 30_000, by: absolute, atLeast: true, what: "small instances in a GiB of resident memory; bare wazero",
 		open: density},
+	{name: "check", unit: "ns", goal: 0.05, what: "type check of a 200-byte order; compiled JSON Schema validator, decoding included",
+		open: check},
+	{name: "rule", unit: "ns", goal: 1000, by: absolute, what: "routing rule with two conditions on the order's bytes; its type check",
+		open: matching},
+	{name: "watch", unit: "ms", goal: 300, by: absolute, what: "edit of an actor of 20 to its first answer, build time taken off; the build",
+		open: savedToLive},
 }
 
 // rounder measures one round: the value and its reference.

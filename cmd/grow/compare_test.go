@@ -1,0 +1,140 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestCompatibilityDocument does what docs/compatibility.md says: it writes the
+// files, runs the commands and holds what they print against the block that follows.
+func TestCompatibilityDocument(t *testing.T) {
+	text, err := os.ReadFile("../../docs/compatibility.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("COLUMNS", "")
+	t.Chdir(t.TempDir())
+	blocks := fence.FindAllStringSubmatch(string(text), -1)
+	for _, b := range blocks {
+		if b[2] == "" {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(b[2]), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(b[2], []byte(b[3]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ran := 0
+	for i, b := range blocks {
+		if b[1] != "sh" {
+			continue
+		}
+		var out, errs bytes.Buffer
+		line := strings.TrimPrefix(strings.TrimSpace(b[3]), "grow ")
+		if code := execute(strings.Fields(line), strings.NewReader(""), &out, &errs); code != exitNo {
+			t.Errorf("grow %s: exit code %d", line, code)
+		}
+		got := out.String()
+		if !strings.HasSuffix(line, "json") {
+			got += errs.String()
+		}
+		if want := blocks[i+1][3]; got != want {
+			t.Errorf("grow %s prints\n%s\nwant\n%s", line, got, want)
+		}
+		ran++
+	}
+	if ran < 4 {
+		t.Errorf("%d commands were run", ran)
+	}
+}
+
+// TestCompareIsReadable holds that lines fit a narrow terminal, but for messages,
+// which are to be copied.
+func TestCompareIsReadable(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"old.cue": `"order.placed": {customer!: string, tier!: "gold" | "silver" | "bronze", lines!: [...{quantity!: int & >0}]}`,
+		"new.cue": `"order.placed": {client!: string, tier!: "gold" | "platinum", lines!: [...{quantity!: int & >10}]}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	message := regexp.MustCompile(`^ +fails: \{`)
+	for _, columns := range []string{"40", "80"} {
+		t.Setenv("COLUMNS", columns)
+		var out, errs bytes.Buffer
+		if code := execute([]string{"compare", "old.cue", "new.cue"}, strings.NewReader(""), &out, &errs); code != exitNo {
+			t.Fatalf("exit code %d: %s", code, errs.String())
+		}
+		most := 40
+		if columns == "80" {
+			most = 80
+		}
+		for line := range strings.Lines(out.String()) {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > most && !message.MatchString(line) {
+				t.Errorf("%d columns of %s: %s", n, columns, line)
+			}
+		}
+	}
+}
+
+// TestUnpack holds that nothing of an archive gets out of its folder.
+func TestUnpack(t *testing.T) {
+	pack := func(headers ...tar.Header) *bytes.Buffer {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		for _, h := range headers {
+			if h.Typeflag == tar.TypeReg {
+				h.Size = 4
+			}
+			if err := w.WriteHeader(&h); err != nil {
+				t.Fatal(err)
+			}
+			if h.Typeflag == tar.TypeReg {
+				if _, err := w.Write([]byte("text")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return &b
+	}
+	dir := filepath.Join(t.TempDir(), "in")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	err := unpack(pack(
+		tar.Header{Name: "a/b.txt", Typeflag: tar.TypeReg}, tar.Header{Name: "a/c.txt", Typeflag: tar.TypeSymlink, Linkname: "b.txt"},
+		tar.Header{Name: "out", Typeflag: tar.TypeSymlink, Linkname: "../.."}, tar.Header{Name: "etc", Typeflag: tar.TypeSymlink, Linkname: "/etc"},
+	), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "a", "c.txt")); err != nil || string(text) != "text" {
+		t.Errorf("a link within: %s %v", text, err)
+	}
+	for _, name := range []string{"out", "etc"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			t.Errorf("the link %s leads out", name)
+		}
+	}
+	for _, name := range []string{"../x", "a/../../x", "/x"} {
+		if err := unpack(pack(tar.Header{Name: name, Typeflag: tar.TypeReg}), dir); err == nil {
+			t.Errorf("%s was written", name)
+		}
+	}
+	if err := unpack(strings.NewReader("no archive, but long enough to be read as the header of one"+strings.Repeat(".", 600)), dir); err == nil {
+		t.Error("what is no archive was unpacked")
+	}
+}
