@@ -24,7 +24,7 @@ var (
 // the expression could not be parsed, t when data's type is not known.
 func issue(issues *cel.Issues, ast *cel.Ast, t *shape.Type, src string) *Error {
 	first := issues.Errors()[0]
-	e := &Error{Line: first.Location.Line(), Col: first.Location.Column() + 1, Message: strings.TrimPrefix(first.Message, "Syntax error: ")}
+	e := &Error{Line: max(first.Location.Line(), 1), Col: max(first.Location.Column()+1, 1), Message: strings.TrimPrefix(first.Message, "Syntax error: ")}
 	if ast == nil {
 		return syntax(e, first, src)
 	}
