@@ -77,9 +77,26 @@ func TestMayLack(t *testing.T) {
 	}
 }
 
+// TestBounded holds that what could keep the checker busy for ever is refused
+// before it sees it.
+func TestBounded(t *testing.T) {
+	for _, tt := range []struct{ name, src, want string }{
+		{"types that double", "[1]" + strings.Repeat(".map(b, {b: b})", 60) + " == []", "more than 8 loops"},
+		{"types that multiply", "[1]" + strings.Repeat(".map(b, {b: {b: {b: {b: b}}}})", 8) + " == []", "inside of a loop"},
+		{"a loop in a loop", "[{1: 1}].all(x, [x].exists(y, y == {1: 1}))", "inside of a loop"},
+		{"parentheses", strings.Repeat("(", 2000), "recursion limit"},
+		{"a map beside a loop", `{"x": 1}[data.open] == 1 && [1].all(x, x > 0)`, ""},
+	} {
+		_, err := Compile(tt.src, []*shape.Type{typeOf(t, doubted)})
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
 // FuzzCompile compiles what people may write, and looks for doubts in it.
 func FuzzCompile(f *testing.F) {
-	for _, src := range []string{`data.tier == "gold"`, "data.total > 5 and x", "data.note.length", "((((", `data.open.matches("(")`, "[1, 2].exists(x, x == data.count)", "$.a", "a === b", "\"\\x\"", "data.`a b`"} {
+	for _, src := range []string{`data.tier == "gold"`, "data.total > 5 and x", "data.note.length", "((((", `data.open.matches("(")`, "[1, 2].exists(x, x == data.count)", "$.a", "a === b", "\"\\x\"", "data.`a b`", "[1].map(x, [x]).filter(y, true) == []"} {
 		f.Add(src)
 	}
 	types := []*shape.Type{typeOf(f, doubted)}
