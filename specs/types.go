@@ -97,9 +97,12 @@ func (l *loader) name(data []byte) {
 }
 
 // mayBeType reports whether a type that is not known could be one of those that
-// could not be read.
+// could not be read: it is named there, or is like nothing that is.
 func (l *loader) mayBeType(name string) bool {
-	return l.typesBroken && name != "" && (l.named == nil || l.named[name])
+	if !l.typesBroken || name == "" {
+		return false
+	}
+	return l.named == nil || l.named[name] || schema.Nearest(name, names(l.named)) == ""
 }
 
 // topLabel is where the name of a type first stands.

@@ -57,7 +57,7 @@ func (s *shell) build() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&debug, "debug", false, "keep names, lines and types for a debugger")
-	return c
+	return s.completes(c, actorsOf)
 }
 
 // load loads the service; its warnings are told.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/project"
 )
@@ -39,7 +41,7 @@ func TestGettingStarted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if ran := follow(t, steps, startIn(t, dir)); ran < 4 {
+	if ran := follow(t, steps, dir, startIn(t, dir)); ran < 5 {
 		t.Errorf("%d commands were run", ran)
 	}
 }
@@ -59,12 +61,17 @@ func gettingStarted(t *testing.T) (minute, byHand string) {
 	return minute, byHand
 }
 
-// follow runs the commands among blocks against a host, and compares what they
+// follow runs the commands among blocks against a host of the service in dir, and compares what they
 // print with the block that follows each. It returns how many were run.
-func follow(t *testing.T, steps [][]string, h *app.Host) (ran int) {
+func follow(t *testing.T, steps [][]string, dir string, h *app.Host) (ran int) {
 	t.Helper()
 	for i, s := range steps {
 		if s[0] != "sh" {
+			continue
+		}
+		if line, ok := strings.CutPrefix(strings.TrimSpace(s[2]), "grow "); ok {
+			holdPrinted(t, dir, line, steps[i+1][2])
+			ran++
 			continue
 		}
 		out, err := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(s[2], exampleURL, h.URL())).CombinedOutput()
@@ -96,8 +103,21 @@ func TestInOneMinute(t *testing.T) {
 	if out, err := first.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", steps[0][2], err, out)
 	}
-	if ran := follow(t, steps[1:], startIn(t, filepath.Join(dir, "hello"))); ran != 1 {
+	if ran := follow(t, steps[1:], filepath.Join(dir, "hello"), startIn(t, filepath.Join(dir, "hello"))); ran != 1 {
 		t.Errorf("%d commands were run", ran)
+	}
+}
+
+// holdPrinted runs a command in a service's folder and compares what it prints,
+// but for the time it took, which is N ms.
+func holdPrinted(t *testing.T, dir, line, want string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := execute(append(strings.Fields(line), "-C", dir), strings.NewReader(""), &out, &errs); code != exitDone {
+		t.Errorf("grow %s: exit code %d\n%s%s", line, code, out.String(), errs.String())
+	}
+	if diff := cmp.Diff(want, string(duration.ReplaceAll(out.Bytes(), []byte("N ms")))); diff != "" {
+		t.Errorf("grow %s:\n%s", line, diff)
 	}
 }
 

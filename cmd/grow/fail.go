@@ -68,6 +68,9 @@ var exits = map[string]int{
 	codeBreak:       exitNo,
 	codeBlocked:     exitNo,
 	codeFit:         exitNo,
+	codeTestFailed:  exitNo,
+	codeTestUpdate:  exitNo,
+	codeTestProves:  exitNo,
 
 	codePermission:         exitPermission,
 	control.CodePermission: exitPermission,

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"sort"
 	"strings"
 
 	"github.com/grow-platform/grow/host/control"
@@ -53,7 +52,7 @@ func (s *shell) graph() *cobra.Command {
 			}
 			name := strings.Join(args, "")
 			if name != "" && service.Workflows[name] == nil {
-				return noWorkflow(name, keysOf(service.Workflows))
+				return noWorkflow(name, workflowsOf(service))
 			}
 			drawn := graph.New(service, name)
 			return s.print(drawn, func(w io.Writer) error {
@@ -65,14 +64,7 @@ func (s *shell) graph() *cobra.Command {
 	c.Flags().StringVar(&g.form, "format", formText, "what to write: ascii, mermaid or dot")
 	c.Flags().IntVar(&g.width, "width", 0, "columns to draw within; 0: as many as it takes (default: those of the terminal)")
 	c.Flags().BoolVar(&g.ascii, "ascii", false, "draw with ASCII characters alone, as with TERM=dumb or a locale without UTF-8")
-	c.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		service, err := s.load(nil)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return keysOf(service.Workflows), cobra.ShellCompDirectiveNoFileComp
-	}
-	return c
+	return s.completes(c, workflowsOf)
 }
 
 func (g *graphing) draw(drawn *graph.Graph) string {
@@ -97,16 +89,6 @@ func noWorkflow(name string, have []string) error {
 		e.Next = "did you mean " + near + "?"
 	}
 	return e
-}
-
-// keysOf lists the keys of a map in order.
-func keysOf[T any](m map[string]T) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 // widthDefault is how wide a drawing may be where nothing says how wide lines are.

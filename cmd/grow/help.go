@@ -62,7 +62,7 @@ func (s *shell) help(c *cobra.Command, _ []string) {
 	section("Flags:", c.LocalFlags().FlagUsagesWrapped(width))
 	section("Flags of every command:", c.InheritedFlags().FlagUsagesWrapped(width))
 	if c.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "\n%s COMMAND --help says more of each.\n", c.CommandPath())
+		b.WriteString("\n" + paragraphs(c.CommandPath()+" COMMAND --help says more of each.", width))
 	}
 	_, _ = io.WriteString(s.stdout, b.String()) // who asked has gone
 }

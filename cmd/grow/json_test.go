@@ -35,6 +35,7 @@ var answers = map[string]string{
 	"send":             `send echo echo.asked --data {"text":"hello"} --wait`,
 	"site":             "site --out pages",
 	"status":           "status",
+	"test":             "test --coverage",
 	"version":          "version",
 	"vet":              "vet",
 	"workflow new":     "workflow new chain --nodes echo --plan",
@@ -108,6 +109,7 @@ func jsonService(t *testing.T) string {
 		"actors/echo/module.wasm":  string(wat.Module("echo")),
 		"actors/trap/module.wasm":  string(wat.Module("trap")),
 		"actors/echo/docs/what.md": "# What it is for\n",
+		"actors/echo/tests/a.yaml": "- test: it says what it is told\n  proves: docs/what.md\n  when: {echo.asked: {text: hello}}\n  then: [{echo.done: {text: hello}}]\n",
 	} {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

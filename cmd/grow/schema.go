@@ -44,9 +44,9 @@ func (s *shell) schema() *cobra.Command {
 		Long: "schema prints a JSON Schema (2020-12): of a file that you write (grow, actor, workflow, tests), or of a message type\n" +
 			"of the service in this folder. Without a name it lists both. A file's name comes before a type's.\n\n" +
 			"--out writes the schemas of all files into a folder, for editors, which look there when a file begins with\n\n" +
-			"  # yaml-language-server: $schema=.grow/schema/grow.schema.json\n\n" +
+			"  # yaml-language-server: $schema=.schema/grow.schema.json\n\n" +
 			"--openapi prints an OpenAPI 3.1 document of the service's endpoints.",
-		Example: "  grow schema\n  grow schema order.placed\n  grow schema --out .grow/schema\n  grow schema --openapi",
+		Example: "  grow schema\n  grow schema order.placed\n  grow schema --out .schema\n  grow schema --openapi",
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -159,7 +159,7 @@ func (s *shell) printOpenAPI() error {
 // writeSchemas writes the schemas of all files.
 func (s *shell) writeSchemas(dir string) error {
 	if dir == "" {
-		return usage("--out names a folder, such as .grow/schema")
+		return usage("--out names a folder, such as .schema")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write schemas: %w", err)

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"grow": main}
 //	http METHOD PATH [FILE]         call the service; status and body go to stdout
 //	json stdout|stderr PATH VALUE   hold a value of what was printed against VALUE (gjson paths)
 //	take NAME PATH                  set $NAME to a value of what was printed as JSON
+//	timeless FILE                   write what was printed into FILE, with N for each number of ms or s
 func TestScript(t *testing.T) {
 	modules, err := filepath.Abs("../../testdata/wat")
 	if err != nil {
@@ -56,7 +57,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take,
+			"serve": serve, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless,
 		},
 	})
 }
@@ -178,6 +179,12 @@ func holdJSON(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+var duration = regexp.MustCompile(`\b[0-9.]+ (ms|s)\b`)
+
+func timeless(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), duration.ReplaceAll([]byte(ts.ReadFile("stdout")), []byte("N ms")), 0o600))
+}
+
 func take(ts *testscript.TestScript, _ bool, args []string) {
 	got := gjson.Get(ts.ReadFile("stdout"), args[1])
 	if !got.Exists() {
@@ -212,6 +219,8 @@ func TestExitCodes(t *testing.T) {
 		{exitDone, "vet " + empty},
 		{exitDone, "vet --explain spec.type"},
 		{exitDone, "build -C " + empty},
+		{exitDone, "test -C " + empty},
+		{exitDone, "test --coverage --junit " + filepath.Join(none, "tests.xml") + " -C " + empty},
 		{exitDone, "actor"},
 		{exitDone, "workflow"},
 		{exitDone, "init new --bare --plan"},
@@ -254,6 +263,11 @@ func TestExitCodes(t *testing.T) {
 		{exitUsage, "logs --since yesterday"},
 		{exitUsage, "logs -n -1"},
 		{exitUsage, "run --level loud"},
+		{exitUsage, "test --run ["},
+		{exitUsage, "test --parallel -1"},
+		{exitUsage, "test --plan"},
+		{exitUsage, "test --update --watch"},
+		{exitUsage, "test --coverage name"},
 		{exitUsage, "run --listen nowhere -C " + empty},
 		{exitUsage, "run --listen 127.0.0.1 -C " + empty},
 		{exitUsage, "run --listen 127.0.0.1:99999 -C " + empty},
@@ -266,6 +280,7 @@ func TestExitCodes(t *testing.T) {
 		{exitNo, "graph -C " + broken},
 		{exitNo, "site " + broken},
 		{exitNo, "run -C " + broken},
+		{exitNo, "test -C " + broken},
 		{exitNo, "doctor -C " + broken},
 		{exitNo, "init --plan --bare -C " + empty},
 		{exitConflict, "init -C " + empty},
@@ -280,6 +295,8 @@ func TestExitCodes(t *testing.T) {
 		{exitNotFound, "compare " + empty},
 		{exitNotFound, "compare " + empty + " " + empty + " --only nothing"},
 		{exitNotFound, "run"},
+		{exitNotFound, "test"},
+		{exitNotFound, "test no-such-test -C " + empty},
 		{exitNotFound, "graph no-such-workflow -C " + empty},
 		{exitNotFound, "site no-such-folder"},
 		{exitConflict, "site --force --out " + empty + " " + empty},

@@ -56,7 +56,7 @@ func (s *shell) send() *cobra.Command {
 	f.DurationVar(&r.Timeout, "timeout", 30*time.Second, "how long to wait")
 	f.StringVar(&r.ContentType, "content-type", "", "media `type` of the data; JSON when nothing is said")
 	f.StringArrayVarP(&attrs, "attr", "a", nil, "an attribute, `x.NAME=VALUE` or http.NAME=VALUE; may be repeated")
-	return c
+	return s.completes(c, targetsOf, typesOf)
 }
 
 // data is what --data names.

@@ -58,6 +58,7 @@ func (s *shell) root() *cobra.Command {
 	f.StringVarP(&s.dir, "dir", "C", "", "work on the service in this `folder`")
 	f.BoolVar(&s.noColor, "no-color", false, "print without colours; so does NO_COLOR")
 	f.BoolVarP(&s.quiet, "quiet", "q", false, "print no progress")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp)) // which there is
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: "see: " + c.CommandPath() + " --help"}}
 	})
@@ -69,6 +70,7 @@ func (s *shell) root() *cobra.Command {
 		s.actor(),
 		s.workflow(),
 		s.vet(),
+		s.test(),
 		s.compare(),
 		s.graph(),
 		s.site(),

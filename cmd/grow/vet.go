@@ -76,22 +76,7 @@ func (s *shell) check(dir string) error {
 	if v.OK {
 		return nil
 	}
-	n, kinds := 0, []string{}
-	for _, p := range v.Problems {
-		if !p.Warning {
-			n++
-		}
-		if _, ok := codes.Of(p.Code); ok && !slices.Contains(kinds, p.Code) {
-			kinds = append(kinds, p.Code)
-		}
-	}
-	fault := control.Error{Code: codeSpecInvalid, Message: count(n, "problem"), At: dir}
-	if len(kinds) > 0 {
-		if fault.Next = "grow vet --explain " + kinds[0]; !s.json() {
-			fault.Message += "\nmore: grow vet --explain CODE, here " + strings.Join(kinds, ", ")
-		}
-	}
-	return &told{fault}
+	return v.fault(dir, s.json())
 }
 
 // explain prints what there is to say of a code.
@@ -126,6 +111,26 @@ func judge(service *specs.Service, err error) (verdict, error) {
 		v.Problems = append(v.Problems, problem{p.File, p.Line, p.Col, p.Path, p.Code, p.Message, p.Hint, p.Warning})
 	}
 	return v, nil
+}
+
+// fault is the error of a service that is wrong.
+func (v *verdict) fault(dir string, asJSON bool) error {
+	n, kinds := 0, []string{}
+	for _, p := range v.Problems {
+		if !p.Warning {
+			n++
+		}
+		if _, ok := codes.Of(p.Code); ok && !slices.Contains(kinds, p.Code) {
+			kinds = append(kinds, p.Code)
+		}
+	}
+	fault := control.Error{Code: codeSpecInvalid, Message: count(n, "problem"), At: dir}
+	if len(kinds) > 0 {
+		if fault.Next = "grow vet --explain " + kinds[0]; !asJSON {
+			fault.Message += "\nmore: grow vet --explain CODE, here " + strings.Join(kinds, ", ")
+		}
+	}
+	return &told{fault}
 }
 
 func (v *verdict) write(w io.Writer, took time.Duration) error {

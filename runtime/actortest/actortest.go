@@ -82,6 +82,7 @@ type Seen struct {
 	Messages []Message // that were sent, by an actor, or came out of a workflow
 	Faults   []Fault   // messages that were not handled
 	Path     []string  // nodes passed
+	Handled  []Handled // what the nodes of Path did, in the same order
 	State    []Value   // values of the state that were read or written, afterwards
 	Replies  []Reply   // to the requests, in order
 	Waiting  []Waiting // messages that still wait for their time
@@ -92,6 +93,13 @@ type Message struct {
 	Type  string
 	Data  []byte
 	Attrs []string // those that its actor set: name, value, name, value
+}
+
+// Handled is what a node did with a message, at the last attempt.
+type Handled struct {
+	Node string
+	Type string    // of the message
+	Sent []Message // none when it was not handled
 }
 
 // Fault is a message that was not handled.

@@ -87,6 +87,7 @@ func (s *stage) seen() Seen {
 			continue // it was tried again
 		}
 		seen.Path = append(seen.Path, s.local(h.node))
+		seen.Handled = append(seen.Handled, Handled{Node: s.local(h.node), Type: h.typ, Sent: h.outputs})
 		if h.outcome != actor.Handled {
 			seen.Faults = append(seen.Faults, Fault{Outcome: h.outcome, Node: s.local(h.node), Type: h.typ, Code: h.code, Text: h.text, After: h.after})
 			delete(dead, h.id)

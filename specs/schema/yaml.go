@@ -81,9 +81,15 @@ func tabs(data []byte) *Fault {
 	for text := range bytes.Lines(data) {
 		line++
 		blank := len(text) - len(bytes.TrimLeft(text, " \t"))
-		if i := bytes.IndexByte(text[:blank], '\t'); i >= 0 && len(bytes.TrimSpace(text)) > 0 {
-			return &Fault{Pos: Pos{line, i + 1}, Code: "spec.yaml", Message: "a tab indents this line; YAML is indented with spaces"}
+		i := bytes.IndexByte(text[:blank], '\t')
+		if i < 0 || len(bytes.TrimSpace(text)) == 0 {
+			continue
 		}
+		var probe yaml.Node
+		if yaml.Unmarshal(data, &probe) == nil {
+			return nil
+		}
+		return &Fault{Pos: Pos{line, i + 1}, Code: "spec.yaml", Message: "a tab indents this line; YAML is indented with spaces"}
 	}
 	return nil
 }

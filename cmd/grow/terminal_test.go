@@ -1,0 +1,136 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/creack/pty"
+	"github.com/spf13/cobra"
+)
+
+// TestTerminals asks every command for help and for its answer, at terminals of
+// several kinds: a narrow one, a dumb one, one whose user wants no colours.
+func TestTerminals(t *testing.T) {
+	dir, none := jsonService(t), t.TempDir()
+	host := controlled(t, dir)
+	ask(t, dir, `send trap echo.asked --data {"text":"over"}`)
+	if err := host.Shard().Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	dead := host.Shard().DeadLetters(nil, 1)[0].ID
+	for _, c := range []struct {
+		name    string
+		env     [2]string
+		columns uint16
+		plain   bool // no escape may be written
+	}{
+		{"narrow", [2]string{"TERM", "xterm"}, 40, false},
+		{"dumb", [2]string{"TERM", "dumb"}, 80, true},
+		{"no colour", [2]string{"NO_COLOR", "1"}, 80, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("TERM", "xterm")
+			t.Setenv("COLUMNS", "")
+			t.Setenv(c.env[0], c.env[1])
+			walk((&shell{}).root(), func(command *cobra.Command) {
+				path := strings.TrimPrefix(strings.TrimPrefix(command.CommandPath(), "grow"), " ")
+				text, code := atTerminal(t, dir, path+" --help", c.columns)
+				if code != exitDone {
+					t.Errorf("grow %s --help: exit code %d", path, code)
+				}
+				narrow(t, path+" --help", text, int(c.columns))
+				unescaped(t, path+" --help", text, c.plain)
+			})
+			for name, line := range answers {
+				in := dir
+				if name == "init" {
+					in = none
+				}
+				text, code := atTerminal(t, in, strings.ReplaceAll(line, "$DEAD", dead), c.columns)
+				if code != exitDone {
+					t.Errorf("grow %s: exit code %d\n%s", line, code, text)
+				}
+				unescaped(t, line, text, c.plain)
+				if strings.Contains(text, "\x1b[3") && c.env[0] == "NO_COLOR" {
+					t.Errorf("grow %s writes colours: %q", line, text)
+				}
+			}
+		})
+	}
+}
+
+// atTerminal runs a command line at a terminal and returns what stands there.
+func atTerminal(t *testing.T, dir, line string, columns uint16) (text string, code int) {
+	t.Helper()
+	t.Chdir(dir)
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Skip("there are no terminals here: ", err)
+	}
+	defer master.Close()
+	if err := pty.Setsize(tty, &pty.Winsize{Rows: 24, Cols: columns}); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	read := make(chan struct{})
+	go func() { // ends when the terminal is closed
+		defer close(read)
+		_, _ = io.Copy(&out, master) // ends with EIO
+	}()
+	code = execute(strings.Fields(line), tty, tty, tty)
+	if err := tty.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-read
+	return strings.ReplaceAll(out.String(), "\r\n", "\n"), code
+}
+
+// narrow reports lines of text that are wider than the terminal, but for examples
+// and what has no blank to be broken at.
+func narrow(t *testing.T, line, text string, columns int) {
+	t.Helper()
+	example := false
+	for l := range strings.SplitSeq(text, "\n") {
+		if !strings.HasPrefix(l, " ") {
+			example = l == "Examples:" || l == "Usage:"
+		}
+		if utf8.RuneCountInString(l) > columns && !example && strings.Contains(strings.TrimSpace(l), " ") && !strings.HasPrefix(l, "  ") {
+			t.Errorf("grow %s at %d columns: %q", line, columns, l)
+		}
+	}
+}
+
+func unescaped(t *testing.T, line, text string, plain bool) {
+	t.Helper()
+	if plain && strings.Contains(text, "\x1b") {
+		t.Errorf("grow %s writes escapes to a terminal that takes none: %q", line, text)
+	}
+}
+
+// TestCompletion asks for completions as a shell does.
+func TestCompletion(t *testing.T) {
+	t.Chdir(jsonService(t))
+	for _, c := range []struct{ line, want string }{
+		{"__complete ", "vet"},
+		{"__complete deadletters ", "show"},
+		{"__complete vet --", "--dir"},
+		{"__complete -o ", "json"},
+		{"__complete build ", "echo"},
+		{"__complete graph ", "twice"},
+	} {
+		var out bytes.Buffer
+		args := strings.Split(strings.TrimSuffix(c.line, " "), " ")
+		if strings.HasSuffix(c.line, " ") {
+			args = append(args, "")
+		}
+		execute(args, strings.NewReader(""), &out, io.Discard)
+		if !strings.Contains("\n"+out.String(), "\n"+c.want) {
+			t.Errorf("grow %s: %q is not among\n%s", c.line, c.want, out.String())
+		}
+	}
+}
