@@ -30,16 +30,17 @@ func (l *loader) loadActors() {
 	for _, e := range l.list("actors") {
 		dir := path.Join("actors", e.Name())
 		if !l.isDir(dir) {
+			if name, ok := yamlName(e.Name()); ok {
+				l.broken[name] = true
+				l.problem(dir, schema.Pos{}, "", "spec.file", "is not read: an actor is a folder with its definition and its code", fmt.Sprintf("move it to actors/%s/actor.yaml", name))
+			}
 			continue
 		}
 		file, tree := l.definition(path.Join(dir, "actor"), "#Actor")
 		if tree == nil {
 			l.broken[e.Name()] = true
 			if !l.exists(file) {
-				hint := ""
-				if l.exists(path.Join(dir, "actor.yml")) {
-					hint = "rename actor.yml to actor.yaml"
-				}
+				hint := l.misnamed(dir, "actor", strings.ToLower(e.Name()))
 				l.problem(file, schema.Pos{}, "", "spec.file", "there is no such file, so the folder is no actor", hint)
 			}
 			continue
@@ -65,6 +66,12 @@ func (l *loader) loadActors() {
 	}
 }
 
+// yamlName is the name of a file without its ending, when that is one of a definition.
+func yamlName(file string) (string, bool) {
+	ext := path.Ext(file)
+	return strings.TrimSuffix(file, ext), ext == ".yaml" || ext == ".yml" || ext == ".cue"
+}
+
 func (l *loader) isDir(dir string) bool {
 	info, err := l.root.Stat(filepath.FromSlash(dir))
 	if outside(err) {
@@ -88,10 +95,19 @@ func (l *loader) actor(file, dir string, tree *schema.Node) *Actor {
 	return a
 }
 
+// languages are other names of languages.
+var languages = map[string]string{
+	"golang": "go", "tinygo": "go", "rs": "rust", "py": "python", "python3": "python", "micropython": "python", "webassembly": "wasm",
+	"js": "javascript", "node": "javascript", "nodejs": "javascript", "ts": "typescript", "cpp": "c",
+}
+
 func (l *loader) code(file, dir string, n *schema.Node) Code {
 	c := Code{Language: n.Get("language").String()}
 	if lang := n.Get("language"); c.Language != "" && l.opts.Languages != nil && !slices.Contains(l.opts.Languages, c.Language) {
 		hint := schema.Mean(c.Language, l.opts.Languages)
+		if known := languages[c.Language]; slices.Contains(l.opts.Languages, known) {
+			hint = fmt.Sprintf("did you mean %q?", known)
+		}
 		if hint == "" {
 			hint = "it builds " + enumerate(l.opts.Languages)
 		}

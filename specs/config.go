@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"cuelang.org/go/cue/cuecontext"
 	"github.com/grow-platform/grow/specs/schema"
 	"github.com/grow-platform/grow/specs/shape"
 )
@@ -64,11 +63,15 @@ func (l *loader) placed(file string, n *schema.Node) *shape.Type {
 	if !good {
 		return nil
 	}
-	t, err := shape.FromCUE(cuecontext.New().CompileString("close({" + b.String() + "})"))
+	if t := l.configs[b.String()]; t != nil { // of another actor, described alike
+		return t
+	}
+	t, err := shape.FromCUE(l.cue.CompileString("close({" + b.String() + "})"))
 	if err != nil {
 		l.problem(file, n.Pos, "config", "spec.config", err.Error())
 		return nil
 	}
+	l.configs[b.String()] = t
 	return t
 }
 
@@ -94,6 +97,8 @@ func (l *loader) option(file string, f *schema.Field) (string, bool) {
 	if n := v.Get("pattern"); n != nil {
 		if kind != "string" {
 			wrong(n, "pattern", "is for text; the type is %s", kind)
+		} else if len(n.Text) > schema.PatternMax {
+			wrong(n, "pattern", "is longer than %d bytes", schema.PatternMax)
 		} else if pattern, err = regexp.Compile(n.Text); err != nil {
 			wrong(n, "pattern", "is no regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs/schema"
+	"github.com/grow-platform/grow/specs/shape"
 )
 
 // ownPaths is where the host's own endpoints are.
@@ -26,10 +27,14 @@ func (l *loader) resolveEndpoints(graph bool) {
 	}
 	patterns := map[string]*schema.Field{}
 	for _, f := range http.Fields {
-		if f.Value.Kind != schema.Map || !schema.Lookup("#EndpointName").Fits(f.Key) {
+		if f.Value.Kind != schema.Map {
 			continue
 		}
 		e := &endpointFile{loader: l, n: f.Value, where: schema.Join("http", f.Key), def: &Endpoint{At: at(l.file, f.Pos), MaxBody: abi.DataMax}}
+		if !schema.Lookup("#EndpointName").Fits(f.Key) {
+			e.nameless()
+			continue
+		}
 		e.path(f)
 		if have := patterns[pattern(f.Key)]; have != nil {
 			l.problem(l.file, f.Pos, e.where, "spec.duplicate", fmt.Sprintf("takes the same requests as %s on line %d", have.Key, have.Pos.Line))
@@ -38,6 +43,17 @@ func (l *loader) resolveEndpoints(graph bool) {
 		e.read()
 		e.resolve(graph)
 		l.service.Endpoints = append(l.service.Endpoints, e.def)
+	}
+}
+
+// nameless checks what can be told of an endpoint whose method and path are wrong.
+func (e *endpointFile) nameless() {
+	e.def.Send, e.def.To = e.n.Get("send").String(), e.n.Get("to").String()
+	if e.def.Send != "" {
+		e.isNamed(e.n.Get("send"), e.where+".send", e.def.Send)
+	}
+	if e.def.To != "" {
+		e.target()
 	}
 }
 
@@ -143,18 +159,24 @@ func (e *endpointFile) body() {
 	}
 }
 
+// isNamed reports a type that does not exist; it returns true also for one that
+// could not be read.
+func (e *endpointFile) isNamed(n *schema.Node, at, name string) bool {
+	return e.knownType(e.file, n, at, name) || e.mayBeType(name)
+}
+
 // resolve checks the endpoint against types and graph.
 func (e *endpointFile) resolve(graph bool) {
 	d := e.def
-	sendOK := d.Send != "" && e.knownType(e.file, e.n.Get("send"), e.where+".send", d.Send)
+	sendOK := d.Send != "" && e.isNamed(e.n.Get("send"), e.where+".send", d.Send)
 	replies := true
 	if reply := e.n.Get("reply"); reply != nil && reply.Kind == schema.Map {
 		for _, f := range reply.Fields {
-			replies = e.knownType(e.file, &schema.Node{Pos: f.Pos}, schema.Join(e.where+".reply", f.Key), f.Key) && replies
+			replies = e.isNamed(&schema.Node{Pos: f.Pos}, schema.Join(e.where+".reply", f.Key), f.Key) && replies
 		}
 	}
-	if sendOK {
-		e.fitsBody()
+	if t := e.service.Types[d.Send]; t != nil {
+		e.fitsBody(t)
 	}
 	if d.To == "" {
 		return
@@ -177,7 +199,7 @@ func (e *endpointFile) resolve(graph bool) {
 	if ways == nil {
 		return
 	}
-	if replies {
+	if replies && !ways.unsure {
 		e.canReply(ways)
 	}
 	if d.Direct {
@@ -186,8 +208,7 @@ func (e *endpointFile) resolve(graph bool) {
 }
 
 // fitsBody checks that the type is one that the request can become.
-func (e *endpointFile) fitsBody() {
-	t := e.service.Types[e.def.Send]
+func (e *endpointFile) fitsBody(t *shape.Type) {
 	switch {
 	case t.Any():
 	case e.def.Body == BodyRaw && !t.Raw():

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/grow-platform/grow/specs/rule"
 	"github.com/grow-platform/grow/specs/schema"
@@ -44,11 +45,18 @@ func (l *loader) key(a *actorFile, n *schema.Node, where, typ string, types []st
 		return
 	}
 	a.def.Key[typ] = n.Text
-	if l.typesBroken {
-		return
-	}
 	_, err := rule.CompileKey(n.Text, l.shapesOf(types))
 	l.expression(a.file, n, where, "spec.key", err)
+	if err != nil {
+		return
+	}
+	for _, name := range types {
+		for _, field := range rule.MayLack(n.Text, l.service.Types[name]) {
+			l.warn(a.file, n.Pos, where, "spec.key", fmt.Sprintf("data.%s may be missing in %s: such a message becomes a dead letter", field, name),
+				fmt.Sprintf("mark the field as required, %s!: …, or write has(data.%s) ? … : …", field[strings.LastIndexByte(field, '.')+1:], field))
+			return
+		}
+	}
 }
 
 // expression reports what is wrong with a rule or a key, at its place in the
@@ -62,6 +70,11 @@ func (l *loader) expression(file string, n *schema.Node, where, code string, err
 		l.problem(file, n.Pos, where, code, err.Error())
 		return
 	}
+	l.problem(file, inside(n, re), where, code, re.Message, re.Hint)
+}
+
+// inside is the place in the file of a mistake in an expression, as far as that can be told.
+func inside(n *schema.Node, re *rule.Error) schema.Pos {
 	pos := n.Pos
 	if n.Plain && re.Line == 1 {
 		pos.Col += re.Col - 1
@@ -69,12 +82,12 @@ func (l *loader) expression(file string, n *schema.Node, where, code string, err
 			pos.Col++
 		}
 	}
-	l.problem(file, pos, where, code, re.Message, re.Hint)
+	return pos
 }
 
 // rule checks the condition of a route for each type that may meet it.
 func (l *loader) rule(file string, n *schema.Node, where string, types []string) {
-	if n == nil || n.String() == "" || l.typesBroken {
+	if n == nil || n.String() == "" {
 		return
 	}
 	for _, name := range types {
@@ -92,5 +105,12 @@ func (l *loader) rule(file string, n *schema.Node, where string, types []string)
 		}
 		l.expression(file, n, where, "rule.type", err)
 		return
+	}
+	for _, d := range rule.Doubts(n.Text, l.shapesOf(types)) {
+		if d.Never {
+			l.problem(file, inside(n, &d.Error), where, "rule.never", d.Message, d.Hint)
+		} else {
+			l.warn(file, inside(n, &d.Error), where, "rule.always", d.Message, d.Hint)
+		}
 	}
 }

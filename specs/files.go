@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/grow-platform/grow/specs/schema"
 )
@@ -21,38 +24,67 @@ func (l *loader) exists(file string) bool {
 	return err == nil
 }
 
+// readsMax is how often a file that changes while it is read is read again.
+const readsMax = 3
+
 // read reads a file of the service; it reports what keeps it from being read.
 func (l *loader) read(file string) ([]byte, bool) {
-	fail := func(message string) ([]byte, bool) {
-		l.problem(file, schema.Pos{Line: 1, Col: 1}, "", "spec.file", message)
+	for range readsMax {
+		data, again, err := l.open(file)
+		if err == nil && !again {
+			return data, true
+		}
+		if err == nil {
+			continue
+		}
+		code, message := "spec.file", cause(err)
+		switch {
+		case outside(err):
+			code, message = "spec.path", "leads out of the service's folder"
+		case errors.As(err, new(unfit)):
+			message = err.Error()
+		}
+		l.problem(file, schema.Pos{Line: 1, Col: 1}, "", code, message)
 		return nil, false
 	}
-	name := filepath.FromSlash(file)
-	info, err := l.root.Stat(name)
-	switch {
-	case outside(err):
-		l.problem(file, schema.Pos{Line: 1, Col: 1}, "", "spec.path", "leads out of the service's folder")
-		return nil, false
-	case err != nil:
-		return fail(cause(err))
-	case info.IsDir():
-		return fail("is a folder")
-	case !info.Mode().IsRegular():
-		return fail("is not a plain file")
-	case info.Size() > schema.SizeMax:
-		return fail(fmt.Sprintf("is larger than %d KiB", schema.SizeMax>>10))
-	}
-	f, err := l.root.Open(name)
+	l.problem(file, schema.Pos{Line: 1, Col: 1}, "", "spec.file", "changes while it is read", "save it, then look again")
+	return nil, false
+}
+
+// unfit says why something is no file that can be read.
+type unfit string
+
+func (u unfit) Error() string { return string(u) }
+
+// open reads a file once. again says that it changed meanwhile. What it is, is
+// asked of the open file: between a look at its name and its opening it could be
+// exchanged. Opening does not wait for the other end of a pipe.
+func (l *loader) open(file string) (data []byte, again bool, err error) {
+	f, err := l.root.OpenFile(filepath.FromSlash(file), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return fail(cause(err))
+		return nil, false, err
 	}
 	defer f.Close()
-	// One byte more than allowed, for a file that has grown since.
-	data, err := io.ReadAll(io.LimitReader(f, schema.SizeMax+1))
-	if err != nil {
-		return fail(cause(err))
+	before, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, false, err
+	case before.IsDir():
+		return nil, false, unfit("is a folder")
+	case !before.Mode().IsRegular():
+		return nil, false, unfit("is not a plain file")
+	case before.Size() > schema.SizeMax:
+		return nil, false, unfit(fmt.Sprintf("is larger than %d KiB", schema.SizeMax>>10))
 	}
-	return data, true
+	// One byte more than allowed, for a file that has grown since.
+	if data, err = io.ReadAll(io.LimitReader(f, schema.SizeMax+1)); err != nil {
+		return nil, false, err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	return data, int64(len(data)) != after.Size() || !before.ModTime().Equal(after.ModTime()), nil
 }
 
 // cause is an error of the file system without the path, which is said already.
@@ -70,6 +102,9 @@ func (l *loader) list(dir string) []fs.DirEntry {
 		return nil
 	}
 	entries, err := fs.ReadDir(l.root.FS(), dir)
+	if err != nil {
+		l.stray = l.stray || slices.Contains(folders, dir)
+	}
 	if outside(err) {
 		l.problem(dir, schema.Pos{}, "", "spec.path", "leads out of the service's folder")
 		return nil
@@ -125,7 +160,7 @@ func (l *loader) resolve(file string, n *schema.Node, at string, w want, dirs ..
 		case err != nil && i+1 < len(dirs):
 			continue
 		case errors.Is(err, fs.ErrNotExist):
-			l.problem(file, n.Pos, at, "spec.file", fmt.Sprintf("there is no %s", path.Join(dirs[0], given)), l.nearestFile(path.Join(dirs[0], given)))
+			l.problem(file, n.Pos, at, "spec.file", fmt.Sprintf("there is no %s", path.Join(dirs[0], given)), l.nearestFile(dirs[0], given))
 			return ""
 		case err != nil:
 			l.problem(file, n.Pos, at, "spec.file", given+" "+cause(err))
@@ -142,8 +177,13 @@ func (l *loader) resolve(file string, n *schema.Node, at string, w want, dirs ..
 	return ""
 }
 
-// nearestFile asks for a file of nearly that name in the same folder.
-func (l *loader) nearestFile(p string) string {
+// nearestFile asks for a file of nearly that name in the same folder, or for the
+// same path below src.
+func (l *loader) nearestFile(dir, given string) string {
+	if below := path.Join("src", given); l.exists(path.Join(dir, below)) {
+		return fmt.Sprintf("did you mean %q?", below)
+	}
+	p := path.Join(dir, given)
 	entries, err := fs.ReadDir(l.root.FS(), path.Dir(p))
 	if err != nil {
 		return ""
@@ -153,6 +193,46 @@ func (l *loader) nearestFile(p string) string {
 		names = append(names, e.Name())
 	}
 	return schema.Mean(path.Base(p), names)
+}
+
+// misnamed tells of a file in dir that was most likely meant to be NAME.yaml:
+// one in capitals, of another ending, or called as one of the others.
+func (l *loader) misnamed(dir, name string, others ...string) string {
+	entries, err := fs.ReadDir(l.root.FS(), dir)
+	if err != nil {
+		return ""
+	}
+	for _, e := range entries {
+		ext := path.Ext(e.Name())
+		base := strings.ToLower(strings.TrimSuffix(e.Name(), ext))
+		switch strings.ToLower(ext) {
+		case ".yaml", ".yml", ".json", ".cue", "":
+			if !e.IsDir() && (base == name || slices.Contains(others, base)) {
+				return fmt.Sprintf("rename %s to %s.yaml", e.Name(), name)
+			}
+		}
+	}
+	return ""
+}
+
+// folders are where definitions stand.
+var folders = []string{"actors", "types", "workflows"}
+
+// strays reports folders that are called nearly as those of definitions, and so
+// are not read.
+func (l *loader) strays() {
+	entries, err := fs.ReadDir(l.root.FS(), ".")
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		for _, want := range folders {
+			if e.IsDir() && e.Name() != want && strings.TrimSuffix(strings.ToLower(e.Name()), "s")+"s" == want && !l.exists(want) {
+				l.problem(e.Name(), schema.Pos{}, "", "spec.file", "is not read", fmt.Sprintf("rename the folder to %s", want))
+				l.stray = true
+			}
+		}
+	}
 }
 
 // docs resolves the documents of a definition.

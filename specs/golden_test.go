@@ -37,7 +37,7 @@ var serves = specs.Options{
 // ends in .link, with its target as content.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) < 120 {
+	if err != nil || len(files) < 280 {
 		t.Fatalf("there are %d golden files: %v", len(files), err)
 	}
 	for _, file := range files {

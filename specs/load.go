@@ -11,11 +11,14 @@
 package specs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
 	"github.com/grow-platform/grow/specs/schema"
 	"github.com/grow-platform/grow/specs/shape"
 )
@@ -62,12 +65,12 @@ func read(dir string, o Options) (*loader, error) {
 	}
 	defer root.Close()
 	l := &loader{
-		opts: o, root: root,
+		opts: o, root: root, cue: cuecontext.New(), configs: map[string]*shape.Type{},
 		report: report{order: map[string]int{}},
 		service: &Service{Dir: abs, Actors: map[string]*Actor{}, Workflows: map[string]*Workflow{},
 			Types: map[string]*shape.Type{}},
 		actors: map[string]*actorFile{}, flows: map[string]*flowFile{}, broken: map[string]bool{}, loose: map[string]bool{},
-		refused: map[string][]Problem{}, defined: map[string]Position{},
+		refused: map[string][]Problem{}, defined: map[string]Position{}, named: map[string]bool{}, dirty: map[string]bool{},
 	}
 	l.load()
 	return l, nil
@@ -78,6 +81,8 @@ type loader struct {
 	report
 	opts    Options
 	root    *os.Root
+	cue     *cue.Context           // of what is described in place
+	configs map[string]*shape.Type // that it has made, by source
 	service *Service
 
 	file    string       // grow.yaml, or grow.cue
@@ -90,7 +95,11 @@ type loader struct {
 	defined map[string]Position  // where each type is defined
 
 	count       int  // of tests
-	typesBroken bool // types could not be read: nothing is said about unknown ones
+	stray       bool // a folder of definitions has another name, or cannot be read
+	typesBroken bool // types could not be read: what they may be is in named
+	// named are words that may be names of types; nil: any may be one.
+	named map[string]bool
+	dirty map[string]bool // files with mistakes, once actors and workflows have been looked at
 }
 
 type actorFile struct {
@@ -107,33 +116,53 @@ type flowFile struct {
 	def    *Workflow
 	nodes  map[string]*Node    // of def by name
 	routes map[string][]*Route // of def by where they come from
+	// unknown says that the nodes could not be read: nothing is said of names of nodes.
+	unknown bool
 }
 
 func (l *loader) load() {
 	if !l.loadService() {
 		return
 	}
+	if l.strays(); l.stray {
+		return // nothing but follow-up mistakes would be found
+	}
 	l.loadTypes()
 	l.loadActors()
 	l.loadWorkflows()
+	if l.stray {
+		return
+	}
 	l.resolveActors()
 	l.resolveEndpoints(l.resolveWorkflows())
 	l.loadTests()
+	if l.wrong == 0 {
+		l.unusedGrants()
+	}
 }
 
 // problem reports a mistake in a file.
 func (l *loader) problem(file string, at schema.Pos, path, code, message string, hint ...string) {
-	p := Problem{Position: Position{file, at.Line, at.Col}, Path: path, Code: code, Message: message}
-	if len(hint) > 0 {
-		p.Hint = hint[0]
-	}
-	l.add(p)
+	l.add(found(file, at, path, code, message, hint...))
 }
 
 // warn reports what may be meant.
 func (l *loader) warn(file string, at schema.Pos, path, code, message string, hint ...string) {
-	l.problem(file, at, path, code, message, hint...)
-	l.all[len(l.all)-1].Warning = true
+	l.report.add(found(file, at, path, code, message, hint...).warning())
+}
+
+// found makes a problem.
+func found(file string, at schema.Pos, path, code, message string, hint ...string) Problem {
+	p := Problem{Position: Position{file, at.Line, at.Col}, Path: path, Code: code, Message: message}
+	if len(hint) > 0 {
+		p.Hint = hint[0]
+	}
+	return p
+}
+
+func (p Problem) warning() Problem {
+	p.Warning = true
+	return p
 }
 
 func (l *loader) faults(file string, faults []schema.Fault) {
@@ -197,10 +226,7 @@ func (l *loader) loadService() bool {
 	l.file, l.tree = l.definition("grow", "#Service")
 	if l.tree == nil {
 		if len(l.all) == 0 {
-			hint := "a service is a folder with that file"
-			if l.exists("grow.yml") {
-				hint = "rename grow.yml to grow.yaml"
-			}
+			hint := cmp.Or(l.misnamed(".", "grow", "service"), "a service is a folder with that file")
 			l.problem("grow.yaml", schema.Pos{}, "", "spec.file", "there is no such file in "+l.service.Dir, hint)
 			return false
 		}

@@ -176,6 +176,17 @@ func TestHostile(t *testing.T) {
 		{"a bound among fields", "types/a.cue", "a: {x!: string, >=0}\n", "types/a.cue:1:17: a value stands among the fields without a name"},
 		{"a bound among fields, by name", "types/a.cue", "#N: n: >=0\na: {x!: string, #N.n}\n", "types/a.cue:2:17: a value stands"},
 		{"a bound among fields, by a circle", "types/a.cue", "#A: {#B}\n#B: {#A} | >=0\na: {x!: string, #A}\n", "a value stands"},
+		{"100,000 maps of YAML", "grow.yaml", "service: " + strings.Repeat("{a: ", 100_000), "too many levels"},
+		{"100,000 items of YAML", "grow.yaml", "service:\n  " + strings.Repeat("- ", 100_000), "too many levels"},
+		{"100,000 values joined", "types/a.cue", "\"a.b\": {x: " + strings.Repeat("int & ", 100_000) + "int}\n", "more than 2500 values are joined here"},
+		{"100,000 names joined", "types/a.cue", "\"a.b\": {x: y" + strings.Repeat(".a", 100_000) + "}\n", "more than 2500 values are joined here"},
+		{"a number of 900,000 digits", "types/a.cue", "\"a.b\": {x: <" + strings.Repeat("9", 900_000) + "}\n", "more than 400 digits"},
+		{"a pattern of 800,000 letters", "types/a.cue", "\"a.b\": {x: =~\"" + strings.Repeat("a?", 400_000) + "\"}\n", "a pattern is longer than 4096 bytes"},
+		{"a type that holds itself", "types/a.cue", "#A: {x: #A}\n\"a.b\": #A\n", "types/a.cue:1:1: \"#A\".x: holds itself"},
+		{"merges that multiply", "grow.yaml", service + "a: &a {b: 1}\n" + merges(20), "more than 100000 values"},
+		{"a key of 100,000 letters", "grow.yaml", service + "? " + strings.Repeat("k", 100_000) + "\n: 1\n", "there is no such field"},
+		{"a rule of many levels", "workflows/w.yaml", "workflow: w\nin: [a]\nnodes: {}\nroutes: [{from: input, to: output, when: '" + strings.Repeat("(", 2000) + "'}]\n", "workflows/w.yaml"},
+		{"90,000 unknown keys", "grow.yaml", strings.ReplaceAll(service+manyFields(90_000), "  ", ""), "and 1500 problems more"},
 		{"an alias of itself", "grow.yaml", "service: shop\nconfig: &a {b: *a}\n", "stands inside of what it repeats"},
 		{"50,000 nodes", "workflows/w.yaml", "workflow: w\nin: [a]\nnodes:\n" + manyFields(50_000) + "routes: []\n", "more than 10000 nodes"},
 		{"many mistakes", "grow.yaml", strings.ReplaceAll(service+manyFields(2000), "  ", ""), "and 1500 problems more"},
@@ -189,8 +200,21 @@ func TestHostile(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %.300v\nwant … %s …", err, test.want)
 			}
+			if err != nil && len(err.Error()) > 200_000 {
+				t.Errorf("what is said has %d bytes", len(err.Error()))
+			}
 		})
 	}
+}
+
+func merges(n int) string {
+	var b strings.Builder
+	before := "a"
+	for i := range n {
+		fmt.Fprintf(&b, "m%d: &m%d {<<: [%s]}\n", i, i, strings.Repeat("*"+before+", ", 50))
+		before = fmt.Sprintf("m%d", i)
+	}
+	return b.String()
 }
 
 func chain(n int) string {

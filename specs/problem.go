@@ -36,9 +36,12 @@ import (
 //	spec.data           data that its type does not allow
 //	spec.expression     an expression that no value can be held against
 //	spec.grant          the parameters of a grant are wrong
+//	spec.unused         (warning) a grant that nothing uses
 //	spec.config         a config does not fit
 //	spec.key            a key is wrong
 //	rule.type           a rule is wrong
+//	rule.never          a rule compares with what its field can never be
+//	rule.always         (warning) a rule compares where the type decides already
 //	type.subset         a type is outside of the subset that can be checked
 type Problem struct {
 	Position
@@ -88,6 +91,7 @@ const ProblemsMax = 500
 // report collects problems while a service is loaded.
 type report struct {
 	all   []Problem
+	wrong int            // of all, those that are no warnings
 	order map[string]int // file -> when it was read
 }
 
@@ -97,7 +101,23 @@ func (r *report) file(name string) {
 	}
 }
 
-func (r *report) add(p Problem) { r.all = append(r.all, p) }
+// PartMax is how long the path, the message and the hint of a problem may be, in
+// bytes: a file may have a key of a megabyte.
+const PartMax = 1000
+
+func (r *report) add(p Problem) {
+	p.Path, p.Message, p.Hint = cut(p.Path), cut(p.Message), cut(p.Hint)
+	if r.all = append(r.all, p); !p.Warning {
+		r.wrong++
+	}
+}
+
+func cut(s string) string {
+	if len(s) <= PartMax {
+		return s
+	}
+	return strings.ToValidUTF8(s[:PartMax-3], "") + "..."
+}
 
 // sorted returns mistakes and warnings in file order, without those that say
 // something else about a value that an earlier one is about already.

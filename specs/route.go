@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -14,8 +15,8 @@ type router struct {
 	named map[string]bool // nodes as written, those that are wrong too
 	// taken has, for each node and type, the line of the route that takes all of it.
 	taken   map[edge]int
-	some    map[edge]bool // types of which a route takes some
-	reached map[string]bool
+	some    map[edge]bool   // types of which a route takes some
+	reached map[string]bool // nodes that a route names
 	left    map[string]bool // types that get to output
 }
 
@@ -32,13 +33,13 @@ func (l *loader) routes(w *flowFile) {
 			r.named[f.Key] = true
 		}
 	}
-	before := len(l.mistakes())
+	before := l.wrong
 	for i, item := range n.Items {
 		if item.Kind == schema.Map {
 			r.route(item, schema.At("routes", i))
 		}
 	}
-	if len(l.mistakes()) == before && !l.typesBroken {
+	if l.wrong == before && !l.typesBroken {
 		r.leftovers()
 	}
 }
@@ -57,7 +58,7 @@ func (r *router) route(n *schema.Node, where string) {
 		return
 	}
 	if route.Type != "" {
-		if !r.knownType(r.w.file, typ, where+".type", route.Type) {
+		if !r.knownType(r.w.file, typ, where+".type", route.Type) && !r.mayBeType(route.Type) {
 			return
 		}
 		if !slices.Contains(types, route.Type) {
@@ -104,10 +105,25 @@ func (r *router) source(route *Route, n *schema.Node, where string) ([]string, b
 	if node := r.w.nodes[route.From]; node != nil {
 		return r.sends(node), true
 	}
-	if !r.named[route.From] {
-		r.problem(r.w.file, n.Pos, where+".from", "spec.unknown", fmt.Sprintf("there is no node %s", route.From), mean(route.From, append([]string{Input}, names(r.named)...)))
+	if !r.named[route.From] && !r.w.unknown {
+		r.problem(r.w.file, n.Pos, where+".from", "spec.unknown", fmt.Sprintf("there is no node %s", route.From), cmp.Or(placeMeant(route.From), mean(route.From, append([]string{Input}, names(r.named)...))))
 	}
 	return nil, false
+}
+
+// otherPlaces are names that other systems have for places.
+var otherPlaces = map[string]string{
+	"start": Input, "begin": Input, "source": Input, "trigger": Input, "in": Input,
+	"end": Output, "finish": Output, "done": Output, "result": Output, "response": Output, "out": Output, "sink": Output, "reply": Output, "exit": Output,
+	"dlq": DeadLetter, "dead-letter": DeadLetter, "deadletters": DeadLetter, "dead-letters": DeadLetter, "error": DeadLetter, "errors": DeadLetter, "failed": DeadLetter,
+	"discard": Drop, "null": Drop, "none": Drop, "ignore": Drop, "nowhere": Drop,
+}
+
+func placeMeant(name string) string {
+	if place := otherPlaces[name]; place != "" {
+		return fmt.Sprintf("did you mean %q?", place)
+	}
+	return ""
 }
 
 // targets checks that where a route leads exists.
@@ -125,11 +141,11 @@ func (r *router) targets(route *Route, n *schema.Node, where string) {
 			}
 		case name == Input:
 			r.problem(r.w.file, item.Pos, at, "spec.route", "nothing goes to input: it is where messages come from")
-		case r.named[name]:
+		case r.named[name], r.w.unknown:
 			r.reached[name] = true
 		default:
 			r.problem(r.w.file, item.Pos, at, "spec.unknown", fmt.Sprintf("there is no node %s", name),
-				mean(name, append(names(r.named), Output, Drop, DeadLetter)))
+				cmp.Or(placeMeant(name), mean(name, append(names(r.named), Output, Drop, DeadLetter))))
 		}
 		if slices.Index(route.To, name) < i && name != "" {
 			r.problem(r.w.file, item.Pos, at, "spec.duplicate", name+" is given twice")
@@ -173,9 +189,6 @@ func (r *router) pass(route *Route, n *schema.Node, where string, types []string
 
 // accepts checks that a target takes all types that may get to it.
 func (r *router) accepts(n *schema.Node, at, name string, types []string) {
-	if r.typesBroken {
-		return
-	}
 	if name == Output {
 		for _, t := range types {
 			r.left[t] = true
@@ -202,9 +215,17 @@ func (r *router) accepts(n *schema.Node, at, name string, types []string) {
 	}
 }
 
-// leftovers warns of what no route takes and of nodes that nothing gets to.
+// leftovers warns of what no route takes, of nodes that nothing gets to and of
+// circles that nothing leaves.
 func (r *router) leftovers() {
-	w := r.w
+	w, f := r.w, r.flow()
+	begin := []string{Input}
+	for _, n := range w.def.Nodes {
+		if r.asked(n) {
+			begin = append(begin, n.Name)
+		}
+	}
+	reached := f.reached(begin...)
 	end := func(from string, pos schema.Pos, where string, types []string) {
 		for _, t := range types {
 			switch e := (edge{from, t}); {
@@ -220,10 +241,15 @@ func (r *router) leftovers() {
 	for _, n := range w.def.Nodes {
 		pos := schema.Pos{Line: n.At.Line, Col: n.At.Col}
 		end(n.Name, pos, schema.Join("nodes", n.Name), r.sends(n))
-		if !r.reached[n.Name] && !r.asked(n) {
+		switch {
+		case reached[n.Name]:
+		case r.reached[n.Name]:
+			r.warn(w.file, pos, schema.Join("nodes", n.Name), "spec.unreachable", "nothing that comes in gets to this node: the routes to it begin at nodes that nothing gets to")
+		default:
 			r.warn(w.file, pos, schema.Join("nodes", n.Name), "spec.unreachable", "no route and no endpoint leads to this node")
 		}
 	}
+	r.endless(f, reached)
 	for i, t := range w.def.Out {
 		if !r.left[t] {
 			r.warn(w.file, w.tree.Get("out").Items[i].Pos, schema.At("out", i), "spec.unreachable", fmt.Sprintf("%s never gets to output", t))

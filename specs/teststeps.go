@@ -71,7 +71,7 @@ func (r *testReader) single(n *schema.Node, where, what string) *schema.Field {
 			continue
 		}
 		if found != nil {
-			r.problem(r.file, f.Pos, schema.Join(where, f.Key), "spec.value", fmt.Sprintf("stands beside %s: each %s is an entry of its own", found.Key, what), "make a list of them: [{…}, {…}]")
+			r.problem(r.file, f.Pos, schema.Join(where, f.Key), "spec.value", fmt.Sprintf("stands beside %s: each %s is an entry of its own", found.Key, what), besides(found, f))
 			return nil
 		}
 		found = f
@@ -309,4 +309,15 @@ func (r *testReader) counted(n *schema.Node) {
 	if have := len(r.test.Replies); n != nil && have != requests && requests > 0 {
 		r.wrong(n, "then", "spec.value", fmt.Sprintf("answers are expected: %d; requests: %d", have, requests), "write one for each, {} where nothing is expected")
 	}
+}
+
+// besides is what to write instead of two keys of one entry.
+func besides(a, b *schema.Field) string {
+	if b.Key == "type" {
+		a, b = b, a
+	}
+	if a.Key == "type" && b.Key == "data" && a.Value.Kind == schema.String {
+		return fmt.Sprintf("the type is the key: {%s: {…}}", a.Value.Text)
+	}
+	return "make a list of them: [{…}, {…}]"
 }

@@ -20,7 +20,7 @@ func (l *loader) schemaFile(file string) {
 	l.report.file(file)
 	data, ok := l.read(file)
 	if !ok {
-		l.typesBroken = true
+		l.typesBroken, l.named = true, nil
 		return
 	}
 	read := schema.ReadYAML
@@ -30,7 +30,7 @@ func (l *loader) schemaFile(file string) {
 	root, faults := read(data)
 	l.faults(file, faults)
 	if root == nil || len(faults) > 0 {
-		l.typesBroken = true
+		l.typesBroken, l.named = true, nil
 		return
 	}
 	f := &typeFile{loader: l, file: file, root: root}
@@ -54,7 +54,7 @@ type typeFile struct {
 
 // wrong reports what makes the whole file unreadable.
 func (f *typeFile) wrong(n *schema.Node, path, message string, hint ...string) {
-	f.typesBroken = true
+	f.typesBroken, f.named = true, nil
 	f.problem(f.file, n.Pos, path, "type.subset", message, hint...)
 }
 
@@ -65,6 +65,13 @@ var drafts = map[string]shape.Dialect{
 }
 
 func (f *typeFile) jsonSchema() {
+	for _, k := range f.root.Fields {
+		if strings.Contains(k.Key, ".") && isType(k.Key) {
+			f.wrong(&schema.Node{Pos: k.Pos}, schema.Join("", k.Key), "is a name, and this file is one JSON Schema, named for its type",
+				"types under their names stand in a .cue file, or below $defs here")
+			return
+		}
+	}
 	dialect := shape.Draft2020
 	if n := f.root.Get("$schema"); n != nil {
 		_, name, _ := strings.Cut(strings.TrimSuffix(n.String(), "#"), "://")

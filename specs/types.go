@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -28,6 +29,7 @@ const reserved = "grow."
 // types, those that are used as types.
 func (l *loader) loadTypes() {
 	var files []*ast.File
+	var sources []schema.Source // of files
 	var schemas []string
 	for _, e := range l.list("types") {
 		name := path.Join("types", e.Name())
@@ -42,36 +44,65 @@ func (l *loader) loadTypes() {
 		l.report.file(name)
 		data, ok := l.read(name)
 		if !ok {
-			l.typesBroken = true
+			l.typesBroken, l.named = true, nil
 			continue
 		}
-		file, faults := schema.ParseCUE(schema.Source{Name: name, Data: data})
+		l.name(data)
+		source := schema.Source{Name: name, Data: data}
+		file, faults := schema.ParseCUE(source)
 		l.faults(name, faults)
 		if len(faults) > 0 {
 			l.typesBroken = true
 			continue
 		}
-		files = append(files, file)
+		files, sources = append(files, file), append(sources, source)
 	}
-	l.evaluateTypes(files)
+	l.evaluateTypes(files, sources)
 	for _, name := range schemas {
 		l.schemaFile(name)
 	}
 }
 
-func (l *loader) evaluateTypes(files []*ast.File) {
-	if len(files) == 0 || l.typesBroken {
+func (l *loader) evaluateTypes(files []*ast.File, sources []schema.Source) {
+	if len(files) == 0 {
 		return
 	}
 	v, faults := schema.Evaluate(files, false)
+	if l.typesBroken && len(faults) > 0 {
+		return // they may refer to what could not be read
+	}
 	for _, f := range faults {
 		l.faults(f.File, []schema.Fault{f.Fault})
 	}
 	if len(faults) > 0 {
 		l.typesBroken = true
-		return
+		if v, faults = schema.EvaluateRest(sources, faults); len(faults) > 0 {
+			return
+		}
 	}
 	l.shapes(v, topLabels(files))
+}
+
+// label is the name of a field, as far as text tells.
+var label = regexp.MustCompile(`"?([a-z][a-z0-9_.-]*)"?\s*[?!]?\s*:`)
+
+// name notes the names that a file of types may give to types, whether it is
+// CUE or not.
+func (l *loader) name(data []byte) {
+	for _, m := range label.FindAllSubmatch(data, -1) {
+		if l.named != nil {
+			l.named[string(m[1])] = true
+		}
+	}
+}
+
+// mayBeType reports whether a type that is not known could be one of those that
+// could not be read: it is named there, or is like nothing that is.
+func (l *loader) mayBeType(name string) bool {
+	if !l.typesBroken || name == "" {
+		return false
+	}
+	return l.named == nil || l.named[name] || schema.Nearest(name, names(l.named)) == ""
 }
 
 // topLabel is where the name of a type first stands.
@@ -142,7 +173,7 @@ func (l *loader) typeName(at topLabel, name string) bool {
 		return true
 	}
 	if at.quoted {
-		l.problem(at.file, at.pos, "", "spec.name", message)
+		l.problem(at.file, at.pos, "", "spec.name", message, schema.Lookup("#Type").Meant(name))
 	}
 	return false
 }
@@ -190,7 +221,7 @@ func (l *loader) knownType(file string, n *schema.Node, at, name string) bool {
 	if _, ok := l.service.Types[name]; ok {
 		return true
 	}
-	if name == "" || l.typesBroken || !isType(name) {
+	if name == "" || l.mayBeType(name) || !isType(name) {
 		return false
 	}
 	if all, ok := l.refused[name]; ok {
@@ -200,6 +231,9 @@ func (l *loader) knownType(file string, n *schema.Node, at, name string) bool {
 		return false
 	}
 	hint := schema.Mean(name, l.typeNames())
+	if l.typesBroken {
+		hint = schema.Mean(name, names(l.named))
+	}
 	if hint == "" {
 		hint = fmt.Sprintf("types are defined in types/*.cue: %q: {…}", name)
 	}
@@ -234,7 +268,7 @@ func (l *loader) typeList(owner, file string, tree *schema.Node, key string) []s
 			continue
 		}
 		seen[name] = true
-		if l.knownType(file, item, at, name) || l.typesBroken && name != "" {
+		if l.knownType(file, item, at, name) || l.mayBeType(name) {
 			out = append(out, name)
 		} else {
 			l.loose[owner] = true

@@ -100,6 +100,7 @@ func (e *endpointFile) direct(a *Actor) {
 type ways struct {
 	actors map[string]bool // that may handle something of it
 	out    map[string]bool // types that may get to the outermost output
+	unsure bool            // something on the way is wrong: there may be more
 }
 
 // follower walks all ways from a target.
@@ -120,7 +121,7 @@ type place struct {
 }
 
 func newFollower(e *endpointFile) *follower {
-	return &follower{endpointFile: e, found: ways{map[string]bool{}, map[string]bool{}}, seen: map[string]bool{}, busy: map[string]bool{}, done: map[string]bool{}}
+	return &follower{endpointFile: e, found: ways{actors: map[string]bool{}, out: map[string]bool{}}, seen: map[string]bool{}, busy: map[string]bool{}, done: map[string]bool{}}
 }
 
 // follow returns nil after a report.
@@ -129,6 +130,7 @@ func (e *endpointFile) follow(t *target) *ways {
 	switch {
 	case t.actor != "":
 		f.found.actors[t.actor] = true
+		f.found.unsure = f.dirty[f.actors[t.actor].file]
 		for _, out := range e.service.Actors[t.actor].Out {
 			f.found.out[out] = true
 		}
@@ -157,6 +159,7 @@ func (f *follower) visit(u *use, n *Node) {
 		return
 	}
 	f.seen[key] = true
+	f.found.unsure = f.found.unsure || f.dirty[f.actors[n.Actor].file]
 	f.found.actors[n.Actor] = true
 	f.next = append(f.next, place{u, n})
 }
@@ -188,6 +191,7 @@ func (f *follower) choose(u *use, from, typ string) {
 		return
 	}
 	f.busy[key] = true
+	f.found.unsure = f.found.unsure || f.dirty[f.flows[u.flow.Name].file]
 	defer func() {
 		delete(f.busy, key)
 		f.done[key] = true
@@ -228,8 +232,8 @@ func (f *follower) step(u *use, to, typ string) {
 }
 
 // circles finds routes that go in a circle without an actor, also where no
-// endpoint leads. It returns false after a report.
-func (l *loader) circles() bool {
+// endpoint leads.
+func (l *loader) circles() {
 	for _, name := range names(l.flows) {
 		f := newFollower(&endpointFile{loader: l, n: &schema.Node{}, def: &Endpoint{}})
 		top := &use{flow: l.flows[name].def}
@@ -238,11 +242,7 @@ func (l *loader) circles() bool {
 		}
 		f.all(top)
 		f.drain()
-		if f.wrong {
-			return false
-		}
 	}
-	return true
 }
 
 // all visits every actor of a workflow, and of those inside of it.

@@ -21,6 +21,7 @@ func (l *loader) loadWorkflows() {
 		ext := path.Ext(e.Name())
 		base := strings.TrimSuffix(e.Name(), ext)
 		if ext == ".yml" {
+			l.broken[base] = true
 			l.problem(path.Join("workflows", e.Name()), schema.Pos{}, "", "spec.file", "is not read", "rename it to "+base+".yaml")
 		}
 		if ext != ".yaml" && ext != ".cue" || done[base] {
@@ -51,8 +52,8 @@ func (l *loader) loadWorkflows() {
 	}
 }
 
-// resolveWorkflows checks nodes and routes. It returns false when the graph
-// is such that nothing can be said of the ways through it.
+// resolveWorkflows checks nodes and routes. It returns false when workflows hold
+// themselves, so that there is no end to the ways through them.
 func (l *loader) resolveWorkflows() bool {
 	for _, name := range names(l.flows) {
 		w := l.flows[name]
@@ -66,22 +67,18 @@ func (l *loader) resolveWorkflows() bool {
 	for _, name := range names(l.flows) {
 		l.routes(l.flows[name])
 	}
-	for _, p := range l.mistakes() {
-		if p.File != l.file {
-			return false
-		}
+	for _, p := range l.all {
+		l.dirty[p.File] = l.dirty[p.File] || !p.Warning
 	}
-	return l.circles()
-}
-
-func (l *loader) mistakes() []Problem {
-	return slices.DeleteFunc(slices.Clone(l.all), func(p Problem) bool { return p.Warning })
+	l.circles()
+	return true
 }
 
 // nodes reads what fills each node.
 func (l *loader) nodes(w *flowFile) {
 	n := w.tree.Get("nodes")
 	if n == nil || n.Kind != schema.Map {
+		w.unknown = true
 		return
 	}
 	if len(n.Fields) > PlacesMax {
@@ -140,13 +137,15 @@ func (l *loader) fill(w *flowFile, node *Node, v *schema.Node, where string) boo
 		}
 		return true
 	case l.broken[name]:
+		l.dirty[w.file] = true
 		return false // what is wrong with it is said already
 	}
 	var known []string
-	if what != "workflow" {
+	quiet := l.wrong > ProblemsMax // it is counted only
+	if what != "workflow" && !quiet {
 		known = names(l.actors)
 	}
-	if what != "actor" {
+	if what != "actor" && !quiet {
 		known = append(known, names(l.flows)...)
 	}
 	if what != "actor or workflow" {

@@ -167,7 +167,7 @@ func (s *shell) vetted(dir string) (*specs.Service, error) {
 		if err := s.print(v, func(w io.Writer) error { return v.write(w, time.Since(begin)) }); err != nil {
 			return nil, err
 		}
-		return nil, v.fault(dir)
+		return nil, v.fault(dir, s.json())
 	}
 	for _, w := range service.Warnings {
 		s.say("warning: %s", cell(w.Error()))

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/codes"
+	"github.com/grow-platform/grow/specs/shape"
 	"github.com/spf13/cobra"
 )
 
@@ -36,32 +39,60 @@ type verdict struct {
 }
 
 func (s *shell) vet() *cobra.Command {
-	return &cobra.Command{
+	code := ""
+	cmd := &cobra.Command{
 		Use: "vet [FOLDER]", Short: "check the files of a service", Args: cobra.MaximumNArgs(1),
 		Long: "vet reads every file of a service and reports all that is wrong at once, a line each:\n\n  file:line:col: path: what is wrong; what to do\n\n" +
-			"Nothing is built or started. The exit code is 3 when something is wrong.",
-		Example: "  grow vet\n  grow vet shop -o json",
-		RunE: func(_ *cobra.Command, args []string) error {
+			"Nothing is built or started. The exit code is 3 when something is wrong. Each kind of\nproblem has a code; --explain tells what it means, with a wrong and a right example.",
+		Example: "  grow vet\n  grow vet shop -o json\n  grow vet --explain spec.route",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("explain") {
+				return s.explain(code)
+			}
 			dir, err := s.folder(args)
 			if err != nil {
 				return err
 			}
-			begin := time.Now()
-			service, err := app.Load(dir)
-			v, err := judge(service, err)
-			if err != nil {
-				return err
-			}
-			took := time.Since(begin)
-			if err := s.print(v, func(w io.Writer) error { return v.write(w, took) }); err != nil {
-				return err
-			}
-			if v.OK {
-				return nil
-			}
-			return v.fault(dir)
+			return s.check(dir)
 		},
 	}
+	cmd.Flags().StringVar(&code, "explain", "", "tell what the problem with this `code` is, instead of checking")
+	_ = cmd.RegisterFlagCompletionFunc("explain", cobra.FixedCompletions(codes.All(), cobra.ShellCompDirectiveNoFileComp)) // fails for no flag of that name
+	return cmd
+}
+
+// check vets a folder and prints the verdict.
+func (s *shell) check(dir string) error {
+	begin := time.Now()
+	service, err := app.Load(dir)
+	v, err := judge(service, err)
+	if err != nil {
+		return err
+	}
+	took := time.Since(begin)
+	if err := s.print(v, func(w io.Writer) error { return v.write(w, took) }); err != nil {
+		return err
+	}
+	if v.OK {
+		return nil
+	}
+	return v.fault(dir, s.json())
+}
+
+// explain prints what there is to say of a code.
+func (s *shell) explain(code string) error {
+	e, ok := codes.Of(code)
+	if !ok {
+		next := "the codes are " + strings.Join(codes.All(), ", ")
+		if near := shape.Near(code, codes.All()); near != "" {
+			next = "did you mean " + near + "?"
+		}
+		return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no text for the code %q", code), At: code, Next: next}
+	}
+	return s.print(e, func(w io.Writer) error {
+		_, err := io.WriteString(w, e.String())
+		return err
+	})
 }
 
 // judge makes a verdict of what Load said.
@@ -83,14 +114,23 @@ func judge(service *specs.Service, err error) (verdict, error) {
 }
 
 // fault is the error of a service that is wrong.
-func (v *verdict) fault(dir string) error {
-	n := 0
+func (v *verdict) fault(dir string, asJSON bool) error {
+	n, kinds := 0, []string{}
 	for _, p := range v.Problems {
 		if !p.Warning {
 			n++
 		}
+		if _, ok := codes.Of(p.Code); ok && !slices.Contains(kinds, p.Code) {
+			kinds = append(kinds, p.Code)
+		}
 	}
-	return &told{control.Error{Code: codeSpecInvalid, Message: count(n, "problem"), At: dir}}
+	fault := control.Error{Code: codeSpecInvalid, Message: count(n, "problem"), At: dir}
+	if len(kinds) > 0 {
+		if fault.Next = "grow vet --explain " + kinds[0]; !asJSON {
+			fault.Message += "\nmore: grow vet --explain CODE, here " + strings.Join(kinds, ", ")
+		}
+	}
+	return &told{fault}
 }
 
 func (v *verdict) write(w io.Writer, took time.Duration) error {

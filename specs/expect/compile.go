@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -33,6 +34,9 @@ type use struct {
 	path  string
 }
 
+// bare is an expression whose mark was most likely forgotten.
+var bare = regexp.MustCompile(`^(>=|<=|=~|!~|!=|[<>]\s*-?[0-9])\s*\S`)
+
 // Read reads an expected value. Mistakes in it go to fault, those in its
 // expressions when Finish is called; path is that of the value in its file.
 func (c *Compiler) Read(n *schema.Node, path string, fault func(schema.Fault)) *Value {
@@ -41,6 +45,9 @@ func (c *Compiler) Read(n *schema.Node, path string, fault func(schema.Fault)) *
 	case schema.String:
 		if source, ok := strings.CutPrefix(n.Text, Mark); ok {
 			c.expression(v, strings.TrimSpace(source), path, fault)
+		} else if bare.MatchString(n.Text) {
+			fault(schema.Fault{Pos: n.Pos, Path: path, Code: "spec.expression", Message: fmt.Sprintf("%q would be compared as the text that it is", n.Text),
+				Hint: fmt.Sprintf("an expression is marked: %q; for the text itself write %q", Mark+n.Text, Mark+strconv.Quote(n.Text))})
 		}
 	case schema.List:
 		for i, item := range n.Items {

@@ -1,8 +1,10 @@
 package rule
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
@@ -14,16 +16,17 @@ import (
 var (
 	undefinedField = regexp.MustCompile(`^undefined field '(.*)'$`)
 	undeclared     = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+	noFields       = regexp.MustCompile(`^type '(\w+)' does not support field selection`)
 	noOverload     = regexp.MustCompile(`^found no matching overload for '(.*)' applied to '(.*)'$`)
 )
 
 // issue makes the first of CEL's issues an Error for a person. ast is nil when
 // the expression could not be parsed, t when data's type is not known.
-func issue(issues *cel.Issues, ast *cel.Ast, t *shape.Type) *Error {
+func issue(issues *cel.Issues, ast *cel.Ast, t *shape.Type, src string) *Error {
 	first := issues.Errors()[0]
-	e := &Error{Line: first.Location.Line(), Col: first.Location.Column() + 1, Message: strings.TrimPrefix(first.Message, "Syntax error: ")}
+	e := &Error{Line: max(first.Location.Line(), 1), Col: max(first.Location.Column()+1, 1), Message: strings.TrimPrefix(first.Message, "Syntax error: ")}
 	if ast == nil {
-		return syntax(e, first)
+		return syntax(e, first, src)
 	}
 	if m := undefinedField.FindStringSubmatch(first.Message); m != nil {
 		operand, of := owner(ast.NativeRep().Expr(), first.ExprID, t)
@@ -42,7 +45,20 @@ func issue(issues *cel.Issues, ast *cel.Ast, t *shape.Type) *Error {
 				return e
 			}
 		}
+		if e.Hint = foreign[m[1]]; e.Hint != "" {
+			return e
+		}
 		e.Hint = mean(m[1], append([]string{"data", "attributes", "has", "size", "string", "int", "double", "timestamp", "duration"}, variables...))
+		if e.Hint == "" {
+			e.Hint = fmt.Sprintf("text stands in quotes, %q; a field is data.NAME", m[1])
+		}
+		return e
+	}
+	if m := noFields.FindStringSubmatch(first.Message); m != nil {
+		e.Message = "a " + m[1] + " has no fields"
+		if strings.Contains(src, ".length") || strings.Contains(src, ".size") && !strings.Contains(src, ".size(") {
+			e.Hint = "its length is size(…)"
+		}
 		return e
 	}
 	if m := noOverload.FindStringSubmatch(first.Message); m != nil {
@@ -51,7 +67,41 @@ func issue(issues *cel.Issues, ast *cel.Ast, t *shape.Type) *Error {
 	return e
 }
 
-func syntax(e *Error, first *common.Error) *Error {
+// foreign is what is written here for names of other languages.
+var foreign = map[string]string{
+	"message": "did you mean data?", "payload": "did you mean data?", "event": "did you mean data?", "msg": "did you mean data?",
+	"body": "did you mean data?", "input": "did you mean data?", "this": "did you mean data?", "self": "did you mean data?",
+	"undefined": "ask whether a field is there with has(data.note)", "None": "write null, or has(data.note)", "nil": "write null, or has(data.note)",
+	"True": "write true", "False": "write false", "headers": "did you mean attributes?",
+	"len": "write size(…)", "length": "write size(…)", "count": "write size(…)", "str": "write string(…)", "float": "write double(…)", "number": "write double(…)",
+	"startswith": "write startsWith(…)", "starts_with": "write startsWith(…)", "endswith": "write endsWith(…)", "ends_with": "write endsWith(…)",
+	"includes": "write contains(…)", "indexOf": "write contains(…)", "test": "write matches(…)", "match": "write matches(…)",
+	"some": "write exists(x, …)", "any": "write exists(x, …)", "every": "write all(x, …)", "defined": "write has(…)", "exists": "write has(…)",
+}
+
+// slips are operators of other languages, and what is written here.
+var slips = []struct {
+	src           *regexp.Regexp // its first group is where the mistake begins
+	message, hint string
+}{
+	{regexp.MustCompile(`(===|!==)`), "this is no operator", "write == or !="},
+	{regexp.MustCompile(`(<>)`), "<> is no operator", "write !="},
+	{regexp.MustCompile(`[^\w."'](and)\b`), "and is no operator", "write &&"},
+	{regexp.MustCompile(`[^\w."'](or)\b`), "or is no operator", "write ||"},
+	{regexp.MustCompile(`(?:^|[^\w."'])(not)\b`), "not is no operator", "write !(…)"},
+	{regexp.MustCompile(`(\$)`), "$ begins nothing here", "a field is written data.NAME"},
+	{regexp.MustCompile(`(=~)`), "=~ is no operator", `write data.name.matches("^a")`},
+}
+
+func syntax(e *Error, first *common.Error, src string) *Error {
+	for _, s := range slips {
+		if m := s.src.FindStringSubmatchIndex(src); m != nil {
+			before := src[:m[2]]
+			e.Line, e.Col = strings.Count(before, "\n")+1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])+1
+			e.Message, e.Hint = s.message, s.hint
+			return e
+		}
+	}
 	switch {
 	case strings.Contains(first.Message, "missing") && strings.Contains(first.Message, "<EOF>"),
 		strings.Contains(first.Message, "mismatched input '<EOF>'"):

@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	celast "cel.dev/cel-go/common/ast"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs/shape"
@@ -30,6 +31,7 @@ import (
 const (
 	SourceMax = 4096    // bytes
 	CostMax   = 100_000 // CEL's units of cost, of one evaluation; about 10 ms
+	LoopsMax  = 8       // uses of all, exists, exists_one, filter and map
 )
 
 // Rule is a condition on messages. It is immutable and may be used concurrently.
@@ -209,17 +211,42 @@ func (c *code) check(src string, t *shape.Type, check func(*cel.Type) string) er
 func checked(env *cel.Env, src string, v *view, t *shape.Type, check func(*cel.Type) string) (*cel.Ast, error) {
 	parsed, issues := env.Parse(src)
 	if issues.Err() != nil {
-		return nil, issue(issues, nil, t)
+		return nil, issue(issues, nil, t, src)
+	}
+	if err := bounded(parsed); err != nil {
+		return nil, err
 	}
 	widen(parsed.NativeRep().Expr(), v)
 	ast, issues := env.Check(parsed)
 	if issues.Err() != nil {
-		return nil, issue(issues, parsed, t)
+		return nil, issue(issues, parsed, t, src)
 	}
 	if message := check(ast.OutputType()); message != "" {
 		return nil, &Error{Line: 1, Col: 1, Message: message}
 	}
 	return ast, nil
+}
+
+// bounded returns what in an expression could take the checker long: it writes
+// types out, and .map(x, {x: x}) doubles the one it is given.
+func bounded(a *cel.Ast) *Error {
+	loops, made := 0, false
+	celast.PreOrderVisit(a.NativeRep().Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() != celast.ComprehensionKind {
+			return
+		}
+		loops++
+		celast.PreOrderVisit(e.AsComprehension().LoopStep(), celast.NewExprVisitor(func(e celast.Expr) {
+			made = made || e.Kind() == celast.MapKind
+		}))
+	}))
+	switch {
+	case loops > LoopsMax:
+		return &Error{Line: 1, Col: 1, Message: fmt.Sprintf("the expression has more than %d loops (all, exists, filter, map)", LoopsMax)}
+	case made:
+		return &Error{Line: 1, Col: 1, Message: "a map, {…}, cannot be made inside of a loop (all, exists, filter, map)"}
+	}
+	return nil
 }
 
 // build makes what runs: checked against no type, since data may have any of

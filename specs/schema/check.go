@@ -3,6 +3,7 @@ package schema
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/token"
@@ -18,17 +19,20 @@ func (f *Form) Check(n *Node) []Fault {
 
 type checker struct{ faults []Fault }
 
+// FaultsMax is how many mistakes of one file are looked into.
+const FaultsMax = 2000
+
 func (c *checker) fault(pos Pos, path, code, hint, format string, args ...any) {
 	c.faults = append(c.faults, Fault{Pos: pos, Path: path, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 func (c *checker) value(f *Form, n *Node, path string) {
 	switch {
-	case f.any:
+	case f.any || len(c.faults) >= FaultsMax:
 	case n.Kind == Map && f.dict != nil:
 		c.dict(f.dict, n, path)
 	case n.Kind == List && f.list != nil:
-		c.list(f.list, n, path)
+		c.list(f, n, path)
 	case n.Kind == Map || n.Kind == List || len(f.scalars) == 0:
 		c.wrongKind(f, n, path)
 	default:
@@ -39,23 +43,26 @@ func (c *checker) value(f *Form, n *Node, path string) {
 // wrongKind says what the form takes instead.
 func (c *checker) wrongKind(f *Form, n *Node, path string) {
 	if n.Kind == Null {
-		c.fault(n.Pos, path, "spec.missing", "", "has no value; it must be %s", f.takes())
+		c.fault(n.Pos, path, "spec.missing", f.write(), "has no value; it must be %s", f.takes())
 		return
 	}
-	hint := ""
-	if n.Kind == String && len(f.scalars) == 0 && f.list != nil && f.list.item.takesText() {
+	hint := f.write()
+	if n.Kind == String && len(f.scalars) == 0 && f.list != nil && f.list.item.has(String) {
 		hint = "write [" + n.Text + "]"
 	}
 	c.fault(n.Pos, path, "spec.type", hint, "is %s; it must be %s", n.Kind, f.takes())
 }
 
-func (f *Form) takesText() bool {
-	for _, s := range f.scalars {
-		if s.kind == String {
-			return true
-		}
+// write shows what a value looks like, when the schema does.
+func (f *Form) write() string {
+	if f.example == "" {
+		return ""
 	}
-	return false
+	return "write " + f.example
+}
+
+func (f *Form) has(kind Kind) bool {
+	return slices.ContainsFunc(f.scalars, func(s scalar) bool { return s.kind == kind })
 }
 
 // takes is what values the form takes, as a sentence says it.
@@ -104,18 +111,21 @@ func orList(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
 
-func (c *checker) list(l *listForm, n *Node, path string) {
-	if len(n.Items) < l.min {
-		c.fault(n.Pos, path, "spec.missing", "", "is empty; it needs at least one entry")
+func (c *checker) list(f *Form, n *Node, path string) {
+	if len(n.Items) < f.list.min {
+		c.fault(n.Pos, path, "spec.missing", f.write(), "is empty; it needs at least one entry")
 	}
 	for i, item := range n.Items {
-		c.value(l.item, item, At(path, i))
+		c.value(f.list.item, item, At(path, i))
 	}
 }
 
 func (c *checker) dict(m *mapForm, n *Node, path string) {
 	meant := map[string]bool{} // fields that misspelt ones were meant to be
 	for _, f := range n.Fields {
+		if len(c.faults) >= FaultsMax {
+			return
+		}
 		at := Join(path, f.Key)
 		if known := m.field(f.Key); known != nil {
 			c.value(known.form, f.Value, at)
@@ -123,15 +133,15 @@ func (c *checker) dict(m *mapForm, n *Node, path string) {
 		}
 		switch {
 		case m.pattern != nil:
-			c.key(m.pattern.key, f, at)
-			c.value(m.pattern.value, f.Value, at)
-		case !m.open:
-			var names []string
-			for _, k := range m.fields {
-				names = append(names, k.name)
+			if c.key(m.pattern, f, at) {
+				c.value(m.pattern.value, f.Value, at)
 			}
-			meant[Nearest(f.Key, names)] = true
-			c.fault(f.Pos, at, "spec.unknown-field", unknownHint(f.Key, names), "there is no such field")
+		case !m.open:
+			name, hint := m.slip(f.Key)
+			if meant[name] = true; hint == "" {
+				hint = m.unknownHint(name)
+			}
+			c.fault(f.Pos, at, "spec.unknown-field", hint, "there is no such field")
 		}
 	}
 	for _, f := range m.fields {
@@ -150,21 +160,58 @@ func (c *checker) dict(m *mapForm, n *Node, path string) {
 }
 
 // unknownHint names the field that was meant, or all there are.
-func unknownHint(name string, known []string) string {
-	if hint := Mean(name, known); hint != "" || len(known) > 12 {
-		return hint
+func (m *mapForm) unknownHint(meant string) string {
+	if meant != "" {
+		return fmt.Sprintf("did you mean %q?", meant)
 	}
-	return "known here: " + strings.Join(known, ", ")
+	var names []string
+	for _, f := range m.fields {
+		names = append(names, f.name)
+	}
+	return "known here: " + strings.Join(names, ", ")
 }
 
-func (c *checker) key(form *Form, f *Field, at string) {
-	key := &Node{Kind: String, Text: f.Key, Pos: f.Pos}
-	for _, s := range form.scalars {
-		if s.fits(key) {
-			return
+// key checks the name of an entry. It returns false when nothing need be said of
+// the entry's value any more.
+func (c *checker) key(p *patternForm, f *Field, at string) bool {
+	if p.key.Fits(f.Key) {
+		return true
+	}
+	if text := f.Value.String(); p.key.Fits(text) && p.value.takesKey(f.Key) {
+		c.fault(f.Pos, at, "spec.name", fmt.Sprintf("write %s: %s", text, f.Key), "stands the wrong way round")
+		return false
+	}
+	if hint := methodsBelow(f); hint != "" {
+		c.fault(f.Pos, at, "spec.name", hint, "is a path without a method")
+		return false
+	}
+	c.fault(f.Pos, at, "spec.name", p.key.Meant(f.Key), "is not %s", p.key.doc)
+	return true
+}
+
+// takesKey reports whether a value of the form could be written as text is.
+func (f *Form) takesKey(text string) bool {
+	for i := range f.scalars {
+		kind := f.scalars[i].kind
+		if f.scalars[i].fits(&Node{Kind: kind, Text: text}) && (kind == String || jsonNumber(text)) {
+			return true
 		}
 	}
-	c.fault(f.Pos, at, "spec.name", "", "is not %s", form.doc)
+	return false
+}
+
+// Meant asks for the value that text may have been meant to be.
+func (f *Form) Meant(text string) string {
+	try := f.repaired(text)
+	for _, s := range f.scalars {
+		if s.of == "#Type" || f.name == "#Type" {
+			try = repairedType(text)
+		}
+	}
+	if try == "" || try == text || !f.Fits(try) {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", try)
 }
 
 func (s *scalar) takesKind(n *Node) bool {
@@ -229,22 +276,32 @@ func (c *checker) scalar(f *Form, n *Node, path string) {
 	case near == nil && len(enum) == len(f.scalars) && f.list == nil && f.dict == nil:
 		c.fault(n.Pos, path, "spec.value", Mean(n.Text, enum), "%s is not one of %s", n.show(), strings.Join(enum, ", "))
 	case near == nil:
-		hint := ""
-		if n.Kind != String && f.Fits(n.Text) {
-			hint = fmt.Sprintf("put it in quotes: %q", n.Text)
-		}
-		c.fault(n.Pos, path, "spec.type", hint, "%s is %s; it must be %s", n.show(), n.Kind, f.takes())
+		c.fault(n.Pos, path, "spec.type", c.instead(f, n), "%s is %s; it must be %s", n.show(), n.Kind, f.takes())
 	case near.pattern != nil && cmp.Or(near.doc, f.doc) != "":
 		doc, code := cmp.Or(near.doc, f.doc), "spec.value"
 		if strings.HasPrefix(doc, "a name") || strings.HasPrefix(doc, "a type") {
 			code = "spec.name"
 		}
-		c.fault(n.Pos, path, code, "", "%s is not %s", n.show(), doc)
+		c.fault(n.Pos, path, code, f.Meant(n.Text), "%s is not %s", n.show(), doc)
 	case near.pattern != nil:
 		c.fault(n.Pos, path, "spec.value", "", "%s does not fit the pattern %s", n.show(), near.pattern)
 	default:
 		c.fault(n.Pos, path, "spec.value", "", "%s is out of range; it must be %s", n.show(), near.span())
 	}
+}
+
+// instead is what to write for a scalar of the wrong kind, or "".
+func (c *checker) instead(f *Form, n *Node) string {
+	if b := truth[n.Text]; b != "" && f.has(Bool) {
+		return "write " + b
+	}
+	switch {
+	case n.Kind != String && f.Fits(n.Text):
+		return fmt.Sprintf("put it in quotes: %q", n.Text)
+	case f.Meant(n.Text) != "":
+		return f.Meant(n.Text)
+	}
+	return f.write()
 }
 
 // span is the range of a number, as a sentence says it.

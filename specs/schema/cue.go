@@ -50,6 +50,9 @@ func ParseCUE(src Source) (*ast.File, []Fault) {
 			l.Code = "spec.cue"
 			faults = append(faults, l.Fault)
 		}
+		return nil, slipped(src.Data, faults)
+	}
+	if faults := foreignSchemas(file); len(faults) > 0 {
 		return nil, faults
 	}
 	if faults := guard(file); len(faults) > 0 {
@@ -82,6 +85,7 @@ func Evaluate(files []*ast.File, concrete bool) (cue.Value, []Located) {
 		}()
 		r.v, r.faults = evaluate(files, concrete)
 		meant(files, r.faults)
+		placed(files, r.faults)
 	}()
 	limit := time.NewTimer(EvaluateMax)
 	defer limit.Stop()
@@ -103,6 +107,10 @@ func meant(files []*ast.File, faults []Located) {
 		if m == nil {
 			continue
 		}
+		if ours := foreign[m[1]]; ours != "" {
+			faults[i].Hint = "write " + ours
+			continue
+		}
 		if known == nil {
 			g := newGrower(files)
 			known = append(slices.Sorted(maps.Keys(g.named)), "string", "int", "number", "bool", "bytes", "null")
@@ -110,6 +118,28 @@ func meant(files []*ast.File, faults []Located) {
 		same := slices.DeleteFunc(slices.Clone(known), func(k string) bool { return strings.HasPrefix(k, "#") != strings.HasPrefix(m[1], "#") })
 		if hint := Mean(m[1], same); hint != "" {
 			faults[i].Hint = hint
+		}
+	}
+}
+
+// placed gives faults of which CUE tells no place that of the field at the top
+// that they are in.
+func placed(files []*ast.File, faults []Located) {
+	for i := range faults {
+		if faults[i].File != "" {
+			continue
+		}
+		faults[i].File = firstName(files)
+		for _, file := range files {
+			for _, d := range file.Decls {
+				f, ok := d.(*ast.Field)
+				if !ok {
+					continue
+				}
+				if name, _, err := ast.LabelName(f.Label); err == nil && name == topName(faults[i].Path) {
+					faults[i].File, faults[i].Pos = file.Filename, posOf(f.Pos())
+				}
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"regexp"
@@ -25,9 +26,10 @@ var Sources embed.FS
 // A value may be a scalar, a list or a map; a union has one form of each at
 // most, so what a value was meant to be is always known.
 type Form struct {
+	name    string // of the definition, or ""
 	doc     string // what the definition's comment says: "a name: lower-case letters …"
+	example string // of the attribute @write: what a value looks like
 	comment string // the same as it is written
-	name    string // of the definition, "" when it is none
 	any     bool
 	scalars []scalar
 	list    *listForm
@@ -41,6 +43,7 @@ type scalar struct {
 	pattern  *regexp.Regexp
 	min, max *bound
 	doc      string
+	of       string // the definition that it is the value of, or ""
 }
 
 type bound struct {
@@ -55,6 +58,7 @@ type listForm struct {
 }
 
 type mapForm struct {
+	name    string       // of the definition, or ""
 	fields  []*fieldForm // in the order of the schema
 	pattern *patternForm // of other keys
 	open    bool
@@ -138,9 +142,12 @@ func (c *formCompiler) ref(name string) *Form {
 	if def == nil {
 		panic("schema: no definition " + name)
 	}
-	f := &Form{name: name, comment: commentOf(def), doc: docOf(def)}
+	f := &Form{name: name, comment: commentOf(def), doc: docOf(def), example: exampleOf(def)}
 	c.forms[name] = f // before its value: a definition may hold itself
 	c.expr(f, def.Value)
+	if f.dict != nil && f.dict.name == "" {
+		f.dict.name = name
+	}
 	return f
 }
 
@@ -170,6 +177,16 @@ func docOf(f *ast.Field) string {
 		text = strings.ToLower(text[:1]) + text[1:]
 	}
 	return text
+}
+
+// exampleOf is what a field's attribute @write shows.
+func exampleOf(f *ast.Field) string {
+	for _, a := range f.Attrs {
+		if text, ok := strings.CutPrefix(a.Text, "@write("); ok {
+			return strings.TrimSuffix(text, ")")
+		}
+	}
+	return ""
 }
 
 func (c *formCompiler) expr(f *Form, x ast.Expr) {
@@ -252,6 +269,7 @@ func (c *formCompiler) ident(f *Form, x *ast.Ident) {
 			if s.doc == "" {
 				s.doc = r.doc
 			}
+			s.of = cmp.Or(s.of, r.name)
 			f.scalars = append(f.scalars, s)
 		}
 		if r.list != nil {
@@ -281,7 +299,7 @@ func (c *formCompiler) and(f *Form, x *ast.BinaryExpr) {
 		case *ast.Ident:
 			t := &Form{}
 			c.ident(t, x)
-			s.kind, s.doc = t.scalars[0].kind, t.scalars[0].doc
+			s.kind, s.doc, s.of = t.scalars[0].kind, t.scalars[0].doc, t.scalars[0].of
 		default:
 			panic(fmt.Sprintf("schema: %s: unknown part of & %T", x.Pos(), x))
 		}
@@ -313,7 +331,7 @@ func (c *formCompiler) listOf(x *ast.ListLit) *listForm {
 	l := &listForm{}
 	for _, e := range x.Elts {
 		if dots, ok := e.(*ast.Ellipsis); ok {
-			l.item = c.inline(dots.Type, "")
+			l.item = c.inline(dots.Type, "", "")
 			continue
 		}
 		l.min++
@@ -322,11 +340,11 @@ func (c *formCompiler) listOf(x *ast.ListLit) *listForm {
 }
 
 // inline makes the form of a value that is no definition of its own.
-func (c *formCompiler) inline(x ast.Expr, doc string) *Form {
+func (c *formCompiler) inline(x ast.Expr, doc, example string) *Form {
 	if id, ok := x.(*ast.Ident); ok && strings.HasPrefix(id.Name, "#") {
 		return c.ref(id.Name)
 	}
-	f := &Form{doc: doc}
+	f := &Form{doc: doc, example: example}
 	c.expr(f, x)
 	return f
 }
@@ -339,11 +357,11 @@ func (c *formCompiler) mapOf(x *ast.StructLit) *mapForm {
 			m.open = true
 		case *ast.Field:
 			if l, ok := d.Label.(*ast.ListLit); ok {
-				m.pattern = &patternForm{key: c.inline(l.Elts[0], ""), value: c.inline(d.Value, docOf(d))}
+				m.pattern = &patternForm{key: c.inline(l.Elts[0], "", ""), value: c.inline(d.Value, docOf(d), exampleOf(d))}
 				continue
 			}
 			m.fields = append(m.fields, &fieldForm{
-				name: label(d), required: d.Constraint == token.NOT, doc: docOf(d), comment: commentOf(d), form: c.inline(d.Value, ""),
+				name: label(d), required: d.Constraint == token.NOT, doc: docOf(d), comment: commentOf(d), form: c.inline(d.Value, "", exampleOf(d)),
 			})
 		default:
 			panic(fmt.Sprintf("schema: %s: unknown part of a struct %T", d.Pos(), d))

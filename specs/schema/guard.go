@@ -18,6 +18,10 @@ const (
 	nestMax   = 200    // brackets, labels or signs inside each other
 	grownMax  = 20_000 // values, with those that references repeat
 	unionsMax = 2_000  // alternatives of one value, unions multiplied by &
+	chainMax  = 2_500  // values joined by &, | or a dot, one behind the other
+	// PatternMax is the length of a regular expression, in bytes.
+	PatternMax = 4 << 10
+	numberMax  = 400 // digits of a number
 )
 
 // imports lists the packages that CUE files may import.
@@ -30,44 +34,75 @@ var calls = map[string]bool{
 	"list.UniqueItems": true, "math.MultipleOf": true, "net.IP": true, "net.IPv4": true, "net.URL": true,
 }
 
-// nested finds text that would take the parser too deep. The parser calls
-// itself for each level, so the text is looked through before.
+// nested finds text that would take the parser or CUE too deep. Both call
+// themselves for each level, so the text is looked through before.
 func nested(src []byte) *Fault {
 	var s scanner.Scanner
 	file := token.NewFile("", -1, len(src))
 	s.Init(file, src, func(token.Pos, string, []any) {}, 0)
-	depth, signs, labels := 0, 0, 0
+	var n nesting
 	for {
-		pos, tok, _ := s.Scan()
-		at := Pos{pos.Line(), pos.Column()}
-		switch tok {
-		case token.EOF:
+		pos, tok, lit := s.Scan()
+		at := posOf(pos)
+		if tok == token.EOF {
 			return nil
-		case token.INTERPOLATION:
+		}
+		if tok == token.INTERPOLATION {
 			f := refused(at, `a value inside of text, \(…)`)
 			return &f
-		case token.LPAREN, token.LBRACK, token.LBRACE:
-			depth++
-		case token.RPAREN, token.RBRACK, token.RBRACE:
-			depth, labels = max(depth-1, 0), 0
 		}
-		switch tok {
-		case token.ADD, token.SUB, token.NOT, token.MUL, token.LSS, token.LEQ, token.GTR, token.GEQ, token.NEQ, token.MAT, token.NMAT, token.EQL:
-			signs++
-		default:
-			signs = 0
-		}
-		switch tok {
-		case token.COLON:
-			labels++
-		case token.IDENT, token.STRING, token.OPTION, token.NOT:
-		default:
-			labels = 0
-		}
-		if depth > nestMax || signs > nestMax || labels > nestMax {
-			return &Fault{Pos: at, Code: "spec.limit", Message: fmt.Sprintf("values are more than %d levels inside each other", nestMax)}
+		if message := n.next(tok, lit); message != "" {
+			return &Fault{Pos: at, Code: "spec.limit", Message: message}
 		}
 	}
+}
+
+// nesting counts what stands inside of each other, and one behind the other.
+type nesting struct {
+	depth, signs, labels, chain int
+	last                        token.Token
+}
+
+// next counts one token; it returns what is wrong when a limit is passed.
+func (n *nesting) next(tok token.Token, lit string) string {
+	switch tok {
+	case token.LPAREN, token.LBRACK, token.LBRACE:
+		n.depth++
+	case token.RPAREN, token.RBRACK, token.RBRACE:
+		n.depth, n.labels = max(n.depth-1, 0), 0
+	}
+	switch tok {
+	case token.ADD, token.SUB, token.NOT, token.MUL, token.LSS, token.LEQ, token.GTR, token.GEQ, token.NEQ, token.MAT, token.NMAT, token.EQL:
+		n.signs++
+	default:
+		n.signs = 0
+	}
+	switch tok {
+	case token.COLON:
+		n.labels++
+	case token.IDENT, token.STRING, token.OPTION, token.NOT:
+	default:
+		n.labels = 0
+	}
+	switch tok {
+	case token.AND, token.OR, token.PERIOD, token.LBRACK, token.LPAREN:
+		n.chain++
+	case token.COMMA, token.COLON, token.LBRACE, token.RBRACE:
+		n.chain = 0
+	}
+	before := n.last
+	n.last = tok
+	switch {
+	case n.depth > nestMax || n.signs > nestMax || n.labels > nestMax:
+		return fmt.Sprintf("values are more than %d levels inside each other", nestMax)
+	case n.chain > chainMax:
+		return fmt.Sprintf("more than %d values are joined here, one behind the other", chainMax)
+	case tok == token.STRING && len(lit) > PatternMax && (before == token.MAT || before == token.NMAT):
+		return fmt.Sprintf("a pattern is longer than %d bytes", PatternMax)
+	case (tok == token.INT || tok == token.FLOAT) && len(lit) > numberMax:
+		return fmt.Sprintf("a number has more than %d digits", numberMax)
+	}
+	return ""
 }
 
 func refused(at Pos, what string) Fault {
@@ -105,7 +140,11 @@ func guard(f *ast.File) []Fault {
 			return false
 		case *ast.BinaryExpr:
 			if n.Op != token.AND && n.Op != token.OR {
-				add(n.OpPos, "the operator "+n.Op.String())
+				f := refused(posOf(n.OpPos), "the operator "+n.Op.String())
+				if isWord(n.X) && isWord(n.Y) {
+					f.Hint = "text goes in quotes"
+				}
+				faults = append(faults, f)
 				return false
 			}
 		case *ast.UnaryExpr:
@@ -129,6 +168,12 @@ func guard(f *ast.File) []Fault {
 		return true
 	}, nil)
 	return faults
+}
+
+// isWord reports whether x is a word, as in date-time, which was meant to be text.
+func isWord(x ast.Expr) bool {
+	_, ok := x.(*ast.Ident)
+	return ok
 }
 
 func callName(x ast.Expr) string {

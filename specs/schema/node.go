@@ -261,8 +261,11 @@ func At(path string, index int) string { return path + "[" + strconv.Itoa(index)
 // show is the value as a message quotes it, cut short.
 func (n *Node) show() string {
 	const limit = 60
+	if text := []rune(n.Text); n.Kind == String && len(text) > limit {
+		n = &Node{Kind: String, Text: string(text[:limit-3]) + "..."}
+	}
 	b := []rune(string(n.JSON(nil)))
-	if len(b) > limit {
+	if len(b) > 2*limit {
 		return string(b[:limit-3]) + "..."
 	}
 	return string(b)

@@ -19,15 +19,12 @@ func ReadYAML(data []byte) (*Node, []Fault) {
 	if f := readable(data); f != nil {
 		return nil, []Fault{*f}
 	}
-	if f := tabs(data); f != nil {
-		return nil, []Fault{*f}
-	}
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, []Fault{empty()}
 	} else if err != nil {
-		return nil, []Fault{syntax(data, err)}
+		return nil, broken(data, err)
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].Tag == "!!null" && doc.Content[0].Value == "" {
 		return nil, []Fault{empty()}
@@ -36,7 +33,7 @@ func ReadYAML(data []byte) (*Node, []Fault) {
 	if err := d.Decode(&next); err == nil {
 		return nil, []Fault{{Pos: Pos{next.Line, max(next.Column, 1)}, Code: "spec.yaml", Message: "a second document begins here; a file holds one"}}
 	} else if !errors.Is(err, io.EOF) {
-		return nil, []Fault{syntax(data, err)}
+		return nil, broken(data, err)
 	}
 	r := &yamlReader{busy: map[*yaml.Node]bool{}}
 	n := r.node(doc.Content[0], "", 0)
@@ -76,8 +73,9 @@ func readable(data []byte) *Fault {
 	return nil
 }
 
-// tabs finds a tab that indents a key or an item, which YAML forbids and its parser
-// reports at the wrong place. Inside of block text it may be meant.
+// tabs finds a tab that indents a key or an item in a file that is not YAML, as
+// it forbids tabs and its parser reports them at the wrong place. Inside of block
+// text one may be meant.
 func tabs(data []byte) *Fault {
 	line := 0
 	for text := range bytes.Lines(data) {

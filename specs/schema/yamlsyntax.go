@@ -30,7 +30,7 @@ var yamlSaid = []struct {
 	{"found unexpected document indicator", "this quote is not closed", "", regexp.MustCompile(`["']`)},
 	{"found character that cannot start any token", "this character begins no value", "put the text in quotes", regexp.MustCompile("[@`%\t]")},
 	{"found unknown escape character", "a backslash in double quotes begins no such escape", "use single quotes, in which a backslash is itself", regexp.MustCompile(`\\`)},
-	{"unknown anchor", "this alias repeats something that has no name", "", regexp.MustCompile(`\*`)},
+	{"unknown anchor", "this alias repeats something that has no name", "text that begins with * goes in quotes", regexp.MustCompile(`\*`)},
 	{"exceeded max depth", "values are too many levels inside each other", "", nil},
 }
 
@@ -42,7 +42,8 @@ func syntax(data []byte, err error) Fault {
 	said := strings.TrimPrefix(err.Error(), "yaml: ")
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	line := firstWrong(data, lines)
-	if m := unknownAnchor.FindStringSubmatch(said); m != nil {
+	m := unknownAnchor.FindStringSubmatch(said)
+	if m != nil {
 		line = lineWith(lines, "*"+m[1])
 	}
 	for line > 1 && len(bytes.TrimSpace(lines[line-1])) == 0 {
@@ -64,7 +65,51 @@ func syntax(data []byte, err error) Fault {
 		break
 	}
 	f.Pos = Pos{line, utf8.RuneCountInString(text[:at]) + 1}
+	if m == nil {
+		f.slipAt(lines, line)
+	}
 	return f
+}
+
+// Bounds of what is looked for behind a first mistake of syntax.
+const (
+	brokenMax     = 10       // mistakes
+	brokenSizeMax = 64 << 10 // bytes of a file
+)
+
+// broken returns the mistakes of syntax in a file: the first, and those that are
+// left when its line is taken away. A mistake in the next line may only follow
+// from the one before, and ends the search.
+func broken(data []byte, err error) []Fault {
+	if f := merged(data); f != nil {
+		return []Fault{*f}
+	}
+	if f := tabs(data); f != nil {
+		return []Fault{*f}
+	}
+	faults := []Fault{syntax(data, err)}
+	if len(data) > brokenSizeMax {
+		return faults
+	}
+	lines := bytes.SplitAfter(bytes.Clone(data), []byte("\n"))
+	for len(faults) < brokenMax {
+		last := faults[len(faults)-1].Pos.Line
+		blank := bytes.TrimRight(lines[last-1], "\r\n")
+		for i := range blank {
+			blank[i] = ' '
+		}
+		left := bytes.Join(lines, nil)
+		err := yaml.Unmarshal(left, new(yaml.Node))
+		if err == nil {
+			return faults
+		}
+		next := syntax(left, err)
+		if next.Pos.Line <= last+1 {
+			return faults
+		}
+		faults = append(faults, next)
+	}
+	return faults
 }
 
 func lineWith(lines [][]byte, text string) int {
