@@ -263,6 +263,45 @@ func TestPool(t *testing.T) {
 // TestLedger runs the actor that was written by hand from the specification
 // alone, on the real engine: state, config, log, a refusal, and answers larger
 // than its first buffer.
+// closing is a module whose instances say when they are closed.
+type closing struct {
+	script
+	closed func()
+}
+
+func (c closing) Instantiate(context.Context, engine.Host) (engine.Instance, error) {
+	return &closingInstance{scripted{c.script}, c.closed}, nil
+}
+
+type closingInstance struct {
+	scripted
+	closed func()
+}
+
+func (i *closingInstance) Close() error { i.closed(); return nil }
+
+// TestCloseWaits: an actor is gone, and its module may be closed, once its last
+// instance has been closed, not before.
+func TestCloseWaits(t *testing.T) {
+	var a *Actor
+	closed := false
+	a = newActor(t, closing{nil, func() {
+		select {
+		case <-a.Close():
+			t.Error("the actor is gone while an instance is being closed")
+		default:
+		}
+		closed = true
+	}}, nil)
+	i := take(t, a)
+	gone := a.Close()
+	a.Put(i)
+	<-gone
+	if !closed {
+		t.Error("the instance is still open")
+	}
+}
+
 func TestLedger(t *testing.T) {
 	cases, err := wat.LedgerCases()
 	if err != nil {

@@ -72,8 +72,9 @@ func (a *Actor) Put(i *Instance) {
 
 // Discard closes an instance that the caller took and that must not go on.
 func (a *Actor) Discard(i *Instance) {
-	a.forget()
-	if err := i.running.Close(); err != nil {
+	err := i.running.Close()
+	a.forget() // the module may be closed from here on
+	if err != nil {
 		i.line("warn", "close instance: "+err.Error(), nil)
 	}
 }
