@@ -66,7 +66,7 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 	of := map[string]*printed{"out": &s.out, "err": &s.err}[args[0]]
 	line, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
-	late := time.After(30 * time.Second) // so that a script that waits in vain says for what
+	late := time.After(5 * time.Minute) // so that a script that waits in vain says for what
 	for {
 		found, more := of.next(line)
 		if found {

@@ -6,6 +6,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
 )
 
 // enter follows the references of v before it is read: it refuses recursion,
@@ -15,7 +16,7 @@ func (r *reader) enter(v cue.Value) (leave func(), err error) {
 	before := len(r.open)
 	leave = func() { r.open = r.open[:before] }
 	if r.deep == 1 {
-		r.open = append(r.open, r.base)
+		r.open = append(r.open, opened{r.base, v.Source()})
 		if err := r.audit(v); err != nil {
 			return nil, err
 		}
@@ -46,7 +47,7 @@ func (r *reader) follow(at, v cue.Value, depth int) error {
 		return nil
 	}
 	to := labels(path)
-	if slices.ContainsFunc(r.open, func(o []string) bool { return slices.Equal(o, to) }) && (len(to) > 0 || same(root, r.root)) {
+	if r.within(to, v.Pos()) && (len(to) > 0 || same(root, r.root)) {
 		return r.refuse(at, "it refers to itself (%s); a message type cannot be recursive", path)
 	}
 	if r.sibling(root, path, to) {
@@ -55,7 +56,7 @@ func (r *reader) follow(at, v cue.Value, depth int) error {
 		}
 		return r.refuse(at, "it refers to the field %s of the same message; put what both share into a definition (#Name) beside the type", path)
 	}
-	r.open = append(r.open, to)
+	r.open = append(r.open, opened{to, target.Source()})
 	if same(target, v) {
 		return nil
 	}
@@ -63,6 +64,28 @@ func (r *reader) follow(at, v cue.Value, depth int) error {
 		return err
 	}
 	return r.follow(at, target, depth+1)
+}
+
+// opened is a definition that is being read.
+type opened struct {
+	path   []string
+	source ast.Node // nil: unknown
+}
+
+// holds reports whether what stands at pos is part of the definition's text.
+func (o *opened) holds(pos token.Pos) bool {
+	if o.source == nil || !pos.IsValid() {
+		return true
+	}
+	from, to := o.source.Pos(), o.source.End()
+	return pos.Filename() == from.Filename() && from.Offset() <= pos.Offset() && pos.Offset() <= to.Offset()
+}
+
+// within reports whether a reference at pos is part of what it refers to, or of
+// what that holds. A definition may be used beside itself: {#A, more: #A}.
+func (r *reader) within(to []string, pos token.Pos) bool {
+	at := slices.IndexFunc(r.open, func(o opened) bool { return slices.Equal(o.path, to) })
+	return at >= 0 && slices.ContainsFunc(r.open[at:], func(o opened) bool { return o.holds(pos) })
 }
 
 // basic are CUE's own names that a field is likely to hide.

@@ -72,7 +72,7 @@ func comment(v cue.Value) string {
 type reader struct {
 	root cue.Value
 	base []string        // path of root
-	open [][]string      // definitions that are being read, to find recursion
+	open []opened        // definitions that are being read, to find recursion
 	left int             // nodes that may still be made
 	deep int             // values around the current one
 	seen map[string]bool // definitions audited already

@@ -174,6 +174,8 @@ var checks = []struct {
 	{`#Shape`, `{"r":1,"x":{},"kind":"circle"}`, ``},
 	{`#Shape`, `{"kind":"circle","side":1}`, `/r: is missing`},
 	{`#Shape`, `{"kind":"dot"}`, ``},
+	{`#Line & #Line`, `{"sku":"a","qty":1}`, ``},
+	{`{#Line, more?: #Line}`, `{"sku":"a","qty":1,"more":{"sku":"b","qty":0}}`, `/more/qty: is 0, must be more than 0`},
 	{`#Shape`, `{"kind":"cirle"}`, `/kind: is the string "cirle", must be one of "circle", "square", "none", "dot"; did you mean "circle"?`},
 	{`#Shape`, `{"r":1}`, `/kind: is missing; it is one of "circle", "square", "none", "dot"`},
 	{`#Shape`, `{"kind":1}`, `/kind: is 1, must be a string`},
