@@ -34,6 +34,8 @@ type Options struct {
 	CheckGrant func(g Grant) error
 	// NoSources: nothing is built, so what `code:` names need not be there.
 	NoSources bool
+	// NoTests: tests are neither read nor checked.
+	NoTests bool
 }
 
 // Load reads and checks the service in the folder dir. When its files are
@@ -135,7 +137,9 @@ func (l *loader) load() {
 	}
 	l.resolveActors()
 	l.resolveEndpoints(l.resolveWorkflows())
-	l.loadTests()
+	if !l.opts.NoTests {
+		l.loadTests()
+	}
 	if l.wrong == 0 {
 		l.unusedGrants()
 	}

@@ -119,6 +119,14 @@ var operation = regexp.MustCompile(`^[a-z][a-z0-9_.-]*$`)
 // ofDouble are the keys of a double that are no grant.
 var ofDouble = map[string]bool{"request": true, "answer": true, "after": true, "times": true, "when": true, "then": true}
 
+// meanGrant says which key of a double may be meant, a grant or one of its own.
+func meanGrant(name string, grants []string) string {
+	if hint := schema.Mean(name, slices.Concat(grants, slices.Sorted(maps.Keys(ofDouble)))); hint != "" {
+		return hint
+	}
+	return mean(name, grants)
+}
+
 // grantDouble reads the double of a capability.
 func (r *testReader) grantDouble(d *Double, n *schema.Node, where string, a *actorFile) bool {
 	for _, f := range n.Fields {
@@ -130,7 +138,7 @@ func (r *testReader) grantDouble(d *Double, n *schema.Node, where string, a *act
 			return false
 		}
 		d.Use, d.Operation = f.Key, f.Value.String()
-		kind, known := "", slices.Sorted(maps.Keys(ofDouble))
+		kind, known := "", []string{}
 		for _, g := range a.def.Uses {
 			if known = append(known, g.Name); g.Name == f.Key {
 				kind = g.Kind
@@ -138,7 +146,7 @@ func (r *testReader) grantDouble(d *Double, n *schema.Node, where string, a *act
 		}
 		if kind == "" {
 			if uses := a.tree.Get("uses"); uses.Get(f.Key) == nil { // otherwise it is said there
-				r.problem(r.file, f.Pos, schema.Join(where, f.Key), "spec.unknown", fmt.Sprintf("the actor %s has no grant %s", a.def.Name, f.Key), mean(f.Key, known))
+				r.problem(r.file, f.Pos, schema.Join(where, f.Key), "spec.unknown", fmt.Sprintf("the actor %s has no grant %s", a.def.Name, f.Key), meanGrant(f.Key, known))
 			}
 			return false
 		}
