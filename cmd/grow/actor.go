@@ -56,6 +56,9 @@ func (s *shell) actorNew() *cobra.Command {
 	f.BoolVar(&w.State, "state", false, "let it keep a count as its state")
 	f.StringVar(&w.endpoint, "endpoint", "", "add this `endpoint` to grow.yaml, such as 'POST /prices'")
 	f.BoolVar(&w.plan, "plan", false, "say what would be made, and make nothing")
+	fixed(c, "lang", append(slices.Clone(starter.Languages), "wasm")...)
+	s.named(c, "in", typesOf)
+	s.named(c, "out", typesOf)
 	return c
 }
 

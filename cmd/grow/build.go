@@ -50,7 +50,7 @@ func (s *shell) build() *cobra.Command {
 				}
 				var rows [][]string
 				for _, m := range list {
-					rows = append(rows, []string{m.Actor, m.Language, cut(m.Digest, len("sha256:")+12), m.Module})
+					rows = append(rows, []string{m.Actor, m.Language, cut(m.Digest, len("sha256:")+12), nearby(m.Module)})
 				}
 				return table(w, "ACTOR LANGUAGE DIGEST MODULE", rows)
 			})

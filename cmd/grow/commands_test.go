@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,10 @@ func TestExamples(t *testing.T) {
 
 // TestFail holds how errors look to a person and to a program.
 func TestFail(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("a b", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name        string
 		err         error
@@ -153,11 +158,16 @@ func TestFail(t *testing.T) {
 			`{"error":{"code":"not_found","message":"there is no actor \"prise\"","at":"prise","next":"did you mean price?"}}`,
 		},
 		{
+			"of another's folder", fmt.Errorf("build: %w", &fs.PathError{Op: "open", Path: "none/draft", Err: fs.ErrPermission}), exitPermission,
+			"error: build: open none/draft: permission denied\n  next: look whose it is: ls -ld .; and do it as that user\n",
+			`{"error":{"code":"permission","message":"build: open none/draft: permission denied","at":"none/draft","next":"look whose it is: ls -ld .; and do it as that user"}}`,
+		},
+		{
 			"of files", specs.Problems{{Position: specs.Position{File: "grow.yaml", Line: 2, Col: 3}, Path: "http", Message: "m", Hint: "h"}, {Message: "n"}}, exitNo,
 			"error: grow.yaml:2:3: http: m; h\nn\n  next: mend them, then look again: grow vet\n",
 			`{"error":{"code":"spec.invalid","message":"grow.yaml:2:3: http: m; h\nn","at":"grow.yaml:2:3","next":"mend them, then look again: grow vet"}}`,
 		},
-		{"told already", &told{control.Error{Code: codeSpecInvalid, Message: "2 problems"}}, exitNo, "2 problems\n", `{"error":{"code":"spec.invalid","message":"2 problems"}}`},
+		{"told already", &told{fault: control.Error{Code: codeSpecInvalid, Message: "2 problems"}}, exitNo, "2 problems\n", `{"error":{"code":"spec.invalid","message":"2 problems"}}`},
 		{"usage", usage("no %s", "x"), exitUsage, "error: no x\n", `{"error":{"code":"usage","message":"no x"}}`},
 		{"another user's", &control.Error{Code: control.CodePermission, Message: "m"}, exitPermission, "error: m\n", `{"error":{"code":"host.permission","message":"m"}}`},
 		{"late", &control.Error{Code: "reply.timeout", Message: "m"}, exitUnreachable, "error: m\n", `{"error":{"code":"reply.timeout","message":"m"}}`},

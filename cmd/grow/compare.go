@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/compare"
 	"github.com/grow-platform/grow/specs/shape"
 	"github.com/spf13/cobra"
@@ -52,7 +53,7 @@ func (s *shell) compare() *cobra.Command {
 			"OLD and NEW are folders of a service, files of it (actors/NAME/actor.yaml, workflows/NAME.yaml,\ntypes/NAME.cue), or revisions of the git repository that the service is in: main, HEAD~1,\n" +
 			"v1.2:actors/NAME/actor.yaml. NEW is the service in this folder when it is left out.\n\n" +
 			"A type is judged in the role it has: \"in\" is what is sent to the service, so the new type must\naccept all that the old did; \"out\" is what is received from it, so the old type must accept all\n" +
-			"that the new one sends. The exit code is 3 when something breaks. See docs/compatibility.md.",
+			"that the new one sends. Code and tests are not looked at. The exit code is 3 when something breaks.\nSee docs/compatibility.md.",
 		Example: "  grow compare main\n  grow compare HEAD~1 . -o json\n  grow compare v1.2 --only pricing\n  grow compare old.cue types/order.cue --role in",
 		RunE: func(c *cobra.Command, args []string) error {
 			roles, err := rolesOf(role)
@@ -76,6 +77,8 @@ func (s *shell) compare() *cobra.Command {
 	}
 	c.Flags().StringVar(&role, "role", "", "judge types in one `role`: in or out")
 	c.Flags().StringVar(&only, "only", "", "changes of one actor, workflow, type or endpoint, by its `name`")
+	fixed(c, "role", "in", "out")
+	s.named(c, "only", func(service *specs.Service) []string { return (&side{service: service}).names() })
 	return c
 }
 
@@ -168,7 +171,7 @@ func (s *shell) tell(old, new string, changes []compare.Change) error {
 		return err
 	}
 	if !v.OK {
-		return &told{control.Error{Code: codeBreak, Message: v.summary(), At: new, Next: "keep what the old revision accepts, or give the new type another name"}}
+		return &told{fault: control.Error{Code: codeBreak, Message: v.summary(), At: new, Next: "keep what the old revision accepts, or give the new type another name"}}
 	}
 	return nil
 }

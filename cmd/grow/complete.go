@@ -4,6 +4,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/runtime/router"
@@ -24,6 +25,31 @@ func (s *shell) completes(c *cobra.Command, lists ...func(*specs.Service) []stri
 	}
 	return c
 }
+
+// fixed has a flag completed with words that are always the same.
+func fixed(c *cobra.Command, flag string, words ...string) {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // which there is
+}
+
+// named has a flag completed with names of the service. Of several names that
+// are joined by commas the last is completed.
+func (s *shell) named(c *cobra.Command, flag string, list func(*specs.Service) []string) {
+	_ = c.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, given string) ([]string, cobra.ShellCompDirective) { // which there is
+		service := s.silently()
+		if service == nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		before := given[:strings.LastIndex(given, ",")+1]
+		words := slices.DeleteFunc(list(service), func(w string) bool { return slices.Contains(strings.Split(before, ","), w) })
+		for i, w := range words {
+			words[i] = before + w
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// levels are those of log lines.
+var levels = []string{"debug", "info", "warn", "error"}
 
 // repeats reports whether a command takes any number of arguments.
 func repeats(c *cobra.Command) bool { return c.Args != nil && c.Args(c, make([]string, 99)) == nil }

@@ -53,7 +53,7 @@ func (s *shell) doctor() *cobra.Command {
 			}
 			for _, f := range found {
 				if !f.OK && f.Needed {
-					return &told{control.Error{Code: codeMissing, Message: "something that the service needs is missing", At: f.Name, Next: f.Fix}}
+					return &told{fault: control.Error{Code: codeMissing, Message: "something that the service needs is missing", At: f.Name, Next: f.Fix}}
 				}
 			}
 			if service != nil {
@@ -166,23 +166,36 @@ type release struct {
 	ABI     int    `json:"abi"`
 }
 
+// thisRelease is that of the program that runs.
+func thisRelease() release {
+	r := release{Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, ABI: abi.Version}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return r
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		r.Version = v
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			r.Commit = setting.Value
+		}
+	}
+	return r
+}
+
+// String is the release in one line.
+func (r release) String() string {
+	return fmt.Sprintf("grow %s (actor ABI %d, %s, %s)", r.Version, r.ABI, r.Go, r.System)
+}
+
 func (s *shell) version() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "print the version of grow", Args: cobra.NoArgs, Example: "  grow version -o json",
 		RunE: func(*cobra.Command, []string) error {
-			r := release{Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, ABI: abi.Version}
-			if info, ok := debug.ReadBuildInfo(); ok {
-				if v := info.Main.Version; v != "" && v != "(devel)" {
-					r.Version = v
-				}
-				for _, setting := range info.Settings {
-					if setting.Key == "vcs.revision" {
-						r.Commit = setting.Value
-					}
-				}
-			}
+			r := thisRelease()
 			return s.print(r, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "grow %s (actor ABI %d, %s, %s)\n", r.Version, r.ABI, r.Go, r.System)
+				_, err := fmt.Fprintln(w, r)
 				return err
 			})
 		},

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -106,7 +108,10 @@ func usage(format string, args ...any) error {
 }
 
 // told is an error whose particulars were printed as the command's answer.
-type told struct{ fault control.Error }
+type told struct {
+	fault control.Error
+	whole bool // the answer says the error's message too
+}
 
 func (e *told) Error() string { return e.fault.Message }
 
@@ -139,7 +144,9 @@ func (s *shell) fail(ctx context.Context, err error) int {
 	}
 	var quiet *told
 	if errors.As(err, &quiet) {
-		fmt.Fprintln(s.stderr, quiet.fault.Message)
+		if !quiet.whole {
+			fmt.Fprintln(s.stderr, quiet.fault.Message)
+		}
 		return code
 	}
 	fmt.Fprint(s.stderr, s.blocks(all))
@@ -226,9 +233,19 @@ func split(err error) []*control.Error {
 func denied(err error) *control.Error {
 	e := &control.Error{Code: codePermission, Message: err.Error(), At: subject(err), Next: "look whose the service's folder is: ls -ld; and do it as that user"}
 	if e.At != "" {
-		e.Next = "look whose it is: ls -ld " + quote(e.At) + "; and do it as that user"
+		e.Next = "look whose it is: ls -ld " + quote(there(e.At)) + "; and do it as that user"
 	}
 	return e
+}
+
+// there is a file, or the nearest folder above that there is.
+func there(path string) string {
+	for {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
 }
 
 // ofActor finds the actor in the text of an error: its type is not told by those

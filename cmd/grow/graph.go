@@ -31,10 +31,10 @@ func (s *shell) graph() *cobra.Command {
 	var g graphing
 	c := &cobra.Command{
 		Use: "graph [WORKFLOW]", Short: "draw who sends to whom", Args: cobra.MaximumNArgs(1),
-		Long: "graph draws a service: its endpoints, the actors of its workflows, and what goes between them by which rule. With WORKFLOW it draws that one\n" +
-			"and the endpoints that send to it.\n\n" +
-			"ascii is a drawing for the terminal, as wide as it is; what does not fit becomes a list. mermaid and dot are for documents and Graphviz.\n" +
-			"With -o json it lists nodes and edges.",
+		Long: "graph draws a service: its endpoints, the actors of its workflows, and what goes between them by which rule.\n" +
+			"With WORKFLOW it draws that one and the endpoints that send to it.\n\n" +
+			"ascii is a drawing for the terminal, as wide as it is; what does not fit becomes a list. mermaid and dot are for\n" +
+			"documents and Graphviz. With -o json it lists nodes and edges.",
 		Example: "  grow graph\n  grow graph checkout --format mermaid\n  grow graph --format dot | dot -Tsvg > shop.svg",
 		RunE: func(c *cobra.Command, args []string) error {
 			if g.form != formText && g.form != formMermaid && g.form != formDOT {
@@ -61,9 +61,10 @@ func (s *shell) graph() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&g.form, "format", formText, "what to write: ascii, mermaid or dot")
-	c.Flags().IntVar(&g.width, "width", 0, "columns to draw within; 0: as many as it takes (default: those of the terminal)")
+	c.Flags().StringVar(&g.form, "format", formText, "`form` of the drawing: ascii, mermaid or dot")
+	c.Flags().IntVar(&g.width, "width", 0, "`columns` to draw within; 0: as many as it takes (default: those of the terminal)")
 	c.Flags().BoolVar(&g.ascii, "ascii", false, "draw with ASCII characters alone, as with TERM=dumb or a locale without UTF-8")
+	fixed(c, "format", formText, formMermaid, formDOT)
 	return s.completes(c, workflowsOf)
 }
 

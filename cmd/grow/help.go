@@ -67,6 +67,19 @@ func (s *shell) help(c *cobra.Command, _ []string) {
 	_, _ = io.WriteString(s.stdout, b.String()) // who asked has gone
 }
 
+// helpOf is `grow help COMMAND`: the help of a command that there is.
+func helpOf(help *cobra.Command, args []string) error {
+	c, rest, err := help.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	if c.HasSubCommands() && len(rest) > 0 {
+		return c.Args(c, rest) // as if it were called
+	}
+	c.InitDefaultHelpFlag()
+	return c.Help()
+}
+
 // lines ends text with a line break, unless there is none.
 func lines(text string) string {
 	if text == "" {

@@ -47,6 +47,7 @@ func (s *shell) init() *cobra.Command {
 	c.Flags().BoolVar(&b.bare, "bare", false, "make grow.yaml and folders, and no actor")
 	c.Flags().BoolVar(&b.force, "force", false, "overwrite files that exist")
 	c.Flags().BoolVar(&b.plan, "plan", false, "say what would be made, and make nothing")
+	fixed(c, "lang", starter.Languages...)
 	return c
 }
 
@@ -90,8 +91,16 @@ func (s *shell) begin(ctx context.Context, dir string, b beginning) error {
 		next = []string{"grow vet    # check every file", "grow test   # run the examples", "grow run    # build it, and serve it with curl lines to try"}
 	}
 	o := outcome{Name: service.Name, Language: service.Lang, Notes: notes, Next: enter(dir, next...)}
-	o.title = verb(b.plan) + " " + what + " in " + dir + ":"
+	o.title = verb(b.plan) + " " + what + " in " + called(dir) + ":"
 	return s.make(d, o, "take another folder, move them away, or overwrite them: --force", b.plan, func() error { return nil })
+}
+
+// called is how a folder is called from here.
+func called(dir string) string {
+	if near := nearby(dir); near != "." {
+		return near
+	}
+	return "this folder"
 }
 
 // verb says whether something is or would be made.

@@ -130,6 +130,7 @@ func (s *shell) logs() *cobra.Command {
 	flags.StringVar(&f.Message, "message", "", "those of a message, by `id`, and of what it caused")
 	flags.DurationVar(&since, "since", 0, "those of the last `time`: 10m, 2h")
 	flags.IntVarP(&f.Limit, "limit", "n", 0, "at most so many, the newest; 0 for all")
+	fixed(c, "level", levels...)
 	return s.completes(c, nodesOf)
 }
 

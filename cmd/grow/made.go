@@ -282,7 +282,7 @@ func (s *shell) make(d *draft, o outcome, hint string, plan bool, check func() e
 		return err
 	}
 	if len(conflicts) > 0 {
-		return &told{control.Error{Code: codeBlocked, Message: count(len(conflicts), "file") + " in the way; nothing would be made", At: conflicts[0], Next: hint}}
+		return &told{fault: control.Error{Code: codeBlocked, Message: count(len(conflicts), "file") + " in the way; nothing would be made", At: conflicts[0], Next: hint}}
 	}
 	return nil
 }

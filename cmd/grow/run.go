@@ -70,7 +70,8 @@ func (s *shell) run() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.listen, "listen", app.DefaultListen, "`address` to serve at; port 0 takes any free port")
-	c.Flags().StringVar(&o.level, "level", "info", "log lines to print: debug, info, warn or error, and above")
+	c.Flags().StringVar(&o.level, "level", "info", "log lines of this `level` and above: debug, info, warn or error")
+	fixed(c, "level", levels...)
 	c.Flags().DurationVar(&o.grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
 	c.Flags().BoolVar(&o.noBuild, "no-build", false, "serve the modules that are there")
 	c.Flags().BoolVar(&o.watch, "watch", false, "have edits of the files take effect while it runs")

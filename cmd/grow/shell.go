@@ -13,8 +13,10 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/logs"
+	"github.com/grow-platform/grow/specs/schema"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // shell is what every command has: where its words come from and go to, and
@@ -37,6 +39,9 @@ look like, actors/ what each actor is for, workflows/ who sends to whom.`
 // suggestWithin is how many letters a slip may differ from what is suggested.
 const suggestWithin = 2
 
+// maxGiven is how many letters of wrong arguments are repeated.
+const maxGiven = 60
+
 // root makes the whole tree of commands.
 func (s *shell) root() *cobra.Command {
 	root := &cobra.Command{
@@ -53,14 +58,17 @@ func (s *shell) root() *cobra.Command {
 		},
 	}
 	root.SetOut(s.stdout) // before the completions, which keep it
+	root.Version = thisRelease().String()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
 	f := root.PersistentFlags()
-	f.StringVarP(&s.output, "output", "o", "table", "how to print: table or json")
+	f.StringVarP(&s.output, "output", "o", "table", "`format` of what is printed: table or json")
 	f.StringVarP(&s.dir, "dir", "C", "", "work on the service in this `folder`")
 	f.BoolVar(&s.noColor, "no-color", false, "print without colours; so does NO_COLOR")
 	f.BoolVarP(&s.quiet, "quiet", "q", false, "print no progress")
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp)) // which there is
+	fixed(root, "output", "table", "json")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: "see: " + c.CommandPath() + " --help"}}
+		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: flagInstead(c, err)}}
 	})
 	cobra.EnableCommandSorting = false
 	root.SetHelpFunc(s.help)
@@ -102,11 +110,9 @@ func wrapArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				text, next := wanted(c, len(args)), "see: "+c.CommandPath()+" --help"
+				text, next := wanted(c, args), "see: "+c.CommandPath()+" --help"
 				if c.HasSubCommands() && len(args) > 0 {
 					text = fmt.Sprintf("%s has no command %q", c.CommandPath(), args[0])
-				}
-				if c.HasSubCommands() && len(args) > 0 {
 					next = instead(c, args[0], next)
 				}
 				return &usageError{control.Error{Code: codeUsage, Message: text, Next: next}}
@@ -122,7 +128,10 @@ func wrapArgs(c *cobra.Command) {
 // instead says which command of a group was meant, or which a small one has.
 func instead(c *cobra.Command, given, next string) string {
 	if near := c.SuggestionsFor(given); len(near) > 0 {
-		return "did you mean " + c.CommandPath() + " " + strings.Join(near, " or ") + "?"
+		for i, name := range near {
+			near[i] = c.CommandPath() + " " + name
+		}
+		return "did you mean " + strings.Join(near, " or ") + "?"
 	}
 	if !c.HasParent() {
 		return next
@@ -134,41 +143,30 @@ func instead(c *cobra.Command, given, next string) string {
 	return c.CommandPath() + " has " + strings.Join(names, ", ")
 }
 
-// wanted says what arguments a command takes in place of n.
-func wanted(c *cobra.Command, n int) string {
+// flagInstead says which flag was meant, or where to find those there are.
+func flagInstead(c *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		var known []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if near := schema.Nearest(unknown.GetSpecifiedName(), known); near != "" {
+			return "did you mean --" + near + "?"
+		}
+	}
+	return "see: " + c.CommandPath() + " --help"
+}
+
+// wanted says what arguments a command takes in place of those given.
+func wanted(c *cobra.Command, args []string) string {
 	_, takes, _ := strings.Cut(c.Use, " ")
 	if takes == "" {
 		takes = "no arguments"
 	}
-	given := fmt.Sprint(n)
-	if n == 0 {
-		given = "none"
+	given := "none"
+	if len(args) > 0 {
+		given = cut(strings.Join(args, " "), maxGiven)
 	}
 	return fmt.Sprintf("%s takes %s; given: %s", c.CommandPath(), takes, given)
-}
-
-// completions are cobra's own commands in this program's words.
-func completions(root *cobra.Command) {
-	root.InitDefaultCompletionCmd()
-	root.InitDefaultHelpCmd()
-	for _, c := range root.Commands() {
-		if c.Name() == "help" {
-			c.Short, c.Example = "say more of a command", "  grow help deadletters show"
-		}
-		if c.Name() != "completion" {
-			continue
-		}
-		c.Short, c.Long = "print a shell's completion of grow's commands", "completion prints a script by which a shell completes commands and flags of grow."
-		c.Example = "  source <(grow completion bash)"
-		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() } // else cobra looks at no arguments
-		for _, sub := range c.Commands() {
-			sub.Short = "completion for " + sub.Name()
-			sub.Example = map[string]string{
-				"bash": "  source <(grow completion bash)", "zsh": "  source <(grow completion zsh)", "fish": "  grow completion fish | source",
-				"powershell": "  grow completion powershell | Out-String | Invoke-Expression",
-			}[sub.Name()]
-		}
-	}
 }
 
 // wantsJSON reports whether a command line asks for JSON, whatever else is
@@ -265,6 +263,18 @@ func safe(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// nearby is a path as it is written from here, when it is below.
+func nearby(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
+}
+
 // definitions are the files by which a folder is known to hold a service.
 var definitions = []string{"grow.yaml", "grow.cue"}
 
@@ -293,8 +303,12 @@ func (s *shell) folder(args []string) (string, error) {
 			break
 		}
 	}
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+	info, err := os.Stat(dir)
+	if errors.Is(err, os.ErrNotExist) {
 		return "", &control.Error{Code: control.CodeNotFound, Message: "there is no folder " + dir, At: dir}
+	}
+	if err == nil && !info.IsDir() {
+		return "", &control.Error{Code: control.CodeNotFound, Message: dir + " is a file; a service is a folder", At: dir, Next: "name the folder that grow.yaml is in"}
 	}
 	return "", &control.Error{
 		Code: "service.none", Message: "there is no service here: no grow.yaml in " + dir, At: dir,

@@ -86,6 +86,10 @@ func shown(dir string) string {
 	return rel
 }
 
+// compared is how sides are loaded: by what they promise. Code is not part of
+// that, nor are tests, which a change of a type may well break.
+var compared = specs.Options{NoSources: true, NoTests: true}
+
 // finder opens sides.
 type finder struct {
 	*shell
@@ -115,7 +119,7 @@ func (f *finder) named(err error, name, path string) error {
 	if !errors.As(err, &problems) {
 		return err
 	}
-	next := "mend them, then compare again: grow vet " + quote(name)
+	next := "mend them, then compare again: " + strings.TrimSuffix("grow vet "+quote(name), " .")
 	if name != path {
 		next = "compare with a revision that grow vet finds nothing wrong with"
 	}
@@ -135,7 +139,7 @@ func (f *finder) open(path string) (*side, error) {
 	base := filepath.Base(abs)
 	switch {
 	case info.IsDir() && has(abs, "grow"):
-		service, err := specs.Load(abs, specs.Options{NoSources: true})
+		service, err := specs.Load(abs, compared)
 		return &side{kind: kindService, service: service}, err
 	case info.IsDir() && has(abs, "actor"):
 		return f.actor(abs)
@@ -167,7 +171,7 @@ func has(dir, name string) bool {
 func around(path string) (*specs.Service, error) {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if has(dir, "grow") {
-			return specs.Load(dir, specs.Options{NoSources: true})
+			return specs.Load(dir, compared)
 		}
 		if dir == filepath.Dir(dir) {
 			return nil, &control.Error{Code: "service.none", Message: path + " is in no service: there is no grow.yaml above it", At: path, Next: "compare it where it stands in its service"}
@@ -248,7 +252,7 @@ func (f *finder) typesIn(paths ...string) (*specs.Service, error) {
 			return nil, err
 		}
 	}
-	return specs.Load(dir, specs.Options{NoSources: true})
+	return specs.Load(dir, compared)
 }
 
 func (f *finder) folderInTemp() (string, error) {

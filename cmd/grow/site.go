@@ -27,9 +27,9 @@ func (s *shell) site() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use: "site [FOLDER]", Short: "write the service's documents, types, tests and graph as static pages", Args: cobra.MaximumNArgs(1),
-		Long: "site writes pages that tell what the service is: its endpoints with a command line for each, who sends to whom, every actor and workflow\n" +
-			"with its documents and tests, and the types with a sample of each. They need no JavaScript and nothing from elsewhere, so any web server,\n" +
-			"or a browser without one, shows them.\n\n" +
+		Long: "site writes pages that tell what the service is: its endpoints with a command line for each, who sends to whom,\n" +
+			"every actor and workflow with its documents and tests, and the types with a sample of each. They need no\n" +
+			"JavaScript and nothing from elsewhere, so any web server, or a browser without one, shows them.\n\n" +
 			"The pages replace those of a former run, all at once. A folder that holds anything else is left alone.",
 		Example: "  grow site\n  grow site shop --out public/shop",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -62,18 +62,6 @@ func (s *shell) site() *cobra.Command {
 	c.Flags().StringVar(&out, "out", "", "the `folder` to write to (default: site, in the service's folder)")
 	c.Flags().BoolVar(&force, "force", false, "remove what else the folder holds")
 	return c
-}
-
-// nearby is a path as it is written from here, when it is below.
-func nearby(dir string) string {
-	here, err := filepath.Abs(".")
-	if err != nil {
-		return dir
-	}
-	if rel, err := filepath.Rel(here, dir); err == nil && filepath.IsLocal(rel) {
-		return rel
-	}
-	return dir
 }
 
 // siteConflict says what to do about a folder that cannot be written to.

@@ -122,6 +122,12 @@ func TestCompletion(t *testing.T) {
 		{"__complete -o ", "json"},
 		{"__complete build ", "echo"},
 		{"__complete graph ", "twice"},
+		{"__complete graph --format ", "mermaid"},
+		{"__complete test ", "twice"},
+		{"__complete actor new pricing --lang ", "rust"},
+		{"__complete actor new pricing --in ", "echo.asked"},
+		{"__complete workflow new both --nodes ", "echo"},
+		{"__complete workflow new both --nodes echo,", "echo,trap"},
 	} {
 		var out bytes.Buffer
 		args := strings.Split(strings.TrimSuffix(c.line, " "), " ")

@@ -95,7 +95,7 @@ func (s *shell) test() *cobra.Command {
 	f.BoolVar(&o.watch, "watch", false, "run again what an edit touches, until interrupted")
 	f.StringVar(&o.junit, "junit", "", "write JUnit's XML into this `file`; - is stdout")
 	f.BoolVar(&o.plan, "plan", false, "with --update: only show what it would change")
-	return c
+	return s.completes(c, subjectsOf)
 }
 
 // checkTest finds what does not stand together on a command line.
@@ -115,7 +115,7 @@ func (s *shell) checkTest(o *testOptions) (err error) {
 	case o.junit == "-" && (s.json() || o.update || o.coverage || o.watch):
 		return usage("--junit - fills stdout: name a file beside -o json, --update, --coverage and --watch")
 	}
-	return nil
+	return o.writable()
 }
 
 // tested checks a service, runs its tests and prints what came of them.
@@ -152,7 +152,11 @@ func (s *shell) tested(ctx context.Context, dir string, o testOptions) error {
 	if err := s.print(report, func(io.Writer) error { return show.end(run) }); err != nil {
 		return err
 	}
-	return run.verdict()
+	err = run.verdict()
+	if shown := (*told)(nil); errors.As(err, &shown) {
+		shown.whole = true // in the last line: passed, failed
+	}
+	return err
 }
 
 // vetted loads a service; what is wrong with it is printed as vet prints it.
@@ -222,7 +226,7 @@ func (r *testRun) verdict() error {
 	if failed == 0 {
 		return nil
 	}
-	return &told{control.Error{
+	return &told{fault: control.Error{
 		Code: codeTestFailed, Message: fmt.Sprintf("%d of %s failed", failed, count(len(r.results), "test")), At: r.service.Dir,
 	}}
 }
@@ -255,7 +259,7 @@ func firstTest(service *specs.Service, a *specs.Actor) string {
 	if t := service.Types[a.In[0]]; !t.Raw() {
 		data = string(t.Sample())
 	}
-	file := filepath.ToSlash(filepath.Join(fromHere(a.Dir), "tests", "first.yaml"))
+	file := filepath.ToSlash(filepath.Join(nearby(a.Dir), "tests", "first.yaml"))
 	return fmt.Sprintf("Write the first one, for instance into %s:\n\n- test: what it shows, in a sentence\n  when: {%s: %s}\n  then: %s\n\nThen: grow test %s\n",
 		file, a.In[0], data, then, a.Name)
 }

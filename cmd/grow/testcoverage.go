@@ -26,7 +26,7 @@ func (s *shell) covered(run *testRun, show *show, report testReport) error {
 	if err := run.verdict(); err != nil || len(found.Missing) == 0 {
 		return err
 	}
-	return &told{control.Error{
+	return &told{fault: control.Error{
 		Code: codeTestProves, Message: count(len(found.Missing), "test") + " named above proves what is in no document", At: run.service.Dir,
 		Next: "a part is the number of a list's item, or the anchor of a heading",
 	}}

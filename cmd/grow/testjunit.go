@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -52,6 +53,21 @@ type junitFailure struct {
 	Message string `xml:"message,attr"`
 	Type    string `xml:"type,attr"`
 	Text    string `xml:",chardata"`
+}
+
+// writable reports a folder that JUnit's file cannot be in, before tests are run.
+func (o *testOptions) writable() error {
+	if o.junit == "" || o.junit == "-" {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Dir(o.junit)); err != nil {
+		return unwritten(o.junit, err)
+	}
+	return nil
+}
+
+func unwritten(name string, err error) error {
+	return &control.Error{Code: "test.junit", Message: fmt.Sprintf("write JUnit file: %v", err), At: name, Next: "name a file in a folder that is there: --junit FILE"}
 }
 
 // junitOf makes suites of a run that began at a time.
@@ -119,7 +135,7 @@ func (s *shell) writeJUnit(run *testRun, began time.Time, name string) (err erro
 	if name != "-" {
 		f, err := os.Create(name)
 		if err != nil {
-			return &control.Error{Code: "test.junit", Message: fmt.Sprintf("write JUnit file: %v", err), At: name, Next: "name a file in a folder that is there: --junit FILE"}
+			return unwritten(name, err)
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
 		w = f

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -38,7 +37,7 @@ type show struct {
 }
 
 func newShow(s *shell, service *specs.Service, verbose bool) *show {
-	w := &show{shell: s, w: s.stdout, verbose: verbose, width: room(s.stdout), prefix: fromHere(service.Dir)}
+	w := &show{shell: s, w: s.stdout, verbose: verbose, width: room(s.stdout), prefix: nearby(service.Dir)}
 	w.double = map[string]bool{service.Name: service.Workflows[service.Name] != nil || service.Actors[service.Name] != nil}
 	for name := range service.Workflows {
 		w.double[name] = w.double[name] || service.Actors[name] != nil
@@ -55,19 +54,6 @@ func (w *show) name(t *specs.Test) string {
 		return cell(t.Subject) + " (" + t.Of.String() + ")"
 	}
 	return cell(t.Subject)
-}
-
-// fromHere is how a folder is reached from the one this program works in.
-func fromHere(dir string) string {
-	here, err := os.Getwd()
-	if err != nil {
-		return dir
-	}
-	rel, err := filepath.Rel(here, dir)
-	if err != nil || strings.HasPrefix(rel, "..") {
-		return dir
-	}
-	return rel
 }
 
 // place is where something stands, for an editor to go to.

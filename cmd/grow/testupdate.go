@@ -61,9 +61,9 @@ func (s *shell) updated(run *testRun, show *show, report testReport, planned boo
 	}
 	switch {
 	case planned && len(u.Files) > 0:
-		return &told{control.Error{Code: codeTestUpdate, Message: count(tests, "test") + " would change; nothing was written", At: run.service.Dir, Next: "write it: grow test --update"}}
+		return &told{fault: control.Error{Code: codeTestUpdate, Message: count(tests, "test") + " would change; nothing was written", At: run.service.Dir, Next: "write it: grow test --update"}}
 	case len(u.Left) > 0:
-		return &told{control.Error{Code: codeTestFailed, Message: count(len(u.Left), "expectation") + " left alone", At: run.service.Dir}}
+		return &told{fault: control.Error{Code: codeTestFailed, Message: count(len(u.Left), "expectation") + " left alone", At: run.service.Dir}}
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (v *verdict) fault(dir string, asJSON bool) error {
 			fault.Message += "\nmore: grow vet --explain CODE, here " + strings.Join(kinds, ", ")
 		}
 	}
-	return &told{fault}
+	return &told{fault: fault}
 }
 
 func (v *verdict) write(w io.Writer, took time.Duration) error {

@@ -58,6 +58,7 @@ func (s *shell) workflowNew() *cobra.Command {
 	c.Flags().StringSliceVar(&nodes, "nodes", nil, "the `actors` in order, joined by commas")
 	c.Flags().StringVar(&about, "about", "", "what it is for, in a `sentence`")
 	c.Flags().BoolVar(&plan, "plan", false, "say what would be made, and make nothing")
+	s.named(c, "nodes", actorsOf)
 	return c
 }
 
