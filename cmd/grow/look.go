@@ -69,9 +69,10 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	return nil
 }
 
-// perMessage is the mean time a message took.
+// perMessage is the mean time a message took, as far as it was measured: who
+// waits for a capability is not.
 func perMessage(busy int64, handled uint64) string {
-	if handled == 0 {
+	if handled == 0 || busy == 0 {
 		return "-"
 	}
 	return (time.Duration(busy) / time.Duration(handled)).Round(100 * time.Nanosecond).String()
