@@ -39,7 +39,9 @@
 // # The way of one deployment
 //
 // specs.Load reads and checks a folder; compiler/project builds what changed;
-// supervisor.Apply compiles modules, opens grants, starts an instance of each
-// actor, and only then puts the new table in force, in one step. What it
-// replaced finishes the messages it has and is closed.
+// actortest runs the declared tests of what changed, each in a shard of its own
+// with a clock that stands. supervisor.Apply compiles modules, opens grants and
+// starts an instance of each actor whose revision is new, and only then puts
+// the new table in force, in one step. What it replaced finishes the messages
+// it has and is closed.
 package runtime

@@ -13,46 +13,16 @@ import (
 // TestCompatibilityDocument does what docs/compatibility.md says: it writes the
 // files, runs the commands and holds what they print against the block that follows.
 func TestCompatibilityDocument(t *testing.T) {
-	text, err := os.ReadFile("../../docs/compatibility.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	blocks := blocksOf(readGuide(t, "docs/compatibility.md"))
 	t.Setenv("COLUMNS", "")
 	t.Chdir(t.TempDir())
-	blocks := fence.FindAllStringSubmatch(string(text), -1)
-	for _, b := range blocks {
-		if b[2] == "" {
-			continue
+	follow(t, blocks, ".", func(t *testing.T, command string) string {
+		out, errs := ranGrow(t, command, exitNo)
+		if strings.HasSuffix(command, "json") {
+			return out
 		}
-		if err := os.MkdirAll(filepath.Dir(b[2]), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(b[2], []byte(b[3]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ran := 0
-	for i, b := range blocks {
-		if b[1] != "sh" {
-			continue
-		}
-		var out, errs bytes.Buffer
-		line := strings.TrimPrefix(strings.TrimSpace(b[3]), "grow ")
-		if code := execute(strings.Fields(line), strings.NewReader(""), &out, &errs); code != exitNo {
-			t.Errorf("grow %s: exit code %d", line, code)
-		}
-		got := out.String()
-		if !strings.HasSuffix(line, "json") {
-			got += errs.String()
-		}
-		if want := blocks[i+1][3]; got != want {
-			t.Errorf("grow %s prints\n%s\nwant\n%s", line, got, want)
-		}
-		ran++
-	}
-	if ran < 4 {
-		t.Errorf("%d commands were run", ran)
-	}
+		return out + errs
+	})
 }
 
 // TestCompareIsReadable holds that lines fit a narrow terminal, but for messages,

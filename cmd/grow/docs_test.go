@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -10,13 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/project"
 )
-
-// fence is a fenced block: what it is, the file it is when it is one, the text.
-var fence = regexp.MustCompile("(?ms)^```([a-z]+)(?: (\\S+))?\n(.*?)^```$")
 
 // TestGettingStarted does what docs/getting-started.md says: it writes the
 // files, builds and runs the service, runs the commands and compares what they
@@ -27,63 +22,39 @@ func TestGettingStarted(t *testing.T) {
 	}
 	_, text := gettingStarted(t)
 	dir := t.TempDir()
-	var steps [][]string
-	for _, b := range fence.FindAllStringSubmatch(text, -1) {
-		if b[2] == "" {
-			steps = append(steps, b[1:])
-			continue
-		}
-		file := filepath.Join(dir, filepath.FromSlash(b[2]))
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(b[3]), 0o644); err != nil {
-			t.Fatal(err)
+	blocks := blocksOf(text)
+	for _, b := range blocks {
+		if b.file != "" {
+			b.put(t, dir)
 		}
 	}
-	if ran := follow(t, steps, dir, startIn(t, dir)); ran < 5 {
-		t.Errorf("%d commands were run", ran)
-	}
+	follow(t, blocks, dir, calling(dir, startIn(t, dir)))
 }
 
 // gettingStarted is docs/getting-started.md in two: the first minute, and the
 // service that is made by hand.
 func gettingStarted(t *testing.T) (minute, byHand string) {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/getting-started.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	minute, byHand, ok := strings.Cut(string(text), "\n## 1. ")
+	minute, byHand, ok := strings.Cut(readGuide(t, "docs/getting-started.md"), "\n## 1. ")
 	if !ok || !strings.Contains(minute, "\n## In one minute\n") {
 		t.Fatal("docs/getting-started.md has other parts than this test knows")
 	}
 	return minute, byHand
 }
 
-// follow runs the commands among blocks against a host of the service in dir, and compares what they
-// print with the block that follows each. It returns how many were run.
-func follow(t *testing.T, steps [][]string, dir string, h *app.Host) (ran int) {
-	t.Helper()
-	for i, s := range steps {
-		if s[0] != "sh" {
-			continue
+// calling runs commands, those that are not grow's with h as the service that they call.
+func calling(dir string, h *app.Host) func(*testing.T, string) string {
+	return func(t *testing.T, command string) string {
+		t.Helper()
+		if strings.HasPrefix(command, "grow ") {
+			return timelessly(dir)(t, command)
 		}
-		if line, ok := strings.CutPrefix(strings.TrimSpace(s[2]), "grow "); ok {
-			holdPrinted(t, dir, line, steps[i+1][2])
-			ran++
-			continue
-		}
-		out, err := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(s[2], exampleURL, h.URL())).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(command, exampleURL, h.URL())).CombinedOutput()
 		if err != nil {
-			t.Errorf("%s: %v\n%s", s[2], err, out)
+			t.Errorf("%s: %v\n%s", command, err, out)
 		}
-		if want := steps[i+1][2]; strings.TrimSpace(string(out)) != strings.TrimSpace(want) {
-			t.Errorf("%sprints\n%s\nwant\n%s", s[2], out, want)
-		}
-		ran++
+		return strings.TrimSpace(string(out)) + "\n"
 	}
-	return ran
 }
 
 // TestInOneMinute does what the first part of docs/getting-started.md says: it
@@ -93,32 +64,14 @@ func TestInOneMinute(t *testing.T) {
 		t.Skip("builds an actor")
 	}
 	minute, _ := gettingStarted(t)
-	var steps [][]string
-	for _, b := range fence.FindAllStringSubmatch(minute, -1) {
-		steps = append(steps, b[1:])
-	}
-	dir := t.TempDir()
-	first := exec.CommandContext(t.Context(), "bash", "-ec", steps[0][2])
+	blocks, dir := blocksOf(minute), t.TempDir()
+	first := exec.CommandContext(t.Context(), "bash", "-ec", blocks[0].text)
 	first.Dir = dir
 	if out, err := first.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", steps[0][2], err, out)
+		t.Fatalf("%s: %v\n%s", blocks[0].text, err, out)
 	}
-	if ran := follow(t, steps[1:], filepath.Join(dir, "hello"), startIn(t, filepath.Join(dir, "hello"))); ran != 1 {
-		t.Errorf("%d commands were run", ran)
-	}
-}
-
-// holdPrinted runs a command in a service's folder and compares what it prints,
-// but for the time it took, which is N ms.
-func holdPrinted(t *testing.T, dir, line, want string) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	if code := execute(append(strings.Fields(line), "-C", dir), strings.NewReader(""), &out, &errs); code != exitDone {
-		t.Errorf("grow %s: exit code %d\n%s%s", line, code, out.String(), errs.String())
-	}
-	if diff := cmp.Diff(want, string(duration.ReplaceAll(out.Bytes(), []byte("N ms")))); diff != "" {
-		t.Errorf("grow %s:\n%s", line, diff)
-	}
+	made := filepath.Join(dir, "hello")
+	follow(t, blocks[1:], made, calling(made, startIn(t, made)))
 }
 
 // startIn builds and starts the service in dir, on any free port.

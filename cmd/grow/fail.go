@@ -135,11 +135,9 @@ func (s *shell) fail(ctx context.Context, err error) int {
 		code = exitUsage
 	}
 	if s.json() {
-		b, err := json.Marshal(map[string]any{"error": several(all)})
-		if err != nil {
-			b = []byte(`{"error":{"code":"host.fault","message":"the error cannot be encoded"}}`)
-		}
-		fmt.Fprintln(s.stderr, string(b))
+		to := json.NewEncoder(s.stderr)
+		to.SetEscapeHTML(false)
+		_ = to.Encode(map[string]any{"error": several(all)}) // all of it has a form in JSON
 		return code
 	}
 	var quiet *told

@@ -14,32 +14,10 @@ func TestTesting(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds Rust actors")
 	}
-	text, err := os.ReadFile("../../docs/testing.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	blocks := blocksOf(readGuide(t, "docs/testing.md"))
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := t.TempDir()
-	var steps [][]string
-	for _, b := range fence.FindAllStringSubmatch(string(text), -1) {
-		if b[2] == "" {
-			steps = append(steps, b[1:])
-		} else {
-			writeFiles(t, dir, map[string]string{b[2]: b[3]})
-		}
-	}
-	ran := 0
-	for i, s := range steps {
-		line, ok := strings.CutPrefix(strings.TrimSpace(s[2]), "grow ")
-		if s[0] != "sh" || !ok {
-			continue
-		}
-		holdPrinted(t, dir, line, steps[i+1][2])
-		ran++
-	}
-	if ran < 2 {
-		t.Errorf("%d commands were run", ran)
-	}
+	follow(t, blocks, dir, timelessly(dir))
 }
 
 // TestTriage runs the tests of the example service: all pass, every requirement

@@ -101,7 +101,7 @@ func diagnostic(s compiler.Source, m message) (compiler.Diagnostic, bool) {
 		if !at.Primary {
 			continue
 		}
-		if at.Label != "" {
+		if at.Label != "" && !strings.Contains(d.Text, at.Label) {
 			d.Text += ": " + at.Label
 		}
 		file := sourceFile(m.Manifest, at.File)

@@ -134,9 +134,15 @@ func (c *comparison) numberRules(s *spot) {
 		report("enum", message, a.enumRule(), b.enumRule())
 	}
 	for _, n := range unlikeNumbers(a.not, b.not) {
+		if y.Check(n.text) != nil {
+			continue // another rule excludes it
+		}
 		report("excluded", string(n.text)+" is allowed now", notNumber(n), nil)
 	}
 	for _, n := range unlikeNumbers(b.not, a.not) {
+		if x.Check(n.text) != nil {
+			continue
+		}
 		report("excluded", string(n.text)+" is no longer allowed", nil, notNumber(n))
 	}
 	if !sameBound(a.min, b.min) {

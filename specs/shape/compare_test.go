@@ -99,6 +99,7 @@ var comparisons = []struct {
 	{"enum in another order", `"a" | "b"`, `"b" | "a"`, Ok, Ok, ``},
 	{"text excluded", `string`, `string & !="x"`, Break, Ok, ` "x" is no longer allowed`},
 	{"text no longer excluded", `string & !="x"`, `string`, Ok, Break, ` "x" is allowed now`},
+	{"text excluded by a pattern instead", `string & !=""`, `string & =~"^[A-Z]"`, Break, Ok, ` must match the pattern ^[A-Z] now`},
 	{"excluded what no pattern took", `=~"^a"`, `=~"^a" & !="x"`, Ok, Ok, ``},
 	{"format new", `{at!: string}`, `{at!: time.Time}`, Break, Ok, `/at now must be a time (RFC 3339), like 2026-01-31T12:00:00Z`},
 	{"format gone", `{at!: time.Time}`, `{at!: string}`, Ok, Break, `/at need no longer be a time`},

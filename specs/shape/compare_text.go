@@ -92,9 +92,15 @@ func (c *comparison) textRules(s *spot) {
 		report("enum", message, a.enumRule(), b.enumRule())
 	}
 	for _, v := range less(a.not, b.not) {
+		if !b.admits([]byte(v)) {
+			continue // another rule excludes it
+		}
 		report("excluded", strconv.Quote(v)+" is allowed now", notText(v), nil)
 	}
 	for _, v := range less(b.not, a.not) {
+		if !a.admits([]byte(v)) {
+			continue
+		}
 		report("excluded", strconv.Quote(v)+" is no longer allowed", nil, notText(v))
 	}
 	if a.min != b.min {
