@@ -3,6 +3,8 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -54,6 +56,19 @@ func TestCompareIsReadable(t *testing.T) {
 				t.Errorf("%d columns of %s: %s", n, columns, line)
 			}
 		}
+	}
+}
+
+// TestRevisionInterrupted holds that who ends git is told so, and not that
+// there is no repository.
+func TestRevisionInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"grow.yaml": "service: shop\n"})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f := &finder{shell: &shell{}, temp: t.TempDir()}
+	if _, err := f.checkout(ctx, "main", dir); !errors.Is(err, context.Canceled) {
+		t.Errorf("an interrupted comparison ends with: %v", err)
 	}
 }
 

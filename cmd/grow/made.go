@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/grow-platform/grow/cmd/grow/starter"
 	"github.com/grow-platform/grow/host/control"
@@ -227,10 +228,7 @@ func replace(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 }
 
 // beneathFile reports whether a path leads through a file.
-func beneathFile(err error) bool {
-	var p *fs.PathError
-	return errors.As(err, &p) && p.Err.Error() == "not a directory"
-}
+func beneathFile(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
 
 // outcome is what a command that makes files answers programs.
 type outcome struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +50,7 @@ func (f *finder) checkout(ctx context.Context, name, other string) (string, erro
 		}
 	}
 	top, tree, err := locate(ctx, name, rev, service)
-	if err != nil {
+	if err := cmp.Or(gitEnded(ctx), err); err != nil {
 		return "", err
 	}
 	dir, err := f.folderInTemp()
@@ -110,10 +112,29 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
+// gitEnded is the error of a ctx that has ended git; nil: it has not.
+func gitEnded(ctx context.Context) error {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &control.Error{Code: control.CodeTimeout, Message: fmt.Sprintf("git took longer than %v", revisionTime), Next: "unpack the revision yourself, and name its folder"}
+	case ctx.Err() != nil:
+		return fmt.Errorf("read revision: %w", ctx.Err())
+	}
+	return nil
+}
+
+// hookVars are what git tells a hook of the repository that it runs for. They
+// would come before the folder in which git is run.
+var hookVars = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
+
 func gitCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, "git", args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(hookVars, name)
+	})
+	c.Env = append(env, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 	c.WaitDelay = time.Second
 	return c
 }
@@ -137,7 +158,7 @@ func extract(ctx context.Context, top, tree, dir string) error {
 	err = c.Wait()
 	switch {
 	case ctx.Err() != nil:
-		return &control.Error{Code: control.CodeTimeout, Message: fmt.Sprintf("git took longer than %v", revisionTime), Next: "unpack the revision yourself, and name its folder"}
+		return gitEnded(ctx)
 	case unpacked != nil:
 		return unpacked
 	case err != nil:

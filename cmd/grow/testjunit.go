@@ -130,17 +130,18 @@ func failureText(f *actortest.Failure, most int) string {
 }
 
 // writeJUnit writes the suites of a run into a file; "-" is stdout.
-func (s *shell) writeJUnit(run *testRun, began time.Time, name string) (err error) {
-	w := s.stdout
-	if name != "-" {
-		f, err := os.Create(name)
-		if err != nil {
-			return unwritten(name, err)
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		w = f
+func (s *shell) writeJUnit(run *testRun, began time.Time, name string) error {
+	if name == "-" {
+		return encodeJUnit(s.stdout, junitOf(run, began))
 	}
-	return encodeJUnit(w, junitOf(run, began))
+	f, err := os.Create(name)
+	if err != nil {
+		return unwritten(name, err)
+	}
+	if err := errors.Join(encodeJUnit(f, junitOf(run, began)), f.Close()); err != nil {
+		return unwritten(name, err)
+	}
+	return nil
 }
 
 func encodeJUnit(w io.Writer, suites *junitSuites) error {

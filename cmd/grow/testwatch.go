@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grow-platform/grow/host/watch"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -17,7 +16,7 @@ const clearScreen = "\x1b[H\x1b[2J"
 // watchTests runs tests, and those that an edit touches again after each edit,
 // until ctx ends.
 func (s *shell) watchTests(ctx context.Context, dir string, o testOptions) (err error) {
-	w, err := watch.Open(dir, watch.Options{Warn: func(text string) { s.say("warning: %s", cell(text)) }})
+	w, err := s.watcher(dir)
 	if err != nil {
 		return err
 	}

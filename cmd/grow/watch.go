@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -23,10 +22,7 @@ const namedMax = 3
 
 // runWatched serves the service in dir and has edits take effect, until ctx ends.
 func (s *shell) runWatched(ctx context.Context, dir string, o runOptions) (err error) {
-	w, err := watch.Open(dir, watch.Options{Warn: func(text string) { s.say("warning: %s", cell(text)) }})
-	if errors.Is(err, watch.ErrTooMany) {
-		err = &control.Error{Code: "watch.files", Message: err.Error(), At: dir, Next: "keep what is not the service's elsewhere, or in a folder whose name begins with a point"}
-	}
+	w, err := s.watcher(dir)
 	if err != nil {
 		return err
 	}
@@ -58,6 +54,15 @@ func (s *shell) runWatched(ctx context.Context, dir string, o runOptions) (err e
 			return ctx.Err()
 		}
 	}
+}
+
+// watcher watches the folder of a service.
+func (s *shell) watcher(dir string) (*watch.Watcher, error) {
+	w, err := watch.Open(dir, watch.Options{Warn: func(text string) { s.say("warning: %s", cell(text)) }})
+	if errors.Is(err, watch.ErrTooMany) {
+		err = &control.Error{Code: "watch.files", Message: err.Error(), At: dir, Next: "keep what is not the service's elsewhere, or in a folder whose name begins with a point"}
+	}
+	return w, err
 }
 
 // mendable reports whether an edit of the files can end an error of the start.
@@ -121,7 +126,7 @@ func (s *shell) edited(h *app.Host, e live.Event) {
 		fmt.Fprint(s.stderr, s.blocks(split(e.Err))+"still serving "+serving(h.Revisions())+"\n")
 		return
 	}
-	fmt.Fprintln(s.stdout, arrows(cell(sentence(e)), beyondASCII()))
+	fmt.Fprintln(s.stdout, arrows(cell(sentence(e)), utf8Locale()))
 }
 
 func forPrograms(h *app.Host, e live.Event) any {
@@ -191,7 +196,7 @@ func serving(revisions map[string]string) string {
 	if len(list) == 0 {
 		return "what was there before"
 	}
-	return arrows("revision "+few(list), beyondASCII())
+	return arrows("revision "+few(list), utf8Locale())
 }
 
 // few joins names, of many the first.
@@ -204,19 +209,6 @@ func few(list []string) string {
 
 // revision is the beginning of a revision's name.
 func revision(name string) string { return name[:min(6, len(name))] + "…" }
-
-// beyondASCII reports whether what reads this program's words shows more than ASCII.
-func beyondASCII() bool {
-	if os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if value := strings.ToUpper(os.Getenv(name)); value != "" {
-			return strings.Contains(strings.ReplaceAll(value, "-", ""), "UTF8")
-		}
-	}
-	return false
-}
 
 // arrows writes the signs of a line in ASCII where there is no more.
 func arrows(text string, beyond bool) string {

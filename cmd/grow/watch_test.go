@@ -64,7 +64,7 @@ func TestServing(t *testing.T) {
 	}
 }
 
-func TestBeyondASCII(t *testing.T) {
+func TestUTF8Locale(t *testing.T) {
 	for _, c := range []struct {
 		term, all, ctype, lang string
 		want                   bool
@@ -79,7 +79,7 @@ func TestBeyondASCII(t *testing.T) {
 		t.Setenv("LC_ALL", c.all)
 		t.Setenv("LC_CTYPE", c.ctype)
 		t.Setenv("LANG", c.lang)
-		if got := beyondASCII(); got != c.want {
+		if got := utf8Locale(); got != c.want {
 			t.Errorf("%+v: %t", c, got)
 		}
 	}
