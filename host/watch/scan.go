@@ -42,8 +42,8 @@ func Scan(dir string) (Files, error) {
 			return nil
 		}
 		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(path))) // of what a link leads to
-		if err != nil {
-			return nil // gone by now, or a link to nowhere
+		if err != nil || !info.Mode().IsRegular() && !info.IsDir() {
+			return nil // gone by now, a link to nowhere, or what may be read without end
 		}
 		files[path] = State{Size: info.Size(), Changed: info.ModTime(), Folder: info.IsDir()}
 		return nil

@@ -45,7 +45,7 @@ type Options struct {
 
 // Batch is what changed until it was quiet.
 type Batch struct {
-	Paths []string  // relative to the folder, with slashes, sorted; folders that are new or gone included
+	Paths []string  // relative to the folder, with slashes, sorted; folders that are new or gone included; "." for more than FilesMax
 	First time.Time // when the first change was noticed
 }
 
@@ -186,7 +186,7 @@ func (w *Watcher) event(e fsnotify.Event) bool {
 	if Ignored(rel) {
 		return false
 	}
-	w.pending[rel] = true
+	w.note(rel)
 	if gone && w.folders[rel] {
 		w.forget(rel)
 	}
@@ -196,6 +196,16 @@ func (w *Watcher) event(e fsnotify.Event) bool {
 		}
 	}
 	return true
+}
+
+// note adds a path to what has changed. Of more than FilesMax it is only told
+// that they have.
+func (w *Watcher) note(path string) {
+	if len(w.pending) >= FilesMax {
+		clear(w.pending)
+		path = "."
+	}
+	w.pending[path] = true
 }
 
 // lost takes an error of the source. What it missed is not known, so everything
@@ -227,7 +237,7 @@ func (w *Watcher) forget(rel string) {
 func (w *Watcher) add(rel string, told bool) {
 	err := walk(w.dir, rel, func(path string, d fs.DirEntry) error {
 		if told {
-			w.pending[path] = true
+			w.note(path)
 		}
 		if !d.IsDir() {
 			return nil
@@ -285,7 +295,7 @@ func (w *Watcher) look() bool {
 	changed := false
 	if w.seen != nil {
 		for _, path := range w.seen.Diff(now) {
-			w.pending[path] = true
+			w.note(path)
 			changed = true
 		}
 	}

@@ -89,6 +89,37 @@ func (f *folder) await(paths ...string) []string {
 	return list
 }
 
+// TestScanPlain: what is neither a file nor a folder is not listed, by itself or
+// at the end of a link: who reads it may wait for ever.
+func TestScanPlain(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "plain"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(os.DevNull, filepath.Join(dir, "device")); err != nil {
+		t.Skip(err)
+	}
+	files, err := Scan(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, plain := files["plain"]; !plain || len(files) != 1 {
+		t.Errorf("listed are %v", files)
+	}
+}
+
+// TestPendingIsBounded: of more paths than are kept nothing is told but that
+// the folder has changed.
+func TestPendingIsBounded(t *testing.T) {
+	w := &Watcher{pending: map[string]bool{}}
+	for i := range FilesMax + 10 {
+		w.note(fmt.Sprint(i))
+	}
+	if len(w.pending) > FilesMax || !w.pending["."] {
+		t.Errorf("%d paths are kept", len(w.pending))
+	}
+}
+
 // TestChanges goes through the ways in which files change, as the operating
 // system tells of them and as the watcher finds them itself. After each the
 // last file is written, so that what is told in between is all there is.
