@@ -235,14 +235,18 @@ func (r *Runner) one(ctx context.Context, t *specs.Test) *Result {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, TestTime)
 	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	result := &Result{Test: t}
-	s, err := r.stage(ctx, t)
+	s, err := r.stage(ctx, t, end)
 	if err == nil {
 		err = s.play(ctx)
 		result.Seen, result.Logs = s.seen(), s.logs()
 		err = errors.Join(err, s.close())
 	}
 	switch {
+	case errors.Is(context.Cause(ctx), errCircle):
+		result.Failures = []Failure{{At: t.At, Text: errCircle.Error()}}
 	case errors.Is(err, context.DeadlineExceeded):
 		result.Failures = []Failure{{At: t.At, Text: fmt.Sprintf("the test took longer than %v", TestTime)}}
 	case err != nil:

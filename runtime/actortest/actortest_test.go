@@ -206,3 +206,31 @@ func TestInterrupted(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCircle ends a test whose messages never come to an end, well before its
+// time is over.
+func TestCircle(t *testing.T) {
+	common, err := txtar.ParseFile("testdata/common/service.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, common, txtar.Parse([]byte(`
+-- workflows/round.yaml --
+workflow: round
+in: [order.priced]
+out: [order.priced]
+nodes: {review: review}
+routes:
+  - {from: input, to: review}
+  - {from: review, when: data.total > 0.0, to: review}
+  - {from: review, to: output}
+tests:
+  - test: it goes round
+    given: {review: [{when: {order.priced: {...: _}}, then: [{order.priced: {id: a, total: 1}}]}]}
+    when: {order.priced: {id: a, total: 1}}
+    then: []
+`)))
+	if got := run(t, options(s), s.Workflows["round"].Tests); !strings.Contains(got, "do they go round in a circle?") {
+		t.Error(got)
+	}
+}

@@ -21,8 +21,13 @@ import (
 	"github.com/grow-platform/grow/specs/shape"
 )
 
-// LinesMax is how many log lines of one test are kept.
-const LinesMax = 1000
+// The limits of one test.
+const (
+	LinesMax   = 1000    // log lines that are kept
+	HandledMax = 100_000 // messages that are handled, attempts counted one by one
+)
+
+var errCircle = fmt.Errorf("the test had more than %d messages handled: do they go round in a circle?", HandledMax)
 
 // stage is where one test is played. play and what it calls run on the test's
 // goroutine; tape is written by the shard's.
@@ -39,7 +44,8 @@ type stage struct {
 	desk    *desk                   // of tests of endpoints
 	ids     int
 	waiting []shard.Waiting
-	fault   string // that ended the play
+	fault   string                  // that ended the play
+	end     context.CancelCauseFunc // ends the test
 
 	tape tape
 }
@@ -55,6 +61,12 @@ type tape struct {
 	seeds     []specs.KeyState
 }
 
+func (t *tape) full() bool {
+	t.Lock()
+	defer t.Unlock()
+	return len(t.handlings) >= HandledMax
+}
+
 // place is where state belongs.
 type place struct{ node, key string }
 
@@ -68,9 +80,9 @@ type handling struct {
 }
 
 // stage makes everything ready for a test.
-func (r *Runner) stage(ctx context.Context, t *specs.Test) (s *stage, err error) {
+func (r *Runner) stage(ctx context.Context, t *specs.Test, end context.CancelCauseFunc) (s *stage, err error) {
 	s = &stage{
-		test: t, opts: &r.opts, clock: &clock{now: t.Now}, actors: map[string]*actor.Actor{}, doubles: map[string]*doubles{},
+		test: t, opts: &r.opts, end: end, clock: &clock{now: t.Now}, actors: map[string]*actor.Actor{}, doubles: map[string]*doubles{},
 		tape: tape{state: map[place]map[string]capability.Value{}, first: map[string]*string{}, seeds: t.State},
 	}
 	defer func() {
@@ -267,6 +279,10 @@ func (s *stage) line(l actor.Line) {
 
 // observe notes what became of a message, once for each attempt.
 func (s *stage) observe(node string, t *actor.Task, r *actor.Result) {
+	if s.tape.full() {
+		s.end(errCircle)
+		return
+	}
 	h := handling{node: node, id: strings.Clone(t.ID), typ: strings.Clone(t.Message.Type()), outcome: r.Outcome, code: r.Code, text: r.Text, after: r.After}
 	for i := range r.Outputs {
 		h.outputs = append(h.outputs, message(s.actors[node].Def, &r.Outputs[i]))
