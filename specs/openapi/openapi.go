@@ -21,7 +21,7 @@ const Version = "3.1.0"
 // types that an endpoint takes or answers with are part of it: what actors keep
 // and say among themselves is nobody's outside.
 func Document(s *specs.Service) []byte {
-	w := &writer{service: s, schemas: map[string]json.RawMessage{}, ids: map[string]int{}}
+	w := &writer{service: s, schemas: map[string]json.RawMessage{}, ids: map[string]bool{}}
 	d := document{
 		OpenAPI: Version, Dialect: shape.Draft,
 		Info:  info{Title: s.Name, Description: s.About, Version: s.Version},
@@ -105,7 +105,7 @@ type header struct {
 type writer struct {
 	service *specs.Service
 	schemas map[string]json.RawMessage
-	ids     map[string]int // how often each operationId was wanted
+	ids     map[string]bool // that operations have
 }
 
 var text = json.RawMessage(`{"type":"string"}`)
@@ -130,9 +130,10 @@ func (w *writer) id(e *specs.Endpoint) string {
 		}
 	}
 	id := b.String()
-	if w.ids[id]++; w.ids[id] > 1 {
-		id += strconv.Itoa(w.ids[id])
+	for n := 2; w.ids[id]; n++ {
+		id = b.String() + strconv.Itoa(n)
 	}
+	w.ids[id] = true
 	return id
 }
 

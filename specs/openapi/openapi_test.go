@@ -111,6 +111,28 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// TestNames: no two operations have one id, whatever their paths.
+func TestNames(t *testing.T) {
+	service := load(t, txtar.Parse([]byte(strings.Replace(shop, "  DELETE", "  POST /hooks/a/b2: {send: hook, to: desk, body: raw}\n  POST /hooks/a-b: {send: hook, to: desk, body: raw}\n  POST /hooks/a/b: {send: hook, to: desk, body: raw}\n  DELETE", 1))))
+	var doc struct {
+		Paths map[string]map[string]struct {
+			ID string `json:"operationId"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal(Document(service), &doc); err != nil {
+		t.Fatal(err)
+	}
+	taken := map[string]string{}
+	for path, operations := range doc.Paths {
+		for _, o := range operations {
+			if other := taken[o.ID]; other != "" {
+				t.Errorf("%s and %s are both %s", other, path, o.ID)
+			}
+			taken[o.ID] = path
+		}
+	}
+}
+
 // TestSchemas: every schema in the document of every good service is one to a
 // validator of others, and takes a sample of its type.
 func TestSchemas(t *testing.T) {
