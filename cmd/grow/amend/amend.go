@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -110,27 +111,48 @@ func (p *Plan) file(service *specs.Service, name string, results []*actortest.Re
 	return nil
 }
 
-// Write writes the files of a plan into the service's folder. A file that has
-// changed since is not written; the error says which.
+// Write writes the files of a plan into the service's folder, each at once, and
+// none by a link that leads out of it. A file that has changed since is not
+// written; the error says which.
 func (p *Plan) Write(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("rewrite tests: %w", err)
+	}
+	defer root.Close()
 	for _, f := range p.Files {
-		name := filepath.Join(dir, filepath.FromSlash(f.Name))
-		now, err := os.ReadFile(name)
-		if err == nil && !bytes.Equal(now, f.Old) {
-			err = ErrChanged
-		}
-		if err != nil {
-			return fmt.Errorf("rewrite %s: %w", f.Name, err)
-		}
-		info, err := os.Stat(name)
-		if err != nil {
-			return fmt.Errorf("rewrite %s: %w", f.Name, err)
-		}
-		if err := os.WriteFile(name, f.New, info.Mode().Perm()); err != nil {
+		if err := f.write(root); err != nil {
 			return fmt.Errorf("rewrite %s: %w", f.Name, err)
 		}
 	}
 	return nil
+}
+
+func (f *File) write(root *os.Root) error {
+	name := filepath.FromSlash(f.Name)
+	now, err := root.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, f.Old) {
+		return ErrChanged
+	}
+	info, err := root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return root.WriteFile(name, f.New, 0) // which is there: the link stays
+	}
+	draft := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
+	err = root.WriteFile(draft, f.New, info.Mode().Perm())
+	if err == nil {
+		err = root.Rename(draft, name)
+	}
+	if err != nil {
+		_ = root.Remove(draft) // it is of no use
+	}
+	return err
 }
 
 // book is a file of tests, read twice: for what it says and for where it says it.

@@ -155,6 +155,48 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestWrite holds that a file keeps its mode, that links within the folder are
+// followed and those out of it are not, and that what has changed is kept.
+func TestWrite(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	write(t, dir, map[string]string{"a.yaml": "old", "linked.yaml": "old", "changed.yaml": "newer"})
+	write(t, out, map[string]string{"a.yaml": "old"})
+	for name, to := range map[string]string{"within.yaml": "linked.yaml", "out.yaml": filepath.Join(out, "a.yaml"), "folder": out} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(dir, "a.yaml"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, written string
+		ok            bool
+	}{
+		{"a.yaml", "a.yaml", true}, {"within.yaml", "linked.yaml", true}, {"changed.yaml", "changed.yaml", false},
+		{"out.yaml", "out.yaml", false}, {"folder/a.yaml", "folder/a.yaml", false}, {"../x.yaml", "a.yaml", false},
+	} {
+		plan := &amend.Plan{Files: []amend.File{{Name: c.name, Old: []byte("old"), New: []byte("new")}}}
+		if err := plan.Write(dir); (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if data, err := os.ReadFile(filepath.Join(dir, c.written)); err != nil || c.ok && string(data) != "new" {
+			t.Errorf("%s holds %q: %v", c.written, data, err)
+		}
+	}
+	if data, err := os.ReadFile(filepath.Join(out, "a.yaml")); err != nil || string(data) != "old" {
+		t.Errorf("out of the folder there is %q: %v", data, err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "a.yaml"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the mode is %v: %v", info.Mode(), err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 6 {
+		t.Errorf("the folder holds %v: %v", left, err)
+	}
+}
+
 // settled holds that what was not left alone passes, and is not changed again.
 func (b *bench) settled(t testing.TB, plan *amend.Plan) {
 	t.Helper()
