@@ -1,10 +1,10 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -72,54 +72,58 @@ func TestRevisionInterrupted(t *testing.T) {
 	}
 }
 
-// TestUnpack holds that nothing of an archive gets out of its folder.
+// TestUnpack holds that nothing of a revision gets out of its folder, and that
+// what git says is read with care.
 func TestUnpack(t *testing.T) {
-	pack := func(headers ...tar.Header) *bytes.Buffer {
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		for _, h := range headers {
-			if h.Typeflag == tar.TypeReg {
-				h.Size = 4
-			}
-			if err := w.WriteHeader(&h); err != nil {
-				t.Fatal(err)
-			}
-			if h.Typeflag == tar.TypeReg {
-				if _, err := w.Write([]byte("text")); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return &b
-	}
 	dir := filepath.Join(t.TempDir(), "in")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	err := unpack(pack(
-		tar.Header{Name: "a/b.txt", Typeflag: tar.TypeReg}, tar.Header{Name: "a/c.txt", Typeflag: tar.TypeSymlink, Linkname: "b.txt"},
-		tar.Header{Name: "out", Typeflag: tar.TypeSymlink, Linkname: "../.."}, tar.Header{Name: "etc", Typeflag: tar.TypeSymlink, Linkname: "/etc"},
-	), dir)
-	if err != nil {
+	list, said := "", ""
+	for i, f := range [][3]string{
+		{"100644", "a/b.txt", "text"}, {"100755", "empty", ""}, {"120000", "a/c.txt", "b.txt"}, {"120000", "out", "../.."}, {"120000", "etc", "/etc"},
+	} {
+		list += fmt.Sprintf("%s blob %040d %7d\t%s\x00", f[0], i, len(f[2]), f[1])
+		said += fmt.Sprintf("%040d blob %d\n%s\n", i, len(f[2]), f[2])
+	}
+	blobs, err := blobsOf([]byte(list + fmt.Sprintf("160000 commit %040d       -\tsub\x00", 9)))
+	if err != nil || len(blobs) != 5 {
+		t.Fatalf("read are %v: %v", blobs, err)
+	}
+	if err := unpack(strings.NewReader(said), blobs, dir); err != nil {
 		t.Fatal(err)
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, "a", "c.txt")); err != nil || string(text) != "text" {
 		t.Errorf("a link within: %s %v", text, err)
 	}
-	for _, name := range []string{"out", "etc"} {
+	for _, name := range []string{"out", "etc", "sub"} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			t.Errorf("the link %s leads out", name)
-		}
-	}
-	for _, name := range []string{"../x", "a/../../x", "/x"} {
-		if err := unpack(pack(tar.Header{Name: name, Typeflag: tar.TypeReg}), dir); err == nil {
 			t.Errorf("%s was written", name)
 		}
 	}
-	if err := unpack(strings.NewReader("no archive, but long enough to be read as the header of one"+strings.Repeat(".", 600)), dir); err == nil {
-		t.Error("what is no archive was unpacked")
+	for _, name := range []string{"../x", "a/../../x", "/x", "a/b.txt", "a/b.txt/x"} {
+		if err := unpack(strings.NewReader("0 blob 1\nx\n"), []blob{{path: name, id: "0", size: 1}}, dir); err == nil {
+			t.Errorf("%s was written", name)
+		}
+	}
+	for _, said := range []string{"", "0 missing\n", "0 blob 5\n", "0 blob 4\nte", "0 blob 4\ntext", "0 tree 4\ntext\n", strings.Repeat("0", 1<<20)} {
+		if err := unpack(strings.NewReader(said), []blob{{path: fmt.Sprint("new", len(said)), id: "0", size: 4}}, dir); err == nil {
+			t.Errorf("%.20q was taken", said)
+		}
+	}
+}
+
+// TestRevisionIsBounded: what is too large is refused before any of it is read.
+func TestRevisionIsBounded(t *testing.T) {
+	for _, list := range []string{
+		fmt.Sprintf("100644 blob 0 %d\ta\x00", revisionBytesMax+1),
+		strings.Repeat("100644 blob 0 0\ta\x00", revisionFilesMax+1),
+	} {
+		if _, err := blobsOf([]byte(list)); !errors.Is(err, errRevisionSize) {
+			t.Errorf("%.30q: %v", list, err)
+		}
+	}
+	if _, err := blobsOf([]byte("100644 blob 0 x\ta\x00")); err == nil {
+		t.Error("a size that is none was taken")
 	}
 }

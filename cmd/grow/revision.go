@@ -1,7 +1,7 @@
 package main
 
 import (
-	"archive/tar"
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,10 @@ const (
 	revisionTime     = 30 * time.Second
 	revisionFilesMax = 50_000
 	revisionBytesMax = 256 << 20
+	revisionListMax  = 32 << 20 // bytes of the list of its files
 )
+
+var errRevisionSize = fmt.Errorf("it has more than %d files or %d MiB", revisionFilesMax, revisionBytesMax>>20)
 
 // checkout reads a revision, REV or REV:PATH, into a temporary folder and
 // returns where what is compared lies in it. The user's own checkout is only
@@ -139,11 +143,11 @@ func gitCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	return c
 }
 
-// extract writes a tree of the repository at top into a folder.
-func extract(ctx context.Context, top, tree, dir string) error {
+// piped runs a reading command of git, and has read take what it prints.
+func piped(ctx context.Context, top string, in io.Reader, read func(io.Reader) error, args ...string) error {
 	var complaint bytes.Buffer
-	c := gitCommand(ctx, top, "archive", "--format=tar", tree)
-	c.Stderr = &complaint
+	c := gitCommand(ctx, top, args...)
+	c.Stdin, c.Stderr = in, &complaint
 	out, err := c.StdoutPipe()
 	if err != nil {
 		return err
@@ -151,73 +155,130 @@ func extract(ctx context.Context, top, tree, dir string) error {
 	if err := c.Start(); err != nil {
 		return err
 	}
-	unpacked := unpack(out, dir)
-	if unpacked != nil {
+	done := read(out)
+	if done != nil {
 		_ = c.Cancel() // it would wait for a reader
 	}
 	err = c.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return gitEnded(ctx)
-	case unpacked != nil:
-		return unpacked
+	case done != nil:
+		return done
 	case err != nil:
 		return errors.New(strings.TrimSpace(complaint.String()))
 	}
 	return nil
 }
 
-// unpack writes the plain files, folders and links of an archive. A path that
-// leads out of the folder is an error, a link that does is left out.
-func unpack(r io.Reader, dir string) error {
+// extract writes the files of a tree of the repository at top into a folder. It
+// asks for them one by one, since an archive of the tree leaves out and changes
+// what attributes of the repository say.
+func extract(ctx context.Context, top, tree, dir string) error {
+	var list []byte
+	err := piped(ctx, top, nil, func(r io.Reader) (err error) {
+		list, err = io.ReadAll(io.LimitReader(r, revisionListMax+1))
+		if err == nil && len(list) > revisionListMax {
+			err = errRevisionSize
+		}
+		return err
+	}, "ls-tree", "-r", "-z", "--long", tree)
+	if err != nil {
+		return err
+	}
+	blobs, err := blobsOf(list)
+	if err != nil {
+		return err
+	}
+	var ids strings.Builder
+	for _, b := range blobs {
+		ids.WriteString(b.id + "\n")
+	}
+	return piped(ctx, top, strings.NewReader(ids.String()), func(r io.Reader) error { return unpack(r, blobs, dir) }, "cat-file", "--batch")
+}
+
+// blob is a file or a link of a tree.
+type blob struct {
+	path string // with slashes
+	id   string
+	size int64
+	link bool
+}
+
+// linkMode is the mode of a symbolic link in a tree.
+const linkMode = "120000"
+
+// blobsOf reads what git ls-tree -r -z --long prints: mode, type, id and size,
+// a tab and the path, each ended by a zero byte. Submodules are left out.
+func blobsOf(list []byte) ([]blob, error) {
+	var blobs []blob
+	left := int64(revisionBytesMax)
+	for record := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		meta, name, _ := strings.Cut(record, "\t")
+		words := strings.Fields(meta)
+		if len(words) != 4 || words[1] != "blob" {
+			continue
+		}
+		size, err := strconv.ParseInt(words[3], 10, 64)
+		if err != nil || size < 0 {
+			return nil, fmt.Errorf("git says of %s that its size is %s", name, words[3])
+		}
+		if left -= size; left < 0 || len(blobs) == revisionFilesMax {
+			return nil, errRevisionSize
+		}
+		blobs = append(blobs, blob{path: name, id: words[2], size: size, link: words[0] == linkMode})
+	}
+	return blobs, nil
+}
+
+// unpack reads what git cat-file --batch prints of blobs: a line of id, type and
+// size, the content and a line break each. A path that leads out of the folder
+// is an error, a link that does is left out.
+func unpack(from io.Reader, blobs []blob, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	archive := tar.NewReader(r)
-	left := int64(revisionBytesMax)
-	for n := 0; ; n++ {
-		h, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			_, err = io.Copy(io.Discard, r) // the padding, so that git ends well
-			return err
-		}
+	r := bufio.NewReader(from)
+	for _, b := range blobs {
+		head, err := r.ReadSlice('\n')
 		if err != nil {
+			return fmt.Errorf("read %s: %w", b.path, err)
+		}
+		if want := fmt.Sprintf("%s blob %d\n", b.id, b.size); string(head) != want {
+			return fmt.Errorf("read %s: git says %s", b.path, strings.TrimSpace(string(head)))
+		}
+		if err := b.write(root, io.LimitReader(r, b.size)); err != nil {
 			return err
 		}
-		if left -= h.Size; n > revisionFilesMax || left < 0 {
-			return fmt.Errorf("it has more than %d files or %d MiB", revisionFilesMax, revisionBytesMax>>20)
-		}
-		if err := unpackOne(root, h, archive); err != nil {
-			return err
+		if _, err := r.Discard(1); err != nil {
+			return fmt.Errorf("read %s: %w", b.path, err)
 		}
 	}
+	return nil
 }
 
-func unpackOne(root *os.Root, h *tar.Header, from io.Reader) error {
-	name := filepath.FromSlash(strings.TrimSuffix(h.Name, "/"))
-	switch h.Typeflag {
-	case tar.TypeDir:
-		return root.MkdirAll(name, 0o700)
-	case tar.TypeSymlink:
-		if filepath.IsAbs(h.Linkname) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), filepath.FromSlash(h.Linkname))) {
-			return nil
-		}
-		if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return err
-		}
-		return root.Symlink(h.Linkname, name)
-	case tar.TypeReg:
-		if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return err
-		}
-		file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(file, from)
-		return errors.Join(err, file.Close())
+func (b *blob) write(root *os.Root, from io.Reader) error {
+	name := filepath.FromSlash(b.path)
+	if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
 	}
-	return nil // a submodule, a header of git's own
+	if b.link {
+		text, err := io.ReadAll(from)
+		target := filepath.FromSlash(string(text))
+		if err != nil || filepath.IsAbs(target) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), target)) {
+			return err
+		}
+		return root.Symlink(target, name)
+	}
+	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(file, from)
+	if err == nil && n < b.size {
+		err = io.ErrUnexpectedEOF
+	}
+	return errors.Join(err, file.Close())
 }
