@@ -78,7 +78,7 @@ var exits = map[string]int{
 	control.CodePermission: exitPermission,
 
 	control.CodeNotFound: exitNotFound,
-	"service.none":       exitNotFound,
+	codeNoService:        exitNotFound,
 
 	control.CodeRunning: exitConflict,
 	codePort:            exitConflict,

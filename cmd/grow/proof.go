@@ -49,7 +49,7 @@ func proof(ctx context.Context, service *specs.Service, modules map[string]strin
 		text += fmt.Sprintf("\n  and %d more", more)
 	}
 	at, _, _ := strings.Cut(failed[0], ": ")
-	return passed, len(tests), &control.Error{Code: "test.failed", Message: text, At: at, Next: "make the code do what the test says, or have the test say what is right now"}
+	return passed, len(tests), &control.Error{Code: codeTestFailed, Message: text, At: at, Next: "make the code do what the test says, or have the test say what is right now"}
 }
 
 // testsOf are the tests of what is named.

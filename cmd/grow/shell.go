@@ -311,7 +311,7 @@ func (s *shell) folder(args []string) (string, error) {
 		return "", &control.Error{Code: control.CodeNotFound, Message: dir + " is a file; a service is a folder", At: dir, Next: "name the folder that grow.yaml is in"}
 	}
 	return "", &control.Error{
-		Code: "service.none", Message: "there is no service here: no grow.yaml in " + dir, At: dir,
+		Code: codeNoService, Message: "there is no service here: no grow.yaml in " + dir, At: dir,
 		Next: "go to the service's folder, or name it: -C FOLDER; or make one: grow init",
 	}
 }

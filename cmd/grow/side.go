@@ -144,7 +144,7 @@ func (f *finder) open(path string) (*side, error) {
 	case info.IsDir() && has(abs, "actor"):
 		return f.actor(abs)
 	case info.IsDir():
-		return nil, &control.Error{Code: "service.none", Message: "there is no service here: no grow.yaml in " + path, At: path, Next: "name a folder of a service, a file of it, or a git revision"}
+		return nil, &control.Error{Code: codeNoService, Message: "there is no service here: no grow.yaml in " + path, At: path, Next: "name a folder of a service, a file of it, or a git revision"}
 	case base == "grow.yaml" || base == "grow.cue":
 		return f.open(filepath.Dir(abs))
 	case base == "actor.yaml" || base == "actor.cue":
@@ -174,7 +174,7 @@ func around(path string) (*specs.Service, error) {
 			return specs.Load(dir, compared)
 		}
 		if dir == filepath.Dir(dir) {
-			return nil, &control.Error{Code: "service.none", Message: path + " is in no service: there is no grow.yaml above it", At: path, Next: "compare it where it stands in its service"}
+			return nil, &control.Error{Code: codeNoService, Message: path + " is in no service: there is no grow.yaml above it", At: path, Next: "compare it where it stands in its service"}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package amend
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -65,14 +66,11 @@ func (s *source) start(y *yaml.Node) int { return s.offset(y.Line, y.Column) }
 // lineStart is where the line of an offset begins, lineEnd where it ends,
 // before its line break.
 func (s *source) lineStart(at int) int {
-	best := s.lines[0]
-	for _, l := range s.lines {
-		if l > at {
-			break
-		}
-		best = l
+	i, begins := slices.BinarySearch(s.lines, at)
+	if !begins {
+		i = max(0, i-1)
 	}
-	return best
+	return s.lines[i]
 }
 
 func (s *source) lineEnd(at int) int {
