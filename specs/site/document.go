@@ -27,8 +27,8 @@ type doc struct {
 	path     string // in the service's folder, with slashes
 	text     []byte
 	markdown bool
-	ids      map[string]bool // of its headings
-	titled   bool            // it begins with a heading
+	ids      map[string]string // of its parts; see document.Name
+	titled   bool              // it begins with a heading
 }
 
 // page is the path of the document's page. The name is kept whole: no two
@@ -162,8 +162,8 @@ func (b *builder) target(d *doc, from, to string) string {
 	}
 	if o := b.docs[at]; o != nil {
 		page := o.page()
-		if o.ids[u.Fragment] {
-			page += "#" + u.Fragment
+		if id := o.ids[u.Fragment]; id != "" {
+			page += "#" + id
 		}
 		return href(from, page)
 	}
@@ -250,8 +250,8 @@ func (b *builder) proof(from string, p specs.Proof) link {
 		return link{Text: text}
 	}
 	page := d.page()
-	if d.ids[p.Section] {
-		page += "#" + p.Section
+	if id := d.ids[p.Section]; id != "" {
+		page += "#" + id
 	}
 	return link{Text: text, Href: href(from, page)}
 }
