@@ -17,9 +17,10 @@ import (
 
 // Limits of documents.
 const (
-	DocMax   = 1 << 20 // bytes of a document
-	DocsMax  = 5000    // documents of a service, those that others link to included
-	ImageMax = 8 << 20 // bytes of a picture
+	DocMax    = 1 << 20   // bytes of a document
+	DocsMax   = 5000      // documents of a service, those that others link to included
+	ImageMax  = 8 << 20   // bytes of a picture
+	ImagesMax = 256 << 20 // bytes of all pictures
 )
 
 // doc is a document of the service.

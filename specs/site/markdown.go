@@ -242,10 +242,17 @@ func (b *builder) picture(d *doc, to string) (string, error) {
 	if !filepath.IsLocal(filepath.FromSlash(at)) || !slices.Contains(pictures, strings.ToLower(path.Ext(at))) || !b.isFile(at) {
 		return "", nil
 	}
+	to = "docs/" + at
+	if b.pages[to] != nil {
+		return to, nil
+	}
 	data, err := b.read(at, ImageMax)
 	if err != nil {
 		return "", err
 	}
-	b.pages["docs/"+at] = data
-	return "docs/" + at, nil
+	if b.images += len(data); b.images > ImagesMax {
+		return "", fmt.Errorf("the documents show more than %d MiB of pictures", ImagesMax>>20)
+	}
+	b.pages[to] = data
+	return to, nil
 }

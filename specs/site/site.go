@@ -77,6 +77,7 @@ type builder struct {
 	docs    map[string]*doc     // by path in the service's folder
 	of      map[string][]string // by the path of a document: pages that it belongs to
 	uses    map[string][]use    // of each type
+	images  int                 // bytes of pictures
 }
 
 // link is text that leads somewhere.
