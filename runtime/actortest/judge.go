@@ -3,6 +3,7 @@ package actortest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ func (s *stage) judge(seen *Seen) []Failure {
 	}
 	j.path()
 	j.state()
-	for _, path := range sortedIDs(s.doubles) {
+	for _, path := range slices.Sorted(maps.Keys(s.doubles)) {
 		j.doubles(s.local(path), s.doubles[path])
 	}
 	return j.failures

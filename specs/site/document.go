@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -91,10 +92,10 @@ func (b *builder) named() ([]string, error) {
 		return nil
 	}
 	err := add(indexPage, b.service.Docs, ".")
-	for _, name := range sorted(b.service.Workflows) {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Workflows)) {
 		err = errors.Join(err, add(workflowPage(name), b.service.Workflows[name].Docs, "workflows", "."))
 	}
-	for _, name := range sorted(b.service.Actors) {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Actors)) {
 		a := b.service.Actors[name]
 		err = errors.Join(err, add(actorPage(name), a.Docs, b.relative(a.Dir)))
 	}

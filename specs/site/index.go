@@ -3,6 +3,8 @@ package site
 import (
 	"fmt"
 	"html/template"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,19 +56,19 @@ type drawing struct {
 func (b *builder) index() index {
 	s := b.service
 	i := index{
-		Service: s, Drawings: b.drawings(indexPage, graph.New(s, "")), Types: b.typeLinks(indexPage, sorted(s.Types)),
+		Service: s, Drawings: b.drawings(indexPage, graph.New(s, "")), Types: b.typeLinks(indexPage, slices.Sorted(maps.Keys(s.Types))),
 		Tests: b.tests(indexPage, s.Tests),
 	}
 	for _, e := range s.Endpoints {
 		i.Endpoints = append(i.Endpoints, b.endpoint(e))
 	}
-	for _, name := range sorted(s.Workflows) {
+	for _, name := range slices.Sorted(maps.Keys(s.Workflows)) {
 		i.Workflows = append(i.Workflows, entry{link{Text: name, Href: href(indexPage, workflowPage(name))}, s.Workflows[name].About})
 	}
-	for _, name := range sorted(s.Actors) {
+	for _, name := range slices.Sorted(maps.Keys(s.Actors)) {
 		i.Actors = append(i.Actors, entry{link{Text: name, Href: href(indexPage, actorPage(name))}, s.Actors[name].About})
 	}
-	for _, name := range sorted(b.docs) {
+	for _, name := range slices.Sorted(maps.Keys(b.docs)) {
 		i.Docs = append(i.Docs, link{Text: name, Href: href(indexPage, b.docs[name].page())})
 	}
 	return i

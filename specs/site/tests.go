@@ -64,7 +64,7 @@ func (b *builder) proofs(from string, t *specs.Test) []line {
 
 func configs(t *specs.Test) []line {
 	var out []line
-	for _, node := range sorted(t.Config) {
+	for _, node := range slices.Sorted(maps.Keys(t.Config)) {
 		out = append(out, line{Text: node, Code: string(t.Config[node])})
 	}
 	return out
@@ -115,7 +115,7 @@ func wanted(v *expect.Value) string {
 
 func doubles(t *specs.Test) []line {
 	var out []line
-	for _, node := range sorted(t.Doubles) {
+	for _, node := range slices.Sorted(maps.Keys(t.Doubles)) {
 		for _, d := range t.Doubles[node] {
 			l := answer(d)
 			if node != "" {
