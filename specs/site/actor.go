@@ -10,6 +10,7 @@ import (
 
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/graph"
+	"github.com/grow-platform/grow/specs/schema"
 	"github.com/grow-platform/grow/specs/shape"
 )
 
@@ -117,7 +118,7 @@ func (b *builder) facts(a *specs.Actor) []fact {
 	}
 	retry := "none"
 	if a.Retry.Max > 0 {
-		retry = fmt.Sprintf("%d times, after %s and then %s times as long each time; %s", a.Retry.Max, span(a.Retry.Backoff), strconv.FormatFloat(a.Retry.Factor, 'g', -1, 64), waits)
+		retry = fmt.Sprintf("%d times, after %s and then %s times as long each time; %s", a.Retry.Max, schema.Duration(a.Retry.Backoff), strconv.FormatFloat(a.Retry.Factor, 'g', -1, 64), waits)
 	}
 	code := a.Code.Language
 	if a.Code.Source != "" {

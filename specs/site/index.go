@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/graph"
+	"github.com/grow-platform/grow/specs/schema"
 )
 
 // index is the body of the first page.
@@ -108,24 +108,12 @@ func terms(e *specs.Endpoint) []string {
 		out = append(out, "answered once for each "+e.Idempotency)
 	}
 	if e.Timeout > 0 {
-		out = append(out, "answered within "+span(e.Timeout))
+		out = append(out, "answered within "+schema.Duration(e.Timeout))
 	}
 	if e.Direct {
 		out = append(out, "not kept: delivered directly")
 	}
 	return out
-}
-
-// span writes a duration without parts that are zero: 10s, 1h30m.
-func span(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // pageColumns is how wide a drawing may be to be seen as a whole.
