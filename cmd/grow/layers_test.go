@@ -22,6 +22,7 @@ abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/wazero
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
+specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
 specs < specs/compare < cmd/grow

@@ -3,13 +3,14 @@ package actortest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/expect"
+	"github.com/grow-platform/grow/specs/schema"
 )
 
 // judge holds what happened against what the test expects.
@@ -26,7 +27,7 @@ func (s *stage) judge(seen *Seen) []Failure {
 	}
 	j.path()
 	j.state()
-	for _, path := range sortedIDs(s.doubles) {
+	for _, path := range slices.Sorted(maps.Keys(s.doubles)) {
 		j.doubles(s.local(path), s.doubles[path])
 	}
 	return j.failures
@@ -134,7 +135,7 @@ func (j *judgement) fault(key string, want *specs.Fault, got *Fault) {
 	part("code", want.Code, got.Code)
 	part("text", want.Text, got.Text)
 	if want.After > 0 && want.After != got.After {
-		diffs = append(diffs, expect.Difference{Path: "after", Want: short(want.After), Got: short(got.After)})
+		diffs = append(diffs, expect.Difference{Path: "after", Want: schema.Duration(want.After), Got: schema.Duration(got.After)})
 	}
 	j.differ(key, want.At, diffs)
 }
@@ -174,19 +175,7 @@ func (j *judgement) hint() string {
 	if w.Node != "" {
 		node = " for " + w.Node
 	}
-	return fmt.Sprintf("; a message waits%s: move time on with {advance: %s}", node, short(w.In))
-}
-
-// short writes a duration without the parts that are nothing: 1h, not 1h0m0s.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
+	return fmt.Sprintf("; a message waits%s: move time on with {advance: %s}", node, schema.Duration(w.In))
 }
 
 // arranged puts what was sent into the order of what is expected, each where it

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
-	"sort"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
@@ -96,13 +96,13 @@ func (s *stage) seen() Seen {
 	if s.test.Of != specs.OfActor {
 		seen.Messages = out
 	}
-	for _, id := range sortedIDs(dead) {
+	for _, id := range slices.Sorted(maps.Keys(dead)) {
 		d := dead[id]
 		seen.Faults = append(seen.Faults, Fault{Outcome: actor.Failed, Node: s.local(d.Node), Type: d.typ, Code: d.Code, Text: d.Reason})
 	}
 	for _, at := range s.tape.asked {
 		values := s.tape.state[at]
-		for _, name := range sortedIDs(values) {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
 			seen.State = append(seen.State, Value{Node: s.local(at.node), Key: at.key, Name: name, Data: values[name].Data})
 		}
 	}
@@ -114,15 +114,6 @@ func (s *stage) seen() Seen {
 		seen.Replies = s.desk.replies()
 	}
 	return seen
-}
-
-func sortedIDs[T any](m map[string]T) []string {
-	ids := make([]string, 0, len(m))
-	for id := range m {
-		ids = append(ids, id)
-	}
-	sort.Strings(ids)
-	return ids
 }
 
 // deadLetter is one, and the type of its message.

@@ -3,11 +3,14 @@ package site
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/graph"
+	"github.com/grow-platform/grow/specs/schema"
 	"github.com/grow-platform/grow/specs/shape"
 )
 
@@ -58,7 +61,7 @@ func (b *builder) actor(a *specs.Actor) (actor, error) {
 	if out.Documents, err = b.inline(from, a.Docs, b.relative(a.Dir)); err != nil {
 		return out, err
 	}
-	for _, t := range sorted(a.Key) {
+	for _, t := range slices.Sorted(maps.Keys(a.Key)) {
 		out.Keys = append(out.Keys, fact{t, a.Key[t]})
 	}
 	for _, s := range a.State {
@@ -92,7 +95,7 @@ func partsOf(head string, t *shape.Type) parts {
 // standsIn links the places that an actor or a workflow fills.
 func (b *builder) standsIn(from, name string) []link {
 	var out []link
-	for _, flow := range sorted(b.service.Workflows) {
+	for _, flow := range slices.Sorted(maps.Keys(b.service.Workflows)) {
 		for _, n := range b.service.Workflows[flow].Nodes {
 			if n.Actor == name || n.Workflow == name {
 				out = append(out, link{Text: flow + "/" + n.Name, Href: href(from, workflowPage(flow))})
@@ -115,7 +118,7 @@ func (b *builder) facts(a *specs.Actor) []fact {
 	}
 	retry := "none"
 	if a.Retry.Max > 0 {
-		retry = fmt.Sprintf("%d times, after %s and then %s times as long each time; %s", a.Retry.Max, span(a.Retry.Backoff), strconv.FormatFloat(a.Retry.Factor, 'g', -1, 64), waits)
+		retry = fmt.Sprintf("%d times, after %s and then %s times as long each time; %s", a.Retry.Max, schema.Duration(a.Retry.Backoff), strconv.FormatFloat(a.Retry.Factor, 'g', -1, 64), waits)
 	}
 	code := a.Code.Language
 	if a.Code.Source != "" {

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -17,9 +18,10 @@ import (
 
 // Limits of documents.
 const (
-	DocMax   = 1 << 20 // bytes of a document
-	DocsMax  = 5000    // documents of a service, those that others link to included
-	ImageMax = 8 << 20 // bytes of a picture
+	DocMax    = 1 << 20   // bytes of a document
+	DocsMax   = 5000      // documents of a service, those that others link to included
+	ImageMax  = 8 << 20   // bytes of a picture
+	ImagesMax = 256 << 20 // bytes of all pictures
 )
 
 // doc is a document of the service.
@@ -27,8 +29,8 @@ type doc struct {
 	path     string // in the service's folder, with slashes
 	text     []byte
 	markdown bool
-	ids      map[string]bool // of its headings
-	titled   bool            // it begins with a heading
+	ids      map[string]string // of its parts; see document.Name
+	titled   bool              // it begins with a heading
 }
 
 // page is the path of the document's page. The name is kept whole: no two
@@ -90,10 +92,10 @@ func (b *builder) named() ([]string, error) {
 		return nil
 	}
 	err := add(indexPage, b.service.Docs, ".")
-	for _, name := range sorted(b.service.Workflows) {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Workflows)) {
 		err = errors.Join(err, add(workflowPage(name), b.service.Workflows[name].Docs, "workflows", "."))
 	}
-	for _, name := range sorted(b.service.Actors) {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Actors)) {
 		a := b.service.Actors[name]
 		err = errors.Join(err, add(actorPage(name), a.Docs, b.relative(a.Dir)))
 	}
@@ -162,8 +164,8 @@ func (b *builder) target(d *doc, from, to string) string {
 	}
 	if o := b.docs[at]; o != nil {
 		page := o.page()
-		if o.ids[u.Fragment] {
-			page += "#" + u.Fragment
+		if id := o.ids[u.Fragment]; id != "" {
+			page += "#" + id
 		}
 		return href(from, page)
 	}
@@ -250,8 +252,8 @@ func (b *builder) proof(from string, p specs.Proof) link {
 		return link{Text: text}
 	}
 	page := d.page()
-	if d.ids[p.Section] {
-		page += "#" + p.Section
+	if id := d.ids[p.Section]; id != "" {
+		page += "#" + id
 	}
 	return link{Text: text, Href: href(from, page)}
 }

@@ -3,12 +3,14 @@ package site
 import (
 	"fmt"
 	"html/template"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/graph"
+	"github.com/grow-platform/grow/specs/schema"
 )
 
 // index is the body of the first page.
@@ -54,19 +56,19 @@ type drawing struct {
 func (b *builder) index() index {
 	s := b.service
 	i := index{
-		Service: s, Drawings: b.drawings(indexPage, graph.New(s, "")), Types: b.typeLinks(indexPage, sorted(s.Types)),
+		Service: s, Drawings: b.drawings(indexPage, graph.New(s, "")), Types: b.typeLinks(indexPage, slices.Sorted(maps.Keys(s.Types))),
 		Tests: b.tests(indexPage, s.Tests),
 	}
 	for _, e := range s.Endpoints {
 		i.Endpoints = append(i.Endpoints, b.endpoint(e))
 	}
-	for _, name := range sorted(s.Workflows) {
+	for _, name := range slices.Sorted(maps.Keys(s.Workflows)) {
 		i.Workflows = append(i.Workflows, entry{link{Text: name, Href: href(indexPage, workflowPage(name))}, s.Workflows[name].About})
 	}
-	for _, name := range sorted(s.Actors) {
+	for _, name := range slices.Sorted(maps.Keys(s.Actors)) {
 		i.Actors = append(i.Actors, entry{link{Text: name, Href: href(indexPage, actorPage(name))}, s.Actors[name].About})
 	}
-	for _, name := range sorted(b.docs) {
+	for _, name := range slices.Sorted(maps.Keys(b.docs)) {
 		i.Docs = append(i.Docs, link{Text: name, Href: href(indexPage, b.docs[name].page())})
 	}
 	return i
@@ -106,24 +108,12 @@ func terms(e *specs.Endpoint) []string {
 		out = append(out, "answered once for each "+e.Idempotency)
 	}
 	if e.Timeout > 0 {
-		out = append(out, "answered within "+span(e.Timeout))
+		out = append(out, "answered within "+schema.Duration(e.Timeout))
 	}
 	if e.Direct {
 		out = append(out, "not kept: delivered directly")
 	}
 	return out
-}
-
-// span writes a duration without parts that are zero: 10s, 1h30m.
-func span(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // pageColumns is how wide a drawing may be to be seen as a whole.

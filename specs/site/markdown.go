@@ -8,13 +8,12 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/grow-platform/grow/specs/document"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
@@ -25,7 +24,6 @@ import (
 // more often meant as text. It may be used concurrently.
 var md = goldmark.New(
 	goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)), extension.Strikethrough, extension.Linkify),
-	goldmark.WithParserOptions(parser.WithAutoHeadingID()),
 )
 
 func init() {
@@ -76,35 +74,28 @@ func writeShown(w util.BufWriter, html []byte) error {
 	return err
 }
 
-// tree parses a document.
+// tree parses a document, and names its parts.
 func (d *doc) tree() ast.Node {
 	d.text = []byte(strings.ToValidUTF8(string(d.text), "\ufffd"))
-	return md.Parser().Parse(text.NewReader(d.text))
+	tree := md.Parser().Parse(text.NewReader(d.text))
+	d.ids = document.Name(tree, d.text)
+	return tree
 }
 
-// scan notes the headings of a document, and returns the Markdown files of the
-// service that it links to.
+// scan returns the Markdown files of the service that a document links to.
 func (b *builder) scan(d *doc) []string {
-	d.ids = map[string]bool{}
 	var linked []string
 	tree := d.tree()
 	if first := tree.FirstChild(); first != nil {
 		d.titled = first.Kind() == ast.KindHeading
 	}
 	_ = ast.Walk(tree, func(n ast.Node, entering bool) (ast.WalkStatus, error) { // it returns no error
-		switch n := n.(type) {
-		case *ast.Heading:
-			d.ids[headingID(n)] = true
-		case *ast.ListItem:
-			if number := numbered(n); entering && number != "" {
-				d.ids[number] = true
-			}
-		case *ast.Link:
+		if n, ok := n.(*ast.Link); ok && entering {
 			u, err := url.Parse(string(n.Destination))
 			if err != nil || u.Scheme != "" || u.Host != "" || path.IsAbs(u.Path) || !isMarkdown(u.Path) {
-				break
+				return ast.WalkContinue, nil
 			}
-			if at := path.Join(path.Dir(d.path), u.Path); entering && filepath.IsLocal(filepath.FromSlash(at)) && b.isFile(at) {
+			if at := path.Join(path.Dir(d.path), u.Path); filepath.IsLocal(filepath.FromSlash(at)) && b.isFile(at) {
 				linked = append(linked, at)
 			}
 		}
@@ -113,30 +104,10 @@ func (b *builder) scan(d *doc) []string {
 	return linked
 }
 
-// numbered is the number of an item of a list that stands in no other: a test
-// that proves requirements.md#3 means the third of them. "" for other items.
-func numbered(n *ast.ListItem) string {
-	l, ok := n.Parent().(*ast.List)
-	if !ok || !l.IsOrdered() || l.Parent().Kind() != ast.KindDocument {
-		return ""
-	}
-	number := l.Start
-	for p := n.PreviousSibling(); p != nil; p = p.PreviousSibling() {
-		number++
-	}
-	return strconv.Itoa(number)
-}
-
-func headingID(n *ast.Heading) string {
-	id, _ := n.AttributeString("id")
-	text, _ := id.([]byte)
-	return string(text)
-}
-
 // markdown renders a document.
 func (b *builder) markdown(d *doc, from string, level int, prefix string) (template.HTML, error) {
 	tree := d.tree()
-	s := &shifter{level: level, last: level - 1, prefix: prefix, items: map[string]bool{}}
+	s := &shifter{level: level, last: level - 1, prefix: prefix}
 	var links []ast.Node
 	_ = ast.Walk(tree, func(n ast.Node, entering bool) (ast.WalkStatus, error) { // it returns no error
 		if !entering {
@@ -146,9 +117,8 @@ func (b *builder) markdown(d *doc, from string, level int, prefix string) (templ
 		case *ast.Heading:
 			s.heading(n)
 		case *ast.ListItem:
-			if number := numbered(n); number != "" && !s.items[number] {
-				s.items[number] = true // of several lists the first has it
-				n.SetAttributeString("id", []byte(prefix+number))
+			if id := document.ID(n); id != "" {
+				n.SetAttributeString("id", []byte(prefix+id))
 			}
 		case *ast.Link, *ast.Image, *ast.AutoLink:
 			links = append(links, n)
@@ -172,7 +142,6 @@ func (b *builder) markdown(d *doc, from string, level int, prefix string) (templ
 type shifter struct {
 	level, first, last int
 	prefix             string
-	items              map[string]bool // numbers that are taken
 }
 
 func (s *shifter) heading(n *ast.Heading) {
@@ -184,7 +153,7 @@ func (s *shifter) heading(n *ast.Heading) {
 	}
 	n.Level = max(least, min(n.Level-s.first+s.level, s.last+1, 6))
 	s.last = n.Level
-	n.SetAttributeString("id", []byte(s.prefix+headingID(n)))
+	n.SetAttributeString("id", []byte(s.prefix+document.ID(n)))
 }
 
 // relink has a link or a picture lead to where it is on the site. What leads
@@ -201,7 +170,7 @@ func (b *builder) relink(d *doc, n ast.Node, from, prefix string) error {
 		}
 	case *ast.Link:
 		to := string(n.Destination)
-		if id, inside := strings.CutPrefix(to, "#"); inside && prefix != "" && d.ids[id] {
+		if id := d.inside(to); id != "" && prefix != "" {
 			n.Destination = []byte("#" + prefix + id)
 		} else if n.Destination = []byte(b.target(d, from, to)); len(n.Destination) == 0 {
 			unwrap(n)
@@ -229,6 +198,16 @@ func (b *builder) relink(d *doc, n ast.Node, from, prefix string) error {
 		unwrap(n)
 	}
 	return nil
+}
+
+// inside is the id of the part of the document itself that a link leads to, ""
+// when it leads elsewhere.
+func (d *doc) inside(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || *u != (url.URL{Fragment: u.Fragment, RawFragment: u.RawFragment}) {
+		return ""
+	}
+	return d.ids[u.Fragment]
 }
 
 func isLinked(n ast.Node) bool {
@@ -263,10 +242,17 @@ func (b *builder) picture(d *doc, to string) (string, error) {
 	if !filepath.IsLocal(filepath.FromSlash(at)) || !slices.Contains(pictures, strings.ToLower(path.Ext(at))) || !b.isFile(at) {
 		return "", nil
 	}
+	to = "docs/" + at
+	if b.pages[to] != nil {
+		return to, nil
+	}
 	data, err := b.read(at, ImageMax)
 	if err != nil {
 		return "", err
 	}
-	b.pages["docs/"+at] = data
-	return "docs/" + at, nil
+	if b.images += len(data); b.images > ImagesMax {
+		return "", fmt.Errorf("the documents show more than %d MiB of pictures", ImagesMax>>20)
+	}
+	b.pages[to] = data
+	return to, nil
 }

@@ -11,10 +11,11 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/specs"
@@ -30,14 +31,7 @@ type Options struct {
 type Pages map[string][]byte
 
 // Names lists the paths in order.
-func (p Pages) Names() []string {
-	names := make([]string, 0, len(p))
-	for name := range p {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
+func (p Pages) Names() []string { return slices.Sorted(maps.Keys(p)) }
 
 //go:embed templates
 var files embed.FS
@@ -77,6 +71,7 @@ type builder struct {
 	docs    map[string]*doc     // by path in the service's folder
 	of      map[string][]string // by the path of a document: pages that it belongs to
 	uses    map[string][]use    // of each type
+	images  int                 // bytes of pictures
 }
 
 // link is text that leads somewhere.
@@ -108,7 +103,7 @@ func (b *builder) all() error {
 	if err := b.write(indexPage, b.service.Name, "index", b.index()); err != nil {
 		return err
 	}
-	for _, name := range sorted(b.service.Actors) {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Actors)) {
 		body, err := b.actor(b.service.Actors[name])
 		if err != nil {
 			return err
@@ -117,7 +112,7 @@ func (b *builder) all() error {
 			return err
 		}
 	}
-	for _, name := range sorted(b.service.Workflows) {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Workflows)) {
 		body, err := b.workflow(b.service.Workflows[name])
 		if err != nil {
 			return err
@@ -129,7 +124,7 @@ func (b *builder) all() error {
 	if err := b.write(typesPage, "Types", "types", b.types()); err != nil {
 		return err
 	}
-	for _, name := range sorted(b.docs) {
+	for _, name := range slices.Sorted(maps.Keys(b.docs)) {
 		body, err := b.document(b.docs[name])
 		if err != nil {
 			return err
@@ -214,15 +209,6 @@ func (b *builder) targetLink(from, target string) link {
 		return link{Text: target, Href: href(from, actorPage(target))}
 	}
 	return link{Text: target}
-}
-
-func sorted[T any](m map[string]T) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
 }
 
 // place is where something is written: actors/price/actor.yaml:3.

@@ -75,6 +75,38 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestParts: a link leads to the part that GitHub, and a test that proves it,
+// know by the name.
+func TestParts(t *testing.T) {
+	dir := t.TempDir()
+	text := "[a](#größe) [b](#gr%C3%B6%C3%9Fe) [c](#tier/1) [d](#größe/1)\n\n# Größe\n1. x\n\n# Tier\n1. y\n"
+	if err := os.WriteFile(filepath.Join(dir, "x.md"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &specs.Service{
+		Name: "s", Dir: dir, Docs: []string{"x.md"},
+		Actors: map[string]*specs.Actor{"a": {Name: "a", Dir: dir, Docs: []string{"x.md"}, Tests: []*specs.Test{
+			{Name: "t", Proves: []specs.Proof{{Doc: "x.md", Section: "größe"}, {Doc: "x.md", Section: "tier/1"}}},
+		}}},
+	}
+	pages, err := site.Render(s, site.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold(t, pages)
+	const size = "#gr%C3%B6%C3%9Fe"
+	for at, links := range map[string][]string{
+		"docs/x.md.html": {`href="` + size + `">a<`, `href="` + size + `">b<`, `href="#tier/1">c<`, `href="#1">d<`},
+		"actors/a.html":  {`href="#doc1-gr%C3%B6%C3%9Fe">a<`, `href="#doc1-tier/1">c<`, `href="../docs/x.md.html` + size + `"`, `href="../docs/x.md.html#tier/1"`},
+	} {
+		for _, link := range links {
+			if !bytes.Contains(pages[at], []byte(link)) {
+				t.Errorf("%s has no %s:\n%s", at, link, pages[at])
+			}
+		}
+	}
+}
+
 // FuzzDocument holds the same of pages with any document.
 func FuzzDocument(f *testing.F) {
 	for _, text := range []string{

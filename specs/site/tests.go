@@ -9,6 +9,7 @@ import (
 
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/expect"
+	"github.com/grow-platform/grow/specs/schema"
 )
 
 // test is an example, in rows of what is given and what must come of it.
@@ -64,7 +65,7 @@ func (b *builder) proofs(from string, t *specs.Test) []line {
 
 func configs(t *specs.Test) []line {
 	var out []line
-	for _, node := range sorted(t.Config) {
+	for _, node := range slices.Sorted(maps.Keys(t.Config)) {
 		out = append(out, line{Text: node, Code: string(t.Config[node])})
 	}
 	return out
@@ -115,7 +116,7 @@ func wanted(v *expect.Value) string {
 
 func doubles(t *specs.Test) []line {
 	var out []line
-	for _, node := range sorted(t.Doubles) {
+	for _, node := range slices.Sorted(maps.Keys(t.Doubles)) {
 		for _, d := range t.Doubles[node] {
 			l := answer(d)
 			if node != "" {
@@ -165,7 +166,7 @@ func steps(t *specs.Test) []line {
 			}
 			out = append(out, line{Text: text, Code: string(s.Request.Body)})
 		case s.Advance > 0:
-			out = append(out, line{Text: span(s.Advance) + " later"})
+			out = append(out, line{Text: schema.Duration(s.Advance) + " later"})
 		default:
 			out = append(out, line{Text: strings.Join(append([]string{s.Type}, pairs(s.Attrs)...), " "), Code: string(s.Data)})
 		}
@@ -220,7 +221,7 @@ func faultLine(text string, f *specs.Fault) line {
 		text += " at " + f.Node
 	}
 	if f.After > 0 {
-		text += " after " + span(f.After)
+		text += " after " + schema.Duration(f.After)
 	}
 	if f.Text != nil {
 		text += ", saying " + f.Text.String()

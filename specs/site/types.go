@@ -3,6 +3,7 @@ package site
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/grow-platform/grow/specs/graph"
@@ -32,12 +33,12 @@ func (b *builder) indexTypes() {
 			b.note(r.Type, "answers", l)
 		}
 	}
-	for _, name := range sorted(b.service.Workflows) {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Workflows)) {
 		w, l := b.service.Workflows[name], link{Text: name, Href: href(typesPage, workflowPage(name))}
 		b.noteAll(w.In, "taken by", l)
 		b.noteAll(w.Out, "sent by", l)
 	}
-	for _, name := range sorted(b.service.Actors) {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Actors)) {
 		a, l := b.service.Actors[name], link{Text: name, Href: href(typesPage, actorPage(name))}
 		b.noteAll(a.In, "taken by", l)
 		b.noteAll(a.Out, "sent by", l)
@@ -66,7 +67,7 @@ func (b *builder) note(name, term string, l link) {
 // types is the body of the page of types.
 func (b *builder) types() []typeOf {
 	var out []typeOf
-	for _, name := range sorted(b.service.Types) {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Types)) {
 		t := b.service.Types[name]
 		one := typeOf{Name: name, About: t.Describe()[0].About, Parts: partsOf("Field", t), Uses: b.uses[name]}
 		if sample := t.Sample(); len(sample) > 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -97,12 +98,16 @@ func replaceable(s *specs.Service, dir string, force bool) (exists bool, err err
 	case !info.IsDir():
 		return false, &ConflictError{Dir: dir, Reason: "it is a file"}
 	}
-	if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-		return false, &ConflictError{Dir: dir, Reason: "it is a repository"}
-	}
-	foreign, err := strangers(dir)
+	foreign, repository, err := strangers(dir)
 	if err != nil {
 		return false, fmt.Errorf("write site: %w", err)
+	}
+	switch repository {
+	case "":
+	case ".":
+		return false, &ConflictError{Dir: dir, Reason: "it is a repository"}
+	default:
+		return false, &ConflictError{Dir: dir, Reason: "it holds the repository " + repository}
 	}
 	if len(foreign) > 0 && !force {
 		what := foreign[0]
@@ -121,18 +126,17 @@ func within(folder, name string) bool {
 }
 
 // strangers lists files in a folder that no former site has put there, the
-// first few.
-func strangers(dir string) ([]string, error) {
+// first few, and finds a repository that the folder is or holds.
+func strangers(dir string) (files []string, repository string, err error) {
 	ours := map[string]bool{Marker: true}
 	data, err := os.ReadFile(filepath.Join(dir, Marker))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, "", err
 	}
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
 		ours[lines.Text()] = true
 	}
-	var out []string
 	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -142,15 +146,16 @@ func strangers(dir string) ([]string, error) {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		if !d.IsDir() && !ours[rel] {
-			out = append(out, rel)
-			if len(out) > 1 {
-				return fs.SkipAll
-			}
+		if d.Name() == ".git" {
+			repository = path.Dir(rel)
+			return fs.SkipAll
+		}
+		if !d.IsDir() && !ours[rel] && len(files) < 2 {
+			files = append(files, rel)
 		}
 		return nil
 	})
-	return out, err
+	return files, repository, err
 }
 
 // fill writes the pages into a new folder, and the marker.

@@ -86,6 +86,10 @@ func TestConflicts(t *testing.T) {
 	put(t, filepath.Join(full, "mine.txt"), "")
 	put(t, filepath.Join(full, "sub", "mine.txt"), "")
 	put(t, filepath.Join(repository, ".git", "HEAD"), "")
+	around := filepath.Join(beside, "around") // a folder of repositories
+	put(t, filepath.Join(around, "a.txt"), "")
+	put(t, filepath.Join(around, "b.txt"), "")
+	put(t, filepath.Join(around, "deep", "work", ".git"), "gitdir: elsewhere")
 	if err := os.Mkdir(empty, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +99,7 @@ func TestConflicts(t *testing.T) {
 	}
 	const refused, forced, fine = 0, 1, 2
 	for dir, want := range map[string]int{
-		file: refused, repository: refused, s.Dir: refused, filepath.Dir(s.Dir): refused, link: refused,
+		file: refused, repository: refused, around: refused, s.Dir: refused, filepath.Dir(s.Dir): refused, link: refused,
 		filepath.Join(s.Dir, "actors"): refused, filepath.Join(s.Dir, "types", "site"): refused, filepath.Join(link, "workflows"): refused,
 		filepath.Join(s.Dir, "docs"): forced, full: forced, empty: fine, filepath.Join(s.Dir, "site"): fine,
 	} {

@@ -3,7 +3,6 @@ package amend
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
@@ -78,7 +77,7 @@ func (a *author) fault(key string, got actortest.Fault) {
 	case got.After == 0:
 		a.try(c, a.restructure(c, map[int]bool{index(c.y, "after"): true}, nil))
 	default:
-		a.try(f, a.replace(f, text(duration(got.After))))
+		a.try(f, a.replace(f, text(schema.Duration(got.After))))
 	}
 }
 
@@ -88,17 +87,6 @@ func (a *author) failedAt(key string) bool {
 }
 
 func text(s string) *schema.Node { return &schema.Node{Kind: schema.String, Text: s} }
-
-// duration writes a time as files have it.
-func duration(d time.Duration) string {
-	s := d.String()
-	for _, nothing := range []string{"m0s", "h0m"} { // 1h, not 1h0m0s
-		if strings.HasSuffix(s, nothing) {
-			s = strings.TrimSuffix(s, nothing[1:])
-		}
-	}
-	return s
-}
 
 // faultNode is a fault as a test expects it.
 func faultNode(f actortest.Fault) *schema.Node {
@@ -110,8 +98,8 @@ func faultNode(f actortest.Fault) *schema.Node {
 	}
 	add("node", f.Node)
 	add("code", f.Code)
-	if f.Outcome == actor.Later && f.After > 0 && schema.Lookup("#Duration").Fits(duration(f.After)) {
-		add("after", duration(f.After))
+	if f.Outcome == actor.Later && f.After > 0 && schema.Lookup("#Duration").Fits(schema.Duration(f.After)) {
+		add("after", schema.Duration(f.After))
 	}
 	return n
 }

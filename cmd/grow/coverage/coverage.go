@@ -155,9 +155,9 @@ func requirement(doc string, p part, results []*actortest.Result) Requirement {
 }
 
 // missing reports the parts that are proved and are not there.
-func (r *Report) missing(name string, d *document, p proofs) {
+func (r *Report) missing(name string, d *sheet, p proofs) {
 	for _, id := range slices.Sorted(maps.Keys(p)) {
-		if id == "" || d.parts[id] {
+		if id == "" || d.parts[id] != "" {
 			continue
 		}
 		for _, result := range p[id] {
@@ -170,16 +170,21 @@ func (r *Report) missing(name string, d *document, p proofs) {
 	}
 }
 
-func open(dir, name string) (*document, error) {
-	file := filepath.Join(dir, filepath.FromSlash(name))
-	info, err := os.Stat(file)
+// open reads a document of the service's folder; links out of it are not followed.
+func open(dir, name string) (*sheet, error) {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read document: %w", err)
 	}
-	if info.Size() > DocMax {
-		return nil, fmt.Errorf("read document %s: it has %d bytes; at most %d are looked at", name, info.Size(), DocMax)
+	defer root.Close()
+	info, err := root.Stat(filepath.FromSlash(name))
+	if err != nil {
+		return nil, fmt.Errorf("read document: %w", err)
 	}
-	source, err := os.ReadFile(file)
+	if !info.Mode().IsRegular() || info.Size() > DocMax {
+		return nil, fmt.Errorf("read document %s: it is no plain file, or has more than %d bytes", name, DocMax)
+	}
+	source, err := root.ReadFile(filepath.FromSlash(name))
 	if err != nil {
 		return nil, fmt.Errorf("read document: %w", err)
 	}

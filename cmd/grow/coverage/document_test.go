@@ -33,7 +33,7 @@ func TestParse(t *testing.T) {
 				t.Error(diff)
 			}
 			for _, id := range strings.Fields(c.parts) {
-				if !d.parts[id] {
+				if d.parts[id] == "" {
 					t.Errorf("%s cannot be named", id)
 				}
 			}
@@ -54,7 +54,7 @@ func FuzzParse(f *testing.F) {
 			t.Error("nothing is to have a test")
 		}
 		for _, p := range d.required {
-			if p.id != "" && !d.parts[p.id] {
+			if p.id != "" && d.parts[p.id] == "" {
 				t.Errorf("%q cannot be named", p.id)
 			}
 		}
