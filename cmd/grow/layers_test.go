@@ -37,11 +37,8 @@ runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
-<<<<<<< HEAD
 specs/codes < cmd/grow
-=======
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow
->>>>>>> main
 specs/site < cmd/grow
 cmd/grow/app, host/watch < cmd/grow/live
 cmd/grow/live < cmd/grow, cmd/grow/bench
