@@ -2,22 +2,16 @@ package shape
 
 import "slices"
 
-// join is the union of two types. Alternatives that differ in kind, and enums,
-// are folded into one Type, so that few real unions are left to try in turn.
-func join(a, b *Type) *Type {
-	if a.any || b.any {
-		return anything
-	}
-	arms := slices.Clone(a.branches())
-next:
-	for _, y := range b.branches() {
-		for i, x := range arms {
-			if m := fold(x, y); m != nil {
-				arms[i] = m
-				continue next
-			}
+// join is the union of types, of which there is one at least. Alternatives that
+// differ in kind, and enums, are folded into one Type, so that few real unions
+// are left to try in turn.
+func join(types ...*Type) *Type {
+	var arms []*Type
+	for _, t := range types {
+		if t.any {
+			return anything
 		}
-		arms = append(arms, y)
+		arms = merge(arms, t.branches())
 	}
 	if len(arms) == 1 {
 		return arms[0]
@@ -30,12 +24,27 @@ next:
 	return u
 }
 
+// merge adds alternatives to others, with which they are folded where that can be.
+func merge(arms, more []*Type) []*Type {
+next:
+	for _, y := range more {
+		for i, x := range arms {
+			if m := fold(x, y); m != nil {
+				arms[i] = m
+				continue next
+			}
+		}
+		arms = append(arms, y)
+	}
+	return arms
+}
+
 // fold makes one Type of two alternatives, or nil when they cannot be.
 func fold(a, b *Type) *Type {
-	c := &Type{kinds: a.kinds | b.kinds, str: a.str, num: a.num, list: a.list, obj: a.obj}
 	if a.kinds&(List|Object)&b.kinds != 0 && a != b {
 		return nil
 	}
+	c := &Type{kinds: a.kinds | b.kinds, str: a.str, num: a.num, list: a.list, obj: a.obj}
 	if a.kinds&List == 0 {
 		c.list = b.list
 	}

@@ -27,11 +27,10 @@ func (s *Schemas) unions(n *schema.Node, path string) ([]*Type, error) {
 				return nil, err
 			}
 		}
-		u := arms[0].withoutDefault()
-		for _, a := range arms[1:] {
-			u = join(u, a.withoutDefault())
+		for i, a := range arms {
+			arms[i] = a.withoutDefault()
 		}
-		found = append(found, u)
+		found = append(found, join(arms...))
 	}
 	return found, nil
 }

@@ -69,14 +69,19 @@ func (t *Type) sift() {
 		}
 	}
 	if t.str != nil && t.str.enum != nil {
-		kept := slices.DeleteFunc(slices.Clone(t.str.enum), func(s string) bool { return !t.str.admits([]byte(s)) })
+		rules := *t.str
+		rules.enum = nil // of which each is one
+		kept := slices.DeleteFunc(slices.Clone(t.str.enum), func(s string) bool { return !rules.admits([]byte(s)) })
 		t.str = &texts{max: -1, enum: kept}
 		if len(kept) == 0 {
 			t.kinds, t.str = t.kinds&^String, nil
 		}
 	}
 	if t.num != nil && t.num.enum != nil {
-		kept := slices.DeleteFunc(slices.Clone(t.num.enum), func(n number) bool { return !t.admitsNumber(n) })
+		rules := *t.num
+		rules.enum = nil // of which each is one
+		bare := &Type{kinds: t.kinds, num: &rules}
+		kept := slices.DeleteFunc(slices.Clone(t.num.enum), func(n number) bool { return !bare.admitsNumber(n) })
 		t.num = &numbers{enum: kept}
 		if len(kept) == 0 {
 			t.kinds, t.num = t.kinds&^Number, nil
@@ -85,7 +90,7 @@ func (t *Type) sift() {
 }
 
 func (u *unifier) meetArms(a, b *Type) (*Type, error) {
-	var all *Type
+	var all []*Type
 	var last error
 	for _, x := range a.branches() {
 		for _, y := range b.branches() {
@@ -95,17 +100,15 @@ func (u *unifier) meetArms(a, b *Type) (*Type, error) {
 				return nil, err
 			case err != nil:
 				last = err
-			case all == nil:
-				all = m
 			default:
-				all = join(all, m)
+				all = append(all, m)
 			}
 		}
 	}
-	if all == nil {
+	if len(all) == 0 {
 		return nil, last
 	}
-	return all, nil
+	return join(all...), nil
 }
 
 // meetLists is a list whose items fit both. Where no item can, the list ends.
