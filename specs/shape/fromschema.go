@@ -276,7 +276,7 @@ func (s *Schemas) constants(v *schema.Node, path, key string) (*Type, error) {
 			return nil, s.refuse(v, path, "lists no value")
 		}
 	}
-	var t *Type
+	t, seen := &Type{}, map[string]bool{}
 	for _, item := range values {
 		if s.left--; s.left < 0 {
 			return nil, s.refuse(v, path, "%v", errTooLarge)
@@ -285,10 +285,19 @@ func (s *Schemas) constants(v *schema.Node, path, key string) (*Type, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t == nil {
-			t = c
-		} else {
-			t = join(t, c)
+		t.kinds |= c.kinds
+		switch {
+		case c.num != nil && t.num == nil:
+			t.num = c.num
+		case c.num != nil:
+			t.num.enum = append(t.num.enum, c.num.enum...)
+		case c.str != nil && t.str == nil:
+			t.str = c.str
+		case c.str != nil && !seen[item.Text]:
+			t.str.enum = append(t.str.enum, item.Text)
+		}
+		if c.str != nil {
+			seen[item.Text] = true
 		}
 	}
 	return t, nil
