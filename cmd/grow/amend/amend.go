@@ -10,6 +10,7 @@ package amend
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -144,9 +145,15 @@ func (f *File) write(root *os.Root) error {
 	if info.Mode()&fs.ModeSymlink != 0 {
 		return root.WriteFile(name, f.New, 0) // which is there: the link stays
 	}
-	draft := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
-	err = root.WriteFile(draft, f.New, info.Mode().Perm())
-	if err == nil {
+	// The name is nobody's, and the file is made anew: never one that is there
+	// already, nor what a link of that name leads to.
+	draft := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text())
+	file, err := root.OpenFile(draft, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(f.New)
+	if err = errors.Join(err, file.Close()); err == nil {
 		err = root.Rename(draft, name)
 	}
 	if err != nil {
