@@ -256,6 +256,27 @@ func unpack(from io.Reader, blobs []blob, dir string) error {
 			return fmt.Errorf("read %s: %w", b.path, err)
 		}
 	}
+	return prune(root, blobs)
+}
+
+// prune removes the links that lead out of the folder by way of others, or to
+// nothing. It is known of each once all are there.
+func prune(root *os.Root, blobs []blob) error {
+	for _, b := range blobs {
+		if !b.link {
+			continue
+		}
+		name := filepath.FromSlash(b.path)
+		if _, err := root.Stat(name); err == nil {
+			continue
+		}
+		if _, err := root.Lstat(name); err != nil {
+			continue // it was left out, or is behind one that was
+		}
+		if err := root.Remove(name); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
