@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -91,14 +92,14 @@ func (g grant) Operations() map[string]capability.Effect { return nil }
 func (g grant) Close() error { return nil }
 
 // Do implements capability.Capability.
-func (g grant) Do(ctx context.Context, r *capability.Request) capability.Answer {
+func (g grant) Do(_ context.Context, r *capability.Request) capability.Answer {
 	d := g.take(fmt.Sprintf("%s of %s%s", r.Operation, g.use, brief(r.Data)), func(d *specs.Double) []string { return g.fits(d, r) })
 	if d == nil {
 		return capability.Fail(capability.Unavailable, "the test has no double for this request")
 	}
-	if until, ok := ctx.Deadline(); ok && d.After > 0 && time.Until(until) < d.After {
-		a := capability.Fail(capability.Timeout, "%s did not answer in time", g.use)
-		a.Took = time.Until(until)
+	if limit := timeout(r); d.After >= limit {
+		a := capability.Fail(capability.Timeout, "%s did not answer within %v", g.use, limit)
+		a.Took = limit
 		return a
 	}
 	a := capability.Answer{Attrs: d.Answer.Attrs, Data: d.Answer.Data, Took: max(d.After, 1)}
@@ -106,6 +107,16 @@ func (g grant) Do(ctx context.Context, r *capability.Request) capability.Answer 
 		a.Attrs, a.Data, a.Code, a.Text, a.Retry = nil, nil, d.Answer.Error, d.Answer.Text, d.Answer.Retry
 	}
 	return a
+}
+
+// timeout is how long a request waits, as its attribute says: not what is left
+// on the computer's clock, which differs from run to run.
+func timeout(r *capability.Request) time.Duration {
+	text, _ := r.Attr("timeout")
+	if ms, err := strconv.Atoi(text); err == nil && ms > 0 {
+		return min(capability.CallTimeMax, time.Duration(ms)*time.Millisecond)
+	}
+	return capability.CallTimeMax
 }
 
 // fits says what keeps a double from answering a request.

@@ -87,7 +87,7 @@ func pricing(g *guest) error {
 	case order.Tier == "black":
 		return &engine.Error{Code: engine.CodeTrap, Reason: "unreachable"}
 	case order.Tier == "gold":
-		answer, code, err := g.ask("http.fetch", []byte(`{"sum":`+strconv.FormatFloat(order.Total, 'f', -1, 64)+`}`), "use", "tax", "method", "GET", "path", "/rate/DE")
+		answer, code, err := g.ask("http.fetch", []byte(`{"sum":`+strconv.FormatFloat(order.Total, 'f', -1, 64)+`}`), "use", "tax", "method", "GET", "path", "/rate/DE", "timeout", "5000")
 		if err != nil {
 			return err
 		}
