@@ -185,10 +185,12 @@ func (p *endpoint) await(c echo.Context, f *shard.Flow) error {
 		fault.ID = f.ID()
 		return fault.header("Location", messagePath(f.ID())).write(c)
 	case <-c.Request().Context().Done():
-		// The client has left and the work goes on, or the host stops at once: then
-		// an answer may still get through, and must not be the 200 that none would be.
+		// The client has left and the work goes on, or the host stops at once. An
+		// answer may still get through, to a client that closed its sending side
+		// too (net/http takes that for leaving), and must not be the 200 that none
+		// would be.
 		p.gateway.opts.Shard.Keep(f)
-		fault := newProblem(http.StatusServiceUnavailable, codeStopping, "the service stopped before there was an answer")
+		fault := newProblem(http.StatusServiceUnavailable, codeStopping, "the service stopped, or the client closed its side of the connection, before there was an answer; GET "+messagePath(f.ID())+" tells what becomes of it")
 		fault.ID = f.ID()
 		return fault.write(c)
 	}

@@ -400,7 +400,7 @@ func TestServe(t *testing.T) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(context.Background(), l) }()
-	talk := func(sent string) string {
+	talk := func(sent string, cut bool) string {
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -409,8 +409,10 @@ func TestServe(t *testing.T) {
 		if _, err := io.WriteString(c, sent); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
-			t.Fatal(err)
+		if cut { // a whole request keeps its side open: net/http takes a closed one for a client that left
+			if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
 		}
 		line, _ := bufio.NewReader(c).ReadString('\n')
 		return strings.TrimSpace(line)
@@ -424,7 +426,7 @@ func TestServe(t *testing.T) {
 		head + "X-Long: " + strings.Repeat("x", 80<<10) + "\r\nContent-Length: 2\r\n\r\n{}": "HTTP/1.1 431 Request Header Fields Too Large",
 		"GARBAGE\r\n\r\n": "HTTP/1.1 400 Bad Request",
 	} {
-		if got := talk(sent); got != want {
+		if got := talk(sent, strings.HasSuffix(want, "400 Bad Request")); got != want {
 			t.Errorf("%.60q: %s, want %s", sent, got, want)
 		}
 	}
