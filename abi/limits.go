@@ -1,5 +1,7 @@
 package abi
 
+import "time"
+
 // The limits of the ABI. A definition may lower or raise those marked
 // "default" for one actor.
 const (
@@ -22,6 +24,10 @@ const (
 	MemoryDefault  = 32 << 20 // bytes of linear memory of an instance
 	MailboxDefault = 10_000   // messages waiting at one node
 	MailboxBytes   = 64 << 20 // bytes of messages waiting at one node
+
+	FuelDefault      = 1_000_000_000    // units of fuel of a message; default
+	TimeDefault      = 5 * time.Second  // of handling a message; default
+	TimeCallsDefault = 60 * time.Second // of one that asks granted capabilities; default
 
 	// FrameMax is the size in bytes that no frame a guest answers with may
 	// exceed: outputs and their attributes together.

@@ -197,7 +197,7 @@ func (l *loader) scale(file string, n *schema.Node, where string, s Scale) Scale
 }
 
 func (l *loader) limits(file string, n *schema.Node, language string) Limits {
-	limits := Limits{Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax}
+	limits := Limits{Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax, Fuel: abi.FuelDefault}
 	if language == "python" {
 		limits.Memory = pythonMemory
 	}

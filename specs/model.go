@@ -81,9 +81,11 @@ type Actor struct {
 	Uses   []Grant // in order of name
 	Scale  Scale
 	Limits Limits
-	Retry  Retry
-	Tests  []*Test // in the order of their files
-	At     Position
+	// Isolated actors run in a process of their own.
+	Isolated bool
+	Retry    Retry
+	Tests    []*Test // in the order of their files
+	At       Position
 }
 
 // Code names the live implementation of an actor.
@@ -115,9 +117,13 @@ type Scale struct {
 
 // Limits bounds the handling of one message.
 type Limits struct {
-	Memory int64 // bytes of linear memory an instance
-	Output int64 // bytes of outputs a message
-	Calls  int   // capability requests a message
+	Memory int64  // bytes of linear memory an instance
+	Output int64  // bytes of outputs a message
+	Calls  int    // capability requests a message
+	Fuel   uint64 // units of fuel a message: instructions, roughly
+	// Time is how long handling a message may take; 0: abi.TimeDefault, or
+	// abi.TimeCallsDefault from the first request to a capability that is granted.
+	Time time.Duration
 }
 
 // Retry says what becomes of a message that failed or asked to be tried later.

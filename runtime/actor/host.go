@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/engine"
 )
 
 // Limits of what an actor may log.
@@ -47,6 +48,18 @@ func (i *Instance) Monotonic() int64 {
 		t += int64(r.Duration)
 	}
 	return t
+}
+
+// errFuel ends a message that has used up its fuel.
+var errFuel = errors.New("message used more fuel than it may")
+
+// Slice implements engine.Host.
+func (i *Instance) Slice(used uint64) (uint64, error) {
+	limit := i.actor.Def.Limits.Fuel
+	if used >= limit {
+		return 0, errFuel
+	}
+	return min(engine.SliceFuel, limit-used), nil
 }
 
 // Random implements engine.Host. The stream begins when the first byte is drawn.

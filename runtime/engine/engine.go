@@ -14,8 +14,8 @@ import (
 // Engine compiles modules. It is safe for concurrent use.
 type Engine interface {
 	// Compile checks that binary is an actor module and compiles it. It fails
-	// with an *Error of code module.invalid, module.export, module.import,
-	// module.version or module.limit. Its deadline is ctx's.
+	// with an *Error of code module.invalid, module.feature, module.limit,
+	// module.export, module.import, module.version or module.compile. Its deadline is ctx's.
 	Compile(ctx context.Context, binary []byte, c Config) (Module, error)
 	// Close releases the engine; modules and instances must be closed before.
 	Close(ctx context.Context) error
@@ -63,8 +63,9 @@ type Instance interface {
 	// until the next call of any method. The frame is not decoded here.
 	//
 	// It fails with an *Error of code trap, exit, abi.alloc, abi.answer,
-	// abi.request, limit.memory or host.panic, or with the error a Host method
-	// returned, which [errors.Is] and [errors.As] find.
+	// abi.request, limit.memory, limit.stack or host.panic, or with the error a
+	// Host method returned, which [errors.Is] and [errors.As] find. The answer's
+	// Fuel is that of the call then too.
 	Handle(h Host, in Input) (Answer, error)
 	// MemorySize is the size of linear memory in bytes.
 	MemorySize() int64
@@ -93,7 +94,7 @@ func (f Frame) CopyTo(b []byte) { copy(b, f) }
 // Answer is what came of one message.
 type Answer struct {
 	Frame []byte // aliases the instance's memory
-	Fuel  uint64 // units used; 0 when the module is not metered
+	Fuel  uint64 // units used, see Host.Slice
 }
 
 // Host serves an instance's imports while it handles one message. The engine
@@ -114,7 +115,21 @@ type Host interface {
 	Output(descriptor int, p []byte)
 	// Sleep waits for d nanoseconds, or returns an error at the message's deadline.
 	Sleep(d int64) error
+	// Slice is asked for fuel: at the start of every call of the guest, with
+	// used 0, and whenever the fuel granted so far is used up, with what the
+	// call has used since its start. It returns how many units more the guest
+	// may use before it is asked again, at least 1, or the error that stops it.
+	//
+	// A unit is one instruction, charged per straight stretch of code; bulk
+	// operations charge by length. The same module with the same input and
+	// answers uses the same fuel, however it was sliced. Nothing else can
+	// interrupt a guest: it holds a processor from one Slice to the next, and Go's
+	// garbage collector waits for it, so a slice should be about [SliceFuel].
+	Slice(used uint64) (grant uint64, err error)
 }
+
+// SliceFuel is the fuel of about 100 µs of a tight loop.
+const SliceFuel = 200_000
 
 // Error is a fault of a module or of an instance.
 type Error struct {
@@ -137,6 +152,8 @@ const (
 	CodeImport  = "module.import"  // an import nobody serves, or of another type
 	CodeVersion = "module.version" // grow_abi returned a version this host does not speak
 	CodeLimit   = "module.limit"   // the module demands more than it may have
+	CodeFeature = "module.feature" // it needs a proposal that is not accepted
+	CodeCompile = "module.compile" // compiling it took more time or memory than it may
 	CodeInit    = "actor.init"     // grow_init returned non-zero
 	CodeTrap    = "trap"           // unreachable, out of bounds, stack overflow, …
 	CodeExit    = "exit"           // proc_exit
@@ -144,5 +161,6 @@ const (
 	CodeAnswer  = "abi.answer"     // the answer lies outside memory or is too large
 	CodeRequest = "abi.request"    // an address given to grow.call lies outside memory, or its frame is malformed
 	CodeMemory  = "limit.memory"   // linear memory could not be had
+	CodeStack   = "limit.stack"    // calls went deeper than the stack allows
 	CodePanic   = "host.panic"     // a Host panicked: a fault of grow, not of the guest
 )

@@ -1,6 +1,12 @@
 package enginetest
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+	"errors"
+
+	"github.com/grow-platform/grow/runtime/engine"
+)
 
 // Host is an engine.Host for tests: it does what its fields say and keeps what
 // it is asked. It belongs to one goroutine.
@@ -11,6 +17,12 @@ type Host struct {
 	Clock    int64  // of Now
 	Mono     int64  // of Monotonic
 	SleepErr error
+
+	// Fuel is what a call may use; 0: as much as it likes. Beyond it the guest is
+	// stopped with ErrFuel.
+	Fuel   uint64
+	Grant  uint64 // of one slice; 0: engine.SliceFuel
+	Slices int    // how often Slice was asked, but for the first of a call
 
 	// Reply, when there is one, makes the answer of Call.
 	Reply func(request []byte) ([]byte, error)
@@ -36,6 +48,25 @@ func (h *Host) fail() {
 	if h.Panics {
 		panic("a fault of the host")
 	}
+}
+
+// ErrFuel is what Slice stops a guest with.
+var ErrFuel = errors.New("no fuel left")
+
+// Slice implements engine.Host.
+func (h *Host) Slice(used uint64) (uint64, error) {
+	h.fail()
+	if used > 0 {
+		h.Slices++
+	}
+	grant := cmp.Or(h.Grant, engine.SliceFuel)
+	if h.Fuel == 0 {
+		return grant, nil
+	}
+	if used >= h.Fuel {
+		return 0, ErrFuel
+	}
+	return min(grant, h.Fuel-used), nil
 }
 
 // Now implements engine.Host.

@@ -1,0 +1,20 @@
+package wasm
+
+import "fmt"
+
+// Error says why a binary is not accepted.
+type Error struct {
+	Code   string // one of the codes below
+	At     int    // offset into the binary
+	Reason string // one line for a person
+}
+
+// Error implements error.
+func (e *Error) Error() string { return fmt.Sprintf("%s: at offset %d: %s", e.Code, e.At, e.Reason) }
+
+// Codes of [Error].
+const (
+	CodeInvalid = "module.invalid" // not a valid core module
+	CodeLimit   = "module.limit"   // more of something than is allowed
+	CodeFeature = "module.feature" // valid perhaps, but of a proposal that is not accepted
+)
