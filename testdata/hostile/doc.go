@@ -3,6 +3,8 @@
 // runs them; package trial does, and the command in cmd.
 package hostile
 
+import "time"
+
 // Class is a kind of harm.
 type Class string
 
@@ -41,10 +43,11 @@ type Limits struct {
 	Fuel   uint64 // units a message
 	Output int64  // bytes a message
 	Calls  int    // requests a message
+	Time   time.Duration
 }
 
 // Defaults are low, so that hitting them takes a moment only.
-var Defaults = Limits{Memory: 1 << 20, Fuel: 5_000_000, Output: 64 << 10, Calls: 20}
+var Defaults = Limits{Memory: 1 << 20, Fuel: 5_000_000, Output: 64 << 10, Calls: 20, Time: 500 * time.Millisecond}
 
 // Or fills in what is zero.
 func (l Limits) Or(d Limits) Limits {
@@ -59,6 +62,9 @@ func (l Limits) Or(d Limits) Limits {
 	}
 	if l.Calls == 0 {
 		l.Calls = d.Calls
+	}
+	if l.Time == 0 {
+		l.Time = d.Time
 	}
 	return l
 }

@@ -124,20 +124,20 @@ func featureCases() []Case {
 		list[len(list)-1].Class = Feature
 		list[len(list)-1].Want = []string{feature, wrong}
 	}
-	module := func(name string, change func(m *module)) {
+	with := func(name string, change func(m *module)) {
 		list = append(list, one(Feature, name, func(m *module) []byte { change(m); return nil }, feature, wrong))
 	}
-	module("two memories", func(m *module) { m.memories = append(m.memories, []byte{0, 1}) })
-	module("64-bit table", func(m *module) { m.tables = append(m.tables, []byte{0x70, 4, 1}) })
-	module("table with an initial value", func(m *module) { m.tables = append(m.tables, []byte{0x40, 0, 0x70, 0, 1, 0xd0, 0x70, 0x0b}) })
-	module("table of typed references", func(m *module) { m.tables = append(m.tables, []byte{0x63, 0, 0, 1}) })
-	module("struct type", func(m *module) { m.types = append(m.types, []byte{0x5f, 0}) })
-	module("array type", func(m *module) { m.types = append(m.types, []byte{0x5e, 0x7f, 1}) })
-	module("recursive types", func(m *module) { m.types = append(m.types, []byte{0x4e, 1, 0x60, 0, 0}) })
-	module("subtype", func(m *module) { m.types = append(m.types, []byte{0x50, 0, 0x60, 0, 0}) })
-	module("parameter of anyref", func(m *module) { m.types = append(m.types, signature("\x6e", "")) })
-	module("parameter of exnref", func(m *module) { m.types = append(m.types, signature("\x69", "")) })
-	module("arithmetic in a constant", func(m *module) {
+	with("two memories", func(m *module) { m.memories = append(m.memories, []byte{0, 1}) })
+	with("64-bit table", func(m *module) { m.tables = append(m.tables, []byte{0x70, 4, 1}) })
+	with("table with an initial value", func(m *module) { m.tables = append(m.tables, []byte{0x40, 0, 0x70, 0, 1, 0xd0, 0x70, 0x0b}) })
+	with("table of typed references", func(m *module) { m.tables = append(m.tables, []byte{0x63, 0, 0, 1}) })
+	with("struct type", func(m *module) { m.types = append(m.types, []byte{0x5f, 0}) })
+	with("array type", func(m *module) { m.types = append(m.types, []byte{0x5e, 0x7f, 1}) })
+	with("recursive types", func(m *module) { m.types = append(m.types, []byte{0x4e, 1, 0x60, 0, 0}) })
+	with("subtype", func(m *module) { m.types = append(m.types, []byte{0x50, 0, 0x60, 0, 0}) })
+	with("parameter of anyref", func(m *module) { m.types = append(m.types, signature("\x6e", "")) })
+	with("parameter of exnref", func(m *module) { m.types = append(m.types, signature("\x69", "")) })
+	with("arithmetic in a constant", func(m *module) {
 		m.globals = append(m.globals, join([]byte(i32), op(0), c32(1), c32(1), add32, end))
 	})
 	list = append(list, Case{Name: "tag section", Class: Feature, Want: []string{feature, wrong}, Binary: func() []byte {

@@ -1,15 +1,18 @@
 package hostile
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
-// deep is fuel enough for the stack to be what ends.
-const deep = 2_000_000_000
+// deep is fuel and time enough for the stack to be what ends.
+var deep = Limits{Fuel: 2_000_000_000, Time: 10 * time.Second}
 
 func stackCases() []Case {
 	var list []Case
 	recursive := func(name string, make func(m *module) []byte) {
 		for _, c := range in(Stack, name, []string{"limit.stack"}, make) {
-			c.Limits.Fuel = deep
+			c.Limits = deep
 			list = append(list, c)
 		}
 	}
@@ -80,7 +83,7 @@ func stackCases() []Case {
 		m.fn("grow_handle", i32+i32, i64, get(0), get(1), call(m.next()))
 		return m.bytes()
 	}
-	handles.Limits.Fuel = deep
+	handles.Limits = deep
 	list = append(list, handles)
 	for _, n := range []int32{10, 100, 1000} {
 		list = append(list, one(Stack, fmt.Sprintf("recursion that ends after %d calls", n), func(m *module) []byte {
