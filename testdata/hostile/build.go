@@ -220,3 +220,23 @@ func sleb(b []byte, n int64) []byte {
 		b = append(b, low|0x80)
 	}
 }
+
+// Exports is a module with the exports of an actor and nothing in them, for
+// those who make modules with exports of these types.
+func Exports() []byte {
+	m := actor()
+	m.fn("_initialize", "", "")
+	m.fn("grow_init", i32+i32, i32, c32(0))
+	return m.bytes()
+}
+
+// Imports is a module that imports all an actor may.
+func Imports() []byte {
+	m := actor()
+	growCall(m)
+	m.import_("grow", "answer", i32+i32, i32)
+	for _, f := range wasiFunctions {
+		importWASI(m, f.name, f.params, 0)
+	}
+	return m.bytes()
+}

@@ -14,14 +14,14 @@ func memoryCases() []Case {
 	}
 	list = append(list, one(Memory, "trap when memory does not grow", plain(c32(16), memGrow, c32(-1), op(0x46), when(unreachable)), "trap"))
 	for _, pages := range []uint64{17, 100, 32768, 65536} {
-		list = append(list, sized(fmt.Sprintf("memory of %d pages", pages), "module.limit", uleb([]byte{0}, pages)))
+		list = append(list, sized(fmt.Sprintf("memory of %d pages", pages), tooMuch, uleb([]byte{0}, pages)))
 	}
 	list = append(list,
-		sized("memory of 65537 pages", "module.invalid", uleb([]byte{0}, 65537)),
-		sized("memory of 4294967295 pages", "module.invalid", uleb([]byte{0}, 1<<32-1)),
+		sized("memory of 65537 pages", wrong, uleb([]byte{0}, 65537)),
+		sized("memory of 4294967295 pages", wrong, uleb([]byte{0}, 1<<32-1)),
 		sized("memory of at most 65536 pages", Handled, uleb([]byte{1, 1}, 65536)),
 		sized("memory that must not grow", Handled, []byte{1, 16, 16}),
-		sized("memory of less than its minimum", "module.invalid", []byte{1, 2, 1}))
+		sized("memory of less than its minimum", wrong, []byte{1, 2, 1}))
 	for _, n := range []int32{1, 1000, 10_000_000, -1} {
 		list = append(list, in(Memory, fmt.Sprintf("table.grow by %d", uint32(n)), []string{Handled, "limit.fuel", "trap"}, func(m *module) []byte {
 			withTable(m, 1)
@@ -37,8 +37,8 @@ func memoryCases() []Case {
 		min   uint64
 		want  []string
 	}{
-		{1, 10_000_000, []string{"module.limit"}}, {1, 1<<32 - 1, []string{"module.limit"}}, {100, 1_000_000, []string{"module.limit"}},
-		{2, 100, []string{Handled, "module.limit"}}, {100_000, 1, []string{"module.limit"}},
+		{1, 10_000_000, []string{tooMuch}}, {1, 1<<32 - 1, []string{tooMuch}}, {100, 1_000_000, []string{tooMuch}},
+		{2, 100, []string{Handled, tooMuch}}, {100_000, 1, []string{tooMuch}},
 	} {
 		list = append(list, one(Memory, fmt.Sprintf("%d tables of %d", t.count, t.min), func(m *module) []byte {
 			for range t.count {
@@ -50,7 +50,7 @@ func memoryCases() []Case {
 	for _, g := range []struct {
 		count int
 		want  []string
-	}{{1000, []string{Handled}}, {1_000_000, []string{"module.limit"}}} {
+	}{{1000, []string{Handled}}, {1_000_000, []string{tooMuch}}} {
 		list = append(list, one(Memory, fmt.Sprintf("%d globals", g.count), func(m *module) []byte {
 			m.globals = make([][]byte, g.count)
 			for i := range m.globals {

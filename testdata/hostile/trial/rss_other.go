@@ -10,3 +10,7 @@ func rss() (int64, error) {
 	runtime.ReadMemStats(&m)
 	return int64(m.Sys - m.HeapReleased), nil
 }
+
+// Peak is the most memory that this process ever had in use, in bytes; 0: the
+// system does not say.
+func Peak() int64 { return 0 }

@@ -1,0 +1,117 @@
+// Package oracle asks others whether a module is valid: V8, which node has, and
+// wabt. Where both refuse what grow accepts, grow is wrong.
+package oracle
+
+import (
+	"bufio"
+	_ "embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Missing are the tools that the oracles need and that are not there.
+func Missing() []string {
+	var list []string
+	for _, tool := range []string{"node", "wasm-validate"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			list = append(list, tool)
+		}
+	}
+	return list
+}
+
+//go:embed validate.mjs
+var script string
+
+// V8 is a node that validates. It accepts more than core specification 2.0
+// and has limits of its own. It belongs to one goroutine.
+type V8 struct {
+	node *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
+}
+
+// Start starts a node; close what it returns.
+func Start() (*V8, error) {
+	node := exec.Command("node", "--max-old-space-size=1024", "--input-type=module", "-e", script)
+	node.Stderr = os.Stderr
+	in, err := node.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start node: %w", err)
+	}
+	out, err := node.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start node: %w", err)
+	}
+	if err := node.Start(); err != nil {
+		return nil, fmt.Errorf("start node: %w", err)
+	}
+	return &V8{node: node, in: in, out: bufio.NewReaderSize(out, 1<<20)}, nil
+}
+
+// Close ends the node.
+func (v *V8) Close() error {
+	return errors.Join(v.in.Close(), v.node.Wait())
+}
+
+// Validate says of each module why it is not valid; "" is valid.
+func (v *V8) Validate(modules [][]byte) ([]string, error) {
+	sent := make(chan error, 1)
+	go func() {
+		w := bufio.NewWriterSize(v.in, 1<<20)
+		for _, b := range modules {
+			if _, err := w.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(b)))); err != nil {
+				sent <- err
+				return
+			}
+			if _, err := w.Write(b); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- w.Flush()
+	}()
+	verdicts := make([]string, len(modules))
+	for i := range verdicts {
+		line, err := v.out.ReadString('\n')
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("read V8's verdict: %w", err), v.in.Close(), <-sent)
+		}
+		if line = strings.TrimSuffix(line, "\n"); line != "ok" {
+			verdicts[i] = line
+		}
+	}
+	if err := <-sent; err != nil {
+		return nil, fmt.Errorf("send modules to V8: %w", err)
+	}
+	return verdicts, nil
+}
+
+// Wabt says why wabt does not find a module valid, "" when it does. Its
+// features are those of core specification 2.0, as they are when nothing is
+// asked of it.
+func Wabt(dir string, module []byte) (string, error) {
+	path := filepath.Join(dir, "module.wasm")
+	if err := os.WriteFile(path, module, 0o600); err != nil {
+		return "", fmt.Errorf("ask wabt: %w", err)
+	}
+	out, err := exec.Command("wasm-validate", path).CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return "", nil
+	case errors.As(err, &exit):
+		line, _, _ := strings.Cut(strings.ReplaceAll(string(out), path+":", ""), "\n")
+		if line == "" {
+			line = exit.String()
+		}
+		return line, nil
+	}
+	return "", fmt.Errorf("ask wabt: %w", err)
+}
