@@ -209,6 +209,17 @@ func uleb(b []byte, n uint64) []byte {
 	return append(b, byte(n))
 }
 
+// leading is the number that b begins with, and what follows it.
+func leading(b []byte) (n uint64, rest []byte, ok bool) {
+	for i, c := range b[:min(len(b), 5)] {
+		n |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			return n, b[i+1:], true
+		}
+	}
+	return 0, nil, false
+}
+
 // sleb appends a signed integer in LEB128.
 func sleb(b []byte, n int64) []byte {
 	for {

@@ -1,20 +1,20 @@
 package hostile
 
 import (
-	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 )
 
-// changesMax is how many changes a mutant has at most.
-const changesMax = 4
+// changesMax is how many changes a mutant has at most. Most have one: of those
+// some are valid still.
+const changesMax = 5
 
 // Mutate makes another module of b, by a few changes of its bytes or of its
 // sections; other is where foreign bytes come from. The same numbers give the
 // same mutant.
 func Mutate(r *rand.Rand, b, other []byte) []byte {
 	b = slices.Clone(b)
-	for range 1 + r.IntN(changesMax) {
+	for n := 0; n == 0 || n < changesMax && r.IntN(3) == 0; n++ {
 		list, ok := split(b)
 		switch n := r.IntN(10); {
 		case !ok || len(list) == 0 || n == 0:
@@ -34,12 +34,12 @@ func split(b []byte) (list []part, ok bool) {
 		return nil, false
 	}
 	for b = b[8:]; len(b) > 0; {
-		size, n := binary.Uvarint(b[1:])
-		if n <= 0 || size > uint64(len(b)-1-n) {
+		size, rest, ok := leading(b[1:])
+		if !ok || size > uint64(len(rest)) {
 			return nil, false
 		}
-		list = append(list, part{b[0], b[1+n : 1+n+int(size)]})
-		b = b[1+n+int(size):]
+		list = append(list, part{b[0], rest[:size:size]})
+		b = rest[size:]
 	}
 	return list, true
 }
@@ -92,18 +92,17 @@ func inside(r *rand.Rand, list []part, other []byte) []part {
 }
 
 func splitBodies(b []byte) (list [][]byte, ok bool) {
-	count, n := binary.Uvarint(b)
-	if n <= 0 || count > uint64(len(b)) {
+	count, b, ok := leading(b)
+	if !ok || count > uint64(len(b)) {
 		return nil, false
 	}
-	b = b[n:]
 	for range count {
-		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n) {
+		size, rest, ok := leading(b)
+		if !ok || size > uint64(len(rest)) {
 			return nil, false
 		}
-		list = append(list, b[n:n+int(size)])
-		b = b[n+int(size):]
+		list = append(list, rest[:size:size])
+		b = rest[size:]
 	}
 	return list, len(b) == 0
 }

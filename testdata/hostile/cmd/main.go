@@ -33,6 +33,7 @@ type options struct {
 	kept    string
 	file    string
 	oracle  int
+	plain   bool
 	child   bool
 }
 
@@ -47,6 +48,7 @@ func main() {
 	flag.StringVar(&o.kept, "kept", "hostile-found", "folder for modules that something is wrong with")
 	flag.StringVar(&o.file, "file", "", "run this module alone, in this process")
 	flag.IntVar(&o.oracle, "oracle", 0, "hold the decoder against V8 and wabt with so many mutants")
+	flag.BoolVar(&o.plain, "plain", false, "make no modules with wasm-smith, which has to be built")
 	flag.BoolVar(&o.child, "child", false, "be a child: read modules from standard input")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

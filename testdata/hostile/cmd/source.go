@@ -83,8 +83,11 @@ func (s *source) gather(ctx context.Context) error {
 	}
 	for _, n := range s.specs {
 		if len(n.binary) <= parentMax {
-			s.parents = append(s.parents, n.binary)
+			s.parents = append(s.parents, grafted(n.binary))
 		}
+	}
+	if s.o.plain {
+		return nil
 	}
 	return s.smiths(ctx)
 }
@@ -187,24 +190,39 @@ func (s *source) each(ctx context.Context, jobs chan<- *trial.Job, enough func(s
 // nth is a module that is not made by hand.
 func (s *source) nth(n int) (*trial.Job, error) {
 	r := rand.New(rand.NewPCG(s.o.seed, uint64(n)))
-	switch k := n % 10; k {
-	case 0, 1, 2: // of each kind of wasm-smith
-		b, ok := <-s.kinds[k]
-		if !ok {
-			return nil, errors.New("wasm-smith makes no more modules")
-		}
-		if len(b) <= parentMax {
-			s.parents = append(s.parents, b)
-		}
-		return &trial.Job{Name: fmt.Sprintf("smith %d/%d", s.o.seed, n), Class: classSmith, Binary: b}, nil
-	case 3:
+	switch k := n % 10; {
+	case k < len(s.kinds):
+		b, err := s.smith(k)
+		return &trial.Job{Name: fmt.Sprintf("smith %d/%d", s.o.seed, n), Class: classSmith, Binary: b}, err
+	case k == 3:
 		if i := n / 10; i < len(s.specs) {
-			return &trial.Job{Name: "spec " + s.specs[i].name, Class: classSpec, Binary: s.specs[i].binary}, nil
+			return &trial.Job{Name: "spec " + s.specs[i].name, Class: classSpec, Binary: grafted(s.specs[i].binary)}, nil
 		}
-	case 4, 5:
+	case k < 6:
 		return &trial.Job{Name: fmt.Sprintf("liar %d/%d", s.o.seed, n), Class: classLiar, Binary: hostile.Liar(r)}, nil
 	}
 	return &trial.Job{Name: fmt.Sprintf("mutant %d/%d", s.o.seed, n), Class: classMutant, Binary: s.mutant(r)}, nil
+}
+
+// smith is the next module of a kind. Mutants are made of it too.
+func (s *source) smith(kind int) ([]byte, error) {
+	b, ok := <-s.kinds[kind]
+	if !ok {
+		return nil, errors.New("wasm-smith makes no more modules")
+	}
+	b = grafted(b)
+	if len(b) <= parentMax {
+		s.parents = append(s.parents, b)
+	}
+	return b, nil
+}
+
+// grafted is an actor made of a module where that can be, so that it runs.
+func grafted(b []byte) []byte {
+	if g, err := hostile.Graft(b); err == nil {
+		return g
+	}
+	return b
 }
 
 func (s *source) mutant(r *rand.Rand) []byte {
