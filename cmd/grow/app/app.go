@@ -335,7 +335,7 @@ func NewEngine(ctx context.Context, dir string) (engine.Engine, error) {
 	if dir == "" {
 		dir = cacheDir()
 	}
-	e, err := wazero.New(ctx, wazero.Options{CacheDir: dir})
+	e, err := wazero.New(ctx, wazero.Options{CacheDir: dir, MemoryMax: hostMemory() / 4 * 3})
 	if err != nil {
 		return nil, fmt.Errorf("start engine: %w", err)
 	}
