@@ -50,7 +50,7 @@ lint: ## the checks of style alone
 
 fmt: ## format Go and Rust
 	@gofmt -w $$(git ls-files '*.go')
-	@cargo fmt --manifest-path sdk/rust/Cargo.toml
+	@for crate in sdk/rust testdata/hostile/smith; do cargo fmt --manifest-path $$crate/Cargo.toml; done
 
 clean: ## remove what was built in this folder
 	@rm -rf bin

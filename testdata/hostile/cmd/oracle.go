@@ -150,7 +150,7 @@ func (c *comparison) serve(batches <-chan []named, cancel func()) (err error) {
 			return err
 		}
 		for i := range batch {
-			if err := c.one(dir, &batch[i], verdicts[i]); err != nil {
+			if err := c.one(v8, dir, &batch[i], verdicts[i]); err != nil {
 				return err
 			}
 		}
@@ -160,13 +160,16 @@ func (c *comparison) serve(batches <-chan []named, cancel func()) (err error) {
 
 // one compares what is said of one module; wabt is asked when the others
 // do not agree.
-func (c *comparison) one(dir string, n *named, v8 string) error {
+func (c *comparison) one(v8 *oracle.V8, dir string, n *named, valid bool) error {
 	_, ours := wasm.Decode(n.binary)
-	agreed := (ours == nil) == (v8 == "")
-	var wabt string
+	agreed := (ours == nil) == valid
+	var why, wabt string
+	var err error
 	if !agreed {
-		var err error
 		if wabt, err = oracle.Wabt(dir, n.binary); err != nil {
+			return err
+		}
+		if why, err = v8.Why(n.binary); err != nil {
 			return err
 		}
 	}
@@ -179,7 +182,7 @@ func (c *comparison) one(dir string, n *named, v8 string) error {
 	switch {
 	case agreed:
 	case ours == nil && wabt != "":
-		return c.keep(n, fmt.Sprintf("accepted; V8: %s; wabt: %s", v8, wabt))
+		return c.keep(n, fmt.Sprintf("accepted; V8: %s; wabt: %s", why, wabt))
 	case ours == nil:
 		c.wabt++ // V8 has a limit that we do not have
 	default:

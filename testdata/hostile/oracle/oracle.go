@@ -60,37 +60,63 @@ func (v *V8) Close() error {
 	return errors.Join(v.in.Close(), v.node.Wait())
 }
 
-// Validate says of each module why it is not valid; "" is valid.
-func (v *V8) Validate(modules [][]byte) ([]string, error) {
+// Validate says which modules are valid.
+func (v *V8) Validate(modules [][]byte) ([]bool, error) {
+	lines, err := v.ask(modules, 0)
+	if err != nil {
+		return nil, err
+	}
+	valid := make([]bool, len(lines))
+	for i, line := range lines {
+		valid[i] = line == ok
+	}
+	return valid, nil
+}
+
+// Why says why a module is not valid; "" is valid.
+func (v *V8) Why(module []byte) (string, error) {
+	lines, err := v.ask([][]byte{module}, reasoned)
+	if err != nil || lines[0] == ok {
+		return "", err
+	}
+	return lines[0], nil
+}
+
+// What is said to the script and by it.
+const (
+	ok       = "ok"
+	reasoned = 1 << 31 // in the length of a module
+)
+
+// ask has the script read modules and returns its lines.
+func (v *V8) ask(modules [][]byte, flag uint32) ([]string, error) {
 	sent := make(chan error, 1)
-	go func() {
-		w := bufio.NewWriterSize(v.in, 1<<20)
-		for _, b := range modules {
-			if _, err := w.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(b)))); err != nil {
-				sent <- err
-				return
-			}
-			if _, err := w.Write(b); err != nil {
-				sent <- err
-				return
-			}
-		}
-		sent <- w.Flush()
-	}()
-	verdicts := make([]string, len(modules))
-	for i := range verdicts {
+	go func() { sent <- send(v.in, modules, flag) }()
+	lines := make([]string, len(modules))
+	for i := range lines {
 		line, err := v.out.ReadString('\n')
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("read V8's verdict: %w", err), v.in.Close(), <-sent)
 		}
-		if line = strings.TrimSuffix(line, "\n"); line != "ok" {
-			verdicts[i] = line
-		}
+		lines[i] = strings.TrimSuffix(line, "\n")
 	}
 	if err := <-sent; err != nil {
 		return nil, fmt.Errorf("send modules to V8: %w", err)
 	}
-	return verdicts, nil
+	return lines, nil
+}
+
+func send(out io.Writer, modules [][]byte, flag uint32) error {
+	w := bufio.NewWriterSize(out, 1<<20)
+	for _, b := range modules {
+		if _, err := w.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(b))|flag)); err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
 }
 
 // Wabt says why wabt does not find a module valid, "" when it does. Its

@@ -21,8 +21,16 @@ func TestOracles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if verdicts[0] != "" || verdicts[1] == "" || verdicts[2] == "" || verdicts[3] != "" {
-			t.Errorf("V8: %q", verdicts)
+		if !verdicts[0] || verdicts[1] || verdicts[2] || !verdicts[3] {
+			t.Errorf("V8: %v", verdicts)
+		}
+	}
+	for _, c := range []struct {
+		b     []byte
+		valid bool
+	}{{good, true}, {bad, false}} {
+		if why, err := v.Why(c.b); err != nil || (why == "") != c.valid {
+			t.Errorf("V8 on %d bytes: %q, %v", len(c.b), why, err)
 		}
 	}
 	if err := v.Close(); err != nil {
