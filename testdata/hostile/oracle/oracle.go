@@ -32,27 +32,38 @@ var script string
 // V8 is a node that validates. It accepts more than core specification 2.0
 // and has limits of its own. It belongs to one goroutine.
 type V8 struct {
-	node *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Reader
+	node  *exec.Cmd
+	in    io.WriteCloser
+	out   *bufio.Reader
+	asked int
 }
+
+// askedMax is how many modules a node is asked of before another takes its
+// place: it remembers all types it has ever seen, and becomes slow.
+const askedMax = 20_000
 
 // Start starts a node; close what it returns.
 func Start() (*V8, error) {
+	v := &V8{}
+	return v, v.start()
+}
+
+func (v *V8) start() error {
 	node := exec.Command("node", "--max-old-space-size=1024", "--input-type=module", "-e", script)
 	node.Stderr = os.Stderr
 	in, err := node.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("start node: %w", err)
+		return fmt.Errorf("start node: %w", err)
 	}
 	out, err := node.StdoutPipe()
 	if err != nil {
-		return nil, fmt.Errorf("start node: %w", err)
+		return fmt.Errorf("start node: %w", err)
 	}
 	if err := node.Start(); err != nil {
-		return nil, fmt.Errorf("start node: %w", err)
+		return fmt.Errorf("start node: %w", err)
 	}
-	return &V8{node: node, in: in, out: bufio.NewReaderSize(out, 1<<20)}, nil
+	v.node, v.in, v.out, v.asked = node, in, bufio.NewReaderSize(out, 1<<20), 0
+	return nil
 }
 
 // Close ends the node.
@@ -90,6 +101,12 @@ const (
 
 // ask has the script read modules and returns its lines.
 func (v *V8) ask(modules [][]byte, flag uint32) ([]string, error) {
+	if v.asked > askedMax {
+		if err := errors.Join(v.Close(), v.start()); err != nil {
+			return nil, err
+		}
+	}
+	v.asked += len(modules)
 	sent := make(chan error, 1)
 	go func() { sent <- send(v.in, modules, flag) }()
 	lines := make([]string, len(modules))

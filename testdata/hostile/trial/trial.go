@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -104,13 +105,36 @@ func (c *Court) try(ctx context.Context, m *Job, v *Verdict) {
 	if len(inputs) == 0 {
 		inputs = [][]byte{nil, []byte(`{"id":1,"text":"of no importance"}`)}
 	}
+	first := t.pass(ctx, inputs, v)
+	if slices.ContainsFunc(first, func(o outcome) bool { return o.code == actor.CodeTime }) {
+		return // how far it came by then differs
+	}
+	var again Verdict
+	if second := t.pass(ctx, inputs, &again); !slices.Equal(first, second) {
+		v.fault("the same messages had other outcomes: %v, then %v", first, second)
+	}
+}
+
+// outcome is what came of a message; it is the same whenever that is handled.
+type outcome struct {
+	code string
+	fuel uint64
+}
+
+// pass has the actor handle the messages, beginning with a new instance.
+func (t *trial) pass(ctx context.Context, inputs [][]byte, v *Verdict) []outcome {
+	var list []outcome
 	v.Code = hostile.Handled
 	for n, data := range inputs {
-		t.message(ctx, n, data, v)
-		if v.Stage != Handle {
-			return // it will not start another time
+		o, started := t.message(ctx, n, data, v)
+		list = append(list, o)
+		if !started { // nor would it another time
+			break
 		}
 	}
+	for t.actor.Shrink(1) > 0 {
+	}
+	return list
 }
 
 // refuse notes why a module was not compiled.
@@ -160,8 +184,9 @@ func (c *Court) open(ctx context.Context, m engine.Module, limits hostile.Limits
 	return t, nil
 }
 
-// message has the actor handle one message.
-func (t *trial) message(ctx context.Context, n int, data []byte, v *Verdict) {
+// message has the actor handle one message. It reports whether an instance
+// could be started.
+func (t *trial) message(ctx context.Context, n int, data []byte, v *Verdict) (o outcome, started bool) {
 	t.lines = 0
 	i, more, err := t.actor.Take()
 	if errors.Is(err, actor.ErrBusy) && more {
@@ -169,7 +194,7 @@ func (t *trial) message(ctx context.Context, n int, data []byte, v *Verdict) {
 	}
 	if err != nil {
 		v.Stage, v.Code, v.Text = Start, actor.StartCode(err), err.Error()
-		return
+		return outcome{code: v.Code}, false
 	}
 	v.Stage = Handle
 	var state capability.State
@@ -180,11 +205,13 @@ func (t *trial) message(ctx context.Context, n int, data []byte, v *Verdict) {
 		v.Code, v.Text = code(r), r.Text
 	}
 	t.check(r, v)
+	o = outcome{code(r), r.Fuel}
 	if r.Broken {
 		t.actor.Discard(i)
 	} else {
 		t.actor.Put(i)
 	}
+	return o, true
 }
 
 // check holds a result against the limits.
