@@ -10,13 +10,16 @@ func Liar(r *rand.Rand) []byte {
 	ask := growCall(m)
 	answer := m.import_("grow", "answer", i32+i32, i32)
 	write := wasi(m, "fd_write", 4)
+	poll := wasi(m, "poll_oneoff", 4)
+	random := wasi(m, "random_get", 2)
 	request, reply := liedFrame(r), liedFrame(r)
 	m.put(2048, string(request))
 	m.put(8192, string(reply))
+	m.put(12288, subscription(uint32(number(r, 0)), uint64(number(r, 1000)), 0, uint16(r.IntN(2))))
 	steps := func() []byte {
 		var b []byte
 		for range r.IntN(5) {
-			switch r.IntN(6) {
+			switch r.IntN(8) {
 			case 0, 1:
 				b = append(b, join(c32(number(r, 2048)), c32(number(r, int32(len(request)))), c32(number(r, 16384)), c32(number(r, 4096)), call(ask), drop)...)
 			case 2:
@@ -25,6 +28,10 @@ func Liar(r *rand.Rand) []byte {
 				b = append(b, join(c32(number(r, 1)), c32(number(r, 2048)), c32(number(r, 2)), c32(number(r, 64)), call(write), drop)...)
 			case 4:
 				b = append(b, join(c32(number(r, 1)), memGrow, drop)...)
+			case 5:
+				b = append(b, join(c32(number(r, 12288)), c32(number(r, 4096)), c32(number(r, 1)), c32(number(r, 64)), call(poll), drop)...)
+			case 6:
+				b = append(b, join(c32(number(r, 4096)), c32(number(r, 16)), call(random), drop)...)
 			default:
 				b = append(b, join(c32(number(r, 8192)), c32(number(r, 0)), op(0x36, 0), uleb(nil, uint64(r.IntN(1000))))...)
 			}
