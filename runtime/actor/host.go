@@ -2,13 +2,11 @@ package actor
 
 import (
 	"bytes"
-	"errors"
 	"math/rand/v2"
 	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
-	"github.com/grow-platform/grow/runtime/engine"
 )
 
 // Limits of what an actor may log.
@@ -19,17 +17,12 @@ const (
 	outputMax    = 64 << 10 // bytes of an unfinished line on standard output
 )
 
-// SleepMax bounds the sleeping of one message.
-const SleepMax = 5 * time.Second
-
-// errSlept ends a message that slept too long.
-var errSlept = errors.New("message slept longer than it may")
-
 // begin sets the world that the guest sees while it handles a message.
 func (i *Instance) begin(id string, now int64) {
 	i.id, i.now = id, now
 	i.slept = 0
 	i.lines, i.drawn = 0, false
+	i.spell = spell{}
 }
 
 // Call implements engine.Host.
@@ -50,18 +43,6 @@ func (i *Instance) Monotonic() int64 {
 	return t
 }
 
-// errFuel ends a message that has used up its fuel.
-var errFuel = errors.New("message used more fuel than it may")
-
-// Slice implements engine.Host.
-func (i *Instance) Slice(used uint64) (uint64, error) {
-	limit := i.actor.Def.Limits.Fuel
-	if used >= limit {
-		return 0, errFuel
-	}
-	return min(engine.SliceFuel, limit-used), nil
-}
-
 // Random implements engine.Host. The stream begins when the first byte is drawn.
 func (i *Instance) Random(p []byte) {
 	if !i.drawn {
@@ -75,26 +56,6 @@ func (i *Instance) Random(p []byte) {
 	}
 	// Read of ChaCha8 never fails.
 	_, _ = i.random.Read(p)
-}
-
-// Sleep implements engine.Host.
-func (i *Instance) Sleep(d int64) error {
-	pause := time.Duration(d)
-	if i.slept+pause > SleepMax || pause < 0 {
-		return errSlept
-	}
-	if i.ledger.Wait != nil {
-		i.ledger.Wait()
-	}
-	i.slept += pause
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-i.ledger.Context.Done():
-		return i.ledger.Context.Err()
-	}
 }
 
 // Output implements engine.Host: every line written to standard output is a

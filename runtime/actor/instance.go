@@ -10,6 +10,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
 )
@@ -22,7 +23,8 @@ const (
 	CodeType       = "output.type"       // a message that its type does not allow
 	CodeOutputs    = "limit.output"      // too many outputs, or too many bytes of them
 	CodeCalls      = "limit.calls"       // too many capability requests
-	CodeSleep      = "limit.time"        // slept too long
+	CodeFuel       = "limit.fuel"        // more instructions than a message may take
+	CodeTime       = "limit.time"        // longer than a message may take
 	CodeHost       = "host.fault"        // a fault of grow
 	CodeRefused    = "refused"           // a refusal that names no code
 )
@@ -87,10 +89,13 @@ type Instance struct {
 	id     string
 	now    int64
 	slept  time.Duration
+	spell  spell
+	turn   pace.Turn
 	random *rand.ChaCha8
 	seed   [32]byte
 	drawn  bool
 	lines  int
+	memory int64     // bytes, as actor.memory has them
 	output [2][]byte // unfinished lines of standard output and error
 
 	memo    abi.Memo
@@ -119,6 +124,11 @@ func (i *Instance) Handle(t *Task) *Result {
 	r := &i.result
 	*r = Result{}
 	answer, err := i.running.Handle(i, t.Message)
+	i.rest()
+	if size := i.running.MemorySize(); size != i.memory {
+		i.actor.memory.Add(size - i.memory)
+		i.memory = size
+	}
 	if err != nil {
 		r.Broken = true
 		r.fail(faultCode(err), faultText(err))
@@ -152,8 +162,10 @@ func faultCode(err error) string {
 	switch {
 	case errors.Is(err, capability.ErrTooMany):
 		return CodeCalls
-	case errors.Is(err, errSlept):
-		return CodeSleep
+	case errors.Is(err, errFuel):
+		return CodeFuel
+	case errors.Is(err, errTime):
+		return CodeTime
 	case errors.Is(err, abi.ErrShort), errors.Is(err, abi.ErrTrailing), errors.Is(err, abi.ErrCount), errors.Is(err, abi.ErrDuplicate),
 		errors.Is(err, abi.ErrUTF8), errors.Is(err, abi.ErrName), errors.Is(err, abi.ErrLimit):
 		return engine.CodeRequest

@@ -126,4 +126,7 @@ type NodeStatus struct {
 	RuleFault uint64 `json:"rule_fault"` // rules that ended in an error and so were not taken
 	Ignored   uint64 `json:"ignored"`    // attributes of outputs that are the host's to set
 	Busy      int64  `json:"busy"`       // nanoseconds spent handling
+	Fuel      uint64 `json:"fuel"`       // units used by all attempts
+	FuelMax   uint64 `json:"fuel_max"`   // by the one that used most
+	Memory    int64  `json:"memory"`     // bytes of linear memory of all instances
 }

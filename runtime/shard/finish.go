@@ -15,6 +15,8 @@ func (l *lane) finish(w *worker) {
 	c.busy--
 	t := l.counted(c.local)
 	t.ignored += uint64(r.Ignored)
+	t.fuel += r.Fuel
+	t.fuelMax = max(t.fuelMax, r.Fuel)
 	switch r.Outcome {
 	case actor.Handled:
 		l.succeeded(w, t)

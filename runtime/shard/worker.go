@@ -61,7 +61,7 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 			l.clear(c)
 			return n, false
 		}
-		if l.helping && r.waits {
+		if l.helping && (r.waits || r.long.Load()) {
 			l.passed = true
 			break
 		}
@@ -128,12 +128,14 @@ func (w *worker) handle() {
 	w.result = w.instance.Handle(&w.task)
 }
 
-// wait is called by a handling that is about to wait: the lane goes on without it.
+// wait is called by a handling that is about to wait, or runs for long: the lane
+// goes on without it.
 func (w *worker) wait() {
 	if w.away {
 		return
 	}
 	w.away = true
+	w.run.long.Store(true)
 	l := w.lane
 	l.away = append(l.away, w)
 	l.shard.begin()
