@@ -125,7 +125,9 @@ func (s *Store) watched(r *Record) bool {
 	return false
 }
 
-func (s *Store) written(r *Record) bool { return s.opts.Writer != nil && level(r.Level) >= s.opts.Level }
+func (s *Store) written(r *Record) bool {
+	return s.opts.Writer != nil && level(r.Level) >= s.opts.Level
+}
 
 // tell shows a record to who looks on.
 func (s *Store) tell(r Record) {
