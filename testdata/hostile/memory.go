@@ -12,7 +12,7 @@ func memoryCases() []Case {
 	for _, n := range []int32{15, 16, 100, 65535, 65536, -1, -1 << 31} {
 		list = append(list, one(Memory, fmt.Sprintf("grow by %d pages at once", uint32(n)), plain(c32(n), memGrow, drop), Handled))
 	}
-	list = append(list, one(Memory, "trap when memory does not grow", plain(c32(16), memGrow, c32(-1), op(0x46), when(unreachable)), "trap"))
+	list = append(list, one(Memory, "trap when memory does not grow", plain(c32(16), memGrow, c32(-1), op(0x46), when(unreachable)), "limit.memory"))
 	for _, pages := range []uint64{17, 100, 32768, 65536} {
 		list = append(list, sized(fmt.Sprintf("memory of %d pages", pages), tooMuch, uleb([]byte{0}, pages)))
 	}
