@@ -117,8 +117,18 @@ func innerCounts() []Case {
 		add("labels of br_table", withBodies(join([]byte{0}, c32(0), op(0x0e), u, end)))
 		add("types of select", withBodies(join([]byte{0}, c32(0), c32(0), c32(0), op(0x1c), u, end)))
 		add("bytes of a custom section's name", append(sample().bytes(), join([]byte{0, byte(len(u) + 1)}, u, []byte{'a'})...))
-		add("functions in the name section", assemble(append(sample().sections(), custom("name", append([]byte{1, byte(len(u))}, u...)...))), Handled, wrong, tooMuch)
-		add("bytes of a name in the name section", assemble(append(sample().sections(), custom("name", append([]byte{1, byte(len(u) + 2), 1, 0}, u...)...))), Handled, wrong, tooMuch)
+		for _, inside := range []struct {
+			part string
+			b    []byte
+		}{
+			{"bytes of a name of the module", []byte{0}}, {"functions in the name section", []byte{1}}, {"bytes of a function's name", []byte{1, 1, 0}},
+			{"functions with names of locals", []byte{2}}, {"names of locals", []byte{2, 1, 0}}, {"bytes of a local's name", []byte{2, 1, 0, 1, 0}},
+			{"entries of an unknown part of the name section", []byte{77}},
+		} {
+			content := append(inside.b[1:], u...)
+			add(inside.part, named(append([]byte{inside.b[0], byte(len(content))}, content...)), Handled, wrong, tooMuch)
+			add("bytes of a part: "+inside.part, named(append(inside.b[:1:1], u...)), Handled, wrong, tooMuch)
+		}
 	}
 	sum := locals{}
 	for range 100 {
@@ -128,6 +138,9 @@ func innerCounts() []Case {
 		raw(Decode, "locals whose sum overflows", withBodies(body(sum)[2:]), wrong, tooMuch),
 		raw(Decode, "4294967295 locals and one more", withBodies(join([]byte{2}, leb5(1<<32-1), []byte(i32), []byte{1}, []byte(i32), end)), wrong, tooMuch))
 }
+
+// named is the sample with a name section.
+func named(content []byte) []byte { return assemble(append(sample().sections(), custom("name", content...))) }
 
 // withBodies is the sample with one function, of which b is the body without
 // its size.
