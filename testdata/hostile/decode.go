@@ -140,7 +140,9 @@ func innerCounts() []Case {
 }
 
 // named is the sample with a name section.
-func named(content []byte) []byte { return assemble(append(sample().sections(), custom("name", content...))) }
+func named(content []byte) []byte {
+	return assemble(append(sample().sections(), custom("name", content...)))
+}
 
 // withBodies is the sample with one function, of which b is the body without
 // its size.

@@ -30,11 +30,15 @@ const (
 // bytes: large ones take long and are seldom hit where it matters.
 const parentMax = 64 << 10
 
+// parentsMax is how many modules mutants are made of at a time.
+const parentsMax = 30_000
+
 // source makes modules, always the same of a seed.
 type source struct {
 	o       *options
 	hand    []hostile.Case
 	parents [][]byte // of mutants
+	turn    int      // the last one that was replaced
 	specs   []named
 	kinds   []chan []byte // from wasm-smith
 	cancel  context.CancelFunc
@@ -211,8 +215,13 @@ func (s *source) smith(kind int) ([]byte, error) {
 		return nil, errors.New("wasm-smith makes no more modules")
 	}
 	b = grafted(b)
-	if len(b) <= parentMax {
+	switch {
+	case len(b) > parentMax:
+	case len(s.parents) < parentsMax:
 		s.parents = append(s.parents, b)
+	default: // in place of one that was chosen often enough
+		s.turn = (s.turn + 1) % parentsMax
+		s.parents[s.turn] = b
 	}
 	return b, nil
 }
