@@ -17,11 +17,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grow-platform/grow/host/jail"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tidwall/gjson"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"grow": main}) }
+func TestMain(m *testing.M) {
+	jail.Enter()
+	testscript.Main(m, map[string]func(){"grow": main})
+}
 
 // TestScript runs command lines as a person types them: testdata/script/*.txtar.
 // Besides testscript's own commands there are

@@ -1,0 +1,95 @@
+package jail
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+)
+
+// workerName is the name that workers are started under, by which they know
+// what they are.
+const workerName = "grow-worker"
+
+// orders is what a worker is told when it is started.
+type orders struct {
+	Limits Limits `json:"limits"`
+	Files  int    `json:"files"`
+}
+
+func (o orders) encode() (string, error) {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return "", fmt.Errorf("write orders of a worker: %w", err)
+	}
+	return string(text), nil
+}
+
+// Role is what a worker does with its connection. The worker ends when it returns.
+type Role func(ctx context.Context, conn Conn) error
+
+var roles = map[string]Role{}
+
+// Register makes a role known by its name. It is called before [Enter], by init
+// functions or above it, and panics when there is a role of that name.
+func Register(name string, r Role) {
+	if _, ok := roles[name]; ok {
+		panic("jail: two roles of the name " + name)
+	}
+	roles[name] = r
+}
+
+// Enter turns a process that was started as a worker into one, and never
+// returns then: it takes on its limits, does what its role says, and exits. In
+// every other process it does nothing.
+func Enter() {
+	if len(os.Args) != 3 || os.Args[0] != workerName {
+		return
+	}
+	if err := work(os.Args[1], os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitFailed)
+	}
+	os.Exit(0)
+}
+
+func work(name, text string) error {
+	role, ok := roles[name]
+	if !ok {
+		return fmt.Errorf("there is no role %q", name)
+	}
+	var o orders
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return fmt.Errorf("read orders: %w", err)
+	}
+	conn, err := inherited()
+	if err != nil {
+		return errors.Join(errors.New("a worker is started by grow alone"), err)
+	}
+	given = o.Files
+	if o.Limits.MemoryMax > 0 {
+		// Collecting begins well before the end, which is a crash.
+		debug.SetMemoryLimit(o.Limits.MemoryMax / 4 * 3)
+	}
+	if held, err = restrict(o); err != nil {
+		return err
+	}
+	return role(context.Background(), conn)
+}
+
+// held is what restrict has found to hold in this worker.
+var held []Measure
+
+// given is how many files this worker was handed.
+var given int
+
+// File is a file that was handed to this worker, by its place in [Options.Files];
+// nil: there is none.
+func File(i int) *os.File {
+	if i < 0 || i >= given {
+		return nil
+	}
+	return os.NewFile(uintptr(firstFile+i), fmt.Sprintf("file %d", i))
+}
