@@ -63,6 +63,12 @@ func connection(f *os.File) (Conn, error) {
 	return socket, nil
 }
 
+// wasKilled reports whether a process ended as Kill ends one.
+func wasKilled(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == unix.SIGKILL
+}
+
 // signalled says what ended a process that nothing else is known of.
 func signalled(state *os.ProcessState) error {
 	status, ok := state.Sys().(syscall.WaitStatus)

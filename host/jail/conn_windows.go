@@ -46,6 +46,9 @@ func pair() (Conn, ends, error) {
 // inherited is the connection that a worker was started with.
 func inherited() (Conn, error) { return pipes{os.Stdin, os.Stdout}, nil }
 
+// wasKilled reports whether a process ended as Kill ends one.
+func wasKilled(state *os.ProcessState) bool { return state.ExitCode() == 1 }
+
 // signalled says what ended a process that nothing else is known of.
 func signalled(state *os.ProcessState) error {
 	if state.ExitCode() == exitFailed {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 )
 
 // workerName is the name that workers are started under, by which they know
@@ -16,6 +17,7 @@ const workerName = "grow-worker"
 // orders is what a worker is told when it is started.
 type orders struct {
 	Limits Limits `json:"limits"`
+	Nice   int    `json:"nice,omitempty"`
 	Files  int    `json:"files"`
 }
 
@@ -26,6 +28,12 @@ func (o orders) encode() (string, error) {
 	}
 	return string(text), nil
 }
+
+// entered is set by Enter: without it, workers would run the whole program anew.
+var entered atomic.Bool
+
+// Entered reports whether this program can start workers: it began with [Enter].
+func Entered() bool { return entered.Load() }
 
 // Role is what a worker does with its connection. The worker ends when it returns.
 type Role func(ctx context.Context, conn Conn) error
@@ -45,6 +53,7 @@ func Register(name string, r Role) {
 // returns then: it takes on its limits, does what its role says, and exits. In
 // every other process it does nothing.
 func Enter() {
+	entered.Store(true)
 	if len(os.Args) != 3 || os.Args[0] != workerName {
 		return
 	}

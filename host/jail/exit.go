@@ -60,7 +60,7 @@ func (p *Process) ended() error {
 var noMemory = []string{"out of memory", "cannot allocate memory", "failed to allocate", "failed to create new OS thread"}
 
 func (p *Process) cause(state *os.ProcessState, output string) error {
-	if p.why != nil {
+	if p.why != nil && wasKilled(state) { // and did not end by itself just before
 		return p.why
 	}
 	for _, words := range noMemory {

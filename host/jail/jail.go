@@ -47,6 +47,8 @@ type Options struct {
 	Role string
 	// Limits it runs under.
 	Limits Limits
+	// Nice lowers the worker's priority, by up to 19. Only Linux heeds it.
+	Nice int
 	// Files are handed to it besides its connection; see [File]. There are none on Windows.
 	Files []*os.File
 }
@@ -77,6 +79,9 @@ type Process struct {
 // however that comes about. Who started a worker calls [Process.Wait] or
 // [Process.Kill] in the end.
 func Start(ctx context.Context, o Options) (*Process, error) {
+	if !Entered() {
+		return nil, fmt.Errorf("start worker %s: this program does not begin with jail.Enter", o.Role)
+	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("start worker %s: %w", o.Role, context.Cause(ctx))
 	}
@@ -98,7 +103,7 @@ func start(ctx context.Context, o Options, way int) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	orders, err := orders{Limits: o.Limits, Files: len(o.Files)}.encode()
+	orders, err := orders{Limits: o.Limits, Nice: o.Nice, Files: len(o.Files)}.encode()
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +154,10 @@ func (p *Process) Conn() Conn { return p.conn }
 
 // PID is the worker's process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// CPUTime is the processor time that the worker has used; false: the system does
+// not tell, or it has ended.
+func (p *Process) CPUTime() (time.Duration, bool) { return cpuTime(p.cmd.Process.Pid) }
 
 // Done is closed when the worker has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -178,6 +179,15 @@ func TestKill(t *testing.T) {
 // TestNotAWorker: a program with ordinary arguments is no worker.
 func TestNotAWorker(t *testing.T) { Enter() }
 
+// TestStartWithoutEnter: a program that would not become a worker starts none.
+func TestStartWithoutEnter(t *testing.T) {
+	entered.Store(false)
+	defer entered.Store(true)
+	if _, err := Start(t.Context(), Options{Role: "echo"}); err == nil {
+		t.Error("a worker was started")
+	}
+}
+
 func TestRegister(t *testing.T) {
 	defer func() {
 		if recover() == nil {
@@ -195,6 +205,20 @@ func TestTail(t *testing.T) {
 	}
 	if s := out.String(); len(s) > outputMax || !strings.HasSuffix(s, "line 4999\n") {
 		t.Errorf("%d bytes were kept", len(s))
+	}
+}
+
+// TestCPUTime: what a worker uses is told while it runs.
+func TestCPUTime(t *testing.T) {
+	p := begin(t, t.Context(), Options{Role: "spin", Nice: 5})
+	if _, ok := p.CPUTime(); !ok {
+		t.Skip("this system does not tell")
+	}
+	for first, _ := p.CPUTime(); ; {
+		if now, ok := p.CPUTime(); !ok || now > first {
+			return
+		}
+		runtime.Gosched()
 	}
 }
 

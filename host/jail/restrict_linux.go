@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -74,7 +75,7 @@ const namespacesMark = "GROW_WORKER=namespaces"
 func restrict(o orders) ([]Measure, error) {
 	namespaces := os.Getenv("GROW_WORKER") != ""
 	os.Clearenv()
-	if err := limit(o, namespaces); err != nil {
+	if err := errors.Join(limit(o, namespaces), nice(o.Nice)); err != nil {
 		return nil, err
 	}
 	list := []Measure{
@@ -108,6 +109,36 @@ func limit(o orders, namespaces bool) error {
 		limits[unix.RLIMIT_NPROC] = ThreadsMax
 	}
 	return setLimits(limits)
+}
+
+// nice lowers the priority of all threads there are; new ones inherit it.
+func nice(by int) error {
+	if by <= 0 {
+		return nil
+	}
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return fmt.Errorf("list threads: %w", err)
+	}
+	for _, t := range threads {
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return fmt.Errorf("list threads: %w", err)
+		}
+		// A thread may have ended since.
+		if err := unix.Setpriority(unix.PRIO_PROCESS, id, by); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("lower priority: %w", err)
+		}
+	}
+	return nil
+}
+
+// cpuTime reads the clock of a process (clock_getcpuclockid(3)).
+func cpuTime(pid int) (time.Duration, bool) {
+	const scheduled = 2 // exact, not by ticks
+	var t unix.Timespec
+	err := unix.ClockGettime(int32(^pid<<3|scheduled), &t)
+	return time.Duration(t.Nano()), err == nil
 }
 
 // landlocked takes away the file system, TCP, and signals to others.

@@ -3,7 +3,7 @@
 //
 // A binary is compiled once, whoever asks and how often. For each memory limit
 // it is used with there is a wazero runtime, which that limit belongs to; they
-// share the compiled code, which is kept on disk too, in a folder per binary.
+// share the machine code, which a [Cache] keeps from run to run.
 //
 // The context that wazero hands to host functions is the instance itself, so
 // that they find it without a search or an allocation. Nothing is ever
@@ -16,9 +16,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/grow-platform/grow/runtime/engine"
@@ -27,17 +24,16 @@ import (
 
 // Options of an engine.
 type Options struct {
-	// CacheDir keeps compiled modules; "": nothing is kept. It is made when missing.
-	CacheDir string
+	// Cache keeps machine code from run to run; nil: nothing is kept.
+	Cache Cache
+	// Compile makes machine code of an admitted module as [Build] does, and
+	// bounds what that takes; nil: this process does it, without bounds. What
+	// it fails with is an *engine.Error, or wraps ctx's error.
+	Compile func(ctx context.Context, code []byte) (Key, []byte, error)
 }
 
-// New starts an engine. It fails when CacheDir cannot be made.
+// New starts an engine.
 func New(_ context.Context, o Options) (engine.Engine, error) {
-	if o.CacheDir != "" {
-		if err := os.MkdirAll(o.CacheDir, 0o700); err != nil {
-			return nil, fmt.Errorf("make folder of compiled modules: %w", err)
-		}
-	}
 	settle()
 	return &machine{options: o, images: map[string]*image{}}, nil
 }
@@ -85,10 +81,7 @@ func (r *machine) use(digest string) *image {
 	defer r.mu.Unlock()
 	b := r.images[digest]
 	if b == nil {
-		b = &image{digest: digest, limits: map[uint32]*linked{}}
-		if r.options.CacheDir != "" {
-			b.dir = filepath.Join(r.options.CacheDir, digest)
-		}
+		b = newImage(digest, r.options)
 		r.images[digest] = b
 	}
 	b.users++
