@@ -96,7 +96,11 @@ func (c *Cache) Put(key [32]byte, machine []byte) {
 	if len(machine) > MachineMax || int64(len(machine)+headSize) > c.o.SizeMax {
 		return
 	}
-	if err := c.write(c.path(key), c.head(key, machine), machine); err != nil {
+	head, err := c.head(key, machine)
+	if err == nil {
+		err = c.write(c.path(key), head, machine)
+	}
+	if err != nil {
 		c.tell("machine code cannot be kept, and is made anew by the next start", c.o.Dir, err)
 		return
 	}

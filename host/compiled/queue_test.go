@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,13 @@ func (q *Queue) running() *worker {
 	return w
 }
 
+// untilTaken waits until the worker of a queue of one is in use.
+func (q *Queue) untilTaken() {
+	for len(q.slots) > 0 {
+		runtime.Gosched()
+	}
+}
+
 // TestCompile: a worker makes what this process would, and serves more than once.
 func TestCompile(t *testing.T) {
 	q := queue(t, 1)
@@ -110,7 +118,10 @@ func TestCancel(t *testing.T) {
 	q := queue(t, 1)
 	for _, code := range []string{"sleep", "spin"} {
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(20*time.Millisecond, cancel)
+		go func() { // ends when the compilation has begun
+			q.untilTaken()
+			cancel()
+		}()
 		if _, _, err := q.Compile(ctx, []byte(code)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", code, err)
 		}
@@ -144,9 +155,7 @@ func TestKilled(t *testing.T) {
 		_, _, err := q.Compile(context.Background(), []byte("sleep"))
 		result <- err
 	}()
-	for len(q.slots) > 0 { // until it is taken
-		time.Sleep(time.Millisecond)
-	}
+	q.untilTaken()
 	kill(t, w)
 	var known *engine.Error
 	if err := <-result; !errors.As(err, &known) || known.Code != engine.CodeCompile {

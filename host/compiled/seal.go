@@ -1,6 +1,8 @@
 package compiled
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,13 +16,17 @@ import (
 	"time"
 )
 
-// An entry is a head and the machine code. The head is a mark of the format and
-// a seal over everything: HMAC-SHA-256, under a secret of the user, of recipe,
-// key and code. So an entry is worth nothing under another name, for another
+// An entry is a head and the machine code. The head is a mark of the format,
+// random bytes, and a seal over the code: GMAC (NIST SP 800-38D), under a key
+// that HMAC-SHA-256 makes of the user's secret, the recipe, the entry's key and
+// the random bytes. So an entry is worth nothing under another name, for another
 // release, or in another user's cache.
 const (
-	mark     = "grow code 1\n"
-	headSize = len(mark) + sha256.Size
+	mark      = "grow code 1\n"
+	saltSize  = 32
+	sealSize  = 16
+	sealStart = len(mark) + saltSize
+	headSize  = sealStart + sealSize
 )
 
 var (
@@ -28,17 +34,35 @@ var (
 	errSeal   = errors.New("its seal is not of this user, or not of this entry")
 )
 
-func (c *Cache) sum(key [32]byte, machine []byte) []byte {
+// once is the nonce of seals: each key makes one.
+var once = make([]byte, 12)
+
+// sealer makes and checks the seal of one entry.
+func (c *Cache) sealer(key [32]byte, salt []byte) (cipher.AEAD, error) {
 	h := hmac.New(sha256.New, c.secret)
-	for _, part := range [][]byte{[]byte(mark), []byte(c.o.Recipe), key[:], machine} {
+	for _, part := range [][]byte{[]byte(mark), []byte(c.o.Recipe), key[:], salt} {
 		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(part)))) // a hash never fails
 		h.Write(part)
 	}
-	return h.Sum(nil)
+	block, err := aes.NewCipher(h.Sum(nil))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
 }
 
-func (c *Cache) head(key [32]byte, machine []byte) []byte {
-	return append([]byte(mark), c.sum(key, machine)...)
+// head makes the head of an entry.
+func (c *Cache) head(key [32]byte, machine []byte) ([]byte, error) {
+	head := append(make([]byte, 0, headSize), mark...)
+	head = head[:sealStart]
+	if _, err := rand.Read(head[len(mark):]); err != nil {
+		return nil, err
+	}
+	s, err := c.sealer(key, head[len(mark):])
+	if err != nil {
+		return nil, err
+	}
+	return s.Seal(head, once, nil, machine), nil
 }
 
 // unseal returns the machine code of an entry.
@@ -46,8 +70,12 @@ func (c *Cache) unseal(key [32]byte, entry []byte) ([]byte, error) {
 	if len(entry) < headSize || string(entry[:len(mark)]) != mark {
 		return nil, errFormat
 	}
+	s, err := c.sealer(key, entry[len(mark):sealStart])
+	if err != nil {
+		return nil, err
+	}
 	machine := entry[headSize:]
-	if !hmac.Equal(c.sum(key, machine), entry[len(mark):headSize]) {
+	if _, err := s.Open(nil, once, entry[sealStart:headSize], machine); err != nil {
 		return nil, errSeal
 	}
 	return machine, nil
