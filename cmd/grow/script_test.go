@@ -52,6 +52,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("WAT", modules)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
 			env.Setenv("GOCACHE", kept[0])
 			env.Setenv("GOMODCACHE", kept[1])
 			env.Setenv("NO_COLOR", "1")

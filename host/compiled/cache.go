@@ -107,6 +107,15 @@ func (c *Cache) Put(key [32]byte, machine []byte) {
 	c.trim()
 }
 
+// Check reports why nothing can be kept.
+func (c *Cache) Check() error {
+	f, err := os.CreateTemp(c.o.Dir, freshPrefix+"*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // write writes a file beside and renames it: nobody ever sees half of it, and of
 // two that write the same entry one wins.
 func (c *Cache) write(path string, parts ...[]byte) error {

@@ -239,8 +239,12 @@ func TestCacheInTheWay(t *testing.T) {
 func TestCacheUnwritable(t *testing.T) {
 	p := newPlace(t)
 	c := p.open()
+	p.must(c.Check())
 	p.must(os.RemoveAll(p.o.Dir))
 	p.must(os.WriteFile(p.o.Dir, nil, 0o600))
+	if err := c.Check(); err == nil {
+		t.Error("it is said to be well")
+	}
 	for n := range byte(3) {
 		c.Put(key(n), code)
 		p.has(c, key(n), nil)

@@ -15,7 +15,7 @@ import "time"
 const (
 	timeMax    = 2 * time.Second        // processor time of any module
 	timePerMiB = 600 * time.Millisecond // and more of it for each MiB
-	clockMax   = 5                      // times that by the clock, for busy machines
+	clockMax   = 10                     // times that by the clock, for busy machines
 
 	// MemoryMax is the memory of a worker that compiles, in bytes.
 	MemoryMax = 1 << 30

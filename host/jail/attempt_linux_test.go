@@ -152,50 +152,62 @@ func init() {
 	})
 }
 
-// TestOrphan: a worker ends when who started it is killed.
+// TestOrphan: a worker ends when who started it is killed, however it was started.
 func TestOrphan(t *testing.T) {
-	c := exec.Command("/proc/self/exe", "-test.run=^TestOrphanParent$", "-test.v")
-	c.Env = append(os.Environ(), "GROW_TEST_PARENT=1")
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	for way := worst.Load(); way < wayEnd; way++ {
+		c := exec.Command("/proc/self/exe", "-test.run=^TestOrphanParent$", "-test.v")
+		c.Env = append(os.Environ(), fmt.Sprintf("GROW_TEST_PARENT=%d", way))
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		fd, err := unix.PidfdOpen(workerOf(t, out), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		if err := c.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Wait() // it was killed
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 20_000)
+		if err != nil || n != 1 {
+			t.Errorf("way %d: the worker lives on: %d, %v", way, n, err)
+		}
 	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var pid int
-	for pid == 0 {
+}
+
+// workerOf is the process id that TestOrphanParent prints.
+func workerOf(t *testing.T, out io.Reader) int {
+	t.Helper()
+	for {
 		var word string
 		if _, err := fmt.Fscan(out, &word); err != nil {
 			t.Fatal(err)
 		}
 		if n, ok := strings.CutPrefix(word, "worker="); ok {
-			pid, _ = strconv.Atoi(n)
+			pid, err := strconv.Atoi(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pid
 		}
-	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	if err := c.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = c.Wait() // it was killed
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 20_000)
-	if err != nil || n != 1 {
-		t.Errorf("the worker lives on: %d, %v", n, err)
 	}
 }
 
 // TestOrphanParent is the parent of TestOrphan.
 func TestOrphanParent(t *testing.T) {
-	if os.Getenv("GROW_TEST_PARENT") == "" {
+	way, err := strconv.Atoi(os.Getenv("GROW_TEST_PARENT"))
+	if err != nil {
 		t.Skip("only as a program of its own")
 	}
+	worst.Store(int32(way))
 	p := begin(t, context.Background(), Options{Role: "spin"})
 	fmt.Printf("worker=%d \n", p.PID())
-	_ = p.Wait()
+	_ = p.Wait() // it is killed
 }
 
 // TestOrdinaryUser: all of it holds without root.

@@ -77,7 +77,9 @@ func work(name, text string) error {
 	if err != nil {
 		return errors.Join(errors.New("a worker is started by grow alone"), err)
 	}
-	given = o.Files
+	for i := range o.Files {
+		given = append(given, os.NewFile(uintptr(firstFile+i), fmt.Sprintf("file %d", i)))
+	}
 	if o.Limits.MemoryMax > 0 {
 		// Collecting begins well before the end, which is a crash.
 		debug.SetMemoryLimit(o.Limits.MemoryMax / 4 * 3)
@@ -91,14 +93,14 @@ func work(name, text string) error {
 // held is what restrict has found to hold in this worker.
 var held []Measure
 
-// given is how many files this worker was handed.
-var given int
+// given are the files that this worker was handed.
+var given []*os.File
 
 // File is a file that was handed to this worker, by its place in [Options.Files];
 // nil: there is none.
 func File(i int) *os.File {
-	if i < 0 || i >= given {
+	if i < 0 || i >= len(given) {
 		return nil
 	}
-	return os.NewFile(uintptr(firstFile+i), fmt.Sprintf("file %d", i))
+	return given[i]
 }

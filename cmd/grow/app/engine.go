@@ -56,13 +56,33 @@ func (e *ownEngine) Close(ctx context.Context) error {
 	return e.Engine.Close(ctx)
 }
 
+// CheckCache says where the user's machine code is kept, and whether it can be.
+func CheckCache() (dir string, err error) {
+	if dir, err = cacheDir(); err != nil {
+		return "", err
+	}
+	c, err := openCache(dir, nil)
+	if err == nil {
+		err = c.Check()
+	}
+	return dir, err
+}
+
+// cacheDir is the user's folder of machine code.
+func cacheDir() (string, error) {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find the user's cache folder: %w", err)
+	}
+	return filepath.Join(base, "grow", "compiled"), nil
+}
+
 func openCache(dir string, log *slog.Logger) (*compiled.Cache, error) {
 	if dir == "" {
-		base, err := os.UserCacheDir()
-		if err != nil {
-			return nil, fmt.Errorf("find the user's cache folder: %w", err)
+		var err error
+		if dir, err = cacheDir(); err != nil {
+			return nil, err
 		}
-		dir = filepath.Join(base, "grow", "compiled")
 	}
 	base, err := os.UserConfigDir()
 	if err != nil {
