@@ -37,6 +37,8 @@ runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
+host/jail, runtime/engine < host/compiled < cmd/grow/app
+host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow
 specs/site < cmd/grow
@@ -49,7 +51,7 @@ testdata/webhooks, cmd/grow/app < testdata/triagetest
 abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
 runtime/actor < testdata/hostile/trial
 compiler/cache < testdata/hostile/smith
-testdata/hostile/trial, testdata/hostile/smith, testdata/hostile/oracle, testdata/wat, cmd/grow/app < testdata/hostile/cmd
+testdata/hostile/trial, testdata/hostile/smith, testdata/hostile/oracle, testdata/wat, cmd/grow/app, host/jail < testdata/hostile/cmd
 `
 
 func policy() map[string]map[string]bool {

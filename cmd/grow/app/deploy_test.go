@@ -38,7 +38,7 @@ func writeService(t *testing.T, dir string, n int) Options {
 	for i := range n {
 		folder := fmt.Sprintf("actors/h%d/", i)
 		custom := fmt.Sprintf("n%d", i)
-		files[folder+"module.wasm"] = string(wat.Module(hostiles[i%len(hostiles)])) + string([]byte{0, byte(len(custom) + 1), byte(len(custom))}) + custom
+		files[folder+"module.wasm"] = string(wat.Module(hostiles[i%len(hostiles)])) + string([]byte{0, byte(len(custom) + 2), byte(len(custom))}) + custom + "."
 		files[folder+"actor.yaml"] = fmt.Sprintf("actor: h%d\nabout: Does no good.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nretry: {max: 0}\nlimits: {fuel: 20M}\n", i)
 	}
 	for path, text := range files {

@@ -42,7 +42,7 @@ func child(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	e, err := app.NewEngine(ctx, dir)
+	e, err := app.NewEngine(ctx, dir, nil)
 	if err != nil {
 		return err
 	}

@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/testdata/hostile"
 	"github.com/grow-platform/grow/testdata/hostile/oracle"
 )
 
 func TestMain(m *testing.M) {
+	jail.Enter()
 	if os.Getenv(childEnv) != "" { // started by a test as its child
 		if err := child(context.Background(), os.Stdin, os.Stdout); err != nil {
 			panic(err)

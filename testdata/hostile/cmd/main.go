@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/testdata/hostile/trial"
 )
 
@@ -38,6 +39,7 @@ type options struct {
 }
 
 func main() {
+	jail.Enter() // modules are compiled in processes of this program
 	var o options
 	flag.Float64Var(&o.minutes, "minutes", 10, "how long to go on")
 	flag.IntVar(&o.count, "count", 0, "stop after so many modules; 0: when the time is over")
@@ -78,7 +80,7 @@ func (o *options) alone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := app.NewEngine(ctx, "")
+	e, err := app.NewEngine(ctx, "", nil)
 	if err != nil {
 		return err
 	}
