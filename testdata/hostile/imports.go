@@ -39,8 +39,12 @@ func importCases() []Case {
 	refused := func(name string, change func(m *module)) {
 		list = append(list, one(Import, name, func(m *module) []byte { change(m); return nil }, "module.import"))
 	}
+	list = append(list, one(Import, "import of nothing from nowhere", func(m *module) []byte {
+		m.import_("", "", i32, i32)
+		return nil
+	}, "module.import", noName("")))
 	for _, i := range [][2]string{
-		{"env", "system"}, {"env", "memory"}, {"", ""}, {"grow", ""}, {"grow", "fork"}, {"grow", "call "}, {"Grow", "call"}, {"grow.call", ""}, {"go", "runtime.write"},
+		{"env", "system"}, {"env", "memory"}, {"grow", ""}, {"grow", "fork"}, {"grow", "call "}, {"Grow", "call"}, {"grow.call", ""}, {"go", "runtime.write"},
 		{"wasi_snapshot_preview1", ""}, {"wasi_snapshot_preview1", "fd_teleport"}, {"wasi_snapshot_preview2", "fd_write"}, {"wasi_unstable", "fd_write"},
 		{"wasi:cli/run@0.2.0", "run"}, {"extism:host/env", "input_length"}, {"gojs", "x"}, {"grow_runtime", "alloc"}, {"price", "grow_handle"}, {"orders/price", "memory"},
 	} {

@@ -92,7 +92,10 @@ func invalidCases() []Case {
 	add("more bodies than functions", func(m *module) []byte { m.bodies = append(m.bodies, body(nil)); return nil })
 	add("type that is no function", func(m *module) []byte { m.types = append(m.types, []byte{0x61, 0, 0}); return nil })
 	add("parameter of a type that is none", func(m *module) []byte { m.types = append(m.types, signature("\x40", "")); return nil })
-	foreign("import of kind 9", func(m *module) []byte { m.imports = append(m.imports, append(text(nil, "a", "b"), 9, 0)); return nil })
+	list = append(list, one(Invalid, "import of kind 9", func(m *module) []byte {
+		m.imports = append(m.imports, append(text(nil, "a", "b"), 9, 0))
+		return nil
+	}, wrong, "module.import"))
 	return list
 }
 

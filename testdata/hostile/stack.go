@@ -16,7 +16,7 @@ func stackCases() []Case {
 			list = append(list, c)
 		}
 	}
-	for _, n := range []int{0, 1, 12, 100, 900} {
+	for _, n := range []int{0, 1, 12, 100, 250} {
 		recursive(fmt.Sprintf("recursion with %d parameters", n), func(m *module) []byte {
 			params := string(times(n, []byte(i64)))
 			self := m.next()
@@ -31,7 +31,7 @@ func stackCases() []Case {
 			return call(self)
 		})
 	}
-	for _, n := range []int{1, 10, 500} {
+	for _, n := range []int{1, 10, 250} {
 		recursive(fmt.Sprintf("recursion with %d results", n), func(m *module) []byte {
 			self := m.next()
 			m.fn("", "", string(times(n, []byte(i64))), call(self))

@@ -106,11 +106,12 @@ func (c *Court) try(ctx context.Context, m *Job, v *Verdict) {
 		inputs = [][]byte{nil, []byte(`{"id":1,"text":"of no importance"}`)}
 	}
 	first := t.pass(ctx, inputs, v)
-	if slices.ContainsFunc(first, func(o outcome) bool { return o.code == actor.CodeTime }) {
-		return // how far it came by then differs
+	late := func(o outcome) bool { return o.code == actor.CodeTime } // how far it came by then differs
+	if slices.ContainsFunc(first, late) {
+		return
 	}
 	var again Verdict
-	if second := t.pass(ctx, inputs, &again); !slices.Equal(first, second) {
+	if second := t.pass(ctx, inputs, &again); !slices.Equal(first, second) && !slices.ContainsFunc(second, late) {
 		v.fault("the same messages had other outcomes: %v, then %v", first, second)
 	}
 }
