@@ -17,7 +17,7 @@ func FuzzPoll(f *testing.F) {
 	f.Add(uint32(0), uint32(1024), uint32(1), uint32(2048), clock)
 	f.Add(uint32(65535), uint32(0), uint32(1<<31), uint32(1<<32-1), append(clock, clock...))
 	f.Add(uint32(0), uint32(0), uint32(2), uint32(0), append(clock, make([]byte, subscriptionSize)...))
-	running, err := load(f, start(f, ""), wat.Module("stdout"), engine.Config{MemoryMax: 1 << 20}).Instantiate(f.Context(), &enginetest.Host{})
+	running, err := load(f, start(f, Options{}), wat.Module("stdout"), engine.Config{MemoryMax: 1 << 20}).Instantiate(f.Context(), &enginetest.Host{})
 	if err != nil {
 		f.Fatal(err)
 	}
