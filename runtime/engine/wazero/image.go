@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/tetratelabs/wazero"
 )
@@ -47,9 +46,6 @@ type linked struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	wasi     bool // imports something of WASI
-
-	mu      sync.Mutex
-	checked bool // grow_abi was asked for and is ours
 }
 
 // link returns the binary ready to make instances of.
