@@ -230,7 +230,7 @@ func (l *load) head() string {
 
 // write writes the whole as text.
 func (l *load) write(w io.Writer, width int) error {
-	lines := append([]string{l.head()}, l.table(width)...)
+	lines := append([]string{runewidth.Truncate(l.head(), width, "…")}, l.table(width)...)
 	if l.Fault != "" {
 		lines = append(lines, "NOTHING MORE IS ACCEPTED: "+cell(l.Fault))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -101,7 +102,17 @@ func (w *watcher) once(ctx context.Context, every time.Duration) error {
 		return err
 	}
 	l.sortBy(w.by)
-	return w.shell.print(l, func(out io.Writer) error { return l.write(out, room(out)) })
+	return w.shell.print(l, w.text(l))
+}
+
+// text writes a load as wide as a terminal is, or else as it needs.
+func (w *watcher) text(l *load) func(io.Writer) error {
+	return func(out io.Writer) error {
+		if terminal(out) {
+			return l.write(out, room(out))
+		}
+		return l.write(out, math.MaxInt)
+	}
 }
 
 // stream shows what the host does until ctx ends.
@@ -113,7 +124,7 @@ func (w *watcher) stream(ctx context.Context, every time.Duration) error {
 			if w.shell.json() {
 				err = w.shell.line(l)
 			} else {
-				err = l.write(w.shell.stdout, room(w.shell.stdout))
+				err = w.text(l)(w.shell.stdout)
 			}
 		}
 		switch {
