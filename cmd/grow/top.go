@@ -216,8 +216,8 @@ func (w *watcher) keys() (restore func(), keys <-chan byte) {
 	if err != nil {
 		return func() {}, nil
 	}
-	pressed := make(chan byte, 16)
-	go func() { // ends with the input; a terminal's read heeds nothing
+	pressed, done := make(chan byte), make(chan struct{})
+	go func() { // ends with the input, or with the first key after done: a terminal's read heeds nothing
 		var b [1]byte
 		for {
 			if n, err := in.Read(b[:]); err != nil || n == 0 {
@@ -225,11 +225,15 @@ func (w *watcher) keys() (restore func(), keys <-chan byte) {
 			}
 			select {
 			case pressed <- b[0]:
-			default: // nobody looks any more
+			case <-done:
+				return
 			}
 		}
 	}()
-	return func() { _ = term.Restore(int(in.Fd()), before) }, pressed
+	return func() {
+		close(done)
+		_ = term.Restore(int(in.Fd()), before) // a terminal that is gone
+	}, pressed
 }
 
 // draw fills the screen.

@@ -109,7 +109,7 @@ func TestTopFits(t *testing.T) {
 			}
 		}
 	}
-	if lines := strings.Join(l.lines(120, 12, "rate"), "\n"); !strings.Contains(lines, "\n25 nodes more; sorted by rate: ") {
+	if lines := strings.Join(l.lines(120, 12, "rate"), "\n"); !strings.Contains(lines, "\n26 nodes more; sorted by rate: ") {
 		t.Errorf("of many nodes:\n%s", lines)
 	}
 }
