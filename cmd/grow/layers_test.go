@@ -26,7 +26,7 @@ specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
 specs < specs/compare < cmd/grow
-runtime/engine, runtime/capability < runtime/actor
+runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/shard < runtime/supervisor, runtime/actortest
 compiler/cache < compiler/toolchain

@@ -24,7 +24,7 @@ func NewEngine(ctx context.Context, dir string, log *slog.Logger) (engine.Engine
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	var o wazero.Options
+	o := wazero.Options{MemoryMax: hostMemory() / 4 * 3}
 	if cache, err := openCache(dir, log); err != nil {
 		log.Warn("machine code is not kept: every start compiles anew", "reason", err.Error())
 	} else {

@@ -53,19 +53,14 @@ grow::actor! { "*" => order }
 // rust builds the actor once and returns its module.
 func (w *workspace) rust(ctx context.Context) ([]byte, error) {
 	dir := filepath.Join(w.dir, "rust")
-	for path, text := range map[string]string{
+	err := writeAll(dir, map[string]string{
 		"grow.yaml":                    "service: bench\nabout: Measures.\n",
 		"types/bench.cue":              "\"echo.done\": _\n",
 		"actors/order/actor.yaml":      "actor: order\nabout: Answers.\ncode: {language: rust, source: src/rust}\nin: [echo.done]\nout: [echo.done]\n",
 		"actors/order/src/rust/lib.rs": rustActor,
-	} {
-		file := filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			return nil, err
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	service, err := app.Load(dir)
 	if err != nil {

@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"start section", startSection},
 		{"starts that fail", failingStarts},
 		{"refused functions of WASI", nosys},
+		{"poll_oneoff", polls},
 		{"two limits at once", twoLimits},
 		{"context that has ended", ended},
 		{"world", world},

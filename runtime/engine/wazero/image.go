@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/tetratelabs/wazero"
 )
 
@@ -18,14 +17,11 @@ type image struct {
 	free   chan struct{}           // holds one token: who has it owns what follows
 	store  *store                  // of cache
 	cache  wazero.CompilationCache // nil before the first link
-	limits map[uint32]*linked      // by pages of memory
+	linked *linked                 // likewise
 }
 
 func newImage(digest string, o Options) *image {
-	b := &image{
-		digest: digest, free: make(chan struct{}, 1), limits: map[uint32]*linked{},
-		store: &store{cache: o.Cache, elsewhere: o.Compile},
-	}
+	b := &image{digest: digest, free: make(chan struct{}, 1), store: &store{cache: o.Cache, elsewhere: o.Compile}}
 	b.give()
 	return b
 }
@@ -42,12 +38,9 @@ func (b *image) take(ctx context.Context) error {
 
 func (b *image) give() { b.free <- struct{}{} }
 
-// linked is a binary in a wazero runtime, with its imports: what instances
-// under one memory limit are made of.
+// linked is a binary in a wazero runtime, with its imports: what instances are
+// made of.
 type linked struct {
-	image    *image
-	pages    uint32
-	users    int // who has image's token
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	wasi     bool // imports something of WASI
@@ -56,8 +49,8 @@ type linked struct {
 	checked bool // grow_abi was asked for and is ours
 }
 
-// link returns the binary under a memory limit; unlink gives it back.
-func (b *image) link(ctx context.Context, code []byte, limit uint32) (*linked, error) {
+// link returns the binary ready to make instances of.
+func (b *image) link(ctx context.Context, code []byte) (*linked, error) {
 	if err := b.take(ctx); err != nil {
 		return nil, err
 	}
@@ -65,11 +58,10 @@ func (b *image) link(ctx context.Context, code []byte, limit uint32) (*linked, e
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
-	if l := b.limits[limit]; l != nil {
-		l.users++
-		return l, nil
+	if b.linked != nil {
+		return b.linked, nil
 	}
-	l, err := b.build(ctx, code, limit)
+	l, err := b.build(ctx, code)
 	if err != nil {
 		return nil, err
 	}
@@ -77,13 +69,13 @@ func (b *image) link(ctx context.Context, code []byte, limit uint32) (*linked, e
 		_ = l.close(ctx) // the fault is what matters
 		return nil, err
 	}
-	l.users = 1
-	b.limits[limit] = l
+	b.linked = l
 	return l, nil
 }
 
-// build makes a runtime with a memory limit and the code in it.
-func (b *image) build(ctx context.Context, code []byte, limit uint32) (*linked, error) {
+// build makes a runtime with the code in it. Memory limits are those of each
+// instance (see memory.go), so one runtime does for all of them.
+func (b *image) build(ctx context.Context, code []byte) (*linked, error) {
 	if b.cache == nil {
 		cache, err := open(b.store)
 		if err != nil {
@@ -93,7 +85,7 @@ func (b *image) build(ctx context.Context, code []byte, limit uint32) (*linked, 
 	}
 	b.store.ctx, b.store.code = ctx, code
 	defer func() { b.store.ctx, b.store.code, b.store.machine = nil, nil, nil }()
-	l := &linked{image: b, pages: limit, runtime: wazero.NewRuntimeWithConfig(ctx, config(b.cache, limit))}
+	l := &linked{runtime: wazero.NewRuntimeWithConfig(ctx, config(b.cache))}
 	compiled, err := compile(ctx, l.runtime, code)
 	if err != nil {
 		_ = l.runtime.Close(ctx) // the fault is what matters
@@ -115,18 +107,6 @@ func (l *linked) prepare(ctx context.Context) error {
 	return l.linkImports(ctx)
 }
 
-// unlink closes the runtime when nobody else uses it.
-func (l *linked) unlink(ctx context.Context) error {
-	<-l.image.free
-	defer l.image.give()
-	l.users--
-	if l.users > 0 {
-		return nil
-	}
-	delete(l.image.limits, l.pages)
-	return l.close(ctx)
-}
-
 func (l *linked) close(ctx context.Context) error {
 	if err := errors.Join(l.compiled.Close(ctx), l.runtime.Close(ctx)); err != nil {
 		return fmt.Errorf("close module: %w", err)
@@ -134,20 +114,18 @@ func (l *linked) close(ctx context.Context) error {
 	return nil
 }
 
-// close releases the compiled code; there is no linked left.
+// close releases everything; no instance is left.
 func (b *image) close(ctx context.Context) error {
 	<-b.free
 	defer b.give()
-	if b.cache == nil {
-		return nil
+	var errs []error
+	if b.linked != nil {
+		errs = append(errs, b.linked.close(ctx))
 	}
-	if err := b.cache.Close(ctx); err != nil {
-		return fmt.Errorf("close compiled code: %w", err)
+	if b.cache != nil {
+		if err := b.cache.Close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close compiled code: %w", err))
+		}
 	}
-	return nil
-}
-
-// tooSmall is the fault of a limit that allows no page of memory.
-func tooSmall() error {
-	return &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the memory limit is less than a page of %d bytes", pageSize)}
+	return errors.Join(errs...)
 }

@@ -50,7 +50,7 @@ func Build(ctx context.Context, code []byte) (Key, []byte, error) {
 	if err != nil {
 		return Key{}, nil, err
 	}
-	r := wazero.NewRuntimeWithConfig(ctx, config(cache, pagesMax))
+	r := wazero.NewRuntimeWithConfig(ctx, config(cache))
 	_, err = compile(ctx, r, code)
 	if err = errors.Join(err, r.Close(ctx), cache.Close(ctx)); err != nil {
 		return Key{}, nil, err
@@ -62,8 +62,8 @@ func Build(ctx context.Context, code []byte) (Key, []byte, error) {
 }
 
 // config is how modules are compiled, wherever that is.
-func config(c wazero.CompilationCache, pages uint32) wazero.RuntimeConfig {
-	return wazero.NewRuntimeConfig().WithMemoryLimitPages(max(1, pages)).WithDebugInfoEnabled(true).WithCompilationCache(c)
+func config(c wazero.CompilationCache) wazero.RuntimeConfig {
+	return wazero.NewRuntimeConfig().WithDebugInfoEnabled(true).WithCompilationCache(c)
 }
 
 // compile is CompileModule. wazero's compiler panics where it finds a fault of
