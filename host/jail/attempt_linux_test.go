@@ -45,7 +45,11 @@ var attempts = map[string]func() error{
 	"limit its parent": func() error {
 		return unix.Prlimit(os.Getppid(), unix.RLIMIT_CPU, &unix.Rlimit{Cur: 1, Max: 1}, nil)
 	},
-	"kill its parent":        func() error { return unix.Kill(unix.Getppid(), 0) },
+	"kill its parent": func() error { return unix.Kill(unix.Getppid(), 0) },
+	"signal its parent by a socket": func() error {
+		_, err := unix.FcntlInt(connFile, unix.F_SETOWN, unix.Getppid())
+		return err
+	},
 	"kill everybody":         func() error { return unix.Kill(-1, 0) },
 	"outlive its parent":     func() error { return unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0) },
 	"lift a limit by clone3": func() error { _, _, e := unix.Syscall(unix.SYS_CLONE3, 0, 0, 0); return orNil(e) },
@@ -154,7 +158,7 @@ func init() {
 
 // TestOrphan: a worker ends when who started it is killed, however it was started.
 func TestOrphan(t *testing.T) {
-	for way := worst.Load(); way < wayEnd; way++ {
+	for way := best.Load(); way < wayEnd; way++ {
 		c := exec.Command("/proc/self/exe", "-test.run=^TestOrphanParent$", "-test.v")
 		c.Env = append(os.Environ(), fmt.Sprintf("GROW_TEST_PARENT=%d", way))
 		out, err := c.StdoutPipe()
@@ -204,7 +208,7 @@ func TestOrphanParent(t *testing.T) {
 	if err != nil {
 		t.Skip("only as a program of its own")
 	}
-	worst.Store(int32(way))
+	best.Store(int32(way))
 	p := begin(t, context.Background(), Options{Role: "spin"})
 	fmt.Printf("worker=%d \n", p.PID())
 	_ = p.Wait() // it is killed
@@ -229,10 +233,10 @@ func TestOrdinaryUser(t *testing.T) {
 
 // TestWays: what holds inside does so however a worker was started.
 func TestWays(t *testing.T) {
-	had := worst.Load()
-	defer worst.Store(had)
+	had := best.Load()
+	defer best.Store(had)
 	for way := range wayEnd {
-		worst.Store(int32(way))
+		best.Store(int32(way))
 		r, err := Check(t.Context())
 		if err != nil {
 			t.Fatal(way, err)
