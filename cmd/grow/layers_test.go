@@ -49,6 +49,10 @@ specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
 testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
+abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
+runtime/actor < testdata/hostile/trial
+compiler/cache < testdata/hostile/smith
+testdata/hostile/trial, testdata/hostile/smith, testdata/hostile/oracle, testdata/wat, cmd/grow/app, host/jail < testdata/hostile/cmd
 `
 
 func policy() map[string]map[string]bool {
