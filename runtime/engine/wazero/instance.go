@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
@@ -75,7 +76,7 @@ func (i *instance) Init(h engine.Host, frame []byte) error {
 	if i.broken {
 		return errBroken
 	}
-	initialize := i.running.ExportedFunction(exportInit)
+	initialize := i.running.ExportedFunction(admission.ExportInit)
 	if initialize == nil {
 		return nil
 	}
@@ -185,7 +186,7 @@ func (i *instance) room(h engine.Host, n int) error {
 	if n > blockMin {
 		size = 1 << bits.Len32(uint32(n-1))
 	}
-	if err := i.call(h, i.running.ExportedFunction(exportAlloc), uint64(size), 0); err != nil {
+	if err := i.call(h, i.running.ExportedFunction(admission.ExportAlloc), uint64(size), 0); err != nil {
 		return err
 	}
 	block := uint32(i.stack[0])
