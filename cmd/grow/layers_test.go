@@ -20,7 +20,7 @@ specs < specs/openapi
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
-runtime/engine, runtime/wasm < runtime/admission < runtime/engine/wazero
+runtime/engine, runtime/wasm < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site

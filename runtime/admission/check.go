@@ -13,7 +13,7 @@ import (
 func Decode(binary []byte) (*wasm.Module, error) {
 	m, err := wasm.Decode(binary)
 	if err != nil {
-		return nil, Fault(err)
+		return nil, Decoded(err)
 	}
 	if all := Check(m); len(all) > 0 {
 		return nil, all[0]
@@ -21,12 +21,12 @@ func Decode(binary []byte) (*wasm.Module, error) {
 	return m, nil
 }
 
-// Fault makes of an error of package wasm one of an engine: the codes are the
+// Decoded makes of an error of package wasm one of an engine: the codes are the
 // same.
-func Fault(err error) error {
+func Decoded(err error) *engine.Error {
 	var e *wasm.Error
 	if !errors.As(err, &e) {
-		return err
+		return &engine.Error{Code: engine.CodeInvalid, Reason: err.Error(), Cause: err}
 	}
 	where := fmt.Sprintf("at offset %d", e.At)
 	if e.Where != "" {
