@@ -11,7 +11,6 @@ import (
 
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/runtime/admission"
-	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
 )
 
@@ -27,11 +26,10 @@ func isModule(path string) bool {
 
 // vetModule explains a module and says whether it is an actor.
 func (s *shell) vetModule(path string) error {
-	b, err := readModule(path)
+	r, err := describe(path)
 	if err != nil {
 		return err
 	}
-	r := admission.Describe(b)
 	report := struct {
 		File string `json:"file"`
 		*admission.Report
@@ -48,8 +46,8 @@ func (s *shell) vetModule(path string) error {
 	}}
 }
 
-// readModule reads a file of which no more than a module may have matters.
-func readModule(path string) ([]byte, error) {
+// describe reads a file, but none that is larger than a module may be.
+func describe(path string) (*admission.Report, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no file %s", path), At: path, Next: "grow build makes the modules of a service, in its folder .grow/build"}
@@ -62,17 +60,18 @@ func readModule(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
-		return nil, usage("%s is a folder, not a module", path)
-	}
 	if info.Size() > wasm.BinaryMax {
-		return nil, &control.Error{
-			Code: codeRefused, At: path, Next: "make it smaller: optimize it for size, and keep files that it needs outside of it",
-			Message: fmt.Sprintf("%s is refused: %s: it has %d bytes; at most %d are allowed", path, engine.CodeLimit, info.Size(), wasm.BinaryMax),
-		}
+		return admission.TooLarge(info.Size()), nil
 	}
-	return io.ReadAll(io.LimitReader(f, wasm.BinaryMax+1))
+	b, err := io.ReadAll(io.LimitReader(f, wasm.BinaryMax+1)) // it may be growing, or a pipe
+	if err != nil {
+		return nil, err
+	}
+	return admission.Describe(b), nil
 }
+
+// rowsMax is how many lines of a kind a person is shown.
+const rowsMax = 100
 
 // writeModule explains a module to a person.
 func writeModule(w io.Writer, path string, r *admission.Report) error {
@@ -81,9 +80,7 @@ func writeModule(w io.Writer, path string, r *admission.Report) error {
 		verdict = "refused"
 	}
 	fmt.Fprintf(w, "%s: %s\n", cell(path), verdict)
-	for _, f := range r.Faults {
-		writeFault(w, &f)
-	}
+	writeFaults(w, r.Faults)
 	fmt.Fprintln(w)
 	if err := table(w, "MODULE", facts(r)); err != nil {
 		return err
@@ -101,35 +98,49 @@ func writeModule(w io.Writer, path string, r *admission.Report) error {
 			continue
 		}
 		fmt.Fprintln(w)
-		if err := table(w, part.head, part.rows); err != nil {
+		if err := table(w, part.head, part.rows[:min(len(part.rows), rowsMax)]); err != nil {
 			return err
 		}
+		more(w, len(part.rows))
 	}
 	return nil
 }
 
-func writeFault(w io.Writer, f *admission.Fault) {
-	at := ""
-	if f.At != nil {
-		at = fmt.Sprintf("at offset %d: ", *f.At)
-		if f.Where != "" {
-			at = fmt.Sprintf("at offset %d, %s: ", *f.At, f.Where)
+// more says that there are lines that are not shown.
+func more(w io.Writer, rows int) {
+	if rows > rowsMax {
+		fmt.Fprintf(w, "… and %d more; -o json has all\n", rows-rowsMax)
+	}
+}
+
+// writeFaults says what is wrong, and, of those for which it is the same, once
+// what to do.
+func writeFaults(w io.Writer, all []admission.Fault) {
+	for i, f := range all[:min(len(all), rowsMax)] {
+		at := ""
+		if f.At != nil {
+			at = fmt.Sprintf("at offset %d: ", *f.At)
+			if f.Where != "" {
+				at = fmt.Sprintf("at offset %d, %s: ", *f.At, f.Where)
+			}
+		}
+		fmt.Fprintf(w, "  %s: %s\n", f.Code, cell(at+f.Message))
+		if f.Next != "" && (i+1 == len(all) || all[i+1].Next != f.Next) {
+			fmt.Fprintf(w, "    next: %s\n", f.Next)
 		}
 	}
-	fmt.Fprintf(w, "  %s: %s%s\n", f.Code, cell(at), cell(f.Message))
-	if f.Next != "" {
-		fmt.Fprintf(w, "    next: %s\n", f.Next)
-	}
+	more(w, len(all))
 }
 
 // facts are what is said of a module in a line each.
 func facts(r *admission.Report) [][]string {
-	rows := [][]string{{"size", bytesOf(int64(r.Size))}, {"digest", r.Digest}}
+	rows := [][]string{{"size", bytesOf(r.Size)}}
 	add := func(what, text string) {
 		if text != "" {
 			rows = append(rows, []string{what, text})
 		}
 	}
+	add("digest", r.Digest)
 	add("name", r.Name)
 	add("runtime", r.Runtime)
 	var made []string
@@ -202,13 +213,10 @@ func nearRows(r *admission.Report) (rows [][]string) {
 	return rows
 }
 
-// bytesOf writes a number of bytes as people read it.
+// bytesOf writes a number of bytes as people read it, few of them exactly.
 func bytesOf(n int64) string {
-	switch {
-	case n < 1<<10:
+	if n < 1<<10 {
 		return count(int(n), "byte")
-	case n < 1<<20:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
 	}
-	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	return memory(n)
 }

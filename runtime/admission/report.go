@@ -14,8 +14,8 @@ import (
 // that comes from the module is fit to be shown.
 type Report struct {
 	OK     bool    `json:"ok"`
-	Size   int     `json:"size"`
-	Digest string  `json:"digest"` // sha256:<64 hex digits>
+	Size   int64   `json:"size"`
+	Digest string  `json:"digest"` // sha256:<64 hex digits>; "" of a file that is too large
 	Faults []Fault `json:"faults"`
 
 	Name      string          `json:"name,omitempty"` // that the module has of itself
@@ -101,11 +101,8 @@ type Near struct {
 // Describe says all there is to say of a module.
 func Describe(binary []byte) *Report {
 	sum := sha256.Sum256(binary)
-	r := &Report{
-		Size: len(binary), Digest: "sha256:" + hex.EncodeToString(sum[:]),
-		Faults: []Fault{}, Producers: []wasm.Producer{}, Targets: []string{}, Features: []string{}, Sections: []SectionInfo{},
-		Exports: []ExportInfo{}, Imports: []ImportInfo{}, Tables: []Bounds{}, Near: []Near{},
-	}
+	r := blank(int64(len(binary)))
+	r.Digest = "sha256:" + hex.EncodeToString(sum[:])
 	m, err := wasm.Decode(binary)
 	if err != nil {
 		r.Faults = append(r.Faults, fault(err))
@@ -121,6 +118,22 @@ func Describe(binary []byte) *Report {
 	r.OK = len(r.Faults) == 0
 	r.holds(m)
 	return r
+}
+
+// TooLarge says of a file that it has more bytes than a module may have.
+func TooLarge(size int64) *Report {
+	r := blank(size)
+	e := &wasm.Error{Code: wasm.CodeLimit, Reason: fmt.Sprintf("the file has %d bytes; a module may have %d", size, wasm.BinaryMax)}
+	r.Faults = append(r.Faults, fault(e))
+	return r
+}
+
+// blank is a report that says nothing yet: what is empty in it is a list in JSON.
+func blank(size int64) *Report {
+	return &Report{
+		Size: size, Faults: []Fault{}, Producers: []wasm.Producer{}, Targets: []string{}, Features: []string{}, Sections: []SectionInfo{},
+		Exports: []ExportInfo{}, Imports: []ImportInfo{}, Tables: []Bounds{}, Near: []Near{},
+	}
 }
 
 func fault(err error) Fault {
