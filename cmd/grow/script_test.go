@@ -296,7 +296,6 @@ func TestExitCodes(t *testing.T) {
 		{exitNotFound, "vet"},
 		{exitNotFound, "vet no-such-folder"},
 		{exitNotFound, "vet no-such-module.wasm"},
-		{exitNo, "vet " + filepath.Join(empty, "grow.yaml")},
 		{exitNotFound, "vet --explain no.such.code"},
 		{exitNotFound, "compare no-such-revision " + empty},
 		{exitNotFound, "compare " + empty},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,14 +15,21 @@ import (
 	"github.com/grow-platform/grow/runtime/wasm"
 )
 
-// isModule says whether what vet is given is a file to be explained: one that is
-// no folder, or is to be a module by its name.
+// isModule says whether vet is to explain a file: one that is a module by its
+// name, or no text.
 func isModule(path string) bool {
-	info, err := os.Stat(path)
-	if err != nil {
-		return filepath.Ext(path) == ".wasm"
+	if ext := filepath.Ext(path); ext == ".wasm" || ext == ".wat" {
+		info, err := os.Stat(path)
+		return err != nil || !info.IsDir()
 	}
-	return !info.IsDir()
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(f, head)
+	return (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && bytes.IndexByte(head[:n], 0) >= 0
 }
 
 // vetModule explains a module and says whether it is an actor.
