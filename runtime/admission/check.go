@@ -6,6 +6,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 )
 
 // Decode decodes and validates a module and holds it against the ABI. It fails with
@@ -19,6 +20,21 @@ func Decode(binary []byte) (*wasm.Module, error) {
 		return nil, all[0]
 	}
 	return m, nil
+}
+
+// Meter makes a module that pays for what it runs out of one that [Decode] accepts.
+// No custom section is left of it but names that are fit to be shown. It fails
+// with an *engine.Error.
+func Meter(m *wasm.Module) (*meter.Module, error) {
+	stripped, err := wasm.Decode(m.Stripped())
+	if err != nil {
+		return nil, Decoded(err)
+	}
+	metered, err := meter.Rewrite(stripped, meter.Options{})
+	if err != nil {
+		return nil, Decoded(err)
+	}
+	return metered, nil
 }
 
 // Decoded makes of an error of package wasm one of an engine: the codes are the

@@ -29,7 +29,7 @@ var nexts = map[string]string{
 	engine.CodeVersion: "build it with the SDK of this version of grow",
 	engine.CodeLimit:   "raise `limits: {memory: …}` in the actor's definition, or make the module smaller",
 	engine.CodeFeature: "compile it for core WebAssembly 2.0, without that proposal",
-	engine.CodeCompile: "split its largest functions, or make the module smaller",
+	engine.CodeCompile: "make the module smaller: build it optimized, without debug information, and split functions of thousands of lines",
 	engine.CodeInit:    "the actor's log says why: it was given the config of its node",
 }
 

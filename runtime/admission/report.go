@@ -115,6 +115,11 @@ func Describe(binary []byte) *Report {
 	for _, e := range Check(m) {
 		r.Faults = append(r.Faults, Fault{Code: e.Code, Message: e.Reason, Next: Next(e)})
 	}
+	if len(r.Faults) == 0 {
+		if _, err := Meter(m); err != nil {
+			r.Faults = append(r.Faults, fault(err))
+		}
+	}
 	r.OK = len(r.Faults) == 0
 	r.holds(m)
 	return r
@@ -139,7 +144,7 @@ func blank(size int64) *Report {
 func fault(err error) Fault {
 	var e *wasm.Error
 	if !errors.As(err, &e) {
-		return Fault{Code: engine.CodeInvalid, Message: err.Error()}
+		return Fault{Code: engine.CodeInvalid, Message: err.Error(), Next: nexts[engine.CodeInvalid]}
 	}
 	at := e.At
 	return Fault{Code: e.Code, Message: e.Reason, At: &at, Where: e.Where, Next: Next(Decoded(e))}

@@ -3,12 +3,16 @@ package wazero
 import "github.com/grow-platform/grow/runtime/admission"
 
 // admit is what a binary passes before wazero sees it, and returns what wazero
-// is to compile: no custom section reaches it but names that are fit to be shown.
-// Here, and nowhere else, belongs every check and every rewriting of modules.
+// is to compile. Here, and nowhere else, belongs every check and every rewriting
+// of modules.
 func admit(b []byte) ([]byte, error) {
 	m, err := admission.Decode(b)
 	if err != nil {
 		return nil, err
 	}
-	return m.Stripped(), nil
+	metered, err := admission.Meter(m)
+	if err != nil {
+		return nil, err
+	}
+	return metered.Binary, nil
 }

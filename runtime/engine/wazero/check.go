@@ -6,6 +6,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero/api"
 )
 
@@ -31,6 +32,9 @@ func (l *linked) info() engine.Info {
 	var i engine.Info
 	for _, f := range l.compiled.ImportedFunctions() {
 		from, name, _ := f.Import()
+		if from == meter.ImportModule {
+			continue
+		}
 		i.Imports = append(i.Imports, from+"."+name)
 	}
 	for name := range l.compiled.ExportedFunctions() {

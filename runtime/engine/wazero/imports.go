@@ -7,6 +7,7 @@ import (
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero/api"
 )
 
@@ -41,6 +42,7 @@ func serveCall(ctx context.Context, caller api.Module, stack []uint64) {
 	if err != nil {
 		throw(err)
 	}
+	i.payCall(len(request) + len(answer))
 	stack[0] = uint64(len(answer))
 	if uint64(len(answer)) > uint64(room) {
 		i.waits = true
@@ -54,7 +56,9 @@ func serveCall(ctx context.Context, caller api.Module, stack []uint64) {
 
 // serveAnswer is grow.answer(ptr, cap) -> len.
 func serveAnswer(ctx context.Context, caller api.Module, stack []uint64) {
+	defer guard()
 	i := of(ctx, caller)
+	i.payCall(len(i.waiting))
 	at, room := uint32(stack[0]), uint32(stack[1])
 	if !i.waits || uint64(len(i.waiting)) > uint64(room) {
 		stack[0] = 0
@@ -84,6 +88,11 @@ func (l *linked) linkImports(ctx context.Context) error {
 	}
 	if _, err := b.Instantiate(ctx); err != nil {
 		return fmt.Errorf("link imports of grow: %w", err)
+	}
+	b = l.runtime.NewHostModuleBuilder(meter.ImportModule).NewFunctionBuilder().
+		WithGoModuleFunction(api.GoModuleFunc(serveSlice), []api.ValueType{i64}, []api.ValueType{i64}).Export(meter.ImportName)
+	if _, err := b.Instantiate(ctx); err != nil {
+		return fmt.Errorf("link the meter: %w", err)
 	}
 	if !l.wasi {
 		return nil
