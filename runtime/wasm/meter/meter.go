@@ -39,7 +39,7 @@ const ChunkBytes = 256 << 10
 
 // The defaults of [Options].
 const (
-	StackMax = 10 << 20 // bytes
+	StackMax = 9 << 20 // bytes
 	TableMax = 100_000  // elements
 )
 
