@@ -20,13 +20,14 @@ specs < specs/openapi
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
-runtime/engine < runtime/engine/wazero
+runtime/wasm < runtime/wasm/meter
+runtime/engine, runtime/wasm/meter < runtime/engine/wazero
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
 specs < specs/compare < cmd/grow
-runtime/engine, runtime/capability < runtime/actor
+runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/shard < runtime/supervisor, runtime/actortest
 compiler/cache < compiler/toolchain
@@ -37,6 +38,8 @@ runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
+host/jail, runtime/engine < host/compiled < cmd/grow/app
+host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow
 specs/site < cmd/grow

@@ -4,15 +4,18 @@
 package actor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
 )
@@ -36,6 +39,9 @@ type Options struct {
 	Seed func(messageID string) [32]byte
 	// RealTime is the wall clock in nanoseconds since 1970.
 	RealTime func() int64
+	// Pacer is what handlings that run for long take turns at; nil: one of the
+	// actor's own.
+	Pacer *pace.Pacer
 	// Observe, if not nil, sees every handling when it has ended, on the
 	// goroutine that handled. What it is given is valid until it returns.
 	Observe func(*Task, *Result)
@@ -55,8 +61,11 @@ type Line struct {
 // use; each of its instances belongs to whoever took it from the pool.
 type Actor struct {
 	Options
-	pool pool
-	outs map[string]int // index in Def.Out, when there are too many to compare one by one
+	pool   pool
+	outs   map[string]int // index in Def.Out, when there are too many to compare one by one
+	fuel   uint64         // of a message
+	share  pace.Share
+	memory atomic.Int64 // bytes of all instances
 }
 
 // outsCompared is the number of types up to which comparing beats hashing.
@@ -64,7 +73,10 @@ const outsCompared = 6
 
 // New makes an actor; no instance runs yet.
 func New(o Options) *Actor {
-	a := &Actor{Options: o}
+	a := &Actor{Options: o, fuel: cmp.Or(o.Def.Limits.Fuel, abi.FuelDefault)}
+	if a.Pacer == nil {
+		a.Pacer = &pace.Pacer{}
+	}
 	a.pool.actor, a.pool.gone = a, make(chan struct{})
 	if len(o.Def.Out) > outsCompared {
 		a.outs = make(map[string]int, len(o.Def.Out))
@@ -74,6 +86,9 @@ func New(o Options) *Actor {
 	}
 	return a
 }
+
+// Memory is the linear memory of all instances, in bytes.
+func (a *Actor) Memory() int64 { return a.memory.Load() }
 
 // Waits reports whether a handling may have to wait for something outside: the
 // actor has grants, or its module can sleep.
@@ -105,16 +120,20 @@ func (a *Actor) start(ctx context.Context) (*Instance, error) {
 	if config == nil {
 		config = []byte("{}")
 	}
-	i.ledger = capability.Ledger{Context: a.Context, Config: config, Log: i.log, RealTime: a.RealTime}
+	i.ledger = capability.Ledger{Context: a.Context, Config: config, Log: i.log, RealTime: a.RealTime, Allow: i.allow, Rest: i.rest}
 	i.begin("", a.RealTime())
+	defer i.rest()
+	defer i.flush()
 	running, err := a.Module.Instantiate(ctx, i)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", a.Node, err)
 	}
-	i.running = running
+	i.running, i.memory = running, running.MemorySize()
+	a.memory.Add(i.memory)
 	m := abi.NewMessage(config, abi.Type, abi.TypeInit, abi.Source, a.Node, abi.ContentType, abi.ContentJSON,
 		abi.Time, time.Unix(0, i.now).UTC().Format(time.RFC3339Nano))
 	if err := running.Init(i, m.Frame()); err != nil {
+		a.memory.Add(-i.memory)
 		return nil, errors.Join(fmt.Errorf("start %s: %w", a.Node, err), running.Close())
 	}
 	return i, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
 )
@@ -22,7 +23,8 @@ const (
 	CodeType       = "output.type"       // a message that its type does not allow
 	CodeOutputs    = "limit.output"      // too many outputs, or too many bytes of them
 	CodeCalls      = "limit.calls"       // too many capability requests
-	CodeSleep      = "limit.time"        // slept too long
+	CodeFuel       = "limit.fuel"        // more instructions than a message may take
+	CodeTime       = "limit.time"        // longer than a message may take
 	CodeHost       = "host.fault"        // a fault of grow
 	CodeRefused    = "refused"           // a refusal that names no code
 )
@@ -87,11 +89,14 @@ type Instance struct {
 	id     string
 	now    int64
 	slept  time.Duration
+	spell  spell
+	turn   pace.Turn
 	random *rand.ChaCha8
 	seed   [32]byte
 	drawn  bool
-	lines  int
-	output [2][]byte // unfinished lines of standard output and error
+	said   said
+	memory int64     // bytes, as actor.memory has them
+	output [2][]byte // room for unfinished lines of standard output and error
 
 	memo    abi.Memo
 	plain   int // index of the type memo knows, when it has no attributes to read; -1 otherwise
@@ -119,6 +124,11 @@ func (i *Instance) Handle(t *Task) *Result {
 	r := &i.result
 	*r = Result{}
 	answer, err := i.running.Handle(i, t.Message)
+	i.rest()
+	if size := i.running.MemorySize(); size != i.memory {
+		i.actor.memory.Add(size - i.memory)
+		i.memory = size
+	}
 	if err != nil {
 		r.Broken = true
 		r.fail(faultCode(err), faultText(err))
@@ -130,9 +140,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	if i.drawn {
 		r.Seed = i.seed[:]
 	}
-	if i.lines > 0 || len(i.output[0])+len(i.output[1]) > 0 {
-		i.flush()
-	}
+	i.flush()
 	if i.actor.Observe != nil {
 		i.actor.Observe(t, r)
 	}
@@ -152,8 +160,10 @@ func faultCode(err error) string {
 	switch {
 	case errors.Is(err, capability.ErrTooMany):
 		return CodeCalls
-	case errors.Is(err, errSlept):
-		return CodeSleep
+	case errors.Is(err, errFuel):
+		return CodeFuel
+	case errors.Is(err, errTime):
+		return CodeTime
 	case errors.Is(err, abi.ErrShort), errors.Is(err, abi.ErrTrailing), errors.Is(err, abi.ErrCount), errors.Is(err, abi.ErrDuplicate),
 		errors.Is(err, abi.ErrUTF8), errors.Is(err, abi.ErrName), errors.Is(err, abi.ErrLimit):
 		return engine.CodeRequest
@@ -168,10 +178,11 @@ func faultText(err error) string {
 	if !errors.As(err, &fault) {
 		return err.Error()
 	}
+	text := fault.Reason
 	if fault.Stack != "" {
-		return fault.Reason + "\n" + fault.Stack
+		text += "\n" + fault.Stack // with names that the module gives, of any length
 	}
-	return fault.Reason
+	return shortened([]byte(text), 0)
 }
 
 // decode reads the answer frame into the result.
@@ -302,12 +313,9 @@ func (i *Instance) refusal(v *abi.View) {
 	if r.Outcome != Handled {
 		return
 	}
-	r.Outcome, r.Code, r.Text = Refused, CodeRefused, string(v.Data)
+	r.Outcome, r.Code, r.Text = Refused, CodeRefused, shortened(v.Data, 0)
 	if code, ok := v.Attr(abi.Code); ok && len(code) > 0 {
 		r.Code = string(code)
-	}
-	if len(r.Text) > LogTextMax {
-		r.Text = r.Text[:LogTextMax]
 	}
 	if retry, _ := v.Attr(abi.RetryAttr); string(retry) != "yes" {
 		return
@@ -319,8 +327,6 @@ func (i *Instance) refusal(v *abi.View) {
 		}
 	}
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // Def is the definition the instance runs.
 func (i *Instance) Def() *specs.Actor { return i.actor.Def }

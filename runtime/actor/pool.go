@@ -73,9 +73,10 @@ func (a *Actor) Put(i *Instance) {
 // Discard closes an instance that the caller took and that must not go on.
 func (a *Actor) Discard(i *Instance) {
 	err := i.running.Close()
+	a.memory.Add(-i.memory)
 	a.forget() // the module may be closed from here on
 	if err != nil {
-		i.line("warn", "close instance: "+err.Error(), nil)
+		i.line("warn", []byte("close instance: "+err.Error()), 0, nil)
 	}
 }
 

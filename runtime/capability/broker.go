@@ -95,6 +95,11 @@ type Ledger struct {
 	// Wait is called once before the first request that may wait for the
 	// outside; nil does nothing.
 	Wait func()
+	// Allow is how long the message may still take, asked before a request goes
+	// outside; nil: CallTimeMax.
+	Allow func() time.Duration
+	// Rest is called before the handling waits; nil does nothing.
+	Rest func()
 	// Effect is called before a request that may change the outside: the
 	// message must be kept first. An error ends the message.
 	Effect func() error
@@ -168,6 +173,9 @@ func (b *Broker) serveAll(l *Ledger) error {
 			continue
 		}
 		outside = append(outside, o)
+		if len(outside) == 1 && l.Rest != nil {
+			l.Rest()
+		}
 		if o.effect == Changes && l.Effect != nil {
 			if err := l.Effect(); err != nil {
 				return err
@@ -221,9 +229,12 @@ func (b *Broker) outside(l *Ledger, i int) *outward {
 	}
 	number := l.calls + i + 1
 	o := &outward{index: i, number: number, use: g.name, grant: g, effect: effect, timeout: CallTimeMax}
+	if l.Allow != nil {
+		o.timeout = min(CallTimeMax, l.Allow())
+	}
 	if ms, ok := v.Attr("timeout"); ok {
 		if n, err := strconv.Atoi(string(ms)); err == nil && n > 0 {
-			o.timeout = min(CallTimeMax, time.Duration(n)*time.Millisecond)
+			o.timeout = min(o.timeout, time.Duration(n)*time.Millisecond)
 		}
 	}
 	o.request = Request{

@@ -25,6 +25,7 @@ type node struct {
 	held     atomic.Uint64 // lanes that wait until there is room here, a bit each
 	_        apart
 	counters counters
+	lastCode atomic.Pointer[string] // of what was refused or failed
 	_        apart
 }
 
@@ -42,6 +43,9 @@ type running struct {
 	below    []*node
 	capacity int64
 	waits    bool // a handling may wait for something outside
+	// long is set once a handling has run for long or waited: who has a client
+	// of its own does not take part from then on.
+	long atomic.Bool
 }
 
 // plan is the table in force and the nodes by its indexes.
@@ -64,14 +68,14 @@ func (p *plan) entry(to, messageType string) (*router.Entry, error) {
 
 // counters are added to by lanes at the end of a turn and read by anybody.
 type counters struct {
-	handled, refused, failed, retried, dead, outputs, dropped, ruleFault, ignored atomic.Uint64
-	busy                                                                          atomic.Int64
+	handled, refused, failed, retried, dead, outputs, dropped, ruleFault, ignored, fuel, fuelMax atomic.Uint64
+	busy                                                                                         atomic.Int64
 }
 
 // tally is what one lane has counted since it last added up.
 type tally struct {
-	handled, refused, failed, retried, dead, outputs, dropped, ruleFault, ignored uint64
-	busy, depth, bytes                                                            int64
+	handled, refused, failed, retried, dead, outputs, dropped, ruleFault, ignored, fuel, fuelMax uint64
+	busy, depth, bytes                                                                           int64
 }
 
 func (n *node) add(t *tally) {
@@ -81,15 +85,27 @@ func (n *node) add(t *tally) {
 		by uint64
 	}{
 		{&c.handled, t.handled}, {&c.refused, t.refused}, {&c.failed, t.failed}, {&c.retried, t.retried}, {&c.dead, t.dead},
-		{&c.outputs, t.outputs}, {&c.dropped, t.dropped}, {&c.ruleFault, t.ruleFault}, {&c.ignored, t.ignored},
+		{&c.outputs, t.outputs}, {&c.dropped, t.dropped}, {&c.ruleFault, t.ruleFault}, {&c.ignored, t.ignored}, {&c.fuel, t.fuel},
 	} {
 		if x.by != 0 {
 			x.to.Add(x.by)
 		}
 	}
+	for most := c.fuelMax.Load(); t.fuelMax > most && !c.fuelMax.CompareAndSwap(most, t.fuelMax); most = c.fuelMax.Load() {
+	}
 	c.busy.Add(t.busy)
 	n.shift(t.depth, t.bytes)
 	*t = tally{}
+}
+
+// says notes the code of what was refused or failed.
+func (n *node) says(code string) { n.lastCode.Store(&code) }
+
+func (n *node) lastSaid() string {
+	if code := n.lastCode.Load(); code != nil {
+		return *code
+	}
+	return ""
 }
 
 // shift changes what is waiting.
@@ -132,6 +148,8 @@ func (s *Shard) Status() []NodeStatus {
 			Handled: c.handled.Load(), Refused: c.refused.Load(), Failed: c.failed.Load(), Retried: c.retried.Load(),
 			Dead: c.dead.Load(), Outputs: c.outputs.Load(), Dropped: c.dropped.Load(),
 			RuleFault: c.ruleFault.Load(), Ignored: c.ignored.Load(), Busy: c.busy.Load(),
+			Fuel: c.fuel.Load(), FuelMax: c.fuelMax.Load(), Memory: r.actor.Memory(),
+			LastCode: n.lastSaid(),
 		})
 	}
 	return list

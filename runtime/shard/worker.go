@@ -61,7 +61,7 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 			l.clear(c)
 			return n, false
 		}
-		if l.helping && r.waits {
+		if l.helping && (r.waits || r.long.Load()) {
 			l.passed = true
 			break
 		}
@@ -115,8 +115,25 @@ func (l *lane) watch(t *tally) {
 	passed := max(1, l.now-before)
 	t.busy += passed
 	l.addUp()
+	l.takeTurn()
 	l.clockAfter = min(clockMax, max(1, int(clockEvery*int64(l.sinceClock)/passed)))
 	l.sinceClock = 0
+}
+
+// aloneMax is how long, in nanoseconds, a lane may be busy before it takes turns
+// with whatever else runs for long.
+const aloneMax = 1_000_000
+
+// takeTurn lets others have the processor, if the lane has been busy for long.
+func (l *lane) takeTurn() {
+	switch {
+	case l.began == 0:
+		l.began = l.now
+	case l.turning.Taken():
+		l.turning.Next()
+	case l.now-l.began > aloneMax && !l.helping:
+		l.turning.Begin(l.shard.opts.Pacer, &l.share)
+	}
 }
 
 func (w *worker) handle() {
@@ -128,12 +145,14 @@ func (w *worker) handle() {
 	w.result = w.instance.Handle(&w.task)
 }
 
-// wait is called by a handling that is about to wait: the lane goes on without it.
+// wait is called by a handling that is about to wait, or runs for long: the lane
+// goes on without it.
 func (w *worker) wait() {
 	if w.away {
 		return
 	}
 	w.away = true
+	w.run.long.Store(true)
 	l := w.lane
 	l.away = append(l.away, w)
 	l.shard.begin()

@@ -22,6 +22,7 @@ import (
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
@@ -39,6 +40,9 @@ type Options struct {
 	Secret []byte
 	// Environment is offered to capabilities; Node is filled in.
 	Environment capability.Environment
+	// Pacer is what guests that run for long take turns at, on the whole host;
+	// nil: one of the supervisor's own.
+	Pacer *pace.Pacer
 	// Log takes the actors' log lines. It must not block.
 	Log func(actor.Line)
 	// Logger takes the supervisor's own; nil: discarded.
@@ -92,6 +96,9 @@ func (m *module) release() error {
 func New(o Options) *Supervisor {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Pacer == nil {
+		o.Pacer = &pace.Pacer{}
 	}
 	return &Supervisor{opts: o}
 }
@@ -198,7 +205,7 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 	return &part{broker: broker, module: m, actor: actor.New(actor.Options{
 		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types,
 		Module: m.Module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
-		RealTime: func() int64 { return time.Now().UnixNano() },
+		Pacer: s.opts.Pacer, RealTime: func() int64 { return time.Now().UnixNano() },
 	})}, nil
 }
 
@@ -318,7 +325,7 @@ func revision(service *specs.Service, n *router.Node, digest string) string {
 	for _, st := range def.State {
 		state = append(state, st.Pattern, st.Name, st.Type.Fingerprint())
 	}
-	b, err := json.Marshal([]any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Retry, n.Scale, n.Config})
+	b, err := json.Marshal([]any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Isolated, def.Retry, n.Scale, n.Config})
 	if err != nil {
 		b = []byte(digest) // a grant's parameters come from YAML, so they always encode
 	}

@@ -15,7 +15,9 @@ type checker struct {
 	frames []frame
 	locals []ValType
 
-	blocks, labels uint64 // of this body
+	effort            // of this body
+	spent, budget int // work of all bodies, and how much there may be
+	mutable       int // globals that change
 }
 
 const unknown ValType = 0
@@ -31,8 +33,8 @@ type frame struct {
 
 // body validates a body whose locals have been read.
 func (c *checker) body(b *Body, t FuncType) *Error {
-	c.cursor = cursor{b: c.m.Binary, at: b.Code, end: b.End}
-	c.blocks, c.labels = 0, 0
+	c.cursor = cursor{b: c.m.Binary, at: b.Code, end: b.End, peaks: &c.m.peaks}
+	c.effort = effort{}
 	c.stack, c.frames = c.stack[:0], c.frames[:0]
 	c.locals = append(c.locals[:0], t.Params...)
 	for _, l := range b.Locals {
@@ -58,7 +60,19 @@ func (c *checker) body(b *Body, t FuncType) *Error {
 	if c.at != c.end {
 		c.invalid(c.at, "%d bytes are left behind the end of the function", c.end-c.at)
 	}
+	c.weigh(b)
 	return c.err
+}
+
+// weigh holds what the body demands of a compiler against the limits.
+func (c *checker) weigh(b *Body) {
+	c.limit(b.Start, c.blocks, limitBlocks)
+	c.limit(b.Start, c.targets, limitLabelsTotal)
+	c.spent += c.work(len(c.locals), c.mutable)
+	if c.spent > c.budget {
+		c.fail(CodeLimit, b.Start, "%s: %d; at most %d are allowed of a module with so much code", limits[limitWork].what, c.spent, c.budget)
+	}
+	c.peaks[limitWork] = c.spent
 }
 
 func (c *checker) top() *frame { return &c.frames[len(c.frames)-1] }

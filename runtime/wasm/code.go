@@ -5,7 +5,7 @@ import "fmt"
 // codeSection reads and validates the bodies of functions.
 func (d *decoder) codeSection() {
 	at := d.at
-	n := d.count("bodies", 3, FuncsMax)
+	n := d.count(3, limitFuncs)
 	own := len(d.m.Funcs) - d.m.ImportedFuncs
 	if d.err == nil && n != own {
 		d.invalid(at, "%d functions are declared, and there are %d bodies", own, n)
@@ -14,7 +14,7 @@ func (d *decoder) codeSection() {
 		return
 	}
 	d.m.Bodies = make([]Body, n)
-	d.check = checker{m: d.m, declared: d.declared}
+	d.check = checker{m: d.m, declared: d.declared, budget: d.m.workMax(), mutable: d.m.mutable()}
 	for i := range d.m.Bodies {
 		if d.body(i); d.err != nil {
 			d.err.Where = d.m.where(d.m.ImportedFuncs + i)
@@ -30,7 +30,7 @@ func (d *decoder) body(i int) {
 	if d.err == nil && uint64(size) > uint64(d.left()) {
 		d.invalid(at, "a body of %d bytes is announced, and %d are left", size, d.left())
 	}
-	if d.err != nil || !d.limit(at, uint64(size), BodyMax, "bytes of a body") {
+	if d.err != nil || !d.limit(at, int(size), limitBody) {
 		return
 	}
 	b := &d.m.Bodies[i]
@@ -49,23 +49,23 @@ func (d *decoder) body(i int) {
 // localsOf reads the declarations of locals.
 func (d *decoder) localsOf(params int) []Locals {
 	at := d.at
-	n := d.count("declarations of locals", 2, LocalsMax)
+	n := d.count(2, limitLocals)
 	if cap(d.locals)-len(d.locals) < n {
 		d.locals = make([]Locals, 0, max(n, 4096))
 	}
 	first := len(d.locals)
-	sum := uint64(params)
+	sum := params
 	for range n {
 		l := Locals{Count: d.u32(), Type: d.valType()}
-		sum += uint64(l.Count)
+		sum += int(l.Count)
 		d.locals = append(d.locals, l)
 	}
 	d.total += sum
 	if sum > 1<<32-1 {
 		d.invalid(at, "a function has %d locals; a number of 32 bits must count them", sum)
 	}
-	d.limit(at, sum, LocalsMax, "locals of a function")
-	d.limit(at, d.total, LocalsTotalMax, "locals of all functions")
+	d.limit(at, sum, limitLocals)
+	d.limit(at, d.total, limitLocalsTotal)
 	return d.locals[first:len(d.locals):len(d.locals)]
 }
 

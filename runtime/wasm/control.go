@@ -69,6 +69,8 @@ func (c *checker) global() {
 }
 
 func (c *checker) call(t FuncType) {
+	c.calls++
+	c.values += len(t.Params) + len(t.Results)
 	c.popAll(t.Params)
 	c.stack = append(c.stack, t.Results...)
 }
@@ -99,8 +101,12 @@ func (c *checker) open() {
 	c.frames = append(c.frames, frame{op: in.Op, height: len(c.stack), at: in.At, FuncType: t})
 	c.stack = append(c.stack, t.Params...)
 	c.blocks++
-	c.limit(in.At, uint64(len(c.frames)-1), NestingMax, "blocks within blocks")
-	c.limit(in.At, c.blocks, BlocksMax, "blocks of a function")
+	c.values += len(t.Params) + len(t.Results)
+	if in.Op == OpLoop {
+		c.loops++
+		c.nested += c.loops
+	}
+	c.limit(in.At, len(c.frames)-1, limitNesting)
 }
 
 // finish takes the results of the innermost block, which must be all there is.
@@ -127,6 +133,9 @@ func (c *checker) close() {
 	f := c.finish()
 	if f.op == OpIf && string(f.Params) != string(f.Results) {
 		c.invalid(c.in.At, "an if of type %s has no else", f.FuncType)
+	}
+	if f.op == OpLoop {
+		c.loops--
 	}
 	c.frames = c.frames[:len(c.frames)-1]
 	c.stack = append(c.stack, f.Results...)
@@ -155,6 +164,7 @@ func (c *checker) branch() {
 		c.pop(I32)
 	}
 	types := c.label(in.Imm, in.Index)
+	c.values += len(types)
 	c.popAll(types)
 	if in.Op == OpBr {
 		c.unreachable()
@@ -166,8 +176,7 @@ func (c *checker) branch() {
 // table checks each target of a br_table against the stack.
 func (c *checker) table() {
 	in := &c.in
-	c.labels += uint64(in.Index) + 1
-	c.limit(in.At, c.labels, LabelsTotalMax, "targets of all br_table of a function")
+	c.targets += int(in.Index) + 1
 	c.pop(I32)
 	targets := cursor{b: c.b, at: in.Imm, end: in.End}
 	targets.u32()
@@ -176,10 +185,12 @@ func (c *checker) table() {
 		at := targets.at
 		n := targets.u32()
 		if n == last {
+			c.values += arity
 			continue
 		}
 		last = n
 		types := c.label(at, n)
+		c.values += len(types)
 		if arity >= 0 && len(types) != arity {
 			c.invalid(at, "the targets of a br_table take %d values and %d", arity, len(types))
 		}

@@ -68,7 +68,9 @@ type decoder struct {
 	m        *Module
 	declared []bool   // functions that ref.func may name, by index
 	locals   []Locals // room for those of bodies
-	total    uint64   // locals of all functions
+	total    int      // locals of all functions
+	elements int      // of all segments
+	tables   int      // elements of all tables at the start
 	check    checker
 }
 
@@ -76,7 +78,8 @@ type decoder struct {
 // an *Error. The module aliases the binary, which must not be changed.
 func Decode(binary []byte) (*Module, error) {
 	d := &decoder{cursor: cursor{b: binary, end: len(binary)}, m: &Module{Binary: binary, Start: -1, DataCount: -1}}
-	d.limit(0, uint64(len(binary)), BinaryMax, "bytes of the module")
+	d.peaks = &d.m.peaks
+	d.limit(0, len(binary), limitBinary)
 	d.header()
 	d.split()
 	for i := range d.m.Sections {
@@ -112,7 +115,7 @@ func (d *decoder) split() {
 		}
 		d.at = s.End
 		d.m.Sections = append(d.m.Sections, s)
-		d.limit(s.At, uint64(len(d.m.Sections)), SectionsMax, "sections")
+		d.limit(s.At, len(d.m.Sections), limitSections)
 	}
 }
 
@@ -127,7 +130,7 @@ func (d *decoder) place(s *Section, rank *int) bool {
 	case int(s.ID) >= len(sectionOf):
 		d.invalid(s.At, "there is no section %d", s.ID)
 	case s.ID == sectionCustom:
-		in := cursor{b: d.b, at: s.Start, end: s.End}
+		in := cursor{b: d.b, at: s.Start, end: s.End, peaks: d.peaks}
 		s.Name = in.name()
 		s.Start, d.err = in.at, in.err
 	case sectionOf[s.ID].rank == *rank:

@@ -153,7 +153,7 @@ func (c *cursor) zero(in *Instr) {
 
 // labels reads over the targets of a br_table, and checks that they are numbers.
 func (c *cursor) labels(in *Instr) {
-	n := c.count("targets of a br_table", 1, LabelsMax)
+	n := c.count(1, limitLabels)
 	in.Index = uint32(n)
 	for range n + 1 {
 		c.u32()

@@ -11,6 +11,7 @@ type cursor struct {
 	b       []byte
 	at, end int
 	err     *Error
+	peaks   *[limitsEnd]int
 }
 
 func (c *cursor) fail(code string, at int, format string, args ...any) {
@@ -24,11 +25,14 @@ func (c *cursor) invalid(at int, format string, args ...any) {
 }
 
 // limit fails when there is more of something than is allowed.
-func (c *cursor) limit(at int, found, limit uint64, what string) bool {
-	if found <= limit {
+func (c *cursor) limit(at, found int, l limit) bool {
+	if found <= limits[l].max {
+		if c.peaks != nil && found > c.peaks[l] {
+			c.peaks[l] = found
+		}
 		return true
 	}
-	c.fail(CodeLimit, at, "%s: %d; at most %d are allowed", what, found, limit)
+	c.fail(CodeLimit, at, "%s: %d; at most %d are allowed", limits[l].what, found, limits[l].max)
 	return false
 }
 
@@ -130,14 +134,14 @@ func (c *cursor) overlong(begin int, last byte, bits int) {
 
 // count reads how many entries follow, each of which takes at least so many
 // bytes.
-func (c *cursor) count(what string, bytes, limit int) int {
+func (c *cursor) count(bytes int, l limit) int {
 	at := c.at
 	n := c.u32()
 	if uint64(n)*uint64(bytes) > uint64(c.left()) {
-		c.invalid(at, "%d %s are announced, and %d bytes are left for them", n, what, c.left())
+		c.invalid(at, "%s: %d are announced, and %d bytes are left for them", limits[l].what, n, c.left())
 		return 0
 	}
-	if !c.limit(at, uint64(n), uint64(limit), what) {
+	if !c.limit(at, int(n), l) {
 		return 0
 	}
 	return int(n)
@@ -150,7 +154,7 @@ func (c *cursor) name() string {
 	if c.err == nil && uint64(n) > uint64(c.left()) {
 		c.invalid(at, "a name of %d bytes is announced, and %d are left", n, c.left())
 	}
-	if c.err != nil || !c.limit(at, uint64(n), NameMax, "bytes of a name") {
+	if c.err != nil || !c.limit(at, int(n), limitName) {
 		return ""
 	}
 	b := c.bytes(int(n))

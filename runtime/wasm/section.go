@@ -2,7 +2,7 @@ package wasm
 
 // typeSection: core specification 2.0, section 5.5.4; the others follow it.
 func (d *decoder) typeSection() {
-	n := d.count("function types", 1, TypesMax)
+	n := d.count(1, limitTypes)
 	d.m.Types = make([]FuncType, 0, n/3) // a type that takes fewer bytes is a mistake
 	for range n {
 		if d.funcType(); d.err != nil {
@@ -12,7 +12,7 @@ func (d *decoder) typeSection() {
 }
 
 func (d *decoder) importSection() {
-	n := d.count("imports", 4, ImportsMax)
+	n := d.count(4, limitImports)
 	d.m.Imports = make([]Import, 0, n)
 	for range n {
 		if d.importEntry(); d.err != nil {
@@ -74,8 +74,8 @@ func (c *cursor) within(at int, n uint32, have int, what string) bool {
 
 func (d *decoder) functionSection() {
 	at := d.at
-	n := d.count("functions", 1, FuncsMax)
-	if !d.limit(at, uint64(n+len(d.m.Funcs)), FuncsMax, "functions") {
+	n := d.count(1, limitFuncs)
+	if !d.limit(at, n+len(d.m.Funcs), limitFuncs) {
 		return
 	}
 	all := make([]Func, len(d.m.Funcs), n+len(d.m.Funcs))
@@ -87,7 +87,7 @@ func (d *decoder) functionSection() {
 }
 
 func (d *decoder) tableSection() {
-	for range d.count("tables", 3, TablesMax) {
+	for range d.count(3, limitTables) {
 		if d.err == nil {
 			d.table()
 		}
@@ -102,17 +102,15 @@ func (d *decoder) table() {
 	}
 	t := Table{Elem: d.refType()}
 	t.Limits = d.limits(1<<32-1, "table")
-	if d.limit(at, uint64(t.Min), TableMax, "elements of a table") {
-		d.limit(at, uint64(len(d.m.Tables)+1), TablesMax, "tables")
-	}
 	d.m.Tables = append(d.m.Tables, t)
+	d.tables += int(t.Min)
+	d.limit(at, d.tables, limitTable)
+	d.limit(at, len(d.m.Tables), limitTables)
 }
 
 func (d *decoder) memorySection() {
-	for range d.count("memories", 2, 1<<20) {
-		if d.err == nil {
-			d.memory()
-		}
+	for n := d.u32(); n > 0 && d.err == nil; n-- {
+		d.memory()
 	}
 }
 
@@ -152,7 +150,7 @@ func (d *decoder) limits(most uint64, what string) Limits {
 }
 
 func (d *decoder) globalType() Global {
-	d.limit(d.at, uint64(len(d.m.Globals)+1), GlobalsMax, "globals")
+	d.limit(d.at, len(d.m.Globals)+1, limitGlobals)
 	g := Global{Type: d.valType()}
 	at := d.at
 	switch b := d.byte(); {
@@ -167,7 +165,7 @@ func (d *decoder) globalType() Global {
 }
 
 func (d *decoder) globalSection() {
-	for range d.count("globals", 4, GlobalsMax) {
+	for range d.count(4, limitGlobals) {
 		g := d.globalType()
 		g.Start = d.at
 		d.constant(g.Type)
@@ -194,7 +192,7 @@ func (d *decoder) startSection() {
 func (m *Module) TypeOf(function int) FuncType { return m.Types[m.Funcs[function].Type] }
 
 func (d *decoder) exportSection() {
-	n := d.count("exports", 3, ExportsMax)
+	n := d.count(3, limitExports)
 	d.m.Exports = make([]Export, 0, n)
 	seen := make(map[string]struct{}, n)
 	for range n {

@@ -2,20 +2,19 @@ package wasm
 
 // The bits of what begins a segment of elements.
 const (
-	notActive  = 1 // passive or, with explicit, declarative
-	explicit   = 2 // the table is said; or declarative
-	expresses  = 4 // elements are expressions
-	elementsOf = 7
+	notActive = 1 // passive or, with explicit, declarative
+	explicit  = 2 // the table is said; or declarative
+	expresses = 4 // elements are expressions
+	flagsMax  = 7
 )
 
 func (d *decoder) elementSection() {
-	n := d.count("segments of elements", 3, ElementsMax)
+	n := d.count(3, limitElements)
 	d.m.Elements = make([]Element, 0, n)
-	total := 0
 	for range n {
 		e := d.element()
-		total += e.Funcs
-		if d.err != nil || !d.limit(e.Start, uint64(total), ElementMax, "elements of all segments") {
+		d.elements += e.Funcs
+		if d.err != nil || !d.limit(e.Start, d.elements, limitElement) {
 			return
 		}
 		d.m.Elements = append(d.m.Elements, e)
@@ -25,7 +24,7 @@ func (d *decoder) elementSection() {
 func (d *decoder) element() Element {
 	e := Element{Start: d.at, Elem: FuncRef}
 	flags := d.u32()
-	if flags > elementsOf {
+	if flags > flagsMax {
 		d.invalid(e.Start, "a segment of elements begins with %d", flags)
 		return e
 	}
@@ -41,7 +40,7 @@ func (d *decoder) element() Element {
 	if e.Mode == Active && d.err == nil && d.m.Tables[e.Table].Elem != e.Elem {
 		d.invalid(e.Start, "a segment of %s is for table %d, which is of %s", e.Elem, e.Table, d.m.Tables[e.Table].Elem)
 	}
-	d.elements(&e, flags&expresses != 0)
+	d.elementsOf(&e, flags&expresses != 0)
 	e.End = d.at
 	return e
 }
@@ -66,12 +65,12 @@ func (d *decoder) mode(e *Element, flags uint32) {
 	}
 }
 
-func (d *decoder) elements(e *Element, expressions bool) {
+func (d *decoder) elementsOf(e *Element, expressions bool) {
 	bytes := 1
 	if expressions {
 		bytes = 2
 	}
-	e.Funcs = d.count("elements of a segment", bytes, ElementMax)
+	e.Funcs = d.count(bytes, limitElement)
 	for range e.Funcs {
 		if d.err != nil {
 			return
@@ -90,7 +89,7 @@ func (d *decoder) elements(e *Element, expressions bool) {
 func (d *decoder) dataCountSection() { d.m.DataCount = int(d.u32()) }
 
 func (d *decoder) dataSection() {
-	n := d.count("segments of data", 2, DataMax)
+	n := d.count(2, limitData)
 	d.m.Data = make([]Data, 0, n)
 	for range n {
 		s := d.data()

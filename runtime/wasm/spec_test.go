@@ -29,6 +29,15 @@ type command struct {
 	Format   string `json:"module_type"`
 }
 
+// since are the modules that the suite of 1.0 calls invalid and those of 2.0 are valid:
+// several results, several tables, and branches to labels of two types from
+// where nothing is reached.
+var since = map[string]bool{
+	"func.20.wasm": true, "func.21.wasm": true, "type.3.wasm": true, "type.4.wasm": true,
+	"imports.47.wasm": true, "imports.48.wasm": true, "imports.49.wasm": true,
+	"unreached-invalid.87.wasm": true,
+}
+
 // TestSpecification: what the suites of core 1.0 and 2.0 call valid is accepted,
 // what they call invalid or malformed is not.
 func TestSpecification(t *testing.T) {
@@ -43,7 +52,9 @@ func TestSpecification(t *testing.T) {
 			a, b := holdTo(t, m)
 			valid, wrong = valid+a, wrong+b
 		}
-		t.Logf("%s: %d valid, %d wrong", version, valid, wrong)
+		if valid < 800 || wrong < 1600 {
+			t.Errorf("%s: only %d valid and %d wrong modules were found", version, valid, wrong)
+		}
 	}
 }
 
@@ -71,7 +82,7 @@ func holdTo(t *testing.T, manifest string) (valid, wrong int) {
 				t.Errorf("%s:%d: %s: %v", manifest, c.Line, c.Filename, err)
 			}
 		case "assert_invalid", "assert_malformed":
-			if wrong++; err == nil {
+			if wrong++; err == nil && !(since[c.Filename] && filepath.Base(filepath.Dir(filepath.Dir(manifest))) == "v1") {
 				t.Errorf("%s:%d: %s is accepted: %s", manifest, c.Line, c.Filename, c.Text)
 			}
 		}

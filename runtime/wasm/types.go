@@ -95,13 +95,13 @@ func (d *decoder) funcType() {
 		d.invalid(at, "%#x begins no type of a function", form)
 		return
 	}
-	f := FuncType{Params: d.valTypes("parameters", ParamsMax), Results: d.valTypes("results", ResultsMax)}
+	f := FuncType{Params: d.valTypes(limitParams), Results: d.valTypes(limitResults)}
 	d.m.Types = append(d.m.Types, f)
 }
 
 // valTypes reads a list of types; it aliases the binary.
-func (c *cursor) valTypes(what string, limit int) []ValType {
-	n := c.count(what, 1, limit)
+func (c *cursor) valTypes(l limit) []ValType {
+	n := c.count(1, l)
 	begin := c.at
 	for range n {
 		c.valType()

@@ -20,6 +20,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/grow-platform/grow/host/jail"
 )
 
 // roundMax bounds one round of one figure.
@@ -60,6 +62,7 @@ type Figure struct {
 }
 
 func main() {
+	jail.Enter()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -75,9 +78,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	only := flags.String("only", "", "prefixes of the figures to measure, separated by commas; empty: all")
 	out := flags.String("out", "", "file to write the figures to, as JSON")
 	rounds := flags.Int("rounds", 7, "rounds of each figure")
+	clients := flags.String("clients", "", "run as the clients of neighbours, against this URL")
 	profile := flags.String("profile", "", "file to write a CPU profile of the run to, for go tool pprof")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *clients != "" {
+		return runClients(ctx, *clients, stdout)
 	}
 	chosen, err := choose(*only)
 	if err != nil {

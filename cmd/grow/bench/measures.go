@@ -32,6 +32,10 @@ var measures = []measure{
 		open: matching},
 	{name: "watch", unit: "ms", goal: 300, by: absolute, what: "edit of an actor of 20 to its first answer, build time taken off; the build",
 		open: savedToLive},
+	{name: "neighbours", unit: "ms", goal: 10, by: absolute, what: "99th percentile over HTTP beside eight hostile actors at full load; without them",
+		open: neighbours},
+	{name: "runaway", unit: "ms", goal: 10, by: absolute, what: "from a guest's time limit to its stop, the worst of 24; the limit",
+		open: runaway},
 }
 
 // rounder measures one round: the value and its reference.

@@ -53,19 +53,14 @@ grow::actor! { "*" => order }
 // rust builds the actor once and returns its module.
 func (w *workspace) rust(ctx context.Context) ([]byte, error) {
 	dir := filepath.Join(w.dir, "rust")
-	for path, text := range map[string]string{
+	err := writeAll(dir, map[string]string{
 		"grow.yaml":                    "service: bench\nabout: Measures.\n",
 		"types/bench.cue":              "\"echo.done\": _\n",
 		"actors/order/actor.yaml":      "actor: order\nabout: Answers.\ncode: {language: rust, source: src/rust}\nin: [echo.done]\nout: [echo.done]\n",
 		"actors/order/src/rust/lib.rs": rustActor,
-	} {
-		file := filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			return nil, err
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	service, err := app.Load(dir)
 	if err != nil {
@@ -118,7 +113,7 @@ func startRust(ctx context.Context, w *workspace) (rounder, error) {
 		return nil, err
 	}
 	return func(ctx context.Context) (value, reference float64, err error) {
-		e, err := app.NewEngine(ctx, filepath.Join(w.dir, "cache"))
+		e, err := app.NewEngine(ctx, filepath.Join(w.dir, "cache"), nil)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -158,7 +153,7 @@ func startRustDisk(ctx context.Context, w *workspace) (rounder, error) {
 	cache := filepath.Join(w.dir, "disk")
 	once := func(ctx context.Context) (took float64, err error) {
 		begin := time.Now()
-		e, err := app.NewEngine(ctx, cache)
+		e, err := app.NewEngine(ctx, cache, nil)
 		if err != nil {
 			return 0, err
 		}
@@ -275,7 +270,7 @@ func density(_ context.Context, w *workspace) (rounder, error) {
 		if reference, err = bareDensity(ctx); err != nil {
 			return 0, 0, err
 		}
-		e, err := app.NewEngine(ctx, filepath.Join(w.dir, "cache"))
+		e, err := app.NewEngine(ctx, filepath.Join(w.dir, "cache"), nil)
 		if err != nil {
 			return 0, 0, err
 		}

@@ -82,22 +82,23 @@ func (w *workspace) ring(name string, n int, f flavour, open bool) (string, erro
 		service += "http:\n  POST /orders: {send: echo.done, to: ring, reply: {echo.done: 200}}\n"
 	}
 	dir := filepath.Join(w.dir, name)
-	for path, text := range map[string]string{
+	return dir, writeAll(dir, map[string]string{
 		"grow.yaml":               service,
 		"types/bench.cue":         types,
 		"workflows/ring.yaml":     flow.String(),
 		"actors/echo/actor.yaml":  "actor: echo\nabout: Sends on what it gets.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\n" + key,
 		"actors/echo/module.wasm": string(wat.Module("echo")),
-	} {
-		file := filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			return "", err
+	})
+}
+
+// writeAll writes files below a folder.
+func writeAll(dir string, files map[string]string) error {
+	for path, text := range files {
+		if err := write(filepath.Join(dir, path), text); err != nil {
+			return err
 		}
 	}
-	return dir, nil
+	return nil
 }
 
 // start starts a service through the constructor of the command line.

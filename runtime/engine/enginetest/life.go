@@ -3,6 +3,7 @@ package enginetest
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -167,6 +168,58 @@ func nosys(t *testing.T, e engine.Engine) {
 	h := &Host{}
 	if a, err := instance(t, compile(t, e, w.Bytes()), h).Handle(h, engine.Frame(nil)); err == nil && len(a.Frame) == 0 {
 		t.Error("poll_oneoff took more subscriptions than memory holds")
+	}
+}
+
+// subscription is one of poll_oneoff: to a clock, or to a descriptor.
+func subscription(user, tag byte, of uint32, timeout uint64, flags uint16) string {
+	b := make([]byte, 48)
+	b[0], b[8] = user, tag
+	binary.LittleEndian.PutUint32(b[16:], of)
+	binary.LittleEndian.PutUint64(b[24:], timeout)
+	binary.LittleEndian.PutUint16(b[40:], flags)
+	return string(b)
+}
+
+// polls: poll_oneoff sleeps until the first of its clocks, and not at all when
+// a descriptor is ready or a subscription is wrong.
+func polls(t *testing.T, e engine.Engine) {
+	const clock, read, write, realtime, monotonic = 0, 1, 2, 0, 1
+	for _, c := range []struct {
+		name          string
+		subscriptions []string
+		slept         int64
+		events        string // what each is known by, and its errno
+	}{
+		{"two clocks", []string{subscription(1, clock, monotonic, 9, 0), subscription(2, clock, realtime, 5, 0)}, 5, "2:0"},
+		{"the same moment", []string{subscription(1, clock, monotonic, 105, 1), subscription(2, clock, monotonic, 5, 0)}, 5, "1:0 2:0"},
+		{"a moment that was", []string{subscription(1, clock, realtime, 3, 1)}, 0, "1:0"},
+		{"for ever", []string{subscription(1, clock, monotonic, 1<<64-1, 0)}, 1<<63 - 1, "1:0"},
+		{"input", []string{subscription(1, clock, monotonic, 9, 0), subscription(2, read, 0, 0, 0)}, 0, "2:0"},
+		{"output", []string{subscription(3, write, 2, 0, 0), subscription(4, write, 7, 0, 0)}, 0, "3:0 4:8"},
+		{"no such clock", []string{subscription(1, clock, 9, 9, 0)}, 0, "1:28"},
+		{"no such event", []string{subscription(1, 9, 0, 9, 0)}, 0, "1:28"},
+	} {
+		n := len(c.subscriptions)
+		w := Actor(Code(Const32(2048), Const32(4096), Const32(int32(n)), Const32(4096+64), Call(0), Op(Drop), Const64(4096<<32|68))...)
+		w.Imports = []Import{{Module: wasiName, Name: "poll_oneoff", Params: strings.Repeat(I32, 4), Results: I32}}
+		w.Data = []Data{{At: 2048, Bytes: strings.Join(c.subscriptions, "")}}
+		h := &Host{Clock: 50, Mono: 100}
+		answer := handle(t, instance(t, compile(t, e, w.Bytes()), h), h, nil)
+		var events []string
+		for k := range min(2, binary.LittleEndian.Uint32(answer[64:])) {
+			events = append(events, fmt.Sprintf("%d:%d", answer[32*k], binary.LittleEndian.Uint16(answer[32*k+8:])))
+		}
+		same(t, "poll_oneoff, "+c.name, strings.Join(events, " "), c.events)
+		same(t, "poll_oneoff slept, "+c.name, h.Slept, c.slept)
+	}
+	// More subscriptions than anybody needs, and none.
+	for _, n := range []int32{0, 1100} {
+		w := Actor(Code(Const32(2048), Const32(4096), Const32(n), Const32(64), Call(0), Op(Extend64))...)
+		w.Memory = []int{2}
+		w.Imports = []Import{{Module: wasiName, Name: "poll_oneoff", Params: strings.Repeat(I32, 4), Results: I32}}
+		h := &Host{}
+		same(t, "poll_oneoff refuses", len(handle(t, instance(t, compile(t, e, w.Bytes()), h), h, nil)), 28)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero/api"
 )
 
@@ -46,9 +47,6 @@ var exports = []export{
 func (l *linked) check() error {
 	if err := l.checkImports(); err != nil {
 		return err
-	}
-	if l.pages == 0 {
-		return tooSmall()
 	}
 	if _, ok := l.compiled.ExportedMemories()[exportMemory]; !ok {
 		return &engine.Error{Code: engine.CodeExport, Reason: `the module exports no memory named "memory"`}
@@ -106,6 +104,8 @@ func (l *linked) checkImports() error {
 		from, name, _ := f.Import()
 		var want function
 		switch from {
+		case meter.ImportModule: // added by the rewriting, which refuses one of the module's own
+			continue
 		case growName:
 			own, ok := growFunctions[name]
 			if !ok {
@@ -133,6 +133,18 @@ func (l *linked) checkImports() error {
 	return nil
 }
 
+// fits refuses a module that begins with more memory than an instance may have.
+func fits(size, limit int64) error {
+	if limit < pageSize {
+		return &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the memory limit is less than a page of %d bytes", pageSize)}
+	}
+	if size > limit {
+		return &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf(
+			"the module begins with %d bytes of memory; limits.memory allows %d", size, limit)}
+	}
+	return nil
+}
+
 func unknownImport(from, name, why string) error {
 	return &engine.Error{Code: engine.CodeImport, Reason: fmt.Sprintf("the module imports %s.%s, which is not served: %s", from, name, why)}
 }
@@ -142,6 +154,9 @@ func (l *linked) info() engine.Info {
 	var i engine.Info
 	for _, f := range l.compiled.ImportedFunctions() {
 		from, name, _ := f.Import()
+		if from == meter.ImportModule {
+			continue
+		}
 		i.Imports = append(i.Imports, from+"."+name)
 	}
 	for name := range l.compiled.ExportedFunctions() {

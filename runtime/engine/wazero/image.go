@@ -4,30 +4,46 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 
-	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/tetratelabs/wazero"
 )
 
 // image is the compiled code of one module.
 type image struct {
 	digest string
-	dir    string // of what is kept on disk; "": nothing is
-	users  int    // guarded by machine.mu
+	users  int // guarded by machine.mu
 
-	mu     sync.Mutex              // held while compiling: one does it for all
+	free   chan struct{}           // holds one token: who has it owns what follows
+	store  *store                  // of cache
 	cache  wazero.CompilationCache // nil before the first link
-	limits map[uint32]*linked      // by pages of memory
+	linked *linked                 // likewise
 }
 
-// linked is a binary in a wazero runtime, with its imports: what instances
-// under one memory limit are made of.
+func newImage(digest string, o Options) *image {
+	b := &image{
+		digest: digest, free: make(chan struct{}, 1),
+		store: &store{cache: o.Cache, elsewhere: o.Compile},
+	}
+	b.give()
+	return b
+}
+
+// take waits for the token, which one holds who compiles for all; give gives it back.
+func (b *image) take(ctx context.Context) error {
+	select {
+	case <-b.free:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("compile module: %w", ctx.Err())
+	}
+}
+
+func (b *image) give() { b.free <- struct{}{} }
+
+// linked is a binary in a wazero runtime, with its imports: what instances are
+// made of.
 type linked struct {
-	image    *image
-	pages    uint32
-	users    int // guarded by image.mu
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	wasi     bool // imports something of WASI
@@ -36,18 +52,19 @@ type linked struct {
 	checked bool // grow_abi was asked for and is ours
 }
 
-// link returns the binary under a memory limit; unlink gives it back.
-func (b *image) link(ctx context.Context, code []byte, limit uint32) (*linked, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// link returns the binary ready to make instances of.
+func (b *image) link(ctx context.Context, code []byte) (*linked, error) {
+	if err := b.take(ctx); err != nil {
+		return nil, err
+	}
+	defer b.give()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
-	if l := b.limits[limit]; l != nil {
-		l.users++
-		return l, nil
+	if b.linked != nil {
+		return b.linked, nil
 	}
-	l, err := b.compile(ctx, code, limit)
+	l, err := b.build(ctx, code)
 	if err != nil {
 		return nil, err
 	}
@@ -55,66 +72,27 @@ func (b *image) link(ctx context.Context, code []byte, limit uint32) (*linked, e
 		_ = l.close(ctx) // the fault is what matters
 		return nil, err
 	}
-	l.users = 1
-	b.limits[limit] = l
+	b.linked = l
 	return l, nil
 }
 
-// compile compiles into the cache on disk, or finds there what it compiled
-// before. A cache that cannot be used, whatever the reason, is done without.
-func (b *image) compile(ctx context.Context, code []byte, limit uint32) (*linked, error) {
-	if b.cache != nil {
-		return b.build(ctx, code, limit)
-	}
-	if b.dir != "" {
-		if l, err := b.compileOnDisk(ctx, code, limit); err == nil {
-			return l, nil
+// build makes a runtime with the code in it. Memory limits are those of each
+// instance (see growing), so one runtime does for all of them.
+func (b *image) build(ctx context.Context, code []byte) (*linked, error) {
+	if b.cache == nil {
+		cache, err := open(b.store)
+		if err != nil {
+			return nil, err
 		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("compile module: %w", ctx.Err())
-		}
-		_ = os.RemoveAll(b.dir) // the next process tries anew; this one goes on without
+		b.cache = cache
 	}
-	b.cache = wazero.NewCompilationCache()
-	return b.build(ctx, code, limit)
-}
-
-func (b *image) compileOnDisk(ctx context.Context, code []byte, limit uint32) (*linked, error) {
-	kept := sealed(b.dir)
-	if !kept {
-		if err := os.RemoveAll(b.dir); err != nil {
-			return nil, fmt.Errorf("clear cache of compiled modules: %w", err)
-		}
-	}
-	cache, err := wazero.NewCompilationCacheWithDir(b.dir)
-	if err != nil {
-		return nil, fmt.Errorf("open cache of compiled modules: %w", err)
-	}
-	b.cache = cache
-	l, err := b.build(ctx, code, limit)
-	if err != nil {
-		b.cache = nil
-		return nil, errors.Join(err, cache.Close(ctx))
-	}
-	// Without a seal the next process compiles anew. So it does after another
-	// release of wazero has added a file of its own, and clears the old one.
-	if !kept {
-		_ = seal(b.dir)
-	}
-	return l, nil
-}
-
-// build makes a runtime with a memory limit and the code in it.
-func (b *image) build(ctx context.Context, code []byte, limit uint32) (*linked, error) {
-	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(max(1, limit)).WithDebugInfoEnabled(true).WithCompilationCache(b.cache)
-	l := &linked{image: b, pages: limit, runtime: wazero.NewRuntimeWithConfig(ctx, config)}
-	compiled, err := l.runtime.CompileModule(ctx, code)
+	b.store.ctx, b.store.code = ctx, code
+	defer func() { b.store.ctx, b.store.code, b.store.machine = nil, nil, nil }()
+	l := &linked{runtime: wazero.NewRuntimeWithConfig(ctx, config(b.cache))}
+	compiled, err := compile(ctx, l.runtime, code)
 	if err != nil {
 		_ = l.runtime.Close(ctx) // the fault is what matters
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("compile module: %w", err)
-		}
-		return nil, invalid(err)
+		return nil, err
 	}
 	l.compiled = compiled
 	return l, nil
@@ -132,18 +110,6 @@ func (l *linked) prepare(ctx context.Context) error {
 	return l.linkImports(ctx)
 }
 
-// unlink closes the runtime when nobody else uses it.
-func (l *linked) unlink(ctx context.Context) error {
-	l.image.mu.Lock()
-	defer l.image.mu.Unlock()
-	l.users--
-	if l.users > 0 {
-		return nil
-	}
-	delete(l.image.limits, l.pages)
-	return l.close(ctx)
-}
-
 func (l *linked) close(ctx context.Context) error {
 	if err := errors.Join(l.compiled.Close(ctx), l.runtime.Close(ctx)); err != nil {
 		return fmt.Errorf("close module: %w", err)
@@ -151,20 +117,18 @@ func (l *linked) close(ctx context.Context) error {
 	return nil
 }
 
-// close releases the compiled code; there is no linked left.
+// close releases everything; no instance is left.
 func (b *image) close(ctx context.Context) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.cache == nil {
-		return nil
+	<-b.free
+	defer b.give()
+	var errs []error
+	if b.linked != nil {
+		errs = append(errs, b.linked.close(ctx))
 	}
-	if err := b.cache.Close(ctx); err != nil {
-		return fmt.Errorf("close compiled code: %w", err)
+	if b.cache != nil {
+		if err := b.cache.Close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close compiled code: %w", err))
+		}
 	}
-	return nil
-}
-
-// tooSmall is the fault of a limit that allows no page of memory.
-func tooSmall() error {
-	return &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the memory limit is less than a page of %d bytes", pageSize)}
+	return errors.Join(errs...)
 }

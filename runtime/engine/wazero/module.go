@@ -7,16 +7,20 @@ import (
 	"sync/atomic"
 
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 )
 
 // module implements engine.Module: one user of a linked binary.
 type module struct {
-	machine *machine
-	linked  *linked
-	about   engine.Info
-	closed  atomic.Bool
+	machine   *machine
+	image     *image
+	linked    *linked
+	about     engine.Info
+	memoryMax int64 // bytes an instance may have, whole pages
+	closed    atomic.Bool
 }
 
 // Info implements engine.Module.
@@ -27,7 +31,7 @@ func (m *module) Close(ctx context.Context) error {
 	if m.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(m.linked.unlink(ctx), m.machine.release(ctx, m.linked.image))
+	return m.machine.release(ctx, m.image)
 }
 
 // Instantiate implements engine.Module.
@@ -39,7 +43,12 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, fmt.Errorf("start instance: %w", err)
 	}
 	l := m.linked
-	i := &instance{host: h, size: -1}
+	i := &instance{host: h, size: -1, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
+	i.has = uint64(m.about.MemoryMin)
+	if !i.budget.join(m.about.MemoryMin) {
+		return nil, &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
+			"the memory that the host has for all actors is used up: another instance begins with %d bytes", m.about.MemoryMin)}
+	}
 	config := anonymous
 	if l.wasi {
 		config = i.world()
@@ -53,7 +62,8 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, fault(err)
 	}
 	i.base, i.running, i.memory, i.handle = nil, running, running.Memory(), running.ExportedFunction(exportHandle)
-	if err := l.begin(i); err != nil {
+	i.tank.left, _ = running.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal)
+	if err := l.begin(i, h); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
 	i.host = nil
@@ -61,10 +71,10 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 }
 
 // begin runs what comes before the first message.
-func (l *linked) begin(i *instance) error {
+func (l *linked) begin(i *instance, h engine.Host) error {
 	if start := i.running.ExportedFunction(exportStart); start != nil {
-		if err := start.CallWithStack(i, nil); err != nil {
-			return fault(err)
+		if err := i.call(h, start, 0, 0); err != nil {
+			return err
 		}
 	}
 	l.mu.Lock()
@@ -74,8 +84,8 @@ func (l *linked) begin(i *instance) error {
 		return nil
 	}
 	if version := i.running.ExportedFunction(exportVersion); version != nil {
-		if err := version.CallWithStack(i, i.stack[:1]); err != nil {
-			return fault(err)
+		if err := i.call(h, version, 0, 0); err != nil {
+			return err
 		}
 		if got := uint32(i.stack[0]); got != abiVersion {
 			return &engine.Error{Code: engine.CodeVersion, Reason: fmt.Sprintf(

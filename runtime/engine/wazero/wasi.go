@@ -14,9 +14,6 @@ import (
 
 const wasiName = wasi_snapshot_preview1.ModuleName
 
-// errnoNosys is WASI's ENOSYS.
-const errnoNosys = 52
-
 // refused are the functions of WASI that touch what actors do not have: they
 // answer ENOSYS. The numbers are their parameters, all i32 but those of wide.
 var refused = map[string]int{
@@ -42,6 +39,7 @@ func wasi(r wazero.Runtime) wazero.HostModuleBuilder {
 		}
 		b = b.NewFunctionBuilder().WithGoModuleFunction(nosys, params, []api.ValueType{i32}).Export(name)
 	}
+	b = b.NewFunctionBuilder().WithGoModuleFunction(poll, []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i32}).Export("poll_oneoff")
 	return b.NewFunctionBuilder().WithGoModuleFunction(exit, []api.ValueType{i32}, nil).Export("proc_exit")
 }
 
@@ -73,7 +71,6 @@ func (i *instance) world() wazero.ModuleConfig {
 	return anonymous.
 		WithWalltime(i.walltime, sys.ClockResolution(1)).
 		WithNanotime(i.nanotime, sys.ClockResolution(1)).
-		WithNanosleep(i.nanosleep).
 		WithRandSource(random{i}).
 		WithStdout(output{i, 1}).
 		WithStderr(output{i, 2})
@@ -88,13 +85,6 @@ func (i *instance) walltime() (seconds int64, nanoseconds int32) {
 func (i *instance) nanotime() int64 {
 	defer guard()
 	return i.served().Monotonic()
-}
-
-func (i *instance) nanosleep(ns int64) {
-	defer guard()
-	if err := i.served().Sleep(ns); err != nil {
-		throw(err)
-	}
 }
 
 // random is the stream of the message being handled.

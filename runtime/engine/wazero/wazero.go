@@ -1,9 +1,8 @@
 // Package wazero runs actors with github.com/tetratelabs/wazero, its compiler
 // where the platform has one.
 //
-// A binary is compiled once, whoever asks and how often. For each memory limit
-// it is used with there is a wazero runtime, which that limit belongs to; they
-// share the compiled code, which is kept on disk too, in a folder per binary.
+// A binary is compiled once, whoever asks and how often; a [Cache] keeps the
+// machine code from run to run.
 //
 // The context that wazero hands to host functions is the instance itself, so
 // that they find it without a search or an allocation. Nothing is ever
@@ -16,9 +15,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/grow-platform/grow/runtime/engine"
@@ -27,19 +23,22 @@ import (
 
 // Options of an engine.
 type Options struct {
-	// CacheDir keeps compiled modules; "": nothing is kept. It is made when missing.
-	CacheDir string
+	// Cache keeps machine code from run to run; nil: nothing is kept.
+	Cache Cache
+	// Compile makes machine code of an admitted module as [Build] does, and
+	// bounds what that takes; nil: this process does it, without bounds. What
+	// it fails with is an *engine.Error, or wraps ctx's error.
+	Compile func(ctx context.Context, code []byte) (Key, []byte, error)
+	// MemoryMax bounds the linear memory of all instances, in bytes; 0: it is not
+	// bounded. Beyond half of it an instance may only grow to its even share of
+	// the other half.
+	MemoryMax int64
 }
 
-// New starts an engine. It fails when CacheDir cannot be made.
+// New starts an engine.
 func New(_ context.Context, o Options) (engine.Engine, error) {
-	if o.CacheDir != "" {
-		if err := os.MkdirAll(o.CacheDir, 0o700); err != nil {
-			return nil, fmt.Errorf("make folder of compiled modules: %w", err)
-		}
-	}
 	settle()
-	return &machine{options: o, images: map[string]*image{}}, nil
+	return &machine{options: o, images: map[string]*image{}, memory: budget{max: o.MemoryMax}}, nil
 }
 
 // settle has wazero find out its own version, which it does without a lock when
@@ -55,6 +54,8 @@ type machine struct {
 
 	mu     sync.Mutex
 	images map[string]*image // those in use, by digest
+
+	memory budget
 }
 
 // Close implements engine.Engine: what there is belongs to the modules.
@@ -69,14 +70,18 @@ func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (en
 	sum := sha256.Sum256(wasm)
 	digest := hex.EncodeToString(sum[:])
 	b := r.use(digest)
-	l, err := b.link(ctx, code, pages(c.MemoryMax))
+	l, err := b.link(ctx, code)
+	var info engine.Info
+	if err == nil {
+		info = l.info()
+		info.Digest, info.Size = "sha256:"+digest, len(wasm)
+		err = fits(info.MemoryMin, c.MemoryMax)
+	}
 	if err != nil {
 		_ = r.release(ctx, b) // the fault is what matters
 		return nil, err
 	}
-	info := l.info()
-	info.Digest, info.Size = "sha256:"+digest, len(wasm)
-	return &module{machine: r, linked: l, about: info}, nil
+	return &module{machine: r, image: b, linked: l, about: info, memoryMax: c.MemoryMax / pageSize * pageSize}, nil
 }
 
 // use returns the binary of a digest; release it once it is of no more use.
@@ -85,10 +90,7 @@ func (r *machine) use(digest string) *image {
 	defer r.mu.Unlock()
 	b := r.images[digest]
 	if b == nil {
-		b = &image{digest: digest, limits: map[uint32]*linked{}}
-		if r.options.CacheDir != "" {
-			b.dir = filepath.Join(r.options.CacheDir, digest)
-		}
+		b = newImage(digest, r.options)
 		r.images[digest] = b
 	}
 	b.users++
@@ -115,7 +117,3 @@ const (
 	pagesMax  = 65536    // of a 32-bit memory
 	binaryMax = 32 << 20 // bytes of a module
 )
-
-// pages is how many whole pages a limit in bytes allows. wazero knows no limit
-// of none: a limit below a page is refused where the module is checked.
-func pages(limit int64) uint32 { return uint32(max(0, min(limit/pageSize, pagesMax))) }
