@@ -22,6 +22,7 @@ type account struct {
 	limit   int64 // 0: none
 	granted map[api.Module]int64
 	asked   int
+	stopped func(used int64) // told when the limit is reached
 }
 
 // serve is the function that rewritten modules import.
@@ -35,6 +36,7 @@ func (a *account) serve(_ context.Context, m api.Module, stack []uint64) {
 	if a.limit > 0 {
 		used := a.granted[m] - left
 		if used > a.limit {
+			a.stopped(used)
 			panic(errFuel)
 		}
 		grant = min(grant, a.limit-used)

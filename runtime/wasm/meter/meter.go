@@ -40,7 +40,7 @@ const ChunkBytes = 256 << 10
 // The defaults of [Options].
 const (
 	StackMax = 9 << 20 // bytes
-	TableMax = 100_000  // elements
+	TableMax = 100_000 // elements
 )
 
 // Options say what a module is held to.

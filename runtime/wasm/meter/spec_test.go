@@ -110,6 +110,9 @@ func (s *suite) module(file, name string) error {
 		return errors.New(text)
 	}
 	s.current = m
+	if s.change != nil && m.ExportedGlobal(ExportFuel) != nil {
+		s.world.granted[m] += 0 // it may never ask
+	}
 	return nil
 }
 
