@@ -78,16 +78,18 @@ func (s *scanner) scan(i int, b *body) {
 	*s = scanner{w: s.w, b: b, scopes: s.scopes[:0], cur: -1, plain: true, lead: -1}
 	s.push(wasm.OpBlock)
 	s.frame.begin(m, i)
-	in := wasm.Instr{}
+	in, again := wasm.Instr{}, b.needs > 0
 	for scan := m.Scan(i); scan.Next(&in); {
-		if !s.dead {
+		if !s.dead && !again {
 			s.frame.step(&in)
 		}
 		s.pay(&in)
 		s.flow(&in)
 		s.replace(&in)
 	}
-	b.needs = s.frame.size()
+	if !again {
+		b.needs = s.frame.size()
+	}
 }
 
 // free says whether an instruction costs nothing.

@@ -2,7 +2,8 @@ package meter
 
 import "github.com/grow-platform/grow/runtime/wasm"
 
-// plan is a module that a test makes.
+// plan is a module that a test makes. Its types are () and then those of funcs, in
+// their order, each once.
 type plan struct {
 	imports []string // functions of type ()
 	funcs   []fn
@@ -32,15 +33,19 @@ func (p *plan) binary() []byte {
 			b = append(unsigned(append(b, id), uint64(len(c))), c...)
 		}
 	}
-	kinds := append([]byte{0x60}, 0, 0)
+	kinds, byKind := []byte{0x60, 0, 0}, map[string]int{"()": 0}
 	var imports, funcs, exports, code, names []byte
 	exported := 0
 	for _, name := range p.imports {
 		imports = append(text(text(imports, "host"), name), 0, 0)
 	}
 	for i, f := range p.funcs {
-		kinds = types(types(append(kinds, 0x60), f.params), f.results)
-		funcs = unsigned(funcs, uint64(i+1))
+		t := wasm.FuncType{Params: f.params, Results: f.results}
+		if _, known := byKind[t.String()]; !known {
+			byKind[t.String()] = len(byKind)
+			kinds = types(types(append(kinds, 0x60), f.params), f.results)
+		}
+		funcs = unsigned(funcs, uint64(byKind[t.String()]))
 		if f.export != "" {
 			exported++
 			exports = export(exports, f.export, wasm.KindFunc, len(p.imports)+i)
@@ -53,7 +58,7 @@ func (p *plan) binary() []byte {
 		code = append(unsigned(code, uint64(len(body))), body...)
 		names = text(unsigned(names, uint64(len(p.imports)+i)), f.export)
 	}
-	section(sectionType, len(p.funcs)+1, kinds)
+	section(sectionType, len(byKind), kinds)
 	section(sectionImport, len(p.imports), imports)
 	section(sectionFunction, len(p.funcs), funcs)
 	if p.table != nil {

@@ -20,8 +20,8 @@ type frame struct {
 const (
 	frameMin  = 128 // bytes: addresses and registers that are kept
 	registers = 8   // values on top of the operand stack that need no place
-	wordSize  = 8   // bytes of a value, and of one of 128 bits:
-	wideSize  = 16
+	wordSize  = 8   // bytes of a value; where there are some of 128 bits:
+	wideSize  = 24
 	meetShare = 8
 )
 

@@ -38,8 +38,8 @@ var endless = map[string]*plan{
 	"loop in a table":   {funcs: []fn{{export: "run", code: code(wasm.OpLoop, 0x40, number(7), wasm.OpBrTable, 1, 0, 0, wasm.OpEnd)}}},
 	"calls that double": {funcs: doubling(60)},
 	"ping-pong": {table: []int{1, 2}, funcs: []fn{
-		{export: "run", code: code(wasm.OpLoop, 0x40, number(0), wasm.OpCallIndirect, 2, 0, wasm.OpBr, 0, wasm.OpEnd)},
-		{code: code(number(1), wasm.OpCallIndirect, 2, 0)},
+		{export: "run", code: code(wasm.OpLoop, 0x40, number(0), wasm.OpCallIndirect, 0, 0, wasm.OpBr, 0, wasm.OpEnd)},
+		{code: code(number(1), wasm.OpCallIndirect, 0, 0)},
 		{code: code(wasm.OpNop)},
 	}},
 	"start": {start: 1, funcs: []fn{{code: code(wasm.OpLoop, 0x40, wasm.OpBr, 0, wasm.OpEnd)}}},
@@ -142,7 +142,7 @@ func TestForged(t *testing.T) {
 		"fuel global": {funcs: []fn{{code: code(i64(nil, 1<<40), wasm.OpGlobalSet, 0)}}},
 		"function":    {funcs: []fn{{code: code(wasm.OpCall, 1)}}},
 		"local":       {funcs: []fn{{code: code(wasm.OpLocalGet, 0, wasm.OpDrop)}}},
-		"type":        {funcs: []fn{{code: code(wasm.OpBlock, 2, wasm.OpEnd)}}},
+		"type":        {funcs: []fn{{code: code(wasm.OpBlock, 1, wasm.OpEnd)}}},
 		"label":       {funcs: []fn{{code: code(wasm.OpBr, 1)}}},
 	} {
 		if _, err := wasm.Decode(p.binary()); err == nil {
