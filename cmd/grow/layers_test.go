@@ -21,7 +21,7 @@ abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/wasm < runtime/wasm/meter
-runtime/engine, runtime/wasm/meter < runtime/engine/wazero
+runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site

@@ -316,6 +316,7 @@ func TestExitCodes(t *testing.T) {
 		{exitNotFound, "workflow new a --nodes b -C " + empty},
 		{exitNotFound, "vet"},
 		{exitNotFound, "vet no-such-folder"},
+		{exitNotFound, "vet no-such-module.wasm"},
 		{exitNotFound, "vet --explain no.such.code"},
 		{exitNotFound, "compare no-such-revision " + empty},
 		{exitNotFound, "compare " + empty},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/tetratelabs/wazero"
 )
 
@@ -94,14 +95,11 @@ func (b *image) build(ctx context.Context, code []byte) (*linked, error) {
 	return l, nil
 }
 
-// prepare checks the module against the ABI and serves its imports.
+// prepare serves the imports of a module, which admission has checked.
 func (l *linked) prepare(ctx context.Context) error {
 	for _, f := range l.compiled.ImportedFunctions() {
 		from, _, _ := f.Import()
-		l.wasi = l.wasi || from == wasiName
-	}
-	if err := l.check(); err != nil {
-		return err
+		l.wasi = l.wasi || from == admission.WASI
 	}
 	return l.linkImports(ctx)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
@@ -77,7 +78,7 @@ func (i *instance) Init(h engine.Host, frame []byte) error {
 	if i.broken {
 		return errBroken
 	}
-	initialize := i.running.ExportedFunction(exportInit)
+	initialize := i.running.ExportedFunction(admission.ExportInit)
 	if initialize == nil {
 		return nil
 	}
@@ -194,7 +195,7 @@ func (i *instance) room(h engine.Host, n int) error {
 	if n > blockMin {
 		size = 1 << bits.Len32(uint32(n-1))
 	}
-	err := i.call(h, i.running.ExportedFunction(exportAlloc), uint64(size), 0)
+	err := i.call(h, i.running.ExportedFunction(admission.ExportAlloc), uint64(size), 0)
 	i.spent = i.tank.used()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero"
@@ -61,7 +62,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		i.free()
 		return nil, fault(err)
 	}
-	i.base, i.running, i.memory, i.handle = nil, running, running.Memory(), running.ExportedFunction(exportHandle)
+	i.base, i.running, i.memory, i.handle = nil, running, running.Memory(), running.ExportedFunction(admission.ExportHandle)
 	i.tank.left, _ = running.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal)
 	if err := l.begin(i, h); err != nil {
 		return nil, errors.Join(err, i.Close())
@@ -72,19 +73,19 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 
 // begin runs what comes before the first message.
 func (l *linked) begin(i *instance, h engine.Host) error {
-	if start := i.running.ExportedFunction(exportStart); start != nil {
+	if start := i.running.ExportedFunction(admission.ExportInitialize); start != nil {
 		if err := i.call(h, start, 0, 0); err != nil {
 			return err
 		}
 	}
 	// Asked of every instance: what else grow_abi does must be done in all or none.
-	if version := i.running.ExportedFunction(exportVersion); version != nil {
+	if version := i.running.ExportedFunction(admission.ExportVersion); version != nil {
 		if err := i.call(h, version, 0, 0); err != nil {
 			return err
 		}
-		if got := uint32(i.stack[0]); got != abiVersion {
+		if got := uint32(i.stack[0]); got != admission.Version {
 			return &engine.Error{Code: engine.CodeVersion, Reason: fmt.Sprintf(
-				"the module speaks version %d of the actor ABI; this host speaks version %d", got, abiVersion)}
+				"the module speaks version %d of the actor ABI; this host speaks version %d", got, admission.Version)}
 		}
 	}
 	return nil

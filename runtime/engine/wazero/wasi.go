@@ -2,17 +2,13 @@ package wazero
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
 )
-
-const wasiName = wasi_snapshot_preview1.ModuleName
 
 // refused are the functions of WASI that touch what actors do not have: they
 // answer ENOSYS. So do two with which wazero's panics (fd_filestat_set_times, on
@@ -28,7 +24,7 @@ var wide = map[string][]int{"fd_filestat_set_times": {1, 2}, "path_filestat_set_
 
 // wasi is wazero's WASI without what actors may not have.
 func wasi(r wazero.Runtime) wazero.HostModuleBuilder {
-	b := r.NewHostModuleBuilder(wasiName)
+	b := r.NewHostModuleBuilder(admission.WASI)
 	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(b)
 	for name, n := range refused {
 		params := make([]api.ValueType, n)
@@ -49,22 +45,6 @@ var nosys api.GoModuleFunc = func(_ context.Context, _ api.Module, stack []uint6
 // exit is proc_exit. wazero's own closes the module from within, and its
 // memory with it, while the caller still holds the instance.
 var exit api.GoModuleFunc = func(_ context.Context, _ api.Module, stack []uint64) { throw(exited(uint32(stack[0]))) }
-
-// wasiTypes are the types of all that WASI has. An interpreter is enough to
-// ask for them.
-var wasiTypes = sync.OnceValues(func() (map[string]function, error) {
-	ctx := context.Background()
-	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
-	compiled, err := wasi(r).Compile(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("describe WASI: %w", err), r.Close(ctx))
-	}
-	types := map[string]function{}
-	for name, f := range compiled.ExportedFunctions() {
-		types[name] = function{params: f.ParamTypes(), results: f.ResultTypes()}
-	}
-	return types, r.Close(ctx)
-})
 
 // world is what an instance that speaks WASI sees: the clock, the random
 // stream and the log of the message it is handling, and nothing else.

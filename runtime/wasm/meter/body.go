@@ -48,6 +48,10 @@ type scope struct {
 	first    int32 // the first charge of an arm, and of the arm before it
 	then     int32
 	head     int32 // of a loop
+	height   int   // of the operand stack without parameters
+	sets     int   // assignments to locals before it
+	params   int
+	results  int
 }
 
 // scanner finds the edits of bodies.
@@ -74,14 +78,18 @@ func (s *scanner) scan(i int, b *body) {
 	*s = scanner{w: s.w, b: b, scopes: s.scopes[:0], cur: -1, plain: true, lead: -1}
 	s.push(wasm.OpBlock)
 	s.frame.begin(m, i)
-	in := wasm.Instr{}
+	in, again := wasm.Instr{}, b.needs > 0
 	for scan := m.Scan(i); scan.Next(&in); {
-		s.frame.step(m, &in)
+		if !s.dead && !again {
+			s.frame.step(&in)
+		}
 		s.pay(&in)
 		s.flow(&in)
 		s.replace(&in)
 	}
-	b.needs = s.frame.size()
+	if !again {
+		b.needs = s.frame.size()
+	}
 }
 
 // free says whether an instruction costs nothing.
@@ -127,9 +135,11 @@ func (s *scanner) flow(in *wasm.Instr) {
 		top := &s.scopes[len(s.scopes)-1]
 		top.op, top.then, top.first = wasm.OpElse, top.first, -1
 		s.cur, s.dead = -1, top.dead
+		s.frame.at(top.height + top.params)
 	case wasm.OpEnd:
 		s.exit()
 	case wasm.OpBr, wasm.OpBrIf:
+		s.frame.height -= int(in.Op - wasm.OpBr)
 		s.branch(in.Index)
 		s.stop(in.Op == wasm.OpBr)
 	case wasm.OpBrTable:
@@ -155,13 +165,18 @@ func (s *scanner) enter(in *wasm.Instr) {
 	if s.cur < 0 && !s.dead {
 		s.open(in.At, charge)
 	}
+	if in.Op == wasm.OpIf && !s.dead {
+		s.frame.height--
+	}
 	s.push(in.Op)
+	t := s.w.m.Block(in.Block)
+	top := &s.scopes[len(s.scopes)-1]
+	top.height, top.params, top.results = s.frame.height-len(t.Params), len(t.Params), len(t.Results)
 	switch {
 	case in.Op == wasm.OpIf:
 		s.cur, s.plain = -1, false
 	case in.Op == wasm.OpLoop && !s.dead:
 		s.open(in.End, head)
-		top := &s.scopes[len(s.scopes)-1]
 		top.head = s.cur
 		s.b.edits[s.cur].number = int32(in.Block)
 		if s.plain && s.b.cost <= leadMax {
@@ -172,7 +187,7 @@ func (s *scanner) enter(in *wasm.Instr) {
 }
 
 func (s *scanner) push(o wasm.Op) {
-	s.scopes = append(s.scopes, scope{op: o, dead: s.dead, out: int32(len(s.scopes)), site: s.cur, first: -1, then: -1, head: -1})
+	s.scopes = append(s.scopes, scope{op: o, dead: s.dead, out: int32(len(s.scopes)), site: s.cur, first: -1, then: -1, head: -1, sets: s.frame.sets})
 }
 
 // stop ends what runs together; after it may come what is never reached.
@@ -205,6 +220,10 @@ func (s *scanner) exit() {
 	}
 	if f.op == wasm.OpLoop && f.head >= 0 {
 		s.closeLoop(&f)
+	}
+	s.frame.at(f.height + f.results)
+	if f.targeted || f.op != wasm.OpBlock {
+		s.frame.meet(f.sets)
 	}
 	arms := f.op == wasm.OpIf || f.op == wasm.OpElse
 	switch {

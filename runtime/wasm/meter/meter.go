@@ -43,8 +43,8 @@ const ChunkBytes = 256 << 10
 
 // The defaults of [Options].
 const (
-	StackMax = 10 << 20 // bytes
-	TableMax = 100_000  // elements
+	StackMax = 9 << 20 // bytes
+	TableMax = 100_000 // elements
 )
 
 // Options say what a module is held to.
