@@ -39,8 +39,6 @@ func brTable(depths ...int) []byte {
 // Loads and stores of an offset.
 func load32(offset int) []byte  { return uleb([]byte{0x28, 2}, uint64(offset)) }
 func store32(offset int) []byte { return uleb([]byte{0x36, 2}, uint64(offset)) }
-func store64(offset int) []byte { return uleb([]byte{0x37, 3}, uint64(offset)) }
-func store8(offset int) []byte  { return uleb([]byte{0x3a, 0}, uint64(offset)) }
 
 // fill sets n bytes of memory from 0 on.
 func fill(n int32) []byte { return join(c32(0), c32(7), c32(n), op(0xfc, 0x0b, 0)) }
@@ -56,5 +54,4 @@ var (
 	add32       = op(0x6a)
 	memSize     = op(0x3f, 0)
 	memGrow     = op(0x40, 0)
-	extend64    = op(0xad) // of an unsigned i32
 )

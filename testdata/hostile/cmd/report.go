@@ -119,8 +119,8 @@ func (r *report) left(f *farewell) {
 	r.mu.Lock()
 	r.Peak, r.Kept = max(r.Peak, f.Peak), max(r.Kept, f.After-f.Before)
 	r.mu.Unlock()
-	if f.After-f.Before > memoryBack {
-		r.trouble(fmt.Errorf("a child holds %d MiB more than before it began; %d are allowed", (f.After-f.Before)>>20, memoryBack>>20))
+	if f.After-f.Before > raced*memoryBack {
+		r.trouble(fmt.Errorf("a child holds %d MiB more than before it began; %d are allowed", (f.After-f.Before)>>20, raced*memoryBack>>20))
 	}
 	if f.Goroutines > goroutinesBack {
 		r.trouble(fmt.Errorf("a child has %d goroutines more than before it began", f.Goroutines))

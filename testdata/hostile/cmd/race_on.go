@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// raced is how many times as much memory a child may hold at its end.
+const raced = 4 // what the detector keeps of each page stays
