@@ -59,6 +59,15 @@ func compileCases() []Case {
 			return nil
 		})
 	}
+	return append(list, large()...)
+}
+
+// large have much of everything at once.
+func large() []Case {
+	var list []Case
+	add := func(name string, make func(m *module) []byte) {
+		list = append(list, one(Compile, name, make, Handled, tooMuch, "module.compile", "limit.fuel", "limit.stack", "limit.time"))
+	}
 	add("1,000 br_tables of 1,000", plain(times(1000, block(get(0), brTable(make([]int, 1000)...)))))
 	add("300,000 functions", func(m *module) []byte { return many(m, 300_000) })
 	add("20,000 types of 1,000 parameters", func(m *module) []byte {

@@ -127,6 +127,15 @@ func cpuCases() []Case {
 		elements(m, ping, pong)
 		return forever(c32(1), indirect(t))
 	})
+	return append(list, hostFloods()...)
+}
+
+// hostFloods call the host without end.
+func hostFloods() []Case {
+	var list []Case
+	endless := func(name string, make func(m *module) []byte) {
+		list = append(list, in(CPU, name, []string{"limit.fuel", "limit.time"}, make)...)
+	}
 	for _, f := range []struct {
 		name string
 		args []int32

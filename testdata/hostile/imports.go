@@ -89,6 +89,12 @@ func importCases() []Case {
 		m.imported = 200_000
 		return nil
 	}, tooMuch))
+	return append(list, exportCases()...)
+}
+
+// exportCases export what the ABI knows with another type.
+func exportCases() []Case {
+	var list []Case
 	for _, name := range []string{"grow_alloc", "grow_handle", "grow_init", "grow_abi", "_initialize", "memory"} {
 		for _, of := range [][2]string{{"", ""}, {i32, i32}, {i64 + i64, i64}, {i32 + i32, f32}, {v128, v128}, {i32 + i32, i64 + i64}} {
 			want := "module.export"

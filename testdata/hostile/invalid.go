@@ -45,6 +45,19 @@ func invalidCases() []Case {
 	for kind := range byte(5) {
 		foreign(fmt.Sprintf("export of kind %d that is not", kind), func(m *module) []byte { m.export("x", kind, 50); return nil })
 	}
+	foreign("global of mutability 2", func(m *module) []byte {
+		m.globals = append(m.globals, join([]byte(i32), op(2), c32(0), end))
+		return nil
+	})
+	return append(list, invalidEntries()...)
+}
+
+// invalidEntries have something wrong outside of code.
+func invalidEntries() []Case {
+	var list []Case
+	add := func(name string, make func(m *module) []byte) {
+		list = append(list, one(Invalid, name, make, wrong))
+	}
 	for _, g := range []struct {
 		name string
 		init []byte
@@ -57,10 +70,6 @@ func invalidCases() []Case {
 			return nil
 		})
 	}
-	foreign("global of mutability 2", func(m *module) []byte {
-		m.globals = append(m.globals, join([]byte(i32), op(2), c32(0), end))
-		return nil
-	})
 	add("set of a global that is constant", func(m *module) []byte {
 		m.globals = append(m.globals, join([]byte(i32), op(0), c32(0), end))
 		return join(c32(0), op(0x24, 0))

@@ -48,6 +48,18 @@ func stackCases() []Case {
 		m.fnWith("", v128, "", locals{{50, v128}}, get(0), call(self))
 		return join(op(0xfd, 0x0c), times(16, op(3)), call(self))
 	})
+	return append(list, detours()...)
+}
+
+// detours reach themselves by a detour, or come to an end.
+func detours() []Case {
+	var list []Case
+	recursive := func(name string, make func(m *module) []byte) {
+		for _, c := range in(Stack, name, []string{"limit.stack"}, make) {
+			c.Limits = deep
+			list = append(list, c)
+		}
+	}
 	recursive("three that call each other", func(m *module) []byte {
 		first := m.next()
 		m.fn("", "", "", call(first+1))

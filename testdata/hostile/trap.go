@@ -35,6 +35,15 @@ func trapCases() []Case {
 	traps("memory.fill across the end", plain(c32(65535), c32(0), c32(2), op(0xfc, 0x0b, 0)))
 	traps("memory.fill of 2^32-1", plain(c32(1), c32(0), c32(-1), op(0xfc, 0x0b, 0)))
 	traps("memory.copy across the end", plain(c32(0), c32(1), c32(65536), op(0xfc, 0x0a, 0, 0)))
+	return append(list, segmentTraps()...)
+}
+
+// segmentTraps trap at segments and tables.
+func segmentTraps() []Case {
+	var list []Case
+	traps := func(name string, make func(m *module) []byte) {
+		list = append(list, in(Trap, name, []string{"trap"}, make)...)
+	}
 	passive := func(m *module) {
 		m.data = append(m.data, text([]byte{1}, "abc"))
 		m.dataCount = 1

@@ -30,7 +30,7 @@ const fixed = 5
 // of wazero's tests and mutants: none may end the process, exceed a limit or
 // have another verdict than it must. make hostile does more of them.
 func TestCorpus(t *testing.T) {
-	more := 3000
+	more := 1500
 	if testing.Short() {
 		more = 100
 	}
