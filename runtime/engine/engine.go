@@ -27,6 +27,14 @@ type Config struct {
 	// down to whole pages of 64 KiB. A module that demands more at start is
 	// refused with module.limit; growing beyond it fails inside the guest.
 	MemoryMax int64
+	// Name is what logs call the module by: the actor's name.
+	Name string
+	// Isolated wants the module's instances in a process of their own. Engines
+	// that run everything in this one do not look at it.
+	Isolated bool
+	// Instances is how many there will be at most, which bounds the memory of a
+	// process of their own; 0: the engine's to say.
+	Instances int
 }
 
 // Module is a compiled module. It is safe for concurrent use.
@@ -162,5 +170,6 @@ const (
 	CodeRequest = "abi.request"    // an address given to grow.call lies outside memory, or its frame is malformed
 	CodeMemory  = "limit.memory"   // linear memory could not be had
 	CodeStack   = "limit.stack"    // calls went deeper than the stack allows
+	CodeDied    = "process.died"   // the worker process of an isolated actor ended, or could not be started
 	CodePanic   = "host.panic"     // a Host panicked: a fault of grow, not of the guest
 )

@@ -1,0 +1,116 @@
+package process
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/engine"
+)
+
+// Worker is a process that was started to [Serve].
+type Worker struct {
+	// Conn leads to it. It is a *net.UnixConn on Linux.
+	Conn Conn
+	// PID is its process id, for logs.
+	PID int
+	// Kill ends it at once. Wait is still to be called.
+	Kill func()
+	// Wait waits for its end, closes Conn and says what it ended of.
+	Wait func() error
+}
+
+// Conn is a connection to a worker, or to the host.
+type Conn interface {
+	io.ReadWriteCloser
+	SetDeadline(t time.Time) error
+}
+
+// Options of an engine.
+type Options struct {
+	// Start starts a worker that may have so many bytes of memory.
+	Start func(ctx context.Context, memory int64) (Worker, error)
+	// Log gets a line for each worker that ends of itself; nil: discarded.
+	Log *slog.Logger
+	// Pause waits before a worker is started that must not be started yet; nil:
+	// by the clock. Now is the clock; nil: time.Now.
+	Pause func(ctx context.Context, d time.Duration) error
+	Now   func() time.Time
+}
+
+// New starts an engine whose modules run in worker processes.
+func New(o Options) engine.Engine {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Pause == nil {
+		o.Pause = pause
+	}
+	return &host{o}
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// host implements engine.Engine.
+type host struct{ Options }
+
+// Close implements engine.Engine: what there is belongs to the modules.
+func (*host) Close(context.Context) error { return nil }
+
+// Compile implements engine.Engine: the module's first worker compiles it.
+func (h *host) Compile(ctx context.Context, binary []byte, c engine.Config) (engine.Module, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("compile module: %w", err)
+	}
+	if len(binary) > ModuleMax {
+		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the module has %d bytes; at most %d are handed to a worker process", len(binary), ModuleMax)}
+	}
+	if c.Instances > InstancesMax {
+		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf(
+			"%d instances are wanted (scale.instances.max); an actor in a process of its own has at most %d", c.Instances, InstancesMax)}
+	}
+	if c.Instances <= 0 {
+		c.Instances = InstancesMax / 8
+	}
+	m := &module{host: h, binary: binary, config: c, turn: make(chan struct{}, 1)}
+	w, about, err := m.launch(ctx)
+	if err != nil {
+		return nil, m.refused(ctx, err)
+	}
+	sum := sha256.Sum256(binary)
+	about.Digest, about.Size = "sha256:"+hex.EncodeToString(sum[:]), len(binary)
+	m.about, m.now = about, w
+	return m, nil
+}
+
+// refused says why a module was not compiled.
+func (m *module) refused(ctx context.Context, err error) error {
+	var fault *engine.Error
+	switch {
+	case errors.As(err, &fault) && fault.Code != engine.CodeDied:
+		return err
+	case ctx.Err() != nil:
+		return fmt.Errorf("compile module: %w", context.Cause(ctx))
+	case fault != nil:
+		return &engine.Error{Code: engine.CodeCompile, Reason: "compiling the module ended its worker process: " + fault.Reason, Cause: err}
+	}
+	return fmt.Errorf("compile module: %w", err)
+}

@@ -1,0 +1,228 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/engine/enginetest"
+	"github.com/grow-platform/grow/runtime/engine/wazero"
+	"github.com/grow-platform/grow/testdata/wat"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+)
+
+// workerEnv turns the test binary into a worker.
+const workerEnv = "GROW_TEST_WORKER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(workerEnv) == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	conn, err := net.FileConn(os.NewFile(3, "connection"))
+	if err == nil {
+		err = serveWazero(conn)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func serveWazero(conn net.Conn) error {
+	ctx := context.Background()
+	e, err := wazero.New(ctx, wazero.Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(Serve(ctx, conn, e), e.Close(ctx))
+}
+
+// pair is a connection within this process and its other end as a file.
+func pair() (net.Conn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, other := os.NewFile(uintptr(fds[0]), "host"), os.NewFile(uintptr(fds[1]), "worker")
+	conn, err := net.FileConn(own)
+	return conn, other, errors.Join(err, own.Close())
+}
+
+// child starts this binary as a worker.
+func child(context.Context, int64) (Worker, error) {
+	conn, other, err := pair()
+	if err != nil {
+		return Worker{}, err
+	}
+	c := exec.Command(os.Args[0])
+	c.Env, c.ExtraFiles, c.Stderr = append(os.Environ(), workerEnv+"=1"), []*os.File{other}, os.Stderr
+	if err := errors.Join(c.Start(), other.Close()); err != nil {
+		return Worker{}, err
+	}
+	return Worker{
+		Conn: conn, PID: c.Process.Pid,
+		Kill: func() { _ = c.Process.Kill() },
+		Wait: func() error { return errors.Join(c.Wait(), conn.Close()) },
+	}, nil
+}
+
+// inside serves in a goroutine of this process.
+func inside(serve func(conn net.Conn) error) func(context.Context, int64) (Worker, error) {
+	return func(context.Context, int64) (Worker, error) {
+		conn, file, err := pair()
+		if err != nil {
+			return Worker{}, err
+		}
+		other, err := net.FileConn(file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			return Worker{}, err
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- errors.Join(serve(other), other.Close()) }() // ends with the connection
+		return Worker{
+			Conn: conn,
+			Kill: func() { _ = conn.Close() },
+			Wait: func() error {
+				err := <-ended
+				_ = conn.Close() // it may be closed already
+				return err
+			},
+		}, nil
+	}
+}
+
+func TestConformance(t *testing.T) {
+	for name, start := range map[string]func(context.Context, int64) (Worker, error){
+		"child process": child, "in this process": inside(serveWazero),
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := files(t)
+			enginetest.Run(t, func(t *testing.T) engine.Engine { return New(Options{Start: start, Log: alarm(t)}) })
+			if after := files(t); after != before {
+				t.Errorf("%d files are open, %d before", after, before)
+			}
+		})
+	}
+}
+
+// files is the number of this process's descriptors.
+func files(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// load compiles a module and closes it with the test.
+func load(t testing.TB, e engine.Engine, binary []byte, c engine.Config) *module {
+	t.Helper()
+	m, err := e.Compile(t.Context(), binary, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(context.Background()); err != nil {
+			t.Errorf("close module: %v", err)
+		}
+	})
+	return m.(*module)
+}
+
+func running(t testing.TB, m engine.Module, h engine.Host) engine.Instance {
+	t.Helper()
+	i, err := m.Instantiate(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := i.Close(); err != nil {
+			t.Errorf("close instance: %v", err)
+		}
+	})
+	return i
+}
+
+var order200 = abi.NewMessage(fmt.Appendf(nil, `{"id":"o-1","total":12.5,"customer":"%s"}`, strings.Repeat("x", 161)),
+	abi.Type, "echo.done", abi.ID, "1", abi.ContentType, abi.ContentJSON)
+
+// TestKilled: a killed worker is one failed message, or none, and the next
+// instance runs in another one.
+func TestKilled(t *testing.T) {
+	m := load(t, New(Options{Start: child}), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20, Instances: 4})
+	h := &enginetest.Host{}
+	first := running(t, m, h)
+	if _, err := first.Handle(h, order200); err != nil {
+		t.Fatal(err)
+	}
+	w := m.now
+	if err := syscall.Kill(w.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_, err := first.Handle(h, order200)
+	var fault *engine.Error
+	if !errors.As(err, &fault) || fault.Code != engine.CodeDied || !strings.Contains(fault.Reason, "killed") {
+		t.Fatalf("handled by a dead process: %v", err)
+	}
+	if !first.(*instance).Gone() {
+		t.Error("the instance does not say that it is gone")
+	}
+	second := running(t, m, h)
+	if a, err := second.Handle(h, order200); err != nil || len(a.Frame) == 0 {
+		t.Errorf("the next worker: %d bytes, %v", len(a.Frame), err)
+	}
+	if m.now == w || m.now.PID == w.PID {
+		t.Error("it is the same worker")
+	}
+}
+
+func BenchmarkHandle(b *testing.B) {
+	for name, e := range map[string]engine.Engine{"process": New(Options{Start: child}), "wazero": plain(b)} {
+		b.Run(name, func(b *testing.B) {
+			m, err := e.Compile(b.Context(), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20})
+			if err != nil {
+				b.Fatal(err)
+			}
+			h := &enginetest.Host{}
+			i := running(b, m, h)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := i.Handle(h, order200); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.Cleanup(func() { m.Close(context.Background()) })
+		})
+	}
+}
+
+func plain(t testing.TB) engine.Engine {
+	e, err := wazero.New(t.Context(), wazero.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// alarm fails the test when a worker ends of itself.
+func alarm(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(alarmed{t}, nil)) }
+
+type alarmed struct{ *testing.T }
+
+func (a alarmed) Write(p []byte) (int, error) {
+	a.Errorf("%s", p)
+	return len(p), nil
+}
