@@ -5,31 +5,39 @@
 // that take more take turns here: as many run as there are processors, and at
 // the end of a slice the one that has waited longest goes on, first by actor
 // and then by message, so that an actor with many instances gets no more than
-// one with a single one.
+// one with a single one. What handles the short messages takes part too once it
+// has been busy for long, and has every other turn.
+//
+// A Go program looks for what arrives from the network when it has a processor
+// with nothing to run, or 10 ms later. So it should have one more than Processors
+// (GOMAXPROCS), which the operating system runs beside the others.
 package pace
 
 import (
 	"runtime"
 	"sync"
-	"time"
 )
 
 // Pacer is what guests of one host take turns at. It is safe for concurrent
 // use. The zero value is ready.
 type Pacer struct {
-	// Processors is how many guests run at a time; 0: as many as Go uses. It must
-	// not change once there are turns.
+	// Processors is how many turns there are at a time; 0: one fewer than Go uses,
+	// at least 1. It must not change once there are turns.
 	Processors int
 
 	mu      sync.Mutex
 	running int
-	waiting queue[*Share] // actors with turns that wait
-	pause   time.Time     // when the last pause ended
+	waiting [2]queue[*Share] // those with turns that wait: of actors, and of lanes
+	last    int              // which of the two had the last turn passed to it
 }
 
-// Share is what belongs to one actor, or to whatever else is to have no more
-// than its share. It belongs to its pacer's lock.
-type Share struct{ waiting queue[chan struct{}] }
+// Share is what belongs to one actor, or to one lane of a shard. It belongs to
+// its pacer's lock. The zero value is an actor's.
+type Share struct {
+	// Lane has every other turn go to lanes.
+	Lane    bool
+	waiting queue[chan struct{}]
+}
 
 // Turn is one handling's place. It belongs to one goroutine at a time; the
 // zero value has none.
@@ -38,13 +46,6 @@ type Turn struct {
 	share *Share
 	wake  chan struct{} // made when the turn first waits
 }
-
-// Processors that are busy with guests do not look for what arrives from the
-// network, unless the last of them pauses.
-const (
-	pauseEvery = 4 * time.Millisecond
-	pauseTime  = 20 * time.Microsecond // the least; the system may make it a millisecond
-)
 
 // Taken reports whether the turn has been begun and not ended.
 func (t *Turn) Taken() bool { return t.pacer != nil }
@@ -67,7 +68,7 @@ func (p *Pacer) processors() int {
 	if p.Processors > 0 {
 		return p.Processors
 	}
-	return runtime.GOMAXPROCS(0)
+	return max(1, runtime.GOMAXPROCS(0)-1)
 }
 
 // queue puts the turn behind the others of its share; the lock is held.
@@ -76,7 +77,7 @@ func (t *Turn) queue() {
 		t.wake = make(chan struct{}, 1)
 	}
 	if t.share.waiting.len() == 0 {
-		t.pacer.waiting.push(t.share)
+		t.pacer.list(t.share)
 	}
 	t.share.waiting.push(t.wake)
 }
@@ -86,32 +87,46 @@ func (t *Turn) queue() {
 func (t *Turn) Next() {
 	p := t.pacer
 	p.mu.Lock()
-	if p.waiting.len() > 0 {
-		t.queue()
-		p.pass()
+	if !p.waited() {
 		p.mu.Unlock()
-		<-t.wake
+		runtime.Gosched()
 		return
 	}
-	now := time.Now()
-	last := p.running >= p.processors() && now.Sub(p.pause) > pauseEvery
-	if last {
-		p.pause = now
-	}
+	t.queue()
+	p.pass()
 	p.mu.Unlock()
-	if last {
-		time.Sleep(pauseTime)
-		return
+	<-t.wake
+}
+
+func (p *Pacer) waited() bool { return p.waiting[0].len()+p.waiting[1].len() > 0 }
+
+// Waiting is the number of actors and lanes that have turns waiting.
+func (p *Pacer) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting[0].len() + p.waiting[1].len()
+}
+
+// list puts a share that has a turn waiting at the end of its kind; the lock is
+// held.
+func (p *Pacer) list(s *Share) {
+	kind := 0
+	if s.Lane {
+		kind = 1
 	}
-	runtime.Gosched()
+	p.waiting[kind].push(s)
 }
 
 // pass hands a processor to who has waited longest; the lock is held.
 func (p *Pacer) pass() {
-	s := p.waiting.pop()
+	p.last = 1 - p.last
+	if p.waiting[p.last].len() == 0 {
+		p.last = 1 - p.last
+	}
+	s := p.waiting[p.last].pop()
 	next := s.waiting.pop()
 	if s.waiting.len() > 0 {
-		p.waiting.push(s)
+		p.list(s)
 	}
 	next <- struct{}{} // has room for it
 }
@@ -125,7 +140,7 @@ func (t *Turn) End() {
 	t.pacer, t.share = nil, nil
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waiting.len() > 0 {
+	if p.waited() {
 		p.pass()
 		return
 	}

@@ -45,8 +45,39 @@ func TestOrder(t *testing.T) {
 		if want := []string{"a1", "b1", "a2", "b1", "a3", "a1", "a2", "a3"}; !slices.Equal(got, want) {
 			t.Errorf("turns %q, want %q", got, want)
 		}
-		if p.running != 0 || p.waiting.len() != 0 {
-			t.Errorf("%d run and %d wait after the end", p.running, p.waiting.len())
+		if p.running != 0 || p.Waiting() != 0 {
+			t.Errorf("%d run and %d wait after the end", p.running, p.Waiting())
+		}
+	})
+}
+
+// TestLanes have every other turn, and all of them when nobody else waits.
+func TestLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &Pacer{Processors: 1}
+		var holder Turn
+		holder.Begin(p, &Share{})
+		var got []byte
+		begin := func(name byte, s *Share) {
+			go func() {
+				var turn Turn
+				turn.Begin(p, s)
+				got = append(got, name)
+				turn.Next()
+				got = append(got, name)
+				turn.End()
+			}()
+			synctest.Wait()
+		}
+		begin('a', &Share{})
+		begin('b', &Share{})
+		begin('c', &Share{})
+		begin('L', &Share{Lane: true})
+		begin('M', &Share{Lane: true})
+		holder.End()
+		synctest.Wait()
+		if want := "LaMbLcMabc"; string(got) != want {
+			t.Errorf("turns %s, want %s", got, want)
 		}
 	})
 }
@@ -77,8 +108,8 @@ func TestLimit(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if p.running != 0 || p.waiting.len() != 0 {
-		t.Errorf("%d run and %d wait after the end", p.running, p.waiting.len())
+	if p.running != 0 || p.Waiting() != 0 {
+		t.Errorf("%d run and %d wait after the end", p.running, p.Waiting())
 	}
 	// A processor given back with nobody waiting is there for the next.
 	var a, b, c Turn

@@ -7,6 +7,7 @@ import (
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/runtime/router"
 )
 
@@ -47,6 +48,9 @@ type lane struct {
 	helping    bool        // the holder has brought a message and lends a hand
 	passed     bool        // and must leave the rest to others
 	now        int64
+	began      int64     // when the lane began to be busy; 0: it is not
+	turning    pace.Turn // once it has been for long
+	share      pace.Share
 	warmth     int         // of no meaning: what warm has read
 	sinceClock int         // messages since the clock was read
 	clockAfter int         // messages after which it is read again
@@ -102,7 +106,7 @@ type cell struct {
 
 func newLane(s *Shard, index int) *lane {
 	return &lane{
-		shard: s, index: index, cross: make([][]event, s.opts.Lanes), strays: make([][]*parcel, s.opts.Lanes),
+		shard: s, index: index, share: pace.Share{Lane: true}, cross: make([][]event, s.opts.Lanes), strays: make([][]*parcel, s.opts.Lanes),
 		trash: make([]*parcel, 0, trashMin), free: make([]*parcel, 0, freeMax),
 	}
 }
@@ -205,6 +209,8 @@ func (l *lane) turn(budget int) bool {
 		return true
 	}
 	l.awake, l.helping = false, false
+	l.began = 0
+	l.turning.End()
 	l.mu.Unlock()
 	l.shard.finish()
 	return false

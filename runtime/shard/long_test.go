@@ -7,6 +7,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -42,4 +43,44 @@ func TestLongLeavesLane(t *testing.T) {
 	if first, second := answered1(t, held), answered1(t, behind); first != "replied out long" || second != "replied out behind" {
 		t.Errorf("then %s, %s", first, second)
 	}
+}
+
+// TestBusyLaneTakesTurns: a lane that is busy for long waits for its turn with
+// those that run long, and goes on when it has come.
+func TestBusyLaneTakesTurns(t *testing.T) {
+	p := &pace.Pacer{Processors: 1}
+	clock := newManual()
+	s, err := Open(t.Context(), Options{Namespace: "main", Service: "test", Journal: openJournal(t), Clock: clock, Lanes: 1, Pacer: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	var stop atomic.Bool
+	a := def("a", func(a *specs.Actor) { a.Out = []string{"in"} })
+	service := project(a)
+	service.Workflows["w"] = &specs.Workflow{
+		Name: "w", In: []string{"in"}, Nodes: []*specs.Node{{Name: "a", Actor: "a", Scale: a.Scale}},
+		Routes: []*specs.Route{{From: specs.Input, To: []string{"a"}}, {From: "a", To: []string{"a"}}},
+	}
+	serve(t, s, service, map[string]guest{"a": func(engine.Host, *abi.Message) ([]sent, error) {
+		if stop.Load() {
+			return nil, nil
+		}
+		clock.pass(aloneMax / 4)
+		return []sent{{typ: "in"}}, nil
+	}})
+	var other pace.Turn
+	other.Begin(p, &pace.Share{})
+	b := &bench{Shard: s, clock: clock}
+	b.accept(t, &Request{To: "w"})
+	await(t, "the lane's wait", func() bool { return p.Waiting() == 1 })
+	before := b.status(t, "w/a").Handled
+	other.End()
+	await(t, "more", func() bool { return b.status(t, "w/a").Handled > before+1000 })
+	stop.Store(true)
+	await(t, "the end of the lane's turn", func() bool {
+		other.Begin(p, &pace.Share{})
+		other.End()
+		return b.status(t, "w/a").Mailbox == 0
+	})
 }

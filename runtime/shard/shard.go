@@ -14,6 +14,7 @@ import (
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/runtime/router"
 )
 
@@ -24,7 +25,8 @@ type Options struct {
 	Journal   journal.Journal // the shard's own until Close; not closed by it
 	Owner     string          // name of this host, for the journal's epoch
 	Clock     Clock           // nil: RealClock
-	Lanes     int             // 0: one a processor, at most 64
+	Lanes     int             // 0: one a processor of Go's but one, at most 64
+	Pacer     *pace.Pacer     // what lanes that are busy for long take turns at; nil: one of the shard's own
 	KeepBytes int64           // of the journal; 0: KeepBytes
 	Log       *slog.Logger    // nil: discarded
 
@@ -74,7 +76,10 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 		o.Clock = RealClock{}
 	}
 	if o.Lanes == 0 {
-		o.Lanes = runtime.GOMAXPROCS(0)
+		o.Lanes = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	if o.Pacer == nil {
+		o.Pacer = &pace.Pacer{Processors: o.Lanes}
 	}
 	o.Lanes = min(o.Lanes, 64) // lanes are bits of a word in node
 	if o.KeepBytes == 0 {

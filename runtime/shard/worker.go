@@ -115,8 +115,25 @@ func (l *lane) watch(t *tally) {
 	passed := max(1, l.now-before)
 	t.busy += passed
 	l.addUp()
+	l.takeTurn()
 	l.clockAfter = min(clockMax, max(1, int(clockEvery*int64(l.sinceClock)/passed)))
 	l.sinceClock = 0
+}
+
+// aloneMax is how long, in nanoseconds, a lane may be busy before it takes turns
+// with whatever else runs for long.
+const aloneMax = 1_000_000
+
+// takeTurn lets others have the processor, if the lane has been busy for long.
+func (l *lane) takeTurn() {
+	switch {
+	case l.began == 0:
+		l.began = l.now
+	case l.turning.Taken():
+		l.turning.Next()
+	case l.now-l.began > aloneMax && !l.helping:
+		l.turning.Begin(l.shard.opts.Pacer, &l.share)
+	}
 }
 
 func (w *worker) handle() {

@@ -62,6 +62,7 @@ func TestImports(t *testing.T) {
 	want := map[string][]string{
 		"ledger": {"grow.call", "grow.answer"}, "initfail": {"grow.call"}, "badimport": {"env.system"},
 		"exit": {"wasi_snapshot_preview1.proc_exit"}, "stdout": {"wasi_snapshot_preview1.fd_write"},
+		"hog":   {"grow.call", "wasi_snapshot_preview1.poll_oneoff", "wasi_snapshot_preview1.fd_write"},
 		"flood": {"wasi_snapshot_preview1.fd_write"},
 	}
 	for _, name := range Names() {

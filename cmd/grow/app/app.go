@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,6 +29,7 @@ import (
 	"github.com/grow-platform/grow/runtime/engine/wazero"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/mem"
+	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/runtime/supervisor"
 	"github.com/grow-platform/grow/specs"
@@ -181,13 +183,14 @@ func (h *Host) run(ctx context.Context) error {
 	}
 	h.shard, err = shard.Open(ctx, shard.Options{
 		Namespace: "main", Service: h.opts.Service.Name, Journal: j, Owner: owner(), Log: h.log,
+		Lanes: processors(), Pacer: pacer(),
 	})
 	if err != nil {
 		return err
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
 		Engine: h.engine, Shard: h.shard, Secret: secret, Logger: h.log, Log: h.guestLine,
-		Environment: capability.Environment{Secret: h.opts.Secret},
+		Environment: capability.Environment{Secret: h.opts.Secret}, Pacer: pacer(),
 	})
 	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
 }
@@ -332,7 +335,7 @@ func NewEngine(ctx context.Context, dir string) (engine.Engine, error) {
 	if dir == "" {
 		dir = cacheDir()
 	}
-	e, err := wazero.New(ctx, wazero.Options{CacheDir: dir})
+	e, err := wazero.New(ctx, wazero.Options{CacheDir: dir, MemoryMax: hostMemory() / 4 * 3})
 	if err != nil {
 		return nil, fmt.Errorf("start engine: %w", err)
 	}
@@ -348,6 +351,18 @@ func cacheDir() string {
 	}
 	return filepath.Join(base, "grow", "compiled")
 }
+
+// processors is how many of them messages are handled on. Go is given one more,
+// once: one that is not busy with guests looks for what arrives from outside,
+// and the operating system runs it beside the others.
+var processors = sync.OnceValue(func() int {
+	n := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(n + 1)
+	return n
+})
+
+// pacer is what takes turns on those.
+var pacer = sync.OnceValue(func() *pace.Pacer { return &pace.Pacer{Processors: processors()} })
 
 func owner() string {
 	name, err := os.Hostname()

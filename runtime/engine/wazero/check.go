@@ -47,9 +47,6 @@ func (l *linked) check() error {
 	if err := l.checkImports(); err != nil {
 		return err
 	}
-	if l.pages == 0 {
-		return tooSmall()
-	}
 	if _, ok := l.compiled.ExportedMemories()[exportMemory]; !ok {
 		return &engine.Error{Code: engine.CodeExport, Reason: `the module exports no memory named "memory"`}
 	}
@@ -129,6 +126,18 @@ func (l *linked) checkImports() error {
 			return &engine.Error{Code: engine.CodeImport, Reason: fmt.Sprintf("the module imports %s.%s%s; it is %s",
 				from, name, signature(f.ParamTypes(), f.ResultTypes()), signature(want.params, want.results))}
 		}
+	}
+	return nil
+}
+
+// fits refuses a module that begins with more memory than an instance may have.
+func fits(size, limit int64) error {
+	if limit < pageSize {
+		return &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the memory limit is less than a page of %d bytes", pageSize)}
+	}
+	if size > limit {
+		return &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf(
+			"the module begins with %d bytes of memory; limits.memory allows %d", size, limit)}
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"sync"
 
-	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/tetratelabs/wazero"
 )
 
@@ -19,15 +18,12 @@ type image struct {
 
 	mu     sync.Mutex              // held while compiling: one does it for all
 	cache  wazero.CompilationCache // nil before the first link
-	limits map[uint32]*linked      // by pages of memory
+	linked *linked                 // likewise
 }
 
-// linked is a binary in a wazero runtime, with its imports: what instances
-// under one memory limit are made of.
+// linked is a binary in a wazero runtime, with its imports: what instances are
+// made of.
 type linked struct {
-	image    *image
-	pages    uint32
-	users    int // guarded by image.mu
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	wasi     bool // imports something of WASI
@@ -36,18 +32,17 @@ type linked struct {
 	checked bool // grow_abi was asked for and is ours
 }
 
-// link returns the binary under a memory limit; unlink gives it back.
-func (b *image) link(ctx context.Context, code []byte, limit uint32) (*linked, error) {
+// link returns the binary ready to make instances of.
+func (b *image) link(ctx context.Context, code []byte) (*linked, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
-	if l := b.limits[limit]; l != nil {
-		l.users++
-		return l, nil
+	if b.linked != nil {
+		return b.linked, nil
 	}
-	l, err := b.compile(ctx, code, limit)
+	l, err := b.compile(ctx, code)
 	if err != nil {
 		return nil, err
 	}
@@ -55,19 +50,18 @@ func (b *image) link(ctx context.Context, code []byte, limit uint32) (*linked, e
 		_ = l.close(ctx) // the fault is what matters
 		return nil, err
 	}
-	l.users = 1
-	b.limits[limit] = l
+	b.linked = l
 	return l, nil
 }
 
 // compile compiles into the cache on disk, or finds there what it compiled
 // before. A cache that cannot be used, whatever the reason, is done without.
-func (b *image) compile(ctx context.Context, code []byte, limit uint32) (*linked, error) {
+func (b *image) compile(ctx context.Context, code []byte) (*linked, error) {
 	if b.cache != nil {
-		return b.build(ctx, code, limit)
+		return b.build(ctx, code)
 	}
 	if b.dir != "" {
-		if l, err := b.compileOnDisk(ctx, code, limit); err == nil {
+		if l, err := b.compileOnDisk(ctx, code); err == nil {
 			return l, nil
 		}
 		if ctx.Err() != nil {
@@ -76,10 +70,10 @@ func (b *image) compile(ctx context.Context, code []byte, limit uint32) (*linked
 		_ = os.RemoveAll(b.dir) // the next process tries anew; this one goes on without
 	}
 	b.cache = wazero.NewCompilationCache()
-	return b.build(ctx, code, limit)
+	return b.build(ctx, code)
 }
 
-func (b *image) compileOnDisk(ctx context.Context, code []byte, limit uint32) (*linked, error) {
+func (b *image) compileOnDisk(ctx context.Context, code []byte) (*linked, error) {
 	kept := sealed(b.dir)
 	if !kept {
 		if err := os.RemoveAll(b.dir); err != nil {
@@ -91,7 +85,7 @@ func (b *image) compileOnDisk(ctx context.Context, code []byte, limit uint32) (*
 		return nil, fmt.Errorf("open cache of compiled modules: %w", err)
 	}
 	b.cache = cache
-	l, err := b.build(ctx, code, limit)
+	l, err := b.build(ctx, code)
 	if err != nil {
 		b.cache = nil
 		return nil, errors.Join(err, cache.Close(ctx))
@@ -104,10 +98,11 @@ func (b *image) compileOnDisk(ctx context.Context, code []byte, limit uint32) (*
 	return l, nil
 }
 
-// build makes a runtime with a memory limit and the code in it.
-func (b *image) build(ctx context.Context, code []byte, limit uint32) (*linked, error) {
-	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(max(1, limit)).WithDebugInfoEnabled(true).WithCompilationCache(b.cache)
-	l := &linked{image: b, pages: limit, runtime: wazero.NewRuntimeWithConfig(ctx, config)}
+// build makes a runtime with the code in it. Memory limits are those of each
+// instance (see memory.go), so one runtime does for all of them.
+func (b *image) build(ctx context.Context, code []byte) (*linked, error) {
+	config := wazero.NewRuntimeConfig().WithDebugInfoEnabled(true).WithCompilationCache(b.cache)
+	l := &linked{runtime: wazero.NewRuntimeWithConfig(ctx, config)}
 	compiled, err := l.runtime.CompileModule(ctx, code)
 	if err != nil {
 		_ = l.runtime.Close(ctx) // the fault is what matters
@@ -132,18 +127,6 @@ func (l *linked) prepare(ctx context.Context) error {
 	return l.linkImports(ctx)
 }
 
-// unlink closes the runtime when nobody else uses it.
-func (l *linked) unlink(ctx context.Context) error {
-	l.image.mu.Lock()
-	defer l.image.mu.Unlock()
-	l.users--
-	if l.users > 0 {
-		return nil
-	}
-	delete(l.image.limits, l.pages)
-	return l.close(ctx)
-}
-
 func (l *linked) close(ctx context.Context) error {
 	if err := errors.Join(l.compiled.Close(ctx), l.runtime.Close(ctx)); err != nil {
 		return fmt.Errorf("close module: %w", err)
@@ -151,20 +134,18 @@ func (l *linked) close(ctx context.Context) error {
 	return nil
 }
 
-// close releases the compiled code; there is no linked left.
+// close releases everything; no instance is left.
 func (b *image) close(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.cache == nil {
-		return nil
+	var errs []error
+	if b.linked != nil {
+		errs = append(errs, b.linked.close(ctx))
 	}
-	if err := b.cache.Close(ctx); err != nil {
-		return fmt.Errorf("close compiled code: %w", err)
+	if b.cache != nil {
+		if err := b.cache.Close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close compiled code: %w", err))
+		}
 	}
-	return nil
-}
-
-// tooSmall is the fault of a limit that allows no page of memory.
-func tooSmall() error {
-	return &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the memory limit is less than a page of %d bytes", pageSize)}
+	return errors.Join(errs...)
 }

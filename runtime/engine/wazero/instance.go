@@ -33,6 +33,12 @@ type instance struct {
 	base    context.Context
 	linear  experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
 
+	budget    *budget
+	memoryMax uint64 // bytes the memory may have
+	has       uint64 // bytes of the budget it has
+	begun     bool   // and memory holds them
+	wanted    uint64 // bytes it last asked for and did not get
+
 	block   uint32 // input block the guest gave
 	size    int    // bytes of it; -1: there is none, or it may not be used any more
 	broken  bool   // nothing may run: the guest failed, or its memory is gone
@@ -123,7 +129,7 @@ func (i *instance) badAnswer(at, n uint32) error {
 // in stack[0].
 func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 	i.stack[0], i.stack[1] = a, b
-	i.host = h
+	i.host, i.wanted = h, 0
 	err := f.CallWithStack(i, i.stack[:2])
 	i.host = nil
 	if i.waits {
@@ -132,9 +138,23 @@ func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 	}
 	if err != nil {
 		i.breaks()
-		return fault(err)
+		return i.blame(fault(err))
 	}
 	return nil
+}
+
+// blame names the limit behind a trap: a guest that is refused memory gives up.
+func (i *instance) blame(err error) error {
+	trap, ok := err.(*engine.Error)
+	if !ok || trap.Code != engine.CodeTrap || i.wanted == 0 {
+		return err
+	}
+	why := fmt.Sprintf("limits.memory allows %d", i.memoryMax)
+	if i.wanted <= i.memoryMax {
+		why = "the host has no more for it"
+	}
+	return &engine.Error{Code: engine.CodeMemory, Stack: trap.Stack, Cause: trap, Reason: fmt.Sprintf(
+		"the actor asked for %d bytes of memory and %s; then it gave up: %s", i.wanted, why, trap.Reason)}
 }
 
 // breaks has the instance refuse whatever is asked of it from now on.
@@ -184,13 +204,45 @@ func (i *instance) room(h engine.Host, n int) error {
 
 // allocate implements experimental.MemoryAllocatorFunc.
 func (i *instance) allocate(_, maximum uint64) experimental.LinearMemory {
-	i.linear = reserve(maximum)
-	return i.linear
+	i.linear = reserve(min(maximum, i.memoryMax))
+	return (*growing)(i)
 }
+
+// growing is the linear memory of an instance, within its limit and the
+// budget of all.
+type growing instance
+
+// Reallocate implements experimental.LinearMemory. What memory begins with was
+// taken from the budget before.
+func (g *growing) Reallocate(size uint64) []byte {
+	if !g.begun {
+		g.begun = true
+		return g.linear.Reallocate(size)
+	}
+	if size > g.memoryMax || !g.budget.take(int64(size-g.has), int64(size)) {
+		g.wanted = size
+		return nil
+	}
+	b := g.linear.Reallocate(size)
+	if b == nil {
+		g.wanted = size
+		g.budget.used.Add(-int64(size - g.has))
+		return nil
+	}
+	g.has = size
+	return b
+}
+
+// Free implements experimental.LinearMemory.
+func (g *growing) Free() { (*instance)(g).free() }
 
 // free gives back linear memory. wazero does so too when it closes what runs.
 func (i *instance) free() {
 	i.breaks()
+	if i.budget != nil {
+		i.budget.leave(int64(i.has))
+		i.budget = nil
+	}
 	if i.linear != nil {
 		i.linear.Free()
 		i.linear = nil

@@ -13,10 +13,12 @@ import (
 
 // module implements engine.Module: one user of a linked binary.
 type module struct {
-	machine *machine
-	linked  *linked
-	about   engine.Info
-	closed  atomic.Bool
+	machine   *machine
+	image     *image
+	linked    *linked
+	about     engine.Info
+	memoryMax int64 // bytes an instance may have, whole pages
+	closed    atomic.Bool
 }
 
 // Info implements engine.Module.
@@ -27,7 +29,7 @@ func (m *module) Close(ctx context.Context) error {
 	if m.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(m.linked.unlink(ctx), m.machine.release(ctx, m.linked.image))
+	return m.machine.release(ctx, m.image)
 }
 
 // Instantiate implements engine.Module.
@@ -39,7 +41,12 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, fmt.Errorf("start instance: %w", err)
 	}
 	l := m.linked
-	i := &instance{host: h, size: -1}
+	i := &instance{host: h, size: -1, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
+	i.has = uint64(m.about.MemoryMin)
+	if !i.budget.join(m.about.MemoryMin) {
+		return nil, &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
+			"the memory that the host has for all actors is used up: another instance begins with %d bytes", m.about.MemoryMin)}
+	}
 	config := anonymous
 	if l.wasi {
 		config = i.world()

@@ -1,9 +1,8 @@
 // Package wazero runs actors with github.com/tetratelabs/wazero, its compiler
 // where the platform has one.
 //
-// A binary is compiled once, whoever asks and how often. For each memory limit
-// it is used with there is a wazero runtime, which that limit belongs to; they
-// share the compiled code, which is kept on disk too, in a folder per binary.
+// A binary is compiled once, whoever asks and how often; the code is kept on disk
+// too, in a folder per binary.
 //
 // The context that wazero hands to host functions is the instance itself, so
 // that they find it without a search or an allocation. Nothing is ever
@@ -29,6 +28,10 @@ import (
 type Options struct {
 	// CacheDir keeps compiled modules; "": nothing is kept. It is made when missing.
 	CacheDir string
+	// MemoryMax bounds the linear memory of all instances, in bytes; 0: it is not
+	// bounded. Beyond half of it an instance may only grow to its even share of
+	// the other half.
+	MemoryMax int64
 }
 
 // New starts an engine. It fails when CacheDir cannot be made.
@@ -39,7 +42,7 @@ func New(_ context.Context, o Options) (engine.Engine, error) {
 		}
 	}
 	settle()
-	return &machine{options: o, images: map[string]*image{}}, nil
+	return &machine{options: o, images: map[string]*image{}, memory: budget{max: o.MemoryMax}}, nil
 }
 
 // settle has wazero find out its own version, which it does without a lock when
@@ -55,6 +58,8 @@ type machine struct {
 
 	mu     sync.Mutex
 	images map[string]*image // those in use, by digest
+
+	memory budget
 }
 
 // Close implements engine.Engine: what there is belongs to the modules.
@@ -69,14 +74,18 @@ func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (en
 	sum := sha256.Sum256(wasm)
 	digest := hex.EncodeToString(sum[:])
 	b := r.use(digest)
-	l, err := b.link(ctx, code, pages(c.MemoryMax))
+	l, err := b.link(ctx, code)
+	var info engine.Info
+	if err == nil {
+		info = l.info()
+		info.Digest, info.Size = "sha256:"+digest, len(wasm)
+		err = fits(info.MemoryMin, c.MemoryMax)
+	}
 	if err != nil {
 		_ = r.release(ctx, b) // the fault is what matters
 		return nil, err
 	}
-	info := l.info()
-	info.Digest, info.Size = "sha256:"+digest, len(wasm)
-	return &module{machine: r, linked: l, about: info}, nil
+	return &module{machine: r, image: b, linked: l, about: info, memoryMax: c.MemoryMax / pageSize * pageSize}, nil
 }
 
 // use returns the binary of a digest; release it once it is of no more use.
@@ -85,7 +94,7 @@ func (r *machine) use(digest string) *image {
 	defer r.mu.Unlock()
 	b := r.images[digest]
 	if b == nil {
-		b = &image{digest: digest, limits: map[uint32]*linked{}}
+		b = &image{digest: digest}
 		if r.options.CacheDir != "" {
 			b.dir = filepath.Join(r.options.CacheDir, digest)
 		}
@@ -115,7 +124,3 @@ const (
 	pagesMax  = 65536    // of a 32-bit memory
 	binaryMax = 32 << 20 // bytes of a module
 )
-
-// pages is how many whole pages a limit in bytes allows. wazero knows no limit
-// of none: a limit below a page is refused where the module is checked.
-func pages(limit int64) uint32 { return uint32(max(0, min(limit/pageSize, pagesMax))) }

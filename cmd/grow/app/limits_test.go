@@ -1,0 +1,103 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/testdata/wat"
+)
+
+// serve starts a service of one actor, hog, whose definition goes on with the
+// text given.
+func serve(t *testing.T, rest string) *Host {
+	t.Helper()
+	dir := t.TempDir()
+	for path, text := range map[string]string{
+		"grow.yaml":              "service: limits\nabout: Reaches limits.\n",
+		"types/hog.cue":          "\"hog.do\": string\n\"hog.done\": _\n",
+		"actors/hog/module.wasm": string(wat.Module("hog")),
+		"actors/hog/actor.yaml":  "actor: hog\nabout: Uses what it is told.\ncode: {language: wasm, source: module.wasm}\nin: [hog.do]\nout: [hog.done]\nretry: {max: 0}\n" + rest,
+	} {
+		file := filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	service, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := Start(t.Context(), Options{Dir: dir, Service: service, Listen: "127.0.0.1:0", CacheDir: t.TempDir(),
+		Modules: map[string]string{"hog": service.Actors["hog"].Code.Source}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := h.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// say sends the actor a message and returns the code it ended with; "": it was
+// handled.
+func say(t *testing.T, h *Host, what string, n int64) shard.Answer {
+	t.Helper()
+	f, err := h.Shard().Accept(t.Context(), &shard.Request{
+		To: "hog", Source: "test", Type: "hog.do", Data: fmt.Appendf(nil, `"%s%d"`, what, n), AnyReply: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-f.Done()
+	return f.Answer()
+}
+
+// TestLimits: the stop follows the limit. Each is set to two values; what just
+// fits goes through, and a little more ends with the code of the limit.
+func TestLimits(t *testing.T) {
+	for _, c := range []struct {
+		limit    string
+		does     string
+		fits     int64
+		over     int64
+		code     string
+		mentions string
+	}{
+		{"memory: 1MiB", "m", 13, 14, "limit.memory", "1048576"},
+		{"memory: 4MiB", "m", 61, 62, "limit.memory", "4194304"},
+		{"fuel: 10k", "f", 950, 1010, "limit.fuel", "10000"},
+		{"fuel: 3M", "f", 299_000, 301_000, "limit.fuel", "3000000"},
+		{"time: 30ms", "t", 10, 31, "limit.time", "30ms"},
+		{"time: 80ms", "t", 40, 81, "limit.time", "80ms"},
+		{"output: 1KiB", "o", 1024, 1025, "limit.output", "1024"},
+		{"output: 64KiB", "o", 65536, 65537, "limit.output", "65536"},
+		{"calls: 3", "c", 3, 4, "limit.calls", "3"},
+		{"calls: 40", "c", 40, 41, "limit.calls", "40"},
+		{"calls: 1", "n", 1000, 1001, "limit.output", "1000"}, // messages, however small: not set by definitions
+		{"calls: 1", "r", 20_000, 10_000_000, "limit.stack", "stack"},
+	} {
+		t.Run(c.limit+" "+c.does, func(t *testing.T) {
+			h := serve(t, "limits: {"+c.limit+"}\n")
+			if a := say(t, h, c.does, c.fits); a.Code != "" {
+				t.Errorf("%d: %s: %s", c.fits, a.Code, a.Text)
+			}
+			a := say(t, h, c.does, c.over)
+			if a.Code != c.code || !strings.Contains(a.Text, c.mentions) {
+				t.Errorf("%d: %q: %s; want %s and %q", c.over, a.Code, a.Text, c.code, c.mentions)
+			}
+			if a := say(t, h, c.does, c.fits); a.Code != "" {
+				t.Errorf("afterwards %d: %s: %s", c.fits, a.Code, a.Text)
+			}
+		})
+	}
+}
