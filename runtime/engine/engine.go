@@ -81,6 +81,14 @@ type Instance interface {
 	Close() error
 }
 
+// Mortal is what instances implement that can end while nothing is asked of
+// them, because what they run in does.
+type Mortal interface {
+	// Gone reports that the instance handles nothing any more. It may be called
+	// concurrently with the other methods.
+	Gone() bool
+}
+
 // Input is the frame of a message, which need not lie anywhere yet: the engine
 // has it written into the guest's memory. *abi.Message is one.
 type Input interface {
@@ -122,6 +130,8 @@ type Host interface {
 	// Output takes what the guest wrote to descriptor 1 or 2.
 	Output(descriptor int, p []byte)
 	// Sleep waits for d nanoseconds, or returns an error at the message's deadline.
+	// One of 0 waits for nothing: it says whether the message may go on. Engines
+	// ask that while a guest that runs elsewhere is silent.
 	Sleep(d int64) error
 	// Slice is asked for fuel: at the start of every call of the guest, with
 	// used 0, and whenever the fuel granted so far is used up, with what the

@@ -82,8 +82,7 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 // never more than the instance may have.
 func (i *instance) MemorySize() int64 { return i.memory }
 
-// Gone reports that the worker has ended, so that the instance handles nothing
-// any more.
+// Gone implements engine.Mortal.
 func (i *instance) Gone() bool { return i.worker.dead() }
 
 // Close implements engine.Instance. Closing again does nothing.
