@@ -13,12 +13,13 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
-// hello is what a worker is told first: a JSON text behind its size. The module
-// follows, and with its first byte comes the file of the shared memory.
+// hello is what a worker is told first: a JSON text behind its size. The file of
+// the shared memory follows with a byte, and then the module and its machine code.
 type hello struct {
 	Version int   `json:"version"`
 	Lines   int   `json:"lines"`
 	Module  int   `json:"module"` // bytes
+	Code    int   `json:"code"`   // bytes; 0: there is none
 	Memory  int64 `json:"memory"` // bytes of an instance
 }
 

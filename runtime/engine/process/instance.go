@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/engine"
 )
@@ -94,7 +95,7 @@ func (i *instance) Close() error {
 	if i.idle && !i.worker.dead() {
 		i.broken = false
 		// Whether the worker does it or not, the instance is of no more use.
-		_, _ = i.order(context.Background(), nobody{}, orderClose, engine.Frame(nil))
+		_, _ = i.order(context.Background(), &nobody{}, orderClose, engine.Frame(nil))
 	}
 	i.broken = true
 	i.line = line{} // its memory may go
@@ -326,11 +327,21 @@ func (i *instance) serve(r *report) (answer []byte, err error) {
 	return answer, nil
 }
 
-// nobody is the host of an instance that is being closed.
-type nobody struct{ engine.Host }
+// nobody is the host of an instance that is being closed. It waits for the
+// worker for as long as CloseMax.
+type nobody struct {
+	engine.Host
+	asked time.Duration
+}
 
-func (nobody) Now() int64                   { return 0 }
-func (nobody) Monotonic() int64             { return 0 }
-func (nobody) Slice(uint64) (uint64, error) { return 1, nil }
-func (nobody) Output(int, []byte)           {}
-func (nobody) Sleep(int64) error            { return errors.New("the instance is being closed") }
+func (*nobody) Now() int64                   { return 0 }
+func (*nobody) Monotonic() int64             { return 0 }
+func (*nobody) Slice(uint64) (uint64, error) { return 1, nil }
+func (*nobody) Output(int, []byte)           {}
+
+func (n *nobody) Sleep(int64) error {
+	if n.asked += quietStep; n.asked > CloseMax {
+		return errSilent
+	}
+	return nil
+}

@@ -8,13 +8,14 @@ import (
 
 // Limits of what passes between a host and a worker.
 const (
-	InstancesMax = 256      // instances of one worker; each has a thread while it is there
-	ModuleMax    = 64 << 20 // bytes of a binary that is handed to a worker; engines accept less
-	VerdictMax   = 8 << 20  // bytes of what a worker says of a module
-	OutputMax    = 64 << 10 // bytes of guest output that one report carries
-	RandomMax    = 64 << 10 // bytes of the random stream that one report asks for
-	ReasonMax    = 8 << 10  // bytes of the reason of a fault
-	StackMax     = 32 << 10 // bytes of a guest's call stack
+	InstancesMax = 256       // instances of one worker; each has a thread while it is there
+	ModuleMax    = 64 << 20  // bytes of a binary that is handed to a worker; engines accept less
+	CodeMax      = 256 << 20 // bytes of its machine code
+	VerdictMax   = 8 << 20   // bytes of what a worker says of a module
+	OutputMax    = 64 << 10  // bytes of guest output that one report carries
+	RandomMax    = 64 << 10  // bytes of the random stream that one report asks for
+	ReasonMax    = 8 << 10   // bytes of the reason of a fault
+	StackMax     = 32 << 10  // bytes of a guest's call stack
 
 	codeMax   = 64                                                // bytes of a fault's code
 	reportMax = reportHead + OutputMax + abi.RequestBytesMax + 16 // bytes of a report; an answer is less, see abi.FrameMax
@@ -31,7 +32,8 @@ const (
 // Times.
 const (
 	StartMax    = 30 * time.Second       // from the start of a process to its verdict on the module
-	GraceMax    = 100 * time.Millisecond // that a worker has to come to its end once its message must
+	GraceMax    = 250 * time.Millisecond // that a worker has to come to its end once its message must
+	CloseMax    = time.Second            // that a worker has to close an instance
 	BackoffMin  = 50 * time.Millisecond  // before the second start in a row that follows a death
 	BackoffMax  = 30 * time.Second
 	HealthyFrom = time.Minute // a worker that lived so long was well: the next start waits for nothing
@@ -39,9 +41,20 @@ const (
 	quietStep = 10 * time.Millisecond // how often the host looks at a message whose guest asks nothing
 )
 
-// BaseMemory is what a worker needs besides the memory of its instances, in
-// bytes: the engine, compiling, and what passes between.
-const BaseMemory = 512 << 20
+// What a worker needs besides the memory of its instances, in bytes.
+const (
+	BaseMemory = 128 << 20 // Go, and all that is small
+	compileMax = 512 << 20 // compiling a module whose machine code is not handed to it
 
-// instanceMemory is what an instance needs besides its memory, in bytes.
-const instanceMemory = 1 << 20
+	instanceMemory = 1 << 20 // besides what is the guest's
+)
+
+// memory is what a worker of the module may have, in bytes.
+func (m *module) memory() int64 {
+	most := BaseMemory + int64(m.config.Instances)*(m.config.MemoryMax+instanceMemory)
+	if m.code == nil {
+		return most + compileMax
+	}
+	// Read into memory, decoded, and collected late.
+	return most + 4*int64(len(m.binary)) + 4*int64(len(m.code))
+}

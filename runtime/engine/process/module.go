@@ -14,6 +14,7 @@ import (
 type module struct {
 	host     *host
 	binary   []byte
+	code     []byte // machine code of it; nil: the worker makes its own
 	config   engine.Config
 	about    engine.Info
 	turn     chan struct{} // holds a token while a worker is started, or the module closed

@@ -35,6 +35,10 @@ type Conn interface {
 type Options struct {
 	// Start starts a worker that may have so many bytes of memory.
 	Start func(ctx context.Context, memory int64) (Worker, error)
+	// Code makes machine code of a binary, or finds it, for what the workers' [Serve]
+	// opens; nil: there is none. It checks the binary as Compile does, and fails as
+	// that does.
+	Code func(ctx context.Context, binary []byte, c engine.Config) ([]byte, error)
 	// Log gets a line for each worker that ends of itself; nil: discarded.
 	Log *slog.Logger
 	// Pause waits before a worker is started that must not be started yet; nil:
@@ -88,12 +92,21 @@ func (h *host) Compile(ctx context.Context, binary []byte, c engine.Config) (eng
 			"%d instances are wanted (scale.instances.max); an actor in a process of its own has at most %d", c.Instances, InstancesMax)}
 	}
 	if c.Instances <= 0 {
-		c.Instances = InstancesMax / 8
+		c.Instances = InstancesMax
 	}
 	m := &module{host: h, binary: binary, config: c, turn: make(chan struct{}, 1)}
+	if h.Code != nil {
+		var err error
+		if m.code, err = h.Code(ctx, binary, c); err != nil {
+			return nil, err
+		}
+		if len(m.code) > CodeMax {
+			return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the module has %d bytes of machine code; at most %d are handed to a worker process", len(m.code), CodeMax)}
+		}
+	}
 	w, about, err := m.launch(ctx)
 	if err != nil {
-		return nil, m.refused(ctx, err)
+		return nil, refused(ctx, err)
 	}
 	sum := sha256.Sum256(binary)
 	about.Digest, about.Size = "sha256:"+hex.EncodeToString(sum[:]), len(binary)
@@ -102,7 +115,7 @@ func (h *host) Compile(ctx context.Context, binary []byte, c engine.Config) (eng
 }
 
 // refused says why a module was not compiled.
-func (m *module) refused(ctx context.Context, err error) error {
+func refused(ctx context.Context, err error) error {
 	var fault *engine.Error
 	switch {
 	case errors.As(err, &fault) && fault.Code != engine.CodeDied:

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -41,12 +44,9 @@ func TestMain(m *testing.M) {
 }
 
 func serveWazero(conn net.Conn) error {
-	ctx := context.Background()
-	e, err := wazero.New(ctx, wazero.Options{})
-	if err != nil {
-		return err
-	}
-	return errors.Join(Serve(ctx, conn, e), e.Close(ctx))
+	return Serve(context.Background(), conn, func(ctx context.Context, _ []byte) (engine.Engine, error) {
+		return wazero.New(ctx, wazero.Options{})
+	})
 }
 
 // pair is a connection within this process and its other end as a file.
@@ -186,6 +186,126 @@ func TestKilled(t *testing.T) {
 	}
 	if m.now == w || m.now.PID == w.PID {
 		t.Error("it is the same worker")
+	}
+}
+
+// TestKilledUnderLoad: what is handled while the worker is killed fails once;
+// everything before and after is handled.
+func TestKilledUnderLoad(t *testing.T) {
+	m := load(t, New(Options{Start: child}), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20, Instances: 4})
+	var wait sync.WaitGroup
+	var failed atomic.Int32
+	busy := make(chan struct{}, 4)
+	killed := make(chan struct{})
+	for range 4 {
+		wait.Go(func() {
+			h := &enginetest.Host{}
+			i, err := m.Instantiate(t.Context(), h)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for n := 0; ; n++ {
+				if _, err := i.Handle(h, order200); err != nil {
+					failed.Add(1)
+					break
+				}
+				if n == 100 {
+					busy <- struct{}{}
+				}
+			}
+			<-killed
+			if err := i.Close(); err != nil {
+				t.Error(err)
+			}
+			if i, err = m.Instantiate(t.Context(), h); err != nil {
+				t.Error(err)
+				return
+			}
+			if a, err := i.Handle(h, order200); err != nil || len(a.Frame) == 0 {
+				t.Errorf("after the death: %d bytes, %v", len(a.Frame), err)
+			}
+			if err := i.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 4 {
+		<-busy
+	}
+	m.mu.Lock()
+	pid := m.now.PID
+	m.mu.Unlock()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	close(killed)
+	wait.Wait()
+	if n := failed.Load(); n != 4 {
+		t.Errorf("%d messages failed, want one of each instance", n)
+	}
+}
+
+// TestLarge: messages, requests and answers that do not fit a line's buffer.
+func TestLarge(t *testing.T) {
+	m := load(t, New(Options{Start: inside(serveWazero)}), wat.Module("echo"), engine.Config{MemoryMax: 16 << 20, Instances: 4})
+	h := &enginetest.Host{}
+	i := running(t, m, h)
+	for _, n := range []int{lineSize - atBuffer - orderHead, lineSize, 3*lineSize + 1, abi.DataMax} {
+		in := abi.NewMessage(bytes.Repeat([]byte("x"), n), abi.Type, "echo.done")
+		a, err := i.Handle(h, in)
+		if err != nil {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		if !bytes.Contains(a.Frame, in.Data()) {
+			t.Errorf("%d bytes: an answer of %d", n, len(a.Frame))
+		}
+	}
+	// A request of as many bytes as may be, and an answer that is larger still.
+	const room = abi.RequestBytesMax
+	ask := enginetest.Actor(enginetest.Code(
+		enginetest.Const32(0), enginetest.Const32(room), enginetest.Const32(room), enginetest.Const32(2*room), enginetest.Call(0), enginetest.Op(enginetest.Extend64))...)
+	ask.Memory = []int{250}
+	ask.Imports = []enginetest.Import{{Module: "grow", Name: "call", Params: enginetest.I32 + enginetest.I32 + enginetest.I32 + enginetest.I32, Results: enginetest.I32}}
+	h = &enginetest.Host{Answer: make([]byte, 2*room)}
+	m = load(t, New(Options{Start: inside(serveWazero)}), ask.Bytes(), engine.Config{MemoryMax: 16 << 20, Instances: 4})
+	_, err := running(t, m, h).Handle(h, order200)
+	if err == nil || len(h.Requests) != 1 || len(h.Requests[0]) != room {
+		t.Errorf("%d requests, %v", len(h.Requests), err) // the answer's length is no answer: more than may be
+	}
+}
+
+// TestManyInstances: as many as the module was compiled for, and none more.
+func TestManyInstances(t *testing.T) {
+	const most = 40
+	m := load(t, New(Options{Start: child}), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20, Instances: most})
+	h := &enginetest.Host{}
+	for range most {
+		if _, err := running(t, m, h).Handle(h, order200); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var fault *engine.Error
+	if _, err := m.Instantiate(t.Context(), h); !errors.As(err, &fault) || fault.Code != engine.CodeLimit {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := New(Options{Start: child}).Compile(t.Context(), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20, Instances: InstancesMax + 1}); !errors.As(err, &fault) || fault.Code != engine.CodeLimit {
+		t.Errorf("too many: %v", err)
+	}
+}
+
+// TestHandleAllocatesNothing: in the host.
+func TestHandleAllocatesNothing(t *testing.T) {
+	m := load(t, New(Options{Start: child}), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20, Instances: 4})
+	var h engine.Host = &enginetest.Host{}
+	i := running(t, m, h)
+	var in engine.Input = order200
+	if n := testing.AllocsPerRun(100, func() {
+		if a, err := i.Handle(h, in); err != nil || len(a.Frame) == 0 {
+			t.Error(len(a.Frame), err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

@@ -11,15 +11,16 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
-// Serve is what a worker process does: it serves one module and its instances,
-// which e runs, to the host at the other end of conn. It returns when the host
-// closes the connection and the guests that run have come to their end.
-func Serve(ctx context.Context, conn Conn, e engine.Engine) error {
+// Serve is what a worker process does: it serves one module and its instances to
+// the host at the other end of conn. open opens the engine that runs them, with
+// what [Options.Code] has made of the module; nil: nothing. It returns when the
+// host closes the connection and the guests that run have come to their end.
+func Serve(ctx context.Context, conn Conn, open func(ctx context.Context, code []byte) (engine.Engine, error)) error {
 	var h hello
 	if err := readText(conn, helloMax, &h); err != nil {
 		return fmt.Errorf("serve instances: %w", err)
 	}
-	if h.Version != version || h.Lines < 1 || h.Lines > InstancesMax || h.Module < 0 || h.Module > ModuleMax {
+	if h.Version != version || h.Lines < 1 || h.Lines > InstancesMax || h.Module < 0 || h.Module > ModuleMax || h.Code < 0 || h.Code > CodeMax {
 		return fmt.Errorf("serve instances: the host says %+v", h)
 	}
 	file, err := receiveFile(conn)
@@ -30,32 +31,39 @@ func Serve(ctx context.Context, conn Conn, e engine.Engine) error {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("serve instances: %w", err)
 	}
-	m, err := compile(ctx, conn, e, h)
-	if err == nil && m != nil {
-		err = errors.Join(serveLines(ctx, conn, m, r, h.Lines), m.Close(ctx))
-	}
-	if err = errors.Join(err, r.close()); err != nil {
+	if err = errors.Join(serveModule(ctx, conn, open, r, h), r.close()); err != nil {
 		return fmt.Errorf("serve instances: %w", err)
 	}
 	return nil
 }
 
-// compile reads the module, has it compiled and gives the verdict. A module
-// that is refused is none.
-func compile(ctx context.Context, conn Conn, e engine.Engine, h hello) (engine.Module, error) {
-	binary := make([]byte, h.Module)
+// serveModule reads the module, has it compiled and gives the verdict. One that
+// is not refused is served.
+func serveModule(ctx context.Context, conn Conn, open func(context.Context, []byte) (engine.Engine, error), r region, h hello) error {
+	binary, code := make([]byte, h.Module), make([]byte, h.Code)
 	if _, err := io.ReadFull(conn, binary); err != nil {
-		return nil, err
+		return err
+	}
+	if _, err := io.ReadFull(conn, code); err != nil {
+		return err
+	}
+	if h.Code == 0 {
+		code = nil
+	}
+	e, err := open(ctx, code)
+	if err != nil {
+		return err
 	}
 	m, err := e.Compile(ctx, binary, engine.Config{MemoryMax: h.Memory})
 	if err != nil {
-		return nil, writeText(conn, verdict{Fault: appendFault(nil, err)})
+		return errors.Join(writeText(conn, verdict{Fault: appendFault(nil, err)}), e.Close(ctx))
 	}
+	binary, code = nil, nil // the engine has what it needs
 	info := m.Info()
-	if err := writeText(conn, verdict{Info: &info}); err != nil {
-		return nil, errors.Join(err, m.Close(ctx))
+	if err = writeText(conn, verdict{Info: &info}); err == nil {
+		err = serveLines(ctx, conn, m, r, h.Lines)
 	}
-	return m, nil
+	return errors.Join(err, m.Close(ctx), e.Close(ctx))
 }
 
 // serveLines serves each line that the host opens on a goroutine of its own.

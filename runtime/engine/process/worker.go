@@ -31,7 +31,7 @@ type worker struct {
 // launch starts a worker for the module, and hands it that. The module is its user.
 func (m *module) launch(ctx context.Context) (*worker, engine.Info, error) {
 	c := m.config
-	process, err := m.host.Start(ctx, BaseMemory+int64(c.Instances)*(c.MemoryMax+instanceMemory))
+	process, err := m.host.Start(ctx, m.memory())
 	if err != nil {
 		return nil, engine.Info{}, fmt.Errorf("start worker process: %w", err)
 	}
@@ -39,7 +39,7 @@ func (m *module) launch(ctx context.Context) (*worker, engine.Info, error) {
 	// What ends the waiting below, whatever the worker does.
 	stop := context.AfterFunc(ctx, process.Kill)
 	_ = process.Conn.SetDeadline(time.Now().Add(StartMax)) // a connection without deadlines has ctx
-	about, err := w.greet(m.binary, c)
+	about, err := w.greet(m.binary, m.code, c)
 	_ = process.Conn.SetDeadline(time.Time{})
 	stop()
 	if err == nil && ctx.Err() != nil {
@@ -63,7 +63,7 @@ func (*worker) unborn(err, end error) error {
 }
 
 // greet hands the worker memory and module, and returns its verdict.
-func (w *worker) greet(module []byte, c engine.Config) (engine.Info, error) {
+func (w *worker) greet(module, code []byte, c engine.Config) (engine.Info, error) {
 	r, file, err := newRegion(c.Instances)
 	if err != nil {
 		return engine.Info{}, err
@@ -73,12 +73,15 @@ func (w *worker) greet(module []byte, c engine.Config) (engine.Info, error) {
 	for k := range c.Instances {
 		w.free = append(w.free, c.Instances-1-k)
 	}
-	err = writeText(w.Conn, hello{Version: version, Lines: c.Instances, Module: len(module), Memory: c.MemoryMax})
+	err = writeText(w.Conn, hello{Version: version, Lines: c.Instances, Module: len(module), Code: len(code), Memory: c.MemoryMax})
 	if err == nil {
 		err = sendFile(w.Conn, file)
 	}
 	if err == nil {
 		_, err = w.Conn.Write(module)
+	}
+	if err == nil && len(code) > 0 {
+		_, err = w.Conn.Write(code)
 	}
 	var v verdict
 	if err == nil {
