@@ -197,8 +197,9 @@ func TestMessageMustEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := load(t, New(Options{Start: inside(liar(asks(behave)))}), []byte("module"), engine.Config{MemoryMax: 1 << 20, Instances: 2})
 			late := errors.New("the message took longer than it may")
-			h := &enginetest.Host{SleepErr: late}
+			h := &enginetest.Host{}
 			i := running(t, m, h)
+			h.SleepErr = late
 			if _, err := i.Handle(h, order200); !errors.Is(err, late) {
 				t.Errorf("%v, want the host's own error", err)
 			}
