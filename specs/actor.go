@@ -16,13 +16,8 @@ import (
 // Defaults of an actor that depend on more than its own field, and so are not
 // in the schema.
 const (
-	maxDefault         = 8        // instances
-	pythonMemory       = 64 << 20 // bytes
-	memoryMin          = 64 << 10 // bytes: one page of Wasm
-	memoryMax          = 4 << 30  // bytes: what 32 bits address
-	outputMax          = 64 << 20 // bytes
-	durationMax        = "1h"
-	pageSize     int64 = 64 << 10
+	maxDefault  = 8 // instances
+	durationMax = "1h"
 )
 
 // loadActors reads actors/*/actor.yaml.
@@ -91,6 +86,7 @@ func (l *loader) actor(file, dir string, tree *schema.Node) *Actor {
 	a.Uses = l.grants(file, tree.Get("uses"))
 	a.Scale = l.scale(file, tree.Get("scale"), "scale", Scale{Min: 0, Max: maxDefault, Mailbox: abi.MailboxDefault})
 	a.Limits = l.limits(file, tree.Get("limits"), a.Code.Language)
+	a.Isolated = tree.Get("isolation").String() == isolationProcess
 	a.Retry = l.retry(file, tree)
 	return a
 }
@@ -194,32 +190,6 @@ func (l *loader) scale(file string, n *schema.Node, where string, s Scale) Scale
 		l.problem(file, inst.Place(), where+".instances", "spec.value", fmt.Sprintf("min %d is more than max %d", s.Min, s.Max))
 	}
 	return s
-}
-
-func (l *loader) limits(file string, n *schema.Node, language string) Limits {
-	limits := Limits{Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax, Fuel: abi.FuelDefault}
-	if language == "python" {
-		limits.Memory = pythonMemory
-	}
-	sized := func(key string, into *int64, least, most int64, span string) {
-		v := n.Get(key)
-		if v == nil || !schema.Lookup("#Size").Fits(v.String()) {
-			return
-		}
-		b := size(v.String())
-		if b < least || b > most {
-			l.problem(file, v.Pos, "limits."+key, "spec.value", fmt.Sprintf("%s is out of range; it must be %s", v, span))
-			return
-		}
-		*into = b
-	}
-	sized("memory", &limits.Memory, memoryMin, memoryMax, "from 64KiB to 4GiB")
-	limits.Memory = (limits.Memory + pageSize - 1) / pageSize * pageSize
-	sized("output", &limits.Output, 1, outputMax, "from 1B to 64MiB")
-	if v := n.Get("calls"); v != nil {
-		limits.Calls = int(v.Int())
-	}
-	return limits
 }
 
 // retry reads the policy; without the key it is the schema's defaults.

@@ -98,6 +98,21 @@ func TestActors(t *testing.T) {
 	}
 }
 
+func TestLimits(t *testing.T) {
+	for name, want := range map[string]specs.Limits{
+		"good_limits":      {Memory: 64 << 20, Output: 2 << 20, Calls: 5, Time: 90 * time.Second, Fuel: 200_000_000},
+		"good_fuel_number": {Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax, Fuel: 250_000},
+	} {
+		a := load(t, name).Actors["pricing"]
+		if diff := cmp.Diff(want, a.Limits); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if isolated := name == "good_limits"; a.Isolated != isolated {
+			t.Errorf("%s: isolated is %v", name, a.Isolated)
+		}
+	}
+}
+
 func TestWorkflows(t *testing.T) {
 	s := load(t, "good_shop")
 	w := s.Workflows["checkout"]

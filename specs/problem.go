@@ -37,6 +37,7 @@ import (
 //	spec.expression     an expression that no value can be held against
 //	spec.grant          the parameters of a grant are wrong
 //	spec.unused         (warning) a grant that nothing uses
+//	spec.no-effect      (warning) a setting that nothing comes of
 //	spec.config         a config does not fit
 //	spec.key            a key is wrong
 //	rule.type           a rule is wrong

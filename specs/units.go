@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/grow-platform/grow/specs/schema"
 )
 
 // size reads a size such as 32MiB in bytes; the schema has checked its form.
@@ -35,4 +37,21 @@ func duration(s string) time.Duration {
 		return math.MaxInt64
 	}
 	return d
+}
+
+// units reads a count such as 200M; the schema has checked its form. What is too
+// large for an uint64 is its greatest value.
+func units(s string) uint64 {
+	factor := uint64(1)
+	for _, u := range schema.Suffixes {
+		if digits, ok := strings.CutSuffix(s, u.Suffix); ok {
+			s, factor = digits, u.Factor
+			break
+		}
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || n > math.MaxUint64/factor {
+		return math.MaxUint64
+	}
+	return n * factor
 }

@@ -23,11 +23,8 @@ var unserved = []struct {
 	{"#Service", "http.*.limit", present},
 	{"#Service", "http.*.stream", present},
 	{"#Actor", "provides", filled},
-	{"#Actor", "isolation", is("process")},
 	{"#Actor", "rehearse", present},
 	{"#Actor", "targets", present},
-	{"#Actor", "limits.time", present},
-	{"#Actor", "limits.fuel", present},
 	{"#Actor", "state.from", present},
 	{"#Actor", "state.back", present},
 	{"#Workflow", "targets", present},
@@ -83,7 +80,7 @@ func (l *loader) refuse(file string, n *schema.Node, path, key string) {
 			continue
 		}
 		pos, what := f.Pos, "is"
-		if f.Value.Kind == schema.String && (key == "isolation" || key == "auth") {
+		if f.Value.Kind == schema.String && key == "auth" {
 			pos, what = f.Value.Pos, f.Value.Text+" is"
 		}
 		l.problem(file, pos, schema.Join(path, key), "spec.unserved", what+" not served by this version of grow")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -135,9 +134,7 @@ func (s *shell) fail(ctx context.Context, err error) int {
 		code = exitUsage
 	}
 	if s.json() {
-		to := json.NewEncoder(s.stderr)
-		to.SetEscapeHTML(false)
-		_ = to.Encode(map[string]any{"error": several(all)}) // all of it has a form in JSON
+		_ = writeJSON(s.stderr, map[string]any{"error": several(all)}, "") // all of it has a form in JSON
 		return code
 	}
 	var quiet *told
@@ -174,10 +171,10 @@ func (s *shell) blocks(all []*control.Error) string {
 	for _, e := range all {
 		fmt.Fprintf(&b, "%serror%s: %s\n", red, plain, safe(e.Message))
 		if e.At != "" && !strings.Contains(e.Message, e.At) {
-			fmt.Fprintf(&b, "  at:   %s\n", safe(e.At))
+			fmt.Fprintf(&b, "  at:   %s\n", cell(e.At))
 		}
 		if e.Next != "" {
-			fmt.Fprintf(&b, "  next: %s\n", safe(e.Next))
+			fmt.Fprintf(&b, "  next: %s\n", cell(e.Next))
 		}
 	}
 	return b.String()
@@ -222,7 +219,7 @@ func split(err error) []*control.Error {
 		at.Path, at.Message, at.Hint = "", "", ""
 		return []*control.Error{{Code: codeSpecInvalid, Message: problems.Error(), At: strings.TrimSuffix(at.Error(), ": "), Next: "mend them, then look again: grow vet"}}
 	case errors.As(err, &module):
-		return []*control.Error{{Code: module.Code, Message: err.Error(), At: subject(err), Next: modules[module.Code]}}
+		return []*control.Error{{Code: module.Code, Message: within(err.Error()), At: subject(err), Next: modules[module.Code]}}
 	}
 	return []*control.Error{{Code: "failed", Message: err.Error()}}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/logs"
+	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs/shape"
 	"github.com/spf13/cobra"
 )
@@ -40,7 +41,7 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	name := strings.TrimSpace(st.Service + " " + st.Version)
 	fmt.Fprintf(w, "%s at %s, process %d, up %s\n\n", cell(name), st.URL, st.PID, short(time.Since(st.Started)))
 	if st.Fault != "" {
-		fmt.Fprintf(w, "NOTHING MORE IS ACCEPTED: %s\n\n", st.Fault)
+		fmt.Fprintf(w, "NOTHING MORE IS ACCEPTED: %s\n\n", cell(st.Fault))
 	}
 	var rows [][]string
 	for _, e := range st.Endpoints {
@@ -56,10 +57,10 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	for _, n := range st.Nodes {
 		rows = append(rows, []string{
 			n.Node, n.Actor, n.Revision, fmt.Sprintf("%d/%d", n.Mailbox, n.Capacity), fmt.Sprint(n.Instances), fmt.Sprint(n.Handled),
-			fmt.Sprint(n.Refused), fmt.Sprint(n.Failed), fmt.Sprint(n.Waiting), fmt.Sprint(n.Dead), perMessage(n.Busy, n.Handled),
+			fmt.Sprint(n.Refused), fmt.Sprint(n.Failed), fmt.Sprint(n.Waiting), fmt.Sprint(n.Dead), perMessage(n.Busy, n.Handled), fuelPerMessage(&n),
 		})
 	}
-	if err := table(w, "NODE ACTOR REVISION MAILBOX INSTANCES HANDLED REFUSED FAILED WAITING DEAD TIME/MESSAGE", rows); err != nil {
+	if err := table(w, "NODE ACTOR REVISION MAILBOX INSTANCES HANDLED REFUSED FAILED WAITING DEAD TIME/MESSAGE FUEL/MESSAGE", rows); err != nil {
 		return err
 	}
 	if st.Dead > 0 {
@@ -76,6 +77,14 @@ func perMessage(busy int64, handled uint64) string {
 		return "-"
 	}
 	return (time.Duration(busy) / time.Duration(handled)).Round(100 * time.Nanosecond).String()
+}
+
+// fuelPerMessage is the mean fuel of an attempt.
+func fuelPerMessage(n *shard.NodeStatus) string {
+	if n.Fuel == 0 {
+		return "-"
+	}
+	return quantity(fuelMean(n))
 }
 
 func (s *shell) logs() *cobra.Command {
@@ -216,7 +225,7 @@ func (s *shell) deadList() *cobra.Command {
 				}
 				var rows [][]string
 				for _, d := range list {
-					rows = append(rows, []string{d.ID, d.Time.Local().Format("15:04:05"), d.Node, d.Key, d.Type, d.Code, cut(d.Reason, 80)})
+					rows = append(rows, []string{d.ID, d.Time.Local().Format("15:04:05"), d.Node, cut(d.Key, 40), d.Type, cut(d.Code, 40), cut(d.Reason, 80)})
 				}
 				return table(w, "ID TIME NODE KEY TYPE CODE REASON", rows)
 			})
@@ -299,8 +308,12 @@ func deadLetter(ctx context.Context, host *control.Client, id string) (control.D
 }
 
 func writeDead(w io.Writer, d *control.DeadLetter) error {
-	fmt.Fprintf(w, "id       %s\ntime     %s\nnode     %s\ntype     %s\ncode     %s\nattempts %d\nreason   %s\n",
-		d.ID, d.Time.Local().Format(time.RFC3339), cell(d.Node), cell(d.Type), cell(d.Code), d.Attempt, strings.ReplaceAll(safe(d.Reason), "\n", "\n         "))
+	fmt.Fprintf(w, "id       %s\ntime     %s\nnode     %s\ntype     %s\ncode     %s\nattempts %d\n",
+		cell(d.ID), d.Time.Local().Format(time.RFC3339), cell(d.Node), cell(d.Type), cell(d.Code), d.Attempt)
+	if d.Fuel > 0 {
+		fmt.Fprintf(w, "fuel     %d, by the last attempt\n", d.Fuel)
+	}
+	fmt.Fprintf(w, "reason   %s\n", logs.Lines(d.Reason, "         "))
 	fmt.Fprintln(w, "\nattributes")
 	for _, name := range slices.Sorted(maps.Keys(d.Attrs)) {
 		fmt.Fprintf(w, "  %-20s %s\n", cell(name), cell(d.Attrs[name]))

@@ -19,16 +19,20 @@ import (
 func (s *shell) send() *cobra.Command {
 	var given string
 	var attrs []string
+	var verbose bool
 	r := control.SendRequest{}
 	c := &cobra.Command{
 		Use: "send NAME TYPE", Short: "send a message to a running service", Args: cobra.ExactArgs(2),
 		Long: "send sends one message to an actor, a workflow or a node, and prints its id; with --wait it waits, and prints the reply's data.",
 		Example: "  grow send checkout order.placed --data '{\"id\": \"o-1\", \"total\": 20}' --wait\n" +
-			"  grow send checkout/orders order.get --data @order.json\n  cat order.json | grow send checkout order.placed --data -",
+			"  grow send checkout/orders order.get --data @order.json --wait --verbose\n  cat order.json | grow send checkout order.placed --data -",
 		RunE: func(c *cobra.Command, args []string) error {
 			r.To, r.Type = args[0], args[1]
 			if r.Timeout <= 0 {
 				return usage("--timeout is more than nothing")
+			}
+			if verbose && !r.Wait {
+				return usage("--verbose tells what --wait has waited for: give both")
 			}
 			var err error
 			if r.Data, err = s.data(c.Context(), given); err != nil {
@@ -47,12 +51,13 @@ func (s *shell) send() *cobra.Command {
 				return err
 			}
 			defer host.Close()
-			return s.sent(c.Context(), host, r)
+			return s.sent(c.Context(), host, r, verbose)
 		},
 	}
 	f := c.Flags()
 	f.StringVarP(&given, "data", "d", "{}", "the message's data: text, @FILE, or - for standard input")
 	f.BoolVarP(&r.Wait, "wait", "w", false, "wait for what comes of it, and print the reply")
+	f.BoolVarP(&verbose, "verbose", "v", false, "say what it took, of fuel and of time, all that it caused included")
 	f.DurationVar(&r.Timeout, "timeout", 30*time.Second, "how long to wait")
 	f.StringVar(&r.ContentType, "content-type", "", "media `type` of the data; JSON when nothing is said")
 	f.StringArrayVarP(&attrs, "attr", "a", nil, "an attribute, `x.NAME=VALUE` or http.NAME=VALUE; may be repeated")
@@ -113,10 +118,13 @@ func (s *shell) readAll(ctx context.Context) ([]byte, error) {
 }
 
 // sent sends, and says what came of it.
-func (s *shell) sent(ctx context.Context, host *control.Client, r control.SendRequest) error {
+func (s *shell) sent(ctx context.Context, host *control.Client, r control.SendRequest, verbose bool) error {
 	reply, err := host.Send(ctx, r)
 	if err != nil {
 		return advised(ctx, host, r, err)
+	}
+	if verbose {
+		s.say("%s of fuel, %s", amount(reply.Fuel), time.Duration(reply.Took*float64(time.Millisecond)))
 	}
 	switch reply.Outcome {
 	case "refused", "failed":
@@ -128,10 +136,10 @@ func (s *shell) sent(ctx context.Context, host *control.Client, r control.SendRe
 			_, err := fmt.Fprintln(w, reply.ID)
 			return err
 		case "ended":
-			s.say("%s was handled; nothing replied", reply.ID)
+			s.say("%s was handled; nothing replied", cell(reply.ID))
 			return nil
 		}
-		s.say("%s replied to %s", reply.Type, reply.ID)
+		s.say("%s replied to %s", cell(reply.Type), cell(reply.ID))
 		return writeData(w, reply.Data, reply.Raw)
 	})
 }
@@ -144,14 +152,14 @@ const sender = "grow send"
 func unhandled(r *control.SendReply) error {
 	e := &control.Error{Code: "message." + r.Outcome, At: r.Node}
 	if r.Outcome == "refused" {
-		e.Message, e.Next = fmt.Sprintf("%s refused the message: %s: %s", r.Node, r.Code, r.Text), "see: grow logs --message "+r.ID
+		e.Message, e.Next = fmt.Sprintf("%s refused the message: %s: %s", r.Node, cell(r.Code), within(r.Text)), "see: grow logs --message "+r.ID
 		return e
 	}
 	by := " by " + r.Node
 	if r.Node == "" || r.Node == sender {
 		by, e.At = "", ""
 	}
-	e.Message, e.Next = fmt.Sprintf("the message could not be handled%s: %s: %s", by, r.Code, r.Text), "see: grow deadletters show "+r.ID
+	e.Message, e.Next = fmt.Sprintf("the message could not be handled%s: %s: %s", by, cell(r.Code), within(r.Text)), "see: grow deadletters show "+r.ID
 	return e
 }
 

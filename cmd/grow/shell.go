@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,6 +92,7 @@ func (s *shell) root() *cobra.Command {
 	)...)
 	root.AddCommand(in(groupLook,
 		s.status(),
+		s.top(),
 		s.logs(),
 		s.deadLetters(),
 	)...)
@@ -201,17 +203,25 @@ func (s *shell) print(v any, text func(w io.Writer) error) error {
 	if !s.json() {
 		return text(s.stdout)
 	}
-	out := json.NewEncoder(s.stdout)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false)
-	return out.Encode(v)
+	return writeJSON(s.stdout, v, "  ")
 }
 
 // line writes one value of a stream as JSON.
 func (s *shell) line(v any) error {
-	out := json.NewEncoder(s.stdout)
+	return writeJSON(s.stdout, v, "")
+}
+
+// writeJSON writes a value in which nothing is left that a terminal obeys.
+func writeJSON(w io.Writer, v any, indent string) error {
+	var b bytes.Buffer
+	out := json.NewEncoder(&b)
+	out.SetIndent("", indent)
 	out.SetEscapeHTML(false)
-	return out.Encode(v)
+	if err := out.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(logs.JSON(b.Bytes()))
+	return err
 }
 
 // say tells a person how things go; programs and the quiet are not told.
@@ -254,14 +264,12 @@ func table(w io.Writer, head string, rows [][]string) error {
 // cell makes text that others wrote safe to print on one line.
 func cell(text string) string { return string(logs.Plain(nil, text)) }
 
-// safe makes text of several lines safe to print.
-func safe(text string) string {
-	var lines []string
-	for line := range strings.SplitSeq(text, "\n") {
-		lines = append(lines, cell(line))
-	}
-	return strings.Join(lines, "\n")
-}
+// safe makes text of several lines safe to print, where it may have lines of its own.
+func safe(text string) string { return logs.Lines(text, "") }
+
+// within is how text of somebody else stands in a sentence: its further lines are
+// indented, so that none of them is taken for ours.
+func within(text string) string { return logs.Lines(text, "    ") }
 
 // nearby is a path as it is written from here, when it is below.
 func nearby(path string) string {

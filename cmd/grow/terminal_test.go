@@ -4,13 +4,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/creack/pty"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // TestTerminals asks every command for help and for its answer, at terminals of
@@ -88,6 +91,75 @@ func atTerminal(t *testing.T, dir, line string, columns uint16) (text string, co
 	}
 	<-read
 	return strings.ReplaceAll(out.String(), "\r\n", "\n"), code
+}
+
+// TestTop drives top by its keys at a terminal: it draws in place, sorts, fits
+// what the terminal is, and leaves it as it was.
+func TestTop(t *testing.T) {
+	dir := jsonService(t)
+	controlled(t, dir)
+	for _, c := range []struct {
+		name, line, keys string
+		code             int
+		want             []string
+	}{
+		{"quit", "top", "q", exitDone, []string{otherScreen + topLeft + "small 1.2.0  ", "since the start", "sorted by fuel", firstScreen}},
+		{"sort", "top --sort rate", "mZnq", exitDone, []string{"sorted by rate", "sorted by memory", "sorted by node", firstScreen}},
+		{"interrupt", "top", "\x03", exitInterrupted, []string{firstScreen}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("TERM", "xterm")
+			t.Chdir(dir)
+			master, tty, err := pty.Open()
+			if err != nil {
+				t.Skip("there are no terminals here: ", err)
+			}
+			defer master.Close()
+			if err := pty.Setsize(tty, &pty.Winsize{Rows: 12, Cols: 100}); err != nil {
+				t.Fatal(err)
+			}
+			before, err := term.GetState(int(tty.Fd()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := term.MakeRaw(int(tty.Fd())); err != nil { // so that keys pressed early are not held back for a line's end
+				t.Fatal(err)
+			}
+			raw, err := term.GetState(int(tty.Fd()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := master.WriteString(c.keys); err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			read := make(chan struct{})
+			go func() { // ends when the terminal is closed
+				defer close(read)
+				_, _ = io.Copy(&out, master) // ends with EIO
+			}()
+			code := execute(strings.Fields(c.line), tty, tty, tty)
+			after, err := term.GetState(int(tty.Fd()))
+			if err != nil || !reflect.DeepEqual(after, raw) {
+				t.Errorf("the terminal is not as it was: %v", err)
+			}
+			if err := errors.Join(term.Restore(int(tty.Fd()), before), tty.Close()); err != nil {
+				t.Fatal(err)
+			}
+			<-read
+			if code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			text := out.String()
+			for _, want := range c.want {
+				at := strings.Index(text, want)
+				if at < 0 {
+					t.Fatalf("%q is not in\n%q", want, out.String())
+				}
+				text = text[at:]
+			}
+		})
+	}
 }
 
 // narrow reports lines of text that are wider than the terminal, but for examples

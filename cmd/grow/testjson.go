@@ -32,6 +32,7 @@ type testResult struct {
 	Line     int           `json:"line"`
 	OK       bool          `json:"ok"`
 	TookMS   float64       `json:"took_ms"`
+	Fuel     uint64        `json:"fuel"` // units used, the same each time
 	Failures []testFailure `json:"failures"`
 	Seen     *testSeen     `json:"seen,omitempty"`
 	Logs     []testLog     `json:"logs,omitempty"`
@@ -113,7 +114,7 @@ func resultOf(r *actortest.Result) testResult {
 	t := r.Test
 	out := testResult{
 		Name: t.Name, Subject: t.Subject, Kind: t.Of.String(), File: t.At.File, Line: t.At.Line, OK: r.Passed(),
-		TookMS: float64(r.Took.Round(10*time.Microsecond)) / float64(time.Millisecond), Failures: []testFailure{},
+		TookMS: float64(r.Took.Round(10*time.Microsecond)) / float64(time.Millisecond), Fuel: r.Seen.Fuel, Failures: []testFailure{},
 	}
 	if out.OK {
 		return out

@@ -77,7 +77,7 @@ func (w *show) result(r *actortest.Result) {
 	case !r.Passed():
 		w.failure(r)
 	case w.verbose:
-		w.line("%s %s: %s  %s", w.green("ok  "), w.name(r.Test), cell(r.Test.Name), short(r.Took))
+		w.line("%s %s: %s  %s, %s of fuel", w.green("ok  "), w.name(r.Test), cell(r.Test.Name), short(r.Took), amount(r.Seen.Fuel))
 	}
 }
 

@@ -33,6 +33,7 @@ type Status struct {
 	URL       string             `json:"url"`
 	PID       int                `json:"pid"`
 	Started   time.Time          `json:"started"`
+	Time      time.Time          `json:"time"` // of what is told here
 	Endpoints []Endpoint         `json:"endpoints"`
 	Nodes     []shard.NodeStatus `json:"nodes"`
 	Dead      uint64             `json:"dead_letters"` // ever
@@ -69,6 +70,8 @@ type SendReply struct {
 	Code    string            `json:"code,omitempty"`
 	Text    string            `json:"text,omitempty"`
 	Node    string            `json:"node,omitempty"`
+	Fuel    uint64            `json:"fuel"`              // units used for it and what it caused, until it had an answer
+	Took    float64           `json:"took_ms,omitempty"` // milliseconds until then
 }
 
 // DeadFilter picks dead letters. Its zero value picks all.
@@ -90,6 +93,7 @@ type DeadLetter struct {
 	Code    string            `json:"code"`
 	Reason  string            `json:"reason"`
 	Attempt int               `json:"attempt"`
+	Fuel    uint64            `json:"fuel"`            // units that the last attempt used
 	Attrs   map[string]string `json:"attrs,omitempty"` // only when one is asked for
 	Data    json.RawMessage   `json:"data,omitempty"`  // likewise, when it is JSON
 	Raw     []byte            `json:"raw,omitempty"`   // likewise, when it is not; base64

@@ -23,7 +23,7 @@ func (handler) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle implements slog.Handler.
 func (h handler) Handle(_ context.Context, r slog.Record) error {
-	out := Record{Time: r.Time, Level: word(r.Level), Service: h.service, Text: r.Message, Fields: maps.Clone(h.fields)}
+	out := Record{Time: r.Time, Level: word(r.Level), Service: h.service, Host: true, Text: r.Message, Fields: maps.Clone(h.fields)}
 	if out.Time.IsZero() {
 		out.Time = time.Now()
 	}

@@ -3,6 +3,7 @@
 package logs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -14,8 +15,9 @@ import (
 
 // The limits of a store.
 const (
-	recordsMax   = 50_000   // kept; the oldest go first
-	bytesMax     = 32 << 20 // of texts and fields kept
+	bytesMax     = 32 << 20 // of records kept; who has the most loses the oldest
+	weightMin    = 640      // bytes that a record counts for at least
+	recordsMax   = bytesMax / weightMin
 	followersMax = 64
 	followMax    = 1024 // records that wait for one follower; more are counted and told
 )
@@ -25,7 +27,8 @@ type Record struct {
 	Time    time.Time         `json:"time"`
 	Level   string            `json:"level"` // debug, info, warn or error
 	Service string            `json:"service"`
-	Node    string            `json:"node,omitempty"`    // "" for the host's own lines
+	Host    bool              `json:"host,omitempty"`    // the host says it, not an actor
+	Node    string            `json:"node,omitempty"`    // whose line it is, or that the host speaks of
 	Message string            `json:"message,omitempty"` // id of the message being handled
 	Text    string            `json:"text"`
 	Fields  map[string]string `json:"fields,omitempty"`
@@ -51,9 +54,10 @@ type Store struct {
 	opts Options
 
 	mu        sync.Mutex
-	records   []Record // oldest first, from head on
-	head      int
-	bytes     int
+	queues    map[source]*queue
+	largest   shares // all queues, the one that holds most first
+	weight    int    // of all queues
+	count     uint64 // records ever added
 	dropped   uint64
 	followers map[*follower]struct{}
 	line      []byte
@@ -66,10 +70,17 @@ type follower struct {
 }
 
 // New makes a store.
-func New(o Options) *Store { return &Store{opts: o, followers: map[*follower]struct{}{}} }
+func New(o Options) *Store {
+	return &Store{opts: o, queues: map[source]*queue{}, followers: map[*follower]struct{}{}}
+}
 
 // Add keeps a record; one of an unknown level counts as info. It never blocks
 // on who follows, only on Writer. The record's fields are not to be changed.
+//
+// When there is no more room, whoever holds most loses the oldest of its own:
+// an actor that floods the log takes nothing from the others. What it writes
+// faster than anybody reads is kept like the rest, and in place of it followers
+// and Writer are told how much was left out.
 func (s *Store) Add(r Record) {
 	switch r.Level {
 	case "debug", "info", "warn", "error":
@@ -78,22 +89,52 @@ func (s *Store) Add(r Record) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.records = append(s.records, r)
-	s.bytes += r.size()
-	for len(s.records)-s.head > recordsMax || s.bytes > bytesMax && len(s.records)-s.head > 1 {
-		s.bytes -= s.records[s.head].size()
-		s.records[s.head] = Record{}
-		s.head++
-		s.dropped++
+	q := s.queue(source{r.Node, r.Host})
+	s.count++
+	s.push(q, kept{r, s.count})
+	for s.weight > bytesMax {
+		s.dropOldest(s.largest[0])
 	}
-	if s.head > recordsMax {
-		s.records = slices.Clone(s.records[s.head:])
-		s.head = 0
+	if !s.watched(&r) {
+		return
 	}
+	if !q.allowed(&r, len(s.queues)) {
+		q.missed++
+		return
+	}
+	if q.missed > 0 {
+		s.tell(Record{
+			Time: r.Time, Level: "warn", Service: r.Service, Host: true, Node: r.Node, Text: "log lines left out here: they came too fast; those still kept: grow logs",
+			Fields: map[string]string{"lines": itoa(q.missed)},
+		})
+		q.missed = 0
+	}
+	s.tell(r)
+}
+
+// watched reports whether anybody is to see a record as it comes.
+func (s *Store) watched(r *Record) bool {
+	if s.written(r) {
+		return true
+	}
+	for f := range s.followers {
+		if f.filter.fits(r) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) written(r *Record) bool {
+	return s.opts.Writer != nil && level(r.Level) >= s.opts.Level
+}
+
+// tell shows a record to who looks on.
+func (s *Store) tell(r Record) {
 	for f := range s.followers {
 		f.offer(r)
 	}
-	if s.opts.Writer != nil && level(r.Level) >= s.opts.Level {
+	if s.written(&r) {
 		s.line = r.Append(s.line[:0], s.opts.Color)
 		_, _ = s.opts.Writer.Write(s.line) // a terminal that is gone; the store has the line
 	}
@@ -105,7 +146,10 @@ func (f *follower) offer(r Record) {
 		return
 	}
 	if f.missed > 0 {
-		told := Record{Time: r.Time, Level: "warn", Service: r.Service, Text: "log lines left out: they came faster than they were read", Fields: map[string]string{"lines": itoa(f.missed)}}
+		told := Record{
+			Time: r.Time, Level: "warn", Service: r.Service, Host: true, Text: "log lines left out: they came faster than they were read",
+			Fields: map[string]string{"lines": itoa(f.missed)},
+		}
 		select {
 		case f.out <- told:
 			f.missed = 0
@@ -149,19 +193,37 @@ func Caused(id, by string) bool {
 // Query returns the records that fit, oldest first.
 func (s *Store) Query(f Filter) []Record {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.query(f)
+	found := s.find(&f)
+	s.mu.Unlock()
+	return inOrder(found, f.Limit)
 }
 
-// query is Query; mu is held.
-func (s *Store) query(f Filter) []Record {
-	list := []Record{}
-	for i := len(s.records) - 1; i >= s.head && (f.Limit == 0 || len(list) < f.Limit); i-- {
-		if f.fits(&s.records[i]) {
-			list = append(list, s.records[i])
+// find returns the records that fit, in no order; mu is held.
+func (s *Store) find(f *Filter) []kept {
+	var found []kept
+	for of, q := range s.queues {
+		if !below(of.node, f.Node) {
+			continue
+		}
+		for i := q.head; i < len(q.records); i++ {
+			if f.fits(&q.records[i].Record) {
+				found = append(found, q.records[i])
+			}
 		}
 	}
-	slices.Reverse(list)
+	return found
+}
+
+// inOrder sorts records as they came, and leaves the newest of them; 0: all.
+func inOrder(found []kept, newest int) []Record {
+	slices.SortFunc(found, func(a, b kept) int { return cmp.Compare(a.number, b.number) })
+	if newest > 0 && len(found) > newest {
+		found = found[len(found)-newest:]
+	}
+	list := make([]Record, len(found))
+	for i := range found {
+		list[i] = found[i].Record
+	}
 	return list
 }
 
@@ -178,14 +240,14 @@ func (s *Store) Follow(ctx context.Context, f Filter, emit func(Record) error) e
 		return ErrFollowers
 	}
 	s.followers[w] = struct{}{}
-	before := s.query(f)
+	before := s.find(&f)
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
 		delete(s.followers, w)
 		s.mu.Unlock()
 	}()
-	for _, r := range before {
+	for _, r := range inOrder(before, f.Limit) {
 		if err := emit(r); err != nil {
 			return err
 		}

@@ -3,17 +3,22 @@ package logs
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/slogtest"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -101,9 +106,92 @@ func TestTheOldestGo(t *testing.T) {
 	for range 100 {
 		s.Add(Record{Level: "info", Text: long})
 	}
-	if s.bytes > bytesMax || len(s.Query(Filter{})) != bytesMax/(1<<20)-1 {
-		t.Errorf("%d bytes in %d records are kept; at most %d bytes may be", s.bytes, len(s.Query(Filter{})), bytesMax)
+	if s.weight > bytesMax || len(s.Query(Filter{})) != bytesMax/(1<<20)-1 {
+		t.Errorf("%d bytes in %d records are kept; at most %d bytes may be", s.weight, len(s.Query(Filter{})), bytesMax)
 	}
+}
+
+// TestShares: a source that floods the store and whoever looks on takes nothing
+// from the others, and what is left out is counted.
+func TestShares(t *testing.T) {
+	var out bytes.Buffer
+	s := New(Options{Writer: &out, Level: slog.LevelInfo})
+	s.Add(Record{Time: noon, Level: "info", Node: "quiet", Text: "first"})
+	s.Add(Record{Time: noon, Level: "error", Node: "flood", Host: true, Text: "the host's about it"})
+	flood := strings.Repeat("x", 1000)
+	const lines = 100_000
+	for i := range lines {
+		at := noon.Add(time.Duration(i) * time.Microsecond)
+		s.Add(Record{Time: at, Level: "info", Node: "flood", Text: flood})
+		if i%1000 == 0 {
+			s.Add(Record{Time: at, Level: "info", Node: "quiet", Text: "again"})
+		}
+	}
+	s.Add(Record{Time: noon.Add(time.Minute), Level: "info", Node: "flood", Text: "last"})
+	if n := len(s.Query(Filter{Node: "quiet"})); n != 1+lines/1000 {
+		t.Errorf("%d records of the quiet one are kept, want all %d", n, 1+lines/1000)
+	}
+	if n := strings.Count(out.String(), " quiet  "); n != 1+lines/1000 {
+		t.Errorf("%d lines of the quiet one were written, want all %d", n, 1+lines/1000)
+	}
+	if list := s.Query(Filter{Limit: 1}); texts(list) != "last" {
+		t.Errorf("the newest is %q", texts(list))
+	}
+	if !strings.Contains(texts(s.Query(Filter{Node: "flood", Level: "error"})), "the host's about it") {
+		t.Error("what the host says of a node is gone for what the node says")
+	}
+	shown, left, told := strings.Count(out.String(), flood), 0, 0
+	for _, m := range regexp.MustCompile(`WARN  \[flood\]  log lines left out here.* lines=(\d+)`).FindAllStringSubmatch(out.String(), -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, told = left+n, told+1
+	}
+	if most := liveRate/liveSources*(liveBurst+1)/1000 + 1; shown == 0 || shown > most || shown+left != lines || told > 3 {
+		t.Errorf("%d lines of the flood were written, at most %d may be, and %d were left out, as was told %d times", shown, most, left, told)
+	}
+	if s.weight > bytesMax || s.Dropped() == 0 {
+		t.Errorf("%d bytes are kept, %d records are gone", s.weight, s.Dropped())
+	}
+}
+
+// TestSharesOfMany holds the store's sums against those of a plain list, for any
+// sources and sizes.
+func TestSharesOfMany(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := New(Options{})
+		sizes := rapid.SliceOfN(rapid.IntRange(0, 1<<20), 1, 200).Draw(t, "sizes")
+		added := map[string]int{}
+		for i, size := range sizes {
+			node := rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "node")
+			s.Add(Record{Time: noon, Level: "info", Node: node, Text: fmt.Sprint(i, " ", strings.Repeat("x", size))})
+			added[node]++
+		}
+		sum, records, previous := 0, s.Query(Filter{}), -1
+		held := map[string]int{}
+		for _, r := range records {
+			held[r.Node]++
+			sum += (&kept{Record: r}).weight()
+			var i int
+			if _, err := fmt.Sscan(r.Text, &i); err != nil || i <= previous {
+				t.Fatalf("record %d comes after %d: %v", i, previous, err)
+			}
+			previous = i
+		}
+		if sum != s.weight || sum > bytesMax || uint64(len(sizes)-len(records)) != s.Dropped() {
+			t.Fatalf("%d bytes are kept, the store says %d; %d of %d records, and %d gone", sum, s.weight, len(records), len(sizes), s.Dropped())
+		}
+		lost := 0
+		for node := range added {
+			if held[node] < added[node] {
+				lost++
+			}
+		}
+		if (lost > 0) != (s.Dropped() > 0) || len(s.largest) != len(s.queues) {
+			t.Fatalf("%d sources have lost some, %d records are gone", lost, s.Dropped())
+		}
+	})
 }
 
 func TestFollow(t *testing.T) {
@@ -212,6 +300,7 @@ func TestAppend(t *testing.T) {
 		{name: "all", r: Record{Level: "warn", Node: "shop/price", Message: "01J", Text: "no rate", Fields: map[string]string{"to": "DE", "a": "x y"}},
 			want: `12:00:00.000 WARN  shop/price  no rate a="x y" to=DE 01J`},
 		{name: "the host's own", r: Record{Level: "info", Text: "ready"}, want: `12:00:00.000 INFO  ready`},
+		{name: "the host's of a node", r: Record{Level: "info", Host: true, Node: "shop/price", Text: "given up"}, want: `12:00:00.000 INFO  [shop/price]  given up`},
 		{name: "a line break", r: Record{Level: "info", Node: "n", Text: "a\n12:00:00.000 ERROR  b\r"}, want: `12:00:00.000 INFO  n  a\n12:00:00.000 ERROR  b\r`},
 		{name: "ways to break a line", r: Record{Level: "info", Text: "\v\f\u0085\u2028\u2029"}, want: `12:00:00.000 INFO  \v\f\u0085\u2028\u2029`},
 		{name: "a terminal's codes", r: Record{Level: "info", Text: "\x1b[2J\u009b2J\x7f\x00"}, want: `12:00:00.000 INFO  \x1b[2J\u009b2J\x7f\x00`},
@@ -231,18 +320,84 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// FuzzAppend: one record is one line, and holds nothing a terminal obeys.
-func FuzzAppend(f *testing.F) {
-	f.Add("a\nb", "k", "v\x1b[31m", "n")
-	f.Fuzz(func(t *testing.T, text, key, value, node string) {
-		r := Record{Time: noon, Level: "info", Node: node, Text: text, Fields: map[string]string{key: value}}
-		line := r.Append(nil, false)
-		for i, c := range line[:len(line)-1] {
-			if c < ' ' || c == 0x7f {
-				t.Fatalf("byte %#x at %d of %q", c, i, line)
+// shown is a line as a person reads it: when, how grave, of whom, the rest.
+var shown = regexp.MustCompile(`^(\d\d:\d\d:\d\d\.\d{3}) (DEBUG|INFO |WARN |ERROR)(?: (\S+) )? (.*)\n$`)
+
+// nasty makes texts of what breaks lines, moves cursors and looks like a record.
+func nasty() *rapid.Generator[string] {
+	part := rapid.OneOf(
+		rapid.String(),
+		rapid.SampledFrom([]string{
+			"\n", "\r\n", "\r", "\v", "\f", "\b", "\x00", "\x7f", "\u0085", "\u2028", "\u2029", "\u009b2J", "\x1b[2J\x1b[H", "\x1b]0;title\a",
+			"\u202e", "\u2066", "\u2069", "\ufeff", "\U000e0001", "\xff", "\xc2", "\xe2\x80", " ", "=", "\"", "\\n", "\t",
+			"12:00:00.000 ERROR [pay]  message was given up on code=trap 01JBZ5V6XQ7N8M2K4D3C1B0A9Z", "12:00:00.000 INFO  ready",
+		}),
+		rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }),
+	)
+	return rapid.Map(rapid.SliceOfN(part, 0, 6), func(parts []string) string { return strings.Join(parts, "") })
+}
+
+// TestNoLineIsFaked: whatever an actor or a client writes, its record is one
+// line, which says when, how grave and of whom it is, and holds nothing that a
+// terminal obeys.
+func TestNoLineIsFaked(t *testing.T) {
+	time.Local = time.UTC
+	rapid.Check(t, func(t *rapid.T) {
+		r := Record{
+			Time: noon, Level: rapid.SampledFrom([]string{"debug", "info", "warn", "error"}).Draw(t, "level"), Host: rapid.Bool().Draw(t, "host"),
+			Node: rapid.SampledFrom([]string{"", "price", "checkout/price"}).Draw(t, "node"), Text: nasty().Draw(t, "text"), Message: nasty().Draw(t, "message"),
+			Fields: rapid.MapOfN(nasty(), nasty(), 0, 3).Draw(t, "fields"),
+		}
+		line := string(r.Append(nil, false))
+		fields := shown.FindStringSubmatch(line)
+		node := r.Node
+		if r.Host && node != "" {
+			node = "[" + node + "]"
+		}
+		if fields == nil || fields[1] != "12:00:00.000" || strings.TrimSpace(fields[2]) != strings.ToUpper(r.Level) || node != "" && fields[3] != node {
+			t.Fatalf("%q is not read as the record it is: %q", line, fields)
+		}
+		unspoilt(t, line[:len(line)-1])
+		for i, part := range strings.Split(Lines(r.Text, "    "), "\n") {
+			if unspoilt(t, part); i > 0 && !strings.HasPrefix(part, "    ") {
+				t.Fatalf("%q begins like a line of its own", part)
 			}
 		}
 	})
+}
+
+func unspoilt(t *rapid.T, line string) {
+	if i := strings.IndexFunc(line, disturbs); i >= 0 || !utf8.ValidString(line) {
+		t.Fatalf("%q has something at %d that a terminal obeys, or is no UTF-8", line, i)
+	}
+}
+
+// TestJSON: JSON stays the value it is, and holds nothing that a terminal obeys.
+func TestJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var plain bytes.Buffer
+		e := json.NewEncoder(&plain)
+		e.SetEscapeHTML(false)
+		value := map[string]any{"text": nasty().Draw(t, "text"), nasty().Draw(t, "key"): []any{1.5, nil, nasty().Draw(t, "more")}}
+		if err := e.Encode(value); err != nil {
+			t.Fatal(err)
+		}
+		escaped := JSON(plain.Bytes())
+		unspoilt(t, strings.TrimSuffix(string(escaped), "\n"))
+		var want, got any
+		if err := json.Unmarshal(plain.Bytes(), &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(escaped, &got); err != nil {
+			t.Fatalf("%v: %s", err, escaped)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+	if got := string(JSON([]byte("{\n  \"a\": \"\u009b\U000e0001\xff\"\n}\n"))); got != "{\n  \"a\": \"\\u009b\\udb40\\udc01\\ufffd\"\n}\n" {
+		t.Errorf("%q", got)
+	}
 }
 
 // TestHandler runs slog's own suite. What it says of the time of a record
@@ -284,8 +439,8 @@ func TestHandlerNamesNodeAndMessage(t *testing.T) {
 	log.With("node", "a/b").Log(t.Context(), slog.LevelWarn+1, "slow", "message", "01J", "took", 3*time.Second)
 	log.Log(t.Context(), slog.LevelDebug-4, "detail")
 	want := []Record{
-		{Level: "warn", Service: "shop", Node: "a/b", Message: "01J", Text: "slow", Fields: map[string]string{"took": "3s"}},
-		{Level: "debug", Service: "shop", Text: "detail", Fields: map[string]string{}},
+		{Level: "warn", Service: "shop", Host: true, Node: "a/b", Message: "01J", Text: "slow", Fields: map[string]string{"took": "3s"}},
+		{Level: "debug", Service: "shop", Host: true, Text: "detail", Fields: map[string]string{}},
 	}
 	got := s.Query(Filter{})
 	for i := range got {

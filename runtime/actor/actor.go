@@ -123,6 +123,7 @@ func (a *Actor) start(ctx context.Context) (*Instance, error) {
 	i.ledger = capability.Ledger{Context: a.Context, Config: config, Log: i.log, RealTime: a.RealTime, Allow: i.allow, Rest: i.rest}
 	i.begin("", a.RealTime())
 	defer i.rest()
+	defer i.flush()
 	running, err := a.Module.Instantiate(ctx, i)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", a.Node, err)

@@ -95,9 +95,9 @@ type Instance struct {
 	random *rand.ChaCha8
 	seed   [32]byte
 	drawn  bool
-	lines  int
+	said   said
 	memory int64     // bytes, as actor.memory has them
-	output [2][]byte // unfinished lines of standard output and error
+	output [2][]byte // room for unfinished lines of standard output and error
 
 	memo    abi.Memo
 	plain   int // index of the type memo knows, when it has no attributes to read; -1 otherwise
@@ -141,9 +141,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	if i.drawn {
 		r.Seed = i.seed[:]
 	}
-	if i.lines > 0 || len(i.output[0])+len(i.output[1]) > 0 {
-		i.flush()
-	}
+	i.flush()
 	if i.actor.Observe != nil {
 		i.actor.Observe(t, r)
 	}
@@ -181,10 +179,11 @@ func faultText(err error) string {
 	if !errors.As(err, &fault) {
 		return err.Error()
 	}
+	text := fault.Reason
 	if fault.Stack != "" {
-		return fault.Reason + "\n" + fault.Stack
+		text += "\n" + fault.Stack // with names that the module gives, of any length
 	}
-	return fault.Reason
+	return shortened([]byte(text), 0)
 }
 
 // decode reads the answer frame into the result.
@@ -315,12 +314,9 @@ func (i *Instance) refusal(v *abi.View) {
 	if r.Outcome != Handled {
 		return
 	}
-	r.Outcome, r.Code, r.Text = Refused, CodeRefused, string(v.Data)
+	r.Outcome, r.Code, r.Text = Refused, CodeRefused, shortened(v.Data, 0)
 	if code, ok := v.Attr(abi.Code); ok && len(code) > 0 {
 		r.Code = string(code)
-	}
-	if len(r.Text) > LogTextMax {
-		r.Text = r.Text[:LogTextMax]
 	}
 	if retry, _ := v.Attr(abi.RetryAttr); string(retry) != "yes" {
 		return
@@ -332,8 +328,6 @@ func (i *Instance) refusal(v *abi.View) {
 		}
 	}
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // Def is the definition the instance runs.
 func (i *Instance) Def() *specs.Actor { return i.actor.Def }

@@ -87,7 +87,7 @@ func (a *Actor) Discard(i *Instance) {
 	a.memory.Add(-i.memory)
 	a.forget() // the module may be closed from here on
 	if err != nil {
-		i.line("warn", "close instance: "+err.Error(), nil)
+		i.line("warn", []byte("close instance: "+err.Error()), 0, nil)
 	}
 }
 

@@ -86,6 +86,7 @@ type Seen struct {
 	State    []Value   // values of the state that were read or written, afterwards
 	Replies  []Reply   // to the requests, in order
 	Waiting  []Waiting // messages that still wait for their time
+	Fuel     uint64    // units that all attempts used: the same each time
 }
 
 // Message is one that was sent.

@@ -80,6 +80,7 @@ func (s *stage) seen() Seen {
 		last[place{h.node, h.id}] = i
 	}
 	for i, h := range s.tape.handlings {
+		seen.Fuel += h.fuel
 		if s.test.Of == specs.OfActor {
 			seen.Messages = append(seen.Messages, h.outputs...)
 		}

@@ -77,6 +77,7 @@ type handling struct {
 	code, text    string
 	after         time.Duration
 	outputs       []Message
+	fuel          uint64
 }
 
 // stage makes everything ready for a test.
@@ -283,7 +284,7 @@ func (s *stage) observe(node string, t *actor.Task, r *actor.Result) {
 		s.end(errCircle)
 		return
 	}
-	h := handling{node: node, id: strings.Clone(t.ID), typ: strings.Clone(t.Message.Type()), outcome: r.Outcome, code: r.Code, text: r.Text, after: r.After}
+	h := handling{node: node, id: strings.Clone(t.ID), typ: strings.Clone(t.Message.Type()), outcome: r.Outcome, code: r.Code, text: r.Text, after: r.After, fuel: r.Fuel}
 	for i := range r.Outputs {
 		h.outputs = append(h.outputs, message(s.actors[node].Def, &r.Outputs[i]))
 	}

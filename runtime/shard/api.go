@@ -83,6 +83,7 @@ type Answer struct {
 	Code    string       // when Refused or Failed
 	Text    string       // likewise
 	Node    string       // likewise: the node path that said so
+	Fuel    uint64       // likewise: units that the last attempt at it used
 }
 
 // DeadLetter is a message that was given up on. It is immutable.
@@ -94,6 +95,7 @@ type DeadLetter struct {
 	Code    string
 	Reason  string
 	Attempt int
+	Fuel    uint64 // units that the last attempt used
 	Time    time.Time
 	Message *abi.Message
 }
@@ -129,4 +131,5 @@ type NodeStatus struct {
 	Fuel      uint64 `json:"fuel"`       // units used by all attempts
 	FuelMax   uint64 `json:"fuel_max"`   // by the one that used most
 	Memory    int64  `json:"memory"`     // bytes of linear memory of all instances
+	LastCode  string `json:"last_code"`  // of the last attempt that was refused or failed; "" for none
 }

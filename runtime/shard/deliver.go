@@ -86,10 +86,11 @@ func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Dura
 	it.aim(l.plan, *to)
 	t.dead++
 	l.note(it, specs.DeadLetter, 0)
+	fault := Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: w.cell.local.node.path}
 	if it.flow != nil {
-		it.flow.blame(Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: w.cell.local.node.path})
+		it.flow.blame(fault)
 	}
-	l.deadLetter(it, w.cell.local.node.path, w.run.actor.Revision, it.grave.code, it.grave.reason)
+	l.deadLetter(it, fault.Node, w.run.actor.Revision, &fault)
 	l.recycle(it)
 	return 0
 }

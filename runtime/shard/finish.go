@@ -17,6 +17,9 @@ func (l *lane) finish(w *worker) {
 	t.ignored += uint64(r.Ignored)
 	t.fuel += r.Fuel
 	t.fuelMax = max(t.fuelMax, r.Fuel)
+	if f := w.item.flow; f != nil {
+		f.fuel.Add(r.Fuel)
+	}
 	switch r.Outcome {
 	case actor.Handled:
 		l.succeeded(w, t)
@@ -141,7 +144,8 @@ func (l *lane) answer(f *flow, a Answer) { l.answers = append(l.answers, answere
 // answer when who sent it is waiting for one.
 func (l *lane) refused(w *worker) {
 	it, r := w.item, w.result
-	fault := Answer{Outcome: Refused, Code: r.Code, Text: r.Text, Node: w.cell.local.node.path}
+	w.cell.local.node.says(r.Code)
+	fault := Answer{Outcome: Refused, Code: r.Code, Text: r.Text, Node: w.cell.local.node.path, Fuel: r.Fuel}
 	if it.first && it.flow != nil && it.flow.waits {
 		l.handled.Outputs = l.handled.Outputs[:0]
 		if !it.direct {
@@ -157,9 +161,10 @@ func (l *lane) refused(w *worker) {
 // unsuccessful tries a message again by its policy, or gives up on it.
 func (l *lane) unsuccessful(w *worker) {
 	it, r, c := w.item, w.result, w.cell
+	c.local.node.says(r.Code)
 	policy := &w.run.spec.Actor.Retry
 	if int(it.attempt) > policy.Max {
-		l.giveUp(it, c, w.run, Answer{Outcome: Failed, Code: r.Code, Text: r.Text, Node: c.local.node.path})
+		l.giveUp(it, c, w.run, Answer{Outcome: Failed, Code: r.Code, Text: r.Text, Node: c.local.node.path, Fuel: r.Fuel})
 		return
 	}
 	pause := r.After
@@ -190,7 +195,7 @@ func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *act
 	}
 	due := l.now + int64(pause)
 	l.shard.log.Warn("message is tried again", "message", it.msg.Clone().ID(), "node", c.local.node.path, "code", r.Code, "reason", r.Text,
-		"attempt", it.attempt, "after", pause)
+		"attempt", it.attempt, "after", pause, "fuel", r.Fuel)
 	if !it.direct {
 		l.write(&journal.AttemptMade{
 			ID: it.msg.ID(), Node: c.local.node.path, Key: c.key, Attempt: uint32(it.attempt), Due: due,
@@ -249,7 +254,7 @@ func (l *lane) giveUp(it *parcel, c *cell, r *running, fault Answer) {
 	if it.flow != nil {
 		it.flow.blame(fault)
 	}
-	l.deadLetter(it, c.local.node.path, r.actor.Revision, fault.Code, fault.Text)
+	l.deadLetter(it, c.local.node.path, r.actor.Revision, &fault)
 	l.end(it)
 }
 
@@ -268,24 +273,25 @@ func (l *lane) bury(it *parcel) {
 		t.depth--
 		t.bytes -= int64(it.msg.Size())
 	}
+	fault := Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: path}
 	if it.flow != nil {
-		it.flow.blame(Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: path})
+		it.flow.blame(fault)
 	}
-	l.deadLetter(it, path, "", it.grave.code, it.grave.reason)
+	l.deadLetter(it, path, "", &fault)
 	l.end(it)
 }
 
-func (l *lane) deadLetter(it *parcel, path, revision, code, reason string) {
+func (l *lane) deadLetter(it *parcel, path, revision string, why *Answer) {
 	kept := it.msg.Clone()
 	d := &DeadLetter{
-		ID: kept.ID(), Node: path, Key: kept.Key(), Type: kept.Type(), Code: code, Reason: reason,
-		Attempt: int(it.attempt), Time: time.Unix(0, l.now), Message: kept,
+		ID: kept.ID(), Node: path, Key: kept.Key(), Type: kept.Type(), Code: why.Code, Reason: why.Text,
+		Attempt: int(it.attempt), Fuel: why.Fuel, Time: time.Unix(0, l.now), Message: kept,
 	}
 	l.shard.dead.add(d)
-	l.shard.log.Error("message was given up on", "message", d.ID, "node", path, "code", code, "reason", reason, "attempt", d.Attempt)
+	l.shard.log.Error("message was given up on", "message", d.ID, "node", path, "code", d.Code, "reason", d.Reason, "attempt", d.Attempt, "fuel", d.Fuel)
 	if !it.direct {
 		l.write(&journal.Dead{
-			ID: d.ID, Node: path, Key: d.Key, Code: code, Reason: reason, Attempt: uint32(it.attempt), Time: l.now,
+			ID: d.ID, Node: path, Key: d.Key, Code: d.Code, Reason: d.Reason, Attempt: uint32(it.attempt), Time: l.now,
 			Input: kept.Frame(), Revision: revision, Settles: true,
 		})
 	}

@@ -26,6 +26,9 @@ func (f *Flow) Done() <-chan struct{} { return f.done }
 // Answer is what came of the flow; Pending until Done is closed.
 func (f *Flow) Answer() Answer { return f.result() }
 
+// Fuel is how many units were used for the request and what it caused, so far.
+func (f *Flow) Fuel() uint64 { return f.fuel.Load() }
+
 // Repeat reports whether the request repeated an earlier one and shares its answer.
 func (f *Flow) Repeat() bool { return f.repeated }
 
@@ -37,7 +40,8 @@ type flow struct {
 	waits   bool // somebody waits for what comes of it
 
 	pending atomic.Int32 // messages not settled yet
-	claimed atomic.Bool  // an answer is on its way
+	fuel    atomic.Uint64
+	claimed atomic.Bool // an answer is on its way
 	fault   atomic.Pointer[Answer]
 	kept    chan struct{} // closed when the message is in the journal; nil unless asked for
 	lost    atomic.Bool   // the journal failed before it was

@@ -25,6 +25,7 @@ type node struct {
 	held     atomic.Uint64 // lanes that wait until there is room here, a bit each
 	_        apart
 	counters counters
+	lastCode atomic.Pointer[string] // of what was refused or failed
 	_        apart
 }
 
@@ -97,6 +98,16 @@ func (n *node) add(t *tally) {
 	*t = tally{}
 }
 
+// says notes the code of what was refused or failed.
+func (n *node) says(code string) { n.lastCode.Store(&code) }
+
+func (n *node) lastSaid() string {
+	if code := n.lastCode.Load(); code != nil {
+		return *code
+	}
+	return ""
+}
+
 // shift changes what is waiting.
 func (n *node) shift(messages, bytes int64) {
 	if messages != 0 {
@@ -138,6 +149,7 @@ func (s *Shard) Status() []NodeStatus {
 			Dead: c.dead.Load(), Outputs: c.outputs.Load(), Dropped: c.dropped.Load(),
 			RuleFault: c.ruleFault.Load(), Ignored: c.ignored.Load(), Busy: c.busy.Load(),
 			Fuel: c.fuel.Load(), FuelMax: c.fuelMax.Load(), Memory: r.actor.Memory(),
+			LastCode: n.lastSaid(),
 		})
 	}
 	return list

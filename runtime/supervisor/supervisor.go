@@ -342,7 +342,7 @@ func revision(service *specs.Service, n *router.Node, digest string) string {
 	for _, st := range def.State {
 		state = append(state, st.Pattern, st.Name, st.Type.Fingerprint())
 	}
-	b, err := json.Marshal([]any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Retry, n.Scale, n.Config})
+	b, err := json.Marshal([]any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Isolated, def.Retry, n.Scale, n.Config})
 	if err != nil {
 		b = []byte(digest) // a grant's parameters come from YAML, so they always encode
 	}

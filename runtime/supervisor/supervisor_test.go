@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
@@ -199,6 +200,9 @@ func TestApplyKeeps(t *testing.T) {
 		{"the same type, read again", pair(func(s *specs.Service) { s.Types["in"] = kind(t, "int") }), false, nil, 2},
 		{"a type nobody takes", pair(func(s *specs.Service) { s.Types["in"], s.Types["x"] = kind(t, "int"), kind(t, "int") }), false, nil, 2},
 		{"back", pair(nil), false, []string{"a", "w/one", "w/two"}, 2},
+		{"fuel", pair(func(s *specs.Service) { s.Actors["a"].Limits.Fuel++ }), false, []string{"a"}, 2},
+		{"time", pair(func(s *specs.Service) { s.Actors["a"].Limits.Time = time.Second }), false, []string{"a"}, 2},
+		{"isolation", pair(func(s *specs.Service) { s.Actors["a"].Isolated = true }), false, []string{"a"}, 2},
 		{"a module that does not start", broken, true, nil, 2},
 		{"a module", trap, false, []string{"a"}, 2},
 		{"memory", pair(func(s *specs.Service) { s.Actors["a"].Limits.Memory *= 2 }), false, []string{"a"}, 2},

@@ -2,8 +2,10 @@ package compare
 
 import (
 	"slices"
+	"time"
 
 	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/schema"
 	"github.com/grow-platform/grow/specs/shape"
 )
 
@@ -183,11 +185,29 @@ func (r *report) running(a, b *specs.Actor) {
 	moved(r, "limits.memory", "memory", a.Limits.Memory, b.Limits.Memory, bytes)
 	moved(r, "limits.output", "output", a.Limits.Output, b.Limits.Output, bytes)
 	moved(r, "limits.calls", "calls a message", a.Limits.Calls, b.Limits.Calls, text)
+	moved(r, "limits.time", "time a message", a.Limits.Time, b.Limits.Time, patience)
+	moved(r, "limits.fuel", "fuel a message", a.Limits.Fuel, b.Limits.Fuel, schema.Count)
+	moved(r, "isolation", "where instances run", a.Isolated, b.Isolated, process)
 	r.scale("scale", a.Scale, b.Scale)
 	moved(r, "retry.max", "attempts after the first", a.Retry.Max, b.Retry.Max, text)
 	moved(r, "retry.backoff", "the wait before the second attempt", a.Retry.Backoff, b.Retry.Backoff, text)
 	moved(r, "retry.factor", "the factor of the wait", a.Retry.Factor, b.Retry.Factor, text)
 	moved(r, "retry.hold", "holding the key while it waits", a.Retry.Hold, b.Retry.Hold, text)
+}
+
+// patience is a limit of time as a definition has it.
+func patience(d time.Duration) string {
+	if d == 0 {
+		return "its default"
+	}
+	return schema.Duration(d)
+}
+
+func process(isolated bool) string {
+	if isolated {
+		return "a process of their own"
+	}
+	return "the host's process"
 }
 
 func (r *report) scale(path string, a, b specs.Scale) {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,4 +15,20 @@ func Duration(d time.Duration) string {
 		}
 	}
 	return s
+}
+
+// Suffixes are what stands behind the number of a count, the greatest first.
+var Suffixes = []struct {
+	Suffix string
+	Factor uint64
+}{{"G", 1e9}, {"M", 1e6}, {"k", 1e3}}
+
+// Count writes a count as files have it, with a suffix where that says all: 200M, 1500k.
+func Count(n uint64) string {
+	for _, u := range Suffixes {
+		if n >= u.Factor && n%u.Factor == 0 {
+			return strconv.FormatUint(n/u.Factor, 10) + u.Suffix
+		}
+	}
+	return strconv.FormatUint(n, 10)
 }

@@ -23,3 +23,16 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestCount(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0", 999: "999", 1000: "1k", 1500: "1500", 1_500_000: "1500k", 200_000_000: "200M", 1_000_000_000: "1G", 1_000_000_000_000: "1000G",
+	} {
+		if got := schema.Count(n); got != want {
+			t.Errorf("%d is written %s, want %s", n, got, want)
+		}
+		if f := schema.Lookup("#Fuel"); n >= 1000 && !f.Fits(want) {
+			t.Errorf("%s is no fuel", want)
+		}
+	}
+}

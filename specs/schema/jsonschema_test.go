@@ -115,6 +115,8 @@ func TestJSONSchemaMistakes(t *testing.T) {
 		{"actors/a/actor.yaml", "actor: a\nin: []\ncode: {language: go, source: .}", "minItems: got 0, want 1"},
 		{"actors/a/actor.yaml", "actor: a\nin: [a.b]\ncode: {language: go, source: .}\nretry: {max: 2000}", "maximum: got 2,000, want 1,000"},
 		{"actors/a/actor.yaml", "actor: a\nin: [a.b]\ncode: {language: go, source: .}\nisolation: none", "value must be one of 'shared', 'process'"},
+		{"actors/a/actor.yaml", "actor: a\nin: [a.b]\ncode: {language: go, source: .}\nlimits: {fuel: 200m}", "does not match pattern"},
+		{"actors/a/actor.yaml", "actor: a\nin: [a.b]\ncode: {language: go, source: .}\nlimits: {fuel: 10}", "minimum: got 10, want 1,000"},
 		{"workflows/a.yaml", "workflow: a\nin: [a.b]\nnodes: {x: y}\nroutes: [{form: input, to: x}]", "additional properties 'form' not allowed"},
 		{"workflows/a.yaml", "workflow: a\nin: [a.b]\nnodes: {x: y}\nroutes: [{from: input}]", "missing property 'to'"},
 		{"actors/a/tests/a.yaml", "- test: x\n  then: []", "missing property 'when'"},

@@ -110,6 +110,7 @@ var (
 	seconds  = regexp.MustCompile(`(?i)^([0-9.]+)\s*(ms|s|m|h|milliseconds?|millis|seconds?|secs?|minutes?|mins?|hours?|hrs?)$`)
 	days     = regexp.MustCompile(`(?i)^([0-9]{1,4})\s*(d|days?)$`)
 	bytesOf  = regexp.MustCompile(`(?i)^([0-9]+)\s*(k|m|g)(i?b|ytes)?$`)
+	counts   = regexp.MustCompile(`(?i)^([0-9]{1,3}(?:[_', ]?[0-9]{3})*|[0-9]+)(\.[0-9]{1,3})?\s*(k|m|g|b|mio|bn|thousand|million|billion)?$`)
 	numbers  = regexp.MustCompile(`^[vV]?([0-9]+(?:\.[0-9]+){0,2})$`)
 	endpoint = regexp.MustCompile(`^([A-Za-z]+)[\s:]*(?:https?://[^/\s]+)?/?([^\s?#]*)(?:[?#]\S*)?$`)
 	param    = regexp.MustCompile(`(^|/)(?::|<(?:[a-z]+:)?|\$\{?)([A-Za-z][A-Za-z0-9_]*)[>}]?`)
@@ -122,7 +123,7 @@ var (
 func (f *Form) repaired(text string) string {
 	lower := strings.ToLower(capital.ReplaceAllString(text, "$1 $2"))
 	for _, try := range []string{
-		duration(text), bytesize(text), text + "s", text + "B",
+		duration(text), bytesize(text), count(text), text + "s", text + "B",
 		version(text), request(text),
 		strings.Trim(apart.ReplaceAllString(lower, "-"), "-."), strings.Trim(apart.ReplaceAllString(lower, "."), "-."),
 	} {
@@ -160,6 +161,27 @@ func bytesize(text string) string {
 		return m[1] + strings.ToUpper(m[2]) + "iB"
 	}
 	return ""
+}
+
+// thousands is how often a thousand is in what a word for it begins with.
+var thousands = map[string]int{"k": 1, "t": 1, "m": 2, "g": 3, "b": 3}
+
+// count is a count such as 200M, of what was written for it: 1.5g is 1500M.
+func count(text string) string {
+	m := counts.FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	digits := strings.NewReplacer("_", "", "'", "", ",", "", " ", "").Replace(m[1])
+	unit := thousands[strings.ToLower(m[3][:min(1, len(m[3]))])]
+	if m[2] != "" {
+		if unit == 0 {
+			return ""
+		}
+		digits = strings.TrimLeft(digits+(m[2][1:] + "00")[:3], "0")
+		unit--
+	}
+	return digits + []string{"", "k", "M", "G"}[unit]
 }
 
 func version(text string) string {

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/graph"
 	"github.com/grow-platform/grow/specs/schema"
@@ -124,15 +126,29 @@ func (b *builder) facts(a *specs.Actor) []fact {
 	if a.Code.Source != "" {
 		code += ", in " + b.relative(a.Code.Source)
 	}
+	copies := instances(a.Scale)
+	if a.Isolated {
+		copies += ", in a process of their own"
+	}
 	return []fact{
 		{"code", code},
-		{"instances", instances(a.Scale)},
+		{"instances", copies},
 		{"mailbox", fmt.Sprintf("%d messages", a.Scale.Mailbox)},
 		{"memory", size(a.Limits.Memory)},
 		{"output", size(a.Limits.Output) + " a message"},
 		{"calls", fmt.Sprintf("%d a message", a.Limits.Calls)},
+		{"time", patience(a.Limits.Time)},
+		{"fuel", schema.Count(a.Limits.Fuel) + " a message"},
 		{"tried again", retry},
 	}
+}
+
+// patience is the time of a message; 0 is the default.
+func patience(d time.Duration) string {
+	if d > 0 {
+		return schema.Duration(d) + " a message"
+	}
+	return fmt.Sprintf("%s a message, %s for one that uses capabilities", schema.Duration(abi.TimeDefault), schema.Duration(abi.TimeCallsDefault))
 }
 
 func instances(s specs.Scale) string {

@@ -22,7 +22,7 @@ type backend struct{ *Host }
 func (b backend) Status(context.Context) (control.Status, error) {
 	s := b.service.Load()
 	status := control.Status{
-		Service: s.Name, Version: s.Version, Dir: b.opts.Dir, URL: b.URL(), PID: os.Getpid(), Started: b.started,
+		Service: s.Name, Version: s.Version, Dir: b.opts.Dir, URL: b.URL(), PID: os.Getpid(), Started: b.started, Time: time.Now(),
 		Nodes: b.shard.Status(), Endpoints: []control.Endpoint{},
 	}
 	for _, e := range s.Endpoints {
@@ -56,6 +56,7 @@ func (b backend) Send(ctx context.Context, r control.SendRequest) (control.SendR
 	for name, value := range r.Attrs {
 		attrs = append(attrs, name, value)
 	}
+	began := time.Now()
 	f, err := b.shard.Accept(ctx, &shard.Request{To: r.To, Source: "grow send", Type: r.Type, Attrs: attrs, Data: r.Data, AnyReply: true, Kept: !r.Wait})
 	if err != nil {
 		return control.SendReply{}, sendError(r, err)
@@ -70,7 +71,9 @@ func (b backend) Send(ctx context.Context, r control.SendRequest) (control.SendR
 	defer cancel()
 	select {
 	case <-f.Done():
-		return told(f), nil
+		reply := told(f)
+		reply.Took = float64(time.Since(began).Round(time.Microsecond)) / float64(time.Millisecond)
+		return reply, nil
 	case <-ctx.Done():
 		b.shard.Keep(f)
 		return control.SendReply{}, &control.Error{
@@ -112,7 +115,7 @@ func sendError(r control.SendRequest, err error) error {
 // told makes a reply of a flow that has ended.
 func told(f *shard.Flow) control.SendReply {
 	a := f.Answer()
-	reply := control.SendReply{ID: f.ID(), Outcome: a.Outcome.String(), Code: a.Code, Text: a.Text, Node: a.Node}
+	reply := control.SendReply{ID: f.ID(), Outcome: a.Outcome.String(), Code: a.Code, Text: a.Text, Node: a.Node, Fuel: f.Fuel()}
 	if a.Reply != nil {
 		reply.Type, reply.Attrs = a.Reply.Type(), attributes(a.Reply)
 		reply.Data, reply.Raw = data(a.Reply)
@@ -174,6 +177,6 @@ func (b backend) DeadLetter(_ context.Context, id string) (control.DeadLetter, e
 
 func dead(d *shard.DeadLetter) control.DeadLetter {
 	return control.DeadLetter{
-		ID: d.ID, Time: d.Time, Node: d.Node, Key: d.Key, Type: d.Type, Code: d.Code, Reason: d.Reason, Attempt: d.Attempt,
+		ID: d.ID, Time: d.Time, Node: d.Node, Key: d.Key, Type: d.Type, Code: d.Code, Reason: d.Reason, Attempt: d.Attempt, Fuel: d.Fuel,
 	}
 }

@@ -1,0 +1,174 @@
+package actor
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/grow-platform/grow/abi"
+)
+
+// Limits of what an actor may log.
+const (
+	LogTextMax   = 16 << 10 // bytes of one line
+	LogFieldsMax = 32       // fields of one line
+	LogLinesMax  = 1000     // lines a message; what is more is dropped and counted
+	LogBytesMax  = 1 << 20  // bytes of lines and fields a message; likewise
+
+	// countedMax bounds the looking for line breaks in what is dropped, in bytes
+	// a message: a guest may write the same gigabyte a thousand times.
+	countedMax = 64 << 20
+)
+
+// said is what a guest has logged while it handled one message.
+type said struct {
+	lines, bytes int
+	dropped      int   // lines
+	lost         int64 // bytes of those
+	printed      [2]partial
+}
+
+// partial is an unfinished line of standard output or error; its text lies in
+// Instance.output. cut is what it had beyond LogTextMax.
+type partial struct{ length, cut int }
+
+// anything reports whether there is something to flush.
+func (s *said) anything() bool {
+	return s.dropped > 0 || s.lost > 0 || s.printed != [2]partial{}
+}
+
+// full reports whether nothing more is kept.
+func (s *said) full() bool { return s.lines >= LogLinesMax || s.bytes >= LogBytesMax }
+
+// Output implements engine.Host: every line written to standard output is a
+// log line at info, to standard error at warn. What it does with one p takes no
+// longer than reading it once, and nothing when more was written than is kept.
+func (i *Instance) Output(descriptor int, p []byte) {
+	n, level := 0, "info"
+	if descriptor == 2 {
+		n, level = 1, "warn"
+	}
+	for len(p) > 0 {
+		if i.said.full() {
+			i.said.drop(p)
+			return
+		}
+		line, rest, ended := bytes.Cut(p, []byte("\n"))
+		i.print(n, line)
+		if ended {
+			i.endLine(n, level)
+		}
+		p = rest
+	}
+}
+
+// drop counts what was written and is not kept.
+func (s *said) drop(p []byte) {
+	if s.lost < countedMax {
+		s.dropped += bytes.Count(p, []byte("\n"))
+	}
+	s.lost += int64(len(p))
+}
+
+// print adds to an unfinished line what there is room for.
+func (i *Instance) print(n int, text []byte) {
+	b, at := &i.output[n], &i.said.printed[n]
+	if at.length == 0 && at.cut == 0 {
+		*b = (*b)[:0]
+	}
+	room := min(LogTextMax-len(*b), len(text))
+	*b = append(*b, text[:room]...)
+	at.length = len(*b)
+	at.cut += len(text) - room
+}
+
+func (i *Instance) endLine(n int, level string) {
+	at := i.said.printed[n]
+	i.said.printed[n] = partial{}
+	i.line(level, i.output[n][:at.length], at.cut, nil)
+}
+
+// flush logs unfinished lines at the end of a message, and what was dropped.
+func (i *Instance) flush() {
+	if !i.said.anything() {
+		return
+	}
+	for n, level := range [...]string{"info", "warn"} {
+		if i.said.printed[n] != (partial{}) {
+			i.endLine(n, level)
+		}
+	}
+	was := i.said
+	i.said = said{}
+	if was.dropped == 0 && was.lost == 0 {
+		return
+	}
+	lines := strconv.Itoa(was.dropped)
+	if was.lost > countedMax {
+		lines = "at least " + lines
+	}
+	i.line("warn", []byte("log lines dropped: more than one message may write"), 0, map[string]string{
+		"dropped": lines, "bytes": strconv.FormatInt(was.lost, 10),
+	})
+}
+
+// log serves log.debug to log.error.
+func (i *Instance) log(level string, text []byte, v *abi.View) {
+	var fields map[string]string
+	if v.Others() && !i.said.full() {
+		for name, value := range v.All() {
+			if own, ok := strings.CutPrefix(string(name), abi.OwnPrefix); ok && len(fields) < LogFieldsMax {
+				if fields == nil {
+					fields = map[string]string{}
+				}
+				fields[own] = string(value)
+			}
+		}
+	}
+	i.line(level, text, 0, fields)
+}
+
+// line logs a line, of which so many bytes were cut already.
+func (i *Instance) line(level string, text []byte, cut int, fields map[string]string) {
+	if i.said.full() {
+		i.said.dropped++
+		i.said.lost += int64(len(text) + cut)
+		return
+	}
+	i.said.lines++
+	i.said.bytes += min(len(text), LogTextMax)
+	for name, value := range fields {
+		i.said.bytes += len(name) + len(value)
+	}
+	if i.actor.Log == nil {
+		return
+	}
+	i.actor.Log(Line{
+		Time: time.Unix(0, i.actor.RealTime()), Level: level, Node: i.actor.Node, Message: strings.Clone(i.id),
+		Text: shortened(text, cut), Fields: fields,
+	})
+}
+
+// shortened is a text as valid UTF-8; of a long one the beginning, with how much
+// was cut, here and before.
+func shortened(text []byte, cut int) string {
+	if more := len(text) - LogTextMax; more > 0 {
+		text, cut = text[:LogTextMax], cut+more
+	}
+	if cut == 0 {
+		return strings.ToValidUTF8(string(text), "\uFFFD")
+	}
+	for k := 1; k < utf8.UTFMax && k < len(text); k++ { // a character that was cut in two goes too
+		if at := len(text) - k; utf8.RuneStart(text[at]) {
+			if !utf8.FullRune(text[at:]) {
+				cut += k
+				text = text[:at]
+			}
+			break
+		}
+	}
+	return fmt.Sprintf("%s… and %d bytes more", strings.ToValidUTF8(string(text), "\uFFFD"), cut)
+}
