@@ -12,7 +12,7 @@ import (
 
 // module implements engine.Module.
 type module struct {
-	host     *host
+	engine   *Engine
 	binary   []byte
 	code     []byte // machine code of it; nil: the worker makes its own
 	config   engine.Config
@@ -20,11 +20,29 @@ type module struct {
 	turn     chan struct{} // holds a token while a worker is started, or the module closed
 	watching sync.WaitGroup
 
-	mu     sync.Mutex // not held while a worker's is taken
-	now    *worker    // the last one that was started; nil: there is none
+	mu     sync.Mutex
+	now    *worker // the last one that was started; nil: there is none
 	closed bool
 	deaths int       // in a row
 	after  time.Time // no worker is started before
+	ended  error     // what the last one ended of
+}
+
+// process tells of the worker.
+func (m *module) process() Process {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := Process{Actor: m.config.Name, Deaths: m.deaths, Next: m.after}
+	if m.ended != nil {
+		p.Ended = m.ended.Error()
+	}
+	if m.now != nil && !m.now.dead() {
+		p.PID, p.Started, p.Next = m.now.PID, m.now.born, time.Time{}
+		if m.engine.Now().Sub(p.Started) >= HealthyFrom {
+			p.Deaths = 0
+		}
+	}
+	return p
 }
 
 // Info implements engine.Module.
@@ -74,7 +92,7 @@ func (m *module) worker(ctx context.Context) (*worker, error) {
 			return nil, err
 		}
 	}
-	if err := m.host.Pause(ctx, m.rest()); err != nil {
+	if err := m.engine.Pause(ctx, m.rest()); err != nil {
 		return nil, err
 	}
 	w, _, err := m.launch(ctx)
@@ -98,7 +116,7 @@ func (m *module) set(w *worker) {
 func (m *module) rest() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return max(0, m.after.Sub(m.host.Now()))
+	return max(0, m.after.Sub(m.engine.Now()))
 }
 
 // mourn counts the death of a worker that lived for so long.
@@ -111,10 +129,10 @@ func (m *module) mourn(pid int, lived time.Duration, cause error) {
 	if lived >= HealthyFrom {
 		m.deaths = 0
 	}
-	m.deaths++
+	m.deaths, m.ended = m.deaths+1, cause
 	wait := backoff(m.deaths)
-	m.after = m.host.Now().Add(wait)
-	m.host.Log.Warn("worker process of an actor ended", "actor", m.config.Name, "pid", pid, "lived", lived, "error", cause,
+	m.after = m.engine.Now().Add(wait)
+	m.engine.Log.Warn("worker process of an actor ended", "actor", m.config.Name, "pid", pid, "lived", lived, "error", cause,
 		"deaths in a row", m.deaths, "next start in", wait)
 }
 
@@ -138,6 +156,9 @@ func (m *module) Close(context.Context) error {
 	if closed {
 		return nil
 	}
+	m.engine.mu.Lock()
+	delete(m.engine.modules, m)
+	m.engine.mu.Unlock()
 	var err error
 	if w != nil {
 		w.Kill() // it has no instances, and nothing that is worth an ordered end

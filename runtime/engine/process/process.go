@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/engine"
@@ -48,7 +52,7 @@ type Options struct {
 }
 
 // New starts an engine whose modules run in worker processes.
-func New(o Options) engine.Engine {
+func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -58,7 +62,7 @@ func New(o Options) engine.Engine {
 	if o.Pause == nil {
 		o.Pause = pause
 	}
-	return &host{o}
+	return &Engine{Options: o, modules: map[*module]bool{}}
 }
 
 // pause waits for d, or until ctx ends.
@@ -73,14 +77,41 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// host implements engine.Engine.
-type host struct{ Options }
+// Engine implements engine.Engine.
+type Engine struct {
+	Options
+
+	mu      sync.Mutex
+	modules map[*module]bool // that are not closed
+}
 
 // Close implements engine.Engine: what there is belongs to the modules.
-func (*host) Close(context.Context) error { return nil }
+func (*Engine) Close(context.Context) error { return nil }
+
+// Process is what there is to know of a module's worker process.
+type Process struct {
+	Actor   string    `json:"actor"`
+	PID     int       `json:"pid,omitempty"` // 0: none runs; one is started when it is needed
+	Started time.Time `json:"started,omitzero"`
+	Deaths  int       `json:"deaths"`              // of workers in a row, none of which lived long
+	Ended   string    `json:"ended,omitempty"`     // what the last one ended of
+	Next    time.Time `json:"next_start,omitzero"` // not before
+}
+
+// Processes tells of the workers of all modules, in order of the actors' names.
+func (e *Engine) Processes() []Process {
+	e.mu.Lock()
+	list := make([]Process, 0, len(e.modules))
+	for m := range e.modules {
+		list = append(list, m.process())
+	}
+	e.mu.Unlock()
+	slices.SortFunc(list, func(a, b Process) int { return cmp.Or(strings.Compare(a.Actor, b.Actor), cmp.Compare(a.PID, b.PID)) })
+	return list
+}
 
 // Compile implements engine.Engine: the module's first worker compiles it.
-func (h *host) Compile(ctx context.Context, binary []byte, c engine.Config) (engine.Module, error) {
+func (e *Engine) Compile(ctx context.Context, binary []byte, c engine.Config) (engine.Module, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
@@ -94,10 +125,10 @@ func (h *host) Compile(ctx context.Context, binary []byte, c engine.Config) (eng
 	if c.Instances <= 0 {
 		c.Instances = InstancesMax
 	}
-	m := &module{host: h, binary: binary, config: c, turn: make(chan struct{}, 1)}
-	if h.Code != nil {
+	m := &module{engine: e, binary: binary, config: c, turn: make(chan struct{}, 1)}
+	if e.Code != nil {
 		var err error
-		if m.code, err = h.Code(ctx, binary, c); err != nil {
+		if m.code, err = e.Code(ctx, binary, c); err != nil {
 			return nil, err
 		}
 		if len(m.code) > CodeMax {
@@ -111,6 +142,9 @@ func (h *host) Compile(ctx context.Context, binary []byte, c engine.Config) (eng
 	sum := sha256.Sum256(binary)
 	about.Digest, about.Size = "sha256:"+hex.EncodeToString(sum[:]), len(binary)
 	m.about, m.now = about, w
+	e.mu.Lock()
+	e.modules[m] = true
+	e.mu.Unlock()
 	return m, nil
 }
 

@@ -31,11 +31,11 @@ type worker struct {
 // launch starts a worker for the module, and hands it that. The module is its user.
 func (m *module) launch(ctx context.Context) (*worker, engine.Info, error) {
 	c := m.config
-	process, err := m.host.Start(ctx, m.memory())
+	process, err := m.engine.Start(ctx, m.memory())
 	if err != nil {
 		return nil, engine.Info{}, fmt.Errorf("start worker process: %w", err)
 	}
-	w := &worker{Worker: process, born: m.host.Now(), gone: make(chan struct{}), users: 1, memoryMax: c.MemoryMax}
+	w := &worker{Worker: process, born: m.engine.Now(), gone: make(chan struct{}), users: 1, memoryMax: c.MemoryMax}
 	// What ends the waiting below, whatever the worker does.
 	stop := context.AfterFunc(ctx, process.Kill)
 	_ = process.Conn.SetDeadline(time.Now().Add(StartMax)) // a connection without deadlines has ctx
@@ -115,7 +115,7 @@ func (m *module) watch(w *worker) {
 	}
 	w.mu.Unlock()
 	close(w.gone)
-	m.mourn(w.PID, m.host.Now().Sub(w.born), cmp.Or(why, end))
+	m.mourn(w.PID, m.engine.Now().Sub(w.born), cmp.Or(why, end))
 }
 
 // take gives out a line; the worker has it served.
