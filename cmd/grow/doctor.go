@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/compiler/toolchain"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
 )
@@ -47,7 +49,7 @@ func (s *shell) doctor() *cobra.Command {
 					found = append(found, checkup{f, language, used[language]})
 				}
 			}
-			found = append(found, hostChecks(service)...)
+			found = append(found, hostChecks(c.Context(), service)...)
 			if err := s.print(found, func(w io.Writer) error { return writeCheckups(w, found) }); err != nil {
 				return err
 			}
@@ -112,7 +114,7 @@ func secrets(service *specs.Service) map[string]string {
 }
 
 // hostChecks look at what running takes, whatever the service.
-func hostChecks(service *specs.Service) []checkup {
+func hostChecks(ctx context.Context, service *specs.Service) []checkup {
 	cache := checkup{Finding: toolchain.Finding{Name: "cache folder"}, For: "host"}
 	if base, err := os.UserCacheDir(); err != nil {
 		cache.Problem, cache.Fix = err.Error(), "export XDG_CACHE_HOME=FOLDER"
@@ -131,7 +133,35 @@ func hostChecks(service *specs.Service) []checkup {
 		_ = l.Close() // nothing was served
 	}
 	cache.Needed = service != nil
-	return []checkup{cache, port}
+	return []checkup{cache, machineCheck(), sandboxCheck(ctx), port}
+}
+
+// machineCheck says whether machine code is kept between starts.
+func machineCheck() checkup {
+	c := checkup{Finding: toolchain.Finding{Name: "machine code"}, For: "host"}
+	dir, err := app.CheckCache()
+	if c.Path = dir; err != nil {
+		c.Problem, c.Fix = "it is not kept, every start compiles anew: "+err.Error(), "make it writable, or: export XDG_CACHE_HOME=FOLDER XDG_CONFIG_HOME=FOLDER"
+		return c
+	}
+	c.OK, c.Version = true, "kept under a seal in"
+	return c
+}
+
+// sandboxCheck says what holds the processes that compile modules, and run
+// actors that are isolated.
+func sandboxCheck(ctx context.Context) checkup {
+	c := checkup{Finding: toolchain.Finding{Name: "sandbox"}, For: "host"}
+	report, err := jail.Check(ctx)
+	switch {
+	case err != nil:
+		c.Problem, c.Fix = err.Error(), "see whether this user may start processes"
+	case !report.Tight():
+		c.Problem, c.Fix = report.String(), "run what you do not trust on Linux, where seccomp is not forbidden to this process"
+	default:
+		c.OK, c.Version = true, report.String()
+	}
+	return c
 }
 
 func writeCheckups(w io.Writer, list []checkup) error {

@@ -17,11 +17,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grow-platform/grow/host/jail"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tidwall/gjson"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"grow": main}) }
+func TestMain(m *testing.M) {
+	jail.Enter()
+	testscript.Main(m, map[string]func(){"grow": main})
+}
 
 // TestScript runs command lines as a person types them: testdata/script/*.txtar.
 // Besides testscript's own commands there are
@@ -48,6 +52,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("WAT", modules)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
 			env.Setenv("GOCACHE", kept[0])
 			env.Setenv("GOMODCACHE", kept[1])
 			env.Setenv("NO_COLOR", "1")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/specs"
 	"go.uber.org/goleak"
 )
@@ -28,6 +29,7 @@ const secret = "it is a secret to nobody"
 var compiled string
 
 func TestMain(m *testing.M) {
+	jail.Enter()
 	dir, err := os.MkdirTemp("", "triagetest")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -26,7 +26,6 @@ import (
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
-	"github.com/grow-platform/grow/runtime/engine/wazero"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/mem"
 	"github.com/grow-platform/grow/runtime/pace"
@@ -173,7 +172,7 @@ func (h *Host) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.engine, err = NewEngine(ctx, h.opts.CacheDir); err != nil {
+	if h.engine, err = NewEngine(ctx, h.opts.CacheDir, h.log); err != nil {
 		return err
 	}
 	h.store = mem.New(mem.Options{Capacity: 4 * shard.KeepBytes})
@@ -327,29 +326,6 @@ func ownSecret(dir string) ([]byte, error) {
 		return nil, fmt.Errorf("keep the service's secret: %w", err)
 	}
 	return b, nil
-}
-
-// NewEngine starts the engine that services run on. cacheDir is where it keeps
-// compiled modules; "" is the user's cache folder.
-func NewEngine(ctx context.Context, dir string) (engine.Engine, error) {
-	if dir == "" {
-		dir = cacheDir()
-	}
-	e, err := wazero.New(ctx, wazero.Options{CacheDir: dir, MemoryMax: hostMemory() / 4 * 3})
-	if err != nil {
-		return nil, fmt.Errorf("start engine: %w", err)
-	}
-	return e, nil
-}
-
-// cacheDir is where compiled modules are kept; "" when there is no such place,
-// and then nothing is kept.
-func cacheDir() string {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(base, "grow", "compiled")
 }
 
 // processors is how many of them messages are handled on. Go is given one more,

@@ -26,7 +26,7 @@ type Tests struct {
 // each actor's module, cacheDir is that of compiled modules; "": the user's.
 // parallel is how many tests run at a time; 0: as many as there are processors.
 func OpenTests(ctx context.Context, s *specs.Service, modules map[string]string, cacheDir string, parallel int) (*Tests, error) {
-	e, err := NewEngine(ctx, cacheDir)
+	e, err := NewEngine(ctx, cacheDir, nil)
 	if err != nil {
 		return nil, err
 	}

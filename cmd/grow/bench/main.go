@@ -20,6 +20,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/grow-platform/grow/host/jail"
 )
 
 // roundMax bounds one round of one figure.
@@ -60,6 +62,7 @@ type Figure struct {
 }
 
 func main() {
+	jail.Enter()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

@@ -113,7 +113,7 @@ func startRust(ctx context.Context, w *workspace) (rounder, error) {
 		return nil, err
 	}
 	return func(ctx context.Context) (value, reference float64, err error) {
-		e, err := app.NewEngine(ctx, filepath.Join(w.dir, "cache"))
+		e, err := app.NewEngine(ctx, filepath.Join(w.dir, "cache"), nil)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -153,7 +153,7 @@ func startRustDisk(ctx context.Context, w *workspace) (rounder, error) {
 	cache := filepath.Join(w.dir, "disk")
 	once := func(ctx context.Context) (took float64, err error) {
 		begin := time.Now()
-		e, err := app.NewEngine(ctx, cache)
+		e, err := app.NewEngine(ctx, cache, nil)
 		if err != nil {
 			return 0, err
 		}
@@ -270,7 +270,7 @@ func density(_ context.Context, w *workspace) (rounder, error) {
 		if reference, err = bareDensity(ctx); err != nil {
 			return 0, 0, err
 		}
-		e, err := app.NewEngine(ctx, filepath.Join(w.dir, "cache"))
+		e, err := app.NewEngine(ctx, filepath.Join(w.dir, "cache"), nil)
 		if err != nil {
 			return 0, 0, err
 		}

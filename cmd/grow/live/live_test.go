@@ -17,6 +17,7 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/host/watch"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/specs"
@@ -24,7 +25,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	jail.Enter()
+	goleak.VerifyTestMain(m)
+}
 
 // book is a service of a ledger, whose answers hold its config, behind a workflow.
 var book = map[string]string{

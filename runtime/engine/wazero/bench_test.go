@@ -25,7 +25,7 @@ const rustEnv = "GROW_BENCH_ACTOR"
 
 func BenchmarkHandle(b *testing.B) {
 	h := &enginetest.Host{}
-	i := answered(b, load(b, start(b, ""), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20}), h, frame)
+	i := answered(b, load(b, start(b, Options{}), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20}), h, frame)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := i.Handle(h, engine.Frame(frame)); err != nil {
@@ -60,7 +60,7 @@ func BenchmarkRaw(b *testing.B) {
 func BenchmarkInstantiate(b *testing.B) {
 	for _, a := range actors(b) {
 		b.Run(a.name, func(b *testing.B) {
-			m := load(b, start(b, ""), a.binary, engine.Config{MemoryMax: 32 << 20})
+			m := load(b, start(b, Options{}), a.binary, engine.Config{MemoryMax: 32 << 20})
 			h := &enginetest.Host{}
 			b.ReportAllocs()
 			for b.Loop() {
@@ -72,12 +72,12 @@ func BenchmarkInstantiate(b *testing.B) {
 	}
 }
 
-// BenchmarkFromDisk is from a binary whose code is in the cache on disk to the
+// BenchmarkFromCache is from a binary whose machine code is in the cache to the
 // first answer.
-func BenchmarkFromDisk(b *testing.B) {
+func BenchmarkFromCache(b *testing.B) {
 	for _, a := range actors(b) {
 		b.Run(a.name, func(b *testing.B) {
-			e := start(b, b.TempDir())
+			e := start(b, Options{Cache: &kept{}})
 			h := &enginetest.Host{}
 			for b.Loop() {
 				m, err := e.Compile(b.Context(), a.binary, engine.Config{MemoryMax: 32 << 20})
@@ -141,7 +141,7 @@ func resident(t testing.TB) int64 {
 func BenchmarkDensity(b *testing.B) {
 	for _, a := range actors(b) {
 		b.Run(a.name, func(b *testing.B) {
-			m := load(b, start(b, ""), a.binary, engine.Config{MemoryMax: 32 << 20})
+			m := load(b, start(b, Options{}), a.binary, engine.Config{MemoryMax: 32 << 20})
 			h := &enginetest.Host{}
 			instances := make([]engine.Instance, densityInstances)
 			for range b.N {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
@@ -13,13 +12,31 @@ import (
 // image is the compiled code of one module.
 type image struct {
 	digest string
-	dir    string // of what is kept on disk; "": nothing is
-	users  int    // guarded by machine.mu
+	users  int // guarded by machine.mu
 
-	mu     sync.Mutex              // held while compiling: one does it for all
+	free   chan struct{}           // holds one token: who has it owns what follows
+	store  *store                  // of cache
 	cache  wazero.CompilationCache // nil before the first link
 	linked *linked                 // likewise
 }
+
+func newImage(digest string, o Options) *image {
+	b := &image{digest: digest, free: make(chan struct{}, 1), store: &store{cache: o.Cache, elsewhere: o.Compile}}
+	b.give()
+	return b
+}
+
+// take waits for the token, which one holds who compiles for all; give gives it back.
+func (b *image) take(ctx context.Context) error {
+	select {
+	case <-b.free:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("compile module: %w", ctx.Err())
+	}
+}
+
+func (b *image) give() { b.free <- struct{}{} }
 
 // linked is a binary in a wazero runtime, with its imports: what instances are
 // made of.
@@ -34,15 +51,17 @@ type linked struct {
 
 // link returns the binary ready to make instances of.
 func (b *image) link(ctx context.Context, code []byte) (*linked, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	if err := b.take(ctx); err != nil {
+		return nil, err
+	}
+	defer b.give()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
 	if b.linked != nil {
 		return b.linked, nil
 	}
-	l, err := b.compile(ctx, code)
+	l, err := b.build(ctx, code)
 	if err != nil {
 		return nil, err
 	}
@@ -54,62 +73,23 @@ func (b *image) link(ctx context.Context, code []byte) (*linked, error) {
 	return l, nil
 }
 
-// compile compiles into the cache on disk, or finds there what it compiled
-// before. A cache that cannot be used, whatever the reason, is done without.
-func (b *image) compile(ctx context.Context, code []byte) (*linked, error) {
-	if b.cache != nil {
-		return b.build(ctx, code)
-	}
-	if b.dir != "" {
-		if l, err := b.compileOnDisk(ctx, code); err == nil {
-			return l, nil
-		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("compile module: %w", ctx.Err())
-		}
-		_ = os.RemoveAll(b.dir) // the next process tries anew; this one goes on without
-	}
-	b.cache = wazero.NewCompilationCache()
-	return b.build(ctx, code)
-}
-
-func (b *image) compileOnDisk(ctx context.Context, code []byte) (*linked, error) {
-	kept := sealed(b.dir)
-	if !kept {
-		if err := os.RemoveAll(b.dir); err != nil {
-			return nil, fmt.Errorf("clear cache of compiled modules: %w", err)
-		}
-	}
-	cache, err := wazero.NewCompilationCacheWithDir(b.dir)
-	if err != nil {
-		return nil, fmt.Errorf("open cache of compiled modules: %w", err)
-	}
-	b.cache = cache
-	l, err := b.build(ctx, code)
-	if err != nil {
-		b.cache = nil
-		return nil, errors.Join(err, cache.Close(ctx))
-	}
-	// Without a seal the next process compiles anew. So it does after another
-	// release of wazero has added a file of its own, and clears the old one.
-	if !kept {
-		_ = seal(b.dir)
-	}
-	return l, nil
-}
-
 // build makes a runtime with the code in it. Memory limits are those of each
 // instance (see memory.go), so one runtime does for all of them.
 func (b *image) build(ctx context.Context, code []byte) (*linked, error) {
-	config := wazero.NewRuntimeConfig().WithDebugInfoEnabled(true).WithCompilationCache(b.cache)
-	l := &linked{runtime: wazero.NewRuntimeWithConfig(ctx, config)}
-	compiled, err := l.runtime.CompileModule(ctx, code)
+	if b.cache == nil {
+		cache, err := open(b.store)
+		if err != nil {
+			return nil, err
+		}
+		b.cache = cache
+	}
+	b.store.ctx, b.store.code = ctx, code
+	defer func() { b.store.ctx, b.store.code, b.store.machine = nil, nil, nil }()
+	l := &linked{runtime: wazero.NewRuntimeWithConfig(ctx, config(b.cache))}
+	compiled, err := compile(ctx, l.runtime, code)
 	if err != nil {
 		_ = l.runtime.Close(ctx) // the fault is what matters
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("compile module: %w", err)
-		}
-		return nil, invalid(err)
+		return nil, err
 	}
 	l.compiled = compiled
 	return l, nil
@@ -136,8 +116,8 @@ func (l *linked) close(ctx context.Context) error {
 
 // close releases everything; no instance is left.
 func (b *image) close(ctx context.Context) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	<-b.free
+	defer b.give()
 	var errs []error
 	if b.linked != nil {
 		errs = append(errs, b.linked.close(ctx))

@@ -27,7 +27,7 @@ func counted(t *testing.T, instead func([]byte) error) *int {
 // TestMemoryIsGivenBack: once for each instance that is closed, and for each
 // that did not start or failed.
 func TestMemoryIsGivenBack(t *testing.T) {
-	e := start(t, "")
+	e := start(t, Options{})
 	h := &enginetest.Host{}
 	n := counted(t, nil)
 	want := 0

@@ -1,8 +1,8 @@
 // Package wazero runs actors with github.com/tetratelabs/wazero, its compiler
 // where the platform has one.
 //
-// A binary is compiled once, whoever asks and how often; the code is kept on disk
-// too, in a folder per binary.
+// A binary is compiled once, whoever asks and how often; a [Cache] keeps the
+// machine code from run to run.
 //
 // The context that wazero hands to host functions is the instance itself, so
 // that they find it without a search or an allocation. Nothing is ever
@@ -15,9 +15,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/grow-platform/grow/runtime/engine"
@@ -26,21 +23,20 @@ import (
 
 // Options of an engine.
 type Options struct {
-	// CacheDir keeps compiled modules; "": nothing is kept. It is made when missing.
-	CacheDir string
+	// Cache keeps machine code from run to run; nil: nothing is kept.
+	Cache Cache
+	// Compile makes machine code of an admitted module as [Build] does, and
+	// bounds what that takes; nil: this process does it, without bounds. What
+	// it fails with is an *engine.Error, or wraps ctx's error.
+	Compile func(ctx context.Context, code []byte) (Key, []byte, error)
 	// MemoryMax bounds the linear memory of all instances, in bytes; 0: it is not
 	// bounded. Beyond half of it an instance may only grow to its even share of
 	// the other half.
 	MemoryMax int64
 }
 
-// New starts an engine. It fails when CacheDir cannot be made.
+// New starts an engine.
 func New(_ context.Context, o Options) (engine.Engine, error) {
-	if o.CacheDir != "" {
-		if err := os.MkdirAll(o.CacheDir, 0o700); err != nil {
-			return nil, fmt.Errorf("make folder of compiled modules: %w", err)
-		}
-	}
 	settle()
 	return &machine{options: o, images: map[string]*image{}, memory: budget{max: o.MemoryMax}}, nil
 }
@@ -94,10 +90,7 @@ func (r *machine) use(digest string) *image {
 	defer r.mu.Unlock()
 	b := r.images[digest]
 	if b == nil {
-		b = &image{digest: digest}
-		if r.options.CacheDir != "" {
-			b.dir = filepath.Join(r.options.CacheDir, digest)
-		}
+		b = newImage(digest, r.options)
 		r.images[digest] = b
 	}
 	b.users++

@@ -24,9 +24,9 @@ var idle = make([]byte, 20)
 var frame = abi.NewMessage(fmt.Appendf(nil, `{"id":"o-1","total":12.5,"customer":"%s"}`, strings.Repeat("x", 161)),
 	abi.Type, "echo.done", abi.ID, "1", abi.ContentType, abi.ContentJSON).Frame()
 
-func start(t testing.TB, dir string) engine.Engine {
+func start(t testing.TB, o Options) engine.Engine {
 	t.Helper()
-	e, err := New(t.Context(), Options{CacheDir: dir})
+	e, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,18 +62,18 @@ func answered(t testing.TB, m engine.Module, h engine.Host, input []byte) engine
 }
 
 func TestConformance(t *testing.T) {
-	enginetest.Run(t, func(t *testing.T) engine.Engine { return start(t, "") })
+	enginetest.Run(t, func(t *testing.T) engine.Engine { return start(t, Options{}) })
 }
 
 func TestConformanceWithCache(t *testing.T) {
-	dir := t.TempDir()
-	enginetest.Run(t, func(t *testing.T) engine.Engine { return start(t, dir) })
+	c := &kept{}
+	enginetest.Run(t, func(t *testing.T) engine.Engine { return start(t, Options{Cache: c}) })
 }
 
 // TestCompileOnce: whoever compiles the same binary shares the code, and the
 // last one to close it frees it.
 func TestCompileOnce(t *testing.T) {
-	e := start(t, "")
+	e := start(t, Options{})
 	modules := make([]engine.Module, 8)
 	var wait sync.WaitGroup
 	for k := range modules {
@@ -114,8 +114,7 @@ func TestCompileOnce(t *testing.T) {
 
 // TestRefusedIsForgotten: a binary that is refused leaves nothing behind.
 func TestRefusedIsForgotten(t *testing.T) {
-	dir := t.TempDir()
-	e := start(t, dir)
+	e := start(t, Options{})
 	for _, name := range []string{"noexport", "badimport"} {
 		if _, err := e.Compile(t.Context(), wat.Module(name), engine.Config{MemoryMax: 1 << 20}); err == nil {
 			t.Errorf("%s was accepted", name)
@@ -130,7 +129,7 @@ func TestRefusedIsForgotten(t *testing.T) {
 }
 
 func TestClosedModuleStartsNothing(t *testing.T) {
-	m, err := start(t, "").Compile(t.Context(), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20})
+	m, err := start(t, Options{}).Compile(t.Context(), wat.Module("echo"), engine.Config{MemoryMax: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +150,7 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	world := &quiet{&enginetest.Host{}}
 	var in engine.Input = engine.Frame(frame)
 	for name, binary := range map[string][]byte{"message": wat.Module("echo"), "request": asks.Bytes()} {
-		i := answered(t, load(t, start(t, ""), binary, engine.Config{MemoryMax: 1 << 20}), world, frame)
+		i := answered(t, load(t, start(t, Options{}), binary, engine.Config{MemoryMax: 1 << 20}), world, frame)
 		if n := testing.AllocsPerRun(100, func() {
 			if a, err := i.Handle(world, in); err != nil || len(a.Frame) == 0 {
 				t.Error(len(a.Frame), err)

@@ -1,0 +1,48 @@
+// Package compiled has modules compiled without danger to the host, and keeps
+// what comes of it.
+//
+// A [Queue] compiles in a worker process under limits of memory and processor
+// time: whatever a module does to the compiler, it is one failed compilation. A
+// [Cache] keeps machine code in a folder and gives back nothing that it has not
+// written itself.
+package compiled
+
+import "time"
+
+// Limits of compiling, in one place. Modules that people write take 0.3 s of
+// processor time and 20 MiB of memory for each MiB, whatever their language;
+// the limits are twice that. What needs more was made to.
+const (
+	timeMax    = 2 * time.Second        // processor time of any module
+	timePerMiB = 600 * time.Millisecond // and more of it for each MiB
+	clockMax   = 10                     // times that by the clock, for busy machines
+
+	// MemoryMax is the memory of a worker that compiles, in bytes.
+	MemoryMax = 1 << 30
+	// MachineMax is the machine code of one module, in bytes.
+	MachineMax = 256 << 20
+	// WaitingMax is how many compilations wait for their turn.
+	WaitingMax = 256
+	// Workers is how many modules are compiled at a time when nothing else is said.
+	Workers = 1
+
+	lifeMax   = time.Minute     // processor time of one worker
+	usedMax   = lifeMax / 2     // that after which it is not used again
+	retainMax = 128 << 20       // bytes of memory, too
+	idleMax   = 3 * time.Second // how long a worker is kept without work
+	niceness  = 5               // who runs comes before who compiles
+)
+
+// TimeMax is the processor time that compiling a module of that many bytes may take.
+func TimeMax(size int) time.Duration {
+	return timeMax + time.Duration(size)*timePerMiB/(1<<20)
+}
+
+// SizeMax is how many bytes a cache keeps when nothing else is said.
+const SizeMax = 2 << 30
+
+const (
+	otherMax = 14 * 24 * time.Hour // how long what another release left is kept unused
+	aliveMax = time.Hour           // how old a file may be that is still being written
+	touchAge = time.Hour           // how exact it is known when an entry was used last
+)
