@@ -60,9 +60,10 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		if err == nil {
 			return start(ctx, w, k, h)
 		}
-		if !w.dead() {
+		if errors.Is(err, errFull) {
 			return nil, err
 		}
+		w.condemn(err)
 	}
 }
 

@@ -118,7 +118,11 @@ func (m *module) watch(w *worker) {
 	m.mourn(w.PID, m.engine.Now().Sub(w.born), cmp.Or(why, end))
 }
 
-// take gives out a line; the worker has it served.
+// errFull says that a worker has as many instances as it may.
+var errFull = &engine.Error{Code: engine.CodeLimit, Reason: "the actor's worker process has as many instances as it may"}
+
+// take gives out a line; the worker has it served. It fails with errFull, or
+// because the worker has ended.
 func (w *worker) take() (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -126,12 +130,12 @@ func (w *worker) take() (int, error) {
 		return 0, w.end
 	}
 	if len(w.free) == 0 {
-		return 0, &engine.Error{Code: engine.CodeLimit, Reason: "the actor's worker process has as many instances as it may"}
+		return 0, errFull
 	}
 	k := w.free[len(w.free)-1]
 	if k >= w.opened { // always the next one
 		if _, err := w.Conn.Write(binary.LittleEndian.AppendUint32(nil, uint32(k))); err != nil {
-			return 0, &engine.Error{Code: engine.CodeDied, Reason: "the actor's worker process takes no orders: " + err.Error(), Cause: err}
+			return 0, fmt.Errorf("it takes no orders: %w", err)
 		}
 		w.opened = k + 1
 	}
