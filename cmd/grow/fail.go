@@ -266,6 +266,7 @@ var modules = map[string]string{
 	engine.CodeImport:  "what an actor needs of the world it asks for by `uses:` and the SDK",
 	engine.CodeVersion: "build it with the SDK of this version of grow",
 	engine.CodeLimit:   "raise `limits: {memory: …}` in the actor's definition, or make the module smaller",
+	engine.CodeCompile: "make the module smaller: build it optimized, without debug information, and split functions of thousands of lines",
 	engine.CodeInit:    "the actor's log says why: it was given the config of its node",
 }
 

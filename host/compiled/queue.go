@@ -133,9 +133,6 @@ func refusal(reason string) error {
 	return &engine.Error{Code: engine.CodeCompile, Reason: reason}
 }
 
-// advice is what to do about a module that is too dear to compile.
-const advice = "make it smaller: build it optimized, without debug information and what it does not use, and split functions of many thousand lines"
-
 // verdict says what the end of a worker means for the module of size bytes.
 func verdict(err error, size int) error {
 	var exit *jail.ExitError
@@ -144,11 +141,11 @@ func verdict(err error, size int) error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, errTime):
-		return refusal(fmt.Sprintf("compiling the module takes more than %v of processor time, which is what %d bytes may take; %s", TimeMax(size).Round(time.Millisecond), size, advice))
+		return refusal(fmt.Sprintf("compiling the module takes more than %v of processor time, which is what its %d bytes may take", TimeMax(size).Round(time.Millisecond), size))
 	case errors.Is(err, errClock):
-		return refusal(fmt.Sprintf("compiling the module was not done after %v, on a machine that is busy or with a module that is hostile; try again, or %s", clockMax*TimeMax(size).Round(time.Millisecond), advice))
+		return refusal(fmt.Sprintf("compiling the module was not done after %v, on a machine that is busy or with a module that was made to take long", clockMax*TimeMax(size).Round(time.Millisecond)))
 	case errors.Is(err, jail.ErrMemory):
-		return refusal(fmt.Sprintf("compiling the module takes more than %d MiB of memory; %s", MemoryMax>>20, advice))
+		return refusal(fmt.Sprintf("compiling the module takes more than %d MiB of memory", MemoryMax>>20))
 	case errors.As(err, &exit):
 		reason := "the compiler broke on the module: " + exit.Cause.Error() + ", " + exit.State
 		if said := strings.TrimSpace(exit.Output); said != "" {

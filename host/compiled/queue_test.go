@@ -96,7 +96,7 @@ func TestCompile(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	q := queue(t, 1)
 	for code, want := range map[string]string{
-		"hoard":    "more than 1024 MiB of memory; make it smaller",
+		"hoard":    "more than 1024 MiB of memory",
 		"panic":    "the compiler broke on the module: it crashed, exit status 2: panic: the compiler has a fault",
 		"die":      "exit status 7",
 		"spin":     "more than 2s of processor time",

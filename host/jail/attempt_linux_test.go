@@ -248,3 +248,31 @@ func TestWays(t *testing.T) {
 		t.Error("gave up a way that is needed")
 	}
 }
+
+// TestLandlockAlone: where seccomp is forbidden, Landlock keeps files and TCP away.
+func TestLandlockAlone(t *testing.T) {
+	c := exec.Command("/proc/self/exe", "-test.run=^TestLandlockChild$", "-test.v")
+	c.Env = append(os.Environ(), "GROW_TEST_LANDLOCK=1")
+	out, err := c.CombinedOutput()
+	if strings.Contains(string(out), "SKIP: TestLandlockChild") {
+		t.Skip("the kernel has none")
+	}
+	if err != nil || !strings.Contains(string(out), "PASS: TestLandlockChild") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestLandlockChild is a process of TestLandlockAlone.
+func TestLandlockChild(t *testing.T) {
+	if os.Getenv("GROW_TEST_LANDLOCK") == "" {
+		t.Skip("only as a program of its own")
+	}
+	if m := landlocked(); !m.Holds {
+		t.Skip(m.Note)
+	}
+	for _, name := range []string{"read a file", "read itself", "list a folder", "write a file", "connect"} {
+		if attempts[name]() == nil {
+			t.Errorf("%s: done", name)
+		}
+	}
+}

@@ -6,11 +6,17 @@ import "fmt"
 type Error struct {
 	Code   string // one of the codes below
 	At     int    // offset into the binary
+	Where  string // function 5 (main), section type; may be empty
 	Reason string // one line for a person
 }
 
 // Error implements error.
-func (e *Error) Error() string { return fmt.Sprintf("%s: at offset %d: %s", e.Code, e.At, e.Reason) }
+func (e *Error) Error() string {
+	if e.Where == "" {
+		return fmt.Sprintf("%s: at offset %d: %s", e.Code, e.At, e.Reason)
+	}
+	return fmt.Sprintf("%s: at offset %d, %s: %s", e.Code, e.At, e.Where, e.Reason)
+}
 
 // Codes of [Error].
 const (

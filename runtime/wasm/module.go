@@ -48,6 +48,8 @@ type Module struct {
 	// DataCount is what the data count section says; -1: there is none.
 	DataCount int
 
+	peaks [limitsEnd]int // the most of each that was found
+
 	ImportedFuncs, ImportedTables, ImportedMemories, ImportedGlobals int
 }
 

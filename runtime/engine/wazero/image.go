@@ -21,7 +21,10 @@ type image struct {
 }
 
 func newImage(digest string, o Options) *image {
-	b := &image{digest: digest, free: make(chan struct{}, 1), store: &store{cache: o.Cache, elsewhere: o.Compile}}
+	b := &image{
+		digest: digest, free: make(chan struct{}, 1),
+		store: &store{cache: o.Cache, elsewhere: o.Compile},
+	}
 	b.give()
 	return b
 }
@@ -74,7 +77,7 @@ func (b *image) link(ctx context.Context, code []byte) (*linked, error) {
 }
 
 // build makes a runtime with the code in it. Memory limits are those of each
-// instance (see memory.go), so one runtime does for all of them.
+// instance (see growing), so one runtime does for all of them.
 func (b *image) build(ctx context.Context, code []byte) (*linked, error) {
 	if b.cache == nil {
 		cache, err := open(b.store)

@@ -1,0 +1,308 @@
+package meter
+
+import "github.com/grow-platform/grow/runtime/wasm"
+
+// action is what is done at a place of a body.
+type action byte
+
+const (
+	charge action = iota // insert: take the cost from the counter
+	head                 // insert: the same where a loop begins, and look at the counter
+	index                // write an instruction whose index is number
+	bulk                 // insert or write a call of helper number
+	leave                // insert: give back what the call took of the stack
+)
+
+// edit is one place. What is inserted stands before the byte at; what is written
+// stands for the bytes from at to end.
+type edit struct {
+	at, end uint32
+	do      action
+	op      wasm.Op
+	number  int32
+	cost    int32
+}
+
+// body is what is found in one body.
+type body struct {
+	edits       []edit
+	callees     []int32 // functions called, as often as they are
+	types       []int32 // of functions called through tables, likewise
+	cost        int     // of all instructions, each once
+	early       bool    // it begins with a few instructions and a loop that looks at the counter
+	needs       int     // upper estimate of the stack a call takes, in bytes
+	dense, each bool    // charge and look often; before every instruction
+
+	// What the graph says.
+	check bool // look at the counter where it begins
+	takes int  // bytes of stack to count; 0: none
+}
+
+// scope is a block that is open.
+type scope struct {
+	op       wasm.Op
+	dead     bool  // never reached
+	targeted bool  // branched to
+	out      int32 // the outermost block that is branched to from within, by its place among those open
+	site     int32 // what is charged where it stands; none: -1
+	first    int32 // the first charge of an arm, and of the arm before it
+	then     int32
+	head     int32 // of a loop
+}
+
+// scanner finds the edits of bodies.
+type scanner struct {
+	w      *writer
+	b      *body
+	scopes []scope
+	cur    int32 // the charge that what comes next belongs to; -1: a new one
+	dead   bool  // what comes next is never reached
+	plain  bool  // neither branched nor called so far
+	lead   int32 // the head of a loop that is reached so
+	frame  frame
+}
+
+// regionMax is how many units a dense body charges at once.
+const regionMax = 1000
+
+// leadMax is how many units a body may begin with before a loop.
+const leadMax = 100
+
+// scan finds the edits of a body.
+func (s *scanner) scan(i int, b *body) {
+	m := s.w.m
+	*s = scanner{w: s.w, b: b, scopes: s.scopes[:0], cur: -1, plain: true, lead: -1}
+	s.push(wasm.OpBlock)
+	s.frame.begin(m, i)
+	in := wasm.Instr{}
+	for scan := m.Scan(i); scan.Next(&in); {
+		s.frame.step(m, &in)
+		s.pay(&in)
+		s.flow(&in)
+		s.replace(&in)
+	}
+	b.needs = s.frame.size()
+}
+
+// free says whether an instruction costs nothing.
+func free(o wasm.Op) bool {
+	switch o {
+	case wasm.OpNop, wasm.OpBlock, wasm.OpLoop, wasm.OpElse, wasm.OpEnd:
+		return true
+	}
+	return false
+}
+
+// pay adds an instruction to what is charged.
+func (s *scanner) pay(in *wasm.Instr) {
+	if s.dead || free(in.Op) {
+		return
+	}
+	s.b.cost++
+	if s.cur < 0 || s.b.each || s.b.dense && s.b.edits[s.cur].cost >= regionMax {
+		s.open(in.At, charge)
+	}
+	s.b.edits[s.cur].cost++
+}
+
+// open begins a new charge.
+func (s *scanner) open(at int, do action) {
+	s.cur = s.add(edit{at: uint32(at), end: uint32(at), do: do})
+	if top := &s.scopes[len(s.scopes)-1]; top.first < 0 {
+		top.first = s.cur
+	}
+}
+
+func (s *scanner) add(e edit) int32 {
+	s.b.edits = append(s.b.edits, e)
+	return int32(len(s.b.edits) - 1)
+}
+
+// flow follows control.
+func (s *scanner) flow(in *wasm.Instr) {
+	switch in.Op {
+	case wasm.OpBlock, wasm.OpLoop, wasm.OpIf:
+		s.enter(in)
+	case wasm.OpElse:
+		top := &s.scopes[len(s.scopes)-1]
+		top.op, top.then, top.first = wasm.OpElse, top.first, -1
+		s.cur, s.dead = -1, top.dead
+	case wasm.OpEnd:
+		s.exit()
+	case wasm.OpBr, wasm.OpBrIf:
+		s.branch(in.Index)
+		s.stop(in.Op == wasm.OpBr)
+	case wasm.OpBrTable:
+		for l := range s.w.m.Labels(in) {
+			s.branch(l)
+		}
+		s.stop(true)
+	case wasm.OpReturn:
+		s.branch(uint32(len(s.scopes) - 1))
+		s.stop(true)
+	case wasm.OpUnreachable:
+		s.stop(true)
+	case wasm.OpCall, wasm.OpCallIndirect:
+		s.plain = false
+		if s.b.dense {
+			s.cur = -1
+		}
+	}
+}
+
+// enter opens a block.
+func (s *scanner) enter(in *wasm.Instr) {
+	if s.cur < 0 && !s.dead {
+		s.open(in.At, charge)
+	}
+	s.push(in.Op)
+	switch {
+	case in.Op == wasm.OpIf:
+		s.cur, s.plain = -1, false
+	case in.Op == wasm.OpLoop && !s.dead:
+		s.open(in.End, head)
+		top := &s.scopes[len(s.scopes)-1]
+		top.head = s.cur
+		s.b.edits[s.cur].number = int32(in.Block)
+		if s.plain && s.b.cost <= leadMax {
+			s.lead = s.cur
+		}
+		s.plain = false
+	}
+}
+
+func (s *scanner) push(o wasm.Op) {
+	s.scopes = append(s.scopes, scope{op: o, dead: s.dead, out: int32(len(s.scopes)), site: s.cur, first: -1, then: -1, head: -1})
+}
+
+// stop ends what runs together; after it may come what is never reached.
+func (s *scanner) stop(dead bool) {
+	s.cur, s.plain = -1, false
+	s.dead = s.dead || dead
+}
+
+// branch notes that a label is branched to.
+func (s *scanner) branch(label uint32) {
+	if s.dead {
+		return
+	}
+	top := len(s.scopes) - 1
+	t := top - int(label)
+	s.scopes[t].targeted = true
+	s.scopes[top].out = min(s.scopes[top].out, int32(t))
+}
+
+// exit closes a block. What follows is charged with what stands before the
+// block if it is reached whenever the block is.
+func (s *scanner) exit() {
+	depth := len(s.scopes) - 1
+	f := s.scopes[depth]
+	s.scopes = s.scopes[:depth]
+	s.plain = false
+	escapes := f.out < int32(depth)
+	if depth > 0 {
+		s.scopes[depth-1].out = min(s.scopes[depth-1].out, f.out)
+	}
+	if f.op == wasm.OpLoop && f.head >= 0 {
+		s.closeLoop(&f)
+	}
+	arms := f.op == wasm.OpIf || f.op == wasm.OpElse
+	switch {
+	case f.dead:
+		s.cur, s.dead = -1, true
+	case s.b.dense || s.b.each:
+		s.cur, s.dead = -1, s.dead && !f.targeted && !arms
+	case !escapes && s.dead && !f.targeted && !arms:
+		s.cur = -1
+	case !escapes:
+		s.cur, s.dead = f.site, false
+	case f.op == wasm.OpLoop, f.op == wasm.OpBlock && !f.targeted:
+		// It goes straight on.
+	default:
+		s.cur, s.dead = -1, false
+	}
+	if f.op == wasm.OpElse {
+		s.balance(&f)
+	}
+}
+
+// closeLoop: one that nothing branches to is none.
+func (s *scanner) closeLoop(f *scope) {
+	switch {
+	case !f.targeted:
+		s.b.edits[f.head].do = charge
+	case f.head == s.lead:
+		s.b.early = true
+	}
+}
+
+// balance charges one arm of an if before it, and the other arm for the
+// difference.
+func (s *scanner) balance(f *scope) {
+	if s.b.dense || s.b.each || f.dead || f.site < 0 || f.then < 0 || f.first < 0 {
+		return
+	}
+	then, other := &s.b.edits[f.then], &s.b.edits[f.first]
+	if other.do != charge || then.do != charge {
+		return
+	}
+	s.b.edits[f.site].cost += other.cost
+	then.cost -= other.cost
+	other.cost = 0
+}
+
+// replace notes what is written anew of an instruction.
+func (s *scanner) replace(in *wasm.Instr) {
+	w := s.w
+	e := edit{at: uint32(in.At), end: uint32(in.End), op: in.Op}
+	switch in.Op {
+	case wasm.OpCall:
+		s.b.callees = append(s.b.callees, int32(in.Index))
+		if int(in.Index) < w.m.ImportedFuncs {
+			return
+		}
+		e.do, e.number = index, int32(w.function(int(in.Index)))
+	case wasm.OpCallIndirect:
+		s.b.types = append(s.b.types, int32(in.Index))
+		return
+	case wasm.OpRefFunc:
+		w.refer(int(in.Index))
+		e.do, e.number = index, int32(w.function(int(in.Index)))
+	case wasm.OpGlobalGet, wasm.OpGlobalSet:
+		if w.global(int(in.Index)) == int(in.Index) {
+			return
+		}
+		e.do, e.number = index, int32(w.global(int(in.Index)))
+	case wasm.OpReturn:
+		e.do, e.end = leave, e.at
+	default:
+		if !s.bulk(in, &e) {
+			return
+		}
+	}
+	s.add(e)
+}
+
+// bulk: filling and copying memory, and the initialisation of much of it, are
+// done by a function that goes piece by piece; the others are preceded by a
+// function that charges and leaves the length where it is.
+func (s *scanner) bulk(in *wasm.Instr, e *edit) bool {
+	h := helper{op: in.Op}
+	switch in.Op {
+	case wasm.OpMemoryFill, wasm.OpMemoryCopy:
+	case wasm.OpMemoryInit:
+		if s.w.m.Data[in.Index].Size > ChunkBytes {
+			h.segment = in.Index
+			break
+		}
+		h, e.end = helper{}, e.at
+	case wasm.OpMemoryGrow:
+		e.end = e.at
+	case wasm.OpTableInit, wasm.OpTableCopy, wasm.OpTableFill, wasm.OpTableGrow:
+		h, e.end = helper{}, e.at
+	default:
+		return false
+	}
+	e.do, e.number = bulk, int32(s.w.help(h))
+	return true
+}
