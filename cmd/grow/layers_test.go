@@ -20,7 +20,9 @@ specs < specs/openapi
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
-runtime/engine < runtime/engine/wazero, runtime/engine/process
+runtime/engine < runtime/engine/process
+runtime/wasm < runtime/wasm/meter
+runtime/engine, runtime/wasm/meter < runtime/engine/wazero
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site

@@ -75,8 +75,8 @@ func TestLimits(t *testing.T) {
 	}{
 		{"memory: 1MiB", "m", 13, 14, "limit.memory", "1048576"},
 		{"memory: 4MiB", "m", 61, 62, "limit.memory", "4194304"},
-		{"fuel: 10k", "f", 950, 1010, "limit.fuel", "10000"},
-		{"fuel: 3M", "f", 299_000, 301_000, "limit.fuel", "3000000"},
+		{"fuel: 10k", "f", 950, 1010, "limit.fuel", "fuel"},
+		{"fuel: 3M", "f", 299_000, 301_000, "limit.fuel", "fuel"},
 		{"time: 30ms", "t", 10, 31, "limit.time", "30ms"},
 		{"time: 80ms", "t", 40, 81, "limit.time", "80ms"},
 		{"output: 1KiB", "o", 1024, 1025, "limit.output", "1024"},

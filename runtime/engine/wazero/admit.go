@@ -2,9 +2,12 @@ package wazero
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 )
 
 // admit is what a binary passes before wazero sees it, and returns what wazero
@@ -27,7 +30,26 @@ func admit(b []byte) ([]byte, error) {
 	if err := imports(b[8:]); err != nil {
 		return nil, err
 	}
-	return b, nil
+	m, err := wasm.Decode(b)
+	if err != nil {
+		return nil, inadmissible(err)
+	}
+	if m, err = wasm.Decode(m.Stripped()); err != nil {
+		return nil, inadmissible(err)
+	}
+	metered, err := meter.Rewrite(m, meter.Options{})
+	if err != nil {
+		return nil, inadmissible(err)
+	}
+	return metered.Binary, nil
+}
+
+func inadmissible(err error) error {
+	var fault *wasm.Error
+	if !errors.As(err, &fault) {
+		return err
+	}
+	return &engine.Error{Code: fault.Code, Reason: fmt.Sprintf("at offset %d: %s", fault.At, fault.Reason), Cause: err}
 }
 
 // importSection is the section that says what a module imports

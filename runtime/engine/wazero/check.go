@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero/api"
 )
 
@@ -103,6 +104,8 @@ func (l *linked) checkImports() error {
 		from, name, _ := f.Import()
 		var want function
 		switch from {
+		case meter.ImportModule: // added by the rewriting, which refuses one of the module's own
+			continue
 		case growName:
 			own, ok := growFunctions[name]
 			if !ok {
@@ -151,6 +154,9 @@ func (l *linked) info() engine.Info {
 	var i engine.Info
 	for _, f := range l.compiled.ImportedFunctions() {
 		from, name, _ := f.Import()
+		if from == meter.ImportModule {
+			continue
+		}
 		i.Imports = append(i.Imports, from+"."+name)
 	}
 	for name := range l.compiled.ExportedFunctions() {

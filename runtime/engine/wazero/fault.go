@@ -27,7 +27,7 @@ func (i *instance) outside(what string, at, n uint32) {
 
 // guard turns a panic of the host's own code, which is a fault of grow, into
 // an error: the guest is unwound, the process lives. It is deferred by
-// whatever calls a Host.
+// whatever calls a Host while the guest runs.
 func guard() {
 	r := recover()
 	if r == nil {
@@ -36,8 +36,19 @@ func guard() {
 	if t, ok := r.(*thrown); ok {
 		panic(t)
 	}
+	throw(panicked(r))
+}
+
+// caught is guard for what calls a Host while the guest does not run.
+func caught(err *error) {
+	if r := recover(); r != nil {
+		*err = panicked(r)
+	}
+}
+
+func panicked(r any) error {
 	cause, _ := r.(error)
-	throw(&engine.Error{Code: engine.CodePanic, Reason: fmt.Sprintf("host panicked: %v", r), Stack: string(debug.Stack()), Cause: cause})
+	return &engine.Error{Code: engine.CodePanic, Reason: fmt.Sprintf("host panicked: %v", r), Stack: string(debug.Stack()), Cause: cause}
 }
 
 // What wazero writes around the reason of an error.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero/api"
 )
 
@@ -91,6 +92,11 @@ func (l *linked) linkImports(ctx context.Context) error {
 	}
 	if _, err := b.Instantiate(ctx); err != nil {
 		return fmt.Errorf("link imports of grow: %w", err)
+	}
+	b = l.runtime.NewHostModuleBuilder(meter.ImportModule).NewFunctionBuilder().
+		WithGoModuleFunction(api.GoModuleFunc(serveSlice), []api.ValueType{i64}, []api.ValueType{i64}).Export(meter.ImportName)
+	if _, err := b.Instantiate(ctx); err != nil {
+		return fmt.Errorf("link the meter: %w", err)
 	}
 	if !l.wasi {
 		return nil

@@ -33,6 +33,8 @@ type instance struct {
 	base    context.Context
 	linear  experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
 
+	tank      tank
+	spent     uint64 // by the calls of one message, before the last
 	budget    *budget
 	memoryMax uint64 // bytes the memory may have
 	has       uint64 // bytes of the budget it has
@@ -95,25 +97,28 @@ func (i *instance) Init(h engine.Host, frame []byte) error {
 // Handle implements engine.Instance.
 func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error) {
 	size := in.Size()
+	i.spent = 0
 	if size > i.size { // always so when the instance is broken
 		if err := i.room(h, size); err != nil {
-			return engine.Answer{}, err
+			return engine.Answer{Fuel: i.spent}, err
 		}
 	}
 	block, _ := i.memory.Read(i.block, uint32(size)) // memory never shrinks, so it fits as it did
 	in.CopyTo(block)
-	if err := i.call(h, i.handle, uint64(i.block), uint64(size)); err != nil {
-		return engine.Answer{}, err
+	err := i.call(h, i.handle, uint64(i.block), uint64(size))
+	fuel := i.spent + i.tank.used()
+	if err != nil {
+		return engine.Answer{Fuel: fuel}, err
 	}
 	at, n := uint32(i.stack[0]>>32), uint32(i.stack[0])
 	if n == 0 {
-		return engine.Answer{}, nil
+		return engine.Answer{Fuel: fuel}, nil
 	}
 	answer, ok := i.memory.Read(at, n)
 	if !ok || n > abi.FrameMax {
-		return engine.Answer{}, i.badAnswer(at, n)
+		return engine.Answer{Fuel: fuel}, i.badAnswer(at, n)
 	}
-	return engine.Answer{Frame: answer}, nil
+	return engine.Answer{Frame: answer, Fuel: fuel}, nil
 }
 
 func (i *instance) badAnswer(at, n uint32) error {
@@ -128,6 +133,10 @@ func (i *instance) badAnswer(at, n uint32) error {
 // call runs a function of the guest with two parameters at most; the result is
 // in stack[0].
 func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
+	if err := i.tank.fill(h); err != nil {
+		i.breaks()
+		return err
+	}
 	i.stack[0], i.stack[1] = a, b
 	i.host, i.wanted = h, 0
 	err := f.CallWithStack(i, i.stack[:2])
@@ -185,7 +194,9 @@ func (i *instance) room(h engine.Host, n int) error {
 	if n > blockMin {
 		size = 1 << bits.Len32(uint32(n-1))
 	}
-	if err := i.call(h, i.running.ExportedFunction(exportAlloc), uint64(size), 0); err != nil {
+	err := i.call(h, i.running.ExportedFunction(exportAlloc), uint64(size), 0)
+	i.spent = i.tank.used()
+	if err != nil {
 		return err
 	}
 	block := uint32(i.stack[0])

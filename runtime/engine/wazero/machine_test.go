@@ -61,8 +61,12 @@ func TestCache(t *testing.T) {
 	if c.put != 1 || c.hits != 1 {
 		t.Errorf("%d entries were kept, %d found", c.put, c.hits)
 	}
+	admitted, err := admit(enginetest.Probe())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for key, code := range c.code {
-		made, b, err := Build(t.Context(), enginetest.Probe())
+		made, b, err := Build(t.Context(), admitted)
 		if err != nil || made != key || string(b) != string(code) {
 			t.Errorf("Build made something else: %d bytes, %v", len(b), err)
 		}

@@ -7,7 +7,9 @@ import (
 	"sync/atomic"
 
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 )
 
@@ -60,7 +62,8 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, fault(err)
 	}
 	i.base, i.running, i.memory, i.handle = nil, running, running.Memory(), running.ExportedFunction(exportHandle)
-	if err := l.begin(i); err != nil {
+	i.tank.left, _ = running.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal)
+	if err := l.begin(i, h); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
 	i.host = nil
@@ -68,10 +71,10 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 }
 
 // begin runs what comes before the first message.
-func (l *linked) begin(i *instance) error {
+func (l *linked) begin(i *instance, h engine.Host) error {
 	if start := i.running.ExportedFunction(exportStart); start != nil {
-		if err := start.CallWithStack(i, nil); err != nil {
-			return fault(err)
+		if err := i.call(h, start, 0, 0); err != nil {
+			return err
 		}
 	}
 	l.mu.Lock()
@@ -81,8 +84,8 @@ func (l *linked) begin(i *instance) error {
 		return nil
 	}
 	if version := i.running.ExportedFunction(exportVersion); version != nil {
-		if err := version.CallWithStack(i, i.stack[:1]); err != nil {
-			return fault(err)
+		if err := i.call(h, version, 0, 0); err != nil {
+			return err
 		}
 		if got := uint32(i.stack[0]); got != abiVersion {
 			return &engine.Error{Code: engine.CodeVersion, Reason: fmt.Sprintf(

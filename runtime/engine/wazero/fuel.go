@@ -1,0 +1,76 @@
+package wazero
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
+	"github.com/tetratelabs/wazero/api"
+)
+
+// tank is the fuel of a call: what it has been granted, and what the guest's
+// counter says is left, which only rewritten code and the host can reach.
+type tank struct {
+	granted uint64
+	left    api.MutableGlobal
+}
+
+// used is what the call has used so far.
+func (t *tank) used() uint64 { return t.granted - t.left.Get() }
+
+// fill gives a call that begins its first slice.
+func (t *tank) fill(h engine.Host) (err error) {
+	defer caught(&err)
+	grant, err := h.Slice(0)
+	if err != nil {
+		return err
+	}
+	t.granted = grant
+	t.left.Set(grant)
+	return nil
+}
+
+// serveSlice is what the guest calls when its fuel is used up, and when its
+// calls have gone too deep.
+func serveSlice(ctx context.Context, caller api.Module, stack []uint64) {
+	defer guard()
+	i := of(ctx, caller)
+	left := int64(stack[0])
+	if left == meter.StackEmpty {
+		throw(&engine.Error{Code: engine.CodeStack, Reason: fmt.Sprintf(
+			"calls went deeper than the stack of %d MiB allows; does a recursion never end?", meter.StackMax>>20)})
+	}
+	stack[0] = i.refill(left)
+}
+
+// refill asks for fuel until there is some, and returns how much it got. left,
+// which is below zero, is what was used beyond the last grant.
+func (i *instance) refill(left int64) uint64 {
+	before := i.tank.granted
+	for left < 0 {
+		grant, err := i.served().Slice(i.tank.granted - uint64(left))
+		if err != nil {
+			throw(err)
+		}
+		i.tank.granted += grant
+		left += int64(min(grant, 1<<62))
+	}
+	return i.tank.granted - before
+}
+
+// pay charges the guest for what the host does on its behalf, and lets others
+// have the processor when its fuel is used up.
+func (i *instance) pay(units int) {
+	if i.tank.left == nil {
+		return // a start section runs: the instance is not known yet
+	}
+	left := int64(i.tank.left.Get()) - int64(units)
+	i.tank.left.Set(uint64(left))
+	if left < 0 {
+		i.tank.left.Set(uint64(left) + i.refill(left))
+	}
+}
+
+// unitBytes is how many bytes the host reads or writes for a unit of fuel.
+const unitBytes = 8
