@@ -309,6 +309,62 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestSameFuel: a message uses the same fuel wherever it is handled, and is
+// stopped at the same point, however it was sliced.
+func TestSameFuel(t *testing.T) {
+	for _, name := range []string{"echo", "spin"} {
+		var fuel []uint64
+		for _, e := range []engine.Engine{plain(t), New(Options{Start: child})} {
+			for _, grant := range []uint64{1000, engine.SliceFuel} {
+				m, err := e.Compile(t.Context(), wat.Module(name), engine.Config{MemoryMax: 1 << 20, Instances: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				h := &enginetest.Host{Fuel: 300_000, Grant: grant}
+				i, err := m.Instantiate(t.Context(), h)
+				if err != nil {
+					t.Fatal(err)
+				}
+				a, err := i.Handle(h, order200)
+				if stopped := name == "spin"; errors.Is(err, enginetest.ErrFuel) != stopped || a.Fuel == 0 {
+					t.Errorf("%s in %T: %v after %d units", name, e, err, a.Fuel)
+				}
+				fuel = append(fuel, a.Fuel)
+				if err := errors.Join(i.Close(), m.Close(t.Context())); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		for _, n := range fuel[1:] {
+			if n != fuel[0] {
+				t.Errorf("%s: fuel used is %v", name, fuel)
+			}
+		}
+	}
+}
+
+// BenchmarkSlices is a message of a hundred slices.
+func BenchmarkSlices(b *testing.B) {
+	for name, e := range map[string]engine.Engine{"process": New(Options{Start: child}), "wazero": plain(b)} {
+		b.Run(name, func(b *testing.B) {
+			m, err := e.Compile(b.Context(), wat.Module("spin"), engine.Config{MemoryMax: 1 << 20})
+			if err != nil {
+				b.Fatal(err)
+			}
+			h := &enginetest.Host{Fuel: 100 * engine.SliceFuel}
+			for b.Loop() {
+				b.StopTimer()
+				i := running(b, m, h)
+				b.StartTimer()
+				if _, err := i.Handle(h, order200); !errors.Is(err, enginetest.ErrFuel) {
+					b.Fatal(err)
+				}
+			}
+			b.Cleanup(func() { m.Close(context.Background()) })
+		})
+	}
+}
+
 func BenchmarkHandle(b *testing.B) {
 	for name, e := range map[string]engine.Engine{"process": New(Options{Start: child}), "wazero": plain(b)} {
 		b.Run(name, func(b *testing.B) {
