@@ -50,6 +50,7 @@ func serveCall(ctx context.Context, caller api.Module, stack []uint64) {
 	if err != nil {
 		throw(err)
 	}
+	i.payCall(len(request) + len(answer))
 	stack[0] = uint64(len(answer))
 	if uint64(len(answer)) > uint64(room) {
 		i.waits = true
@@ -63,7 +64,9 @@ func serveCall(ctx context.Context, caller api.Module, stack []uint64) {
 
 // serveAnswer is grow.answer(ptr, cap) -> len.
 func serveAnswer(ctx context.Context, caller api.Module, stack []uint64) {
+	defer guard()
 	i := of(ctx, caller)
+	i.payCall(len(i.waiting))
 	at, room := uint32(stack[0]), uint32(stack[1])
 	if !i.waits || uint64(len(i.waiting)) > uint64(room) {
 		stack[0] = 0

@@ -78,12 +78,14 @@ func (i *instance) world() wazero.ModuleConfig {
 
 func (i *instance) walltime() (seconds int64, nanoseconds int32) {
 	defer guard()
+	i.payCall(0)
 	n := i.served().Now()
 	return n / 1e9, int32(n % 1e9)
 }
 
 func (i *instance) nanotime() int64 {
 	defer guard()
+	i.payCall(0)
 	return i.served().Monotonic()
 }
 
@@ -93,6 +95,7 @@ type random struct{ *instance }
 // Read implements io.Reader.
 func (r random) Read(p []byte) (int, error) {
 	defer guard()
+	r.payCall(len(p) * unitBytes) // a unit for each byte
 	r.served().Random(p)
 	return len(p), nil
 }
@@ -106,6 +109,7 @@ type output struct {
 // Write implements io.Writer.
 func (o output) Write(p []byte) (int, error) {
 	defer guard()
+	o.payCall(len(p))
 	o.served().Output(o.descriptor, p)
 	return len(p), nil
 }
