@@ -165,21 +165,22 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Codes of [Error].
 const (
-	CodeInvalid = "module.invalid" // not a WebAssembly module this engine accepts
-	CodeExport  = "module.export"  // an export is missing or of another type
-	CodeImport  = "module.import"  // an import nobody serves, or of another type
-	CodeVersion = "module.version" // grow_abi returned a version this host does not speak
-	CodeLimit   = "module.limit"   // the module demands more than it may have
-	CodeFeature = "module.feature" // it needs a proposal that is not accepted
-	CodeCompile = "module.compile" // compiling it took more time or memory than it may
-	CodeInit    = "actor.init"     // grow_init returned non-zero
-	CodeTrap    = "trap"           // unreachable, out of bounds, stack overflow, …
-	CodeExit    = "exit"           // proc_exit
-	CodeAlloc   = "abi.alloc"      // grow_alloc returned no room, or room outside memory
-	CodeAnswer  = "abi.answer"     // the answer lies outside memory or is too large
-	CodeRequest = "abi.request"    // an address given to grow.call lies outside memory, or its frame is malformed
-	CodeMemory  = "limit.memory"   // linear memory could not be had
-	CodeStack   = "limit.stack"    // calls went deeper than the stack allows
-	CodeDied    = "process.died"   // the worker process of an isolated actor ended, or could not be started
-	CodePanic   = "host.panic"     // a Host panicked: a fault of grow, not of the guest
+	CodeInvalid     = "module.invalid"      // not a WebAssembly module this engine accepts
+	CodeExport      = "module.export"       // an export is missing or of another type
+	CodeImport      = "module.import"       // an import nobody serves, or of another type
+	CodeVersion     = "module.version"      // grow_abi returned a version this host does not speak
+	CodeLimit       = "module.limit"        // the module demands more than it may have
+	CodeFeature     = "module.feature"      // it needs a proposal that is not accepted
+	CodeCompile     = "module.compile"      // compiling it took more time or memory than it may
+	CodeInit        = "actor.init"          // grow_init returned non-zero
+	CodeTrap        = "trap"                // unreachable, out of bounds, stack overflow, …
+	CodeExit        = "exit"                // proc_exit
+	CodeAlloc       = "abi.alloc"           // grow_alloc returned no room, or room outside memory
+	CodeAnswer      = "abi.answer"          // the answer lies outside memory or is too large
+	CodeRequest     = "abi.request"         // an address given to grow.call lies outside memory, or its frame is malformed
+	CodeMemory      = "limit.memory"        // linear memory could not be had
+	CodeStack       = "limit.stack"         // calls went deeper than the stack allows
+	CodeDied        = "process.died"        // the worker process of an isolated actor ended, or could not be started
+	CodeUnsupported = "process.unsupported" // this system has no worker processes for actors
+	CodePanic       = "host.panic"          // a Host panicked: a fault of grow, not of the guest
 )

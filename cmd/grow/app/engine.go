@@ -67,7 +67,7 @@ func (e *ownEngine) Compile(ctx context.Context, binary []byte, c engine.Config)
 	case !c.Isolated:
 		return e.Engine.Compile(ctx, binary, c)
 	case e.apart == nil:
-		return nil, &engine.Error{Code: engine.CodeDied, Reason: "isolation: process needs worker processes, which this program cannot start"}
+		return nil, &engine.Error{Code: engine.CodeUnsupported, Reason: "isolation: process needs worker processes, which this program cannot start"}
 	}
 	return e.apart.Compile(ctx, binary, c)
 }

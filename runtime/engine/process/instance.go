@@ -194,7 +194,7 @@ func (i *instance) ended(r *report) error {
 	if r.memory > i.worker.memoryMax {
 		return fmt.Errorf("an instance with %d bytes of memory, of %d", r.memory, i.worker.memoryMax)
 	}
-	if r.value < i.used || r.value > i.granted+fuelSlack {
+	if r.value > 0 && r.value < i.used || r.value > i.granted+fuelSlack { // 0 where the engine does not say
 		return fmt.Errorf("%d units of fuel used, of %d", r.value, i.granted)
 	}
 	i.idle = true

@@ -21,7 +21,7 @@ const (
 	reportMax = reportHead + OutputMax + abi.RequestBytesMax + 16 // bytes of a report; an answer is less, see abi.FrameMax
 	orderMax  = orderHead + 1<<31                                 // bytes of an order: the largest input block there can be
 	bufferMax = 64 << 10                                          // bytes of a message's memory that are kept for the next
-	wakesMax  = 100_000                                           // wake-ups without a reason that are put up with, one after the other
+	wakesMax  = 10_000                                            // wake-ups without a reason that are put up with, one after the other
 	asksMax   = 256                                               // reports of a handling until the host looks at its time again
 
 	// fuelSlack is how much more fuel than it was granted a call may have used:

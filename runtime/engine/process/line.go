@@ -118,7 +118,7 @@ func (l *line) await(w watcher) error {
 	if w != nil {
 		step = quietStep
 	}
-	for wakes := 0; wakes < wakesMax; wakes++ {
+	for wakes := 0; wakes < wakesMax; {
 		switch turn := l.turn.Load(); turn {
 		case l.me:
 			return nil
@@ -128,11 +128,10 @@ func (l *line) await(w watcher) error {
 		default:
 			return fmt.Errorf("a turn of %d", turn)
 		}
-		if timedOut := wait(l.turn, l.other, step); timedOut {
-			wakes = 0
-			if err := w.quiet(); err != nil {
-				return err
-			}
+		if timedOut := wait(l.turn, l.other, step); !timedOut {
+			wakes++
+		} else if err := w.quiet(); err != nil {
+			return err
 		}
 	}
 	return errors.New("it wakes the host for nothing")

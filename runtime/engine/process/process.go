@@ -115,6 +115,9 @@ func (e *Engine) Compile(ctx context.Context, binary []byte, c engine.Config) (e
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
+	if !supported {
+		return nil, &engine.Error{Code: engine.CodeUnsupported, Reason: "isolation: process needs Linux; leave it out of the definition where the actor is trusted, or run the service on Linux"}
+	}
 	if len(binary) > ModuleMax {
 		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the module has %d bytes; at most %d are handed to a worker process", len(binary), ModuleMax)}
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -31,61 +33,65 @@ type worker struct {
 // launch starts a worker for the module, and hands it that. The module is its user.
 func (m *module) launch(ctx context.Context) (*worker, engine.Info, error) {
 	c := m.config
+	r, file, err := newRegion(c.Instances)
+	if err != nil {
+		return nil, engine.Info{}, err
+	}
+	defer file.Close() // the worker has its own
 	process, err := m.engine.Start(ctx, m.memory())
 	if err != nil {
-		return nil, engine.Info{}, fmt.Errorf("start worker process: %w", err)
+		return nil, engine.Info{}, errors.Join(fmt.Errorf("start worker process: %w", err), r.close())
 	}
-	w := &worker{Worker: process, born: m.engine.Now(), gone: make(chan struct{}), users: 1, memoryMax: c.MemoryMax}
+	w := &worker{Worker: process, region: r, born: m.engine.Now(), gone: make(chan struct{}), users: 1, memoryMax: c.MemoryMax}
+	for k := range c.Instances {
+		w.free = append(w.free, c.Instances-1-k)
+	}
 	// What ends the waiting below, whatever the worker does.
 	stop := context.AfterFunc(ctx, process.Kill)
 	_ = process.Conn.SetDeadline(time.Now().Add(StartMax)) // a connection without deadlines has ctx
-	about, err := w.greet(m.binary, m.code, c)
+	about, err := m.greet(process.Conn, file)
 	_ = process.Conn.SetDeadline(time.Time{})
-	stop()
-	if err == nil && ctx.Err() != nil {
+	if !stop() {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		process.Kill()
-		return nil, about, errors.Join(w.unborn(err, process.Wait()), w.unmap())
+		return nil, about, errors.Join(dismiss(process, err), r.close())
 	}
 	m.watching.Go(func() { m.watch(w) }) // ends with the process
 	return w, about, nil
 }
 
-// unborn is the fault of a worker that did not come to a verdict.
-func (*worker) unborn(err, end error) error {
+// dismiss ends a worker that has not come to a verdict, or to a bad one.
+func dismiss(w Worker, err error) error {
+	wait := time.Duration(0)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		wait = CloseMax // it is ending, and what of is what there is to be said
+	}
+	kill := time.AfterFunc(wait, w.Kill)
+	end := w.Wait()
+	kill.Stop()
 	var fault *engine.Error
-	if errors.As(err, &fault) || end == nil {
+	if errors.As(err, &fault) || end == nil || wait == 0 {
 		return err
 	}
-	return &engine.Error{Code: engine.CodeDied, Reason: fmt.Sprintf("%v: %v", err, end), Cause: end}
+	return &engine.Error{Code: engine.CodeDied, Reason: fmt.Sprintf("the actor's worker process ended before it began: %v", end), Cause: end}
 }
 
 // greet hands the worker memory and module, and returns its verdict.
-func (w *worker) greet(module, code []byte, c engine.Config) (engine.Info, error) {
-	r, file, err := newRegion(c.Instances)
-	if err != nil {
-		return engine.Info{}, err
-	}
-	defer file.Close() // the worker has its own
-	w.region = r
-	for k := range c.Instances {
-		w.free = append(w.free, c.Instances-1-k)
-	}
-	err = writeText(w.Conn, hello{Version: version, Lines: c.Instances, Module: len(module), Code: len(code), Memory: c.MemoryMax})
+func (m *module) greet(conn Conn, memory *os.File) (engine.Info, error) {
+	h := hello{Version: version, Lines: m.config.Instances, Module: len(m.binary), Code: len(m.code), Memory: m.config.MemoryMax}
+	err := writeText(conn, h)
 	if err == nil {
-		err = sendFile(w.Conn, file)
+		err = sendFile(conn, memory)
 	}
-	if err == nil {
-		_, err = w.Conn.Write(module)
-	}
-	if err == nil && len(code) > 0 {
-		_, err = w.Conn.Write(code)
+	for _, part := range [][]byte{m.binary, m.code} {
+		if err == nil && len(part) > 0 {
+			_, err = conn.Write(part)
+		}
 	}
 	var v verdict
 	if err == nil {
-		err = readText(w.Conn, VerdictMax, &v)
+		err = readText(conn, VerdictMax, &v)
 	}
 	switch {
 	case err != nil:
@@ -93,8 +99,8 @@ func (w *worker) greet(module, code []byte, c engine.Config) (engine.Info, error
 	case v.Fault != nil:
 		fault, bad := decodeFault(v.Fault)
 		return engine.Info{}, errors.Join(bad, fault)
-	case v.Info == nil, v.Info.MemoryMin < 0, v.Info.MemoryMin > c.MemoryMax:
-		return engine.Info{}, &engine.Error{Code: engine.CodeDied, Reason: "the worker process said nothing of the module that can be true"}
+	case v.Info == nil, v.Info.MemoryMin < 0, v.Info.MemoryMin > m.config.MemoryMax:
+		return engine.Info{}, errors.New("the worker process said nothing of the module that can be true")
 	}
 	return *v.Info, nil
 }
@@ -160,16 +166,7 @@ func (w *worker) release() error {
 	if w.users > 0 {
 		return nil
 	}
-	return w.unmap()
-}
-
-func (w *worker) unmap() error {
-	if w.region.none() {
-		return nil
-	}
-	r := w.region
-	w.region = region{}
-	if err := r.close(); err != nil {
+	if err := w.region.close(); err != nil {
 		return fmt.Errorf("unmap shared memory: %w", err)
 	}
 	return nil
