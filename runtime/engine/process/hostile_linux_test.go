@@ -97,67 +97,71 @@ func storm(l *line, turn uint32) {
 	}
 }
 
+// lies are what a worker can do instead of what it should.
+var lies = []struct {
+	name   string
+	behave func(l *line, o order) bool
+	says   string // the fault of the message
+}{
+	{"no report", func(l *line, _ order) bool { l.pass(0); return true }, "a report of 0 bytes"},
+	{"garbage", func(l *line, _ order) bool {
+		_ = l.send(bytes.Repeat([]byte{0xff}, 100), engine.Frame(nil), nil)
+		return true
+	}, "unknown kind 255"},
+	{"an unknown kind", func(l *line, _ order) bool { says(l, reportEnd, 0, 0, nil, nil); return true }, "unknown kind"},
+	{"a piece larger than the buffer", func(l *line, _ order) bool { l.pass(1 << 30); return true }, "a message of"},
+	{"pieces without bytes", func(l *line, _ order) bool { l.pass(moreMark); return true }, "a message of"},
+	{"pieces without end", func(l *line, _ order) bool {
+		for l.turn.Load() != turnGone {
+			l.pass(uint32(len(l.buffer)) | moreMark)
+			_ = l.await(nil)
+		}
+		return false
+	}, "a message of"},
+	{"another turn", func(l *line, _ order) bool { storm(l, 7); return false }, "a turn of 7"},
+	{"no turn", func(l *line, _ order) bool { l.end(); return true }, "killed"},
+	{"waking for nothing", func(l *line, _ order) bool { storm(l, turnWorker); return false }, "for nothing"},
+	{"too much memory", func(l *line, _ order) bool { says(l, reportDone, 0, 2<<20, nil, nil); return true }, "of memory"},
+	{"impossible memory", func(l *line, _ order) bool { says(l, reportDone, 0, 1<<40, nil, nil); return true }, "of memory"},
+	{"too much fuel", func(l *line, _ order) bool { says(l, reportDone, 1<<60, 0, nil, nil); return true }, "units of fuel"},
+	{"less fuel than before", func(l *line, o order) bool {
+		says(l, reportSlice, map[byte]uint64{orderHandle: 1000, orderReply: 999}[o.kind], 0, nil, nil)
+		return true
+	}, "after 1000"},
+	{"calls that only begin", func(l *line, _ order) bool { says(l, reportSlice, 0, 0, nil, nil); return true }, "0 units of fuel"},
+	{"a large answer", func(l *line, _ order) bool { says(l, reportDone, 0, 0, nil, make([]byte, abi.FrameMax+1)); return true }, "a report of kind 1"},
+	{"a large request", func(l *line, _ order) bool {
+		says(l, reportCall, 0, 0, nil, make([]byte, abi.RequestBytesMax+1))
+		return true
+	}, "a report of kind 3"},
+	{"much randomness", func(l *line, _ order) bool { says(l, reportRandom, 1<<40, 0, nil, nil); return true }, "a report of kind 6"},
+	{"output longer than it is", func(l *line, _ order) bool {
+		says(l, reportOutput, 0, 0, []byte{1, 255, 255, 255, 255, 'x'}, nil)
+		return true
+	}, "output that is longer"},
+	{"output to another descriptor", func(l *line, _ order) bool {
+		says(l, reportDone, 0, 0, appendOutput(nil, 3, []byte("x")), nil)
+		return true
+	}, "malformed output"},
+	{"a fault of the host's codes", func(l *line, _ order) bool {
+		says(l, reportFailed, 0, 0, nil, faultOf("limit.time", "no"))
+		return true
+	}, `a fault of code "limit.time"`},
+	{"a fault cut short", func(l *line, _ order) bool { says(l, reportFailed, 0, 0, nil, []byte{1, 0, 0}); return true }, "cut short"},
+	{"a fault that goes on", func(l *line, _ order) bool {
+		says(l, reportFailed, 0, 0, nil, append(faultOf(engine.CodeTrap, "x"), 0))
+		return true
+	}, "something behind it"},
+}
+
+func faultOf(code, reason string) []byte {
+	return appendFault(nil, &engine.Error{Code: code, Reason: reason})
+}
+
 // TestLiars: whatever a worker says, it is one failed message, and the worker
 // is killed.
 func TestLiars(t *testing.T) {
-	fault := func(code, reason string) []byte {
-		return appendFault(nil, &engine.Error{Code: code, Reason: reason})
-	}
-	for _, c := range []struct {
-		name   string
-		behave func(l *line, o order) bool
-		says   string
-	}{
-		{"no report", func(l *line, _ order) bool { l.pass(0); return true }, "a report of 0 bytes"},
-		{"garbage", func(l *line, _ order) bool {
-			_ = l.send(bytes.Repeat([]byte{0xff}, 100), engine.Frame(nil), nil)
-			return true
-		}, "unknown kind 255"},
-		{"an unknown kind", func(l *line, _ order) bool { says(l, reportEnd, 0, 0, nil, nil); return true }, "unknown kind"},
-		{"a piece larger than the buffer", func(l *line, _ order) bool { l.pass(1 << 30); return true }, "a message of"},
-		{"pieces without bytes", func(l *line, _ order) bool { l.pass(moreMark); return true }, "a message of"},
-		{"pieces without end", func(l *line, _ order) bool {
-			for l.turn.Load() != turnGone {
-				l.pass(uint32(len(l.buffer)) | moreMark)
-				_ = l.await(nil)
-			}
-			return false
-		}, "a message of"},
-		{"another turn", func(l *line, _ order) bool { storm(l, 7); return false }, "a turn of 7"},
-		{"no turn", func(l *line, _ order) bool { l.end(); return true }, "killed"},
-		{"waking for nothing", func(l *line, _ order) bool { storm(l, turnWorker); return false }, "for nothing"},
-		{"too much memory", func(l *line, _ order) bool { says(l, reportDone, 0, 2<<20, nil, nil); return true }, "of memory"},
-		{"impossible memory", func(l *line, _ order) bool { says(l, reportDone, 0, 1<<40, nil, nil); return true }, "of memory"},
-		{"too much fuel", func(l *line, _ order) bool { says(l, reportDone, 1<<60, 0, nil, nil); return true }, "units of fuel"},
-		{"less fuel than before", func(l *line, o order) bool {
-			says(l, reportSlice, map[byte]uint64{orderHandle: 1000, orderReply: 999}[o.kind], 0, nil, nil)
-			return true
-		}, "after 1000"},
-		{"calls that only begin", func(l *line, _ order) bool { says(l, reportSlice, 0, 0, nil, nil); return true }, "0 units of fuel"},
-		{"a large answer", func(l *line, _ order) bool { says(l, reportDone, 0, 0, nil, make([]byte, abi.FrameMax+1)); return true }, "a report of kind 1"},
-		{"a large request", func(l *line, _ order) bool {
-			says(l, reportCall, 0, 0, nil, make([]byte, abi.RequestBytesMax+1))
-			return true
-		}, "a report of kind 3"},
-		{"much randomness", func(l *line, _ order) bool { says(l, reportRandom, 1<<40, 0, nil, nil); return true }, "a report of kind 6"},
-		{"output longer than it is", func(l *line, _ order) bool {
-			says(l, reportOutput, 0, 0, []byte{1, 255, 255, 255, 255, 'x'}, nil)
-			return true
-		}, "output that is longer"},
-		{"output to another descriptor", func(l *line, _ order) bool {
-			says(l, reportDone, 0, 0, appendOutput(nil, 3, []byte("x")), nil)
-			return true
-		}, "malformed output"},
-		{"a fault of the host's codes", func(l *line, _ order) bool {
-			says(l, reportFailed, 0, 0, nil, fault("limit.time", "no"))
-			return true
-		}, `a fault of code "limit.time"`},
-		{"a fault cut short", func(l *line, _ order) bool { says(l, reportFailed, 0, 0, nil, []byte{1, 0, 0}); return true }, "cut short"},
-		{"a fault that goes on", func(l *line, _ order) bool {
-			says(l, reportFailed, 0, 0, nil, append(fault(engine.CodeTrap, "x"), 0))
-			return true
-		}, "something behind it"},
-	} {
+	for _, c := range lies {
 		t.Run(c.name, func(t *testing.T) {
 			m := load(t, New(Options{Start: inside(liar(asks(c.behave)))}), []byte("module"), engine.Config{MemoryMax: 1 << 20, Instances: 2})
 			h := &enginetest.Host{}
