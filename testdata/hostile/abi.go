@@ -99,6 +99,12 @@ func abiCases() []Case {
 			return m.bytes()
 		}})
 	}
+	list = append(list, Case{Name: "grow_abi grows the memory that is answered from", Class: ABI, Want: []string{Handled}, Binary: func() []byte {
+		m := actor()
+		m.fn("grow_abi", "", i32, c32(1), memGrow, drop, c32(1))
+		m.fn("grow_handle", i32+i32, i64, answered(1<<16, 4))
+		return m.bytes()
+	}})
 	for _, v := range []int32{1, -1, 255} {
 		list = append(list, Case{Name: fmt.Sprintf("grow_init returns %d", v), Class: ABI, Want: []string{"actor.init"}, Binary: func() []byte {
 			m := actor()

@@ -40,7 +40,7 @@ func Graft(b []byte) ([]byte, error) {
 		exports = append(exports, append(text(nil, "memory"), 2, 0))
 	}
 	into(secExport, len(m.Exports), exports...)
-	into(secCode, len(m.Bodies), body(nil, c32(0)), body(nil, calls(m), c64(0)))
+	into(secCode, len(m.Bodies), body(nil, memSize, op(0x45), when(c32(1), memGrow, drop), c32(16)), body(nil, calls(m), c64(0)))
 	return assemble(list), nil
 }
 

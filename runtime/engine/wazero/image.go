@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/tetratelabs/wazero"
@@ -49,9 +48,6 @@ type linked struct {
 	compiled wazero.CompiledModule
 	wasi     bool // imports something of WASI
 	own      int  // index of the first function that is not imported, as the module's author counts
-
-	mu      sync.Mutex
-	checked bool // grow_abi was asked for and is ours
 }
 
 // link returns the binary ready to make instances of.

@@ -78,12 +78,7 @@ func (l *linked) begin(i *instance, h engine.Host) error {
 			return err
 		}
 	}
-	l.mu.Lock()
-	checked := l.checked
-	l.mu.Unlock()
-	if checked {
-		return nil
-	}
+	// Asked of every instance: what else grow_abi does must be done in all or none.
 	if version := i.running.ExportedFunction(admission.ExportVersion); version != nil {
 		if err := i.call(h, version, 0, 0); err != nil {
 			return err
@@ -93,9 +88,6 @@ func (l *linked) begin(i *instance, h engine.Host) error {
 				"the module speaks version %d of the actor ABI; this host speaks version %d", got, admission.Version)}
 		}
 	}
-	l.mu.Lock()
-	l.checked = true
-	l.mu.Unlock()
 	return nil
 }
 

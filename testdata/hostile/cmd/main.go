@@ -35,6 +35,7 @@ type options struct {
 	file    string
 	oracle  int
 	plain   bool
+	light   bool // without what takes seconds to compile
 	child   bool
 }
 

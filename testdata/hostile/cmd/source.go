@@ -33,6 +33,9 @@ const parentMax = 64 << 10
 // parentsMax is how many modules mutants are made of at a time.
 const parentsMax = 30_000
 
+// lightMax is the size of the largest compile bomb of a light run, in bytes.
+const lightMax = 32 << 10
+
 // source makes modules, always the same of a seed.
 type source struct {
 	o       *options
@@ -172,7 +175,11 @@ func (s *source) each(ctx context.Context, jobs chan<- *trial.Job, enough func(s
 		}
 	}
 	for i := range s.hand {
-		if err := send(trial.Of(&s.hand[i])); err != nil {
+		job := trial.Of(&s.hand[i])
+		if s.o.light && job.Class == hostile.Compile && len(job.Binary) > lightMax {
+			continue
+		}
+		if err := send(job); err != nil {
 			return err
 		}
 	}
