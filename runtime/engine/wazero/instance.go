@@ -34,6 +34,7 @@ type instance struct {
 	base    context.Context
 	linear  experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
 
+	own       int // index of the module's first function that is not imported, as its author counts
 	tank      tank
 	spent     uint64 // by the calls of one message, before the last
 	budget    *budget
@@ -148,7 +149,7 @@ func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 	}
 	if err != nil {
 		i.breaks()
-		return i.blame(fault(err))
+		return i.blame(fault(err, i.own))
 	}
 	return nil
 }

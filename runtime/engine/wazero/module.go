@@ -44,7 +44,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, fmt.Errorf("start instance: %w", err)
 	}
 	l := m.linked
-	i := &instance{host: h, size: -1, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
+	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
 	i.has = uint64(m.about.MemoryMin)
 	if !i.budget.join(m.about.MemoryMin) {
 		return nil, &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
@@ -60,7 +60,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		// Data outside memory, or a start section that traps. wazero forgets
 		// the memory of what did not become an instance.
 		i.free()
-		return nil, fault(err)
+		return nil, fault(err, l.own)
 	}
 	i.base, i.running, i.memory, i.handle = nil, running, running.Memory(), running.ExportedFunction(admission.ExportHandle)
 	i.tank.left, _ = running.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal)
@@ -78,12 +78,7 @@ func (l *linked) begin(i *instance, h engine.Host) error {
 			return err
 		}
 	}
-	l.mu.Lock()
-	checked := l.checked
-	l.mu.Unlock()
-	if checked {
-		return nil
-	}
+	// Asked of every instance: what else grow_abi does must be done in all or none.
 	if version := i.running.ExportedFunction(admission.ExportVersion); version != nil {
 		if err := i.call(h, version, 0, 0); err != nil {
 			return err
@@ -93,9 +88,6 @@ func (l *linked) begin(i *instance, h engine.Host) error {
 				"the module speaks version %d of the actor ABI; this host speaks version %d", got, admission.Version)}
 		}
 	}
-	l.mu.Lock()
-	l.checked = true
-	l.mu.Unlock()
 	return nil
 }
 

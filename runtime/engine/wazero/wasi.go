@@ -11,15 +11,16 @@ import (
 )
 
 // refused are the functions of WASI that touch what actors do not have: they
-// answer ENOSYS. The numbers are their parameters, all i32 but those of wide.
+// answer ENOSYS. So do two with which wazero's panics (fd_filestat_set_times, on
+// standard output) or makes a table of any size (fd_renumber). The numbers are their parameters, all i32 but those of wide.
 var refused = map[string]int{
-	"path_create_directory": 3, "path_filestat_get": 5, "path_filestat_set_times": 7, "path_link": 7, "path_readlink": 6,
+	"fd_filestat_set_times": 4, "fd_renumber": 2, "path_create_directory": 3, "path_filestat_get": 5, "path_filestat_set_times": 7, "path_link": 7, "path_readlink": 6,
 	"path_remove_directory": 3, "path_rename": 6, "path_symlink": 5, "path_unlink_file": 3, "proc_raise": 1,
 	"sock_accept": 3, "sock_recv": 6, "sock_send": 5, "sock_shutdown": 2,
 }
 
 // wide are the parameters of a refused function that are i64.
-var wide = map[string][]int{"path_filestat_set_times": {4, 5}}
+var wide = map[string][]int{"fd_filestat_set_times": {1, 2}, "path_filestat_set_times": {4, 5}}
 
 // wasi is wazero's WASI without what actors may not have.
 func wasi(r wazero.Runtime) wazero.HostModuleBuilder {

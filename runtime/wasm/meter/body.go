@@ -7,8 +7,13 @@ type action byte
 
 const (
 	charge action = iota // insert: take the cost from the counter
-	head                 // insert: the same where a loop begins, and look at the counter
-	index                // write an instruction whose index is number
+	around               // insert: the beginning of the block around a loop
+	head                 // insert: the beginning of the block that a loop is made of, look, and charge
+	within               // insert: the same without a look
+	below                // insert: what stands at the end of a loop, and is seldom run
+	behind               // insert: the end of the block around a loop
+	index                // write an instruction whose index, or label, is number
+	labels               // write a br_table, whose labels begin with number of those of the body
 	bulk                 // insert or write a call of helper number
 	leave                // insert: give back what the call took of the stack
 )
@@ -26,6 +31,7 @@ type edit struct {
 // body is what is found in one body.
 type body struct {
 	edits       []edit
+	labels      []int32 // of br_tables
 	callees     []int32 // functions called, as often as they are
 	types       []int32 // of functions called through tables, likewise
 	cost        int     // of all instructions, each once
@@ -48,6 +54,12 @@ type scope struct {
 	first    int32 // the first charge of an arm, and of the arm before it
 	then     int32
 	head     int32 // of a loop
+	height   int   // of the operand stack without parameters
+	sets     int   // assignments to locals before it
+	place    int   // of its label, as depth
+	wrapped  bool  // a loop that is written as three blocks
+	params   int
+	results  int
 }
 
 // scanner finds the edits of bodies.
@@ -56,6 +68,7 @@ type scanner struct {
 	b      *body
 	scopes []scope
 	cur    int32 // the charge that what comes next belongs to; -1: a new one
+	depth  int   // of blocks, as they are written
 	dead   bool  // what comes next is never reached
 	plain  bool  // neither branched nor called so far
 	lead   int32 // the head of a loop that is reached so
@@ -74,14 +87,21 @@ func (s *scanner) scan(i int, b *body) {
 	*s = scanner{w: s.w, b: b, scopes: s.scopes[:0], cur: -1, plain: true, lead: -1}
 	s.push(wasm.OpBlock)
 	s.frame.begin(m, i)
-	in := wasm.Instr{}
+	in, again := wasm.Instr{}, b.needs > 0
+	if b.check {
+		s.depth = 2 // see emitter.body
+	}
 	for scan := m.Scan(i); scan.Next(&in); {
-		s.frame.step(m, &in)
+		if !s.dead && !again {
+			s.frame.step(&in)
+		}
 		s.pay(&in)
 		s.flow(&in)
 		s.replace(&in)
 	}
-	b.needs = s.frame.size()
+	if !again {
+		b.needs = s.frame.size()
+	}
 }
 
 // free says whether an instruction costs nothing.
@@ -127,14 +147,18 @@ func (s *scanner) flow(in *wasm.Instr) {
 		top := &s.scopes[len(s.scopes)-1]
 		top.op, top.then, top.first = wasm.OpElse, top.first, -1
 		s.cur, s.dead = -1, top.dead
+		s.frame.at(top.height + top.params)
 	case wasm.OpEnd:
+		s.unwrap(in)
 		s.exit()
 	case wasm.OpBr, wasm.OpBrIf:
-		s.branch(in.Index)
+		s.frame.height -= int(in.Op - wasm.OpBr)
+		s.add(edit{at: uint32(in.At), end: uint32(in.End), do: index, op: in.Op, number: s.branch(in.Index)})
 		s.stop(in.Op == wasm.OpBr)
 	case wasm.OpBrTable:
+		s.add(edit{at: uint32(in.At), end: uint32(in.End), do: labels, number: int32(len(s.b.labels)), cost: int32(in.Index) + 1})
 		for l := range s.w.m.Labels(in) {
-			s.branch(l)
+			s.b.labels = append(s.b.labels, s.branch(l))
 		}
 		s.stop(true)
 	case wasm.OpReturn:
@@ -155,13 +179,27 @@ func (s *scanner) enter(in *wasm.Instr) {
 	if s.cur < 0 && !s.dead {
 		s.open(in.At, charge)
 	}
+	if in.Op == wasm.OpIf && !s.dead {
+		s.frame.height--
+	}
+	t := s.w.m.Block(in.Block)
+	wrap := in.Op == wasm.OpLoop && !s.dead && len(t.Params) == 0
+	if wrap {
+		s.add(edit{at: uint32(in.At), end: uint32(in.At), do: around, number: int32(in.Block)})
+		s.depth++
+	}
+	s.depth++
 	s.push(in.Op)
+	top := &s.scopes[len(s.scopes)-1]
+	top.height, top.params, top.results = s.frame.height-len(t.Params), len(t.Params), len(t.Results)
+	if top.wrapped = wrap; wrap {
+		s.depth++
+	}
 	switch {
 	case in.Op == wasm.OpIf:
 		s.cur, s.plain = -1, false
 	case in.Op == wasm.OpLoop && !s.dead:
 		s.open(in.End, head)
-		top := &s.scopes[len(s.scopes)-1]
 		top.head = s.cur
 		s.b.edits[s.cur].number = int32(in.Block)
 		if s.plain && s.b.cost <= leadMax {
@@ -172,7 +210,17 @@ func (s *scanner) enter(in *wasm.Instr) {
 }
 
 func (s *scanner) push(o wasm.Op) {
-	s.scopes = append(s.scopes, scope{op: o, dead: s.dead, out: int32(len(s.scopes)), site: s.cur, first: -1, then: -1, head: -1})
+	s.scopes = append(s.scopes, scope{op: o, dead: s.dead, out: int32(len(s.scopes)), site: s.cur, first: -1, then: -1, head: -1, sets: s.frame.sets, place: s.depth})
+}
+
+// unwrap ends a block, and with a loop the blocks it is written as.
+func (s *scanner) unwrap(in *wasm.Instr) {
+	if s.scopes[len(s.scopes)-1].wrapped {
+		s.add(edit{at: uint32(in.At), end: uint32(in.At), do: below})
+		s.add(edit{at: uint32(in.End), end: uint32(in.End), do: behind})
+		s.depth -= 2
+	}
+	s.depth--
 }
 
 // stop ends what runs together; after it may come what is never reached.
@@ -181,15 +229,17 @@ func (s *scanner) stop(dead bool) {
 	s.dead = s.dead || dead
 }
 
-// branch notes that a label is branched to.
-func (s *scanner) branch(label uint32) {
-	if s.dead {
-		return
-	}
+// branch notes that a label is branched to, and says which one it is now.
+func (s *scanner) branch(label uint32) int32 {
 	top := len(s.scopes) - 1
 	t := top - int(label)
+	now := int32(s.depth - s.scopes[t].place)
+	if s.dead {
+		return now
+	}
 	s.scopes[t].targeted = true
 	s.scopes[top].out = min(s.scopes[top].out, int32(t))
+	return now
 }
 
 // exit closes a block. What follows is charged with what stands before the
@@ -205,6 +255,10 @@ func (s *scanner) exit() {
 	}
 	if f.op == wasm.OpLoop && f.head >= 0 {
 		s.closeLoop(&f)
+	}
+	s.frame.at(f.height + f.results)
+	if f.targeted || f.op != wasm.OpBlock {
+		s.frame.meet(f.sets)
 	}
 	arms := f.op == wasm.OpIf || f.op == wasm.OpElse
 	switch {
@@ -229,6 +283,8 @@ func (s *scanner) exit() {
 // closeLoop: one that nothing branches to is none.
 func (s *scanner) closeLoop(f *scope) {
 	switch {
+	case !f.targeted && f.wrapped:
+		s.b.edits[f.head].do = within
 	case !f.targeted:
 		s.b.edits[f.head].do = charge
 	case f.head == s.lead:

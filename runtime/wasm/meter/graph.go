@@ -4,7 +4,7 @@ import "github.com/grow-platform/grow/runtime/wasm"
 
 const (
 	uncheckedMax = 256      // units that a function may cost that does not look at the counter
-	denseMax     = 16 << 10 // units that others may cost between two looks
+	denseMax     = 64 << 10 // units that others may cost between two looks
 	restShift    = 2        // log2 of the units that may be left to run for each byte of stack
 	nearMax      = 1 << 10  // bytes of stack that calls take which do not count it, on cycles
 	farMax       = 64 << 10 // and elsewhere

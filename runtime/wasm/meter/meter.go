@@ -29,18 +29,22 @@ const StackEmpty = math.MinInt64
 // Prices, in units of fuel.
 const (
 	UnitBytes = 1 << unitShift // bytes, or elements, that a bulk operation moves for a unit
-	PageFuel  = 1024           // for each page that memory grows by
+	PageFuel  = 1024           // for each page that memory grows by, of PagesCharged
 	unitShift = 3
 	pageShift = 16 // of the bytes of a page
 )
+
+// PagesCharged is how many of the pages that memory grows by at once are paid for:
+// new pages are empty, and cost when they are written.
+const PagesCharged = 256
 
 // ChunkBytes is how much a bulk operation does before fuel is looked at again.
 const ChunkBytes = 256 << 10
 
 // The defaults of [Options].
 const (
-	StackMax = 10 << 20 // bytes
-	TableMax = 100_000  // elements
+	StackMax = 9 << 20 // bytes
+	TableMax = 100_000 // elements
 )
 
 // Options say what a module is held to.

@@ -76,6 +76,7 @@ func (w *writer) survey() {
 func (w *writer) find(s *scanner, i int) *body {
 	b := &w.bodies[i]
 	b.edits, b.callees, b.types, b.cost, b.each = w.edits[:0], b.callees[:0], b.types[:0], 0, w.o.each
+	b.labels = b.labels[:0]
 	s.scan(i, b)
 	w.edits = b.edits
 	return b
@@ -135,27 +136,41 @@ func (e *emitter) copy(to int) {
 	e.from = to
 }
 
+// body writes the body. One that looks at the counter is in two blocks, as loops
+// are: see look.
 func (e *emitter) body(i int) {
-	m := e.w.m
-	code := &m.Bodies[i]
+	m, w := e.w.m, e.w
+	code, results := &m.Bodies[i], m.TypeOf(m.ImportedFuncs+i).Results
 	e.copy(code.Code)
 	if e.b.takes > 0 {
-		e.w.out.Counted++
-		e.out = e.w.takeStack(e.out, e.b.takes)
+		w.out.Counted++
+		e.out = w.takeStack(e.out, e.b.takes)
+		e.out = w.blockOf(append(e.out, byte(wasm.OpBlock)), results)
 	}
 	if e.b.check {
-		e.checks++
-		e.out = e.w.lookBack(e.out, true)
-	}
-	if e.b.takes > 0 {
-		e.out = e.w.blockOf(append(e.out, byte(wasm.OpBlock)), m.TypeOf(m.ImportedFuncs+i).Results)
+		e.out = w.blockOf(append(e.out, byte(wasm.OpLoop)), results)
+		e.within(true)
 	}
 	for j := range e.b.edits {
 		e.edit(&e.b.edits[j])
 	}
-	e.copy(code.End)
+	e.copy(code.End - 1)
+	if e.b.check {
+		e.out = ops(w.below(e.out), wasm.OpEnd)
+	}
 	if e.b.takes > 0 {
-		e.out = append(e.w.giveStack(e.out, e.b.takes), byte(wasm.OpEnd))
+		e.out = w.giveStack(ops(e.out, wasm.OpEnd), e.b.takes)
+	}
+	e.from = code.End
+	e.out = ops(e.out, wasm.OpEnd)
+}
+
+// within begins the block that a loop is made of.
+func (e *emitter) within(look bool) {
+	e.out = append(e.out, byte(wasm.OpBlock), blockEmpty)
+	if look {
+		e.checks++
+		e.out = op(e.w.low(e.out), wasm.OpBrIf, 0)
 	}
 }
 
@@ -173,16 +188,30 @@ func (e *emitter) edit(d *edit) {
 			e.out = w.look(e.out)
 		}
 		e.charge(d.cost)
+	case around:
+		e.out = w.blockType(append(e.out, byte(wasm.OpBlock)), wasm.BlockType(d.number))
 	case head:
-		e.checks++
 		if t := wasm.BlockType(d.number); t >= 0 && len(w.m.Types[t].Params) > 0 {
+			e.checks++
 			e.out = w.look(e.out)
 		} else {
-			e.out = w.lookBack(e.out, false)
+			e.within(true)
 		}
 		e.charge(d.cost)
+	case within:
+		e.within(false)
+		e.charge(d.cost)
+	case below:
+		e.out = w.below(e.out)
+	case behind:
+		e.out = ops(e.out, wasm.OpEnd)
 	case index:
 		e.out = op(e.out, d.op, int(d.number))
+	case labels:
+		e.out = op(e.out, wasm.OpBrTable, int(d.cost)-1)
+		for _, l := range e.b.labels[d.number : d.number+d.cost] {
+			e.out = unsigned(e.out, uint64(l))
+		}
 	case bulk:
 		e.out = op(e.out, wasm.OpCall, w.helperIndex(int(d.number)))
 	case leave:
@@ -218,27 +247,28 @@ func (w *writer) refill(b []byte) []byte {
 	return op(b, wasm.OpCall, w.sliceIndex())
 }
 
-// look asks for more fuel when there is none left.
+// look asks for more fuel when there is none left. Only what is seldom met looks
+// so: wazero loads much again behind a place where two ways come together, and has
+// code that is seldom run in the way of the other. So a loop is written as
+//
+//	block $around
+//	  loop
+//	    block $within
+//	      br_if $within (the counter is below zero)
+//	      … br $around
+//	    end
+//	    ask for fuel, br loop
+//	  end
+//	end
 func (w *writer) look(b []byte) []byte {
 	b = append(w.low(b), byte(wasm.OpIf), blockEmpty)
 	return ops(w.refill(b), wasm.OpEnd)
 }
 
-// lookBack does so where a loop begins: the call is followed by a jump back to the
-// head of the loop. So the code that is run next has one way in, the usual one, and
-// wazero need not load again what it has in registers. Where there is no loop yet,
-// one is put there.
-func (w *writer) lookBack(b []byte, loop bool) []byte {
-	if loop {
-		b = append(b, byte(wasm.OpLoop), blockEmpty)
-	}
-	b = append(w.low(b), byte(wasm.OpIf), blockEmpty)
-	b = op(w.refill(b), wasm.OpBr, 1)
-	b = ops(b, wasm.OpEnd)
-	if loop {
-		b = ops(b, wasm.OpEnd)
-	}
-	return b
+// below ends the block that a loop is made of, and asks for fuel.
+func (w *writer) below(b []byte) []byte {
+	b = ops(op(b, wasm.OpBr, 2), wasm.OpEnd)
+	return op(w.refill(b), wasm.OpBr, 0)
 }
 
 // takeStack counts what a call takes, and ends the guest when there is not so much.
@@ -269,4 +299,12 @@ func (w *writer) blockOf(b []byte, results []wasm.ValType) []byte {
 		return append(b, byte(results[0]))
 	}
 	return signed(b, int64(w.addType(wasm.FuncType{Results: results})))
+}
+
+// blockType appends the type of a block of the original.
+func (w *writer) blockType(b []byte, t wasm.BlockType) []byte {
+	if t < 0 {
+		return append(b, byte(t+128))
+	}
+	return signed(b, int64(t))
 }

@@ -1,0 +1,264 @@
+package meter
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+)
+
+// start rewrites a plan and makes an instance of it.
+func (w world) start(t testing.TB, p *plan, o Options) api.Module {
+	t.Helper()
+	m, err := w.Instantiate(t.Context(), rewrite(t, p.binary(), o).Binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.granted[m] += 0 // it may never ask
+	return m
+}
+
+// engines are the two of wazero.
+var engines = map[string]func() wazero.RuntimeConfig{
+	"compiler":    wazero.NewRuntimeConfig,
+	"interpreter": wazero.NewRuntimeConfigInterpreter,
+}
+
+// endless are modules whose function run never ends, or not in anybody's time.
+var endless = map[string]*plan{
+	"loop": {funcs: []fn{{export: "run", code: code(wasm.OpLoop, 0x40, wasm.OpBr, 0, wasm.OpEnd)}}},
+	"loop with parameters": {funcs: []fn{
+		{export: "run", code: code(number(1), wasm.OpLoop, 1, wasm.OpBr, 0, wasm.OpEnd, wasm.OpDrop)},
+		{params: []wasm.ValType{wasm.I32}, results: []wasm.ValType{wasm.I32}, code: code(get(0))},
+	}},
+	"loop in a table":   {funcs: []fn{{export: "run", code: code(wasm.OpLoop, 0x40, number(7), wasm.OpBrTable, 1, 0, 0, wasm.OpEnd)}}},
+	"calls that double": {funcs: doubling(60)},
+	"ping-pong": {table: []int{1, 2}, funcs: []fn{
+		{export: "run", code: code(wasm.OpLoop, 0x40, number(0), wasm.OpCallIndirect, 0, 0, wasm.OpBr, 0, wasm.OpEnd)},
+		{code: code(number(1), wasm.OpCallIndirect, 0, 0)},
+		{code: code(wasm.OpNop)},
+	}},
+	"start": {start: 1, funcs: []fn{{code: code(wasm.OpLoop, 0x40, wasm.OpBr, 0, wasm.OpEnd)}}},
+	"fill": {pages: 512, funcs: []fn{{export: "run", code: code(
+		wasm.OpLoop, 0x40, number(0), number(1), number(512<<16), wasm.OpMemoryFill, 0, wasm.OpBr, 0, wasm.OpEnd)}}},
+	"copy": {pages: 512, funcs: []fn{{export: "run", code: code(
+		wasm.OpLoop, 0x40, number(1), number(0), number(512<<16-1), wasm.OpMemoryCopy, 0, 0, wasm.OpBr, 0, wasm.OpEnd)}}},
+}
+
+// doubling are functions each of which calls the next one twice: no loop, no
+// recursion, and 2**n calls.
+func doubling(n int) []fn {
+	var all []fn
+	for i := range n {
+		all = append(all, fn{code: code(wasm.OpCall, i+1, wasm.OpCall, i+1)})
+	}
+	all[0].export = "run"
+	return append(all, fn{code: code(wasm.OpNop)})
+}
+
+// TestEndless: whatever never ends stops when the fuel does, at once and at the
+// same place however it is sliced.
+func TestEndless(t *testing.T) {
+	for name, p := range endless {
+		for engine, config := range engines {
+			t.Run(name+"/"+engine, func(t *testing.T) {
+				used := map[int64]int64{}
+				for _, limit := range []int64{50_000, 200_000} {
+					for _, slice := range []int64{1, 1000, 1 << 40} {
+						a := &account{slice: slice, limit: limit}
+						if got := a.exhaust(t, config(), p); used[limit] != 0 && used[limit] != got {
+							t.Errorf("stopped after %d in slices of %d, after %d otherwise", got, slice, used[limit])
+						} else {
+							used[limit] = got
+						}
+					}
+					// What one piece of a bulk operation costs, or a small function, may come on top.
+					if over := used[limit] - limit; over <= 0 || over > ChunkBytes/UnitBytes+1000 {
+						t.Errorf("stopped after %d units, the limit is %d", used[limit], limit)
+					}
+				}
+			})
+		}
+	}
+}
+
+// exhaust runs a plan until the fuel ends, and returns what was used then.
+func (a *account) exhaust(t *testing.T, c wazero.RuntimeConfig, p *plan) int64 {
+	t.Helper()
+	w := newWorld(t, c, a)
+	used := int64(0)
+	a.stopped = func(u int64) { used = u }
+	m, err := w.Instantiate(t.Context(), rewrite(t, p.binary(), Options{}).Binary)
+	if err == nil {
+		_, err = m.ExportedFunction("run").Call(t.Context())
+	}
+	if !errors.Is(err, errFuel) {
+		t.Fatalf("ended with %v", err)
+	}
+	return used
+}
+
+// TestCount: what some instructions cost.
+func TestCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		code []byte
+		want int64
+	}{
+		"nothing":    {nil, 0},
+		"free":       {code(wasm.OpNop, wasm.OpBlock, 0x40, wasm.OpLoop, 0x40, wasm.OpEnd, wasm.OpEnd), 0},
+		"three":      {code(number(1), number(2), wasm.OpI32Add, wasm.OpDrop), 4},
+		"one arm":    {code(number(1), wasm.OpIf, 0x40, number(1), wasm.OpDrop, wasm.OpElse, repeat(50, code(number(1), wasm.OpDrop)), wasm.OpEnd), 4},
+		"other arm":  {code(number(0), wasm.OpIf, 0x40, number(1), wasm.OpDrop, wasm.OpElse, repeat(50, code(number(1), wasm.OpDrop)), wasm.OpEnd), 102},
+		"not run":    {code(wasm.OpBlock, 0x40, wasm.OpBr, 0, number(1), wasm.OpDrop, wasm.OpEnd), 1},
+		"return":     {code(wasm.OpReturn, number(1), wasm.OpDrop), 1},
+		"fill":       {code(number(0), number(0), number(800), wasm.OpMemoryFill, 0), 4 + 100},
+		"large fill": {code(number(0), number(0), number(10<<16), wasm.OpMemoryFill, 0), 4 + 10<<16/8},
+		"grow":       {code(number(2), wasm.OpMemoryGrow, 0, wasm.OpDrop), 3 + 2*PageFuel},
+		"grow a lot": {code(number(70000), wasm.OpMemoryGrow, 0, wasm.OpDrop), 3},
+		"table":      {code(number(0), number(0), number(2), wasm.OpTableCopy, 0, 0), 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, wazero.NewRuntimeConfig(), &account{slice: 1})
+			m := w.start(t, &plan{pages: 10, table: []int{0, 0, 0}, funcs: []fn{{export: "run", code: c.code}}}, Options{})
+			if _, err := m.ExportedFunction("run").Call(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.used(); got != c.want {
+				t.Errorf("%d units, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// TestForged: an index that only what is added would make valid is refused, and
+// so are the names of what is added.
+func TestForged(t *testing.T) {
+	for name, p := range map[string]*plan{
+		"global":      {globals: 1, funcs: []fn{{code: code(number(1), wasm.OpGlobalSet, 1)}}},
+		"fuel global": {funcs: []fn{{code: code(i64(nil, 1<<40), wasm.OpGlobalSet, 0)}}},
+		"function":    {funcs: []fn{{code: code(wasm.OpCall, 1)}}},
+		"local":       {funcs: []fn{{code: code(wasm.OpLocalGet, 0, wasm.OpDrop)}}},
+		"type":        {funcs: []fn{{code: code(wasm.OpBlock, 1, wasm.OpEnd)}}},
+		"label":       {funcs: []fn{{code: code(wasm.OpBr, 1)}}},
+	} {
+		if _, err := wasm.Decode(p.binary()); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	for _, p := range []*plan{
+		{funcs: []fn{{export: ExportFuel}}},
+		{funcs: []fn{{export: "grow:anything"}}},
+		{imports: []string{"grow:x"}, funcs: []fn{{}}},
+	} {
+		m, err := wasm.Decode(p.binary())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = Rewrite(m, Options{}); err == nil || !strings.Contains(err.Error(), "grow:") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestNames: stack traces show what they did before.
+func TestNames(t *testing.T) {
+	p := &plan{imports: []string{"f"}, names: true, pages: 1, funcs: []fn{
+		{export: "outer", code: code(wasm.OpCall, 2)},
+		{export: "inner", code: code(number(-1), number(0), number(9), wasm.OpMemoryFill, 0)},
+	}}
+	w := newWorld(t, wazero.NewRuntimeConfig(), &account{slice: 1000})
+	_, err := w.NewHostModuleBuilder("host").NewFunctionBuilder().WithFunc(func() {}).Export("f").Instantiate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := w.start(t, p, Options{})
+	_, err = m.ExportedFunction("outer").Call(t.Context())
+	if err == nil {
+		t.Fatal("no trap")
+	}
+	if _, stack, _ := strings.Cut(err.Error(), "stack trace:\n"); strings.Join(strings.Fields(stack), " ") !=
+		".grow:memory.fill(i32,i32,i32) .inner() .outer()" {
+		t.Errorf("stack: %s", stack)
+	}
+}
+
+// TestShared: two modules count in the same globals.
+func TestShared(t *testing.T) {
+	a := &account{slice: 100, limit: 1 << 40}
+	w := newWorld(t, wazero.NewRuntimeConfig(), a)
+	run := code(number(0), wasm.OpDrop)
+	base := rewrite(t, (&plan{globals: 1, funcs: []fn{{export: "f", code: repeat(10, run)}}}).binary(), Options{})
+	below, err := w.InstantiateWithConfig(t.Context(), base.Binary, wazero.NewModuleConfig().WithName("host"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &plan{imports: []string{"f"}, globals: 2, pages: 1, table: []int{1}, names: true, data: []byte("abc"), funcs: []fn{
+		{export: "run", code: code(wasm.OpCall, 0, number(5), wasm.OpGlobalSet, 1, wasm.OpGlobalGet, 1, wasm.OpDrop)},
+	}}
+	thin := rewrite(t, p.binary(), Options{Shared: "host", Globals: true})
+	above, err := w.Instantiate(t.Context(), thin.Binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := above.ExportedFunction("run").Call(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	granted := a.granted[below] + a.granted[above]
+	if used := granted - int64(below.ExportedGlobal(ExportFuel).Get()); used != 5+20 {
+		t.Errorf("used %d", used)
+	}
+	if g := thin.Globals[1]; g.Index != 1 || above.ExportedGlobal(g.Export).Get() != 5 {
+		t.Errorf("global %+v is %d", g, above.ExportedGlobal(g.Export).Get())
+	}
+}
+
+// TestMaximum: tables and memory are held to what is allowed, at two values.
+func TestMaximum(t *testing.T) {
+	grow := &plan{pages: 1, table: []int{0}, funcs: []fn{
+		{export: "table", params: []wasm.ValType{wasm.I32}, results: []wasm.ValType{wasm.I32},
+			code: code(wasm.OpRefNull, int(wasm.FuncRef), get(0), wasm.OpTableGrow, 0)},
+		{export: "memory_", params: []wasm.ValType{wasm.I32}, results: []wasm.ValType{wasm.I32},
+			code: code(get(0), wasm.OpMemoryGrow, 0)},
+	}}
+	for _, most := range []int64{10, 20} {
+		w := newWorld(t, wazero.NewRuntimeConfig(), &account{slice: 1000})
+		m := w.start(t, grow, Options{TableMax: most, PagesMax: most})
+		for _, f := range []string{"table", "memory_"} {
+			for _, step := range []struct{ n, want int64 }{{most - 1, 1}, {1, -1}} {
+				got, err := m.ExportedFunction(f).Call(context.Background(), uint64(step.n))
+				if err != nil || int64(int32(got[0])) != step.want {
+					t.Errorf("%s: growing by %d answers %v, %v; want %d", f, step.n, got, err, step.want)
+				}
+			}
+		}
+		m2, err := wasm.Decode((&plan{pages: int(most) + 1, funcs: []fn{{}}}).binary())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Rewrite(m2, Options{PagesMax: most}); err == nil || err.(*wasm.Error).Code != wasm.CodeLimit {
+			t.Errorf("%d pages of %d: %v", most+1, most, err)
+		}
+	}
+}
+
+// TestOffsets: where code was moved to, the same code lies.
+func TestOffsets(t *testing.T) {
+	p := &plan{pages: 1, funcs: append(doubling(5), endless["copy"].funcs...)}
+	p.funcs[0].export = "a"
+	b := p.binary()
+	out := rewrite(t, b, Options{Offsets: true})
+	if len(out.Offsets) == 0 {
+		t.Fatal("no offsets")
+	}
+	last := Offset{}
+	for _, o := range out.Offsets {
+		if o.Old < last.Old || o.New <= last.New || b[o.Old] != out.Binary[o.New] {
+			t.Errorf("%d is at %d, after %+v: %#x and %#x", o.Old, o.New, last, b[o.Old], out.Binary[o.New])
+		}
+		last = o
+	}
+}
