@@ -27,7 +27,6 @@ type frame struct {
 	op          Op
 	unreachable bool
 	height      int // of the stack where it begins
-	at          int
 	FuncType
 }
 
@@ -42,7 +41,7 @@ func (c *checker) body(b *Body, t FuncType) *Error {
 			c.locals = append(c.locals, l.Type)
 		}
 	}
-	c.frames = append(c.frames, frame{op: OpBlock, at: b.Code, FuncType: FuncType{Results: t.Results}})
+	c.frames = append(c.frames, frame{op: OpBlock, FuncType: FuncType{Results: t.Results}})
 	for len(c.frames) > 0 {
 		o := c.instr(&c.in)
 		if c.err != nil {

@@ -98,9 +98,10 @@ func (c *checker) open() {
 		c.pop(I32)
 	}
 	c.popAll(t.Params)
-	c.frames = append(c.frames, frame{op: in.Op, height: len(c.stack), at: in.At, FuncType: t})
+	c.frames = append(c.frames, frame{op: in.Op, height: len(c.stack), FuncType: t})
 	c.stack = append(c.stack, t.Params...)
 	c.blocks++
+	c.weight += weights[in.Op]
 	c.values += len(t.Params) + len(t.Results)
 	if in.Op == OpLoop {
 		c.loops++

@@ -57,7 +57,7 @@ func init() {
 // Title is what the section is called: code, or custom "name".
 func (s *Section) Title() string {
 	if s.ID == sectionCustom {
-		return fmt.Sprintf("custom %q", s.Name)
+		return fmt.Sprintf("custom %q", Safe(s.Name))
 	}
 	return sectionOf[s.ID].name
 }

@@ -62,9 +62,9 @@ const (
 	LabelsTotalMax = 128 << 10
 	// WorkMax and WorkPerByte bound what grows faster than the code when it is
 	// compiled: WorkMax for the module and WorkPerByte for each byte of its code
-	// section. See work. Real: 12 % of it.
-	WorkMax     = 4_000_000
-	WorkPerByte = 8
+	// section. See work. Real: 25 % of it, a third when the code is not optimized.
+	WorkMax     = 3_000_000
+	WorkPerByte = 3
 )
 
 // limit is one of the limits, for those who count.

@@ -47,9 +47,9 @@ func (n *Names) Locals(function int) map[int]string {
 	all := map[int]string{}
 	c := cursor{b: n.m.Binary, at: n.locals[function], end: len(n.m.Binary)}
 	have := n.m.locals(function)
-	c.names(func(local int, name string) {
+	c.names(func(local int, name []byte) {
 		if _, twice := all[local]; local < have && !twice {
-			all[local] = name
+			all[local] = shown(name)
 		}
 	})
 	return all
@@ -81,9 +81,9 @@ func (n *Names) read(c cursor) {
 			n.Module = shown(part.vector())
 		case id == namesFuncs && n.funcs == nil:
 			n.funcs = make([]string, len(n.m.Funcs))
-			part.names(func(f int, name string) {
+			part.names(func(f int, name []byte) {
 				if f < len(n.funcs) && n.funcs[f] == "" {
-					n.funcs[f] = name
+					n.funcs[f] = shown(name)
 				}
 			})
 		case id == namesLocals && n.locals == nil:
@@ -109,7 +109,7 @@ func (n *Names) indirect(c cursor) {
 }
 
 // names reads names by index, as long as they make sense.
-func (c *cursor) names(name func(int, string)) {
+func (c *cursor) names(name func(int, []byte)) {
 	for range c.u32() {
 		i := int(c.u32())
 		b := c.vector()
@@ -117,7 +117,7 @@ func (c *cursor) names(name func(int, string)) {
 			return
 		}
 		if name != nil {
-			name(i, shown(b))
+			name(i, b)
 		}
 	}
 }

@@ -197,38 +197,40 @@ func (d *decoder) exportSection() {
 	seen := make(map[string]struct{}, n)
 	for range n {
 		at := d.at
-		e := Export{Name: d.name()}
+		e := d.export()
 		if _, twice := seen[e.Name]; twice {
-			d.invalid(at, "two exports have the name %q", e.Name)
+			d.invalid(at, "two exports have the name %q", Safe(e.Name))
+		}
+		if d.err != nil {
+			return
 		}
 		seen[e.Name] = struct{}{}
-		kind := d.at
-		e.Kind = Kind(d.byte())
-		at = d.at
-		index := d.u32()
-		e.Index = int(index)
-		if d.err != nil {
-			return
-		}
-		switch e.Kind {
-		case KindFunc:
-			if d.within(at, index, len(d.m.Funcs), "function") {
-				d.declare(index)
-			}
-		case KindTable:
-			d.within(at, index, len(d.m.Tables), "table")
-		case KindMemory:
-			d.within(at, index, len(d.m.Memories), "memory")
-		case KindGlobal:
-			d.within(at, index, len(d.m.Globals), "global")
-		default:
-			d.kind(kind, e.Kind, "exported")
-		}
-		if d.err != nil {
-			return
-		}
 		d.m.Exports = append(d.m.Exports, e)
 	}
+}
+
+func (d *decoder) export() Export {
+	e := Export{Name: d.name()}
+	kind := d.at
+	e.Kind = Kind(d.byte())
+	at := d.at
+	index := d.u32()
+	e.Index = int(index)
+	switch e.Kind {
+	case KindFunc:
+		if d.within(at, index, len(d.m.Funcs), "function") {
+			d.declare(index)
+		}
+	case KindTable:
+		d.within(at, index, len(d.m.Tables), "table")
+	case KindMemory:
+		d.within(at, index, len(d.m.Memories), "memory")
+	case KindGlobal:
+		d.within(at, index, len(d.m.Globals), "global")
+	default:
+		d.kind(kind, e.Kind, "exported")
+	}
+	return e
 }
 
 // declare notes that ref.func may name a function.

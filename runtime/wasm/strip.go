@@ -17,7 +17,10 @@ func (m *Module) Stripped() []byte {
 		}
 	}
 	names := m.Names()
-	return names.appendTo(b)
+	if named := names.appendTo(b); len(named) <= BinaryMax {
+		return named
+	}
+	return b // harmless names may be longer
 }
 
 // appendTo appends a name section, unless there are no names.

@@ -4,6 +4,7 @@ package wasm
 // its bytes.
 type effort struct {
 	blocks  int // blocks, loops and ifs
+	weight  int // of them: see weights
 	loops   int // loops around the current instruction
 	nested  int // over all loops: how many loops each is in, itself counted
 	calls   int
@@ -11,18 +12,21 @@ type effort struct {
 	targets int // of br_table
 }
 
+// weights are what a block of each kind costs, which grows with its square.
+var weights = [...]int{OpBlock: 5, OpLoop: 10, OpIf: 8}
+
 // work estimates, in microseconds, the time that the compiler of wazero v1.12.0
 // needs for a body beyond what any code takes. It was fitted to hostile shapes: deep
 // and many blocks, wide calls, tables, all locals alive through all blocks. The
 // passes that cost it are quadratic in the blocks of a function, and follow each
 // local through each block and, for loops within loops, each level.
 func (e *effort) work(locals, mutable int) int {
-	return e.blocks*e.blocks*3/100 +
+	return e.weight*e.weight/2000 +
 		e.blocks*locals +
 		e.nested*(locals+1)/2 +
 		e.calls*mutable/2 +
-		e.values*2/5 +
-		e.targets*e.targets/2000 +
+		e.values +
+		e.targets*e.targets/4000 +
 		locals/25
 }
 
