@@ -2,13 +2,16 @@
 SERVICE ?= testdata/services/triage
 ONLY    ?=
 OUT     ?=
+MINUTES ?= 10
+MUTANTS ?= 1000000
+SEED    ?=
 # The secret that signs the example's webhooks, unless the environment has one.
 export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
 
-.PHONY: help setup build run test bench lint fmt clean
+.PHONY: help setup build run test bench hostile hostile-oracle fuzz lint fmt clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: ## get what building needs and this machine lacks
 	@.ci/setup
@@ -32,12 +35,22 @@ test: ## run every check and test
 bench: setup ## measure: ONLY=hop,http picks by prefix, OUT=file.json writes JSON
 	@go run ./cmd/grow/bench -only "$(ONLY)" -out "$(OUT)"
 
+hostile: setup ## run modules that mean harm: MINUTES=10, SEED=n, ONLY=text of a name, OUT=file.json
+	@go run ./testdata/hostile/cmd -minutes $(MINUTES) -only "$(ONLY)" -out "$(OUT)" $(if $(SEED),-seed $(SEED))
+
+hostile-oracle: ## hold the decoder against V8 and wabt: MUTANTS=1000000, SEED=n
+	@.ci/setup test
+	@go run ./testdata/hostile/cmd -oracle $(MUTANTS) $(if $(SEED),-seed $(SEED))
+
+fuzz: setup ## run every fuzz target: FUZZTIME=10m each, ONLY=A,B picks by name
+	@.ci/fuzz
+
 lint: ## the checks of style alone
 	@.ci/lint
 
 fmt: ## format Go and Rust
 	@gofmt -w $$(git ls-files '*.go')
-	@cargo fmt --manifest-path sdk/rust/Cargo.toml
+	@for crate in sdk/rust testdata/hostile/smith; do cargo fmt --manifest-path $$crate/Cargo.toml; done
 
 clean: ## remove what was built in this folder
 	@rm -rf bin

@@ -14,6 +14,7 @@ import (
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
@@ -38,6 +39,7 @@ const codeUsage = "usage"
 // The codes of checks whose answer is no.
 const (
 	codeSpecInvalid = "spec.invalid"
+	codeRefused     = "module.refused"
 	codeMissing     = "doctor.missing"
 )
 
@@ -65,6 +67,7 @@ var exits = map[string]int{
 	codeUsage: exitUsage,
 
 	codeSpecInvalid: exitNo,
+	codeRefused:     exitNo,
 	codeMissing:     exitNo,
 	codeBreak:       exitNo,
 	codeBlocked:     exitNo,
@@ -219,7 +222,7 @@ func split(err error) []*control.Error {
 		at.Path, at.Message, at.Hint = "", "", ""
 		return []*control.Error{{Code: codeSpecInvalid, Message: problems.Error(), At: strings.TrimSuffix(at.Error(), ": "), Next: "mend them, then look again: grow vet"}}
 	case errors.As(err, &module):
-		return []*control.Error{{Code: module.Code, Message: within(err.Error()), At: subject(err), Next: modules[module.Code]}}
+		return []*control.Error{{Code: module.Code, Message: within(err.Error()), At: subject(err), Next: admission.Next(module)}}
 	}
 	return []*control.Error{{Code: "failed", Message: err.Error()}}
 }
@@ -257,17 +260,6 @@ func subject(err error) string {
 		return found[1]
 	}
 	return ""
-}
-
-// modules are what to do about modules that a host does not take.
-var modules = map[string]string{
-	engine.CodeInvalid: "compile it for wasm32, as a core module; grow build does",
-	engine.CodeExport:  "build it with an SDK of grow, or see the actor ABI: abi/README.md",
-	engine.CodeImport:  "what an actor needs of the world it asks for by `uses:` and the SDK",
-	engine.CodeVersion: "build it with the SDK of this version of grow",
-	engine.CodeLimit:   "raise `limits: {memory: …}` in the actor's definition, or make the module smaller",
-	engine.CodeCompile: "make the module smaller: build it optimized, without debug information, and split functions of thousands of lines",
-	engine.CodeInit:    "the actor's log says why: it was given the config of its node",
 }
 
 // explain says all that a compiler complained of.

@@ -20,8 +20,9 @@ specs < specs/openapi
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
+runtime/engine < runtime/engine/process
 runtime/wasm < runtime/wasm/meter
-runtime/engine, runtime/wasm/meter < runtime/engine/wazero
+runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
@@ -37,7 +38,7 @@ compiler/golang, compiler/rust, compiler/wasm < compiler/project
 runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
-runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/journal/mem, compiler/project < cmd/grow/app
+runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, compiler/project < cmd/grow/app
 host/jail, runtime/engine < host/compiled < cmd/grow/app
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
@@ -49,6 +50,10 @@ specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
 testdata/wat < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
+abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
+runtime/actor < testdata/hostile/trial
+compiler/cache < testdata/hostile/smith
+testdata/hostile/trial, testdata/hostile/smith, testdata/hostile/oracle, testdata/wat, cmd/grow/app, host/jail < testdata/hostile/cmd
 `
 
 func policy() map[string]map[string]bool {
@@ -140,7 +145,7 @@ func TestLayers(t *testing.T) {
 // messages knows of the world outside, and only the constructor of the command
 // picks implementations.
 func TestRuntimeStaysPure(t *testing.T) {
-	implementations := map[string]bool{"runtime/engine/wazero": true, "runtime/journal/mem": true}
+	implementations := map[string]bool{"runtime/engine/wazero": true, "runtime/engine/process": true, "runtime/journal/mem": true}
 	imports(t, func(from, to string) {
 		if strings.HasPrefix(from, "runtime/") && strings.HasPrefix(to, "host") {
 			t.Errorf("%s imports %s: runtime never imports host", from, to)

@@ -103,6 +103,8 @@ var topSorts = []string{"fuel", "rate", "busy", "memory", "mailbox", "node"}
 // topKeys are the keys that sort.
 var topKeys = map[byte]string{'f': "fuel", 'r': "rate", 'b': "busy", 'm': "memory", 'x': "mailbox", 'n': "node"}
 
+const topHelp = "f fuel, r rate, b busy, m memory, x mailbox, n node; q ends"
+
 // sortBy puts those first that have most, and nodes by name that have the same.
 func (l *load) sortBy(what string) {
 	value := func(n *nodeLoad) float64 {
@@ -230,7 +232,7 @@ func (l *load) head() string {
 
 // write writes the whole as text.
 func (l *load) write(w io.Writer, width int) error {
-	lines := append([]string{l.head()}, l.table(width)...)
+	lines := append([]string{runewidth.Truncate(l.head(), width, "…")}, l.table(width)...)
 	if l.Fault != "" {
 		lines = append(lines, "NOTHING MORE IS ACCEPTED: "+cell(l.Fault))
 	}
@@ -245,7 +247,7 @@ func (l *load) lines(columns, rows int, by string) []string {
 		list[1] = "NOTHING MORE IS ACCEPTED: " + cell(l.Fault)
 	}
 	list = append(list, l.table(columns)...)
-	keys := "sorted by " + by + ": f fuel, r rate, b busy, m memory, x mailbox, n node; q ends"
+	keys := "sorted by " + by + ": " + topHelp
 	const around = 2 // an empty line and the keys
 	if over := len(list) + around - rows; over > 0 {
 		keep := max(3, len(list)-over)

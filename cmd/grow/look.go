@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,11 +64,33 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	if err := table(w, "NODE ACTOR REVISION MAILBOX INSTANCES HANDLED REFUSED FAILED WAITING DEAD TIME/MESSAGE FUEL/MESSAGE", rows); err != nil {
 		return err
 	}
+	if err := writeProcesses(w, st); err != nil {
+		return err
+	}
 	if st.Dead > 0 {
 		_, err := fmt.Fprintf(w, "\n%s; see: grow deadletters list\n", count(int(st.Dead), "dead letter"))
 		return err
 	}
 	return nil
+}
+
+// writeProcesses writes which processes isolated actors have, if there are such.
+func writeProcesses(w io.Writer, st *control.Status) error {
+	if len(st.Processes) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	var rows [][]string
+	for _, p := range st.Processes {
+		pid, up, next, ended := "-", "-", "-", cmp.Or(p.Ended, "-")
+		if p.PID != 0 {
+			pid, up = fmt.Sprint(p.PID), short(st.Time.Sub(p.Started))
+		} else if wait := p.Next.Sub(st.Time); wait > 0 {
+			next = "in " + short(wait)
+		}
+		rows = append(rows, []string{p.Actor, pid, up, fmt.Sprint(p.Deaths), next, ended})
+	}
+	return table(w, "ACTOR PROCESS UP DEATHS NEXT ENDED", rows)
 }
 
 // perMessage is the mean time a message took, as far as it was measured: who

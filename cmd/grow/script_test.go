@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/grow-platform/grow/host/jail"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -36,6 +38,7 @@ func TestMain(m *testing.M) {
 //	http METHOD PATH [FILE]         call the service; status and body go to stdout
 //	json stdout|stderr PATH VALUE   hold a value of what was printed against VALUE (gjson paths)
 //	take NAME PATH                  set $NAME to a value of what was printed as JSON
+//	unspoilt stdout|stderr|FILE     hold that it is lines of text, with nothing in them that a terminal obeys
 //	timeless FILE                   write what was printed into FILE, with N for each number of ms or s
 func TestScript(t *testing.T) {
 	modules, err := filepath.Abs("../../testdata/wat")
@@ -62,7 +65,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless,
+			"serve": serve, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt,
 		},
 	})
 }
@@ -190,6 +193,19 @@ func timeless(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), duration.ReplaceAll([]byte(ts.ReadFile("stdout")), []byte("N ms")), 0o600))
 }
 
+func unspoilt(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if text == "" {
+		ts.Fatalf("%s is empty", args[0])
+	}
+	spoils := func(r rune) bool {
+		return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError)
+	}
+	if i := strings.IndexFunc(strings.ReplaceAll(text, "\ufffd", "?"), spoils); i >= 0 || !utf8.ValidString(text) {
+		ts.Fatalf("%s has something at %d that a terminal obeys: %q", args[0], i, text)
+	}
+}
+
 func take(ts *testscript.TestScript, _ bool, args []string) {
 	got := gjson.Get(ts.ReadFile("stdout"), args[1])
 	if !got.Exists() {
@@ -300,6 +316,7 @@ func TestExitCodes(t *testing.T) {
 		{exitNotFound, "workflow new a --nodes b -C " + empty},
 		{exitNotFound, "vet"},
 		{exitNotFound, "vet no-such-folder"},
+		{exitNotFound, "vet no-such-module.wasm"},
 		{exitNotFound, "vet --explain no.such.code"},
 		{exitNotFound, "compare no-such-revision " + empty},
 		{exitNotFound, "compare " + empty},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -101,7 +102,17 @@ func (w *watcher) once(ctx context.Context, every time.Duration) error {
 		return err
 	}
 	l.sortBy(w.by)
-	return w.shell.print(l, func(out io.Writer) error { return l.write(out, room(out)) })
+	return w.shell.print(l, w.text(l))
+}
+
+// text writes a load as wide as a terminal is, or else as it needs.
+func (w *watcher) text(l *load) func(io.Writer) error {
+	return func(out io.Writer) error {
+		if terminal(out) {
+			return l.write(out, room(out))
+		}
+		return l.write(out, math.MaxInt)
+	}
 }
 
 // stream shows what the host does until ctx ends.
@@ -113,7 +124,7 @@ func (w *watcher) stream(ctx context.Context, every time.Duration) error {
 			if w.shell.json() {
 				err = w.shell.line(l)
 			} else {
-				err = l.write(w.shell.stdout, room(w.shell.stdout))
+				err = w.text(l)(w.shell.stdout)
 			}
 		}
 		switch {
@@ -205,8 +216,8 @@ func (w *watcher) keys() (restore func(), keys <-chan byte) {
 	if err != nil {
 		return func() {}, nil
 	}
-	pressed := make(chan byte, 16)
-	go func() { // ends with the input; a terminal's read heeds nothing
+	pressed, done := make(chan byte), make(chan struct{})
+	go func() { // ends with the input, or with the first key after done: a terminal's read heeds nothing
 		var b [1]byte
 		for {
 			if n, err := in.Read(b[:]); err != nil || n == 0 {
@@ -214,11 +225,15 @@ func (w *watcher) keys() (restore func(), keys <-chan byte) {
 			}
 			select {
 			case pressed <- b[0]:
-			default: // nobody looks any more
+			case <-done:
+				return
 			}
 		}
 	}()
-	return func() { _ = term.Restore(int(in.Fd()), before) }, pressed
+	return func() {
+		close(done)
+		_ = term.Restore(int(in.Fd()), before) // a terminal that is gone
+	}, pressed
 }
 
 // draw fills the screen.

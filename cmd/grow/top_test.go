@@ -73,11 +73,11 @@ func TestTopTable(t *testing.T) {
 	if err := l.write(&b, 200); err != nil {
 		t.Fatal(err)
 	}
-	want := `shop 1.2.0  12:00:12  last 2.0 s: 502 messages/s, 150% busy, 1.50G of fuel/s, 1.5GiB in 10 copies
-NODE              ACTOR    MSG/S  BUSY  FUEL/S  FUEL/MSG   MOST  MEMORY  COPIES  MAILBOX  FAILED  RETRIED  DEAD  LAST
-checkout/pricing  pricing    500  150%   1.50G     3.00M  1.00G  1.5GiB       8       12      10        5     1  limit.fuel
-idle              idle         0    0%       0       100    200   64KiB       1        0       0        0     0
-new               new        1.5    0%       0         0      0    1MiB       1        0       0        0     0
+	want := `shop 1.2.0  12:00:12  last 2.0 s: 502 messages/s, 150% busy, 1.50G of fuel/s, 1.5GiB in 10 instances
+NODE              ACTOR    MSG/S  BUSY  FUEL/S  FUEL/MSG   MOST  MEMORY  INSTANCES  MAILBOX  FAILED  RETRIED  DEAD  LAST
+checkout/pricing  pricing    500  150%   1.50G     3.00M  1.00G  1.5GiB          8       12      10        5     1  limit.fuel
+idle              idle         0    0%       0       100    200   64KiB          1        0       0        0     0
+new               new        1.5    0%       0         0      0    1MiB          1        0       0        0     0
 
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
@@ -109,7 +109,7 @@ func TestTopFits(t *testing.T) {
 			}
 		}
 	}
-	if lines := strings.Join(l.lines(120, 12, "rate"), "\n"); !strings.Contains(lines, "\n25 nodes more; sorted by rate: ") {
+	if lines := strings.Join(l.lines(120, 12, "rate"), "\n"); !strings.Contains(lines, "\n26 nodes more; sorted by rate: ") {
 		t.Errorf("of many nodes:\n%s", lines)
 	}
 }

@@ -41,13 +41,17 @@ type verdict struct {
 func (s *shell) vet() *cobra.Command {
 	code := ""
 	cmd := &cobra.Command{
-		Use: "vet [FOLDER]", Short: "check the files of a service", Args: cobra.MaximumNArgs(1),
+		Use: "vet [FOLDER|FILE.wasm]", Short: "check the files of a service, or explain a module", Args: cobra.MaximumNArgs(1),
 		Long: "vet reads every file of a service and reports all that is wrong at once, a line each:\n\n  file:line:col: path: what is wrong; what to do\n\n" +
-			"Nothing is built or started. The exit code is 3 when something is wrong. Each kind of\nproblem has a code; --explain tells what it means, with a wrong and a right example.",
-		Example: "  grow vet\n  grow vet shop -o json\n  grow vet --explain spec.route",
+			"Nothing is built or started. The exit code is 3 when something is wrong. Each kind of\nproblem has a code; --explain tells what it means, with a wrong and a right example, and of\nthe codes of dead letters and refused modules what happened, why, and what to do.\n\n" +
+			"Of a file of WebAssembly it says whether an actor can be made of it and why not, what it\nexports and imports, how large it is, and which limits are near.",
+		Example: "  grow vet\n  grow vet shop -o json\n  grow vet --explain spec.route\n  grow vet price.wasm",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("explain") {
 				return s.explain(code)
+			}
+			if len(args) == 1 && isModule(args[0]) {
+				return s.vetModule(args[0])
 			}
 			dir, err := s.folder(args)
 			if err != nil {
@@ -57,7 +61,7 @@ func (s *shell) vet() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&code, "explain", "", "tell what the problem with this `code` is, instead of checking")
-	_ = cmd.RegisterFlagCompletionFunc("explain", cobra.FixedCompletions(codes.All(), cobra.ShellCompDirectiveNoFileComp)) // fails for no flag of that name
+	_ = cmd.RegisterFlagCompletionFunc("explain", cobra.FixedCompletions(codes.Known(), cobra.ShellCompDirectiveNoFileComp)) // fails for no flag of that name
 	return cmd
 }
 
@@ -83,8 +87,8 @@ func (s *shell) check(dir string) error {
 func (s *shell) explain(code string) error {
 	e, ok := codes.Of(code)
 	if !ok {
-		next := "the codes are " + strings.Join(codes.All(), ", ")
-		if near := shape.Near(code, codes.All()); near != "" {
+		next := "the codes are " + strings.Join(codes.Known(), ", ")
+		if near := shape.Near(code, codes.Known()); near != "" {
 			next = "did you mean " + near + "?"
 		}
 		return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no text for the code %q", code), At: code, Next: next}

@@ -59,7 +59,7 @@ func (q *Queue) Compile(ctx context.Context, code []byte) (key [32]byte, machine
 			return key, nil, fmt.Errorf("compile module: %w", err)
 		}
 	}
-	key, machine, err = w.compile(ctx, code)
+	key, machine, err = w.compile(ctx, q.closed, code)
 	if err != nil || w.last {
 		w.end()
 		w = nil
@@ -116,7 +116,7 @@ func (q *Queue) dismiss(w *worker) {
 	}
 }
 
-// Close ends the workers. It waits for compilations under way: cancel them first.
+// Close ends the workers, and compilations under way with them.
 func (q *Queue) Close() {
 	q.close.Do(func() {
 		close(q.closed)
@@ -138,6 +138,8 @@ func verdict(err error, size int) error {
 	var exit *jail.ExitError
 	var known *engine.Error
 	switch {
+	case errors.Is(err, errClosed):
+		return errClosed
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, errTime):

@@ -226,8 +226,19 @@ func TestClose(t *testing.T) {
 	if _, _, err := q.Compile(t.Context(), wat.Module("echo")); err != nil {
 		t.Fatal(err)
 	}
+	under := make(chan error, 1)
+	go func() {
+		_, _, err := q.Compile(context.Background(), []byte("sleep"))
+		under <- err
+	}()
+	for len(q.slots) == 2 {
+		runtime.Gosched()
+	}
 	q.Close()
 	q.Close()
+	if err := <-under; !errors.Is(err, errClosed) {
+		t.Errorf("the one under way: %v", err)
+	}
 	if _, _, err := q.Compile(t.Context(), wat.Module("echo")); !errors.Is(err, errClosed) {
 		t.Error(err)
 	}

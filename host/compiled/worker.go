@@ -143,11 +143,11 @@ var (
 )
 
 // compile has the worker compile a module. After an error the worker is of no more use.
-func (w *worker) compile(ctx context.Context, code []byte) (key [32]byte, machine []byte, err error) {
+func (w *worker) compile(ctx context.Context, closed <-chan struct{}, code []byte) (key [32]byte, machine []byte, err error) {
 	done, watched := make(chan struct{}), make(chan struct{})
 	go func() { // ends with this call
 		defer close(watched)
-		w.watch(ctx, TimeMax(len(code)), done)
+		w.watch(ctx, closed, TimeMax(len(code)), done)
 	}()
 	h, body, err := w.ask(code)
 	close(done)
@@ -195,7 +195,7 @@ const watchEvery = 20 * time.Millisecond
 
 // watch ends the worker when it has taken more time than it may, or nobody
 // wants its answer any more.
-func (w *worker) watch(ctx context.Context, most time.Duration, done <-chan struct{}) {
+func (w *worker) watch(ctx context.Context, closed <-chan struct{}, most time.Duration, done <-chan struct{}) {
 	before, told := w.process.CPUTime()
 	begun := time.Now()
 	tick := time.NewTicker(watchEvery)
@@ -206,6 +206,9 @@ func (w *worker) watch(ctx context.Context, most time.Duration, done <-chan stru
 			return
 		case <-ctx.Done():
 			w.stop(ctx.Err())
+			return
+		case <-closed:
+			w.stop(errClosed)
 			return
 		case <-tick.C:
 			if used, ok := w.process.CPUTime(); ok && told && used-before > most {

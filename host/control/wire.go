@@ -36,9 +36,20 @@ type Status struct {
 	Time      time.Time          `json:"time"` // of what is told here
 	Endpoints []Endpoint         `json:"endpoints"`
 	Nodes     []shard.NodeStatus `json:"nodes"`
+	Processes []Process          `json:"processes"`    // of isolated actors
 	Dead      uint64             `json:"dead_letters"` // ever
 	Kept      int                `json:"dead_letters_kept"`
 	Fault     string             `json:"fault,omitempty"` // why nothing more is accepted
+}
+
+// Process is what runs the instances of an isolated actor.
+type Process struct {
+	Actor   string    `json:"actor"`
+	PID     int       `json:"pid,omitempty"` // 0: none runs; one is started when it is needed
+	Started time.Time `json:"started,omitzero"`
+	Deaths  int       `json:"deaths"`              // in a row, none of which lived long
+	Ended   string    `json:"ended,omitempty"`     // what the last one ended of
+	Next    time.Time `json:"next_start,omitzero"` // not before
 }
 
 // Endpoint is one of a service's HTTP endpoints.

@@ -45,7 +45,11 @@ var attempts = map[string]func() error{
 	"limit its parent": func() error {
 		return unix.Prlimit(os.Getppid(), unix.RLIMIT_CPU, &unix.Rlimit{Cur: 1, Max: 1}, nil)
 	},
-	"kill its parent":        func() error { return unix.Kill(unix.Getppid(), 0) },
+	"kill its parent": func() error { return unix.Kill(unix.Getppid(), 0) },
+	"signal its parent by a socket": func() error {
+		_, err := unix.FcntlInt(connFile, unix.F_SETOWN, unix.Getppid())
+		return err
+	},
 	"kill everybody":         func() error { return unix.Kill(-1, 0) },
 	"outlive its parent":     func() error { return unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0) },
 	"lift a limit by clone3": func() error { _, _, e := unix.Syscall(unix.SYS_CLONE3, 0, 0, 0); return orNil(e) },
@@ -95,31 +99,44 @@ func attempt(_ context.Context, c Conn) error {
 	return err
 }
 
-// TestAttempts: nothing that a worker was not given can be reached from inside.
+// TestAttempts: nothing that a worker was not given can be reached from inside,
+// however it was started.
 func TestAttempts(t *testing.T) {
-	for name := range attempts {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := begin(t, context.Background(), Options{Role: "attempt", Limits: Limits{MemoryMax: 512 << 20}})
-			c := p.Conn().(*net.UnixConn)
-			if _, err := io.WriteString(c, name); err != nil {
-				t.Fatal(err)
-			}
-			if err := c.CloseWrite(); err != nil {
-				t.Fatal(err)
-			}
-			said, _ := io.ReadAll(c) // a killed one says nothing
-			err := p.Wait()
-			if killed[name] {
-				if !errors.Is(err, ErrForbidden) {
-					t.Errorf("it said %q and ended with %v; want %v", said, err, ErrForbidden)
-				}
-				return
-			}
-			if err != nil || !strings.HasPrefix(string(said), "failed: ") {
-				t.Errorf("it said %q and ended with %v", said, err)
+	had := best.Load()
+	defer best.Store(had)
+	for way := had; way < wayEnd; way++ {
+		best.Store(way)
+		t.Run(fmt.Sprint("way ", way), func(t *testing.T) {
+			for name := range attempts {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					try(t, name)
+				})
 			}
 		})
+	}
+}
+
+// try has a worker make an attempt.
+func try(t *testing.T, name string) {
+	p := begin(t, context.Background(), Options{Role: "attempt", Limits: Limits{MemoryMax: 512 << 20}})
+	c := p.Conn().(*net.UnixConn)
+	if _, err := io.WriteString(c, name); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	said, _ := io.ReadAll(c) // a killed one says nothing
+	err := p.Wait()
+	if killed[name] {
+		if !errors.Is(err, ErrForbidden) {
+			t.Errorf("it said %q and ended with %v; want %v", said, err, ErrForbidden)
+		}
+		return
+	}
+	if err != nil || !strings.HasPrefix(string(said), "failed: ") {
+		t.Errorf("it said %q and ended with %v", said, err)
 	}
 }
 
@@ -154,7 +171,7 @@ func init() {
 
 // TestOrphan: a worker ends when who started it is killed, however it was started.
 func TestOrphan(t *testing.T) {
-	for way := worst.Load(); way < wayEnd; way++ {
+	for way := best.Load(); way < wayEnd; way++ {
 		c := exec.Command("/proc/self/exe", "-test.run=^TestOrphanParent$", "-test.v")
 		c.Env = append(os.Environ(), fmt.Sprintf("GROW_TEST_PARENT=%d", way))
 		out, err := c.StdoutPipe()
@@ -204,7 +221,7 @@ func TestOrphanParent(t *testing.T) {
 	if err != nil {
 		t.Skip("only as a program of its own")
 	}
-	worst.Store(int32(way))
+	best.Store(int32(way))
 	p := begin(t, context.Background(), Options{Role: "spin"})
 	fmt.Printf("worker=%d \n", p.PID())
 	_ = p.Wait() // it is killed
@@ -229,10 +246,10 @@ func TestOrdinaryUser(t *testing.T) {
 
 // TestWays: what holds inside does so however a worker was started.
 func TestWays(t *testing.T) {
-	had := worst.Load()
-	defer worst.Store(had)
+	had := best.Load()
+	defer best.Store(had)
 	for way := range wayEnd {
-		worst.Store(int32(way))
+		best.Store(int32(way))
 		r, err := Check(t.Context())
 		if err != nil {
 			t.Fatal(way, err)

@@ -103,7 +103,7 @@ func start(ctx context.Context, o Options, way int) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	orders, err := orders{Limits: o.Limits, Nice: o.Nice, Files: len(o.Files)}.encode()
+	told, err := orders{Limits: o.Limits, Nice: o.Nice, Files: len(o.Files)}.encode()
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func start(ctx context.Context, o Options, way int) (*Process, error) {
 	}
 	p := &Process{role: o.Role, limits: o.Limits, conn: own, output: &tail{}, done: make(chan struct{})}
 	p.cmd = &exec.Cmd{
-		Path: path, Args: []string{workerName, o.Role, orders}, Env: []string{}, Dir: nowhere,
+		Path: path, Args: []string{workerName, o.Role, told}, Env: []string{}, Dir: nowhere,
 		Stderr: p.output, WaitDelay: leftoverMax,
 	}
 	its.give(p.cmd)
@@ -157,7 +157,14 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // CPUTime is the processor time that the worker has used; false: the system does
 // not tell, or it has ended.
-func (p *Process) CPUTime() (time.Duration, bool) { return cpuTime(p.cmd.Process.Pid) }
+func (p *Process) CPUTime() (time.Duration, bool) {
+	select {
+	case <-p.done:
+		return 0, false
+	default:
+		return cpuTime(p.cmd.Process.Pid)
+	}
+}
 
 // Done is closed when the worker has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }

@@ -29,10 +29,10 @@ const (
 // nobody is the user and group of workers that are not ours.
 const nobody = 65534
 
-// worst is the first way that has not been refused.
-var worst atomic.Int32
+// best is the first way that has not been refused.
+var best atomic.Int32
 
-func bestWay() int { return int(worst.Load()) }
+func bestWay() int { return int(best.Load()) }
 
 // giveUp leaves a way that the system refuses, for good; false: err is another
 // fault, or there is no way left.
@@ -42,7 +42,7 @@ func giveUp(way int, err error) bool {
 	}
 	for _, refusal := range []error{unix.EPERM, unix.EACCES, unix.EINVAL, unix.ENOSPC, unix.ENOSYS, unix.EUSERS} {
 		if errors.Is(err, refusal) {
-			worst.CompareAndSwap(int32(way), int32(way)+1)
+			best.CompareAndSwap(int32(way), int32(way)+1)
 			return true
 		}
 	}
@@ -104,11 +104,24 @@ func limit(o orders, namespaces bool) error {
 	if o.Limits.CPUMax > 0 {
 		limits[unix.RLIMIT_CPU] = uint64(seconds(o.Limits.CPUMax) / time.Second)
 	}
-	if namespaces {
-		// Elsewhere the user's other processes count too.
+	if namespaces && countsApart() {
 		limits[unix.RLIMIT_NPROC] = ThreadsMax
 	}
 	return setLimits(limits)
+}
+
+// countsApart reports whether a user namespace counts its own threads only
+// (Linux 5.14 and newer); before, all that the user has would count.
+func countsApart() bool {
+	var u unix.Utsname
+	var major, minor int
+	if err := unix.Uname(&u); err != nil {
+		return false
+	}
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major > 5 || major == 5 && minor >= 14
 }
 
 // nice lowers the priority of all threads there are; new ones inherit it.
@@ -149,7 +162,7 @@ func landlocked() Measure {
 		m.Note = "the kernel has none, or does not use it"
 		return m
 	}
-	if err := landlock.V7.BestEffort().Restrict(); err != nil {
+	if err := landlock.V11.BestEffort().Restrict(); err != nil {
 		m.Note = err.Error()
 		return m
 	}

@@ -18,7 +18,7 @@ var allowed = []string{
 	// Memory. Code that was compiled must become executable.
 	"mmap", "munmap", "mprotect", "madvise", "mremap", "brk", "mincore", "membarrier",
 	// Descriptors that are there.
-	"readv", "writev", "pread64", "pwrite64", "recvmsg", "sendmsg", "recvfrom", "sendto", "shutdown", "close", "fcntl", "fstat", "lseek", "poll", "ppoll",
+	"readv", "writev", "pread64", "pwrite64", "recvmsg", "sendmsg", "recvfrom", "sendto", "shutdown", "close", "fstat", "lseek", "poll", "ppoll",
 	"epoll_create1", "epoll_ctl", "eventfd2", "pipe2", "dup", "dup3", "getsockopt", "setsockopt", "getsockname", "getpeername",
 	// Threads and signals.
 	"exit", "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "restart_syscall",
@@ -34,6 +34,8 @@ func conditional() []condition {
 		{name: "clone", bits: unix.CLONE_THREAD}, // threads, no processes
 		{name: "tgkill", values: own},
 		{name: "kill", values: own},
+		// Not F_SETOWN and F_SETSIG, by which a socket sends signals to others.
+		{name: "fcntl", argument: 1, values: []uint32{unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL}},
 		{name: "prlimit64", argument: 2, values: []uint32{0}}, // reading limits
 		{name: "prctl", values: []uint32{unix.PR_SET_VMA, unix.PR_SET_NAME, unix.PR_GET_NO_NEW_PRIVS}},
 	}
@@ -62,6 +64,10 @@ var deadly = []string{
 // filtered has the kernel hold system calls against those lists, for all threads.
 func filtered() Measure {
 	m := Measure{Name: measureSeccomp}
+	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		m.Note = "the calls of this processor are not known"
+		return m
+	}
 	info, err := arch.GetInfo("")
 	if err != nil {
 		m.Note = err.Error()

@@ -129,6 +129,7 @@ func (a *Actor) start(ctx context.Context) (*Instance, error) {
 		return nil, fmt.Errorf("start %s: %w", a.Node, err)
 	}
 	i.running, i.memory = running, running.MemorySize()
+	i.mortal, _ = running.(engine.Mortal)
 	a.memory.Add(i.memory)
 	m := abi.NewMessage(config, abi.Type, abi.TypeInit, abi.Source, a.Node, abi.ContentType, abi.ContentJSON,
 		abi.Time, time.Unix(0, i.now).UTC().Format(time.RFC3339Nano))

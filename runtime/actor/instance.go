@@ -84,6 +84,7 @@ type Instance struct {
 	_       apart
 	actor   *Actor
 	running engine.Instance
+	mortal  engine.Mortal // running, if it is one
 	ledger  capability.Ledger
 
 	id     string

@@ -122,14 +122,14 @@ func (i *Instance) rest() {
 // Sleep implements engine.Host. It ends at the latest with the message's time.
 func (i *Instance) Sleep(d int64) error {
 	pause := time.Duration(d)
-	if pause <= 0 {
-		return i.late()
-	}
-	left := i.left()
 	if i.ledger.Wait != nil {
 		i.ledger.Wait()
 	}
 	i.rest()
+	if pause <= 0 {
+		return i.late()
+	}
+	left := i.left()
 	timer := time.NewTimer(min(pause, left))
 	defer timer.Stop()
 	select {

@@ -24,8 +24,19 @@ type pool struct {
 }
 
 // Take returns a free instance, or ErrBusy when Start should be called or the
-// caller has to wait: more says which.
+// caller has to wait: more says which. Those whose process has ended meanwhile
+// are closed.
 func (a *Actor) Take() (i *Instance, more bool, err error) {
+	for {
+		i, more, err = a.take()
+		if i == nil || i.mortal == nil || !i.mortal.Gone() {
+			return i, more, err
+		}
+		a.Discard(i)
+	}
+}
+
+func (a *Actor) take() (i *Instance, more bool, err error) {
 	p := &a.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()

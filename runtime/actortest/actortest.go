@@ -181,7 +181,7 @@ func (r *Runner) module(ctx context.Context, def *specs.Actor) (engine.Module, e
 	c.once.Do(func() {
 		var binary []byte
 		if binary, c.err = r.opts.Module(def.Name); c.err == nil {
-			c.module, c.err = r.opts.Engine.Compile(context.WithoutCancel(ctx), binary, engine.Config{MemoryMax: def.Limits.Memory})
+			c.module, c.err = r.opts.Engine.Compile(context.WithoutCancel(ctx), binary, engine.Config{MemoryMax: def.Limits.Memory, Name: def.Name, Isolated: def.Isolated})
 		}
 		if c.err != nil {
 			c.err = fmt.Errorf("actor %s: %w", def.Name, c.err)

@@ -27,6 +27,14 @@ type Config struct {
 	// down to whole pages of 64 KiB. A module that demands more at start is
 	// refused with module.limit; growing beyond it fails inside the guest.
 	MemoryMax int64
+	// Name is what logs call the module by: the actor's name.
+	Name string
+	// Isolated wants the module's instances in a process of their own. Engines
+	// that run everything in this one do not look at it.
+	Isolated bool
+	// Instances is how many there will be at most, which bounds the memory of a
+	// process of their own; 0: the engine's to say.
+	Instances int
 }
 
 // Module is a compiled module. It is safe for concurrent use.
@@ -73,6 +81,14 @@ type Instance interface {
 	Close() error
 }
 
+// Mortal is what instances implement that can end while nothing is asked of
+// them, because what they run in does.
+type Mortal interface {
+	// Gone reports that the instance handles nothing any more. It may be called
+	// concurrently with the other methods.
+	Gone() bool
+}
+
 // Input is the frame of a message, which need not lie anywhere yet: the engine
 // has it written into the guest's memory. *abi.Message is one.
 type Input interface {
@@ -114,6 +130,8 @@ type Host interface {
 	// Output takes what the guest wrote to descriptor 1 or 2.
 	Output(descriptor int, p []byte)
 	// Sleep waits for d nanoseconds, or returns an error at the message's deadline.
+	// One of 0 waits for nothing: it says whether the message may go on. Engines
+	// ask that while a guest that runs elsewhere is silent.
 	Sleep(d int64) error
 	// Slice is asked for fuel: at the start of every call of the guest, with
 	// used 0, and whenever the fuel granted so far is used up, with what the
@@ -147,20 +165,22 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Codes of [Error].
 const (
-	CodeInvalid = "module.invalid" // not a WebAssembly module this engine accepts
-	CodeExport  = "module.export"  // an export is missing or of another type
-	CodeImport  = "module.import"  // an import nobody serves, or of another type
-	CodeVersion = "module.version" // grow_abi returned a version this host does not speak
-	CodeLimit   = "module.limit"   // the module demands more than it may have
-	CodeFeature = "module.feature" // it needs a proposal that is not accepted
-	CodeCompile = "module.compile" // compiling it took more time or memory than it may
-	CodeInit    = "actor.init"     // grow_init returned non-zero
-	CodeTrap    = "trap"           // unreachable, out of bounds, stack overflow, …
-	CodeExit    = "exit"           // proc_exit
-	CodeAlloc   = "abi.alloc"      // grow_alloc returned no room, or room outside memory
-	CodeAnswer  = "abi.answer"     // the answer lies outside memory or is too large
-	CodeRequest = "abi.request"    // an address given to grow.call lies outside memory, or its frame is malformed
-	CodeMemory  = "limit.memory"   // linear memory could not be had
-	CodeStack   = "limit.stack"    // calls went deeper than the stack allows
-	CodePanic   = "host.panic"     // a Host panicked: a fault of grow, not of the guest
+	CodeInvalid     = "module.invalid"      // not a WebAssembly module this engine accepts
+	CodeExport      = "module.export"       // an export is missing or of another type
+	CodeImport      = "module.import"       // an import nobody serves, or of another type
+	CodeVersion     = "module.version"      // grow_abi returned a version this host does not speak
+	CodeLimit       = "module.limit"        // the module demands more than it may have
+	CodeFeature     = "module.feature"      // it needs a proposal that is not accepted
+	CodeCompile     = "module.compile"      // compiling it took more time or memory than it may
+	CodeInit        = "actor.init"          // grow_init returned non-zero
+	CodeTrap        = "trap"                // unreachable, out of bounds, stack overflow, …
+	CodeExit        = "exit"                // proc_exit
+	CodeAlloc       = "abi.alloc"           // grow_alloc returned no room, or room outside memory
+	CodeAnswer      = "abi.answer"          // the answer lies outside memory or is too large
+	CodeRequest     = "abi.request"         // an address given to grow.call lies outside memory, or its frame is malformed
+	CodeMemory      = "limit.memory"        // linear memory could not be had
+	CodeStack       = "limit.stack"         // calls went deeper than the stack allows
+	CodeDied        = "process.died"        // the worker process of an isolated actor ended, or could not be started
+	CodeUnsupported = "process.unsupported" // this system has no worker processes for actors
+	CodePanic       = "host.panic"          // a Host panicked: a fault of grow, not of the guest
 )

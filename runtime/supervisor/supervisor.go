@@ -81,7 +81,7 @@ type part struct {
 // Apply under way. Who brings uses to 0 closes it.
 type module struct {
 	engine.Module
-	memory int64 // bytes an instance may have: goes into the compiled code
+	config engine.Config // that it was compiled with
 	uses   atomic.Int64
 }
 
@@ -229,7 +229,7 @@ func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table)
 			return modules, errors.Join(fmt.Errorf("actor %s has no module: build it first", def.Name), group.Wait())
 		}
 		group.Go(func() error {
-			m, err := s.module(ctx, binary, def.Limits.Memory)
+			m, err := s.module(ctx, binary, config(def, table))
 			if err != nil {
 				return fmt.Errorf("actor %s: %w", def.Name, err)
 			}
@@ -242,8 +242,25 @@ func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table)
 	return modules, group.Wait()
 }
 
+// config is how the module of an actor is to be compiled. Those that run in this
+// process may be shared by actors that have the same; an isolated one is its
+// actor's alone, and has all instances of its nodes.
+func config(def *specs.Actor, table *router.Table) engine.Config {
+	c := engine.Config{MemoryMax: def.Limits.Memory}
+	if !def.Isolated {
+		return c
+	}
+	c.Isolated, c.Name = true, def.Name
+	for _, n := range table.Nodes {
+		if n.Actor.Name == def.Name {
+			c.Instances += n.Scale.Max
+		}
+	}
+	return c
+}
+
 // module returns the compiled module of a binary, used once more.
-func (s *Supervisor) module(ctx context.Context, binary []byte, memory int64) (*module, error) {
+func (s *Supervisor) module(ctx context.Context, binary []byte, c engine.Config) (*module, error) {
 	sum := sha256.Sum256(binary)
 	digest := "sha256:" + hex.EncodeToString(sum[:])
 	have := slices.Collect(maps.Values(s.ready))
@@ -251,16 +268,16 @@ func (s *Supervisor) module(ctx context.Context, binary []byte, memory int64) (*
 		have = append(have, p.module)
 	}
 	for _, m := range have {
-		if m.memory == memory && m.Info().Digest == digest {
+		if m.config == c && m.Info().Digest == digest {
 			m.uses.Add(1)
 			return m, nil
 		}
 	}
-	compiled, err := s.opts.Engine.Compile(ctx, binary, engine.Config{MemoryMax: memory})
+	compiled, err := s.opts.Engine.Compile(ctx, binary, c)
 	if err != nil {
 		return nil, err
 	}
-	m := &module{Module: compiled, memory: memory}
+	m := &module{Module: compiled, config: c}
 	m.uses.Store(1)
 	return m, nil
 }

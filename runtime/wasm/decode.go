@@ -124,9 +124,9 @@ func (d *decoder) place(s *Section, rank *int) bool {
 	switch {
 	case d.err != nil:
 	case s.ID == sectionTag:
-		d.feature(s.At, "a section of tags", exceptions)
+		d.feature(s.At, "a section of tags", ProposalExceptions)
 	case s.ID == sectionStrings:
-		d.feature(s.At, "a section of strings", stringRefs)
+		d.feature(s.At, "a section of strings", ProposalStringReferences)
 	case int(s.ID) >= len(sectionOf):
 		d.invalid(s.At, "there is no section %d", s.ID)
 	case s.ID == sectionCustom:
@@ -167,4 +167,13 @@ func (d *decoder) agree() {
 	if n := d.m.DataCount; n >= 0 && n != len(d.m.Data) {
 		d.invalid(len(d.b), "the data count section says %d, and there are %d segments of data", n, len(d.m.Data))
 	}
+}
+
+// Outline is the sections of a binary, as far as they can be found: of one that
+// [Decode] refuses too.
+func Outline(binary []byte) []Section {
+	d := &decoder{cursor: cursor{b: binary, end: len(binary)}, m: &Module{Binary: binary}}
+	d.header()
+	d.split()
+	return d.m.Sections
 }

@@ -33,9 +33,9 @@ const noTypes = "\x01\x60\x00\x00"
 
 func TestRefusedFiles(t *testing.T) {
 	for _, r := range []refusal{
-		{"empty", "", CodeInvalid, "the file is empty"},
+		{"empty", "", CodeInvalid, "not a WebAssembly module: it is empty"},
 		{"cut header", "\x00asm\x01", CodeInvalid, "ends before its header"},
-		{"version", "\x00asm\x02\x00\x00\x00", CodeInvalid, "version of WebAssembly that is not 1"},
+		{"version", "\x00asm\x02\x00\x00\x00", CodeInvalid, "WebAssembly version 2; version 1 is wanted"},
 		{"component", "\x00asm\x0d\x00\x01\x00", CodeInvalid, "component"},
 		{"text format", " (module)", CodeInvalid, "text format"},
 		{"commented text format", ";; hello\n(module)", CodeInvalid, "text format"},
@@ -46,7 +46,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"windows", "MZ\x90\x00", CodeInvalid, "Windows"},
 		{"archive", "!<arch>\n", CodeInvalid, "link it"},
 		{"script", "#!/bin/sh\n", CodeInvalid, "script"},
-		{"text", "hello, wörld\n", CodeInvalid, "is text"},
+		{"text", "hello, wörld\n", CodeInvalid, "it is text"},
 		{"other bytes", "\x01\x02\x03\x04\x05\x06\x07\x08", CodeInvalid, `\0asm`},
 	} {
 		r.run(t)

@@ -8,6 +8,8 @@ type Error struct {
 	At     int    // offset into the binary
 	Where  string // function 5 (main), section type; may be empty
 	Reason string // one line for a person
+	// Proposal is, of CodeFeature, the name of what it belongs to.
+	Proposal string
 }
 
 // Error implements error.

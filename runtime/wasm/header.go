@@ -3,6 +3,7 @@ package wasm
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"unicode/utf8"
 )
 
@@ -11,7 +12,7 @@ func (d *decoder) header() {
 	if d.err != nil {
 		return
 	}
-	if what := Foreign(d.b); what != "" {
+	if what := foreign(d.b); what != "" {
 		d.invalid(0, "%s", what)
 		return
 	}
@@ -20,61 +21,74 @@ func (d *decoder) header() {
 
 // foreigners are other files by what they begin with.
 var foreigners = []struct{ begin, what string }{
-	{"\x1f\x8b", "the file is compressed with gzip; unpack it first"},
-	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd; unpack it first"},
-	{"PK\x03\x04", "the file is a zip archive; unpack it first"},
-	{"\x7fELF", "the file is a program or library for Linux (ELF); compile for wasm32 instead"},
-	{"\xcf\xfa\xed\xfe", "the file is a program or library for macOS (Mach-O); compile for wasm32 instead"},
-	{"\xca\xfe\xba\xbe", "the file is a program for macOS or a Java class; compile for wasm32 instead"},
-	{"MZ", "the file is a program for Windows; compile for wasm32 instead"},
-	{"!<arch>\n", "the file is an archive of object files; link it to a module first"},
-	{"BC\xc0\xde", "the file is bitcode of LLVM; link it to a module first"},
+	{"\x1f\x8b", "it is compressed with gzip; unpack it first"},
+	{"\x28\xb5\x2f\xfd", "it is compressed with zstd; unpack it first"},
+	{"PK\x03\x04", "it is a zip archive; unpack it first"},
+	{"\x7fELF", "it is a program or library for Linux (ELF); compile for wasm32 instead"},
+	{"\xcf\xfa\xed\xfe", "it is a program or library for macOS (Mach-O); compile for wasm32 instead"},
+	{"\xca\xfe\xba\xbe", "it is a program for macOS or a Java class; compile for wasm32 instead"},
+	{"MZ", "it is a program for Windows; compile for wasm32 instead"},
+	{"!<arch>\n", "it is an archive of object files; link it to a module first"},
+	{"BC\xc0\xde", "it is bitcode of LLVM; link it to a module first"},
 }
 
-// Foreign says in a sentence why a file is no core module at all, going by its
+// foreign says in a sentence why a file is no core module at all, going by its
 // first bytes, and "" when it may be one.
-func Foreign(b []byte) string {
-	if len(b) == 0 {
-		return "the file is empty"
+func foreign(b []byte) string {
+	if bytes.HasPrefix(b, []byte("\x00asm")) && len(b) >= 8 {
+		return version(binary.LittleEndian.Uint32(b[4:]))
 	}
-	if bytes.HasPrefix(b, []byte("\x00asm")) {
-		return version(b)
+	return "the file is not a WebAssembly module: " + guess(b)
+}
+
+// guess says what a file is that does not begin as modules do.
+func guess(b []byte) string {
+	if len(b) == 0 {
+		return "it is empty"
 	}
 	for _, f := range foreigners {
 		if bytes.HasPrefix(b, []byte(f.begin)) {
 			return f.what
 		}
 	}
-	if len(b) < 8 && bytes.HasPrefix([]byte("\x00asm"), b) {
-		return "the file ends before its header does"
+	if len(b) < 8 && bytes.HasPrefix([]byte("\x00asm\x01\x00\x00\x00"), b) {
+		return "it ends before its header does"
 	}
-	begin := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(b[:min(len(b), 512)], []byte("\xef\xbb\xbf"))))
-	switch {
-	case bytes.HasPrefix(begin, []byte("(module")), bytes.HasPrefix(begin, []byte("(component")), bytes.HasPrefix(begin, []byte(";;")), bytes.HasPrefix(begin, []byte("(;")):
-		return "the file is WebAssembly in its text format; make a binary of it: wat2wasm FILE"
-	case bytes.HasPrefix(begin, []byte("<!doctype html")), bytes.HasPrefix(begin, []byte("<html")):
-		return "the file is a page of HTML, perhaps the answer of a server that did not have the module"
-	case bytes.HasPrefix(begin, []byte("#!")):
-		return "the file is a script, not a WebAssembly module"
-	case plain(b[:min(len(b), 512)]):
-		return "the file is text, not a WebAssembly module"
+	head := b[:min(len(b), 512)]
+	begin := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))))
+	for _, k := range texts {
+		if bytes.HasPrefix(begin, []byte(k.begin)) {
+			return k.what
+		}
 	}
-	return `the file is not a WebAssembly module: it does not begin with \0asm`
+	if plain(head) {
+		return "it is text"
+	}
+	return `it does not begin with \0asm`
+}
+
+const textFormat = "it is in the text format; make a binary of it: wat2wasm FILE"
+
+// texts are files of text by what they begin with.
+var texts = []struct{ begin, what string }{
+	{"(module", textFormat},
+	{"(component", textFormat},
+	{";;", textFormat},
+	{"(;", textFormat},
+	{"<!doctype html", "it is a page of HTML, perhaps the answer of a server that did not have the module"},
+	{"<html", "it is a page of HTML, perhaps the answer of a server that did not have the module"},
+	{"#!", "it is a script"},
 }
 
 // version looks at the second half of a header.
-func version(b []byte) string {
-	if len(b) < 8 {
-		return "the file ends before its header does"
-	}
-	switch v := binary.LittleEndian.Uint32(b[4:]); {
+func version(v uint32) string {
+	switch {
 	case v == 1:
 		return ""
 	case v>>16 == 1:
 		return "the file is a WebAssembly component; an actor is a core module"
-	default:
-		return "the file is of a version of WebAssembly that is not 1"
 	}
+	return fmt.Sprintf("the file is of WebAssembly version %d; version 1 is wanted", v)
 }
 
 // plain says whether bytes are text.

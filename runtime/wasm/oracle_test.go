@@ -48,6 +48,11 @@ func fits(m *Module) bool {
 			return false
 		}
 	}
+	for _, i := range m.Imports {
+		if i.Module == "" {
+			return false
+		}
+	}
 	return true
 }
 

@@ -50,7 +50,7 @@ func (d *decoder) importEntry() {
 // kind refuses what is neither function, table, memory nor global.
 func (d *decoder) kind(at int, k Kind, what string) {
 	if k == 4 {
-		d.feature(at, "the %s tag", exceptions, what)
+		d.feature(at, "the %s tag", ProposalExceptions, what)
 		return
 	}
 	d.invalid(at, "there is no kind %d of what may be %s", k, what)
@@ -97,7 +97,7 @@ func (d *decoder) tableSection() {
 func (d *decoder) table() {
 	at := d.at
 	if d.left() > 0 && d.b[d.at] == 0x40 {
-		d.feature(at, "a table with an initial value", typedRefs)
+		d.feature(at, "a table with an initial value", ProposalTypedReferences)
 		return
 	}
 	t := Table{Elem: d.refType()}
@@ -116,7 +116,7 @@ func (d *decoder) memorySection() {
 
 func (d *decoder) memory() {
 	if len(d.m.Memories) == MemoriesMax {
-		d.feature(d.at, "a second memory", multiMemory)
+		d.feature(d.at, "a second memory", ProposalMultiMemory)
 		return
 	}
 	d.m.Memories = append(d.m.Memories, Memory{d.limits(PagesMax, "memory")})
@@ -130,11 +130,11 @@ func (d *decoder) limits(most uint64, what string) Limits {
 	case flags >= 0x10:
 		d.invalid(at, "the limits of a %s begin with %#x", what, flags)
 	case flags >= 0x08:
-		d.feature(at, "a %s with a page size of its own", pageSizes, what)
+		d.feature(at, "a %s with a page size of its own", ProposalPageSizes, what)
 	case flags >= 0x04:
-		d.feature(at, "a %s with 64-bit addresses", memory64, what)
+		d.feature(at, "a %s with 64-bit addresses", ProposalMemory64, what)
 	case flags >= 0x02:
-		d.feature(at, "a shared %s", threads, what)
+		d.feature(at, "a shared %s", ProposalThreads, what)
 	}
 	l := Limits{Min: int64(d.u32()), Max: -1}
 	if flags == 1 {
@@ -157,7 +157,7 @@ func (d *decoder) globalType() Global {
 	case b == 1:
 		g.Mutable = true
 	case b >= 2 && b < 4:
-		d.feature(at, "a shared global", sharedAll)
+		d.feature(at, "a shared global", ProposalSharedEverything)
 	case b >= 4:
 		d.invalid(at, "a global is neither constant (0) nor mutable (1), but %d", b)
 	}

@@ -170,7 +170,7 @@ func (d *decoder) constantOf(in *Instr) ValType {
 	case OpGlobalGet:
 		return d.constantGlobal(in)
 	case OpI32Add, OpI32Sub, OpI32Mul, OpI64Add, OpI64Sub, OpI64Mul:
-		d.feature(in.At, "the instruction %s in a constant expression", extendedConst, in.Op)
+		d.feature(in.At, "the instruction %s in a constant expression", ProposalExtendedConst, in.Op)
 	default:
 		d.invalid(in.At, "the instruction %s is not constant", in.Op)
 	}
@@ -185,7 +185,7 @@ func (d *decoder) constantGlobal(in *Instr) ValType {
 	g := d.m.Globals[in.Index]
 	switch {
 	case int(in.Index) >= d.m.ImportedGlobals:
-		d.feature(in.At, "a constant expression that reads the global %d, which is not imported,", gc, in.Index)
+		d.feature(in.At, "a constant expression that reads the global %d, which is not imported,", ProposalGC, in.Index)
 	case g.Mutable:
 		d.invalid(in.At, "a constant expression reads the mutable global %d", in.Index)
 	}

@@ -1,19 +1,44 @@
 // Package codes holds a text for each code of problem in the files of a
-// service: what it means, with files that have it and files that have not.
+// service: what it means, with files that have it and files that have not; and
+// one for each code of what becomes of a message or a module.
 package codes
 
 import (
 	"embed"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
 //go:embed texts/*.txtar
 var texts embed.FS
+
+//go:embed runtime.txtar
+var runtimeTexts []byte
+
+// atRuntime are the texts for codes of messages and modules.
+var atRuntime = sync.OnceValue(func() map[string]string {
+	m := map[string]string{}
+	for _, f := range txtar.Parse(runtimeTexts).Files {
+		m[f.Name] = strings.TrimSpace(string(f.Data))
+	}
+	return m
+})
+
+// Runtime lists the codes of messages and modules that there is a text for, sorted.
+func Runtime() []string { return slices.Sorted(maps.Keys(atRuntime())) }
+
+// Known lists all codes that there is a text for, sorted.
+func Known() []string {
+	all := append(All(), Runtime()...)
+	slices.Sort(all)
+	return all
+}
 
 // Explanation is what is to be said of one code.
 type Explanation struct {
@@ -29,7 +54,7 @@ type File struct {
 	Content string `json:"content"`
 }
 
-// All lists the codes that there is a text for, sorted.
+// All lists the codes of problems in files that there is a text for, sorted.
 func All() []string {
 	entries, err := texts.ReadDir("texts")
 	if err != nil {
@@ -45,6 +70,9 @@ func All() []string {
 
 // Of returns the text for a code; false when there is none.
 func Of(code string) (Explanation, bool) {
+	if text, ok := atRuntime()[code]; ok {
+		return Explanation{Code: code, Text: text, Wrong: []File{}, Right: []File{}}, true
+	}
 	data, err := texts.ReadFile(path.Join("texts", code+".txtar"))
 	if err != nil {
 		return Explanation{}, false

@@ -2,6 +2,7 @@ package codes_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -110,6 +111,38 @@ func TestEveryCode(t *testing.T) {
 			if !slices.Contains(listed, m[1]) {
 				t.Errorf("%s: the code %s is not listed", golden, m[1])
 			}
+		}
+	}
+}
+
+// TestRuntimeCodes holds that each code that a message or a module can end with,
+// as the packages that give them declare it, has a text, and that no text is of a
+// code that is gone.
+func TestRuntimeCodes(t *testing.T) {
+	declared := map[string]bool{}
+	for _, dir := range []string{"engine", "actor", "shard", "wasm"} {
+		files, err := filepath.Glob("../../runtime/" + dir + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", dir, len(files), err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`(?m)^\s+Code[A-Z]\w*\s*=\s*"([a-z.]+)"`).FindAllStringSubmatch(string(source), -1) {
+				declared[m[1]] = true
+			}
+		}
+	}
+	want, have := slices.Sorted(maps.Keys(declared)), codes.Runtime()
+	if !slices.Equal(want, have) {
+		t.Errorf("declared: %s\ntexts:    %s", strings.Join(want, " "), strings.Join(have, " "))
+	}
+	for _, code := range have {
+		e, ok := codes.Of(code)
+		if !ok || len(e.Text) < 100 && code != "route.deadletter" || !strings.Contains(e.Text, "\n\n") || len(codes.Known()) != len(have)+len(codes.All()) {
+			t.Errorf("%s: the text does not say what happened and what to do:\n%s", code, e.Text)
 		}
 	}
 }

@@ -25,7 +25,6 @@ import (
 	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
-	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/mem"
 	"github.com/grow-platform/grow/runtime/pace"
@@ -72,7 +71,7 @@ type Host struct {
 	logs    *logs.Store
 	log     *slog.Logger
 
-	engine     engine.Engine
+	engine     *ownEngine
 	store      journal.Store
 	shard      *shard.Shard
 	supervisor *supervisor.Supervisor
@@ -172,7 +171,7 @@ func (h *Host) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.engine, err = NewEngine(ctx, h.opts.CacheDir, h.log); err != nil {
+	if h.engine, err = newEngine(ctx, h.opts.CacheDir, h.log); err != nil {
 		return err
 	}
 	h.store = mem.New(mem.Options{Capacity: 4 * shard.KeepBytes})

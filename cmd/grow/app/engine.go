@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 
 	"github.com/grow-platform/grow/host/compiled"
+	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/engine/process"
 	"github.com/grow-platform/grow/runtime/engine/wazero"
 )
 
@@ -21,11 +23,20 @@ func init() { compiled.Serve(wazero.Build) }
 //
 // A cache that cannot be had is done without, and log is told; nil: nobody is.
 func NewEngine(ctx context.Context, dir string, log *slog.Logger) (engine.Engine, error) {
+	e, err := newEngine(ctx, dir, log)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	o := wazero.Options{MemoryMax: hostMemory() / 4 * 3}
-	if cache, err := openCache(dir, log); err != nil {
+	cache, err := openCache(dir, log)
+	if err != nil {
 		log.Warn("machine code is not kept: every start compiles anew", "reason", err.Error())
 	} else {
 		o.Cache = cache
@@ -34,18 +45,42 @@ func NewEngine(ctx context.Context, dir string, log *slog.Logger) (engine.Engine
 	if jail.Entered() {
 		own.queue = compiled.NewQueue(compiled.Workers)
 		o.Compile = own.queue.Compile
+		own.apart = isolating(cache, own.queue, log)
 	}
-	var err error
 	if own.Engine, err = wazero.New(ctx, o); err != nil {
 		return nil, fmt.Errorf("start engine: %w", err)
 	}
 	return own, nil
 }
 
-// ownEngine is an engine with the workers that compile for it.
+// ownEngine runs modules in this process, or in one of their own, and has the
+// workers that compile them.
 type ownEngine struct {
 	engine.Engine
-	queue *compiled.Queue // nil: it compiles itself
+	queue *compiled.Queue // nil: it compiles itself, and isolates nothing
+	apart *process.Engine
+}
+
+// Compile implements engine.Engine.
+func (e *ownEngine) Compile(ctx context.Context, binary []byte, c engine.Config) (engine.Module, error) {
+	switch {
+	case !c.Isolated:
+		return e.Engine.Compile(ctx, binary, c)
+	case e.apart == nil:
+		return nil, &engine.Error{Code: engine.CodeUnsupported, Reason: "isolation: process needs worker processes, which this program cannot start"}
+	}
+	return e.apart.Compile(ctx, binary, c)
+}
+
+// processes tells of the workers of isolated actors.
+func (e *ownEngine) processes() []control.Process {
+	list := []control.Process{}
+	if e.apart != nil {
+		for _, p := range e.apart.Processes() {
+			list = append(list, control.Process(p))
+		}
+	}
+	return list
 }
 
 // Close implements engine.Engine.

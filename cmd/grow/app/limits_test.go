@@ -86,18 +86,20 @@ func TestLimits(t *testing.T) {
 		{"calls: 1", "n", 1000, 1001, "limit.output", "1000"}, // messages, however small: not set by definitions
 		{"calls: 1", "r", 20_000, 10_000_000, "limit.stack", "stack"},
 	} {
-		t.Run(c.limit+" "+c.does, func(t *testing.T) {
-			h := serve(t, "limits: {"+c.limit+"}\n")
-			if a := say(t, h, c.does, c.fits); a.Code != "" {
-				t.Errorf("%d: %s: %s", c.fits, a.Code, a.Text)
-			}
-			a := say(t, h, c.does, c.over)
-			if a.Code != c.code || !strings.Contains(a.Text, c.mentions) {
-				t.Errorf("%d: %q: %s; want %s and %q", c.over, a.Code, a.Text, c.code, c.mentions)
-			}
-			if a := say(t, h, c.does, c.fits); a.Code != "" {
-				t.Errorf("afterwards %d: %s: %s", c.fits, a.Code, a.Text)
-			}
-		})
+		for _, place := range places() {
+			t.Run(c.limit+" "+c.does+" "+place, func(t *testing.T) {
+				h := serve(t, "limits: {"+c.limit+"}\nisolation: "+place+"\n")
+				if a := say(t, h, c.does, c.fits); a.Code != "" {
+					t.Errorf("%d: %s: %s", c.fits, a.Code, a.Text)
+				}
+				a := say(t, h, c.does, c.over)
+				if a.Code != c.code || !strings.Contains(a.Text, c.mentions) {
+					t.Errorf("%d: %q: %s; want %s and %q", c.over, a.Code, a.Text, c.code, c.mentions)
+				}
+				if a := say(t, h, c.does, c.fits); a.Code != "" {
+					t.Errorf("afterwards %d: %s: %s", c.fits, a.Code, a.Text)
+				}
+			})
+		}
 	}
 }

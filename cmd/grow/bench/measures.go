@@ -36,6 +36,10 @@ var measures = []measure{
 		open: neighbours},
 	{name: "runaway", unit: "ms", goal: 10, by: absolute, what: "from a guest's time limit to its stop, the worst of 24; the limit",
 		open: runaway},
+	{name: "isolation", unit: "us", goal: 15, by: difference, what: "a message handled in a process of its own, median; in this process",
+		open: isolation},
+	{name: "start-isolated", unit: "ms", goal: 50, by: absolute, what: "Rust actor in a process of its own, from the module in the disk cache to its first answer; in this process",
+		open: startIsolated},
 }
 
 // rounder measures one round: the value and its reference.

@@ -55,6 +55,9 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"starts that fail", failingStarts},
 		{"refused functions of WASI", nosys},
 		{"poll_oneoff", polls},
+		{"fuel", fuel},
+		{"fuel of the start", startFuel},
+		{"fuel of the host's work", hostFuel},
 		{"two limits at once", twoLimits},
 		{"context that has ended", ended},
 		{"world", world},
@@ -332,8 +335,10 @@ func hostPanic(t *testing.T, e engine.Engine) {
 	for name, in := range map[string][]byte{
 		"Call": input(3, 64, 4, 64, 64), "Now": input(8, 0), "Monotonic": input(8, 1), "Random": input(9, 8), "Output": input(10, 1), "Sleep": input(13, 1),
 	} {
-		h := &Host{Panics: true}
-		_, err := instance(t, m, h).Handle(h, engine.Frame(in))
+		h := &Host{}
+		i := instance(t, m, h)
+		h.Panics = true
+		_, err := i.Handle(h, engine.Frame(in))
 		coded(t, "panic of "+name, err, engine.CodePanic, "host panicked: a fault of the host")
 	}
 }

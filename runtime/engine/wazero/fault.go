@@ -3,7 +3,9 @@ package wazero
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/grow-platform/grow/runtime/engine"
@@ -59,7 +61,9 @@ const (
 )
 
 // fault turns what a call of the guest ended with into what the contract says.
-func fault(err error) error {
+// own is the index of the module's first function that is not imported, as its
+// author counts.
+func fault(err error, own int) error {
 	var t *thrown
 	if errors.As(err, &t) {
 		return t.err
@@ -76,7 +80,21 @@ func fault(err error) error {
 	if before, after, found := strings.Cut(reason, trapMark); found {
 		reason = before + after
 	}
-	return &engine.Error{Code: engine.CodeTrap, Reason: reason, Stack: strings.ReplaceAll(strings.TrimRight(stack, "\n"), "\t", "")}
+	return &engine.Error{Code: engine.CodeTrap, Reason: reason, Stack: renumber(strings.ReplaceAll(strings.TrimRight(stack, "\n"), "\t", ""), own)}
+}
+
+// numbered is how wazero calls a function without a name, by its index.
+var numbered = regexp.MustCompile(`(?m)^\.\$[0-9]+`)
+
+// renumber gives functions in a stack the indexes they had before the rewriting,
+// which adds an import behind those there are.
+func renumber(stack string, own int) string {
+	return numbered.ReplaceAllStringFunc(stack, func(name string) string {
+		if i, err := strconv.Atoi(name[2:]); err == nil && i > own {
+			return ".$" + strconv.Itoa(i-1)
+		}
+		return name
+	})
 }
 
 // exited is the fault of a guest that calls proc_exit.

@@ -72,5 +72,11 @@ func (i *instance) pay(units int) {
 	}
 }
 
-// unitBytes is how many bytes the host reads or writes for a unit of fuel.
-const unitBytes = 8
+// Prices of what the host does, in units of fuel.
+const (
+	callFuel  = 100 // a call
+	unitBytes = 8   // bytes it reads or writes for a unit
+)
+
+// payCall charges for a call of the host that moves some bytes.
+func (i *instance) payCall(bytes int) { i.pay(callFuel + bytes/unitBytes) }

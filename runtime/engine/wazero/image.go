@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/tetratelabs/wazero"
 )
 
@@ -47,9 +47,7 @@ type linked struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	wasi     bool // imports something of WASI
-
-	mu      sync.Mutex
-	checked bool // grow_abi was asked for and is ours
+	own      int  // index of the first function that is not imported, as the module's author counts
 }
 
 // link returns the binary ready to make instances of.
@@ -98,14 +96,13 @@ func (b *image) build(ctx context.Context, code []byte) (*linked, error) {
 	return l, nil
 }
 
-// prepare checks the module against the ABI and serves its imports.
+// prepare serves the imports of a module, which admission has checked.
 func (l *linked) prepare(ctx context.Context) error {
-	for _, f := range l.compiled.ImportedFunctions() {
+	imported := l.compiled.ImportedFunctions()
+	l.own = len(imported) - 1 // without that of the rewriting
+	for _, f := range imported {
 		from, _, _ := f.Import()
-		l.wasi = l.wasi || from == wasiName
-	}
-	if err := l.check(); err != nil {
-		return err
+		l.wasi = l.wasi || from == admission.WASI
 	}
 	return l.linkImports(ctx)
 }

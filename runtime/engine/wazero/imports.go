@@ -4,23 +4,15 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm"
 	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero/api"
 )
 
-const growName = "grow"
-
-// function is a host function that the ABI knows.
-type function struct {
-	params, results []api.ValueType
-	serve           api.GoModuleFunc
-}
-
-var growFunctions = map[string]function{
-	"call":   {params: []api.ValueType{i32, i32, i32, i32}, results: []api.ValueType{i32}, serve: serveCall},
-	"answer": {params: []api.ValueType{i32, i32}, results: []api.ValueType{i32}, serve: serveAnswer},
-}
+// growFunctions serve the imports from grow.
+var growFunctions = map[string]api.GoModuleFunc{"call": serveCall, "answer": serveAnswer}
 
 // of is the instance that a host function serves. A start section runs before
 // the instance is handed its memory.
@@ -50,6 +42,7 @@ func serveCall(ctx context.Context, caller api.Module, stack []uint64) {
 	if err != nil {
 		throw(err)
 	}
+	i.payCall(len(request) + len(answer))
 	stack[0] = uint64(len(answer))
 	if uint64(len(answer)) > uint64(room) {
 		i.waits = true
@@ -63,7 +56,9 @@ func serveCall(ctx context.Context, caller api.Module, stack []uint64) {
 
 // serveAnswer is grow.answer(ptr, cap) -> len.
 func serveAnswer(ctx context.Context, caller api.Module, stack []uint64) {
+	defer guard()
 	i := of(ctx, caller)
+	i.payCall(len(i.waiting))
 	at, room := uint32(stack[0]), uint32(stack[1])
 	if !i.waits || uint64(len(i.waiting)) > uint64(room) {
 		stack[0] = 0
@@ -86,9 +81,10 @@ func (i *instance) served() engine.Host {
 
 // linkImports makes the modules that this one imports from.
 func (l *linked) linkImports(ctx context.Context) error {
-	b := l.runtime.NewHostModuleBuilder(growName)
-	for name, f := range growFunctions {
-		b = b.NewFunctionBuilder().WithGoModuleFunction(f.serve, f.params, f.results).Export(name)
+	b := l.runtime.NewHostModuleBuilder(admission.Grow)
+	for name, serve := range growFunctions {
+		f, _ := admission.Served(admission.Grow, name) // a test holds that all are
+		b = b.NewFunctionBuilder().WithGoModuleFunction(serve, valueTypes(f.Params), valueTypes(f.Results)).Export(name)
 	}
 	if _, err := b.Instantiate(ctx); err != nil {
 		return fmt.Errorf("link imports of grow: %w", err)
@@ -105,4 +101,13 @@ func (l *linked) linkImports(ctx context.Context) error {
 		return fmt.Errorf("link imports of WASI: %w", err)
 	}
 	return nil
+}
+
+// valueTypes are types as wazero has them: by the same bytes.
+func valueTypes(types []wasm.ValType) []api.ValueType {
+	all := make([]api.ValueType, len(types))
+	for i, t := range types {
+		all[i] = api.ValueType(t)
+	}
+	return all
 }

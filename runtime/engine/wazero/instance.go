@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
@@ -33,6 +34,7 @@ type instance struct {
 	base    context.Context
 	linear  experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
 
+	own       int // index of the module's first function that is not imported, as its author counts
 	tank      tank
 	spent     uint64 // by the calls of one message, before the last
 	budget    *budget
@@ -77,7 +79,7 @@ func (i *instance) Init(h engine.Host, frame []byte) error {
 	if i.broken {
 		return errBroken
 	}
-	initialize := i.running.ExportedFunction(exportInit)
+	initialize := i.running.ExportedFunction(admission.ExportInit)
 	if initialize == nil {
 		return nil
 	}
@@ -147,7 +149,7 @@ func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 	}
 	if err != nil {
 		i.breaks()
-		return i.blame(fault(err))
+		return i.blame(fault(err, i.own))
 	}
 	return nil
 }
@@ -194,7 +196,7 @@ func (i *instance) room(h engine.Host, n int) error {
 	if n > blockMin {
 		size = 1 << bits.Len32(uint32(n-1))
 	}
-	err := i.call(h, i.running.ExportedFunction(exportAlloc), uint64(size), 0)
+	err := i.call(h, i.running.ExportedFunction(admission.ExportAlloc), uint64(size), 0)
 	i.spent = i.tank.used()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero"
@@ -43,7 +44,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, fmt.Errorf("start instance: %w", err)
 	}
 	l := m.linked
-	i := &instance{host: h, size: -1, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
+	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
 	i.has = uint64(m.about.MemoryMin)
 	if !i.budget.join(m.about.MemoryMin) {
 		return nil, &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
@@ -59,9 +60,9 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		// Data outside memory, or a start section that traps. wazero forgets
 		// the memory of what did not become an instance.
 		i.free()
-		return nil, fault(err)
+		return nil, fault(err, l.own)
 	}
-	i.base, i.running, i.memory, i.handle = nil, running, running.Memory(), running.ExportedFunction(exportHandle)
+	i.base, i.running, i.memory, i.handle = nil, running, running.Memory(), running.ExportedFunction(admission.ExportHandle)
 	i.tank.left, _ = running.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal)
 	if err := l.begin(i, h); err != nil {
 		return nil, errors.Join(err, i.Close())
@@ -72,29 +73,21 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 
 // begin runs what comes before the first message.
 func (l *linked) begin(i *instance, h engine.Host) error {
-	if start := i.running.ExportedFunction(exportStart); start != nil {
+	if start := i.running.ExportedFunction(admission.ExportInitialize); start != nil {
 		if err := i.call(h, start, 0, 0); err != nil {
 			return err
 		}
 	}
-	l.mu.Lock()
-	checked := l.checked
-	l.mu.Unlock()
-	if checked {
-		return nil
-	}
-	if version := i.running.ExportedFunction(exportVersion); version != nil {
+	// Asked of every instance: what else grow_abi does must be done in all or none.
+	if version := i.running.ExportedFunction(admission.ExportVersion); version != nil {
 		if err := i.call(h, version, 0, 0); err != nil {
 			return err
 		}
-		if got := uint32(i.stack[0]); got != abiVersion {
+		if got := uint32(i.stack[0]); got != admission.Version {
 			return &engine.Error{Code: engine.CodeVersion, Reason: fmt.Sprintf(
-				"the module speaks version %d of the actor ABI; this host speaks version %d", got, abiVersion)}
+				"the module speaks version %d of the actor ABI; this host speaks version %d", got, admission.Version)}
 		}
 	}
-	l.mu.Lock()
-	l.checked = true
-	l.mu.Unlock()
 	return nil
 }
 

@@ -47,6 +47,7 @@ func (i *instance) poll(in, out, n, events uint32) uint32 {
 	if n == 0 || n > subscriptionsMax {
 		return errnoInval
 	}
+	i.payCall(int(n) * subscriptionSize)
 	list, ok := i.memory.Read(in, n*subscriptionSize)
 	if !ok {
 		return errnoFault

@@ -2,32 +2,29 @@ package wazero
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
 )
 
-const wasiName = wasi_snapshot_preview1.ModuleName
-
 // refused are the functions of WASI that touch what actors do not have: they
-// answer ENOSYS. The numbers are their parameters, all i32 but those of wide.
+// answer ENOSYS. So do two with which wazero's panics (fd_filestat_set_times, on
+// standard output) or makes a table of any size (fd_renumber). The numbers are their parameters, all i32 but those of wide.
 var refused = map[string]int{
-	"path_create_directory": 3, "path_filestat_get": 5, "path_filestat_set_times": 7, "path_link": 7, "path_readlink": 6,
+	"fd_filestat_set_times": 4, "fd_renumber": 2, "path_create_directory": 3, "path_filestat_get": 5, "path_filestat_set_times": 7, "path_link": 7, "path_readlink": 6,
 	"path_remove_directory": 3, "path_rename": 6, "path_symlink": 5, "path_unlink_file": 3, "proc_raise": 1,
 	"sock_accept": 3, "sock_recv": 6, "sock_send": 5, "sock_shutdown": 2,
 }
 
 // wide are the parameters of a refused function that are i64.
-var wide = map[string][]int{"path_filestat_set_times": {4, 5}}
+var wide = map[string][]int{"fd_filestat_set_times": {1, 2}, "path_filestat_set_times": {4, 5}}
 
 // wasi is wazero's WASI without what actors may not have.
 func wasi(r wazero.Runtime) wazero.HostModuleBuilder {
-	b := r.NewHostModuleBuilder(wasiName)
+	b := r.NewHostModuleBuilder(admission.WASI)
 	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(b)
 	for name, n := range refused {
 		params := make([]api.ValueType, n)
@@ -49,22 +46,6 @@ var nosys api.GoModuleFunc = func(_ context.Context, _ api.Module, stack []uint6
 // memory with it, while the caller still holds the instance.
 var exit api.GoModuleFunc = func(_ context.Context, _ api.Module, stack []uint64) { throw(exited(uint32(stack[0]))) }
 
-// wasiTypes are the types of all that WASI has. An interpreter is enough to
-// ask for them.
-var wasiTypes = sync.OnceValues(func() (map[string]function, error) {
-	ctx := context.Background()
-	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
-	compiled, err := wasi(r).Compile(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("describe WASI: %w", err), r.Close(ctx))
-	}
-	types := map[string]function{}
-	for name, f := range compiled.ExportedFunctions() {
-		types[name] = function{params: f.ParamTypes(), results: f.ResultTypes()}
-	}
-	return types, r.Close(ctx)
-})
-
 // world is what an instance that speaks WASI sees: the clock, the random
 // stream and the log of the message it is handling, and nothing else.
 func (i *instance) world() wazero.ModuleConfig {
@@ -78,12 +59,14 @@ func (i *instance) world() wazero.ModuleConfig {
 
 func (i *instance) walltime() (seconds int64, nanoseconds int32) {
 	defer guard()
+	i.payCall(0)
 	n := i.served().Now()
 	return n / 1e9, int32(n % 1e9)
 }
 
 func (i *instance) nanotime() int64 {
 	defer guard()
+	i.payCall(0)
 	return i.served().Monotonic()
 }
 
@@ -93,6 +76,7 @@ type random struct{ *instance }
 // Read implements io.Reader.
 func (r random) Read(p []byte) (int, error) {
 	defer guard()
+	r.payCall(len(p) * unitBytes) // a unit for each byte
 	r.served().Random(p)
 	return len(p), nil
 }
@@ -106,6 +90,7 @@ type output struct {
 // Write implements io.Writer.
 func (o output) Write(p []byte) (int, error) {
 	defer guard()
+	o.payCall(len(p))
 	o.served().Output(o.descriptor, p)
 	return len(p), nil
 }

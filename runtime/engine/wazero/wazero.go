@@ -113,7 +113,6 @@ func (r *machine) release(ctx context.Context, b *image) error {
 }
 
 const (
-	pageSize  = 64 << 10 // bytes of a page of linear memory
-	pagesMax  = 65536    // of a 32-bit memory
-	binaryMax = 32 << 20 // bytes of a module
+	pageSize = 64 << 10 // bytes of a page of linear memory
+	pagesMax = 65536    // of a 32-bit memory
 )

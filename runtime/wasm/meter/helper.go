@@ -94,11 +94,15 @@ func (w *writer) units(b []byte) []byte {
 }
 
 // pages charges for as many pages as there is room for: growing by more fails, and
-// costs nothing.
+// costs nothing. Whether a limit of the host leaves less room is not known here, so
+// no more is charged than [PagesCharged]: growing that fails must not use up a
+// message's fuel.
 func (w *writer) pages(b []byte) []byte {
 	b = append(b, 0)
 	b = op(b, wasm.OpGlobalGet, w.counter())
-	b = i32(op(b, wasm.OpLocalGet, 0), 0)
+	b = i32(op(b, wasm.OpLocalGet, 0), PagesCharged)
+	b = i32(op(b, wasm.OpLocalGet, 0), PagesCharged)
+	b = i32(ops(b, wasm.OpI32LtU, wasm.OpSelect), 0)
 	b = i32(op(b, wasm.OpLocalGet, 0), int32(w.pagesMax()))
 	b = append(b, byte(wasm.OpMemorySize), 0)
 	b = ops(b, wasm.OpI32Sub, wasm.OpI32LeU, wasm.OpSelect, wasm.OpI64ExtendI32U)

@@ -29,10 +29,14 @@ const StackEmpty = math.MinInt64
 // Prices, in units of fuel.
 const (
 	UnitBytes = 1 << unitShift // bytes, or elements, that a bulk operation moves for a unit
-	PageFuel  = 1024           // for each page that memory grows by
+	PageFuel  = 1024           // for each page that memory grows by, of PagesCharged
 	unitShift = 3
 	pageShift = 16 // of the bytes of a page
 )
+
+// PagesCharged is how many of the pages that memory grows by at once are paid for:
+// new pages are empty, and cost when they are written.
+const PagesCharged = 256
 
 // ChunkBytes is how much a bulk operation does before fuel is looked at again.
 const ChunkBytes = 256 << 10

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/host/jail"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/shard"
+)
+
+func TestMain(m *testing.M) {
+	jail.Enter()
+	os.Exit(m.Run())
+}
+
+// places are where instances can run on this system.
+func places() []string {
+	if runtime.GOOS == "linux" {
+		return []string{"shared", "process"}
+	}
+	return []string{"shared"}
+}
+
+// TestProcessDies: the message that is handled while the actor's process is
+// killed fails, and the next one is handled by another process.
+func TestProcessDies(t *testing.T) {
+	if len(places()) < 2 {
+		t.Skip("processes of actors need Linux")
+	}
+	h := serve(t, "isolation: process\nlimits: {fuel: 1000G, time: 5m}\n")
+	f, err := h.Shard().Accept(t.Context(), &shard.Request{
+		To: "hog", Source: "test", Type: "hog.do", Data: []byte(`"f2000000000"`), AnyReply: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for h.Shard().Status()[0].Mailbox > 0 {
+		runtime.Gosched()
+	}
+	list := h.engine.processes()
+	if len(list) != 1 || list[0].Actor != "hog" || list[0].PID == 0 {
+		t.Fatalf("processes: %+v", list)
+	}
+	p, err := os.FindProcess(list[0].PID)
+	if err == nil {
+		err = p.Kill()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-f.Done()
+	if a := f.Answer(); a.Code != engine.CodeDied || !strings.Contains(a.Text, "killed") {
+		t.Errorf("%q: %s; want %s", a.Code, a.Text, engine.CodeDied)
+	}
+	if a := say(t, h, "f", 10); a.Code != "" {
+		t.Errorf("afterwards: %s: %s", a.Code, a.Text)
+	}
+	again := h.engine.processes()
+	if len(again) != 1 || again[0].PID == list[0].PID || again[0].Deaths != 1 || again[0].Ended == "" {
+		t.Errorf("processes afterwards: %+v", again)
+	}
+}

@@ -1,0 +1,83 @@
+package admission_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/runtime/admission"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/testdata/wat"
+)
+
+// actor is a module that is an actor: its import and its exports are all of it.
+func actor(imports, exports string) []byte {
+	section := func(id byte, content string) string { return string(id) + string(rune(len(content))) + content }
+	return []byte("\x00asm\x01\x00\x00\x00" +
+		section(1, "\x04\x60\x01\x7f\x01\x7f\x60\x02\x7f\x7f\x01\x7e\x60\x02\x7f\x7f\x01\x7f\x60\x00\x00") +
+		section(2, imports) + section(3, "\x02\x00\x01") + section(5, "\x01\x00\x01") + section(7, exports) +
+		section(10, "\x02\x04\x00\x41\x08\x0b\x04\x00\x42\x00\x0b"))
+}
+
+const (
+	answer  = "\x01\x04grow\x06answer\x00\x02"
+	memory  = "\x06memory\x02\x00"
+	alloc   = "\x0agrow_alloc\x00\x01"
+	handle  = "\x0bgrow_handle\x00\x02"
+	exports = "\x03" + memory + alloc + handle
+)
+
+func TestCheck(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		imports, exports string
+		code, want       string // of the first
+		all              int
+	}{
+		{"an actor", answer, exports, "", "", 0},
+		{"no memory", answer, "\x02" + alloc + handle, engine.CodeExport, `exports no memory named "memory"`, 1},
+		{"nothing", answer, "\x00", engine.CodeExport, "memory", 3},
+		{"memory is no memory", answer, "\x03\x06memory\x00\x01" + alloc + handle, engine.CodeExport, "no memory", 1},
+		{"handle of another type", answer, "\x03" + memory + alloc + "\x0bgrow_handle\x00\x01", engine.CodeExport, "exports grow_handle(i32) -> i32; it must be grow_handle(i32, i32) -> i64", 1},
+		{"optional one of another type", answer, "\x04" + memory + alloc + handle + "\x08grow_abi\x00\x01", engine.CodeExport, "grow_abi() -> i32", 1},
+		{"an import as an export", "\x01\x04grow\x06answer\x00\x00", "\x03" + memory + "\x0agrow_alloc\x00\x00" + handle, engine.CodeImport, "grow.answer(i32) -> i32; it is (i32, i32) -> i32", 2},
+		{"unknown function", "\x01\x04grow\x05reply\x00\x00", exports, engine.CodeImport, "grow.reply, which is not served: grow serves grow.call", 1},
+		{"unknown module", "\x01\x03env\x01\x1b\x00\x00", exports, engine.CodeImport, "env.\ufffd, which is not served: an actor may import", 1},
+		{"unknown function of WASI", "\x01\x16wasi_snapshot_preview1\x01x\x00\x00", exports, engine.CodeImport, "WASI has no such function", 1},
+		{"imported global", "\x01\x03env\x01m\x03\x7f\x00", "\x03" + memory + "\x0agrow_alloc\x00\x00\x0bgrow_handle\x00\x01", engine.CodeImport, "the global env.m; an actor may import functions only", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, err := wasm.Decode(actor(c.imports, c.exports))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := admission.Check(m)
+			if len(all) != c.all {
+				t.Fatalf("%d faults: %v", len(all), all)
+			}
+			if len(all) > 0 && (all[0].Code != c.code || !strings.Contains(all[0].Reason, c.want)) {
+				t.Errorf("%v", all[0])
+			}
+		})
+	}
+}
+
+// TestDecode: what the decoder says of a module is said with the engine's codes.
+func TestDecode(t *testing.T) {
+	if _, err := admission.Decode(wat.Module("echo")); err != nil {
+		t.Error(err)
+	}
+	for binary, code := range map[string]string{
+		"": engine.CodeInvalid,
+		"\x00asm\x01\x00\x00\x00\x05\x05\x02\x00\x00\x00\x00":         engine.CodeFeature,
+		"\x00asm\x01\x00\x00\x00\x04\x07\x01\x70\x00\xff\xff\xff\x7f": engine.CodeLimit,
+		"\x00asm\x01\x00\x00\x00":                                     engine.CodeExport,
+		string(wat.Module("badimport")):                               engine.CodeImport,
+	} {
+		var e *engine.Error
+		if _, err := admission.Decode([]byte(binary)); !errors.As(err, &e) || e.Code != code {
+			t.Errorf("%q: %v, want %s", binary, err, code)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package process
+
+import (
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+)
+
+// Limits of what passes between a host and a worker.
+const (
+	InstancesMax = 256       // instances of one worker; each has a thread while it is there
+	ModuleMax    = 64 << 20  // bytes of a binary that is handed to a worker; engines accept less
+	CodeMax      = 256 << 20 // bytes of its machine code
+	VerdictMax   = 8 << 20   // bytes of what a worker says of a module
+	OutputMax    = 64 << 10  // bytes of guest output that one report carries
+	RandomMax    = 64 << 10  // bytes of the random stream that one report asks for
+	ReasonMax    = 8 << 10   // bytes of the reason of a fault
+	StackMax     = 32 << 10  // bytes of a guest's call stack
+
+	codeMax   = 64                                                // bytes of a fault's code
+	reportMax = reportHead + OutputMax + abi.RequestBytesMax + 16 // bytes of a report; an answer is less, see abi.FrameMax
+	orderMax  = orderHead + 1<<31                                 // bytes of an order: the largest input block there can be
+	bufferMax = 64 << 10                                          // bytes of a message's memory that are kept for the next
+	wakesMax  = 10_000                                            // wake-ups without a reason that are put up with, one after the other
+	asksMax   = 256                                               // reports of a handling until the host looks at its time again
+
+	// fuelSlack is how much more fuel than it was granted a call may have used:
+	// a bulk operation is charged at once.
+	fuelSlack = 1 << 33
+)
+
+// Times.
+const (
+	StartMax    = 30 * time.Second       // from the start of a process to its verdict on the module
+	GraceMax    = 250 * time.Millisecond // that a worker has to come to its end once its message must
+	CloseMax    = time.Second            // that a worker has to close an instance
+	BackoffMin  = 50 * time.Millisecond  // before the second start in a row that follows a death
+	BackoffMax  = 30 * time.Second
+	HealthyFrom = time.Minute // a worker that lived so long was well: the next start waits for nothing
+
+	quietStep = 10 * time.Millisecond // how often the host looks at a message whose guest asks nothing
+)
+
+// What a worker needs besides the memory of its instances, in bytes.
+const (
+	BaseMemory = 128 << 20 // Go, and all that is small
+	compileMax = 512 << 20 // compiling a module whose machine code is not handed to it
+
+	instanceMemory = 1 << 20 // besides what is the guest's
+)
+
+// memory is what a worker of the module may have, in bytes.
+func (m *module) memory() int64 {
+	most := BaseMemory + int64(m.config.Instances)*(m.config.MemoryMax+instanceMemory)
+	if m.code == nil {
+		return most + compileMax
+	}
+	// Read into memory, decoded, and collected late.
+	return most + 4*int64(len(m.binary)) + 4*int64(len(m.code))
+}
