@@ -7,8 +7,7 @@ import "github.com/grow-platform/grow/runtime/wasm"
 type plan struct {
 	imports []string // functions of type ()
 	funcs   []fn
-	table   []int // elements of a table of functions; -1: none
-	most    int64 // of the table; 0: not said
+	table   []int // elements of a table of functions; nil: there is none
 	pages   int   // of memory; 0: there is none
 	globals int   // mutable, i32
 	data    []byte
@@ -26,83 +25,101 @@ type fn struct {
 
 // binary is the module.
 func (p *plan) binary() []byte {
-	b := []byte("\x00asm\x01\x00\x00\x00")
-	section := func(id byte, n int, c []byte) {
-		if n > 0 {
-			c = append(unsigned(nil, uint64(n)), c...)
-			b = append(unsigned(append(b, id), uint64(len(c))), c...)
-		}
+	w := &assembler{plan: p, out: []byte("\x00asm\x01\x00\x00\x00")}
+	w.functions()
+	w.section(sectionType, len(w.byKind), w.kinds)
+	w.section(sectionImport, len(p.imports), w.imports)
+	w.section(sectionFunction, len(p.funcs), w.funcs)
+	if p.table != nil {
+		l := wasm.Limits{Min: int64(len(p.table)), Max: -1}
+		w.section(sectionTable, 1, limits([]byte{byte(wasm.FuncRef)}, l))
 	}
-	kinds, byKind := []byte{0x60, 0, 0}, map[string]int{"()": 0}
-	var imports, funcs, exports, code, names []byte
-	exported := 0
-	for _, name := range p.imports {
-		imports = append(text(text(imports, "host"), name), 0, 0)
+	if p.pages > 0 {
+		w.section(sectionMemory, 1, unsigned([]byte{0}, uint64(p.pages)))
+		w.export("memory", wasm.KindMemory, 0)
 	}
-	for i, f := range p.funcs {
+	var globals []byte
+	for i := range p.globals {
+		globals = ops(i32(append(globals, byte(wasm.I32), 1), int32(i)), wasm.OpEnd)
+	}
+	w.section(sectionGlobal, p.globals, globals)
+	w.section(sectionExport, w.exported, w.exports)
+	if p.start > 0 {
+		w.out = append(w.out, sectionStart, 1, byte(p.start-1))
+	}
+	if len(p.table) > 0 {
+		w.section(sectionElement, 1, p.elements())
+	}
+	if p.data != nil {
+		w.section(sectionCount, 1, nil)
+	}
+	w.section(sectionCode, len(p.funcs), w.code)
+	if p.data != nil {
+		w.section(sectionData, 1, append(unsigned([]byte{1}, uint64(len(p.data))), p.data...))
+	}
+	if p.names {
+		c := append(unsigned(nil, uint64(len(p.funcs))), w.names...)
+		c = append(unsigned([]byte{namesFunctions}, uint64(len(c))), c...)
+		c = append(text(nil, "name"), c...)
+		w.out = append(unsigned(append(w.out, sectionCustom), uint64(len(c))), c...)
+	}
+	return w.out
+}
+
+func (p *plan) elements() []byte {
+	e := append(ops(i32([]byte{0}, 0), wasm.OpEnd), unsigned(nil, uint64(len(p.table)))...)
+	for _, f := range p.table {
+		e = unsigned(e, uint64(f))
+	}
+	return e
+}
+
+// assembler puts a plan together.
+type assembler struct {
+	*plan
+	out      []byte
+	byKind   map[string]int
+	exported int
+
+	kinds, imports, funcs, exports, code, names []byte // what sections hold
+}
+
+func (w *assembler) section(id byte, n int, c []byte) {
+	if n > 0 {
+		c = append(unsigned(nil, uint64(n)), c...)
+		w.out = append(unsigned(append(w.out, id), uint64(len(c))), c...)
+	}
+}
+
+func (w *assembler) export(name string, kind wasm.Kind, i int) {
+	w.exported++
+	w.exports = export(w.exports, name, kind, i)
+}
+
+func (w *assembler) functions() {
+	w.kinds, w.byKind = []byte{0x60, 0, 0}, map[string]int{"()": 0}
+	for _, name := range w.plan.imports {
+		w.imports = append(text(text(w.imports, "host"), name), 0, 0)
+	}
+	for i, f := range w.plan.funcs {
 		t := wasm.FuncType{Params: f.params, Results: f.results}
-		if _, known := byKind[t.String()]; !known {
-			byKind[t.String()] = len(byKind)
-			kinds = types(types(append(kinds, 0x60), f.params), f.results)
+		if _, known := w.byKind[t.String()]; !known {
+			w.byKind[t.String()] = len(w.byKind)
+			w.kinds = types(types(append(w.kinds, 0x60), f.params), f.results)
 		}
-		funcs = unsigned(funcs, uint64(byKind[t.String()]))
+		w.funcs = unsigned(w.funcs, uint64(w.byKind[t.String()]))
+		index := len(w.plan.imports) + i
 		if f.export != "" {
-			exported++
-			exports = export(exports, f.export, wasm.KindFunc, len(p.imports)+i)
+			w.export(f.export, wasm.KindFunc, index)
 		}
 		body := unsigned(nil, uint64(len(f.locals)))
 		for _, l := range f.locals {
 			body = append(body, 1, byte(l))
 		}
 		body = append(append(body, f.code...), byte(wasm.OpEnd))
-		code = append(unsigned(code, uint64(len(body))), body...)
-		names = text(unsigned(names, uint64(len(p.imports)+i)), f.export)
+		w.code = append(unsigned(w.code, uint64(len(body))), body...)
+		w.names = text(unsigned(w.names, uint64(index)), f.export)
 	}
-	section(sectionType, len(byKind), kinds)
-	section(sectionImport, len(p.imports), imports)
-	section(sectionFunction, len(p.funcs), funcs)
-	if p.table != nil {
-		l := wasm.Limits{Min: int64(len(p.table)), Max: -1}
-		if p.most > 0 {
-			l.Max = p.most
-		}
-		section(sectionTable, 1, limits([]byte{byte(wasm.FuncRef)}, l))
-	}
-	if p.pages > 0 {
-		section(sectionMemory, 1, unsigned([]byte{0}, uint64(p.pages)))
-		exports = export(exports, "memory", wasm.KindMemory, 0)
-		exported++
-	}
-	var globals []byte
-	for i := range p.globals {
-		globals = ops(i32(append(globals, byte(wasm.I32), 1), int32(i)), wasm.OpEnd)
-	}
-	section(sectionGlobal, p.globals, globals)
-	section(sectionExport, exported, exports)
-	if p.start > 0 {
-		b = append(b, sectionStart, 1, byte(p.start-1))
-	}
-	if len(p.table) > 0 {
-		e := append(ops(i32([]byte{0}, 0), wasm.OpEnd), unsigned(nil, uint64(len(p.table)))...)
-		for _, f := range p.table {
-			e = unsigned(e, uint64(f))
-		}
-		section(sectionElement, 1, e)
-	}
-	if p.data != nil {
-		section(sectionCount, 1, nil)
-	}
-	section(sectionCode, len(p.funcs), code)
-	if p.data != nil {
-		section(sectionData, 1, append(unsigned([]byte{1}, uint64(len(p.data))), p.data...))
-	}
-	if p.names {
-		c := append(unsigned(nil, uint64(len(p.funcs))), names...)
-		c = append(unsigned([]byte{namesFunctions}, uint64(len(c))), c...)
-		c = append(text(nil, "name"), c...)
-		b = append(unsigned(append(b, sectionCustom), uint64(len(c))), c...)
-	}
-	return b
 }
 
 // code is instructions, given as opcodes, bytes of immediates and parts.

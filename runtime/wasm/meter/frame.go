@@ -22,7 +22,7 @@ const (
 	registers = 8   // values on top of the operand stack that need no place
 	wordSize  = 8   // bytes of a value; where there are some of 128 bits:
 	wideSize  = 24
-	meetShare = 8
+	meetShare = 5
 )
 
 func (f *frame) begin(m *wasm.Module, body int) {
@@ -63,7 +63,7 @@ func (f *frame) place(height int) {
 }
 
 // meet is where ways come together: a local that was assigned on one of them is
-// a new value if it is read again, which one in meetShare is.
+// a new value if it is read again, which meetShare of eight are.
 func (f *frame) meet(sets int) { f.meets += min(f.sets-sets, f.locals) }
 
 // at sets the height of the stack, where a block begins or ends.
@@ -72,7 +72,7 @@ func (f *frame) at(height int) {
 }
 
 func (f *frame) size() int {
-	values := f.values + f.meets/meetShare
+	values := f.values + f.meets*meetShare/8
 	if f.wide {
 		return frameMin + wideSize*values
 	}

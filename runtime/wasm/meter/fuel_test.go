@@ -118,6 +118,7 @@ func TestCount(t *testing.T) {
 		"fill":       {code(number(0), number(0), number(800), wasm.OpMemoryFill, 0), 4 + 100},
 		"large fill": {code(number(0), number(0), number(10<<16), wasm.OpMemoryFill, 0), 4 + 10<<16/8},
 		"grow":       {code(number(2), wasm.OpMemoryGrow, 0, wasm.OpDrop), 3 + 2*PageFuel},
+		"grow many":  {code(number(300), wasm.OpMemoryGrow, 0, wasm.OpDrop), 3 + PagesCharged*PageFuel},
 		"grow a lot": {code(number(70000), wasm.OpMemoryGrow, 0, wasm.OpDrop), 3},
 		"table":      {code(number(0), number(0), number(2), wasm.OpTableCopy, 0, 0), 4},
 	} {

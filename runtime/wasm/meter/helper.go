@@ -119,18 +119,20 @@ const (
 )
 
 // pieces does an operation on memory piece by piece. What is out of bounds is left
-// to the operation itself, which then traps before it has done anything.
+// to the operation itself, which then traps before it has done anything; what is
+// one piece is charged for even then.
 func (w *writer) pieces(b []byte, h helper) []byte {
 	b = append(b, 0)
 	b = append(b, byte(wasm.OpBlock), blockEmpty) // left at once when out of bounds
-	b = w.beyond(b, to, -1)
+	b = append(b, byte(wasm.OpBlock), blockEmpty) // left when a piece remains
+	b = ops(i32(op(b, wasm.OpLocalGet, count), ChunkBytes), wasm.OpI32LeU)
+	b = w.beyond(op(b, wasm.OpBrIf, 0), to, -1)
 	switch h.op {
 	case wasm.OpMemoryCopy:
 		b = w.beyond(b, from, -1)
 	case wasm.OpMemoryInit:
 		b = w.beyond(b, from, w.m.Data[h.segment].Size)
 	}
-	b = append(b, byte(wasm.OpBlock), blockEmpty) // left when a piece remains
 	if h.op == wasm.OpMemoryCopy {
 		b = op(op(b, wasm.OpLocalGet, to), wasm.OpLocalGet, from)
 		b = append(ops(b, wasm.OpI32GtU), byte(wasm.OpIf), blockEmpty)
@@ -148,7 +150,7 @@ func (w *writer) pieces(b []byte, h helper) []byte {
 	return ops(h.do(b), wasm.OpEnd)
 }
 
-// beyond leaves the block when a range reaches beyond a size, or that of memory.
+// beyond leaves two blocks when a range reaches beyond a size, or that of memory.
 func (w *writer) beyond(b []byte, begin, size int) []byte {
 	b = ops(op(b, wasm.OpLocalGet, begin), wasm.OpI64ExtendI32U)
 	b = ops(op(b, wasm.OpLocalGet, count), wasm.OpI64ExtendI32U, wasm.OpI64Add)
@@ -158,7 +160,7 @@ func (w *writer) beyond(b []byte, begin, size int) []byte {
 		b = ops(append(b, byte(wasm.OpMemorySize), 0), wasm.OpI64ExtendI32U)
 		b = ops(i64(b, pageShift), wasm.OpI64Shl)
 	}
-	return op(ops(b, wasm.OpI64GtU), wasm.OpBrIf, 0)
+	return op(ops(b, wasm.OpI64GtU), wasm.OpBrIf, 1)
 }
 
 // repeat does pieces until one remains, and then leaves so many blocks.

@@ -20,6 +20,7 @@ var deep = map[string]*plan{
 	"results":    {globals: 1, funcs: []fn{recursion(nil, nil, code(wasm.OpCall, 1, sum(60))), wide(0, 60)}},
 	"pressure":   {globals: 1, pages: 1, funcs: []fn{recursion(nil, nil, code(loads(100), sum(100)))}},
 	"arms":       {globals: 1, funcs: []fn{recursion(arms(100))}},
+	"meetings":   {globals: 1, funcs: []fn{meetings(60, 20)}},
 	"indirect": {table: []int{1}, funcs: []fn{
 		{export: "run", params: []wasm.ValType{wasm.I32}, code: code(get(0), number(0), wasm.OpCallIndirect, 1, 0)},
 		inner(recursion(nil, nil, nil)),
@@ -43,6 +44,27 @@ func arms(n int) (locals []wasm.ValType, before, after []byte) {
 	return []wasm.ValType{wasm.I32}, nil, repeat(n, code(
 		get(1), wasm.OpIf, 0x40, wasm.OpGlobalGet, 0, wasm.OpLocalSet, 1, wasm.OpEnd,
 		number(0), wasm.OpCall, 0, get(1), sum(1)))
+}
+
+// meetings are locals whose value before and after an assignment meet again and
+// again, with a call each time.
+func meetings(blocks, n int) fn {
+	f := fn{export: "run", params: []wasm.ValType{wasm.I32}}
+	var set, use []byte
+	for i := 1; i <= n; i++ {
+		f.locals = append(f.locals, wasm.I32)
+		set = code(set, wasm.OpGlobalGet, 0, wasm.OpLocalSet, i)
+		use = code(use, get(i), sum(1))
+	}
+	var labels []byte
+	for i := range blocks {
+		labels = unsigned(labels, uint64(i))
+	}
+	again := code(get(0), number(1), wasm.OpI32Sub, wasm.OpCall, 0)
+	f.code = code(get(0), wasm.OpI32Eqz, wasm.OpIf, 0x40, wasm.OpReturn, wasm.OpEnd,
+		repeat(blocks, code(wasm.OpBlock, 0x40)), number(0), wasm.OpBrTable, blocks-1, labels, wasm.OpEnd, set,
+		again, repeat(blocks-1, code(wasm.OpEnd, wasm.OpGlobalGet, 0, wasm.OpIf, 0x40, again, wasm.OpEnd)), use)
+	return f
 }
 
 func inner(f fn) fn {
