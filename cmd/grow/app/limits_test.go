@@ -21,7 +21,7 @@ func serve(t *testing.T, rest string) *Host {
 		"grow.yaml":              "service: limits\nabout: Reaches limits.\n",
 		"types/hog.cue":          "\"hog.do\": string\n\"hog.done\": _\n",
 		"actors/hog/module.wasm": string(wat.Module("hog")),
-		"actors/hog/actor.yaml":  "actor: hog\nabout: Uses what it is told.\ncode: {language: wasm, source: module.wasm}\nin: [hog.do]\nout: [hog.done]\nretry: {max: 0}\nscale: {max: 1}\n" + rest,
+		"actors/hog/actor.yaml":  "actor: hog\nabout: Uses what it is told.\ncode: {language: wasm, source: module.wasm}\nin: [hog.do]\nout: [hog.done]\nretry: {max: 0}\nscale: {instances: {max: 1}}\n" + rest,
 	} {
 		file := filepath.Join(dir, path)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
