@@ -13,7 +13,8 @@ const (
 	ImportModule = "grow:meter"
 	// ImportName is the function (left i64) -> (grant i64) that is called when
 	// left, the fuel there is, is below zero, or with [StackEmpty]. It returns how
-	// much more the guest is given, and does not return when the guest is to stop.
+	// much more the guest is given, which covers what is below zero, and does not
+	// return when the guest is to stop.
 	ImportName  = "slice"
 	ExportFuel  = "grow:fuel"  // mutable i64: the fuel left
 	ExportStack = "grow:stack" // mutable i32: the bytes of stack left
