@@ -28,11 +28,12 @@ const fixed = 5
 // liars, modules of wazero's tests and mutants: none may end the process, exceed a
 // limit or have another verdict than it must. make hostile does all of them.
 func TestCorpus(t *testing.T) {
+	t.Parallel()
 	more := 500
 	if testing.Short() {
 		more = 100
 	}
-	o := &options{seed: fixed, jobs: 3, count: more, plain: true, light: true, kept: filepath.Join(t.TempDir(), "found")}
+	o := &options{seed: fixed, jobs: 2, count: more, plain: true, light: true, kept: filepath.Join(t.TempDir(), "found")}
 	if err := o.parent(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -44,7 +45,8 @@ func TestOracle(t *testing.T) {
 	if missing := oracle.Missing(); len(missing) > 0 {
 		t.Skipf("not found in PATH: %v", missing)
 	}
-	o := &options{seed: fixed, jobs: 2, oracle: 10_000, plain: true, kept: filepath.Join(t.TempDir(), "found")}
+	t.Parallel()
+	o := &options{seed: fixed, jobs: 2, oracle: 5000, plain: true, kept: filepath.Join(t.TempDir(), "found")}
 	if err := o.compare(t.Context()); err != nil {
 		t.Error(err)
 	}

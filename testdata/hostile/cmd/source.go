@@ -37,6 +37,9 @@ const parentsMax = 30_000
 // being large, in bytes.
 const lightMax = 8 << 10
 
+// lightFuel is the fuel of a message, in a light run, of what never ends.
+const lightFuel = 1_000_000
+
 // source makes modules, always the same of a seed.
 type source struct {
 	o       *options
@@ -182,6 +185,9 @@ func (s *source) each(ctx context.Context, jobs chan<- *trial.Job, enough func(s
 		job := trial.Of(&s.hand[i])
 		if large := len(job.Binary) > lightMax; large && s.o.light && (job.Class == hostile.Compile || job.Class == hostile.CPU) {
 			continue
+		}
+		if s.o.light && job.Class == hostile.CPU {
+			job.Limits.Fuel = lightFuel
 		}
 		if err := send(job); err != nil {
 			return err
