@@ -22,8 +22,9 @@ import (
 // Pacer is what guests of one host take turns at. It is safe for concurrent
 // use. The zero value is ready.
 type Pacer struct {
-	// Processors is how many turns there are at a time; 0: one fewer than Go uses,
-	// at least 1. It must not change once there are turns.
+	// Processors is how many turns there are at a time, which must be fewer than
+	// the processors that Go uses; 0: one fewer, but at least 1. It must not change
+	// once there are turns.
 	Processors int
 
 	mu      sync.Mutex
@@ -103,7 +104,9 @@ func (t *Turn) Next() (waited time.Duration) {
 	p.mu.Lock()
 	if p.idle() {
 		p.mu.Unlock()
-		runtime.Gosched()
+		if p.Processors == 0 {
+			runtime.Gosched() // there may be no other processor for what else there is to run
+		}
 		return 0
 	}
 	before := time.Now()
