@@ -42,10 +42,12 @@ const (
 
 // What a worker needs besides the memory of its instances, in bytes.
 const (
-	BaseMemory = 128 << 20 // Go, and all that is small
+	BaseMemory = 128 << 20 // Go's heap, which is collected late, and all that is small
 	compileMax = 512 << 20 // compiling a module that is handed over as it is
 
-	instanceMemory = 1 << 20 // besides what is the guest's
+	stackMemory    = 24 << 20 // of an instance that calls deeply: its stack, and the one that it outgrew
+	threadMemory   = 8 << 20  // the stack of its thread, most of which is never touched
+	instanceMemory = stackMemory + threadMemory + 1<<20
 )
 
 // memory is what a worker of the module may have, in bytes.
