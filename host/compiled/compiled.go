@@ -25,8 +25,13 @@ const (
 	EntryMax = MachineMax + sizeMax
 	// WaitingMax is how many compilations wait for their turn.
 	WaitingMax = 256
+	// RefusedMax is how many modules a queue remembers to have refused, for
+	// refusedFor: who asks for one again and again does not keep others waiting.
+	RefusedMax = 256
 	// Workers is how many modules are compiled at a time when nothing else is said.
 	Workers = 1
+
+	refusedFor = 10 * time.Minute
 
 	lifeMax   = time.Minute     // processor time of one worker
 	usedMax   = lifeMax / 2     // that after which it is not used again
