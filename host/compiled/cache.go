@@ -19,14 +19,14 @@ type CacheOptions struct {
 	// Secret is the file of the secret that entries are sealed with. It is made
 	// when missing, and must not lie in Dir: who can write there must not know it.
 	Secret string
-	// Recipe is what machine code depends on besides its key, the release of the
+	// Recipe is what an entry depends on besides its key, the release of the
 	// compiler above all. Entries of other recipes are not found.
 	Recipe  string
 	SizeMax int64        // bytes; 0: [SizeMax]
 	Log     *slog.Logger // told of what is refused and what cannot be kept; nil: nobody
 }
 
-// Cache keeps machine code in a folder, one file an entry. Any number of
+// Cache keeps modules and their machine code in a folder, one file an entry. Any number of
 // processes may use the folder at the same time. Its methods may be called
 // concurrently.
 //
@@ -70,7 +70,7 @@ func (c *Cache) path(key [32]byte) string {
 // sealed. Any other entry is removed.
 func (c *Cache) Get(key [32]byte) ([]byte, bool) {
 	path := c.path(key)
-	b, age, err := readOwn(path, int64(headSize+MachineMax), forMachine)
+	b, age, err := readOwn(path, int64(headSize+EntryMax), forMachine)
 	if err == nil {
 		b, err = c.unseal(key, b)
 	}
@@ -91,14 +91,14 @@ func (c *Cache) Get(key [32]byte) ([]byte, bool) {
 	return b, true
 }
 
-// Put keeps machine code. What cannot be kept is logged, and made again by the next process.
-func (c *Cache) Put(key [32]byte, machine []byte) {
-	if len(machine) > MachineMax || int64(len(machine)+headSize) > c.o.SizeMax {
+// Put keeps an entry. What cannot be kept is logged, and made again by the next process.
+func (c *Cache) Put(key [32]byte, entry []byte) {
+	if len(entry) > EntryMax || int64(len(entry)+headSize) > c.o.SizeMax {
 		return
 	}
-	head, err := c.head(key, machine)
+	head, err := c.head(key, entry)
 	if err == nil {
-		err = c.write(c.path(key), head, machine)
+		err = c.write(c.path(key), head, entry)
 	}
 	if err != nil {
 		c.tell("machine code cannot be kept, and is made anew by the next start", c.o.Dir, err)

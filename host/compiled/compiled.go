@@ -3,8 +3,8 @@
 //
 // A [Queue] compiles in a worker process under limits of memory and processor
 // time: whatever a module does to the compiler, it is one failed compilation. A
-// [Cache] keeps machine code in a folder and gives back nothing that it has not
-// written itself.
+// [Cache] keeps modules with their machine code in a folder and gives back nothing
+// that it has not written itself.
 package compiled
 
 import "time"
@@ -21,10 +21,17 @@ const (
 	MemoryMax = 1 << 30
 	// MachineMax is the machine code of one module, in bytes.
 	MachineMax = 256 << 20
+	// EntryMax is what a cache keeps of one module, in bytes: itself and its machine code.
+	EntryMax = MachineMax + sizeMax
 	// WaitingMax is how many compilations wait for their turn.
 	WaitingMax = 256
+	// RefusedMax is how many modules a queue remembers to have refused, for
+	// refusedFor: who asks for one again and again does not keep others waiting.
+	RefusedMax = 256
 	// Workers is how many modules are compiled at a time when nothing else is said.
 	Workers = 1
+
+	refusedFor = 10 * time.Minute
 
 	lifeMax   = time.Minute     // processor time of one worker
 	usedMax   = lifeMax / 2     // that after which it is not used again

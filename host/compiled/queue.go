@@ -2,6 +2,7 @@ package compiled
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,6 +24,7 @@ type Queue struct {
 	waiting atomic.Int32
 	closed  chan struct{}
 	close   sync.Once
+	refused refusals
 }
 
 // NewQueue makes a queue of as many workers; 0: [Workers]. None is started
@@ -44,6 +46,10 @@ var errClosed = errors.New("compile module: the host is stopping")
 // it. It fails with an *engine.Error of code module.compile when the module
 // takes more than it may or breaks the compiler, and with ctx's error.
 func (q *Queue) Compile(ctx context.Context, code []byte) (key [32]byte, machine []byte, err error) {
+	module := sha256.Sum256(code)
+	if err := q.refused.find(module); err != nil {
+		return key, nil, err
+	}
 	if q.waiting.Add(1) > WaitingMax {
 		q.waiting.Add(-1)
 		return key, nil, refusal(fmt.Sprintf("%d modules wait to be compiled already; try again when they are done", WaitingMax))
@@ -60,6 +66,7 @@ func (q *Queue) Compile(ctx context.Context, code []byte) (key [32]byte, machine
 		}
 	}
 	key, machine, err = w.compile(ctx, q.closed, code)
+	q.refused.note(module, err)
 	if err != nil || w.last {
 		w.end()
 		w = nil
@@ -145,7 +152,8 @@ func verdict(err error, size int) error {
 	case errors.Is(err, errTime):
 		return refusal(fmt.Sprintf("compiling the module takes more than %v of processor time, which is what its %d bytes may take", TimeMax(size).Round(time.Millisecond), size))
 	case errors.Is(err, errClock):
-		return refusal(fmt.Sprintf("compiling the module was not done after %v, on a machine that is busy or with a module that was made to take long", clockMax*TimeMax(size).Round(time.Millisecond)))
+		return &engine.Error{Code: engine.CodeCompile, Cause: err, Reason: fmt.Sprintf(
+			"compiling the module was not done after %v, on a machine that is busy or with a module that was made to take long", clockMax*TimeMax(size).Round(time.Millisecond))}
 	case errors.Is(err, jail.ErrMemory):
 		return refusal(fmt.Sprintf("compiling the module takes more than %d MiB of memory", MemoryMax>>20))
 	case errors.As(err, &exit):

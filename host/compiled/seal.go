@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// An entry is a head and the machine code. The head is a mark of the format,
-// random bytes, and a seal over the code: GMAC (NIST SP 800-38D), under a key
+// A file is a head and an entry. The head is a mark of the format, random bytes,
+// and a seal over the entry: GMAC (NIST SP 800-38D), under a key
 // that HMAC-SHA-256 makes of the user's secret, the recipe, the entry's key and
 // the random bytes. So an entry is worth nothing under another name, for another
 // release, or in another user's cache.
 const (
-	mark      = "grow code 1\n"
+	mark      = "grow code 2\n"
 	saltSize  = 32
 	sealSize  = 16
 	sealStart = len(mark) + saltSize
@@ -52,7 +52,7 @@ func (c *Cache) sealer(key [32]byte, salt []byte) (cipher.AEAD, error) {
 }
 
 // head makes the head of an entry.
-func (c *Cache) head(key [32]byte, machine []byte) ([]byte, error) {
+func (c *Cache) head(key [32]byte, entry []byte) ([]byte, error) {
 	head := append(make([]byte, 0, headSize), mark...)
 	head = head[:sealStart]
 	if _, err := rand.Read(head[len(mark):]); err != nil {
@@ -62,23 +62,23 @@ func (c *Cache) head(key [32]byte, machine []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Seal(head, once, nil, machine), nil
+	return s.Seal(head, once, nil, entry), nil
 }
 
-// unseal returns the machine code of an entry.
-func (c *Cache) unseal(key [32]byte, entry []byte) ([]byte, error) {
-	if len(entry) < headSize || string(entry[:len(mark)]) != mark {
+// unseal returns the entry of a file.
+func (c *Cache) unseal(key [32]byte, file []byte) ([]byte, error) {
+	if len(file) < headSize || string(file[:len(mark)]) != mark {
 		return nil, errFormat
 	}
-	s, err := c.sealer(key, entry[len(mark):sealStart])
+	s, err := c.sealer(key, file[len(mark):sealStart])
 	if err != nil {
 		return nil, err
 	}
-	machine := entry[headSize:]
-	if _, err := s.Open(nil, once, entry[sealStart:headSize], machine); err != nil {
+	entry := file[headSize:]
+	if _, err := s.Open(nil, once, file[sealStart:headSize], entry); err != nil {
 		return nil, errSeal
 	}
-	return machine, nil
+	return entry, nil
 }
 
 // What the permissions of others on a file must not include.

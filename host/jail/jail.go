@@ -25,7 +25,8 @@ import (
 // Limits of a worker. What is zero is not limited.
 type Limits struct {
 	// MemoryMax bounds the memory that a worker can write, in bytes: heap,
-	// stacks and what it maps, also what is reserved there and not touched yet.
+	// stacks and what it maps, also what is reserved there and not touched yet. What
+	// the program itself begins with is not counted: most of that is never touched.
 	MemoryMax int64
 	// CPUMax bounds processor time over a worker's whole life; it is rounded up
 	// to seconds.

@@ -46,6 +46,7 @@ type Task struct {
 	ID      string
 	Now     int64             // nanoseconds since 1970: the clock the guest sees
 	State   *capability.State // nil when the actor declares none
+	Long    bool              // it is expected to run for long: it takes turns from the start
 	// Wait is called before the handling waits for something outside; from
 	// then on the goroutine may block. nil does nothing.
 	Wait func()
@@ -76,6 +77,7 @@ type Result struct {
 	Seed     []byte // nil when no random byte was drawn
 	Fuel     uint64
 	Ignored  int  // attributes of outputs that are the host's to set
+	Long     bool // it ran for several slices of fuel
 	Broken   bool // the instance must be discarded
 }
 
@@ -124,6 +126,9 @@ func (i *Instance) Handle(t *Task) *Result {
 	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
 	r := &i.result
 	*r = Result{}
+	if t.Long {
+		i.turn.Begin(i.actor.Pacer, &i.actor.share)
+	}
 	answer, err := i.running.Handle(i, t.Message)
 	i.rest()
 	if size := i.running.MemorySize(); size != i.memory {
@@ -136,7 +141,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	} else if len(answer.Frame) > 0 {
 		i.decode(answer.Frame)
 	}
-	r.Fuel = answer.Fuel
+	r.Fuel, r.Long = answer.Fuel, i.spell.slices >= laneSlices
 	r.Recorded = l.Recorded()
 	if i.drawn {
 		r.Seed = i.seed[:]

@@ -19,8 +19,16 @@ type spell struct {
 	began  time.Time     // zero: the clock has not been read
 	apart  time.Duration // that others had the processor, which does not count
 	slices int
-	asked  bool // granted capabilities: the longer limit holds
+	asked  bool      // granted capabilities: the longer limit holds
+	since  time.Time // when the last slice began, once the clock is read
+	slice  uint64    // units of the next; 0: engine.SliceFuel
 }
+
+// A slice takes about sliceTime, whatever its instructions cost.
+const (
+	sliceTime = 100 * time.Microsecond
+	sliceMin  = 5_000 // units
+)
 
 // What ends a handling.
 var (
@@ -41,7 +49,7 @@ func (i *Instance) Slice(used uint64) (uint64, error) {
 	if err := i.yield(); err != nil {
 		return 0, err
 	}
-	return min(engine.SliceFuel, limit-used), nil
+	return min(i.spell.slice, limit-used), nil
 }
 
 // yield is called between two slices.
@@ -51,22 +59,33 @@ func (i *Instance) yield() error {
 		return err
 	}
 	s.slices++
-	if s.slices < laneSlices {
+	now := time.Now()
+	s.fit(now)
+	s.since = now
+	if s.slices < laneSlices && !i.turn.Taken() {
 		return nil
 	}
 	if i.turn.Taken() {
-		before := time.Now()
-		i.turn.Next()
-		s.apart += time.Since(before)
-		return nil
+		s.apart += i.turn.Next()
+	} else {
+		if i.ledger.Wait != nil {
+			i.ledger.Wait()
+		}
+		i.turn.Begin(i.actor.Pacer, &i.actor.share)
+		s.apart += time.Since(now)
 	}
-	if i.ledger.Wait != nil {
-		i.ledger.Wait()
-	}
-	before := time.Now()
-	i.turn.Begin(i.actor.Pacer, &i.actor.share)
-	s.apart += time.Since(before)
+	s.since = time.Now()
 	return nil
+}
+
+// fit sets the next slice by how long the last one took.
+func (s *spell) fit(now time.Time) {
+	if s.slice == 0 {
+		s.slice = engine.SliceFuel
+		return
+	}
+	took := max(1, now.Sub(s.since))
+	s.slice = max(sliceMin, min(engine.SliceFuel, uint64(float64(s.slice)*float64(sliceTime)/float64(took))))
 }
 
 // late reports that the handling has to end: its time is over, or the host

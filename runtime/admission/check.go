@@ -26,11 +26,7 @@ func Decode(binary []byte) (*wasm.Module, error) {
 // No custom section is left of it but names that are fit to be shown. It fails
 // with an *engine.Error.
 func Meter(m *wasm.Module) (*meter.Module, error) {
-	stripped, err := wasm.Decode(m.Stripped())
-	if err != nil {
-		return nil, Decoded(err)
-	}
-	metered, err := meter.Rewrite(stripped, meter.Options{})
+	metered, err := meter.Rewrite(m, meter.Options{})
 	if err != nil {
 		return nil, Decoded(err)
 	}

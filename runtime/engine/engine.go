@@ -133,10 +133,11 @@ type Host interface {
 	// One of 0 waits for nothing: it says whether the message may go on. Engines
 	// ask that while a guest that runs elsewhere is silent.
 	Sleep(d int64) error
-	// Slice is asked for fuel: at the start of every call of the guest, with
-	// used 0, and whenever the fuel granted so far is used up, with what the
-	// call has used since its start. It returns how many units more the guest
-	// may use before it is asked again, at least 1, or the error that stops it.
+	// Slice is asked for fuel: with used 0 when the guest is called, unless more
+	// than half of what that gave to an earlier call is left, and whenever there
+	// is no more, with what the call has used since its start. It returns how many
+	// units more the guest may use before it is asked again, at least 1, or the
+	// error that stops it.
 	//
 	// A unit is one instruction, charged per straight stretch of code; bulk
 	// operations charge by length. The same module with the same input and

@@ -16,13 +16,15 @@ package pace
 import (
 	"runtime"
 	"sync"
+	"time"
 )
 
 // Pacer is what guests of one host take turns at. It is safe for concurrent
 // use. The zero value is ready.
 type Pacer struct {
-	// Processors is how many turns there are at a time; 0: one fewer than Go uses,
-	// at least 1. It must not change once there are turns.
+	// Processors is how many turns there are at a time, which must be fewer than
+	// the processors that Go uses; 0: one fewer, but at least 1. It must not change
+	// once there are turns.
 	Processors int
 
 	mu      sync.Mutex
@@ -42,17 +44,27 @@ type Share struct {
 // Turn is one handling's place. It belongs to one goroutine at a time; the
 // zero value has none.
 type Turn struct {
-	pacer *Pacer
-	share *Share
-	wake  chan struct{} // made when the turn first waits
+	pacer  *Pacer
+	share  *Share
+	wake   chan struct{} // made when the turn first waits
+	slices uint32        // since it was begun
 }
+
+// A turn that has lasted for some slices lets the operating system run something
+// else now and then: its own slices are milliseconds, which whatever arrives
+// from outside would wait. It would be too polite sooner: on a busy machine, what
+// yields has little left for itself.
+const (
+	politeAfter = 20
+	yieldEvery  = 4
+)
 
 // Taken reports whether the turn has been begun and not ended.
 func (t *Turn) Taken() bool { return t.pacer != nil }
 
 // Begin waits for a processor's turn.
 func (t *Turn) Begin(p *Pacer, s *Share) {
-	t.pacer, t.share = p, s
+	t.pacer, t.share, t.slices = p, s, 0
 	p.mu.Lock()
 	if p.running < p.processors() {
 		p.running++
@@ -83,22 +95,29 @@ func (t *Turn) queue() {
 }
 
 // Next lets others go first who have waited, and returns when it is this one's
-// turn again.
-func (t *Turn) Next() {
+// turn again, with how long that took.
+func (t *Turn) Next() (waited time.Duration) {
 	p := t.pacer
-	p.mu.Lock()
-	if !p.waited() {
-		p.mu.Unlock()
-		runtime.Gosched()
-		return
+	if t.slices++; t.slices > politeAfter && t.slices%yieldEvery == 0 {
+		yield()
 	}
+	p.mu.Lock()
+	if p.idle() {
+		p.mu.Unlock()
+		if p.Processors == 0 {
+			runtime.Gosched() // there may be no other processor for what else there is to run
+		}
+		return 0
+	}
+	before := time.Now()
 	t.queue()
 	p.pass()
 	p.mu.Unlock()
 	<-t.wake
+	return time.Since(before)
 }
 
-func (p *Pacer) waited() bool { return p.waiting[0].len()+p.waiting[1].len() > 0 }
+func (p *Pacer) idle() bool { return p.waiting[0].len()+p.waiting[1].len() == 0 }
 
 // Waiting is the number of actors and lanes that have turns waiting.
 func (p *Pacer) Waiting() int {
@@ -140,7 +159,7 @@ func (t *Turn) End() {
 	t.pacer, t.share = nil, nil
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waited() {
+	if !p.idle() {
 		p.pass()
 		return
 	}

@@ -43,9 +43,10 @@ type running struct {
 	below    []*node
 	capacity int64
 	waits    bool // a handling may wait for something outside
-	// long is set once a handling has run for long or waited: who has a client
-	// of its own does not take part from then on.
-	long atomic.Bool
+	// long is how many handlings, at most, are expected to run for long because
+	// one did: they leave the lane before they begin, and who has a client of its
+	// own does not take part.
+	long atomic.Int32
 }
 
 // plan is the table in force and the nodes by its indexes.

@@ -79,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 		o.Lanes = max(1, runtime.GOMAXPROCS(0)-1)
 	}
 	if o.Pacer == nil {
-		o.Pacer = &pace.Pacer{Processors: o.Lanes}
+		o.Pacer = &pace.Pacer{}
 	}
 	o.Lanes = min(o.Lanes, 64) // lanes are bits of a word in node
 	if o.KeepBytes == 0 {

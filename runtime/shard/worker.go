@@ -61,7 +61,7 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 			l.clear(c)
 			return n, false
 		}
-		if l.helping && (r.waits || r.long.Load()) {
+		if l.helping && (r.waits || r.long.Load() > 0) {
 			l.passed = true
 			break
 		}
@@ -78,6 +78,10 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 		n++
 		c.busy++
 		w.cell, w.run, w.item, w.instance, w.time = c, r, it, local.instance, l.now
+		if r.long.Load() > 0 {
+			w.task.Long = true
+			w.wait()
+		}
 		w.handle()
 		if w.away {
 			w.lane.post(event{note: noteFinished{w}})
@@ -143,7 +147,17 @@ func (w *worker) handle() {
 		w.task.State = &w.state
 	}
 	w.result = w.instance.Handle(&w.task)
+	w.task.Long = false
+	if w.result.Long {
+		w.run.long.Store(longMax)
+	} else if w.run.long.Load() > 0 {
+		w.run.long.Add(-1)
+	}
 }
+
+// longMax is how many handlings at a node are expected to be as long as the
+// last one that was.
+const longMax = 100
 
 // wait is called by a handling that is about to wait, or runs for long: the lane
 // goes on without it.
@@ -152,7 +166,6 @@ func (w *worker) wait() {
 		return
 	}
 	w.away = true
-	w.run.long.Store(true)
 	l := w.lane
 	l.away = append(l.away, w)
 	l.shard.begin()

@@ -55,33 +55,6 @@ func TestNamesThatHarm(t *testing.T) {
 	}
 }
 
-// TestStripped: nothing is left of custom sections but names, and those are read
-// as before.
-func TestStripped(t *testing.T) {
-	plain := around("\x20\x00")
-	for name, content := range map[string]string{
-		"good":  section(0, sized("shop")) + section(1, vec("\x01"+sized("handle\n"))) + section(2, vec("\x01"+vec("\x00"+sized("ptr")))),
-		"wrong": section(0, sized("shop")) + section(1, "\xff\xff\xff\xff\x0f\x01"+sized("handle\n")),
-	} {
-		m, err := Decode([]byte(string(plain) + custom("name", content) + custom(".debug_info", "y")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := Decode(m.Stripped())
-		if err != nil {
-			t.Fatal(err)
-		}
-		names := again.Names()
-		if len(again.Sections) != 12 || names.Module != "shop" || names.Func(1) != "handle�" {
-			t.Errorf("%s: %q, %q, sections %v", name, names.Module, names.Func(1), again.Sections)
-		}
-	}
-	m, err := Decode(plain)
-	if err != nil || string(m.Stripped()) != string(plain) {
-		t.Errorf("a module without custom sections is changed: %v", err)
-	}
-}
-
 func TestCustoms(t *testing.T) {
 	b := string(around("\x20\x00")) +
 		custom("grow.runtime", "python/00") + custom("grow.files", "a") + custom("grow.files", "b") +

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,15 +40,7 @@ func writeService(t *testing.T, dir string, n int) Options {
 		files[folder+"module.wasm"] = string(wat.Module(hostiles[i%len(hostiles)])) + string([]byte{0, byte(len(custom) + 2), byte(len(custom))}) + custom + "."
 		files[folder+"actor.yaml"] = fmt.Sprintf("actor: h%d\nabout: Does no good.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nretry: {max: 0}\nlimits: {fuel: 20M}\n", i)
 	}
-	for path, text := range files {
-		file := filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeFiles(t, dir, files)
 	service, err := Load(dir)
 	if err != nil {
 		t.Fatal(err)

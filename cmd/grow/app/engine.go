@@ -17,8 +17,8 @@ import (
 
 func init() { compiled.Serve(wazero.Build) }
 
-// NewEngine starts the engine that services run on. cacheDir is where it keeps
-// machine code; "" is the user's cache folder. Modules are compiled in worker
+// NewEngine starts the engine that services run on. dir is where it keeps
+// modules and their machine code; "" is the user's cache folder. Modules are compiled in worker
 // processes, unless the program does not begin with jail.Enter.
 //
 // A cache that cannot be had is done without, and log is told; nil: nobody is.

@@ -16,12 +16,12 @@ import (
 const roleInstances = "instances"
 
 func init() {
-	jail.Register(roleInstances, func(ctx context.Context, c jail.Conn) error { return process.Serve(ctx, c, openHanded) })
+	jail.Register(roleInstances, func(ctx context.Context, c jail.Conn) error { return process.Serve(ctx, c, openAdmitted) })
 }
 
 // isolating is the engine of actors that have a process of their own. Their
 // modules are checked and compiled as all others are, by the queue and into the
-// cache, if there are such; workers are handed the machine code.
+// cache, if there are such; workers are handed what comes of it.
 func isolating(cache *compiled.Cache, queue *compiled.Queue, log *slog.Logger) *process.Engine {
 	return process.New(process.Options{
 		Log: log,
@@ -33,7 +33,7 @@ func isolating(cache *compiled.Cache, queue *compiled.Queue, log *slog.Logger) *
 			}
 			return process.Worker{Conn: p.Conn(), PID: p.PID(), Kill: p.Kill, Wait: p.Wait}, nil
 		},
-		Code: func(ctx context.Context, binary []byte, c engine.Config) ([]byte, error) {
+		Prepare: func(ctx context.Context, binary []byte, c engine.Config) ([]byte, error) {
 			t := &tap{under: cache}
 			e, err := wazero.New(ctx, wazero.Options{Cache: t, Compile: queue.Compile})
 			if err != nil {
@@ -46,66 +46,34 @@ func isolating(cache *compiled.Cache, queue *compiled.Queue, log *slog.Logger) *
 			if err := m.Close(ctx); err != nil {
 				return nil, err
 			}
-			return t.code, e.Close(ctx)
+			return t.entry, e.Close(ctx)
 		},
 	})
 }
 
-// tap is a cache that notes what passes: one module's machine code behind its key.
-// It serves one compilation.
+// tap is a cache that notes what passes: the entry of one module.
 type tap struct {
 	under *compiled.Cache // nil: there is none
-	code  []byte
+	entry []byte
 }
 
 // Get implements wazero.Cache.
-func (t *tap) Get(k wazero.Key) ([]byte, bool) {
-	if t.under == nil {
-		return nil, false
+func (t *tap) Get(module wazero.Key) (entry []byte, ok bool) {
+	if t.under != nil {
+		t.entry, ok = t.under.Get(module)
 	}
-	b, ok := t.under.Get(k)
-	if ok {
-		t.note(k, b)
-	}
-	return b, ok
+	return t.entry, ok
 }
 
 // Put implements wazero.Cache.
-func (t *tap) Put(k wazero.Key, machine []byte) {
+func (t *tap) Put(module wazero.Key, entry []byte) {
 	if t.under != nil {
-		t.under.Put(k, machine)
+		t.under.Put(module, entry)
 	}
-	t.note(k, machine)
+	t.entry = entry
 }
 
-func (t *tap) note(k wazero.Key, machine []byte) {
-	t.code = append(append(t.code[:0], k[:]...), machine...)
+// openAdmitted opens the engine of a worker, which is handed what a tap noted.
+func openAdmitted(ctx context.Context) (engine.Engine, error) {
+	return wazero.New(ctx, wazero.Options{Admitted: true})
 }
-
-// openHanded opens the engine of a worker that was handed what a tap noted.
-func openHanded(ctx context.Context, code []byte) (engine.Engine, error) {
-	var o wazero.Options
-	if len(code) > len(wazero.Key{}) {
-		o.Cache = &handed{wazero.Key(code), code[len(wazero.Key{}):]}
-	}
-	return wazero.New(ctx, o)
-}
-
-// handed is a cache of one module's machine code.
-type handed struct {
-	key     wazero.Key
-	machine []byte
-}
-
-// Get implements wazero.Cache. It gives the code away: it is asked for once.
-func (h *handed) Get(k wazero.Key) ([]byte, bool) {
-	if k != h.key {
-		return nil, false
-	}
-	b := h.machine
-	h.machine = nil
-	return b, b != nil
-}
-
-// Put implements wazero.Cache: there is nowhere to keep it.
-func (*handed) Put(wazero.Key, []byte) {}

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -12,17 +14,10 @@ import (
 	"github.com/grow-platform/grow/testdata/wat"
 )
 
-// serve starts a service of one actor, hog, whose definition goes on with the
-// text given.
-func serve(t *testing.T, rest string) *Host {
+// writeFiles writes files below a folder.
+func writeFiles(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
-	dir := t.TempDir()
-	for path, text := range map[string]string{
-		"grow.yaml":              "service: limits\nabout: Reaches limits.\n",
-		"types/hog.cue":          "\"hog.do\": string\n\"hog.done\": _\n",
-		"actors/hog/module.wasm": string(wat.Module("hog")),
-		"actors/hog/actor.yaml":  "actor: hog\nabout: Uses what it is told.\ncode: {language: wasm, source: module.wasm}\nin: [hog.do]\nout: [hog.done]\nretry: {max: 0}\nscale: {instances: {max: 1}}\n" + rest,
-	} {
+	for path, text := range files {
 		file := filepath.Join(dir, path)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -31,6 +26,19 @@ func serve(t *testing.T, rest string) *Host {
 			t.Fatal(err)
 		}
 	}
+}
+
+// serve starts a service of one actor, hog, whose definition goes on with the
+// text given.
+func serve(t *testing.T, rest string) *Host {
+	t.Helper()
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{
+		"grow.yaml":              "service: limits\nabout: Reaches limits.\n",
+		"types/hog.cue":          "\"hog.do\": string\n\"hog.done\": _\n",
+		"actors/hog/module.wasm": string(wat.Module("hog")),
+		"actors/hog/actor.yaml":  "actor: hog\nabout: Uses what it is told.\ncode: {language: wasm, source: module.wasm}\nin: [hog.do]\nout: [hog.done]\nretry: {max: 0}\n" + rest,
+	})
 	service, err := Load(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -77,8 +85,8 @@ func TestLimits(t *testing.T) {
 		{"memory: 4MiB", "m", 61, 62, "limit.memory", "4194304"},
 		{"fuel: 10k", "f", 950, 1010, "limit.fuel", "fuel"},
 		{"fuel: 3M", "f", 299_000, 301_000, "limit.fuel", "fuel"},
-		{"time: 30ms", "t", 10, 31, "limit.time", "30ms"},
-		{"time: 80ms", "t", 40, 81, "limit.time", "80ms"},
+		{"time: 400ms", "t", 1, 401, "limit.time", "400ms"},
+		{"time: 2s", "t", 500, 2001, "limit.time", "2s"},
 		{"output: 1KiB", "o", 1024, 1025, "limit.output", "1024"},
 		{"output: 64KiB", "o", 65536, 65537, "limit.output", "65536"},
 		{"calls: 3", "c", 3, 4, "limit.calls", "3"},
@@ -88,7 +96,7 @@ func TestLimits(t *testing.T) {
 	} {
 		for _, place := range places() {
 			t.Run(c.limit+" "+c.does+" "+place, func(t *testing.T) {
-				h := serve(t, "limits: {"+c.limit+"}\nisolation: "+place+"\n")
+				h := serve(t, "scale: {instances: {max: 1}}\nlimits: {"+c.limit+"}\nisolation: "+place+"\n")
 				if a := say(t, h, c.does, c.fits); a.Code != "" {
 					t.Errorf("%d: %s: %s", c.fits, a.Code, a.Text)
 				}
@@ -100,6 +108,41 @@ func TestLimits(t *testing.T) {
 					t.Errorf("afterwards %d: %s: %s", c.fits, a.Code, a.Text)
 				}
 			})
+		}
+	}
+}
+
+// TestScaleLimits: no more instances run and no more messages wait than the
+// definition allows, and the limits follow its values.
+func TestScaleLimits(t *testing.T) {
+	for _, c := range []struct{ instances, mailbox int }{{1, 4}, {3, 40}} {
+		h := serve(t, fmt.Sprintf("scale: {instances: {max: %d}, mailbox: %d}\n", c.instances, c.mailbox))
+		var flows []*shard.Flow
+		for len(flows) <= 100 {
+			f, err := h.Shard().Accept(t.Context(), &shard.Request{To: "hog", Source: "test", Type: "hog.do", Data: []byte(`"t200"`), AnyReply: true})
+			if errors.Is(err, shard.ErrFull) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			flows = append(flows, f)
+		}
+		if n := len(flows); n < c.mailbox || n > c.mailbox+c.instances {
+			t.Errorf("%d messages were taken by a mailbox of %d and %d instances", n, c.mailbox, c.instances)
+		}
+		most := 0
+		for _, f := range flows {
+			for f.Answer().Outcome == shard.Pending {
+				most = max(most, h.Shard().Status()[0].Instances)
+				runtime.Gosched()
+			}
+			if a := f.Answer(); a.Code != "" {
+				t.Errorf("%s: %s", a.Code, a.Text)
+			}
+		}
+		if most != c.instances {
+			t.Errorf("%d instances ran, want %d", most, c.instances)
 		}
 	}
 }

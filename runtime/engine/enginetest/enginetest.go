@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"starts that fail", failingStarts},
 		{"refused functions of WASI", nosys},
 		{"poll_oneoff", polls},
+		{"fd_write", writes},
 		{"fuel", fuel},
 		{"fuel of the start", startFuel},
 		{"fuel of the host's work", hostFuel},

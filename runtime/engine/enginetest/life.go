@@ -171,6 +171,46 @@ func nosys(t *testing.T, e engine.Engine) {
 	}
 }
 
+// writes: what goes to the standard descriptors is the log's, piece by piece, in no more
+// pieces than anybody needs; input is empty.
+func writes(t *testing.T, e engine.Engine) {
+	const outside = "\x00\x00\xff\x7f\x04\x00\x00\x00"
+	hello, empty := "\x00\x10\x00\x00\x05\x00\x00\x00", strings.Repeat("\x00", 8)
+	for _, c := range []struct {
+		name, function string
+		descriptor, n  int32
+		at             int32 // of the count
+		iovecs         string
+		errno, count   uint32
+		log            string
+	}{
+		{"output", "fd_write", 1, 3, 64, hello + empty + hello, 0, 10, "hellohello"},
+		{"errors", "fd_write", 2, 1, 64, hello, 0, 5, "hello"},
+		{"nothing", "fd_write", 1, 0, 64, hello, 0, 0, ""},
+		{"as many as may be", "fd_write", 1, 1024, 64, strings.Repeat(empty, 1023) + hello, 0, 5, "hello"},
+		{"too many", "fd_write", 1, 1025, 64, strings.Repeat(hello, 1025), 28, 7, ""},
+		{"a size that wraps around", "fd_write", 1, 0x20000001, 64, hello, 28, 7, ""},
+		{"another descriptor", "fd_write", 3, 1, 64, hello, 8, 7, ""},
+		{"to the input", "fd_write", 0, 1, 64, hello, 8, 7, ""},
+		{"outside memory", "fd_write", 1, 2, 64, hello + outside, 21, 7, "hello"},
+		{"a count outside memory", "fd_write", 1, 1, -4, hello, 21, 7, "hello"},
+		{"input", "fd_read", 0, 1, 64, hello, 0, 0, ""},
+		{"much input", "fd_read", 0, 1025, 64, hello, 28, 7, ""},
+		{"from the output", "fd_read", 1, 1, 64, hello, 8, 7, ""},
+	} {
+		// The errno is the length of the answer but for 32; it begins with the count.
+		w := Actor(Code(Const32(c.descriptor), Const32(8192), Const32(c.n), Const32(c.at), Call(0), Op(Extend64), Const64(64<<32|32), Op(Or64))...)
+		w.Memory = []int{2}
+		w.Imports = []Import{{Module: wasiName, Name: c.function, Params: strings.Repeat(I32, 4), Results: I32}}
+		w.Data = []Data{{At: 64, Bytes: "\x07"}, {At: 4096, Bytes: "hello"}, {At: 8192, Bytes: c.iovecs}}
+		h := &Host{}
+		answer := handle(t, instance(t, compile(t, e, w.Bytes()), h), h, nil)
+		same(t, c.function+", "+c.name, uint32(len(answer)-32), c.errno)
+		same(t, c.function+", "+c.name+": count", binary.LittleEndian.Uint32(answer), c.count)
+		same(t, c.function+", "+c.name+": log", string(h.Outputs[int(c.descriptor)]), c.log)
+	}
+}
+
 // subscription is one of poll_oneoff: to a clock, or to a descriptor.
 func subscription(user, tag byte, of uint32, timeout uint64, flags uint16) string {
 	b := make([]byte, 48)

@@ -14,17 +14,16 @@ import (
 )
 
 // hello is what a worker is told first: a JSON text behind its size. The file of
-// the shared memory follows with a byte, and then the module and its machine code.
+// the shared memory follows with a byte, and then the module.
 type hello struct {
 	Version int   `json:"version"`
 	Lines   int   `json:"lines"`
 	Module  int   `json:"module"` // bytes
-	Code    int   `json:"code"`   // bytes; 0: there is none
 	Memory  int64 `json:"memory"` // bytes of an instance
 }
 
 // version is that of all that passes between host and worker.
-const version = 1
+const version = 2
 
 const helloMax = 4 << 10 // bytes of the JSON text
 

@@ -9,8 +9,7 @@ import (
 // Limits of what passes between a host and a worker.
 const (
 	InstancesMax = 256       // instances of one worker; each has a thread while it is there
-	ModuleMax    = 64 << 20  // bytes of a binary that is handed to a worker; engines accept less
-	CodeMax      = 256 << 20 // bytes of its machine code
+	ModuleMax    = 320 << 20 // bytes of a module, with its machine code, that is handed to a worker
 	VerdictMax   = 8 << 20   // bytes of what a worker says of a module
 	OutputMax    = 64 << 10  // bytes of guest output that one report carries
 	RandomMax    = 64 << 10  // bytes of the random stream that one report asks for
@@ -43,18 +42,20 @@ const (
 
 // What a worker needs besides the memory of its instances, in bytes.
 const (
-	BaseMemory = 128 << 20 // Go, and all that is small
-	compileMax = 512 << 20 // compiling a module whose machine code is not handed to it
+	BaseMemory = 128 << 20 // Go's heap, which is collected late, and all that is small
+	compileMax = 512 << 20 // compiling a module that is handed over as it is
 
-	instanceMemory = 1 << 20 // besides what is the guest's
+	stackMemory    = 24 << 20 // of an instance that calls deeply: its stack, and the one that it outgrew
+	threadMemory   = 8 << 20  // the stack of its thread, most of which is never touched
+	instanceMemory = stackMemory + threadMemory + 1<<20
 )
 
 // memory is what a worker of the module may have, in bytes.
 func (m *module) memory() int64 {
 	most := BaseMemory + int64(m.config.Instances)*(m.config.MemoryMax+instanceMemory)
-	if m.code == nil {
-		return most + compileMax
+	if m.engine.Prepare == nil {
+		most += compileMax
 	}
 	// Read into memory, decoded, and collected late.
-	return most + 4*int64(len(m.binary)) + 4*int64(len(m.code))
+	return most + 4*int64(len(m.binary))
 }

@@ -13,8 +13,7 @@ import (
 // module implements engine.Module.
 type module struct {
 	engine   *Engine
-	binary   []byte
-	code     []byte // machine code of it; nil: the worker makes its own
+	binary   []byte // that workers are handed
 	config   engine.Config
 	about    engine.Info
 	turn     chan struct{} // holds a token while a worker is started, or the module closed

@@ -39,10 +39,10 @@ type Conn interface {
 type Options struct {
 	// Start starts a worker that may have so many bytes of memory.
 	Start func(ctx context.Context, memory int64) (Worker, error)
-	// Code makes machine code of a binary, or finds it, for what the workers' [Serve]
-	// opens; nil: there is none. It checks the binary as Compile does, and fails as
-	// that does.
-	Code func(ctx context.Context, binary []byte, c engine.Config) ([]byte, error)
+	// Prepare makes of a module what the engine that the workers' [Serve] opens
+	// compiles in its place; nil: it is handed the module. It checks the module as
+	// Compile does, and fails as that does.
+	Prepare func(ctx context.Context, binary []byte, c engine.Config) ([]byte, error)
 	// Log gets a line for each worker that ends of itself; nil: discarded.
 	Log *slog.Logger
 	// Pause waits before a worker is started that must not be started yet; nil:
@@ -118,9 +118,6 @@ func (e *Engine) Compile(ctx context.Context, binary []byte, c engine.Config) (e
 	if !supported {
 		return nil, &engine.Error{Code: engine.CodeUnsupported, Reason: "isolation: process needs Linux; leave it out of the definition where the actor is trusted, or run the service on Linux"}
 	}
-	if len(binary) > ModuleMax {
-		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the module has %d bytes; at most %d are handed to a worker process", len(binary), ModuleMax)}
-	}
 	if c.Instances > InstancesMax {
 		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf(
 			"%d instances are wanted (scale.instances.max); an actor in a process of its own has at most %d", c.Instances, InstancesMax)}
@@ -129,14 +126,14 @@ func (e *Engine) Compile(ctx context.Context, binary []byte, c engine.Config) (e
 		c.Instances = InstancesMax
 	}
 	m := &module{engine: e, binary: binary, config: c, turn: make(chan struct{}, 1)}
-	if e.Code != nil {
+	if e.Prepare != nil {
 		var err error
-		if m.code, err = e.Code(ctx, binary, c); err != nil {
+		if m.binary, err = e.Prepare(ctx, binary, c); err != nil {
 			return nil, err
 		}
-		if len(m.code) > CodeMax {
-			return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the module has %d bytes of machine code; at most %d are handed to a worker process", len(m.code), CodeMax)}
-		}
+	}
+	if n := len(m.binary); n > ModuleMax {
+		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf("the module has %d bytes with its machine code; at most %d are handed to a worker process", n, ModuleMax)}
 	}
 	w, about, err := m.launch(ctx)
 	if err != nil {

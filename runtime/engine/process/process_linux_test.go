@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 }
 
 func serveWazero(conn net.Conn) error {
-	return Serve(context.Background(), conn, func(ctx context.Context, _ []byte) (engine.Engine, error) {
+	return Serve(context.Background(), conn, func(ctx context.Context) (engine.Engine, error) {
 		return wazero.New(ctx, wazero.Options{})
 	})
 }

@@ -12,15 +12,15 @@ import (
 )
 
 // Serve is what a worker process does: it serves one module and its instances to
-// the host at the other end of conn. open opens the engine that runs them, with
-// what [Options.Code] has made of the module; nil: nothing. It returns when the
+// the host at the other end of conn. open opens the engine that runs them: it
+// compiles what [Options.Prepare] has made of the module. Serve returns when the
 // host closes the connection and the guests that run have come to their end.
-func Serve(ctx context.Context, conn Conn, open func(ctx context.Context, code []byte) (engine.Engine, error)) error {
+func Serve(ctx context.Context, conn Conn, open func(ctx context.Context) (engine.Engine, error)) error {
 	var h hello
 	if err := readText(conn, helloMax, &h); err != nil {
 		return fmt.Errorf("serve instances: %w", err)
 	}
-	if h.Version != version || h.Lines < 1 || h.Lines > InstancesMax || h.Module < 0 || h.Module > ModuleMax || h.Code < 0 || h.Code > CodeMax {
+	if h.Version != version || h.Lines < 1 || h.Lines > InstancesMax || h.Module < 0 || h.Module > ModuleMax {
 		return fmt.Errorf("serve instances: the host says %+v", h)
 	}
 	file, err := receiveFile(conn)
@@ -39,18 +39,12 @@ func Serve(ctx context.Context, conn Conn, open func(ctx context.Context, code [
 
 // serveModule reads the module, has it compiled and gives the verdict. One that
 // is not refused is served.
-func serveModule(ctx context.Context, conn Conn, open func(context.Context, []byte) (engine.Engine, error), r region, h hello) error {
-	binary, code := make([]byte, h.Module), make([]byte, h.Code)
+func serveModule(ctx context.Context, conn Conn, open func(context.Context) (engine.Engine, error), r region, h hello) error {
+	binary := make([]byte, h.Module)
 	if _, err := io.ReadFull(conn, binary); err != nil {
 		return err
 	}
-	if _, err := io.ReadFull(conn, code); err != nil {
-		return err
-	}
-	if h.Code == 0 {
-		code = nil
-	}
-	e, err := open(ctx, code)
+	e, err := open(ctx)
 	if err != nil {
 		return err
 	}
@@ -58,7 +52,7 @@ func serveModule(ctx context.Context, conn Conn, open func(context.Context, []by
 	if err != nil {
 		return errors.Join(writeText(conn, verdict{Fault: appendFault(nil, err)}), e.Close(ctx))
 	}
-	binary, code = nil, nil // the engine has what it needs
+	binary = nil // the engine has what it needs
 	info := m.Info()
 	if err = writeText(conn, verdict{Info: &info}); err == nil {
 		err = serveLines(ctx, conn, m, r, h.Lines)

@@ -79,15 +79,13 @@ func dismiss(w Worker, err error) error {
 
 // greet hands the worker memory and module, and returns its verdict.
 func (m *module) greet(conn Conn, memory *os.File) (engine.Info, error) {
-	h := hello{Version: version, Lines: m.config.Instances, Module: len(m.binary), Code: len(m.code), Memory: m.config.MemoryMax}
+	h := hello{Version: version, Lines: m.config.Instances, Module: len(m.binary), Memory: m.config.MemoryMax}
 	err := writeText(conn, h)
 	if err == nil {
 		err = sendFile(conn, memory)
 	}
-	for _, part := range [][]byte{m.binary, m.code} {
-		if err == nil && len(part) > 0 {
-			_, err = conn.Write(part)
-		}
+	if err == nil {
+		_, err = conn.Write(m.binary)
 	}
 	var v verdict
 	if err == nil {

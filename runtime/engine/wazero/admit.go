@@ -1,6 +1,12 @@
 package wazero
 
-import "github.com/grow-platform/grow/runtime/admission"
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/grow-platform/grow/runtime/admission"
+	"github.com/grow-platform/grow/runtime/engine"
+)
 
 // admit is what a binary passes before wazero sees it, and returns what wazero
 // is to compile. Here, and nowhere else, belongs every check and every rewriting
@@ -15,4 +21,33 @@ func admit(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	return metered.Binary, nil
+}
+
+// admitted is a module that has been admitted, and machine code of it.
+type admitted struct {
+	code    []byte
+	key     Key    // of the machine code
+	machine []byte // nil: there is none
+}
+
+// encode makes an entry of a [Cache]: the key, the length of the code as 4 bytes,
+// the code and the machine code.
+func (a *admitted) encode() []byte {
+	b := make([]byte, 0, entryHead+len(a.code)+len(a.machine))
+	b = binary.LittleEndian.AppendUint32(append(b, a.key[:]...), uint32(len(a.code)))
+	return append(append(b, a.code...), a.machine...)
+}
+
+const entryHead = len(Key{}) + 4
+
+// decode reads what encode has made. The code is a copy, which does not keep the
+// machine code in memory.
+func decode(b []byte) (*admitted, error) {
+	if len(b) >= entryHead {
+		n := binary.LittleEndian.Uint32(b[len(Key{}):])
+		if rest := b[entryHead:]; uint64(n) <= uint64(len(rest)) {
+			return &admitted{key: Key(b), code: bytes.Clone(rest[:n]), machine: rest[n:]}, nil
+		}
+	}
+	return nil, &engine.Error{Code: engine.CodeInvalid, Reason: "what was handed over is not a module that has been admitted"}
 }

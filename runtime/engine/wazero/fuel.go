@@ -14,19 +14,34 @@ import (
 type tank struct {
 	granted uint64
 	left    api.MutableGlobal
+	rest    uint64 // that the last call left over
+	first   uint64 // what the last call that had to ask began with
 }
 
-// used is what the call has used so far.
-func (t *tank) used() uint64 { return t.granted - t.left.Get() }
+// used is what the call that has ended used.
+func (t *tank) used() uint64 {
+	left := t.left.Get()
+	used := t.granted - left
+	if int64(left) < 0 { // it was stopped
+		left = 0
+	}
+	t.granted, t.rest = left, left
+	return used
+}
 
-// fill gives a call that begins its first slice.
+// fill gives a call that begins its first slice: what the last one left over, if
+// that is enough of one.
 func (t *tank) fill(h engine.Host) (err error) {
+	if t.rest > t.first/2 {
+		t.granted = t.rest
+		return nil
+	}
 	defer caught(&err)
 	grant, err := h.Slice(0)
 	if err != nil {
 		return err
 	}
-	t.granted = grant
+	t.granted, t.first = grant, grant
 	t.left.Set(grant)
 	return nil
 }

@@ -11,8 +11,9 @@ import (
 
 // image is the compiled code of one module.
 type image struct {
-	digest string
-	users  int // guarded by machine.mu
+	digest  Key // of the binary
+	options Options
+	users   int // guarded by machine.mu
 
 	free   chan struct{}           // holds one token: who has it owns what follows
 	store  *store                  // of cache
@@ -20,11 +21,8 @@ type image struct {
 	linked *linked                 // likewise
 }
 
-func newImage(digest string, o Options) *image {
-	b := &image{
-		digest: digest, free: make(chan struct{}, 1),
-		store: &store{cache: o.Cache, elsewhere: o.Compile},
-	}
+func newImage(digest Key, o Options) *image {
+	b := &image{digest: digest, options: o, free: make(chan struct{}, 1), store: &store{elsewhere: o.Compile}}
 	b.give()
 	return b
 }
@@ -51,7 +49,7 @@ type linked struct {
 }
 
 // link returns the binary ready to make instances of.
-func (b *image) link(ctx context.Context, code []byte) (*linked, error) {
+func (b *image) link(ctx context.Context, wasm []byte) (*linked, error) {
 	if err := b.take(ctx); err != nil {
 		return nil, err
 	}
@@ -62,7 +60,11 @@ func (b *image) link(ctx context.Context, code []byte) (*linked, error) {
 	if b.linked != nil {
 		return b.linked, nil
 	}
-	l, err := b.build(ctx, code)
+	a, kept, err := b.admit(wasm)
+	if err != nil {
+		return nil, err
+	}
+	l, err := b.build(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +73,32 @@ func (b *image) link(ctx context.Context, code []byte) (*linked, error) {
 		return nil, err
 	}
 	b.linked = l
+	if b.options.Cache != nil && (!kept || b.store.made) {
+		b.options.Cache.Put(b.digest, a.encode())
+	}
 	return l, nil
+}
+
+// admit returns the admitted module, and says whether it was kept.
+func (b *image) admit(wasm []byte) (a *admitted, kept bool, err error) {
+	if b.options.Admitted {
+		a, err = decode(wasm)
+		return a, true, err
+	}
+	if b.options.Cache != nil {
+		if entry, ok := b.options.Cache.Get(b.digest); ok {
+			if a, err := decode(entry); err == nil {
+				return a, true, nil
+			}
+		}
+	}
+	code, err := admit(wasm)
+	return &admitted{code: code}, false, err
 }
 
 // build makes a runtime with the code in it. Memory limits are those of each
 // instance (see growing), so one runtime does for all of them.
-func (b *image) build(ctx context.Context, code []byte) (*linked, error) {
+func (b *image) build(ctx context.Context, a *admitted) (*linked, error) {
 	if b.cache == nil {
 		cache, err := open(b.store)
 		if err != nil {
@@ -84,10 +106,10 @@ func (b *image) build(ctx context.Context, code []byte) (*linked, error) {
 		}
 		b.cache = cache
 	}
-	b.store.ctx, b.store.code = ctx, code
-	defer func() { b.store.ctx, b.store.code, b.store.machine = nil, nil, nil }()
+	b.store.ctx, b.store.admitted, b.store.made = ctx, a, false
+	defer func() { b.store.ctx, b.store.admitted = nil, nil }()
 	l := &linked{runtime: wazero.NewRuntimeWithConfig(ctx, config(b.cache))}
-	compiled, err := compile(ctx, l.runtime, code)
+	compiled, err := compile(ctx, l.runtime, a.code)
 	if err != nil {
 		_ = l.runtime.Close(ctx) // the fault is what matters
 		return nil, err

@@ -36,7 +36,8 @@ type instance struct {
 
 	own       int // index of the module's first function that is not imported, as its author counts
 	tank      tank
-	spent     uint64 // by the calls of one message, before the last
+	used      uint64 // by the last call
+	spent     uint64 // by those of the message before it
 	budget    *budget
 	memoryMax uint64 // bytes the memory may have
 	has       uint64 // bytes of the budget it has
@@ -108,7 +109,7 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 	block, _ := i.memory.Read(i.block, uint32(size)) // memory never shrinks, so it fits as it did
 	in.CopyTo(block)
 	err := i.call(h, i.handle, uint64(i.block), uint64(size))
-	fuel := i.spent + i.tank.used()
+	fuel := i.spent + i.used
 	if err != nil {
 		return engine.Answer{Fuel: fuel}, err
 	}
@@ -142,6 +143,7 @@ func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 	i.stack[0], i.stack[1] = a, b
 	i.host, i.wanted = h, 0
 	err := f.CallWithStack(i, i.stack[:2])
+	i.used = i.tank.used()
 	i.host = nil
 	if i.waits {
 		i.waits = false
@@ -197,7 +199,7 @@ func (i *instance) room(h engine.Host, n int) error {
 		size = 1 << bits.Len32(uint32(n-1))
 	}
 	err := i.call(h, i.running.ExportedFunction(admission.ExportAlloc), uint64(size), 0)
-	i.spent = i.tank.used()
+	i.spent = i.used
 	if err != nil {
 		return err
 	}

@@ -11,24 +11,26 @@ import (
 	"runtime/debug"
 	"unsafe"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/tetratelabs/wazero"
 )
 
-// Key names machine code: a digest of the module it was made of, as admission
-// left it, and of what it was made for.
+// Key is a digest. One names a module; another its machine code, being that of the
+// module as admission left it and of the processor.
 type Key = [32]byte
 
-// Cache keeps machine code. What Get returns is loaded and run as it is: it
-// must be what Put was given under that key, by somebody who is trusted, or
-// nothing. It is safe for concurrent use, and the bytes are not written again.
+// Cache keeps modules that have been admitted, with their machine code, by the
+// digest of the original. What Get returns is loaded and run as it is: it must be
+// what Put was given under that key, by somebody who is trusted, or nothing. It is
+// safe for concurrent use, and the bytes are not written again.
 type Cache interface {
-	Get(k Key) (machine []byte, ok bool)
-	Put(k Key, machine []byte)
+	Get(module Key) (entry []byte, ok bool)
+	Put(module Key, entry []byte)
 }
 
-// Recipe says what machine code depends on besides its key. What was made by
-// another recipe must not be loaded.
+// Recipe says what an entry of a cache depends on besides its key. What was made
+// by another recipe must not be loaded.
 func Recipe() string {
 	version := "dev"
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -38,14 +40,14 @@ func Recipe() string {
 			}
 		}
 	}
-	return "wazero " + version + " " + runtime.GOOS + "/" + runtime.GOARCH
+	return "wazero " + version + " " + runtime.GOOS + "/" + runtime.GOARCH + ", " + admission.Recipe()
 }
 
 // Build makes machine code of a module that has been admitted, in this process:
 // it is what [Options.Compile] may have another process do. The time and the
 // memory that it takes are bounded by nothing.
 func Build(ctx context.Context, code []byte) (Key, []byte, error) {
-	kept := &store{ctx: ctx}
+	kept := &store{ctx: ctx, admitted: &admitted{code: code}}
 	cache, err := open(kept)
 	if err != nil {
 		return Key{}, nil, err
@@ -55,7 +57,7 @@ func Build(ctx context.Context, code []byte) (Key, []byte, error) {
 	if err = errors.Join(err, r.Close(ctx), cache.Close(ctx)); err != nil {
 		return Key{}, nil, err
 	}
-	if kept.machine == nil {
+	if !kept.made {
 		return Key{}, nil, errors.New("compile module: there is no compiler for this system")
 	}
 	return kept.key, kept.machine, nil
@@ -88,23 +90,17 @@ func compile(ctx context.Context, r wazero.Runtime, code []byte) (m wazero.Compi
 // store is where wazero finds machine code and leaves it: the methods are those
 // that its own cache of files has. It serves one compilation at a time.
 type store struct {
-	// cache may be nil, and elsewhere too; then wazero compiles.
-	cache     Cache
-	elsewhere func(ctx context.Context, code []byte) (Key, []byte, error)
+	elsewhere func(ctx context.Context, code []byte) (Key, []byte, error) // nil: wazero compiles
 
-	ctx  context.Context // of the compilation under way
-	code []byte          // that is compiled
-
-	key     Key    // of what was made here last
-	machine []byte // that; nil: nothing was
+	ctx       context.Context // of the compilation under way
+	*admitted                 // that is compiled
+	made      bool            // its machine code was not there
 }
 
-// Get returns machine code that is kept, or has it made elsewhere.
+// Get returns the machine code that there is, or has it made elsewhere.
 func (s *store) Get(k [32]byte) (io.ReadCloser, bool, error) {
-	if s.cache != nil {
-		if b, ok := s.cache.Get(k); ok {
-			return io.NopCloser(bytes.NewReader(b)), true, nil
-		}
+	if s.key == k && len(s.machine) > 0 {
+		return io.NopCloser(bytes.NewReader(s.machine)), true, nil
 	}
 	if s.elsewhere == nil {
 		return nil, false, nil
@@ -116,9 +112,7 @@ func (s *store) Get(k [32]byte) (io.ReadCloser, bool, error) {
 	if made != k {
 		return nil, false, &engine.Error{Code: engine.CodeCompile, Reason: "the compiler made machine code for another module or processor"}
 	}
-	if s.cache != nil {
-		s.cache.Put(k, b)
-	}
+	s.key, s.machine, s.made = k, b, true
 	return io.NopCloser(bytes.NewReader(b)), true, nil
 }
 
@@ -128,11 +122,7 @@ func (s *store) Add(k [32]byte, content io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("take machine code: %w", err)
 	}
-	s.key, s.machine = k, b
-	if s.cache != nil {
-		s.cache.Put(k, b)
-		s.machine = nil
-	}
+	s.key, s.machine, s.made = k, b, true
 	return nil
 }
 

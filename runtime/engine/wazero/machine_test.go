@@ -1,12 +1,15 @@
 package wazero
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/engine/enginetest"
 	"github.com/grow-platform/grow/testdata/wat"
@@ -61,14 +64,59 @@ func TestCache(t *testing.T) {
 	if c.put != 1 || c.hits != 1 {
 		t.Errorf("%d entries were kept, %d found", c.put, c.hits)
 	}
-	admitted, err := admit(enginetest.Probe())
+	code, err := admit(enginetest.Probe())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, code := range c.code {
-		made, b, err := Build(t.Context(), admitted)
-		if err != nil || made != key || string(b) != string(code) {
-			t.Errorf("Build made something else: %d bytes, %v", len(b), err)
+	a, err := decode(c.code[sha256.Sum256(enginetest.Probe())])
+	if err != nil || string(a.code) != string(code) {
+		t.Fatalf("another module was kept: %v", err)
+	}
+	made, b, err := Build(t.Context(), code)
+	if err != nil || made != a.key || string(b) != string(a.machine) {
+		t.Errorf("Build made something else: %d bytes, %v", len(b), err)
+	}
+}
+
+// TestCacheOfAnother: an entry that is of no use here, or no entry, is made anew.
+func TestCacheOfAnother(t *testing.T) {
+	c := &kept{}
+	use(t, Options{Cache: c})
+	k := Key(sha256.Sum256(enginetest.Probe()))
+	good := c.code[k]
+	other := bytes.Clone(good)
+	other[0]++ // of another processor
+	bare := &admitted{}
+	if a, err := decode(good); err == nil {
+		bare.code = a.code // where there was no compiler
+	}
+	for name, entry := range map[string][]byte{
+		"empty": nil, "cut": good[:entryHead+10], "another processor": other, "no machine code": bare.encode(),
+	} {
+		c.code[k], c.put = entry, 0
+		use(t, Options{Cache: c})
+		if c.put != 1 || !bytes.Equal(c.code[k], good) {
+			t.Errorf("%s: %d entries were kept", name, c.put)
+		}
+	}
+}
+
+// TestAdmitted: an engine that takes entries runs them as they are, and nothing else.
+func TestAdmitted(t *testing.T) {
+	c := &kept{}
+	use(t, Options{Cache: c})
+	e := start(t, Options{Admitted: true, Compile: func(context.Context, []byte) (Key, []byte, error) {
+		return Key{}, nil, errors.New("it was compiled")
+	}})
+	for _, entry := range c.code {
+		i := answered(t, load(t, e, entry, engine.Config{MemoryMax: 1 << 20}), &enginetest.Host{}, idle)
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, b := range [][]byte{nil, enginetest.Probe()} {
+		if _, err := e.Compile(t.Context(), b, engine.Config{MemoryMax: 1 << 20}); err == nil {
+			t.Errorf("%d bytes that are no entry were accepted", len(b))
 		}
 	}
 }
@@ -138,7 +186,7 @@ func TestCompileCancelled(t *testing.T) {
 }
 
 func TestRecipe(t *testing.T) {
-	if r := Recipe(); !strings.HasPrefix(r, "wazero ") || !strings.Contains(r, "/") {
+	if r := Recipe(); !strings.HasPrefix(r, "wazero ") || !strings.Contains(r, "/") || !strings.HasSuffix(r, ", "+admission.Recipe()) {
 		t.Error(r)
 	}
 }

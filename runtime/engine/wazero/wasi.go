@@ -36,7 +36,13 @@ func wasi(r wazero.Runtime) wazero.HostModuleBuilder {
 		}
 		b = b.NewFunctionBuilder().WithGoModuleFunction(nosys, params, []api.ValueType{i32}).Export(name)
 	}
-	b = b.NewFunctionBuilder().WithGoModuleFunction(poll, []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i32}).Export("poll_oneoff")
+	four := []api.ValueType{i32, i32, i32, i32}
+	for name, f := range map[string]api.GoModuleFunc{"poll_oneoff": poll, "fd_write": write, "fd_read": read} {
+		b = b.NewFunctionBuilder().WithGoModuleFunction(f, four, []api.ValueType{i32}).Export(name)
+	}
+	for _, name := range []string{"fd_pread", "fd_pwrite"} {
+		b = b.NewFunctionBuilder().WithGoModuleFunction(positioned, []api.ValueType{i32, i32, i32, i64, i32}, []api.ValueType{i32}).Export(name)
+	}
 	return b.NewFunctionBuilder().WithGoModuleFunction(exit, []api.ValueType{i32}, nil).Export("proc_exit")
 }
 
@@ -46,15 +52,13 @@ var nosys api.GoModuleFunc = func(_ context.Context, _ api.Module, stack []uint6
 // memory with it, while the caller still holds the instance.
 var exit api.GoModuleFunc = func(_ context.Context, _ api.Module, stack []uint64) { throw(exited(uint32(stack[0]))) }
 
-// world is what an instance that speaks WASI sees: the clock, the random
-// stream and the log of the message it is handling, and nothing else.
+// world is what an instance that speaks WASI sees: the clock and the random
+// stream of the message it is handling, besides its log (see write).
 func (i *instance) world() wazero.ModuleConfig {
 	return anonymous.
 		WithWalltime(i.walltime, sys.ClockResolution(1)).
 		WithNanotime(i.nanotime, sys.ClockResolution(1)).
-		WithRandSource(random{i}).
-		WithStdout(output{i, 1}).
-		WithStderr(output{i, 2})
+		WithRandSource(random{i})
 }
 
 func (i *instance) walltime() (seconds int64, nanoseconds int32) {
@@ -78,19 +82,5 @@ func (r random) Read(p []byte) (int, error) {
 	defer guard()
 	r.payCall(len(p) * unitBytes) // a unit for each byte
 	r.served().Random(p)
-	return len(p), nil
-}
-
-// output is what the guest writes to a descriptor.
-type output struct {
-	*instance
-	descriptor int
-}
-
-// Write implements io.Writer.
-func (o output) Write(p []byte) (int, error) {
-	defer guard()
-	o.payCall(len(p))
-	o.served().Output(o.descriptor, p)
 	return len(p), nil
 }

@@ -1,8 +1,8 @@
 // Package wazero runs actors with github.com/tetratelabs/wazero, its compiler
 // where the platform has one.
 //
-// A binary is compiled once, whoever asks and how often; a [Cache] keeps the
-// machine code from run to run.
+// A binary is admitted and compiled once, whoever asks and how often; a [Cache]
+// keeps what comes of it from run to run.
 //
 // The context that wazero hands to host functions is the instance itself, so
 // that they find it without a search or an allocation. Nothing is ever
@@ -23,8 +23,11 @@ import (
 
 // Options of an engine.
 type Options struct {
-	// Cache keeps machine code from run to run; nil: nothing is kept.
+	// Cache keeps admitted modules from run to run; nil: nothing is kept.
 	Cache Cache
+	// Admitted has Compile take entries of a Cache in place of modules: somebody
+	// who is trusted has admitted what is in them.
+	Admitted bool
 	// Compile makes machine code of an admitted module as [Build] does, and
 	// bounds what that takes; nil: this process does it, without bounds. What
 	// it fails with is an *engine.Error, or wraps ctx's error.
@@ -38,7 +41,7 @@ type Options struct {
 // New starts an engine.
 func New(_ context.Context, o Options) (engine.Engine, error) {
 	settle()
-	return &machine{options: o, images: map[string]*image{}, memory: budget{max: o.MemoryMax}}, nil
+	return &machine{options: o, images: map[Key]*image{}, memory: budget{max: o.MemoryMax}}, nil
 }
 
 // settle has wazero find out its own version, which it does without a lock when
@@ -53,7 +56,7 @@ type machine struct {
 	options Options
 
 	mu     sync.Mutex
-	images map[string]*image // those in use, by digest
+	images map[Key]*image // those in use, by digest
 
 	memory budget
 }
@@ -63,18 +66,13 @@ func (*machine) Close(context.Context) error { return nil }
 
 // Compile implements engine.Engine.
 func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (engine.Module, error) {
-	code, err := admit(wasm)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(wasm)
-	digest := hex.EncodeToString(sum[:])
+	digest := sha256.Sum256(wasm)
 	b := r.use(digest)
-	l, err := b.link(ctx, code)
+	l, err := b.link(ctx, wasm)
 	var info engine.Info
 	if err == nil {
 		info = l.info()
-		info.Digest, info.Size = "sha256:"+digest, len(wasm)
+		info.Digest, info.Size = "sha256:"+hex.EncodeToString(digest[:]), len(wasm)
 		err = fits(info.MemoryMin, c.MemoryMax)
 	}
 	if err != nil {
@@ -85,7 +83,7 @@ func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (en
 }
 
 // use returns the binary of a digest; release it once it is of no more use.
-func (r *machine) use(digest string) *image {
+func (r *machine) use(digest Key) *image {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := r.images[digest]

@@ -24,20 +24,21 @@ type edit struct {
 	at, end uint32
 	do      action
 	op      wasm.Op
-	number  int32
+	number  int32 // a label of the function itself: its complement
 	cost    int32
 }
 
 // body is what is found in one body.
 type body struct {
 	edits       []edit
-	labels      []int32 // of br_tables
+	labels      []int32 // of br_tables, likewise
 	callees     []int32 // functions called, as often as they are
 	types       []int32 // of functions called through tables, likewise
 	cost        int     // of all instructions, each once
 	early       bool    // it begins with a few instructions and a loop that looks at the counter
 	needs       int     // upper estimate of the stack a call takes, in bytes
 	dense, each bool    // charge and look often; before every instruction
+	kept        bool    // edits are its own
 
 	// What the graph says.
 	check bool // look at the counter where it begins
@@ -88,9 +89,6 @@ func (s *scanner) scan(i int, b *body) {
 	s.push(wasm.OpBlock)
 	s.frame.begin(m, i)
 	in, again := wasm.Instr{}, b.needs > 0
-	if b.check {
-		s.depth = 2 // see emitter.body
-	}
 	for scan := m.Scan(i); scan.Next(&in); {
 		if !s.dead && !again {
 			s.frame.step(&in)
@@ -229,11 +227,15 @@ func (s *scanner) stop(dead bool) {
 	s.dead = s.dead || dead
 }
 
-// branch notes that a label is branched to, and says which one it is now.
+// branch notes that a label is branched to, and says which one it is now: the
+// complement of it if it is that of the function, see emitter.label.
 func (s *scanner) branch(label uint32) int32 {
 	top := len(s.scopes) - 1
 	t := top - int(label)
 	now := int32(s.depth - s.scopes[t].place)
+	if t == 0 {
+		now = ^now
+	}
 	if s.dead {
 		return now
 	}

@@ -40,6 +40,9 @@ func signed(b []byte, v int64) []byte {
 // text appends a name.
 func text(b []byte, s string) []byte { return append(unsigned(b, uint64(len(s))), s...) }
 
+// content appends what a section, or a part of one, holds, behind its size.
+func content(b, c []byte) []byte { return append(unsigned(b, uint64(len(c))), c...) }
+
 // op appends an instruction with one index, or a number that may be negative.
 func op(b []byte, o wasm.Op, index int) []byte { return unsigned(append(b, byte(o)), uint64(index)) }
 

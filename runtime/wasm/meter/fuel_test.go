@@ -187,6 +187,51 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestCustoms: of custom sections nothing is left but a name section, and what it
+// says can be read whatever it was made of.
+func TestCustoms(t *testing.T) {
+	plain := (&plan{pages: 1, funcs: []fn{{export: "a"}, {export: "b"}}}).binary()
+	custom := func(name, c string) string {
+		return string(content([]byte{sectionCustom}, append(text(nil, name), c...)))
+	}
+	module := "\x00\x05\x04shop"
+	for name, c := range map[string]struct{ section, module, fn string }{
+		"good":            {module + "\x01\x0a\x01\x01\x07handle\n", "shop", "handle\ufffd"},
+		"wrong count":     {module + "\x01\x0e\xff\xff\xff\xff\x0f\x01\x07handle\n", "shop", "handle\ufffd"},
+		"twice":           {"\x01\x07\x02\x01\x01x\x01\x01y", "", "x"},
+		"wrong index":     {"\x01\x06\x01\xff\xff\x03\x01x", "", ""},
+		"past its end":    {module + "\x01\x7f", "shop", ""},
+		"empty":           {"", "", ""},
+		"names of locals": {"\x02\x06\x01\x01\x01\x00\x01p", "", ""},
+	} {
+		b := plain[:8:8]
+		b = append(b, custom("first", "x")+custom("name", c.section)...)
+		b = append(append(b, plain[8:]...), custom("empty", "")+custom(".debug_info", "y")...)
+		m := rewrite(t, b, Options{})
+		again, err := wasm.Decode(m.Binary)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		last := again.Sections[len(again.Sections)-1]
+		for _, s := range again.Sections {
+			if s.ID == sectionCustom && s != last {
+				t.Errorf("%s: %s is left", name, s.Title())
+			}
+		}
+		names := again.Names()
+		if names.Module != c.module || names.Func(2) != c.fn || names.Func(3) != reserved+ImportName {
+			t.Errorf("%s: %q, %q, %q", name, names.Module, names.Func(2), names.Func(3))
+		}
+		r := wazero.NewRuntime(t.Context())
+		if _, err := r.CompileModule(t.Context(), m.Binary); err != nil {
+			t.Errorf("%s: wazero: %v", name, err)
+		}
+		if err := r.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestShared: two modules count in the same globals.
 func TestShared(t *testing.T) {
 	a := &account{slice: 100, limit: 1 << 40}

@@ -2,43 +2,32 @@ package meter
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/grow-platform/grow/runtime/wasm"
 )
 
-// order is that of sections, custom ones aside.
+// order is that of sections, but for the custom one, which comes last.
 var order = [...]byte{
 	sectionType, sectionImport, sectionFunction, sectionTable, sectionMemory, sectionGlobal, sectionExport,
 	sectionStart, sectionElement, sectionCount, sectionCode, sectionData,
 }
 
-// write puts the new binary together. Custom sections stay where they are among
-// the others.
+// write puts the new binary together. Of custom sections nothing is left but names:
+// they say where code was, or what nobody here reads.
 func (w *writer) write() *Module {
 	w.out.Fuel, w.out.Stack = w.counter(), w.counter()+1
 	w.addType(askType)
-	code := w.code(nil)
+	code := w.code(make([]byte, 0, len(w.m.Binary)*3/2))
 	b := make([]byte, 0, len(w.m.Binary)+len(code))
 	b = append(b, w.m.Binary[:8]...)
-	next := 0
+	var old [sectionCount + 1]*wasm.Section
 	for i := range w.m.Sections {
-		s := &w.m.Sections[i]
-		if s.ID == sectionCustom {
-			b = w.custom(b, s)
-			continue
-		}
-		for order[next] != s.ID {
-			b = w.section(b, order[next], nil, code)
-			next++
-		}
-		b = w.section(b, s.ID, s, code)
-		next++
+		old[w.m.Sections[i].ID] = &w.m.Sections[i]
 	}
-	for ; next < len(order); next++ {
-		b = w.section(b, order[next], nil, code)
+	for _, id := range order {
+		b = w.section(b, id, old[id], code)
 	}
-	w.out.Binary = b
+	w.out.Binary = content(append(b, sectionCustom), w.nameSection())
 	return &w.out
 }
 
@@ -64,7 +53,7 @@ func (w *writer) section(b []byte, id byte, s *wasm.Section, code []byte) []byte
 		}
 		c = w.rewritten(s)
 	}
-	b = append(unsigned(append(b, id), uint64(len(c))), c...)
+	b = content(append(b, id), c)
 	if id == sectionCode {
 		for i := range w.out.Offsets {
 			w.out.Offsets[i].New += uint32(len(b) - len(code))
@@ -285,24 +274,4 @@ func (w *writer) listGlobals() {
 			w.out.Globals = append(w.out.Globals, Global{Index: i, Type: g.Type, Export: fmt.Sprintf("%s%d", exportGlobal, i)})
 		}
 	}
-}
-
-// custom copies a custom section. Left out are those that say where code is: it is
-// elsewhere now, and a debugger or a stack trace would show wrong lines.
-func (w *writer) custom(b []byte, s *wasm.Section) []byte {
-	for _, stale := range []string{".debug_", "reloc.", "linking", "metadata.code."} {
-		if strings.HasPrefix(s.Name, stale) {
-			return b
-		}
-	}
-	c := w.m.Binary[s.Start:s.End]
-	if s.Name == "name" {
-		var ok bool
-		if c, ok = w.names(c); !ok {
-			return b
-		}
-	}
-	n := text(nil, s.Name)
-	b = unsigned(append(b, sectionCustom), uint64(len(n)+len(c)))
-	return append(append(b, n...), c...)
 }

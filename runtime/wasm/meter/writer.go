@@ -1,6 +1,10 @@
 package meter
 
-import "github.com/grow-platform/grow/runtime/wasm"
+import (
+	"slices"
+
+	"github.com/grow-platform/grow/runtime/wasm"
+)
 
 // writer writes a module anew. Its own function is imported last, so functions of
 // the module move up by one; counters that are imported move globals up by two;
@@ -16,6 +20,7 @@ type writer struct {
 	byType   map[string]int
 	out      Module
 	edits    []edit // room for those of a body
+	kept     int    // edits of all bodies
 }
 
 // function is where a function is now.
@@ -71,14 +76,24 @@ func (w *writer) survey() {
 	w.graph().decide()
 }
 
-// find scans a body. Edits are valid until the next is scanned: keeping all of
-// them would take many times the memory of the module.
+// keptMax bounds the edits that are kept from the survey to the writing. Those of
+// further bodies are found again: of the largest module they would take a gigabyte.
+const keptMax = 1 << 20
+
+// find scans a body, unless its edits are kept. Others are valid until the next
+// is scanned.
 func (w *writer) find(s *scanner, i int) *body {
 	b := &w.bodies[i]
+	if b.kept && !b.dense {
+		return b
+	}
 	b.edits, b.callees, b.types, b.cost, b.each = w.edits[:0], b.callees[:0], b.types[:0], 0, w.o.each
 	b.labels = b.labels[:0]
 	s.scan(i, b)
 	w.edits = b.edits
+	if w.kept += len(b.edits); !b.kept && w.kept <= keptMax {
+		b.kept, b.edits = true, slices.Clone(b.edits)
+	}
 	return b
 }
 
@@ -206,11 +221,11 @@ func (e *emitter) edit(d *edit) {
 	case behind:
 		e.out = ops(e.out, wasm.OpEnd)
 	case index:
-		e.out = op(e.out, d.op, int(d.number))
+		e.out = op(e.out, d.op, e.label(d.number))
 	case labels:
 		e.out = op(e.out, wasm.OpBrTable, int(d.cost)-1)
 		for _, l := range e.b.labels[d.number : d.number+d.cost] {
-			e.out = unsigned(e.out, uint64(l))
+			e.out = unsigned(e.out, uint64(e.label(l)))
 		}
 	case bulk:
 		e.out = op(e.out, wasm.OpCall, w.helperIndex(int(d.number)))
@@ -219,6 +234,18 @@ func (e *emitter) edit(d *edit) {
 			e.out = w.giveStack(e.out, e.b.takes)
 		}
 	}
+}
+
+// label is a label, or another index, as it is written: two blocks are around the
+// code of a function that looks at the counter.
+func (e *emitter) label(n int32) int {
+	switch {
+	case n >= 0:
+		return int(n)
+	case e.b.check:
+		return int(^n) + 2
+	}
+	return int(^n)
 }
 
 func (e *emitter) charge(cost int32) {
