@@ -116,6 +116,13 @@ func (b *both) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// fill has a message begin with half a slice at least, as an engine does.
+func (r *raw) fill() {
+	if r.fuel != nil && r.fuel.Get() < engine.SliceFuel/2 {
+		r.fuel.Set(engine.SliceFuel)
+	}
+}
+
 // slice grants fuel without an end, as much at a time as a host does.
 func slice(_ context.Context, stack []uint64) {
 	left, grant := int64(stack[0]), int64(0)
@@ -172,9 +179,7 @@ func fuel(binary []byte, err error) (rounder, error) {
 		for k, r := range b {
 			answers[k] = make([]byte, 4096)
 			calls[k] = func() error {
-				if r.fuel != nil {
-					r.fuel.Set(engine.SliceFuel) // what a message begins with
-				}
+				r.fill()
 				return r.call(ctx, frame, answers[k])
 			}
 			if _, err := perCall(2000, calls[k]); err != nil { // warms up
