@@ -48,7 +48,7 @@ cmd/grow/app, host/watch < cmd/grow/live
 cmd/grow/live < cmd/grow, cmd/grow/bench
 specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
-testdata/wat < cmd/grow/bench
+testdata/order, testdata/wat, runtime/admission < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
 runtime/actor < testdata/hostile/trial

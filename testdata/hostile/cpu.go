@@ -22,9 +22,9 @@ var places = []place{
 // in is a case for each place. make adds to the module what the code needs.
 func in(class Class, name string, want []string, make func(m *module) []byte) []Case {
 	var list []Case
-	for _, p := range places {
+	for i, p := range places {
 		list = append(list, Case{
-			Name: fmt.Sprintf("%s in %s", name, p.name), Class: class, Want: want,
+			Name: fmt.Sprintf("%s in %s", name, p.name), Class: class, Want: want, place: i,
 			Binary: func() []byte {
 				m := actor()
 				code := make(m)

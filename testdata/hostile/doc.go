@@ -3,7 +3,10 @@
 // runs them; package trial does, and the command in cmd.
 package hostile
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Class is a kind of harm.
 type Class string
@@ -28,6 +31,7 @@ type Case struct {
 	Name   string
 	Class  Class
 	Binary func() []byte
+	place  int // where its code runs, of places; 0 also when it runs in one place only
 	// Inputs are the data of the messages it is handed; none: two, one of them
 	// empty.
 	Inputs [][]byte
@@ -86,4 +90,20 @@ func Cases() []Case {
 		list = append(list, make()...)
 	}
 	return list
+}
+
+// Light are the cases that every run of the tests tries. Where guests run until a
+// limit stops them, each case is there in grow_handle and, by turns, in one of the
+// other places.
+func Light() []Case {
+	turns := map[Class]int{CPU: 0, Stack: 0, WASI: 0}
+	return slices.DeleteFunc(Cases(), func(c Case) bool {
+		turn, long := turns[c.Class]
+		if !long || c.place == 0 {
+			return false
+		}
+		turns[c.Class]++
+		others := len(places) - 1
+		return c.place-1 != turn/others%others
+	})
 }

@@ -24,6 +24,31 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// TestLight: all there is for grow_handle is there, and where a class has a case for
+// each place, each place is come to.
+func TestLight(t *testing.T) {
+	type of struct {
+		class Class
+		place int
+	}
+	count := func(list []Case) map[of]int {
+		n := map[of]int{}
+		for _, c := range list {
+			n[of{c.Class, c.place}]++
+		}
+		return n
+	}
+	light := count(Light())
+	for k, n := range count(Cases()) {
+		switch got := light[k]; {
+		case k.place == 0 && got != n:
+			t.Errorf("%s: %d of %d cases in grow_handle", k.class, got, n)
+		case n >= len(places) && got == 0:
+			t.Errorf("%s: none of %d cases in %s", k.class, n, places[k.place].name)
+		}
+	}
+}
+
 // TestBuilder: what is meant to be valid is.
 func TestBuilder(t *testing.T) {
 	for _, c := range Cases() {

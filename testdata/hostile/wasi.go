@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"time"
 )
 
 func wasiCases() []Case {
@@ -133,11 +134,13 @@ func floods() []Case {
 			}, Handled))
 		}
 	}
-	list = append(list, one(WASI, "100,000 descriptors", func(m *module) []byte {
+	descriptors := one(WASI, "100,000 descriptors", func(m *module) []byte {
 		f, _ := importWASI(m, "path_open", "iiiiiIIii", 0)
 		m.put(4096, "/")
 		return forever(constants(3, 1, 4096, 1, 0), c64(-1), c64(-1), constants(0, 64), call(f), drop)
-	}, "limit.fuel"))
+	}, "limit.fuel")
+	descriptors.Limits.Time = 10 * time.Second
+	list = append(list, descriptors)
 	list = append(list, one(WASI, "fd_renumber to 2^31-1", func(m *module) []byte {
 		return join(constants(1, 1<<31-1), call(wasi(m, "fd_renumber", 2)), drop)
 	}))

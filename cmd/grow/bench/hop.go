@@ -132,6 +132,7 @@ type raw struct {
 	handle  api.Function
 	stack   [2]uint64
 	at      uint32
+	fuel    api.MutableGlobal // of a rewritten module
 }
 
 func newRaw(ctx context.Context, binary []byte) (*raw, error) {

@@ -1,6 +1,10 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	ordered "github.com/grow-platform/grow/testdata/order"
+)
 
 // measures are all figures. A name keeps its meaning for ever.
 var measures = []measure{
@@ -36,6 +40,16 @@ var measures = []measure{
 		open: neighbours},
 	{name: "runaway", unit: "ms", goal: 10, by: absolute, what: "from a guest's time limit to its stop, the worst of 24; the limit",
 		open: runaway},
+	{name: "fuel-rust", unit: "ns", goal: 1.2, what: "CPU of a message in the Rust actor, rewritten to count fuel; as it was compiled",
+		open: func(ctx context.Context, w *workspace) (rounder, error) { return fuel(w.rust(ctx)) }},
+	{name: "fuel-go", unit: "ns", goal: 1.2, what: "the same of a Go actor",
+		open: func(ctx context.Context, w *workspace) (rounder, error) { return fuel(w.golang(ctx)) }},
+	{name: "fuel-c", unit: "ns", goal: 1.2, what: "the same of an actor in C",
+		open: func(context.Context, *workspace) (rounder, error) { return fuel(ordered.Module(), nil) }},
+	{name: "fuel-loops", unit: "x", goal: 1.5, by: absolute, what: "the same of five tight loops, the median of their ratios; 1",
+		open: fuelLoops},
+	{name: "admission", unit: "ms", goal: 100, by: absolute, what: "decoding, checking and rewriting the Go actor's module; wazero's decoding and lowering for its interpreter",
+		open: admit},
 	{name: "isolation", unit: "us", goal: 15, by: difference, what: "a message handled in a process of its own, median; in this process",
 		open: isolation},
 	{name: "start-isolated", unit: "ms", goal: 50, by: absolute, what: "Rust actor in a process of its own, from the module in the disk cache to its first answer; in this process",

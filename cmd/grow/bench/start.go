@@ -52,12 +52,17 @@ grow::actor! { "*" => order }
 
 // rust builds the actor once and returns its module.
 func (w *workspace) rust(ctx context.Context) ([]byte, error) {
-	dir := filepath.Join(w.dir, "rust")
+	return w.built(ctx, "rust", "lib.rs", rustActor)
+}
+
+// built is the module of an actor of one file, which is built once.
+func (w *workspace) built(ctx context.Context, language, file, text string) ([]byte, error) {
+	dir := filepath.Join(w.dir, language)
 	err := writeAll(dir, map[string]string{
-		"grow.yaml":                    "service: bench\nabout: Measures.\n",
-		"types/bench.cue":              "\"echo.done\": _\n",
-		"actors/order/actor.yaml":      "actor: order\nabout: Answers.\ncode: {language: rust, source: src/rust}\nin: [echo.done]\nout: [echo.done]\n",
-		"actors/order/src/rust/lib.rs": rustActor,
+		"grow.yaml":               "service: bench\nabout: Measures.\n",
+		"types/bench.cue":         "\"echo.done\": _\n",
+		"actors/order/actor.yaml": fmt.Sprintf("actor: order\nabout: Answers.\ncode: {language: %[1]s, source: src/%[1]s}\nin: [echo.done]\nout: [echo.done]\n", language),
+		"actors/order/src/" + language + "/" + file: text,
 	})
 	if err != nil {
 		return nil, err

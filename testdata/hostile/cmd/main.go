@@ -35,7 +35,7 @@ type options struct {
 	file    string
 	oracle  int
 	plain   bool
-	light   bool // without what takes seconds to compile
+	light   bool // fewer of those made by hand, and none that takes seconds to compile
 	child   bool
 }
 
@@ -43,7 +43,7 @@ func main() {
 	jail.Enter() // modules are compiled in processes of this program
 	var o options
 	flag.Float64Var(&o.minutes, "minutes", 10, "how long to go on")
-	flag.IntVar(&o.count, "count", 0, "stop after so many modules; 0: when the time is over")
+	flag.IntVar(&o.count, "count", 0, "stop after so many modules besides those made by hand; 0: when the time is over")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().Unix()), "the same seed makes the same modules")
 	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "child processes")
 	flag.StringVar(&o.only, "only", "", "modules whose name contains this")

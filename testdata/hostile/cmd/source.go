@@ -33,8 +33,12 @@ const parentMax = 64 << 10
 // parentsMax is how many modules mutants are made of at a time.
 const parentsMax = 30_000
 
-// lightMax is the size of the largest compile bomb of a light run, in bytes.
-const lightMax = 32 << 10
+// lightMax is the size of the largest module of a light run that takes long by
+// being large, in bytes.
+const lightMax = 8 << 10
+
+// lightFuel is the fuel of a message, in a light run, of what never ends.
+const lightFuel = 1_000_000
 
 // source makes modules, always the same of a seed.
 type source struct {
@@ -56,6 +60,9 @@ type named struct {
 func newSource(ctx context.Context, o *options) (*source, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &source{o: o, hand: hostile.Cases(), cancel: cancel}
+	if o.light {
+		s.hand = hostile.Light()
+	}
 	var err error
 	if s.dir, err = os.MkdirTemp("", "hostile-"); err != nil {
 		cancel()
@@ -176,8 +183,11 @@ func (s *source) each(ctx context.Context, jobs chan<- *trial.Job, enough func(s
 	}
 	for i := range s.hand {
 		job := trial.Of(&s.hand[i])
-		if s.o.light && job.Class == hostile.Compile && len(job.Binary) > lightMax {
+		if large := len(job.Binary) > lightMax; large && s.o.light && (job.Class == hostile.Compile || job.Class == hostile.CPU) {
 			continue
+		}
+		if s.o.light && job.Class == hostile.CPU {
+			job.Limits.Fuel = lightFuel
 		}
 		if err := send(job); err != nil {
 			return err
@@ -186,7 +196,8 @@ func (s *source) each(ctx context.Context, jobs chan<- *trial.Job, enough func(s
 	if s.o.only != "" && s.o.count == 0 && sent > 0 {
 		return nil
 	}
-	for n := 0; !enough(sent); n++ {
+	byHand := sent
+	for n := 0; !enough(sent - byHand); n++ {
 		job, err := s.nth(n)
 		if err == nil {
 			err = send(job)
