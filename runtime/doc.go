@@ -19,8 +19,10 @@
 //  5. engine/wazero has the frame written into the guest's memory and calls
 //     grow_handle. What the guest asks for on the way goes through grow.call
 //     to the capability.Broker, which checks grants, runs several requests at
-//     the same time, and records the answers. A handling that has to wait
-//     passes the lane's token on, so that its neighbours do not wait with it.
+//     the same time, and records the answers. A handling that has to wait, or
+//     that has used two slices of fuel, passes the lane's token on, so that its
+//     neighbours do not wait with it; from then on it takes turns with others
+//     that run for long (package pace).
 //  6. The answer frame is decoded and every output checked: declared, of its
 //     type, within limits. Anything else fails the message and nothing of it
 //     remains. The check notes where fields lie, for the rules and keys of 7.
@@ -40,7 +42,9 @@
 //
 // specs.Load reads and checks a folder; compiler/project builds what changed;
 // actortest runs the declared tests of what changed, each in a shard of its own
-// with a clock that stands. supervisor.Apply compiles modules, opens grants and
+// with a clock that stands. Every module passes admission: it is decoded strictly
+// (wasm), held against the ABI, and rewritten to pay for what it runs
+// (wasm/meter); a worker process compiles it. supervisor.Apply opens grants and
 // starts an instance of each actor whose revision is new, and only then puts
 // the new table in force, in one step. What it replaced finishes the messages
 // it has and is closed.
