@@ -11,11 +11,12 @@ import "time"
 
 // Limits of compiling, in one place. Modules that people write take 0.3 s of
 // processor time and 20 MiB of memory for each MiB, whatever their language;
-// the limits are twice that. What needs more was made to.
+// the limit of memory is twice that, that of time five times, for machines that
+// are slower. What needs more was made to.
 const (
-	timeMax    = 2 * time.Second        // processor time of any module
-	timePerMiB = 600 * time.Millisecond // and more of it for each MiB
-	clockMax   = 10                     // times that by the clock, for busy machines
+	timeMax    = slower * 2 * time.Second         // processor time of any module
+	timePerMiB = slower * 1500 * time.Millisecond // and more of it for each MiB
+	clockMax   = 10                               // times that by the clock, for busy machines
 
 	// MemoryMax is the memory of a worker that compiles, in bytes.
 	MemoryMax = 1 << 30
@@ -33,11 +34,11 @@ const (
 
 	refusedFor = 10 * time.Minute
 
-	lifeMax   = time.Minute     // processor time of one worker
-	usedMax   = lifeMax / 2     // that after which it is not used again
-	retainMax = 128 << 20       // bytes of memory, too
-	idleMax   = 3 * time.Second // how long a worker is kept without work
-	niceness  = 5               // who runs comes before who compiles
+	usedMax   = slower * 30 * time.Second         // processor time after which a worker is not used again
+	lifeMax   = usedMax + timeMax + 32*timePerMiB // that at which the system ends it: it may be at its largest module
+	retainMax = 128 << 20                         // bytes of memory, too
+	idleMax   = 3 * time.Second                   // how long a worker is kept without work
+	niceness  = 5                                 // who runs comes before who compiles
 )
 
 // TimeMax is the processor time that compiling a module of that many bytes may take.

@@ -1,0 +1,6 @@
+//go:build race
+
+package compiled
+
+// slower is how many times as long a compilation takes under the race detector.
+const slower = 8
