@@ -42,6 +42,9 @@ var Exports = []Export{
 const (
 	Grow = "grow"
 	WASI = "wasi_snapshot_preview1"
+	// Runtime is what modules that need a language runtime import from. Nothing of
+	// it is served yet: no language has one.
+	Runtime = "grow_runtime"
 )
 
 // Served is the type of a function that actors may import, if it is one.

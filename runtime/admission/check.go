@@ -73,6 +73,11 @@ var kinds = map[wasm.Kind]string{wasm.KindFunc: "function", wasm.KindTable: "tab
 // Import says why an import is not served, and nil when it is.
 func Import(m *wasm.Module, i *wasm.Import) *engine.Error {
 	from, name := wasm.Safe(i.Module), wasm.Safe(i.Name)
+	if i.Kind == wasm.KindMemory || i.Module == Runtime {
+		return &engine.Error{Code: engine.CodeImport, Reason: fmt.Sprintf(
+			"the module imports the %s %s.%s, which only a language runtime has; runtimes come with their language, and there is none for this module: link it whole",
+			kinds[i.Kind], from, name)}
+	}
 	if i.Kind != wasm.KindFunc {
 		return &engine.Error{Code: engine.CodeImport, Reason: fmt.Sprintf(
 			"the module imports the %s %s.%s; an actor may import functions only", kinds[i.Kind], from, name)}

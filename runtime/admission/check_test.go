@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -60,6 +61,30 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%v", all[0])
 			}
 		})
+	}
+}
+
+// TestThin: what needs a language runtime is told that there is none, before
+// anything else that it lacks.
+func TestThin(t *testing.T) {
+	const functions, memories = "\x00", "\x02\x00\x01" // kinds, and limits
+	for name, imported := range map[string]string{
+		"memory env.memory":          "\x03env\x06memory" + memories,
+		"memory grow_runtime.memory": "\x0cgrow_runtime\x06memory" + memories,
+		"function grow_runtime.call": "\x0cgrow_runtime\x04call" + functions + "\x00",
+	} {
+		own := []byte("\x05\x03\x01\x00\x01") // memory, which it does without
+		binary := bytes.Replace(actor("\x01"+imported, "\x00"), own, nil, 1)
+		binary = append(binary, "\x00\x14\x0cgrow.runtimepython/"...)
+		var e *engine.Error
+		_, err := admission.Decode(binary)
+		want := "the module imports the " + name + ", which only a language runtime has; runtimes come with their language"
+		if !errors.As(err, &e) || e.Code != engine.CodeImport || !strings.Contains(e.Reason, want) {
+			t.Errorf("%s: %v, want %s: %s", name, err, engine.CodeImport, want)
+		}
+		if r := admission.Describe(binary); r.OK || r.Runtime != "python/" || len(r.Faults) == 0 || !strings.Contains(r.Faults[0].Message, want) {
+			t.Errorf("%s: reported as %+v", name, r)
+		}
 	}
 }
 

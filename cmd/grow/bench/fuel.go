@@ -96,7 +96,12 @@ func openBoth(ctx context.Context, binary []byte) (b both, err error) {
 			return b, err
 		}
 		r.handle = r.module.ExportedFunction("grow_handle")
-		r.fuel, _ = r.module.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal)
+		if k == 1 {
+			var ok bool
+			if r.fuel, ok = r.module.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal); !ok {
+				return b, errors.New("the rewritten module counts no fuel")
+			}
+		}
 		at, err := r.module.ExportedFunction("grow_alloc").Call(ctx, 4096)
 		if err != nil {
 			return b, err
