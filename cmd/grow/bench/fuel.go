@@ -66,49 +66,49 @@ func rewritten(binary []byte) ([]byte, error) {
 type both [2]*raw
 
 func openBoth(ctx context.Context, binary []byte) (b both, err error) {
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, b.close(ctx))
-		}
-	}()
 	metered, err := rewritten(binary)
 	if err != nil {
 		return b, err
 	}
 	for k, code := range [][]byte{binary, metered} {
-		r := &raw{runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithMemoryLimitPages(memoryMax>>16))}
-		b[k] = r
-		if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.runtime); err != nil {
-			return b, err
+		b[k] = &raw{runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithMemoryLimitPages(memoryMax>>16))}
+		if err := b[k].open(ctx, code); err != nil {
+			return b, errors.Join(err, b.close(ctx))
 		}
-		_, err := r.runtime.NewHostModuleBuilder(meter.ImportModule).NewFunctionBuilder().
-			WithGoFunction(api.GoFunc(slice), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).
-			Export(meter.ImportName).Instantiate(ctx)
-		if err != nil {
-			return b, err
-		}
-		compiled, err := prepare(ctx, r.runtime, code)
-		if err != nil {
-			return b, err
-		}
-		r.module, err = r.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithStartFunctions("_initialize"))
-		if err != nil {
-			return b, err
-		}
-		r.handle = r.module.ExportedFunction("grow_handle")
-		if k == 1 {
-			var ok bool
-			if r.fuel, ok = r.module.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal); !ok {
-				return b, errors.New("the rewritten module counts no fuel")
-			}
-		}
-		at, err := r.module.ExportedFunction("grow_alloc").Call(ctx, 4096)
-		if err != nil {
-			return b, err
-		}
-		r.at = uint32(at[0])
+	}
+	var ok bool
+	if b[1].fuel, ok = b[1].module.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal); !ok {
+		return b, errors.Join(errors.New("the rewritten module counts no fuel"), b.close(ctx))
 	}
 	return b, nil
+}
+
+// open makes the instance of a module, with all that it may import.
+func (r *raw) open(ctx context.Context, code []byte) error {
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r.runtime); err != nil {
+		return err
+	}
+	_, err := r.runtime.NewHostModuleBuilder(meter.ImportModule).NewFunctionBuilder().
+		WithGoFunction(api.GoFunc(slice), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).
+		Export(meter.ImportName).Instantiate(ctx)
+	if err != nil {
+		return err
+	}
+	compiled, err := prepare(ctx, r.runtime, code)
+	if err != nil {
+		return err
+	}
+	r.module, err = r.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithStartFunctions("_initialize"))
+	if err != nil {
+		return err
+	}
+	r.handle = r.module.ExportedFunction("grow_handle")
+	at, err := r.module.ExportedFunction("grow_alloc").Call(ctx, 4096)
+	if err != nil {
+		return err
+	}
+	r.at = uint32(at[0])
+	return nil
 }
 
 func (b *both) close(ctx context.Context) error {
