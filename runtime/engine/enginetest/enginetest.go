@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"poll_oneoff", polls},
 		{"fd_write", writes},
 		{"fuel", fuel},
+		{"fuel of a message", messageFuel},
 		{"fuel of the start", startFuel},
 		{"fuel of the host's work", hostFuel},
 		{"two limits at once", twoLimits},

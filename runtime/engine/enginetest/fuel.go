@@ -55,6 +55,24 @@ func fuel(t *testing.T, e engine.Engine) {
 	}
 }
 
+// messageFuel: the limit is that of a message, and not of each function that is
+// called for it.
+func messageFuel(t *testing.T, e engine.Engine) {
+	// The address that counting leaves in local 0 is 0; the input block is not.
+	w := Actor(counting(5000)...)
+	w.Funcs[0].Code = Code(counting(5000), Op(Drop), Const32(1024))
+	m := compile(t, e, w.Bytes())
+	h := &Host{Fuel: 45_000}
+	a, err := instance(t, m, h).Handle(h, engine.Frame(nil))
+	if !errors.Is(err, ErrFuel) || a.Fuel < 45_000 || a.Fuel > 50_000 {
+		t.Errorf("two functions that use 30,000 units each, with 45,000: %v after %d", err, a.Fuel)
+	}
+	h = &Host{Fuel: 80_000}
+	if a, err = instance(t, m, h).Handle(h, engine.Frame(nil)); err != nil || a.Fuel < 50_000 {
+		t.Errorf("the same with 80,000: %v after %d", err, a.Fuel)
+	}
+}
+
 // startFuel: whatever comes before the first message, and the functions around
 // it, end too.
 func startFuel(t *testing.T, e engine.Engine) {

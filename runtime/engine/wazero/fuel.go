@@ -9,16 +9,17 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// tank is the fuel of a call: what it has been granted, and what the guest's
-// counter says is left, which only rewritten code and the host can reach.
+// tank is the fuel of a message, whatever is called for it: what it has been
+// granted, and what the guest's counter says is left, which only rewritten code
+// and the host can reach.
 type tank struct {
 	granted uint64
 	left    api.MutableGlobal
-	rest    uint64 // that the last call left over
-	first   uint64 // what the last call that had to ask began with
+	rest    uint64 // that the last message left over
+	first   uint64 // what the last message that had to ask began with
 }
 
-// used is what the call that has ended used.
+// used ends a message and returns what it used.
 func (t *tank) used() uint64 {
 	left := t.left.Get()
 	used := t.granted - left
@@ -29,7 +30,7 @@ func (t *tank) used() uint64 {
 	return used
 }
 
-// fill gives a call that begins its first slice: what the last one left over, if
+// fill gives a message that begins its first slice: what the last one left over, if
 // that is enough of one.
 func (t *tank) fill(h engine.Host) (err error) {
 	if t.rest > t.first/2 {
@@ -77,9 +78,6 @@ func (i *instance) refill(left int64) uint64 {
 // pay charges the guest for what the host does on its behalf, and lets others
 // have the processor when its fuel is used up.
 func (i *instance) pay(units int) {
-	if i.tank.left == nil {
-		return // a start section runs: the instance is not known yet
-	}
 	left := int64(i.tank.left.Get()) - int64(units)
 	i.tank.left.Set(uint64(left))
 	if left < 0 {

@@ -15,11 +15,11 @@ import (
 var growFunctions = map[string]api.GoModuleFunc{"call": serveCall, "answer": serveAnswer}
 
 // of is the instance that a host function serves. A start section runs before
-// the instance is handed its memory.
+// the instance is handed what it needs of it.
 func of(ctx context.Context, caller api.Module) *instance {
 	i := ctx.(*instance)
 	if i.memory == nil {
-		i.memory = caller.Memory()
+		i.take(caller)
 	}
 	return i
 }

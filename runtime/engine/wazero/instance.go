@@ -10,6 +10,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 )
@@ -36,8 +37,6 @@ type instance struct {
 
 	own       int // index of the module's first function that is not imported, as its author counts
 	tank      tank
-	used      uint64 // by the last call
-	spent     uint64 // by those of the message before it
 	budget    *budget
 	memoryMax uint64 // bytes the memory may have
 	has       uint64 // bytes of the budget it has
@@ -84,6 +83,10 @@ func (i *instance) Init(h engine.Host, frame []byte) error {
 	if initialize == nil {
 		return nil
 	}
+	if err := i.fill(h); err != nil {
+		return err
+	}
+	defer i.tank.used()
 	if err := i.room(h, len(frame)); err != nil {
 		return err
 	}
@@ -99,17 +102,22 @@ func (i *instance) Init(h engine.Host, frame []byte) error {
 
 // Handle implements engine.Instance.
 func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error) {
+	if i.broken {
+		return engine.Answer{}, errBroken
+	}
+	if err := i.fill(h); err != nil {
+		return engine.Answer{}, err
+	}
 	size := in.Size()
-	i.spent = 0
-	if size > i.size { // always so when the instance is broken
+	if size > i.size {
 		if err := i.room(h, size); err != nil {
-			return engine.Answer{Fuel: i.spent}, err
+			return engine.Answer{Fuel: i.tank.used()}, err
 		}
 	}
 	block, _ := i.memory.Read(i.block, uint32(size)) // memory never shrinks, so it fits as it did
 	in.CopyTo(block)
 	err := i.call(h, i.handle, uint64(i.block), uint64(size))
-	fuel := i.spent + i.used
+	fuel := i.tank.used()
 	if err != nil {
 		return engine.Answer{Fuel: fuel}, err
 	}
@@ -124,6 +132,21 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 	return engine.Answer{Frame: answer, Fuel: fuel}, nil
 }
 
+// take has the instance know what of the running module it needs.
+func (i *instance) take(m api.Module) {
+	i.memory = m.Memory()
+	i.tank.left, _ = m.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal)
+}
+
+// fill begins a message, or what comes before the first.
+func (i *instance) fill(h engine.Host) error {
+	err := i.tank.fill(h)
+	if err != nil {
+		i.breaks()
+	}
+	return err
+}
+
 func (i *instance) badAnswer(at, n uint32) error {
 	i.breaks()
 	if n > abi.FrameMax {
@@ -133,17 +156,12 @@ func (i *instance) badAnswer(at, n uint32) error {
 		"grow_handle returned %d bytes at %d, which is outside the memory of %d bytes", n, at, i.memory.Size())}
 }
 
-// call runs a function of the guest with two parameters at most; the result is
-// in stack[0].
+// call runs a function of the guest with two parameters at most, on the fuel of
+// the message; the result is in stack[0].
 func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
-	if err := i.tank.fill(h); err != nil {
-		i.breaks()
-		return err
-	}
 	i.stack[0], i.stack[1] = a, b
 	i.host, i.wanted = h, 0
 	err := f.CallWithStack(i, i.stack[:2])
-	i.used = i.tank.used()
 	i.host = nil
 	if i.waits {
 		i.waits = false
@@ -184,9 +202,6 @@ func (i *instance) keep(answer []byte) {
 // room makes the input block hold n bytes, asking the guest for a larger one
 // when it does not.
 func (i *instance) room(h engine.Host, n int) error {
-	if i.broken {
-		return errBroken
-	}
 	if n <= i.size {
 		return nil
 	}
@@ -198,9 +213,7 @@ func (i *instance) room(h engine.Host, n int) error {
 	if n > blockMin {
 		size = 1 << bits.Len32(uint32(n-1))
 	}
-	err := i.call(h, i.running.ExportedFunction(admission.ExportAlloc), uint64(size), 0)
-	i.spent = i.used
-	if err != nil {
+	if err := i.call(h, i.running.ExportedFunction(admission.ExportAlloc), uint64(size), 0); err != nil {
 		return err
 	}
 	block := uint32(i.stack[0])

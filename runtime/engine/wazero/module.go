@@ -8,9 +8,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
-	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 )
 
@@ -62,8 +60,8 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		i.free()
 		return nil, fault(err, l.own)
 	}
-	i.base, i.running, i.memory, i.handle = nil, running, running.Memory(), running.ExportedFunction(admission.ExportHandle)
-	i.tank.left, _ = running.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal)
+	i.base, i.running, i.handle = nil, running, running.ExportedFunction(admission.ExportHandle)
+	i.take(running)
 	if err := l.begin(i, h); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
@@ -71,8 +69,10 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 	return i, nil
 }
 
-// begin runs what comes before the first message.
+// begin runs what comes before the first message, on the fuel that the start
+// section was granted and has left.
 func (l *linked) begin(i *instance, h engine.Host) error {
+	defer i.tank.used()
 	if start := i.running.ExportedFunction(admission.ExportInitialize); start != nil {
 		if err := i.call(h, start, 0, 0); err != nil {
 			return err
