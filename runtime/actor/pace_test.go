@@ -122,12 +122,15 @@ func TestWaitingForAProcessor(t *testing.T) {
 		var other pace.Turn
 		other.Begin(p, &pace.Share{})
 		a := newActor(t, script(func(h engine.Host, _ []byte) ([]byte, error) {
-			_, err := loop(h, 4*engine.SliceFuel, func() {})
+			_, err := loop(h, 10*engine.SliceFuel, func() { time.Sleep(time.Millisecond) })
 			return nil, err
 		}), func(o *Options) { o.Pacer, o.Def.Limits = p, specs.Limits{Time: time.Second} })
 		i := take(t, a)
 		defer a.Discard(i)
 		go func() {
+			time.Sleep(time.Minute)
+			other.End()
+			other.Begin(p, &pace.Share{}) // and is given the next turn, between two slices
 			time.Sleep(time.Minute)
 			other.End()
 		}()
@@ -152,4 +155,62 @@ func TestHostStops(t *testing.T) {
 	if r := handle(i, "x"); r.Outcome != Failed || !r.Broken {
 		t.Errorf("outcome %d", r.Outcome)
 	}
+}
+
+// TestLongTakesTurns: a message that is expected to run for long waits for its
+// turn before it begins, and one that is not does not.
+func TestLongTakesTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pace.Pacer{Processors: 1}
+		var other pace.Turn
+		other.Begin(p, &pace.Share{})
+		began := 0
+		a := newActor(t, script(func(h engine.Host, _ []byte) ([]byte, error) {
+			began++
+			return nil, nil
+		}), func(o *Options) { o.Pacer = p })
+		i := take(t, a)
+		defer a.Discard(i)
+		if r := handle(i, "short"); began != 1 || r.Long {
+			t.Errorf("a short message began %d times, long %t", began, r.Long)
+		}
+		done := make(chan *Result)
+		go func() { done <- i.Handle(&Task{Message: abi.NewMessage(nil, abi.Type, "in"), ID: "m2", Long: true}) }()
+		synctest.Wait()
+		if began != 1 {
+			t.Error("a long message began without a turn")
+		}
+		other.End()
+		if r := <-done; began != 2 || r.Outcome != Handled || r.Long {
+			t.Errorf("then it began %d times: %s, long %t", began, r.Text, r.Long)
+		}
+	})
+}
+
+// TestSlicesByTime: instructions that are dear make slices of fewer units.
+func TestSlicesByTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var grants []uint64
+		a := newActor(t, script(func(h engine.Host, _ []byte) ([]byte, error) {
+			var used uint64
+			for range 6 {
+				grant, err := h.Slice(used)
+				if err != nil {
+					return nil, err
+				}
+				grants = append(grants, grant)
+				used += grant
+				time.Sleep(time.Duration(grant) * 5 * time.Nanosecond) // ten times as dear as a tight loop
+			}
+			return nil, nil
+		}), nil)
+		i := take(t, a)
+		defer a.Discard(i)
+		if r := handle(i, "x"); r.Outcome != Handled || !r.Long {
+			t.Errorf("%s, long %t", r.Text, r.Long)
+		}
+		if last := grants[len(grants)-1]; grants[0] != engine.SliceFuel || last < 19_000 || last > 21_000 {
+			t.Errorf("slices of %d", grants)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -83,4 +84,49 @@ func TestBusyLaneTakesTurns(t *testing.T) {
 		other.End()
 		return b.status(t, "w/a").Mailbox == 0
 	})
+}
+
+// TestLongBeginsAway: once a message has run for long, the next at its node
+// waits for a turn before it begins, and not on the lane; after many that were
+// short they begin there again.
+func TestLongBeginsAway(t *testing.T) {
+	b := open(t, project(def("a", nil), def("other", nil)), map[string]guest{"other": echo, "a": func(h engine.Host, m *abi.Message) ([]sent, error) {
+		used := uint64(0)
+		for string(m.Data()) == "long" && used < 3*engine.SliceFuel {
+			grant, err := h.Slice(used)
+			if err != nil {
+				return nil, err
+			}
+			used += grant
+		}
+		return []sent{{typ: "out"}}, nil
+	}}, nil)
+	r := b.Shard.node("a").run.Load()
+	send := func(to, data string) *Flow {
+		return b.accept(t, &Request{To: to, Data: []byte(data), Replies: []string{"out"}})
+	}
+	answered1(t, send("a", "short"))
+	if n := r.long.Load(); n != 0 {
+		t.Errorf("after a short message %d are expected to be long", n)
+	}
+	answered1(t, send("a", "long"))
+	turns := make([]pace.Turn, max(1, runtime.GOMAXPROCS(0)-1)) // all there are
+	for k := range turns {
+		turns[k].Begin(r.actor.Pacer, &pace.Share{})
+	}
+	waits := send("a", "short")
+	await(t, "the wait for a turn", func() bool { return r.actor.Pacer.Waiting() == 1 })
+	for range 20 {
+		answered1(t, send("other", "x"))
+	}
+	for k := range turns {
+		turns[k].End()
+	}
+	answered1(t, waits)
+	for range longMax {
+		answered1(t, send("a", "short"))
+	}
+	if n := r.long.Load(); n != 0 {
+		t.Errorf("after %d short messages %d are expected to be long", longMax, n)
+	}
 }
