@@ -33,6 +33,19 @@ func Meter(m *wasm.Module) (*meter.Module, error) {
 	return metered, nil
 }
 
+// Admit is [Decode] and [Meter]: it returns what is compiled of a module.
+func Admit(binary []byte) ([]byte, error) {
+	m, err := Decode(binary)
+	if err != nil {
+		return nil, err
+	}
+	metered, err := Meter(m)
+	if err != nil {
+		return nil, err
+	}
+	return metered.Binary, nil
+}
+
 // Decoded makes of an error of package wasm one of an engine: the codes are the
 // same.
 func Decoded(err error) *engine.Error {

@@ -7,7 +7,7 @@ import "slices"
 func (m *Module) Customs(name string) [][]byte {
 	var all [][]byte
 	for i := range m.Sections {
-		if s := &m.Sections[i]; s.ID == sectionCustom && s.Name == name {
+		if s := &m.Sections[i]; s.ID == SectionCustom && s.Name == name {
 			all = append(all, m.Binary[s.Start:s.End])
 		}
 	}

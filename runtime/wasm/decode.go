@@ -2,24 +2,24 @@ package wasm
 
 import "fmt"
 
-// Numbers of sections (core specification 2.0, section 5.5.2, and the proposals
-// that add to them).
+// Numbers of sections (core specification 2.0, section 5.5.2). The last two are
+// of proposals that are not accepted.
 const (
-	sectionCustom    = 0
-	sectionType      = 1
-	sectionImport    = 2
-	sectionFunction  = 3
-	sectionTable     = 4
-	sectionMemory    = 5
-	sectionGlobal    = 6
-	sectionExport    = 7
-	sectionStart     = 8
-	sectionElement   = 9
-	sectionCode      = 10
-	sectionData      = 11
-	sectionDataCount = 12
-	sectionTag       = 13
-	sectionStrings   = 14
+	SectionCustom    = 0
+	SectionType      = 1
+	SectionImport    = 2
+	SectionFunction  = 3
+	SectionTable     = 4
+	SectionMemory    = 5
+	SectionGlobal    = 6
+	SectionExport    = 7
+	SectionStart     = 8
+	SectionElement   = 9
+	SectionCode      = 10
+	SectionData      = 11
+	SectionDataCount = 12
+	SectionTag       = 13
+	SectionStrings   = 14
 )
 
 // sectionOf are, by number, what sections are called, where in a module they
@@ -36,19 +36,19 @@ func init() {
 		name string
 		read func(*decoder)
 	}{
-		{sectionCustom, "custom", nil},
-		{sectionType, "type", (*decoder).typeSection},
-		{sectionImport, "import", (*decoder).importSection},
-		{sectionFunction, "function", (*decoder).functionSection},
-		{sectionTable, "table", (*decoder).tableSection},
-		{sectionMemory, "memory", (*decoder).memorySection},
-		{sectionGlobal, "global", (*decoder).globalSection},
-		{sectionExport, "export", (*decoder).exportSection},
-		{sectionStart, "start", (*decoder).startSection},
-		{sectionElement, "element", (*decoder).elementSection},
-		{sectionDataCount, "data count", (*decoder).dataCountSection},
-		{sectionCode, "code", (*decoder).codeSection},
-		{sectionData, "data", (*decoder).dataSection},
+		{SectionCustom, "custom", nil},
+		{SectionType, "type", (*decoder).typeSection},
+		{SectionImport, "import", (*decoder).importSection},
+		{SectionFunction, "function", (*decoder).functionSection},
+		{SectionTable, "table", (*decoder).tableSection},
+		{SectionMemory, "memory", (*decoder).memorySection},
+		{SectionGlobal, "global", (*decoder).globalSection},
+		{SectionExport, "export", (*decoder).exportSection},
+		{SectionStart, "start", (*decoder).startSection},
+		{SectionElement, "element", (*decoder).elementSection},
+		{SectionDataCount, "data count", (*decoder).dataCountSection},
+		{SectionCode, "code", (*decoder).codeSection},
+		{SectionData, "data", (*decoder).dataSection},
 	} {
 		sectionOf[s.id].name, sectionOf[s.id].rank, sectionOf[s.id].read = s.name, rank, s.read
 	}
@@ -56,7 +56,7 @@ func init() {
 
 // Title is what the section is called: code, or custom "name".
 func (s *Section) Title() string {
-	if s.ID == sectionCustom {
+	if s.ID == SectionCustom {
 		return fmt.Sprintf("custom %q", Safe(s.Name))
 	}
 	return sectionOf[s.ID].name
@@ -87,7 +87,7 @@ func Decode(binary []byte) (*Module, error) {
 		if d.err != nil {
 			break
 		}
-		if s.ID != sectionCustom {
+		if s.ID != SectionCustom {
 			d.section(s)
 		}
 	}
@@ -123,13 +123,13 @@ func (d *decoder) split() {
 func (d *decoder) place(s *Section, rank *int) bool {
 	switch {
 	case d.err != nil:
-	case s.ID == sectionTag:
+	case s.ID == SectionTag:
 		d.feature(s.At, "a section of tags", ProposalExceptions)
-	case s.ID == sectionStrings:
+	case s.ID == SectionStrings:
 		d.feature(s.At, "a section of strings", ProposalStringReferences)
 	case int(s.ID) >= len(sectionOf):
 		d.invalid(s.At, "there is no section %d", s.ID)
-	case s.ID == sectionCustom:
+	case s.ID == SectionCustom:
 		in := cursor{b: d.b, at: s.Start, end: s.End, peaks: d.peaks}
 		s.Name = in.name()
 		s.Start, d.err = in.at, in.err

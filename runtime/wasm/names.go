@@ -23,7 +23,7 @@ func (m *Module) Names() Names {
 	n := Names{m: m}
 	for i := range m.Sections {
 		s := &m.Sections[i]
-		if s.ID == sectionCustom && s.Name == "name" {
+		if s.ID == SectionCustom && s.Name == "name" {
 			n.read(cursor{b: m.Binary, at: s.Start, end: s.End})
 			break
 		}

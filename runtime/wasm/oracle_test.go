@@ -46,7 +46,7 @@ func TestWazeroAgrees(t *testing.T) {
 func stripped(m *Module) []byte {
 	b := bytes.Clone(m.Binary[:8])
 	for i := range m.Sections {
-		if s := &m.Sections[i]; s.ID != sectionCustom {
+		if s := &m.Sections[i]; s.ID != SectionCustom {
 			b = append(b, m.Binary[s.At:s.End]...)
 		}
 	}

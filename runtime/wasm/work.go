@@ -45,7 +45,7 @@ func (m *Module) mutable() int {
 func (m *Module) workMax() int {
 	code := 0
 	for _, s := range m.Sections {
-		if s.ID == sectionCode {
+		if s.ID == SectionCode {
 			code = s.End - s.Start
 		}
 	}

@@ -48,25 +48,12 @@ func (w *workspace) golang(ctx context.Context) ([]byte, error) {
 	return w.built(ctx, "go", "main.go", goActor)
 }
 
-// rewritten is what is compiled of a module: the shipped path.
-func rewritten(binary []byte) ([]byte, error) {
-	m, err := admission.Decode(binary)
-	if err != nil {
-		return nil, err
-	}
-	metered, err := admission.Meter(m)
-	if err != nil {
-		return nil, err
-	}
-	return metered.Binary, nil
-}
-
 // both are a module as it was compiled and as it is rewritten, each in a wazero of
 // its own with nothing of grow around it.
 type both [2]*raw
 
 func openBoth(ctx context.Context, binary []byte) (b both, err error) {
-	metered, err := rewritten(binary)
+	metered, err := admission.Admit(binary)
 	if err != nil {
 		return b, err
 	}
@@ -250,7 +237,7 @@ func admit(ctx context.Context, w *workspace) (rounder, error) {
 		var took [2][]float64
 		for range admissions {
 			begin := time.Now()
-			if _, err := rewritten(binary); err != nil {
+			if _, err := admission.Admit(binary); err != nil {
 				return 0, 0, err
 			}
 			took[0] = append(took[0], time.Since(begin).Seconds()*1000)

@@ -4,24 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 
-	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 )
-
-// admit is what a binary passes before wazero sees it, and returns what wazero
-// is to compile. Here, and nowhere else, belongs every check and every rewriting
-// of modules.
-func admit(b []byte) ([]byte, error) {
-	m, err := admission.Decode(b)
-	if err != nil {
-		return nil, err
-	}
-	metered, err := admission.Meter(m)
-	if err != nil {
-		return nil, err
-	}
-	return metered.Binary, nil
-}
 
 // admitted is a module that has been admitted, and machine code of it.
 type admitted struct {

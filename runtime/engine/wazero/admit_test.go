@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine/enginetest"
 	"github.com/grow-platform/grow/runtime/wasm"
 	"github.com/grow-platform/grow/testdata/wat"
@@ -21,7 +22,7 @@ func FuzzAdmit(f *testing.F) {
 	f.Add([]byte("\x00asm\x01\x00\x00\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
-		code, err := admit(b)
+		code, err := admission.Admit(b)
 		if !bytes.Equal(b, before) {
 			t.Error("the binary was changed")
 		}

@@ -92,7 +92,7 @@ func (b *image) admit(wasm []byte) (a *admitted, kept bool, err error) {
 			}
 		}
 	}
-	code, err := admit(wasm)
+	code, err := admission.Admit(wasm)
 	return &admitted{code: code}, false, err
 }
 

@@ -64,7 +64,7 @@ func TestCache(t *testing.T) {
 	if c.put != 1 || c.hits != 1 {
 		t.Errorf("%d entries were kept, %d found", c.put, c.hits)
 	}
-	code, err := admit(enginetest.Probe())
+	code, err := admission.Admit(enginetest.Probe())
 	if err != nil {
 		t.Fatal(err)
 	}

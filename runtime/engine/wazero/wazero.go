@@ -8,7 +8,7 @@
 // that they find it without a search or an allocation. Nothing is ever
 // cancelled through it: a runtime that listens for that runs loops 30 times
 // slower. What stops a guest is fuel, which a rewriting of the module brings
-// (see admit).
+// (see package admission).
 package wazero
 
 import (

@@ -27,41 +27,41 @@ type fn struct {
 func (p *plan) binary() []byte {
 	w := &assembler{plan: p, out: []byte("\x00asm\x01\x00\x00\x00")}
 	w.functions()
-	w.section(sectionType, len(w.byKind), w.kinds)
-	w.section(sectionImport, len(p.imports), w.imports)
-	w.section(sectionFunction, len(p.funcs), w.funcs)
+	w.section(wasm.SectionType, len(w.byKind), w.kinds)
+	w.section(wasm.SectionImport, len(p.imports), w.imports)
+	w.section(wasm.SectionFunction, len(p.funcs), w.funcs)
 	if p.table != nil {
 		l := wasm.Limits{Min: int64(len(p.table)), Max: -1}
-		w.section(sectionTable, 1, limits([]byte{byte(wasm.FuncRef)}, l))
+		w.section(wasm.SectionTable, 1, limits([]byte{byte(wasm.FuncRef)}, l))
 	}
 	if p.pages > 0 {
-		w.section(sectionMemory, 1, unsigned([]byte{0}, uint64(p.pages)))
+		w.section(wasm.SectionMemory, 1, unsigned([]byte{0}, uint64(p.pages)))
 		w.export("memory", wasm.KindMemory, 0)
 	}
 	var globals []byte
 	for i := range p.globals {
 		globals = ops(i32(append(globals, byte(wasm.I32), 1), int32(i)), wasm.OpEnd)
 	}
-	w.section(sectionGlobal, p.globals, globals)
-	w.section(sectionExport, w.exported, w.exports)
+	w.section(wasm.SectionGlobal, p.globals, globals)
+	w.section(wasm.SectionExport, w.exported, w.exports)
 	if p.start > 0 {
-		w.out = append(w.out, sectionStart, 1, byte(p.start-1))
+		w.out = append(w.out, wasm.SectionStart, 1, byte(p.start-1))
 	}
 	if len(p.table) > 0 {
-		w.section(sectionElement, 1, p.elements())
+		w.section(wasm.SectionElement, 1, p.elements())
 	}
 	if p.data != nil {
-		w.section(sectionCount, 1, nil)
+		w.section(wasm.SectionDataCount, 1, nil)
 	}
-	w.section(sectionCode, len(p.funcs), w.code)
+	w.section(wasm.SectionCode, len(p.funcs), w.code)
 	if p.data != nil {
-		w.section(sectionData, 1, append(unsigned([]byte{1}, uint64(len(p.data))), p.data...))
+		w.section(wasm.SectionData, 1, append(unsigned([]byte{1}, uint64(len(p.data))), p.data...))
 	}
 	if p.names {
 		c := append(unsigned(nil, uint64(len(p.funcs))), w.names...)
 		c = append(unsigned([]byte{namesFunctions}, uint64(len(c))), c...)
 		c = append(text(nil, "name"), c...)
-		w.out = append(unsigned(append(w.out, sectionCustom), uint64(len(c))), c...)
+		w.out = append(unsigned(append(w.out, wasm.SectionCustom), uint64(len(c))), c...)
 	}
 	return w.out
 }

@@ -2,23 +2,6 @@ package meter
 
 import "github.com/grow-platform/grow/runtime/wasm"
 
-// The sections that are written anew (core specification 2.0, section 5.5.2).
-const (
-	sectionCustom   = 0
-	sectionType     = 1
-	sectionImport   = 2
-	sectionFunction = 3
-	sectionTable    = 4
-	sectionMemory   = 5
-	sectionGlobal   = 6
-	sectionExport   = 7
-	sectionStart    = 8
-	sectionElement  = 9
-	sectionCode     = 10
-	sectionData     = 11
-	sectionCount    = 12
-)
-
 // unsigned appends a number in LEB128.
 func unsigned(b []byte, v uint64) []byte {
 	for v >= 0x80 {

@@ -192,7 +192,7 @@ func TestNames(t *testing.T) {
 func TestCustoms(t *testing.T) {
 	plain := (&plan{pages: 1, funcs: []fn{{export: "a"}, {export: "b"}}}).binary()
 	custom := func(name, c string) string {
-		return string(content([]byte{sectionCustom}, append(text(nil, name), c...)))
+		return string(content([]byte{wasm.SectionCustom}, append(text(nil, name), c...)))
 	}
 	module := "\x00\x05\x04shop"
 	for name, c := range map[string]struct{ section, module, fn string }{
@@ -214,7 +214,7 @@ func TestCustoms(t *testing.T) {
 		}
 		last := again.Sections[len(again.Sections)-1]
 		for _, s := range again.Sections {
-			if s.ID == sectionCustom && s != last {
+			if s.ID == wasm.SectionCustom && s != last {
 				t.Errorf("%s: %s is left", name, s.Title())
 			}
 		}

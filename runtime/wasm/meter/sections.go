@@ -8,8 +8,8 @@ import (
 
 // order is that of sections, but for the custom one, which comes last.
 var order = [...]byte{
-	sectionType, sectionImport, sectionFunction, sectionTable, sectionMemory, sectionGlobal, sectionExport,
-	sectionStart, sectionElement, sectionCount, sectionCode, sectionData,
+	wasm.SectionType, wasm.SectionImport, wasm.SectionFunction, wasm.SectionTable, wasm.SectionMemory, wasm.SectionGlobal, wasm.SectionExport,
+	wasm.SectionStart, wasm.SectionElement, wasm.SectionDataCount, wasm.SectionCode, wasm.SectionData,
 }
 
 // write puts the new binary together. Of custom sections nothing is left but names:
@@ -20,14 +20,14 @@ func (w *writer) write() *Module {
 	code := w.code(make([]byte, 0, len(w.m.Binary)*3/2))
 	b := make([]byte, 0, len(w.m.Binary)+len(code))
 	b = append(b, w.m.Binary[:8]...)
-	var old [sectionCount + 1]*wasm.Section
+	var old [wasm.SectionDataCount + 1]*wasm.Section
 	for i := range w.m.Sections {
 		old[w.m.Sections[i].ID] = &w.m.Sections[i]
 	}
 	for _, id := range order {
 		b = w.section(b, id, old[id], code)
 	}
-	w.out.Binary = content(append(b, sectionCustom), w.nameSection())
+	w.out.Binary = content(append(b, wasm.SectionCustom), w.nameSection())
 	return &w.out
 }
 
@@ -35,17 +35,17 @@ func (w *writer) write() *Module {
 func (w *writer) section(b []byte, id byte, s *wasm.Section, code []byte) []byte {
 	var c []byte
 	switch id {
-	case sectionType:
+	case wasm.SectionType:
 		c = w.typeSection()
-	case sectionImport:
+	case wasm.SectionImport:
 		c = w.importSection()
-	case sectionFunction:
+	case wasm.SectionFunction:
 		c = w.functionSection()
-	case sectionGlobal:
+	case wasm.SectionGlobal:
 		c = w.globalSection()
-	case sectionExport:
+	case wasm.SectionExport:
 		c = w.exportSection()
-	case sectionCode:
+	case wasm.SectionCode:
 		c = code
 	default:
 		if s == nil {
@@ -54,7 +54,7 @@ func (w *writer) section(b []byte, id byte, s *wasm.Section, code []byte) []byte
 		c = w.rewritten(s)
 	}
 	b = content(append(b, id), c)
-	if id == sectionCode {
+	if id == wasm.SectionCode {
 		for i := range w.out.Offsets {
 			w.out.Offsets[i].New += uint32(len(b) - len(code))
 		}
@@ -65,13 +65,13 @@ func (w *writer) section(b []byte, id byte, s *wasm.Section, code []byte) []byte
 // rewritten is a section that is only there when the original has it.
 func (w *writer) rewritten(s *wasm.Section) []byte {
 	switch s.ID {
-	case sectionTable:
+	case wasm.SectionTable:
 		return w.tableSection()
-	case sectionMemory:
+	case wasm.SectionMemory:
 		return w.memorySection()
-	case sectionStart:
+	case wasm.SectionStart:
 		return unsigned(nil, uint64(w.function(w.m.Start)))
-	case sectionElement:
+	case wasm.SectionElement:
 		return w.elementSection()
 	}
 	return w.dataSection(s)

@@ -84,7 +84,7 @@ func (w *writer) referExpr(in *wasm.Instr) {
 
 // dataSection is as it was but for globals that have moved up.
 func (w *writer) dataSection(s *wasm.Section) []byte {
-	if w.o.Shared == "" || s.ID != sectionData {
+	if w.o.Shared == "" || s.ID != wasm.SectionData {
 		return w.m.Binary[s.Start:s.End]
 	}
 	b := unsigned(nil, uint64(len(w.m.Data)))
