@@ -21,7 +21,12 @@ abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
-runtime/wasm < runtime/wasm/meter
+runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot
+runtime/wasm/thin < runtime/admission, compiler/python
+runtime/wasm/snapshot < runtime/engine/wazero
+runtime/engine < compiler/python
+compiler < compiler/python/interpreter < compiler/python < compiler/project
+compiler/python/interpreter < cmd/grow/app
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage

@@ -35,6 +35,9 @@ type Config struct {
 	// Instances is how many there will be at most, which bounds the memory of a
 	// process of their own; 0: the engine's to say.
 	Instances int
+	// Seed is what a language runtime makes its hashes with: the same for all
+	// instances of a revision, and not to be guessed from outside.
+	Seed uint32
 }
 
 // Module is a compiled module. It is safe for concurrent use.
@@ -56,11 +59,12 @@ type Info struct {
 	Exports   []string // sorted
 	HasInit   bool     // exports grow_init
 	MemoryMin int64    // bytes
+	Language  string   // of the runtime that a thin module needs; "": it is whole
 }
 
 // Instance is one running copy of a module. It belongs to one goroutine at a
-// time. After an error other than a non-zero result of Init it is broken:
-// close it.
+// time. After an error other than a non-zero result of Init, or a *[Stopped], it
+// is broken: close it.
 type Instance interface {
 	// Init hands the grow.init message to grow_init, once, before messages.
 	// An instance without grow_init succeeds. A non-zero result is an *Error

@@ -1,0 +1,60 @@
+package engine
+
+import "io/fs"
+
+// Language is a language runtime: the interpreter that thin modules run on. A
+// thin module carries the custom section grow.runtime, which names a language and
+// its digest, and the actor's own files (see package runtime/wasm/thin); from
+// outside it is an actor like any other.
+//
+// What the reactor and an engine say to each other is between the two:
+//
+//   - grow_boot (seed i32) -> i32, called once after _initialize: start the
+//     interpreter, with seed for its hashes. Non-zero: it could not.
+//   - grow_load () -> i32, called once after that: load the actor from /app.
+//     Non-zero: it could not, and has said why by language.fault.
+//   - grow_alloc, grow_handle and grow_init as in the actor ABI.
+//   - grow_interrupt () -> i32: where in memory is an array of pairs (address u32,
+//     bits u32), ended by an address of 0. To interrupt what runs, the engine sets
+//     those bits in the words at those addresses, in that order, while the guest
+//     waits for [Host.Slice].
+//   - It imports language.fault (kind i32, ptr i32, len i32): why the call that is
+//     under way fails. The text's first line is the reason, the rest the guest's
+//     own traceback. Kind 0 is a failure of the actor, 1 says that it was stopped
+//     by an interrupt and can go on with the next message. The call then returns 0.
+//
+// An engine runs _initialize, grow_boot and grow_load once, keeps memory and
+// globals, and begins every instance with them.
+type Language struct {
+	Name   string // python
+	Digest string // of the recipe that made it: 64 hex digits
+	// Module returns the reactor. It is asked when there is no machine code of it.
+	Module func() ([]byte, error)
+	// Files is what the reactor sees of a file system, by mount point and in this
+	// order, besides the actor's own /app and /packages, which come after.
+	Files []Mount
+}
+
+// Mount is a read-only file system that a guest sees.
+type Mount struct {
+	At    string // /lib
+	Files fs.FS
+}
+
+// CodeException is the code of an Error with which a language runtime says that
+// the actor raised what nobody caught: Stack is the language's own traceback.
+const CodeException = "exception"
+
+// Stopped is the error of Handle when a guest was stopped by a limit and its
+// language runtime stopped by itself: the instance is whole and handles the next
+// message.
+type Stopped struct {
+	Cause error  // what Host.Slice returned
+	Stack string // where the guest was, in its language's own words
+}
+
+// Error implements error.
+func (s *Stopped) Error() string { return s.Cause.Error() }
+
+// Unwrap returns the cause.
+func (s *Stopped) Unwrap() error { return s.Cause }
