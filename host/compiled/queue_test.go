@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -99,7 +100,7 @@ func TestVerdicts(t *testing.T) {
 		"hoard":    "more than 1024 MiB of memory",
 		"panic":    "the compiler broke on the module: it crashed, exit status 2: panic: the compiler has a fault",
 		"die":      "exit status 7",
-		"spin":     fmt.Sprintf("more than %v of processor time", TimeMax(len("spin"))),
+		"spin":     fmt.Sprintf("more than %v of processor time", TimeMax(len("spin")).Round(time.Millisecond)),
 		"a module": "the compiler refuses the module: invalid magic number",
 	} {
 		_, _, err := q.Compile(t.Context(), []byte(code))

@@ -25,8 +25,11 @@ import (
 	"github.com/grow-platform/grow/specs/expect"
 )
 
-// TestTime bounds the time of the computer, not of the test, that one test may take.
+// TestTime bounds the time of the computer, not of the test, that one test may
+// take once its modules are compiled.
 const TestTime = 60 * time.Second
+
+var errLong = fmt.Errorf("the test took longer than %v", TestTime)
 
 // Options is what tests are run with. All of it is the caller's.
 type Options struct {
@@ -234,22 +237,21 @@ func (r *Runner) Run(ctx context.Context, tests []*specs.Test, done func(*Result
 // one runs one test.
 func (r *Runner) one(ctx context.Context, t *specs.Test) *Result {
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, TestTime)
-	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	result := &Result{Test: t}
 	s, err := r.stage(ctx, t, end)
 	if err == nil {
+		// What the first test of an actor waits for, its compilation, is not the test's.
+		timer := time.AfterFunc(TestTime, func() { end(errLong) })
 		err = s.play(ctx)
+		timer.Stop()
 		result.Seen, result.Logs = s.seen(), s.logs()
 		err = errors.Join(err, s.close())
 	}
 	switch {
-	case errors.Is(context.Cause(ctx), errCircle):
-		result.Failures = []Failure{{At: t.At, Text: errCircle.Error()}}
-	case errors.Is(err, context.DeadlineExceeded):
-		result.Failures = []Failure{{At: t.At, Text: fmt.Sprintf("the test took longer than %v", TestTime)}}
+	case errors.Is(context.Cause(ctx), errCircle), errors.Is(context.Cause(ctx), errLong):
+		result.Failures = []Failure{{At: t.At, Text: context.Cause(ctx).Error()}}
 	case err != nil:
 		result.Failures = []Failure{{At: t.At, Text: err.Error()}}
 	default:
