@@ -14,14 +14,14 @@ import (
 // and the host can reach.
 type tank struct {
 	granted uint64
-	left    api.MutableGlobal
+	left    counter
 	rest    uint64 // that the last message left over
 	first   uint64 // what the last message that had to ask began with
 }
 
 // used ends a message and returns what it used.
 func (t *tank) used() uint64 {
-	left := t.left.Get()
+	left := t.left.get()
 	used := t.granted - left
 	if int64(left) < 0 { // it was stopped
 		left = 0
@@ -43,7 +43,7 @@ func (t *tank) fill(h engine.Host) (err error) {
 		return err
 	}
 	t.granted, t.first = grant, grant
-	t.left.Set(grant)
+	t.left.set(grant)
 	return nil
 }
 
@@ -78,10 +78,10 @@ func (i *instance) refill(left int64) uint64 {
 // pay charges the guest for what the host does on its behalf, and lets others
 // have the processor when its fuel is used up.
 func (i *instance) pay(units int) {
-	left := int64(i.tank.left.Get()) - int64(units)
-	i.tank.left.Set(uint64(left))
+	left := int64(i.tank.left.get()) - int64(units)
+	i.tank.left.set(uint64(left))
 	if left < 0 {
-		i.tank.left.Set(uint64(left) + i.refill(left))
+		i.tank.left.set(uint64(left) + i.refill(left))
 	}
 }
 

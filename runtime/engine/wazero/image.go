@@ -46,6 +46,7 @@ type linked struct {
 	compiled wazero.CompiledModule
 	wasi     bool // imports something of WASI
 	own      int  // index of the first function that is not imported, as the module's author counts
+	fuel     place
 }
 
 // link returns the binary ready to make instances of.

@@ -19,7 +19,7 @@ var growFunctions = map[string]api.GoModuleFunc{"call": serveCall, "answer": ser
 func of(ctx context.Context, caller api.Module) *instance {
 	i := ctx.(*instance)
 	if i.memory == nil {
-		i.take(caller)
+		i.take(caller, new(place))
 	}
 	return i
 }

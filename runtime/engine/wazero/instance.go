@@ -27,29 +27,29 @@ var errBroken = errors.New("call instance: it is closed or has failed before")
 // instance implements engine.Instance, and context.Context for wazero: host
 // functions are given it as their context.
 type instance struct {
-	_       apart
+	_ apart
+	// What every message touches lies together.
 	running api.Module
 	memory  api.Memory
 	handle  api.Function
 	host    engine.Host // while the guest runs
-	base    context.Context
-	linear  experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
+	tank    tank
+	stack   [4]uint64
+	block   uint32 // input block the guest gave
+	broken  bool   // nothing may run: the guest failed, or its memory is gone
+	waits   bool   // an answer waits for grow.answer
+	size    int    // bytes of block; -1: there is none, or it may not be used any more
+	wanted  uint64 // bytes of memory it last asked for and did not get
 
-	own       int // index of the module's first function that is not imported, as its author counts
-	tank      tank
+	base      context.Context
+	linear    experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
+	own       int                       // index of the module's first function that is not imported, as its author counts
 	budget    *budget
 	memoryMax uint64 // bytes the memory may have
 	has       uint64 // bytes of the budget it has
 	begun     bool   // and memory holds them
-	wanted    uint64 // bytes it last asked for and did not get
-
-	block   uint32 // input block the guest gave
-	size    int    // bytes of it; -1: there is none, or it may not be used any more
-	broken  bool   // nothing may run: the guest failed, or its memory is gone
-	waits   bool   // an answer waits for grow.answer
-	waiting []byte
-	stack   [4]uint64
-	_       apart
+	waiting   []byte // the answer that waits
+	_         apart
 }
 
 // apart keeps what is written at every call out of the cache lines of the
@@ -133,9 +133,11 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 }
 
 // take has the instance know what of the running module it needs.
-func (i *instance) take(m api.Module) {
+func (i *instance) take(m api.Module, p *place) {
 	i.memory = m.Memory()
-	i.tank.left, _ = m.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal)
+	if fuel, ok := m.ExportedGlobal(meter.ExportFuel).(api.MutableGlobal); ok {
+		i.tank.left = p.find(m, fuel)
+	}
 }
 
 // fill begins a message, or what comes before the first.

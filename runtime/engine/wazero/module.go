@@ -61,7 +61,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, fault(err, l.own)
 	}
 	i.base, i.running, i.handle = nil, running, running.ExportedFunction(admission.ExportHandle)
-	i.take(running)
+	i.take(running, &l.fuel)
 	if err := l.begin(i, h); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
