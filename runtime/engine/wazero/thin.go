@@ -20,7 +20,7 @@ type thinModule struct {
 	about     engine.Info
 	trees     []*tree
 	key       Key   // of the image with the actor loaded
-	memoryMax int64 // bytes an instance may have, whole pages
+	memoryMax int64 // bytes an instance may have besides the runtime, whole pages
 	closed    atomic.Bool
 
 	turn   chan struct{} // holds one token: who has it owns what follows, and may make loaded
@@ -71,8 +71,7 @@ func (t *reactor) module(ctx context.Context, wasm []byte, a *thin.Actor, c engi
 // begin finds what instances begin with, or what is to load the actor.
 func (m *thinModule) begin(ctx context.Context, c engine.Config) (err error) {
 	if f := m.reactor.kept(m.key); f != nil {
-		m.loaded.Store(f.settle())
-		return nil
+		return m.share(f)
 	}
 	if m.booted == nil {
 		m.booted, err = m.reactor.boot(ctx, c.Seed)
@@ -80,12 +79,13 @@ func (m *thinModule) begin(ctx context.Context, c engine.Config) (err error) {
 	return err
 }
 
-// size is how much memory instances begin with, as far as is known.
+// size is how much memory instances begin with besides the runtime's, as far as is
+// known.
 func (m *thinModule) size() int64 {
 	if f := m.loaded.Load(); f != nil {
-		return f.image.Size
+		return f.image.Size - f.runtime
 	}
-	return m.booted.image.Size
+	return 0
 }
 
 // Info implements engine.Module.
@@ -97,6 +97,7 @@ func (m *thinModule) Close(ctx context.Context) error {
 		return nil
 	}
 	if f := m.loaded.Swap(nil); f != nil {
+		m.machine.memory.unshare(f.bytes)
 		f.close()
 	}
 	return m.reactor.close(ctx)
@@ -151,8 +152,19 @@ func (m *thinModule) load(ctx context.Context, h engine.Host) (*frozen, error) {
 		return nil, err
 	}
 	m.reactor.keep(m.key, f)
-	f.settle()
+	if err := m.share(f); err != nil {
+		return nil, err
+	}
 	m.booted = nil
-	m.loaded.Store(f)
 	return f, nil
+}
+
+// share has all instances begin with an image.
+func (m *thinModule) share(f *frozen) error {
+	if n := f.image.Bytes(); !m.machine.memory.share(n) {
+		return &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
+			"the memory that the host has for all actors is used up: the actor and its runtime have %d bytes", n)}
+	}
+	m.loaded.Store(f.settle())
+	return nil
 }
