@@ -65,10 +65,10 @@ func (f *frozen) close() {
 	}
 }
 
-// private is what an instance is to have of the budget at first: memory that is
+// private is what an instance is to have of a budget at first: memory that is
 // mapped is shared until it is written.
-func (f *frozen) private() int64 {
-	if f.file != nil && measures() {
+func (f *frozen) private(b *budget) int64 {
+	if f.file != nil && b.max > 0 && measures() {
 		return min(f.image.Size, privateFirst)
 	}
 	return f.image.Size

@@ -190,7 +190,7 @@ func (t *reactor) spawn(ctx context.Context, h engine.Host, from *frozen, trees 
 	l := t.linked
 	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(min(from.runtime+memoryMax, pagesMax*pageSize)), budget: b, has: uint64(from.image.Size)}
 	i.speech = &speech{from: from, interrupt: from.interrupt, files: files{trees: trees}}
-	i.owes = from.private()
+	i.owes = from.private(b)
 	if !i.budget.join(i.owes) {
 		return nil, &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
 			"the memory that the host has for all actors is used up: another instance begins with %d bytes of its own", i.owes)}
