@@ -33,6 +33,7 @@ type instance struct {
 	memory  api.Memory
 	handle  api.Function
 	host    engine.Host // while the guest runs
+	speech  *speech     // nil: it does not run on a language runtime
 	tank    tank
 	stack   [4]uint64
 	block   uint32 // input block the guest gave
@@ -46,8 +47,8 @@ type instance struct {
 	own       int                       // index of the module's first function that is not imported, as its author counts
 	budget    *budget
 	memoryMax uint64 // bytes the memory may have
-	has       uint64 // bytes of the budget it has
-	begun     bool   // and memory holds them
+	has       uint64 // bytes of memory that the budget knows of
+	owes      int64  // bytes of the budget it has for them
 	waiting   []byte // the answer that waits
 	_         apart
 }
@@ -118,6 +119,9 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 	in.CopyTo(block)
 	err := i.call(h, i.handle, uint64(i.block), uint64(size))
 	fuel := i.tank.used()
+	if err == nil && i.speech != nil {
+		err = i.account(fuel)
+	}
 	if err != nil {
 		return engine.Answer{Fuel: fuel}, err
 	}
@@ -173,6 +177,9 @@ func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 		i.breaks()
 		return i.blame(fault(err, i.own))
 	}
+	if i.speech != nil {
+		return i.verdict()
+	}
 	return nil
 }
 
@@ -182,12 +189,13 @@ func (i *instance) blame(err error) error {
 	if !ok || trap.Code != engine.CodeTrap || i.wanted == 0 {
 		return err
 	}
-	why := fmt.Sprintf("limits.memory allows %d", i.memoryMax)
+	own := uint64(i.shared())
+	why := fmt.Sprintf("limits.memory allows %d", i.memoryMax-own)
 	if i.wanted <= i.memoryMax {
 		why = "the host has no more for it"
 	}
 	return &engine.Error{Code: engine.CodeMemory, Stack: trap.Stack, Cause: trap, Reason: fmt.Sprintf(
-		"the actor asked for %d bytes of memory and %s; then it gave up: %s", i.wanted, why, trap.Reason)}
+		"the actor asked for %d bytes of memory and %s; then it gave up: %s", i.wanted-own, why, trap.Reason)}
 }
 
 // breaks has the instance refuse whatever is asked of it from now on.
@@ -234,7 +242,12 @@ func (i *instance) room(h engine.Host, n int) error {
 
 // allocate implements experimental.MemoryAllocatorFunc.
 func (i *instance) allocate(_, maximum uint64) experimental.LinearMemory {
-	i.linear = reserve(min(maximum, i.memoryMax))
+	maximum = min(maximum, i.memoryMax)
+	if i.speech != nil {
+		i.linear = i.speech.from.reserve(maximum)
+	} else {
+		i.linear = reserve(maximum)
+	}
 	return (*growing)(i)
 }
 
@@ -245,21 +258,21 @@ type growing instance
 // Reallocate implements experimental.LinearMemory. What memory begins with was
 // taken from the budget before.
 func (g *growing) Reallocate(size uint64) []byte {
-	if !g.begun {
-		g.begun = true
+	if size <= g.has {
 		return g.linear.Reallocate(size)
 	}
-	if size > g.memoryMax || !g.budget.take(int64(size-g.has), int64(size)) {
+	more := int64(size - g.has)
+	if size > g.memoryMax || !g.budget.take(more, g.owes+more) {
 		g.wanted = size
 		return nil
 	}
 	b := g.linear.Reallocate(size)
 	if b == nil {
 		g.wanted = size
-		g.budget.used.Add(-int64(size - g.has))
+		g.budget.used.Add(-more)
 		return nil
 	}
-	g.has = size
+	g.has, g.owes = size, g.owes+more
 	return b
 }
 
@@ -270,7 +283,7 @@ func (g *growing) Free() { (*instance)(g).free() }
 func (i *instance) free() {
 	i.breaks()
 	if i.budget != nil {
-		i.budget.leave(int64(i.has))
+		i.budget.leave(i.owes)
 		i.budget = nil
 	}
 	if i.linear != nil {
@@ -280,7 +293,15 @@ func (i *instance) free() {
 }
 
 // MemorySize implements engine.Instance.
-func (i *instance) MemorySize() int64 { return int64(i.memory.Size()) }
+func (i *instance) MemorySize() int64 { return int64(i.memory.Size()) - i.shared() }
+
+// shared is what an instance has of memory that is its language runtime's.
+func (i *instance) shared() int64 {
+	if i.speech == nil {
+		return 0
+	}
+	return i.speech.from.runtime
+}
 
 // Close implements engine.Instance. Closing again does nothing.
 func (i *instance) Close() error {
