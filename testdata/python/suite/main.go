@@ -14,6 +14,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -24,9 +25,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/python/interpreter"
+	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/runtime/engine"
-	"github.com/grow-platform/grow/runtime/engine/wazero"
 )
 
 // page is where the tests that are known to fail are listed.
@@ -47,6 +49,7 @@ type options struct {
 }
 
 func main() {
+	jail.Enter() // modules are compiled in processes of this program
 	var o options
 	flag.StringVar(&o.only, "only", "", "modules whose name begins with this, as test_json")
 	flag.StringVar(&o.out, "out", "", "write what came of it to this file, as JSON")
@@ -104,7 +107,7 @@ func (o *options) all(ctx context.Context) ([]*result, error) {
 		return nil, err
 	}
 	tests := os.DirFS(filepath.Join(library, "lib", "python3.13", "test"))
-	e, err := wazero.New(ctx, wazero.Options{Languages: []engine.Language{language}})
+	e, err := app.NewEngine(ctx, "", slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return nil, err
 	}
