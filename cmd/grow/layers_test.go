@@ -24,9 +24,11 @@ runtime/engine < runtime/engine/process
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission
-runtime/engine < compiler/python
+runtime/engine < compiler/python/interpreter
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app
+compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
+runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage

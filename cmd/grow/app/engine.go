@@ -34,7 +34,7 @@ func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, e
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	o := wazero.Options{MemoryMax: hostMemory() / 4 * 3}
+	o := wazero.Options{MemoryMax: hostMemory() / 4 * 3, Languages: languages(log)}
 	cache, err := openCache(dir, log)
 	if err != nil {
 		log.Warn("machine code is not kept: every start compiles anew", "reason", err.Error())

@@ -1,0 +1,24 @@
+package app
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/grow-platform/grow/compiler/python/interpreter"
+	"github.com/grow-platform/grow/runtime/engine"
+)
+
+// languages are the language runtimes that there are, in this binary or in the user's
+// cache. One that is missing is an error of the actors alone that need it.
+func languages(log *slog.Logger) []engine.Language {
+	python, err := interpreter.Find()
+	switch {
+	case errors.Is(err, interpreter.ErrMissing):
+		log.Debug("no Python actors", "reason", err.Error())
+		return nil
+	case err != nil:
+		log.Warn("the Python runtime cannot be used", "reason", err.Error())
+		return nil
+	}
+	return []engine.Language{python}
+}
