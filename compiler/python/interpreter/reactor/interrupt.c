@@ -9,7 +9,7 @@
 #include "pycore_pystate.h"
 #include "pycore_runtime.h"
 
-static bool raised;
+static bool raised, held;
 
 // Words and the bits to set in them, in this order: what is looked at first comes
 // last.
@@ -27,12 +27,15 @@ void forget_interrupt(void) {
     _PyRuntime.signals.handlers[SIGINT].tripped = 0;
     _PyRuntime.signals.is_tripped = 0;
     _Py_unset_eval_breaker_bit(_PyThreadState_GET(), _PY_SIGNALS_PENDING_BIT);
-    raised = false;
+    raised = held = false;
 }
+
+void hold_interrupt(void) { held = true; }
 
 bool interrupted(void) { return raised; }
 
 PyObject *raise_interrupt(PyObject *self, PyObject *args) {
+    if (held) Py_RETURN_NONE;
     raised = true;
     PyObject *deadline = PyObject_GetAttrString(self, "Deadline");
     if (deadline) {

@@ -42,6 +42,7 @@ static void fault_text(const char *text) { fault(text, (Py_ssize_t)strlen(text))
 
 // Says what the exception is that is set, and clears it.
 static void fault_exception(void) {
+    hold_interrupt(); // or one would end what is said of the last
     free(reactor.reserve);
     PyObject *e = PyErr_GetRaisedException();
     PyObject *text = e ? PyObject_CallOneArg(reactor.describe, e) : NULL;
