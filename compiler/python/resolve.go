@@ -136,8 +136,12 @@ func lackOf(log string) (lack, bool) {
 		by, _, _ = strings.Cut(by, "->")
 		return lack{normal(packageStart.FindString(m[1])), m[1], by, m[3] != "none"}, packageStart.MatchString(m[1])
 	}
-	// A conflict in which all versions of a package want one that there is not.
+	// A conflict in which all versions of a package want one that there is not; in
+	// any other the user's own words are a part.
 	var first lack
+	if strings.Contains(log, "The user requested") {
+		return first, false
+	}
 	for _, m := range saysDepends.FindAllStringSubmatch(log, -1) {
 		l := lack{Name: normal(m[3]), Spec: m[3] + strings.TrimSpace(m[4]), By: m[1]}
 		if first.Name == "" {
