@@ -17,7 +17,7 @@ const layers = `
 abi, specs/schema < specs/shape < specs/rule < specs
 specs/shape < specs/expect < specs
 specs < specs/openapi
-specs/shape < compiler/messages < cmd/grow
+specs/shape < compiler/messages < cmd/grow/starter
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest

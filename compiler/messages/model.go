@@ -71,6 +71,7 @@ type class struct {
 	about  string
 	typ    string // the message type that it is the whole of; "": a part
 	named  bool   // it is a whole type, be it sent or not
+	whole  string // the name of that
 	fields []field
 	of     *value // of a class that is no struct: what it stands for
 	tag    string // of an alternative: the field that tells it
@@ -126,7 +127,7 @@ func read(all []Named) ([]*class, error) {
 	r := &reader{byForm: map[string]*class{}, wholes: map[*class]Named{}}
 	whole := make([]*class, len(all))
 	for i, n := range all { // whole types first: parts that are the same are them
-		c := &class{name: camel(n.Name), about: n.Type.About(), named: true}
+		c := &class{name: camel(n.Name), about: n.Type.About(), named: true, whole: n.Name}
 		if n.Message {
 			c.typ = n.Name
 		}

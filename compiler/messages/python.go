@@ -30,6 +30,22 @@ func wordSet(text string) map[string]bool {
 	return set
 }
 
+// PythonClasses returns the names that Python gives to those types that are
+// classes there, by type.
+func PythonClasses(all []Named) (map[string]string, error) {
+	classes, err := read(all)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, c := range classes {
+		if c.named && c.of == nil {
+			names[c.whole] = c.name
+		}
+	}
+	return names, nil
+}
+
 // pythonFile is what is written of a file of Python.
 type pythonFile struct {
 	body    bytes.Buffer
@@ -141,7 +157,7 @@ func (f *pythonFile) class(c *class) {
 	fmt.Fprintf(&f.body, "@dataclass(kw_only=True, slots=True)\nclass %s:\n", c.name)
 	body := ""
 	if c.about != "" {
-		body += "    " + docstring(c.about) + "\n"
+		body += "    " + PythonDoc(c.about) + "\n"
 	}
 	if c.typ != "" {
 		f.typing["ClassVar"] = true
@@ -161,7 +177,7 @@ func (f *pythonFile) class(c *class) {
 
 // line is a field of a class, and the alias that it needs when it is too long.
 func (f *pythonFile) line(c *class, d field) (line, alias string) {
-	name := snakeOr(d.name)
+	name := PythonField(d.name)
 	optional := !d.required && d.def == nil
 	annotate := func() string {
 		s := f.annotation(d.value)
@@ -190,8 +206,8 @@ func (f *pythonFile) line(c *class, d field) (line, alias string) {
 	return line + "\n", alias
 }
 
-// snakeOr is the name of a field: its own when that can be one.
-func snakeOr(name string) string {
+// PythonField is the name of a field in a class: its own when that can be one.
+func PythonField(name string) string {
 	if pythonName(name) && !pythonWords[name] {
 		return name
 	}
@@ -223,7 +239,7 @@ func (f *pythonFile) defaulted(d field, name string) string {
 		}
 		args = append(args, "default_factory="+made)
 	case d.def != nil:
-		args = append(args, "default="+pythonLiteral(d.def))
+		args = append(args, "default="+PythonLiteral(d.def))
 	case d.required && len(d.value.enum) == 1 && !d.value.nullable: // there is nothing else to say
 		args = append(args, "default="+pythonConstant(d.value.enum[0]))
 	case !d.required:
@@ -301,8 +317,8 @@ func commented(about, indent string) string {
 	return b.String()
 }
 
-// docstring is a text as the first thing in a class.
-func docstring(about string) string {
+// PythonDoc is a text as the first thing in a class or a file.
+func PythonDoc(about string) string {
 	about = strings.ReplaceAll(strings.ReplaceAll(about, `\`, `\\`), `"""`, `\"\"\"`)
 	if strings.HasSuffix(about, `"`) {
 		about = strings.TrimSuffix(about, `"`) + `\"`
@@ -330,19 +346,19 @@ func pythonDefault(v *value, data []byte) string {
 		shape.Fields(data, func(name string, raw []byte) {
 			for _, f := range v.class.fields {
 				if f.name == name {
-					parts = append(parts, snakeOr(name)+"="+pythonDefault(f.value, raw))
+					parts = append(parts, PythonField(name)+"="+pythonDefault(f.value, raw))
 				}
 			}
 		})
 		return v.class.name + "(" + strings.Join(parts, ", ") + ")"
 	}
-	return pythonLiteral(data)
+	return PythonLiteral(data)
 }
 
-func pythonConstant(c constant) string { return pythonLiteral(c) }
+func pythonConstant(c constant) string { return PythonLiteral(c) }
 
-// pythonLiteral is JSON as Python writes it.
-func pythonLiteral(data []byte) string {
+// PythonLiteral is JSON as Python writes it.
+func PythonLiteral(data []byte) string {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var b strings.Builder
