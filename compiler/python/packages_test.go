@@ -193,8 +193,12 @@ func TestNoInstaller(t *testing.T) {
 	if e.Code != compiler.CodeToolchain || !strings.Contains(e.Hint, "uv") {
 		t.Errorf("%+v", e)
 	}
-	if found := c.Tools(t.Context()); found[0].OK || found[0].Fix == "" {
-		t.Errorf("%+v", found)
+	s := sourceOf(t, map[string]string{"main.py": handler, requirementsName: "attrs\n"})
+	if found, needed := c.CheckFetch(t.Context(), []string{t.TempDir(), s.Path}); found.OK || found.Fix == "" || !needed {
+		t.Errorf("%+v %t", found, needed)
+	}
+	if _, needed := c.CheckFetch(t.Context(), []string{t.TempDir()}); needed {
+		t.Error("it is needed without requirements")
 	}
 	if l, ok := parseLock(lock{For: digestOf([]byte("# nothing\n"))}.Bytes()); !ok || len(l.Pins) != 0 {
 		t.Errorf("%+v", l)

@@ -14,6 +14,8 @@ import (
 	"context"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/grow-platform/grow/compiler"
@@ -66,18 +68,21 @@ func (c *Compiler) Close(ctx context.Context) error { return c.checker.close(ctx
 func (c *Compiler) Check(ctx context.Context) []toolchain.Finding {
 	f := toolchain.Finding{Name: "python runtime"}
 	if l, err := c.runtime.Language(); err != nil {
-		f.Problem, f.Fix = err.Error(), "take a release of grow that holds it, or build it: make python"
+		f.Problem, f.Fix = err.Error(), "take a binary of grow that `make build` made, or in a clone of grow: make setup"
 	} else {
 		f.OK, f.Version = true, l.Digest[:min(len(l.Digest), 12)]
 	}
 	return []toolchain.Finding{f}
 }
 
-// Tools looks for what fetches packages, which only actors with a
-// requirements.txt need.
-func (*Compiler) Tools(ctx context.Context) []toolchain.Finding {
+// CheckFetch implements compiler.Fetcher: actors with a requirements.txt need it.
+func (*Compiler) CheckFetch(ctx context.Context, sources []string) (toolchain.Finding, bool) {
+	needed := slices.ContainsFunc(sources, func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, requirementsName))
+		return err == nil
+	})
 	_, found := findInstaller(ctx)
-	return []toolchain.Finding{found}
+	return found, needed
 }
 
 // Build implements compiler.Compiler.
