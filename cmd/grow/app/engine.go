@@ -41,7 +41,6 @@ func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, e
 	} else {
 		o.Cache = cache
 	}
-	o.Languages = languages(log)
 	own := &ownEngine{}
 	if jail.Entered() {
 		own.queue = compiled.NewQueue(compiled.Workers)
@@ -52,24 +51,6 @@ func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, e
 		return nil, fmt.Errorf("start engine: %w", err)
 	}
 	return own, nil
-}
-
-// finders find the language runtimes that there can be.
-var finders = []func() (engine.Language, error){}
-
-// languages are the language runtimes that thin modules may need. One that cannot be
-// had is missed only by who needs it.
-func languages(log *slog.Logger) []engine.Language {
-	var all []engine.Language
-	for _, find := range finders {
-		l, err := find()
-		if err != nil {
-			log.Info("a language runtime is not there", "reason", err.Error())
-			continue
-		}
-		all = append(all, l)
-	}
-	return all
 }
 
 // ownEngine runs modules in this process, or in one of their own, and has the

@@ -11,7 +11,7 @@ import (
 // languages are the language runtimes that there are, in this binary or in the user's
 // cache. One that is missing is an error of the actors alone that need it.
 func languages(log *slog.Logger) []engine.Language {
-	python, err := interpreter.Find()
+	python, err := pythonRuntime()
 	switch {
 	case errors.Is(err, interpreter.ErrMissing):
 		log.Debug("no Python actors", "reason", err.Error())
@@ -20,5 +20,5 @@ func languages(log *slog.Logger) []engine.Language {
 		log.Warn("the Python runtime cannot be used", "reason", err.Error())
 		return nil
 	}
-	return []engine.Language{python}
+	return []engine.Language{*python}
 }

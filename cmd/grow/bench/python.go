@@ -23,7 +23,7 @@ const (
 	pythonMemory = 64 << 20
 	pythonLive   = 300  // instances that are alive together
 	pythonCalls  = 4000 // messages in a round
-	loopTurns    = 1_000_000
+	pythonTurns  = 1_000_000
 )
 
 // pythonActor answers a message as the Rust actor does, and runs a loop when it
@@ -87,7 +87,7 @@ func (w *workspace) native(ctx context.Context, path string) (n native, err erro
 		return n, err
 	}
 	main := filepath.Join(w.dir, "python/actors/order/src/python/main.py")
-	out, err := exec.CommandContext(ctx, python, "-I", "-S", "-B", main, string(order), strconv.Itoa(loopTurns), strconv.Itoa(pythonCalls), path).Output()
+	out, err := exec.CommandContext(ctx, python, "-I", "-S", "-B", main, string(order), strconv.Itoa(pythonTurns), strconv.Itoa(pythonCalls), path).Output()
 	if err != nil {
 		return n, fmt.Errorf("run native Python: %w", err)
 	}
@@ -95,14 +95,14 @@ func (w *workspace) native(ctx context.Context, path string) (n native, err erro
 	return n, err
 }
 
-// live is a Python actor whose runtime is loaded.
-type live struct {
+// pythonHost is a Python actor whose runtime is loaded.
+type pythonHost struct {
 	engine engine.Engine
 	module engine.Module
 	actor  *actor.Actor
 }
 
-func (w *workspace) live(ctx context.Context, binary []byte) (*live, error) {
+func (w *workspace) live(ctx context.Context, binary []byte) (*pythonHost, error) {
 	e, err := app.NewEngine(ctx, filepath.Join(w.dir, "cache"), nil)
 	if err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func (w *workspace) live(ctx context.Context, binary []byte) (*live, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.Close(ctx), e.Close(ctx))
 	}
-	l := &live{e, m, a}
+	l := &pythonHost{e, m, a}
 	i, err := first(ctx, a) // makes what instances begin with
 	if err != nil {
 		return nil, errors.Join(err, l.close(ctx))
@@ -124,14 +124,14 @@ func (w *workspace) live(ctx context.Context, binary []byte) (*live, error) {
 	return l, nil
 }
 
-func (l *live) close(ctx context.Context) error {
+func (l *pythonHost) close(ctx context.Context) error {
 	<-l.actor.Close()
 	return errors.Join(l.module.Close(ctx), l.engine.Close(ctx))
 }
 
 // onPython is a measure that needs an actor alive; what it measures is given
 // beside what native has of the same.
-func onPython(measure func(ctx context.Context, l *live) (float64, error), of func(native) float64) func(context.Context, *workspace) (rounder, error) {
+func onPython(measure func(ctx context.Context, l *pythonHost) (float64, error), of func(native) float64) func(context.Context, *workspace) (rounder, error) {
 	return func(ctx context.Context, w *workspace) (rounder, error) {
 		binary, err := w.python(ctx)
 		if err != nil {
@@ -153,7 +153,7 @@ func onPython(measure func(ctx context.Context, l *live) (float64, error), of fu
 }
 
 // startPython is a new instance to its first answer, in microseconds.
-func startPython(ctx context.Context, l *live) (float64, error) {
+func startPython(ctx context.Context, l *pythonHost) (float64, error) {
 	var took []float64
 	for range starts {
 		begin := time.Now()
@@ -168,18 +168,18 @@ func startPython(ctx context.Context, l *live) (float64, error) {
 }
 
 // pythonJSON is the processor time of a message, in microseconds.
-func pythonJSON(ctx context.Context, l *live) (float64, error) {
+func pythonJSON(ctx context.Context, l *pythonHost) (float64, error) {
 	return l.handled(ctx, order, pythonCalls)
 }
 
 // pythonLoop is that of a loop in Python, in milliseconds.
-func pythonLoop(ctx context.Context, l *live) (float64, error) {
-	us, err := l.handled(ctx, fmt.Appendf(nil, `{"turns":%d}`, loopTurns), 3)
+func pythonLoop(ctx context.Context, l *pythonHost) (float64, error) {
+	us, err := l.handled(ctx, fmt.Appendf(nil, `{"turns":%d}`, pythonTurns), 3)
 	return us / 1000, err
 }
 
 // handled is the processor time of messages with that data, in microseconds.
-func (l *live) handled(ctx context.Context, data []byte, n int) (float64, error) {
+func (l *pythonHost) handled(ctx context.Context, data []byte, n int) (float64, error) {
 	i, err := first(ctx, l.actor)
 	if err != nil {
 		return 0, err
