@@ -54,6 +54,16 @@ var measures = []measure{
 		open: isolation},
 	{name: "start-isolated", unit: "ms", goal: 50, by: absolute, what: "Rust actor in a process of its own, from the module in the disk cache to its first answer; in this process",
 		open: startIsolated},
+	{name: "start-python", unit: "us", goal: 2000, by: absolute, what: "new instance of a Python actor to its first answer; CPU of the message in native Python",
+		open: onPython(startPython, func(n native) float64 { return n.message / 1e3 })},
+	{name: "python-json", unit: "us", goal: 20, by: absolute, what: "CPU of a message of 200 bytes of JSON; in native Python of the same version",
+		open: onPython(pythonJSON, func(n native) float64 { return n.message / 1e3 })},
+	{name: "python-loop", unit: "ms", goal: 4, what: "CPU of a loop in Python, fuel counted; in native Python of the same version",
+		open: onPython(pythonLoop, func(n native) float64 { return n.loop / 1e6 })},
+	{name: "python-density", unit: "instances/GiB", goal: 1200, by: absolute, atLeast: true, what: "live Python instances in a GiB of memory that is not shared; if none was shared",
+		open: pythonDensity},
+	{name: "python-build", unit: "ms", goal: 50, by: absolute, what: "checking and packing a Python actor of 1,000 lines after an edit; compiling it in native Python",
+		open: pythonBuild},
 }
 
 // rounder measures one round: the value and its reference.

@@ -23,7 +23,7 @@ const (
 	pythonMemory = 64 << 20
 	pythonLive   = 300  // instances that are alive together
 	pythonCalls  = 4000 // messages in a round
-	pythonTurns  = 1_000_000
+	pythonTurns  = 400_000
 )
 
 // pythonActor answers a message as the Rust actor does, and runs a loop when it
