@@ -259,9 +259,10 @@ func pythonBuild(ctx context.Context, w *workspace) (rounder, error) {
 	}
 	dir := filepath.Join(w.dir, "long")
 	err := writeAll(dir, map[string]string{
-		"grow.yaml":               "service: bench\nabout: Measures.\n",
-		"types/bench.cue":         "\"echo.done\": _\n",
-		"actors/order/actor.yaml": "actor: order\nabout: Answers.\ncode: {language: python, source: src/python}\nin: [echo.done]\nout: [echo.done]\n",
+		"grow.yaml":                       "service: bench\nabout: Measures.\n",
+		"types/bench.cue":                 "\"echo.done\": _\n",
+		"actors/order/actor.yaml":         "actor: order\nabout: Answers.\ncode: {language: python, source: src/python}\nin: [echo.done]\nout: [echo.done]\n",
+		"actors/order/src/python/main.py": longActor(0),
 	})
 	if err != nil {
 		return nil, err
