@@ -84,7 +84,7 @@ func (m *module) greet(conn Conn, memory *os.File) (engine.Info, error) {
 	if err == nil {
 		err = sendFile(conn, memory)
 	}
-	if err == nil {
+	if err == nil && len(m.binary) > 0 { // who refuses none may be gone already
 		_, err = conn.Write(m.binary)
 	}
 	var v verdict

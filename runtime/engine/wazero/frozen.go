@@ -134,10 +134,14 @@ func (f *frozen) reserve(maximum uint64) experimental.LinearMemory {
 		if m := mapFile(f.file, uint64(f.image.Size), maximum); m != nil {
 			return m
 		}
-		return nil
 	}
 	m := reserve(maximum)
-	f.image.CopyTo(m.Reallocate(uint64(f.image.Size)))
+	b := m.Reallocate(uint64(f.image.Size))
+	if f.file == nil {
+		f.image.CopyTo(b)
+	} else if _, err := f.file.ReadAt(b, 0); err != nil {
+		panic(fmt.Sprintf("read an image in memory: %v", err)) // its size is sealed
+	}
 	return m
 }
 

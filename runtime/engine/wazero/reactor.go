@@ -201,7 +201,7 @@ func (t *reactor) spawn(ctx context.Context, h engine.Host, from *frozen, trees 
 		i.free()
 		return nil, fault(err, l.own)
 	}
-	i.base, i.running, i.handle = nil, running, running.ExportedFunction(admission.ExportHandle)
+	i.base, i.running, i.handle = nil, running, lending(running.ExportedFunction(admission.ExportHandle))
 	i.take(running, &l.fuel)
 	if err := from.begin(running); err != nil {
 		return nil, errors.Join(err, i.Close())

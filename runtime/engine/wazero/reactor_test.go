@@ -126,3 +126,29 @@ func TestPrepareBroken(t *testing.T) {
 		t.Error("a runtime that does not start was prepared")
 	}
 }
+
+// TestLending: this release of wazero has the fields that stacks are lent by, and a
+// stack that was outgrown is lent on.
+func TestLending(t *testing.T) {
+	m := load(t, start(t, Options{Languages: []engine.Language{enginetest.Toy(nil)}}), enginetest.Thin(t, "x"), engine.Config{MemoryMax: 1 << 20})
+	running, err := m.Instantiate(t.Context(), &enginetest.Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer running.Close()
+	l, ok := running.(*instance).handle.(*lent)
+	if !ok {
+		t.Fatal("stacks are not lent: wazero has other fields")
+	}
+	for range 3 {
+		if _, err := running.Handle(&enginetest.Host{}, engine.Frame("m")); err != nil {
+			t.Fatal(err)
+		}
+		if b := *l.stack(); &b[0] != &resting[0] {
+			t.Errorf("a stack of %d bytes was not given back", len(b))
+		}
+	}
+	if p := placesOf(nil); p.ok {
+		t.Error("nothing has a stack")
+	}
+}
