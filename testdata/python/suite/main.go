@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -198,11 +199,11 @@ func once(ctx context.Context, m engine.Module, h *host, name string, broken map
 	return came, json.Unmarshal(v.Data, came)
 }
 
-// reason says in a line why a run came to its end.
+// reason says why a run came to its end, in its first line.
 func reason(err error) string {
 	var e *engine.Error
 	if errors.As(err, &e) {
-		return fmt.Sprintf("%s: %s", e.Code, e.Reason)
+		return strings.TrimSpace(fmt.Sprintf("%s: %s\n%s", e.Code, e.Reason, e.Stack))
 	}
 	return err.Error()
 }

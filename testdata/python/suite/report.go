@@ -107,11 +107,11 @@ func unlisted(results []*result, page string) []string {
 	return lines
 }
 
-// line is what of a reason fits into a line of the page: where there is a traceback,
-// its end.
+// line is what of a reason fits into a line of the page: where a module could not be
+// imported, the end of the traceback.
 func line(reason string) string {
 	text := strings.TrimSpace(reason)
-	if lines := strings.Split(text, "\n"); strings.Contains(text, "Traceback (most recent call last)") {
+	if lines := strings.Split(text, "\n"); strings.HasPrefix(text, "ImportError: Failed to import") {
 		text = lines[len(lines)-1]
 	} else {
 		text = lines[0]

@@ -91,7 +91,7 @@ func TestPage(t *testing.T) {
 	results := []*result{
 		{Module: "test_a", Run: 4, Skipped: map[string]string{"test.test_a.T.x": "requires socket support"}, Failed: map[string]string{
 			"test.test_a.T.one": "AssertionError: 1 != 2\n\nmore",
-			"test.test_a.T.two": "ImportError: no\nTraceback (most recent call last):\n  File <x>\nOSError: [Errno 69] Read-only file system",
+			"test.test_a.T.two": "ImportError: Failed to import test module: x\nTraceback (most recent call last):\n  File <x>\nOSError: [Errno 69] Read-only file system",
 		}},
 		{Module: "test_b", Run: 7},
 	}
