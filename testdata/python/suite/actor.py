@@ -4,6 +4,7 @@ import asyncio
 import io
 import sys
 import tempfile
+import types
 import unittest
 
 import grow
@@ -21,17 +22,27 @@ def temporary_file(mode="w+b", buffering=-1, encoding=None, newline=None, *_, er
 
 tempfile.TemporaryFile = temporary_file
 
-# Tests of asyncio go back to the loop that a process begins with, which is the actor's
-# here, and are not run where there are no sockets, which these do not need.
+# Tests of asyncio go back to the policy and the loop that a process begins with: the
+# actor's.
 asyncio.DefaultEventLoopPolicy = type(asyncio.get_event_loop_policy())
+asyncio.EventLoop = asyncio.SelectorEventLoop = type(asyncio.get_event_loop_policy().new_event_loop())
 
 
-def prepare(name):
-    if name.startswith("test_asyncio."):
-        import test.support
+def prepare():
+    """Has modules run that would skip themselves as a whole for something that some of
+    their tests need: sockets, which event loops elsewhere have, and the folder Tools."""
+    import test.support.os_helper
 
-        asks = test.support.requires_working_socket
-        test.support.requires_working_socket = lambda *, module=False: None if module else asks()
+    files = test.support.os_helper
+    files._can_chmod = files._can_symlink = files._can_xattr = files._can_hardlink = False  # found out by a file that is written
+    asks = test.support.requires_working_socket
+    test.support.requires_working_socket = lambda *, module=False: None if module else asks()
+    tools = sys.modules["test.test_tools"] = types.ModuleType("test.test_tools")
+
+    def skip_if_missing(tool=None):
+        raise unittest.SkipTest("Tools are not there")
+
+    tools.skip_if_missing = skip_if_missing
 
 
 class Result(unittest.TestResult):
@@ -83,7 +94,7 @@ def without(suite, names):
 
 def run(name, leave, begins):
     """Runs the tests of a module but for those named; says each by begins(name)."""
-    prepare(name)
+    prepare()
     try:
         suite = unittest.defaultTestLoader.loadTestsFromName("test." + name)
     except unittest.SkipTest as error:

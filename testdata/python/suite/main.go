@@ -19,7 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,7 +51,7 @@ func main() {
 	jail.Enter() // modules are compiled in processes of this program
 	var o options
 	flag.StringVar(&o.only, "only", "", "modules whose name begins with this, as test_json")
-	flag.StringVar(&o.out, "out", "", "write what came of it to this file, as JSON")
+	flag.StringVar(&o.out, "out", "", "write what came of it to this file, as JSON; with -only, the results of other modules in it stay")
 	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "modules at the same time")
 	flag.BoolVar(&o.write, "write", false, "write "+page)
 	flag.Parse()
@@ -71,11 +71,7 @@ func (o *options) run(ctx context.Context) error {
 	}
 	fmt.Println(summary(results))
 	if o.out != "" {
-		b, err := json.MarshalIndent(results, "", "  ")
-		if err == nil {
-			err = os.WriteFile(o.out, b, 0o644)
-		}
-		if err != nil {
+		if results, err = o.keep(results); err != nil {
 			return err
 		}
 	}
@@ -93,6 +89,23 @@ func (o *options) run(ctx context.Context) error {
 		return fmt.Errorf("%d tests fail that %s does not list", len(unknown), page)
 	}
 	return nil
+}
+
+// keep writes the results to the file of results. Those of modules that were not run
+// stay, when only some were.
+func (o *options) keep(results []*result) ([]*result, error) {
+	if b, err := os.ReadFile(o.out); err == nil && o.only != "" {
+		var before []*result
+		if err := json.Unmarshal(b, &before); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.out, err)
+		}
+		results = merge(before, results)
+	}
+	b, err := json.MarshalIndent(results, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return results, os.WriteFile(o.out, b, 0o644)
 }
 
 // all runs the modules, and returns what came of them in the order of their names.
@@ -130,9 +143,7 @@ func (o *options) all(ctx context.Context) ([]*result, error) {
 			return err
 		})
 	}
-	err = group.Wait()
-	slices.SortFunc(results, func(a, b *result) int { return cmp.Compare(a.Module, b.Module) })
-	return results, err
+	return results, group.Wait()
 }
 
 // module runs a module of tests until a run comes to its end.
@@ -198,11 +209,11 @@ func once(ctx context.Context, m engine.Module, h *host, name string, broken map
 	return came, json.Unmarshal(v.Data, came)
 }
 
-// reason says in a line why a run came to its end.
+// reason says why a run came to its end, in its first line.
 func reason(err error) string {
 	var e *engine.Error
 	if errors.As(err, &e) {
-		return fmt.Sprintf("%s: %s", e.Code, e.Reason)
+		return strings.TrimSpace(fmt.Sprintf("%s: %s\n%s", e.Code, e.Reason, e.Stack))
 	}
 	return err.Error()
 }

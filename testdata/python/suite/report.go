@@ -34,6 +34,22 @@ func (r *result) String() string {
 	return fmt.Sprintf("%-26s %5d run %4d skipped %4d failed %7.1f s", r.Module, r.Run, len(r.Skipped), len(r.Failed), r.Seconds)
 }
 
+// merge returns the results of both in the order of their modules; those of after
+// replace those of before. What is no module of the suite any more is left out.
+func merge(before, after []*result) []*result {
+	all := map[string]*result{}
+	for _, r := range slices.Concat(before, after) {
+		all[r.Module] = r
+	}
+	var list []*result
+	for _, c := range choices("") {
+		if r := all[c.name]; r != nil {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
 // counts are how many tests passed, were skipped and failed.
 func counts(results []*result) (passed, skipped, failed int) {
 	for _, r := range results {
@@ -107,11 +123,11 @@ func unlisted(results []*result, page string) []string {
 	return lines
 }
 
-// line is what of a reason fits into a line of the page: where there is a traceback,
-// its end.
+// line is what of a reason fits into a line of the page: where a module could not be
+// imported, the end of the traceback.
 func line(reason string) string {
 	text := strings.TrimSpace(reason)
-	if lines := strings.Split(text, "\n"); strings.Contains(text, "Traceback (most recent call last)") {
+	if lines := strings.Split(text, "\n"); strings.HasPrefix(text, "ImportError: Failed to import") {
 		text = lines[len(lines)-1]
 	} else {
 		text = lines[0]

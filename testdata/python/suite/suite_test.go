@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -91,7 +93,7 @@ func TestPage(t *testing.T) {
 	results := []*result{
 		{Module: "test_a", Run: 4, Skipped: map[string]string{"test.test_a.T.x": "requires socket support"}, Failed: map[string]string{
 			"test.test_a.T.one": "AssertionError: 1 != 2\n\nmore",
-			"test.test_a.T.two": "ImportError: no\nTraceback (most recent call last):\n  File <x>\nOSError: [Errno 69] Read-only file system",
+			"test.test_a.T.two": "ImportError: Failed to import test module: x\nTraceback (most recent call last):\n  File <x>\nOSError: [Errno 69] Read-only file system",
 		}},
 		{Module: "test_b", Run: 7},
 	}
@@ -152,5 +154,34 @@ func TestHostStopsOneTest(t *testing.T) {
 		if grant, err := h.Slice(c.used); (err != nil) != c.late || err == nil && grant != fuel {
 			t.Errorf("%d: test %s at %d: %d, %v", i, c.test, c.used, grant, err)
 		}
+	}
+}
+
+func TestKeep(t *testing.T) {
+	o := &options{only: "test_json", out: filepath.Join(t.TempDir(), "out.json")}
+	before := []*result{{Module: "test_abc", Run: 1}, {Module: "test_gone", Run: 2}, {Module: "test_json", Run: 3}}
+	if _, err := o.keep(before); err != nil {
+		t.Fatal(err)
+	}
+	got, err := o.keep([]*result{{Module: "test_json", Run: 4}, {Module: "test_zlib", Run: 5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(o.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []*result
+	if err := json.Unmarshal(b, &kept); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]*result{got, kept} {
+		if len(list) != 3 || list[0].Module != "test_abc" || list[1].Run != 4 || list[2].Module != "test_zlib" {
+			t.Errorf("kept %v", list)
+		}
+	}
+	o.only = ""
+	if got, err = o.keep(before[:1]); err != nil || len(got) != 1 {
+		t.Errorf("of all modules: %v, %v", got, err)
 	}
 }
