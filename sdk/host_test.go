@@ -131,6 +131,11 @@ func (g *guest) send(typ, key string, data []byte, more ...string) ([]output, er
 	if err != nil || answer == nil {
 		return nil, err
 	}
+	return g.sent(key, answer)
+}
+
+// sent reads what a guest answered, and keeps what it wrote to state.
+func (g *guest) sent(key string, answer []byte) ([]output, error) {
 	r, err := abi.NewReader(answer)
 	if err != nil {
 		return nil, fmt.Errorf("abi.frame: %w", err)
