@@ -8,9 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/grow-platform/grow/compiler/python/interpreter"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/engine/wazero"
 	"github.com/grow-platform/grow/runtime/wasm"
 	"github.com/grow-platform/grow/runtime/wasm/thin"
 )
@@ -40,7 +43,12 @@ func (e *nativeEngine) Compile(_ context.Context, bin []byte, _ engine.Config) (
 	return &nativeModule{engine: e}, nil
 }
 
-func (*nativeEngine) Close(context.Context) error { return nil }
+func (e *nativeEngine) Close(context.Context) error { return os.RemoveAll(e.dir) }
+
+func newNative() (engine.Engine, error) {
+	dir, err := os.MkdirTemp("", "grow-checker-")
+	return &nativeEngine{dir}, err
+}
 
 type nativeModule struct{ engine *nativeEngine }
 
@@ -103,14 +111,27 @@ func (i *nativeInstance) Close() error {
 // testDigest stands for the runtime where it is not built.
 var testDigest = strings.Repeat("0a", 32)
 
-// testRuntime is what the tests check sources with.
+// testRuntime is what the tests check sources with: the runtime, or, where that is
+// not built, the machine's Python.
 func testRuntime(t testing.TB) Runtime {
 	t.Helper()
+	if l, err := found(); err == nil {
+		testDigest = l.Digest
+		return Runtime{
+			Language: func() (*engine.Language, error) { return &l, nil },
+			Engine: func(ctx context.Context) (engine.Engine, error) {
+				return wazero.New(ctx, wazero.Options{Languages: []engine.Language{l}})
+			},
+		}
+	}
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("there is no python3 here")
 	}
 	return Runtime{
 		Language: func() (*engine.Language, error) { return &engine.Language{Name: language, Digest: testDigest}, nil },
-		Engine:   func(context.Context) (engine.Engine, error) { return &nativeEngine{t.TempDir()}, nil },
+		Engine:   func(context.Context) (engine.Engine, error) { return newNative() },
 	}
 }
+
+// found looks for the runtime once.
+var found = sync.OnceValues(interpreter.Find)

@@ -47,7 +47,7 @@ type Runtime struct {
 // Compiler builds Python actors. It implements compiler.Compiler.
 type Compiler struct {
 	runtime Runtime
-	checker checker
+	checker *checker
 
 	mu       sync.Mutex
 	unpacked map[string]*packages // by digest of a lock: those of the last builds
@@ -55,7 +55,7 @@ type Compiler struct {
 
 // New returns the compiler.
 func New(r Runtime) *Compiler {
-	return &Compiler{runtime: r, checker: checker{runtime: r}, unpacked: map[string]*packages{}}
+	return &Compiler{runtime: r, checker: &checker{runtime: r}, unpacked: map[string]*packages{}}
 }
 
 // Language implements compiler.Compiler.

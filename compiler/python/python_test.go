@@ -19,19 +19,34 @@ import (
 	"github.com/grow-platform/grow/runtime/wasm/thin"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared != nil {
+		if err := shared.close(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 const handler = "import grow\n\n\n@grow.on(\"a\")\ndef a(ctx, m):\n    return None\n"
 
-// newCompiler returns a compiler that ends with the test.
+// shared is the checker of all tests, as it is that of all builds of a program.
+var shared *checker
+
+// newCompiler returns a compiler that has built nothing yet.
 func newCompiler(t testing.TB) *Compiler {
 	t.Helper()
 	c := New(testRuntime(t))
-	t.Cleanup(func() {
-		if err := c.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	if shared == nil {
+		shared = c.checker
+	}
+	c.checker = shared
 	return c
 }
 
@@ -299,6 +314,17 @@ func TestBombs(t *testing.T) {
 			}
 			mustBuild(t, c, sourceOf(t, map[string]string{"main.py": handler}))
 		})
+	}
+}
+
+// TestClose: a compiler that was closed starts its interpreter again.
+func TestClose(t *testing.T) {
+	c := New(testRuntime(t))
+	for range 2 {
+		mustBuild(t, c, sourceOf(t, map[string]string{"main.py": handler}))
+		if err := c.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

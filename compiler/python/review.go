@@ -33,7 +33,7 @@ type review struct {
 // review checks all sources and returns what is said of good ones. Its error
 // says all that is wrong.
 func (c *Compiler) review(ctx context.Context, s compiler.Source, files map[string][]byte, needs *packages) (string, error) {
-	r := &review{source: s, checker: &c.checker, files: files, own: tops(files), packaged: needs.tops}
+	r := &review{source: s, checker: c.checker, files: files, own: tops(files), packaged: needs.tops}
 	if err := r.names(ctx); err != nil {
 		return "", r.broken(ctx, err)
 	}
