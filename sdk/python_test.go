@@ -142,6 +142,15 @@ func (s *snake) send(typ, key string, data []byte, more ...string) ([]output, er
 	return s.sent(key, answer)
 }
 
+// why is the reason of an exception.
+func (s *snake) why(err error) string {
+	var e *engine.Error
+	if !errors.As(err, &e) || e.Code != engine.CodeException {
+		return ""
+	}
+	return e.Reason
+}
+
 // Call implements engine.Host.
 func (s *snake) Call(request []byte) ([]byte, error) {
 	s.calls++
