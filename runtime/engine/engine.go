@@ -25,7 +25,9 @@ type Engine interface {
 type Config struct {
 	// MemoryMax bounds an instance's linear memory, in bytes; it is rounded
 	// down to whole pages of 64 KiB. A module that demands more at start is
-	// refused with module.limit; growing beyond it fails inside the guest.
+	// refused with module.limit; growing beyond it fails inside the guest. What the
+	// runtime of a thin module has once it is started does not count: instances
+	// share it, until they write to it.
 	MemoryMax int64
 	// Name is what logs call the module by: the actor's name.
 	Name string
@@ -79,7 +81,7 @@ type Instance interface {
 	// Host method returned, which [errors.Is] and [errors.As] find. The answer's
 	// Fuel is that of the call then too.
 	Handle(h Host, in Input) (Answer, error)
-	// MemorySize is the size of linear memory in bytes.
+	// MemorySize is the size of linear memory in bytes, as Config.MemoryMax counts.
 	MemorySize() int64
 	// Close releases the instance.
 	Close() error

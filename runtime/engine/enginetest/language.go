@@ -71,7 +71,7 @@ func programs(t *testing.T, e engine.Engine) {
 	h := &Host{}
 	a, b := seeded(t, e, Thin(t, "first"), 7), seeded(t, e, Thin(t, "second"), 9)
 	about := a.Info()
-	if about.Language != "toy" || !about.HasInit || !strings.HasPrefix(about.Digest, "sha256:") || about.Size != len(Thin(t, "first")) || about.MemoryMin != 3<<16 {
+	if about.Language != "toy" || !about.HasInit || !strings.HasPrefix(about.Digest, "sha256:") || about.Size != len(Thin(t, "first")) || about.MemoryMin != 0 {
 		t.Errorf("%+v", about)
 	}
 	one, two, other := instance(t, a, h), instance(t, a, h), instance(t, b, h)
@@ -84,7 +84,7 @@ func programs(t *testing.T, e engine.Engine) {
 	if err := one.Init(h, []byte("config")); err != nil {
 		t.Error(err)
 	}
-	same(t, "size", one.MemorySize(), int64(3<<16))
+	same(t, "size", one.MemorySize(), int64(0))
 	handle(t, one, h, op('w', 4096, 0x21212121))
 	same(t, "memory of one", string(handle(t, one, h, op('m'))), "!!!!t")
 	same(t, "memory of another", string(handle(t, two, h, op('m'))), "first")
@@ -99,8 +99,8 @@ func otherRuntimes(t *testing.T, e engine.Engine) {
 		_, err := e.Compile(t.Context(), binary, engine.Config{MemoryMax: 1 << 20})
 		coded(t, "compile", err, engine.CodeRuntime, want)
 	}
-	_, err := e.Compile(t.Context(), Thin(t, ""), engine.Config{MemoryMax: 2 << 16})
-	coded(t, "compile", err, engine.CodeLimit, "begins with 196608 bytes of memory; limits.memory allows 131072")
+	_, err := e.Compile(t.Context(), Thin(t, ""), engine.Config{MemoryMax: 1 << 10})
+	coded(t, "compile", err, engine.CodeLimit, "less than a page")
 	_, err = e.Compile(t.Context(), packed(t, ToyDigest, "app/a", "", "app/a/b", ""), engine.Config{MemoryMax: 1 << 20})
 	coded(t, "compile", err, engine.CodeInvalid, "a file and a folder")
 }
@@ -302,18 +302,24 @@ func interruptedSleep(t *testing.T, e engine.Engine) {
 	same(t, "the next message", string(handle(t, i, h, op('m'))), "x")
 }
 
-// imageMemory: what grew while the actor was loaded is there, and memory grows on.
+// imageMemory: what grew while the actor was loaded is there and counts, what the
+// runtime has does not.
 func imageMemory(t *testing.T, e engine.Engine) {
+	const own, limit = 3 << 16, 1 << 20
 	h := &Host{}
 	m := compile(t, e, Thin(t, "grow"))
 	i := instance(t, m, h)
-	same(t, "size", i.MemorySize(), int64(4<<16))
-	same(t, "the new page", words(handle(t, i, h, op('r', 3<<16))), []uint32{77})
-	same(t, "grows to the limit", words(handle(t, i, h, op('g', 12))), []uint32{4})
+	same(t, "size", i.MemorySize(), int64(1<<16))
+	same(t, "the new page", words(handle(t, i, h, op('r', own))), []uint32{77})
+	same(t, "grows to the limit", words(handle(t, i, h, op('g', 15))), []uint32{4})
+	same(t, "size", i.MemorySize(), int64(limit))
 	same(t, "grows beyond it", words(handle(t, i, h, op('g', 1))), []uint32{0xffffffff})
-	same(t, "what was there", words(handle(t, i, h, op('r', 3<<16))), []uint32{77})
-	same(t, "a page that is new", words(handle(t, i, h, op('r', 4<<16))), []uint32{0})
-	handle(t, i, h, op('w', 1<<20-4, 42))
-	same(t, "the last word", words(handle(t, i, h, op('r', 1<<20-4))), []uint32{42})
-	same(t, "another instance", instance(t, m, h).MemorySize(), int64(4<<16))
+	same(t, "what was there", words(handle(t, i, h, op('r', own))), []uint32{77})
+	same(t, "a page that is new", words(handle(t, i, h, op('r', own+1<<16))), []uint32{0})
+	handle(t, i, h, op('w', own+limit-4, 42))
+	same(t, "the last word", words(handle(t, i, h, op('r', own+limit-4))), []uint32{42})
+	same(t, "another instance", instance(t, m, h).MemorySize(), int64(1<<16))
+	// What an actor does not get it is told by its limit.
+	_, err := i.Handle(h, engine.Frame(op('G', 1)))
+	coded(t, "gives up", err, engine.CodeMemory, "asked for 1114112 bytes of memory and limits.memory allows 1048576")
 }

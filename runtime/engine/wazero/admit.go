@@ -3,8 +3,11 @@ package wazero
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/runtime/wasm/snapshot"
 )
 
 // admitted is a module that has been admitted, and machine code of it.
@@ -12,6 +15,22 @@ type admitted struct {
 	code    []byte
 	key     Key    // of the machine code
 	machine []byte // nil: there is none
+	hull    bool   // code is only a hull, and key that of the processor
+}
+
+// bare returns the module with a hull for its code (see package snapshot): what is
+// large takes long to be decoded and validated, to no end where it has been compiled.
+// The key of its machine code is that of the processor. Where there is no machine code
+// the module needs the code that it has.
+func (a *admitted) bare() (*admitted, error) {
+	if len(a.machine) == 0 {
+		return a, nil
+	}
+	m, err := wasm.Decode(a.code)
+	if err != nil {
+		return nil, fmt.Errorf("decode what was admitted: %w", err)
+	}
+	return &admitted{code: snapshot.Hull(m), key: processor(), machine: a.machine, hull: true}, nil
 }
 
 // encode makes an entry of a [Cache]: the key, the length of the code as 4 bytes,

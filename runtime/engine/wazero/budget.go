@@ -24,11 +24,17 @@ func (b *budget) join(size int64) bool {
 	return false
 }
 
+// share takes what all instances of a module have together, and returns false when
+// there is not so much; unshare gives it back.
+func (b *budget) share(size int64) bool { return b.take(size, 0) }
+
+func (b *budget) unshare(size int64) { b.used.Add(-size) }
+
 // take takes more bytes for an instance that will have total.
 func (b *budget) take(more, total int64) bool {
 	used := b.used.Add(more)
 	half := b.max / 2
-	if b.max == 0 || used <= half || used <= b.max && total <= half/b.instances.Load() {
+	if b.max == 0 || used <= half || used <= b.max && total <= half/max(1, b.instances.Load()) {
 		return true
 	}
 	b.used.Add(-more)

@@ -17,7 +17,9 @@ import (
 // not change, and is closed when no instance will begin with it any more.
 type frozen struct {
 	image     *snapshot.Image // without Runs once a file holds them
+	runtime   int64           // bytes of it that are the language runtime's
 	interrupt uint32          // where the guest says what interrupts it
+	bytes     int64           // of the image that are not zero, once it is settled
 	file      *os.File        // that memory is mapped from; nil: it is copied
 }
 
@@ -38,11 +40,16 @@ func (i *instance) freeze() (*frozen, error) {
 			globals = append(globals, snapshot.Global{Index: k, Value: g.Get()})
 		}
 	}
-	return &frozen{image: snapshot.Of(memory, globals), interrupt: i.speech.interrupt}, nil
+	f := &frozen{image: snapshot.Of(memory, globals), interrupt: i.speech.interrupt, runtime: i.speech.from.runtime}
+	if f.runtime == 0 {
+		f.runtime = f.image.Size // nothing of an actor has run
+	}
+	return f, nil
 }
 
 // settle has instances map the memory instead of copying it, if they can.
 func (f *frozen) settle() *frozen {
+	f.bytes = f.image.Bytes()
 	if file := fileOf(f.image); file != nil {
 		f.file = file
 		bare := *f.image
@@ -58,33 +65,66 @@ func (f *frozen) close() {
 	}
 }
 
-// private is what an instance is to have of the budget at first: memory that is
+// private is what an instance is to have of a budget at first: memory that is
 // mapped is shared until it is written.
-func (f *frozen) private() int64 {
-	if f.file != nil {
-		return min(f.image.Size, sharedPrivate)
+func (f *frozen) private(b *budget) int64 {
+	if f.file != nil && b.max > 0 && measures() {
+		return min(f.image.Size, privateFirst)
 	}
 	return f.image.Size
 }
 
-// sharedPrivate is how many bytes of an image that is mapped an instance is
-// expected to write.
-const sharedPrivate = 1 << 20
+const (
+	// privateFirst is how many bytes of an image that is mapped an instance is
+	// expected to write; what it does write is looked at later.
+	privateFirst = 512 << 10
+	// measureFuel is how much an instance runs until it is looked at what it has
+	// written, which takes a hundredth of the time.
+	measureFuel = 50 * engine.SliceFuel
+)
 
-// encode makes an entry of a [Cache]; thaw reads it.
+// account has the budget know what the instance has written of the memory that it
+// shares. It fails when the host has no more.
+func (i *instance) account(fuel uint64) error {
+	s := i.speech
+	if s.since += fuel; s.since < measureFuel || i.budget.max == 0 || s.from.file == nil {
+		return nil
+	}
+	s.since = 0
+	shared, _ := i.memory.Read(0, uint32(s.from.image.Size))
+	wrote, ok := dirty(shared)
+	more := int64(i.has) - s.from.image.Size + wrote - i.owes // with what it has grown by
+	if !ok || more <= 0 {
+		return nil
+	}
+	if !i.budget.take(more, i.owes+more) {
+		i.breaks()
+		return &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
+			"the instance has written %d bytes of memory, and the host has no more for it", i.owes+more)}
+	}
+	i.owes += more
+	return nil
+}
+
+// encode makes an entry of a [Cache]; thaw reads it. The image comes behind two words.
 func (f *frozen) encode() []byte {
-	return f.image.Encode(binary.LittleEndian.AppendUint32(nil, f.interrupt))
+	b := binary.LittleEndian.AppendUint32(nil, f.interrupt)
+	return f.image.Encode(binary.LittleEndian.AppendUint32(b, uint32(f.runtime/pageSize)))
 }
 
 func thaw(b []byte) (*frozen, error) {
-	if len(b) < 4 {
+	if len(b) < 8 {
 		return nil, errors.New("decode image: there is none")
 	}
-	image, err := snapshot.Decode(b[4:], pagesMax*pageSize)
+	image, err := snapshot.Decode(b[8:], pagesMax*pageSize)
 	if err != nil {
 		return nil, err
 	}
-	return &frozen{image: image, interrupt: binary.LittleEndian.Uint32(b)}, nil
+	f := &frozen{image: image, interrupt: binary.LittleEndian.Uint32(b), runtime: int64(binary.LittleEndian.Uint32(b[4:])) * pageSize}
+	if f.runtime > image.Size {
+		return nil, errors.New("decode image: it is smaller than the runtime in it")
+	}
+	return f, nil
 }
 
 // reserve gives an instance memory that begins as the image's, of at most maximum
@@ -94,10 +134,14 @@ func (f *frozen) reserve(maximum uint64) experimental.LinearMemory {
 		if m := mapFile(f.file, uint64(f.image.Size), maximum); m != nil {
 			return m
 		}
-		return nil
 	}
 	m := reserve(maximum)
-	f.image.CopyTo(m.Reallocate(uint64(f.image.Size)))
+	b := m.Reallocate(uint64(f.image.Size))
+	if f.file == nil {
+		f.image.CopyTo(b)
+	} else if _, err := f.file.ReadAt(b, 0); err != nil {
+		panic(fmt.Sprintf("read an image in memory: %v", err)) // its size is sealed
+	}
 	return m
 }
 

@@ -49,8 +49,7 @@ func mapFile(f *os.File, size, maximum uint64) experimental.LinearMemory {
 	if size == 0 {
 		return m
 	}
-	_, err := unix.MmapPtr(int(f.Fd()), 0, unsafe.Pointer(unsafe.SliceData(m.b)), uintptr(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED)
-	if err != nil {
+	if err := mapOver(m.b[:size], int(f.Fd()), unix.MAP_PRIVATE); err != nil {
 		m.Free()
 		return nil
 	}
@@ -58,9 +57,19 @@ func mapFile(f *os.File, size, maximum uint64) experimental.LinearMemory {
 	return m
 }
 
-// plain has all of a map anonymous again.
-func plain(b []byte, front int) bool {
-	_, err := unix.MmapPtr(-1, 0, unsafe.Pointer(unsafe.SliceData(b)), uintptr(front), unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE|unix.MAP_FIXED)
-	return err == nil && unix.Madvise(b[:front], unix.MADV_NOHUGEPAGE) != unix.ENOMEM
+// mapOver maps a file, or -1 for none, in place of what is mapped there. It is a
+// variable for tests, which have it fail.
+var mapOver = func(b []byte, file, flags int) error {
+	_, err := unix.MmapPtr(file, 0, unsafe.Pointer(unsafe.SliceData(b)), uintptr(len(b)), unix.PROT_READ|unix.PROT_WRITE, flags|unix.MAP_FIXED)
+	return err
+}
+
+// plain has memory that is mapped from a file anonymous again, as the rest of its map
+// is, and says whether it is.
+func plain(b []byte) bool {
+	if err := mapOver(b, -1, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE); err != nil {
+		return false
+	}
+	_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE) // see mapMemory
+	return true
 }

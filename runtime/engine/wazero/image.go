@@ -76,6 +76,11 @@ func (b *image) link(ctx context.Context, wasm []byte, admit func([]byte) ([]byt
 	}
 	b.linked = l
 	if b.options.Cache != nil && (!kept || b.store.made) {
+		if b.reactor {
+			if a, err = a.bare(); err != nil {
+				return nil, err
+			}
+		}
 		b.options.Cache.Put(b.digest, a.encode())
 	}
 	return l, nil
@@ -84,18 +89,28 @@ func (b *image) link(ctx context.Context, wasm []byte, admit func([]byte) ([]byt
 // admit returns the admitted module, and says whether it was kept.
 func (b *image) admit(wasm []byte, make func([]byte) ([]byte, error)) (a *admitted, kept bool, err error) {
 	if b.options.Admitted {
-		a, err = decode(wasm)
+		a, err = b.decode(wasm)
 		return a, true, err
 	}
 	if b.options.Cache != nil {
 		if entry, ok := b.options.Cache.Get(b.digest); ok {
-			if a, err := decode(entry); err == nil {
+			if a, err := b.decode(entry); err == nil && (!a.hull || a.key == processor()) {
 				return a, true, nil
 			}
 		}
 	}
 	code, err := make(wasm)
 	return &admitted{code: code}, false, err
+}
+
+// decode reads an entry of a cache. Those of reactors that have been compiled are
+// hulls.
+func (b *image) decode(entry []byte) (*admitted, error) {
+	a, err := decode(entry)
+	if err == nil {
+		a.hull = b.reactor && len(a.machine) > 0
+	}
+	return a, err
 }
 
 // build makes a runtime with the code in it. Memory limits are those of each

@@ -119,6 +119,9 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 	in.CopyTo(block)
 	err := i.call(h, i.handle, uint64(i.block), uint64(size))
 	fuel := i.tank.used()
+	if err == nil && i.speech != nil {
+		err = i.account(fuel)
+	}
 	if err != nil {
 		return engine.Answer{Fuel: fuel}, err
 	}
@@ -184,12 +187,13 @@ func (i *instance) blame(err error) error {
 	if !ok || trap.Code != engine.CodeTrap || i.wanted == 0 {
 		return err
 	}
-	why := fmt.Sprintf("limits.memory allows %d", i.memoryMax)
+	own := uint64(i.shared())
+	why := fmt.Sprintf("limits.memory allows %d", i.memoryMax-own)
 	if i.wanted <= i.memoryMax {
 		why = "the host has no more for it"
 	}
 	return &engine.Error{Code: engine.CodeMemory, Stack: trap.Stack, Cause: trap, Reason: fmt.Sprintf(
-		"the actor asked for %d bytes of memory and %s; then it gave up: %s", i.wanted, why, trap.Reason)}
+		"the actor asked for %d bytes of memory and %s; then it gave up: %s", i.wanted-own, why, trap.Reason)}
 }
 
 // breaks has the instance refuse whatever is asked of it from now on.
@@ -287,7 +291,15 @@ func (i *instance) free() {
 }
 
 // MemorySize implements engine.Instance.
-func (i *instance) MemorySize() int64 { return int64(i.memory.Size()) }
+func (i *instance) MemorySize() int64 { return int64(i.memory.Size()) - i.shared() }
+
+// shared is what an instance has of memory that is its language runtime's.
+func (i *instance) shared() int64 {
+	if i.speech == nil {
+		return 0
+	}
+	return i.speech.from.runtime
+}
 
 // Close implements engine.Instance. Closing again does nothing.
 func (i *instance) Close() error {

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"unsafe"
 
 	"github.com/grow-platform/grow/runtime/admission"
@@ -95,12 +96,17 @@ type store struct {
 	ctx       context.Context // of the compilation under way
 	*admitted                 // that is compiled
 	made      bool            // its machine code was not there
+	asked     Key             // what wazero asked for last
 }
 
 // Get returns the machine code that there is, or has it made elsewhere.
 func (s *store) Get(k [32]byte) (io.ReadCloser, bool, error) {
-	if s.key == k && len(s.machine) > 0 {
+	s.asked = k
+	if len(s.machine) > 0 && (s.key == k || s.hull && s.key == processor()) {
 		return io.NopCloser(bytes.NewReader(s.machine)), true, nil
+	}
+	if s.hull { // what is there to compile is not the module
+		return nil, false, &engine.Error{Code: engine.CodeCompile, Reason: "the machine code of the module is for another processor"}
 	}
 	if s.elsewhere == nil {
 		return nil, false, nil
@@ -115,6 +121,23 @@ func (s *store) Get(k [32]byte) (io.ReadCloser, bool, error) {
 	s.key, s.machine, s.made = k, b, true
 	return io.NopCloser(bytes.NewReader(b)), true, nil
 }
+
+// processor is the key of the machine code of an empty module: it says for what
+// processor machine code is made here. Zero: none is.
+var processor = sync.OnceValue(func() Key {
+	ctx := context.Background()
+	s := &store{ctx: ctx, admitted: &admitted{key: Key{1}}}
+	cache, err := open(s)
+	if err != nil {
+		return Key{}
+	}
+	r := wazero.NewRuntimeWithConfig(ctx, config(cache))
+	_, err = compile(ctx, r, []byte("\x00asm\x01\x00\x00\x00"))
+	if errors.Join(err, r.Close(ctx), cache.Close(ctx)) != nil {
+		return Key{}
+	}
+	return s.asked
+})
 
 // Add takes what wazero has compiled itself.
 func (s *store) Add(k [32]byte, content io.Reader) error {

@@ -51,7 +51,7 @@ func (m *mapped) Free() {
 	if b == nil {
 		return
 	}
-	if err := unmap(b); err != nil && (m.front == 0 || plain(b, m.front)) {
+	if err := unmap(b); err != nil && (m.front == 0 || plain(b[:m.front])) {
 		spare.put(b)
 	}
 }

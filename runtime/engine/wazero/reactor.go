@@ -184,12 +184,13 @@ func (t *reactor) shown(actor []*tree) []*tree {
 	return append(append(all, t.trees...), actor...)
 }
 
-// spawn makes an instance that begins with an image.
+// spawn makes an instance that begins with an image, and may have so many bytes of
+// memory besides what the runtime has.
 func (t *reactor) spawn(ctx context.Context, h engine.Host, from *frozen, trees []*tree, b *budget, memoryMax int64) (*instance, error) {
 	l := t.linked
-	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(memoryMax), budget: b, has: uint64(from.image.Size)}
+	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(min(from.runtime+memoryMax, pagesMax*pageSize)), budget: b, has: uint64(from.image.Size)}
 	i.speech = &speech{from: from, interrupt: from.interrupt, files: files{trees: trees}}
-	i.owes = from.private()
+	i.owes = from.private(b)
 	if !i.budget.join(i.owes) {
 		return nil, &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
 			"the memory that the host has for all actors is used up: another instance begins with %d bytes of its own", i.owes)}
@@ -200,7 +201,7 @@ func (t *reactor) spawn(ctx context.Context, h engine.Host, from *frozen, trees 
 		i.free()
 		return nil, fault(err, l.own)
 	}
-	i.base, i.running, i.handle = nil, running, running.ExportedFunction(admission.ExportHandle)
+	i.base, i.running, i.handle = nil, running, lending(running.ExportedFunction(admission.ExportHandle))
 	i.take(running)
 	if err := from.begin(running); err != nil {
 		return nil, errors.Join(err, i.Close())

@@ -16,6 +16,7 @@ type speech struct {
 	from      *frozen // what it began with
 	files     files
 	interrupt uint32 // where the guest says what interrupts it
+	since     uint64 // fuel used since its memory was looked at
 
 	stop  error  // the guest was interrupted for it; nil: it was not
 	grace uint64 // fuel it still has to come to its end

@@ -165,6 +165,10 @@
     (if (i32.eq (local.get $op) (i32.const 0x67)) (then
       (i32.store (i32.const 520) (memory.grow (i32.load offset=4 (local.get $at))))
       (return (call $answer (i32.const 520) (i32.const 4)))))
+    ;; G: does so, and gives up when it cannot
+    (if (i32.eq (local.get $op) (i32.const 0x47)) (then
+      (if (i32.eq (memory.grow (i32.load offset=4 (local.get $at))) (i32.const -1)) (then (unreachable)))
+      (return (i64.const 0))))
     ;; r: reads a word. w: writes one
     (if (i32.eq (local.get $op) (i32.const 0x72)) (then (return (call $answer (i32.load offset=4 (local.get $at)) (i32.const 4)))))
     (if (i32.eq (local.get $op) (i32.const 0x77)) (then
