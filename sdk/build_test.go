@@ -16,9 +16,10 @@ import (
 // languages are the ways to make a ledger, as compiler packages do it but with
 // nothing of theirs: the SDK is written out and an actor is built against it.
 var languages = map[string]func(testing.TB) []byte{
-	"wat":  func(testing.TB) []byte { return wat.Module("ledger") },
-	"go":   buildGo,
-	"rust": buildRust,
+	"wat":    func(testing.TB) []byte { return wat.Module("ledger") },
+	"go":     buildGo,
+	"rust":   buildRust,
+	"python": func(t testing.TB) []byte { return packPython(t, readPython(t, "python/testdata/ledger")) },
 }
 
 // built keeps what has been built, by language.

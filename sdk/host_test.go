@@ -36,6 +36,40 @@ type guest struct {
 	waiting []byte
 }
 
+// subject is an instance of an actor that is tested.
+type subject interface {
+	// send has it handle a message with the attributes that hosts set.
+	send(typ, key string, data []byte, more ...string) ([]output, error)
+	// raw has it handle a frame; the answer lies in its memory.
+	raw(frame []byte) ([]byte, error)
+	// lines are what it logged for the last message, and state is a key's value "".
+	lines() []wat.Line
+	state(key string) string
+	// why is what it said of a failure.
+	why(err error) string
+}
+
+func (g *guest) lines() []wat.Line { return g.logs }
+
+// why is the one line that it logged last, at level error.
+func (g *guest) why(error) string {
+	if len(g.logs) != 1 || g.logs[0].Level != "error" {
+		return ""
+	}
+	return g.logs[0].Text
+}
+
+func (g *guest) state(key string) string { return g.states[key][""] }
+
+// open makes an instance of the ledger in a language.
+func open(t testing.TB, language string, config []byte) subject {
+	t.Helper()
+	if language == "python" {
+		return pythonOf(t, compilePython(t, ledger(t, language), 1), config)
+	}
+	return start(t, ledger(t, language), config)
+}
+
 // start makes an instance of an actor and hands it its config.
 func start(t testing.TB, binary, config []byte) *guest {
 	t.Helper()

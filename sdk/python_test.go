@@ -22,6 +22,9 @@ import (
 // pythonMemory is what an instance of a Python actor may have by default, in bytes.
 const pythonMemory = 64 << 20
 
+// findPython finds the runtime.
+var findPython = interpreter.Find
+
 var errSlow = errors.New("the message takes more fuel than it may")
 
 // snake is one instance of a Python actor. It implements engine.Host for it, with
@@ -40,7 +43,7 @@ type snake struct {
 }
 
 var pythonOnce = sync.OnceValues(func() (engine.Engine, error) {
-	l, err := interpreter.Find()
+	l, err := findPython()
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +85,7 @@ func compilePython(t testing.TB, binary []byte, seed uint32) engine.Module {
 	}
 	m, err := e.Compile(t.Context(), binary, engine.Config{MemoryMax: pythonMemory, Name: "test", Seed: seed})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatal(err, stack(err))
 	}
 	t.Cleanup(func() { _ = m.Close(context.Background()) })
 	return m
@@ -140,6 +143,15 @@ func (s *snake) send(typ, key string, data []byte, more ...string) ([]output, er
 		return nil, err
 	}
 	return s.sent(key, answer)
+}
+
+// why is the reason of an exception.
+func (s *snake) why(err error) string {
+	var e *engine.Error
+	if !errors.As(err, &e) || e.Code != engine.CodeException {
+		return ""
+	}
+	return e.Reason
 }
 
 // Call implements engine.Host.

@@ -1,6 +1,7 @@
 package sdk_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,7 +14,15 @@ import (
 	"github.com/grow-platform/grow/sdk"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := closePython(); err != nil && code == 0 {
+			fmt.Fprintln(os.Stderr, "close engine:", err)
+			code = 1
+		}
+		os.Exit(code)
+	}))
+}
 
 // TestComplete holds what is embedded against what lies on the disk: all of
 // the module and of the crate but tests and products.
@@ -31,7 +40,7 @@ func TestComplete(t *testing.T) {
 				strings.HasPrefix(path, "target/") || path == "Cargo.lock" // an actor's own lock counts
 		}},
 		"python": {sdk.Python(), nil, func(path string) bool {
-			return strings.Contains(path, "__pycache__/")
+			return !strings.HasPrefix(path, "grow/") || strings.Contains(path, "__pycache__/")
 		}},
 	} {
 		want := map[string]string{}

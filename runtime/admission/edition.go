@@ -17,6 +17,6 @@ const Edition = 1
 // and the limits and prices of it.
 func Recipe() string {
 	sum := sha256.Sum256(fmt.Append(nil, new(wasm.Module).Usage(), wasm.WorkPerByte,
-		meter.StackMax, meter.TableMax, meter.ChunkBytes, meter.UnitBytes, meter.PageFuel, meter.PagesCharged, Version))
+		meter.StackMax, ReactorStack, meter.TableMax, meter.ChunkBytes, meter.UnitBytes, meter.PageFuel, meter.PagesCharged, Version))
 	return fmt.Sprintf("admission %d %x", Edition, sum[:8])
 }

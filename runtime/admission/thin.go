@@ -43,6 +43,13 @@ var reactorExports = slices.Concat([]Export{
 	{Name: ExportInterrupt, Type: signature(":i")},
 }, Exports)
 
+// ReactorStack bounds the stack of a language runtime, in bytes of the estimate that
+// meter.StackMax bounds for other modules. An interpreter's main function has thousands
+// of values, of which 9 MiB have room for less than a hundred calls, each of them what
+// a program takes for one level of recursion through the interpreter. Instances that
+// do not run have no stack.
+const ReactorStack = 40 << 20
+
 // Reactor makes of the reactor of a language runtime what is compiled, and the
 // memory that it begins with. It fails with an *engine.Error.
 func Reactor(binary []byte) (code []byte, initial *snapshot.Image, err error) {
@@ -70,7 +77,7 @@ func Reactor(binary []byte) (code []byte, initial *snapshot.Image, err error) {
 	if err != nil {
 		return nil, nil, Decoded(err)
 	}
-	metered, err := meter.Rewrite(bare, meter.Options{Globals: true})
+	metered, err := meter.Rewrite(bare, meter.Options{Globals: true, StackMax: ReactorStack})
 	if err != nil {
 		return nil, nil, Decoded(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm/meter"
 	"github.com/tetratelabs/wazero/api"
@@ -54,8 +55,12 @@ func serveSlice(ctx context.Context, caller api.Module, stack []uint64) {
 	i := of(ctx, caller)
 	left := int64(stack[0])
 	if left == meter.StackEmpty {
+		most := meter.StackMax
+		if i.speech != nil {
+			most = admission.ReactorStack
+		}
 		throw(&engine.Error{Code: engine.CodeStack, Reason: fmt.Sprintf(
-			"calls went deeper than the stack of %d MiB allows; does a recursion never end?", meter.StackMax>>20)})
+			"calls went deeper than the stack of %d MiB allows; does a recursion never end?", most>>20)})
 	}
 	stack[0] = i.refill(left)
 }

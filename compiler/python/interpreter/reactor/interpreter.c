@@ -2,11 +2,11 @@
 
 #include "pycore_pystate.h"
 
-// How deep C code may recurse. CPython's own limit is made for other stacks: each
-// level of the deepest of its recursions, that of the compiler and of repr, fits this
-// often into what the engine allows (runtime/wasm/meter, StackMax) and into the
-// stack in memory.
-enum { DEPTH_MAX = 2000 };
+// How deep C code may recurse. CPython's own limit is made for other stacks: a level
+// takes up to 52 KiB of the engine's estimate (runtime/admission, ReactorStack), where
+// C code calls Python code that calls C code, and so often it fits into that. Without C
+// code in between it is sys.getrecursionlimit that ends a recursion.
+enum { DEPTH_MAX = 700 };
 
 static bool ok(PyStatus s) {
     if (PyStatus_Exception(s)) fprintf(stderr, "start Python: %s\n", s.err_msg ? s.err_msg : "exit");
