@@ -72,7 +72,8 @@ func TestRefused(t *testing.T) {
 	for i, body := range []string{
 		"", " ", "null", "true", "7", `"issues"`, "[]", "[{}]", "{", "}", "{}{}", "{} x", "payload=%7B%7D", "<xml/>", "\x00", "\xff\xfe",
 		`{"action": 7}`, `{"repository": "octo/refused"}`, `{"repository": {"full_name": ["octo/refused"]}}`, `{"issue": []}`,
-		`{"issue": {"labels": {"name": "bug"}}}`, `{"issue": {"labels": ["bug"]}}`, `{"issue": {"title": 1}}`, `{"release": {"name": {}}}`,
+		`{"issue": {"labels": {"name": "bug"}}}`, `{"issue": {"labels": ["bug"]}}`, `{"issue": {"title": 1}}`, `{"issue": {"number": "1"}}`,
+		`{"issue": {"number": 1.5}}`, `{"pull_request": {"body": []}}`, `{"release": {"name": {}}}`,
 	} {
 		if _, err := rule("issues", "", []byte(body)); err == nil {
 			t.Errorf("the rule takes %q", body)
