@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,12 +33,14 @@ func about(th thread) hook {
 	return hook{event, th.Delivery, body}
 }
 
-// judged are threads with what a person says of them.
-var judged = []struct {
+// judgement is a thread with what a person says of it.
+type judgement struct {
 	title, body             string
 	labels                  string
 	language, kind, urgency string
-}{
+}
+
+var judged = []judgement{
 	{"It crashes when the file is empty", "Open an empty file, and it is gone. This happens every time.", "", "en", "bug", "normal"},
 	{"Please add support for dark mode", "It would be nice if the colours could follow the system.", "", "en", "feature", "normal"},
 	{"How do I change the port of the server?", "I have read the page about it twice and can not find it.", "", "en", "question", "normal"},
@@ -74,11 +78,41 @@ var judged = []struct {
 	{"Crash", "It is gone at once when I open it.", "documentation, p3", "en", "docs", "low"},
 }
 
+// edges are threads at the limits that the requirements name.
+var edges = []judgement{
+	{"Is" + strings.Repeat(" ", 297) + "?", "", "", "und", "question", "normal"},
+	{"Is" + strings.Repeat(" ", 298) + "?", "", "", "und", "other", "normal"},
+	{"Is? ", "", "", "und", "question", "normal"},
+	{"Is?\t", "", "", "und", "other", "normal"},
+	{"It", strings.Repeat(". ", 7_993) + "critical trivial", "", "und", "other", "critical"}, // the last l does not count any more
+	{"It", strings.Repeat(". ", 7_992) + "critical trivial", "", "und", "other", "high"},
+	{"It", strings.Repeat(". ", 7_991) + "critical trivial", "", "und", "other", "high"},
+	{strings.Repeat("а", 49), "ї", "", "ru", "other", "normal"},
+	{strings.Repeat("а", 48), "ї", "", "und", "other", "normal"},
+	{strings.Repeat("а", 48), "ё", "", "ru", "other", "normal"},
+	{strings.Repeat("中", 9) + "の", "", "", "ja", "other", "normal"},
+	{strings.Repeat("中", 10) + "の", "", "", "zh", "other", "normal"},
+	{strings.Repeat("中", 7), "", "", "zh", "other", "normal"},
+	{strings.Repeat("中", 6), "", "", "und", "other", "normal"},
+	{strings.Repeat("中", 6) + "a", "a", "", "zh", "other", "normal"},
+	{strings.Repeat("한", 7) + strings.Repeat("中", 7), "", "", "zh", "other", "normal"},
+	{strings.Repeat("한", 8) + strings.Repeat("中", 7), "", "", "ko", "other", "normal"},
+	{"ABCDEFGHI, J!", "urgently", "", "und", "other", "high"},
+	{"ABCDEFGHI!", "production", "", "und", "other", "normal"},
+	{"ABCDEFGHIJ!", "production", "", "und", "other", "high"},
+	{"ABCDEFGHIJx", "production", "", "und", "other", "normal"},
+	{"It is not at all urgent", "", "", "und", "other", "low"},
+	{"It is not at all that urgent", "", "", "en", "other", "high"},
+	{"It is not", "urgent", "", "und", "other", "high"},
+	{"It is urgent", "not urgent", "", "und", "other", "high"},
+}
+
 // TestClassifyJudged holds the service, and the rule, to what a person says.
 func TestClassifyJudged(t *testing.T) {
+	all := slices.Concat(judged, edges)
 	eachClassifier(t, func(t *testing.T, c *client) {
 		var list []hook
-		for i, j := range judged {
+		for i, j := range all {
 			th := thread{Delivery: fmt.Sprint("j-", i), Repository: "octo/judged", Number: i + 1, Title: j.title, Body: j.body}
 			if j.labels != "" {
 				th.Labels = strings.Split(j.labels, ", ")
@@ -86,14 +120,55 @@ func TestClassifyJudged(t *testing.T) {
 			list = append(list, about(th))
 		}
 		m := c.classify(t, list)["octo/judged"]
-		if m == nil || len(m.Threads) != len(judged) {
-			t.Fatalf("%+v, want %d threads", m, len(judged))
+		if m == nil || len(m.Threads) != len(all) {
+			t.Fatalf("%+v, want %d threads", m, len(all))
 		}
 		for _, got := range m.Threads {
-			j := judged[got.Number-1]
+			j := all[got.Number-1]
 			if got.Language != j.language || got.Kind != j.kind || got.Urgency != j.urgency {
-				t.Errorf("%s: %s %s %s, want %s %s %s", j.title, got.Language, got.Kind, got.Urgency, j.language, j.kind, j.urgency)
+				t.Errorf("%.60s: %s %s %s, want %s %s %s", j.title, got.Language, got.Kind, got.Urgency, j.language, j.kind, j.urgency)
 			}
+		}
+	})
+}
+
+// TestClassifyRepeated posts one text in many threads, and in one many times.
+func TestClassifyRepeated(t *testing.T) {
+	eachClassifier(t, func(t *testing.T, c *client) {
+		var list []hook
+		for i := range 20 {
+			list = append(list, about(thread{
+				Delivery: fmt.Sprint("r-", i), Repository: "octo/repeated", Number: 1 + i%8, Title: "It crashes when the file is empty",
+			}))
+		}
+		m := c.classify(t, list)["octo/repeated"]
+		if last := m.Threads[len(m.Threads)-1]; m.Seen != 20 || len(m.Threads) != 8 || len(last.Duplicates) != 5 || last.Duplicates[0].Similarity != 1000 {
+			t.Errorf("%+v, want eight threads, and five duplicates of the last", m)
+		}
+	})
+}
+
+// TestClassifyRefused posts a text that the classifier refuses: the webhook is
+// answered all the same, and a dead letter says why.
+func TestClassifyRefused(t *testing.T) {
+	eachClassifier(t, func(t *testing.T, c *client) {
+		var labels []string
+		for i := range 101 {
+			labels = append(labels, fmt.Sprint("l", i))
+		}
+		th := thread{Delivery: "d-100", Repository: "octo/refused", Number: 1, Title: "It crashes", Labels: labels[:100]}
+		c.classify(t, []hook{about(th)})
+		th.Delivery, th.Labels = "d-101", labels
+		if a := must(t)(c.deliver(about(th))); a.status != http.StatusOK {
+			t.Errorf("%d %s, want a decision", a.status, a.body)
+		}
+		var got found
+		if !c.ask(t, "/classified/octo/refused/1", &got) || got.Delivery != "d-100" {
+			t.Errorf("%+v, want what was classified before", got)
+		}
+		dead := c.host.Shard().DeadLetters(nil, 0)
+		if len(dead) != 1 || dead[0].Node != "triage/classify" || dead[0].Code != "thread.labels" {
+			t.Errorf("dead letters %+v, want one of the labels", dead)
 		}
 	})
 }
