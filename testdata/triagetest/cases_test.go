@@ -314,8 +314,13 @@ func TestDocument(t *testing.T) {
 	}
 	var got decided
 	var told counts
-	if len(printed) != 2 || json.Unmarshal([]byte(printed[0]), &got) != nil || json.Unmarshal([]byte(printed[1]), &told) != nil {
-		t.Fatalf("the commands print %q, want a decision and counts", printed)
+	var text found
+	if len(printed) != 4 || json.Unmarshal([]byte(printed[0]), &got) != nil || json.Unmarshal([]byte(printed[1]), &told) != nil ||
+		json.Unmarshal([]byte(printed[3]), &text) != nil {
+		t.Fatalf("the commands print %q, want a decision, counts, another decision and a classification", printed)
+	}
+	if text.Language != "en" || text.Kind != "bug" || text.Number != 7 {
+		t.Errorf("the last command prints %s", printed[3])
 	}
 	want := counts{Repository: "octo/hello", Total: 1, ByEvent: map[string]int{"issues": 1}, ByLabel: map[string]int{"bug": 1}}
 	if diff := cmp.Diff(want, told); diff != "" || got.Decision != "bug" {
