@@ -17,7 +17,7 @@ setup: ## get what building needs and this machine lacks
 	@.ci/setup
 
 build: ## make bin/grow
-	@.ci/step "build bin/grow" go build -trimpath -ldflags "-s -w" -o bin/grow ./cmd/grow
+	@.ci/build
 
 run: setup build ## start the example service and print curl lines that it answers
 ifeq ($(origin GITHUB_WEBHOOK_SECRET),file)
@@ -54,4 +54,5 @@ fmt: ## format Go and Rust
 
 clean: ## remove what was built in this folder
 	@rm -rf bin
+	@find compiler/python/interpreter/dist -type f ! -name README -delete
 	@find testdata -name .grow -type d -prune -exec rm -rf {} +

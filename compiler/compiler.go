@@ -25,7 +25,7 @@ import (
 type Source struct {
 	Dir      string // absolute path of the service's folder; diagnostics are relative to it
 	Actor    string // name of the actor
-	Language string // as in actor.yaml: go, rust, wasm
+	Language string // as in actor.yaml: go, rust, python, wasm
 	Path     string // absolute path of the source folder, or of the .wasm file
 	Out      string // absolute path of the module to write; its folder is made when missing
 	Debug    bool   // keep names, lines and types for the debugger
@@ -63,6 +63,14 @@ type Compiler interface {
 	// Check looks for the tools that Build needs, for grow doctor. It changes
 	// nothing and fetches nothing.
 	Check(ctx context.Context) []toolchain.Finding
+}
+
+// Fetcher is what compilers implement that fetch packages with a tool of the
+// user's, which not all actors need.
+type Fetcher interface {
+	// CheckFetch looks for the tool, and says whether the actors with these source
+	// folders need it. Like Check it changes nothing.
+	CheckFetch(ctx context.Context, sources []string) (found toolchain.Finding, needed bool)
 }
 
 var registry struct {

@@ -31,6 +31,9 @@ var goFiles embed.FS
 //go:embed rust/Cargo.toml rust/src
 var rustFiles embed.FS
 
+//go:embed all:python/grow
+var pythonFiles embed.FS
+
 // Go returns the Go SDK as a complete module called [Module], without its
 // tests. [os.CopyFS] writes it out. The same binary always returns the same
 // bytes. It is safe for concurrent use.
@@ -40,12 +43,19 @@ func Go() fs.FS { return goOnce() }
 // writes it out, without its tests. It is safe for concurrent use.
 func Rust() fs.FS { return rustOnce() }
 
+// Python returns the packages of the Python SDK: grow/__init__.py and so on. They are
+// compiled into the standard library of the Python runtime. It is safe for concurrent
+// use.
+func Python() fs.FS { return pythonOnce() }
+
 var goOnce = sync.OnceValue(func() fs.FS { return pack(goFiles, "go", map[string]string{"go.mod": goMod}) })
 
 var rustOnce = sync.OnceValue(func() fs.FS { return pack(rustFiles, "rust", nil) })
 
-// pack puts the files below dir, but for tests, and the extra ones into a
-// file system. A zip archive in memory is the one that the standard library
+var pythonOnce = sync.OnceValue(func() fs.FS { return pack(pythonFiles, "python", nil) })
+
+// pack puts the files below dir, but for tests and products, and the extra ones into
+// a file system. A zip archive in memory is the one that the standard library
 // lets us add files to. What it reads is part of the binary, so a failure is a
 // mistake of the build.
 func pack(files embed.FS, dir string, extra map[string]string) fs.FS {
@@ -59,7 +69,7 @@ func pack(files embed.FS, dir string, extra map[string]string) fs.FS {
 		return err
 	}
 	err := fs.WalkDir(files, dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || isTest(name) {
+		if err != nil || d.IsDir() || isTest(name) || strings.Contains(name, "__pycache__/") {
 			return err
 		}
 		data, err := files.ReadFile(name)

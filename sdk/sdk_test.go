@@ -30,6 +30,9 @@ func TestComplete(t *testing.T) {
 			return strings.HasSuffix(path, "_test.rs") || strings.HasPrefix(path, "tests/") ||
 				strings.HasPrefix(path, "target/") || path == "Cargo.lock" // an actor's own lock counts
 		}},
+		"python": {sdk.Python(), nil, func(path string) bool {
+			return strings.Contains(path, "__pycache__/")
+		}},
 	} {
 		want := map[string]string{}
 		for _, path := range paths(t, os.DirFS(dir)) {

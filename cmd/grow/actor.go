@@ -48,7 +48,7 @@ func (s *shell) actorNew() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&w.Lang, "lang", "", "`language` of the code: go, rust, or wasm for a module built elsewhere")
+	f.StringVar(&w.Lang, "lang", "", "`language` of the code: go, rust, python, or wasm for a module built elsewhere")
 	f.StringVar(&w.In, "in", "", "`type` of message that it takes")
 	f.StringVar(&w.Out, "out", "", "`type` of message that it sends")
 	f.StringVar(&w.About, "about", "", "what it is for, in a `sentence`")

@@ -37,18 +37,7 @@ func (s *shell) doctor() *cobra.Command {
 		Example: "  grow doctor\n  grow doctor -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			service, found := s.serviceCheck()
-			used := map[string]bool{}
-			if service != nil {
-				for _, a := range service.Actors {
-					used[a.Code.Language] = true
-				}
-			}
-			for _, language := range compiler.Languages() {
-				build, _ := compiler.For(language)
-				for _, f := range build.Check(c.Context()) {
-					found = append(found, checkup{f, language, used[language]})
-				}
-			}
+			found = append(found, languageChecks(c.Context(), service)...)
 			found = append(found, hostChecks(c.Context(), service)...)
 			if err := s.print(found, func(w io.Writer) error { return writeCheckups(w, found) }); err != nil {
 				return err
@@ -64,6 +53,28 @@ func (s *shell) doctor() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// languageChecks look at what actors are built with, those of the service and others.
+func languageChecks(ctx context.Context, service *specs.Service) []checkup {
+	sources := map[string][]string{} // of the service's actors, by language
+	if service != nil {
+		for _, a := range service.Actors {
+			sources[a.Code.Language] = append(sources[a.Code.Language], a.Code.Source)
+		}
+	}
+	var found []checkup
+	for _, language := range compiler.Languages() {
+		build, _ := compiler.For(language)
+		for _, f := range build.Check(ctx) {
+			found = append(found, checkup{f, language, len(sources[language]) > 0})
+		}
+		if fetcher, ok := build.(compiler.Fetcher); ok {
+			f, needed := fetcher.CheckFetch(ctx, sources[language])
+			found = append(found, checkup{f, language, needed})
+		}
+	}
+	return found
 }
 
 // serviceCheck looks at the service in the folder, if there is one.

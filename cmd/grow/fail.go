@@ -75,6 +75,7 @@ var exits = map[string]int{
 	codeTestFailed:  exitNo,
 	codeTestUpdate:  exitNo,
 	codeTestProves:  exitNo,
+	codeTypesStale:  exitNo,
 
 	codePermission:         exitPermission,
 	control.CodePermission: exitPermission,
@@ -87,6 +88,7 @@ var exits = map[string]int{
 	codeSite:            exitConflict,
 	codeExists:          exitConflict,
 	codeInside:          exitConflict,
+	codeTypesOwn:        exitConflict,
 
 	control.CodeNotRunning:  exitUnreachable,
 	control.CodeUnreachable: exitUnreachable,

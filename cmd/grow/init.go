@@ -32,8 +32,8 @@ func (s *shell) init() *cobra.Command {
 		Use: "init [DIR]", Short: "make a service that runs", Args: cobra.MaximumNArgs(1),
 		Long: "init makes a folder a service: an endpoint, an actor with documents, tests and code, files for editors, coding agents\n" +
 			"and GitHub. It runs as it is, and is meant to be changed. It is called as the folder is unless --name says otherwise.\n\n" +
-			"The actor is written in Go or Rust, the first of them whose tools this machine has. Nothing that exists is overwritten.",
-		Example: "  grow init shop\n  grow init shop --lang rust\n  grow init --bare\n  grow init shop --plan",
+			"The actor is written in Go, Rust or Python, the first of them whose tools this machine has. Nothing that exists is overwritten.",
+		Example: "  grow init shop\n  grow init shop --lang python\n  grow init --bare\n  grow init shop --plan",
 		RunE: func(c *cobra.Command, args []string) error {
 			dir, err := s.fresh(args)
 			if err != nil {
@@ -43,7 +43,7 @@ func (s *shell) init() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&b.name, "name", "", "`name` of the service")
-	c.Flags().StringVar(&b.lang, "lang", "", "`language` of the first actor: go or rust")
+	c.Flags().StringVar(&b.lang, "lang", "", "`language` of the first actor: go, rust or python")
 	c.Flags().BoolVar(&b.bare, "bare", false, "make grow.yaml and folders, and no actor")
 	c.Flags().BoolVar(&b.force, "force", false, "overwrite files that exist")
 	c.Flags().BoolVar(&b.plan, "plan", false, "say what would be made, and make nothing")

@@ -9,7 +9,22 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/cmd/grow/starter"
+	"github.com/grow-platform/grow/compiler"
 )
+
+// buildable skips a test where actors in a language cannot be built.
+func buildable(t *testing.T, lang string) {
+	t.Helper()
+	c, ok := compiler.For(lang)
+	if !ok {
+		t.Fatalf("there is no compiler of %s", lang)
+	}
+	for _, f := range c.Check(t.Context()) {
+		if !f.OK {
+			t.Skipf("%s: %s", f.Name, f.Problem)
+		}
+	}
+}
 
 // TestFirstMinute: in each language, the service that init makes runs, and its
 // README's command gets the answer that the README shows.
@@ -19,6 +34,7 @@ func TestFirstMinute(t *testing.T) {
 	}
 	for _, lang := range starter.Languages {
 		t.Run(lang, func(t *testing.T) {
+			buildable(t, lang)
 			dir := filepath.Join(t.TempDir(), "shop")
 			var out, errs bytes.Buffer
 			if code := execute([]string{"init", dir, "--lang", lang}, strings.NewReader(""), &out, &errs); code != exitDone {

@@ -37,6 +37,7 @@ var answers = map[string]string{
 	"status":           "status",
 	"test":             "test --coverage",
 	"top":              "top --once --every 100ms",
+	"types":            "types",
 	"version":          "version",
 	"vet":              "vet",
 	"workflow new":     "workflow new chain --nodes echo --plan",

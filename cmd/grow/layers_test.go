@@ -17,13 +17,14 @@ const layers = `
 abi, specs/schema < specs/shape < specs/rule < specs
 specs/shape < specs/expect < specs
 specs < specs/openapi
+specs/shape < compiler/messages < cmd/grow/starter
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot
-runtime/wasm/thin < runtime/admission, compiler/python
-runtime/wasm/snapshot < runtime/engine/wazero
+runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
+runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app

@@ -85,6 +85,7 @@ func (s *shell) root() *cobra.Command {
 		s.site(),
 		s.build(),
 		s.schema(),
+		s.types(),
 	)...)
 	root.AddCommand(in(groupRun,
 		s.run(),

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/runtime/wasm/thin"
 )
 
 // Version is the version of the ABI that this host speaks.
@@ -42,12 +43,15 @@ var Exports = []Export{
 const (
 	Grow = "grow"
 	WASI = "wasi_snapshot_preview1"
-	// Runtime is what modules that need a language runtime import from. Nothing of
-	// it is served yet: no language has one.
-	Runtime = "grow_runtime"
+	// Runtime is what modules that need a language runtime import from: the
+	// exports of its reactor.
+	Runtime = thin.Import
+	// Language is what the reactor of a language runtime imports from besides.
+	Language = "language"
 )
 
-// Served is the type of a function that actors may import, if it is one.
+// Served is the type of a function that actors may import, if it is one, or
+// that reactors may.
 func Served(module, name string) (wasm.FuncType, bool) {
 	text, ok := "", false
 	switch module {
@@ -55,6 +59,8 @@ func Served(module, name string) (wasm.FuncType, bool) {
 		text, ok = grow[name]
 	case WASI:
 		text, ok = wasi[name]
+	case Language:
+		text, ok = language[name]
 	}
 	return signature(text), ok
 }
@@ -62,7 +68,7 @@ func Served(module, name string) (wasm.FuncType, bool) {
 // Names are the functions that are served of a module, in no order.
 func Names(module string) []string {
 	var all []string
-	for name := range map[string]map[string]string{Grow: grow, WASI: wasi}[module] {
+	for name := range map[string]map[string]string{Grow: grow, WASI: wasi, Language: language}[module] {
 		all = append(all, name)
 	}
 	return all
@@ -72,6 +78,8 @@ var grow = map[string]string{
 	"call":   "iiii:i",
 	"answer": "ii:i",
 }
+
+var language = map[string]string{"fault": "iii:"}
 
 // wasi are the functions of WASI 0.1 (wasi_snapshot_preview1.witx).
 var wasi = map[string]string{

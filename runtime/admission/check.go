@@ -7,6 +7,7 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
 	"github.com/grow-platform/grow/runtime/wasm/meter"
+	"github.com/grow-platform/grow/runtime/wasm/thin"
 )
 
 // Decode decodes and validates a module and holds it against the ABI. It fails with
@@ -33,11 +34,15 @@ func Meter(m *wasm.Module) (*meter.Module, error) {
 	return metered, nil
 }
 
-// Admit is [Decode] and [Meter]: it returns what is compiled of a module.
+// Admit is [Decode] and [Meter]: it returns what is compiled of a module, which is
+// not a thin one.
 func Admit(binary []byte) ([]byte, error) {
 	m, err := Decode(binary)
 	if err != nil {
 		return nil, err
+	}
+	if thin.Is(m) {
+		return nil, &engine.Error{Code: engine.CodeRuntime, Reason: "the module runs on a language runtime, and there is none here"}
 	}
 	metered, err := Meter(m)
 	if err != nil {
@@ -63,6 +68,12 @@ func Decoded(err error) *engine.Error {
 // Check says all that keeps a module from being an actor. What it imports comes
 // first: that is the longer way to mend.
 func Check(m *wasm.Module) []*engine.Error {
+	if thin.Is(m) {
+		if _, err := thin.Read(m); err != nil {
+			return []*engine.Error{Decoded(err)}
+		}
+		return nil // it is what package thin has it
+	}
 	var all []*engine.Error
 	for i := range m.Imports {
 		if e := Import(m, &m.Imports[i]); e != nil {
@@ -86,17 +97,20 @@ var kinds = map[wasm.Kind]string{wasm.KindFunc: "function", wasm.KindTable: "tab
 // Import says why an import is not served, and nil when it is.
 func Import(m *wasm.Module, i *wasm.Import) *engine.Error {
 	from, name := wasm.Safe(i.Module), wasm.Safe(i.Name)
+	if thin.Is(m) && i.Module == Runtime {
+		return nil
+	}
 	if i.Kind == wasm.KindMemory || i.Module == Runtime {
 		return &engine.Error{Code: engine.CodeImport, Reason: fmt.Sprintf(
-			"the module imports the %s %s.%s, which only a language runtime has; runtimes come with their language, and there is none for this module: link it whole",
-			kinds[i.Kind], from, name)}
+			"the module imports the %s %s.%s, which only a language runtime has, and does not say which one in a section %s: link it whole",
+			kinds[i.Kind], from, name, thin.SectionRuntime)}
 	}
 	if i.Kind != wasm.KindFunc {
 		return &engine.Error{Code: engine.CodeImport, Reason: fmt.Sprintf(
 			"the module imports the %s %s.%s; an actor may import functions only", kinds[i.Kind], from, name)}
 	}
 	want, ok := Served(i.Module, i.Name)
-	if !ok {
+	if !ok || i.Module == Language {
 		return &engine.Error{Code: engine.CodeImport, Reason: fmt.Sprintf("the module imports %s.%s, which is not served: %s", from, name, served(i.Module))}
 	}
 	if got := m.TypeOf(i.Index); !got.Equal(want) {

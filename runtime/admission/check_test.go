@@ -9,6 +9,7 @@ import (
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/runtime/wasm/thin"
 	"github.com/grow-platform/grow/testdata/wat"
 )
 
@@ -64,9 +65,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestThin: what needs a language runtime is told that there is none, before
-// anything else that it lacks.
-func TestThin(t *testing.T) {
+// TestNoRuntime: what needs a language runtime and does not say which is told so.
+func TestNoRuntime(t *testing.T) {
 	const functions, memories = "\x00", "\x02\x00\x01" // kinds, and limits
 	for name, imported := range map[string]string{
 		"memory env.memory":          "\x03env\x06memory" + memories,
@@ -75,15 +75,64 @@ func TestThin(t *testing.T) {
 	} {
 		own := []byte("\x05\x03\x01\x00\x01") // memory, which it does without
 		binary := bytes.Replace(actor("\x01"+imported, "\x00"), own, nil, 1)
-		binary = append(binary, "\x00\x14\x0cgrow.runtimepython/"...)
 		var e *engine.Error
 		_, err := admission.Decode(binary)
-		want := "the module imports the " + name + ", which only a language runtime has; runtimes come with their language"
+		want := "the module imports the " + name + ", which only a language runtime has"
 		if !errors.As(err, &e) || e.Code != engine.CodeImport || !strings.Contains(e.Reason, want) {
 			t.Errorf("%s: %v, want %s: %s", name, err, engine.CodeImport, want)
 		}
-		if r := admission.Describe(binary); r.OK || r.Runtime != "python/" || len(r.Faults) == 0 || !strings.Contains(r.Faults[0].Message, want) {
+		if r := admission.Describe(binary); r.OK || len(r.Faults) == 0 || !strings.Contains(r.Faults[0].Message, want) {
 			t.Errorf("%s: reported as %+v", name, r)
+		}
+	}
+}
+
+// TestThin: a thin module is an actor, whatever runtime it needs; it is not compiled.
+func TestThin(t *testing.T) {
+	said := &thin.Actor{Language: "python", Digest: strings.Repeat("0a", 32), Files: map[string][]byte{"app/main.py": []byte("x = 1\n")}}
+	binary, err := thin.Pack(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admission.Decode(binary); err != nil {
+		t.Error(err)
+	}
+	if a, err := admission.Thin(binary); err != nil || a.Digest != said.Digest || string(a.Files["app/main.py"]) != "x = 1\n" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	r := admission.Describe(binary)
+	if !r.OK || r.Runtime != "python/"+said.Digest || len(r.Imports) == 0 || !r.Imports[0].Granted {
+		t.Errorf("reported as %+v", r)
+	}
+	var e *engine.Error
+	if _, err := admission.Admit(binary); !errors.As(err, &e) || e.Code != engine.CodeRuntime {
+		t.Errorf("compiled: %v", err)
+	}
+	for _, b := range [][]byte{nil, wat.Module("echo")} {
+		if a, err := admission.Thin(b); a != nil || err != nil {
+			t.Errorf("%d bytes are %+v, %v", len(b), a, err)
+		}
+	}
+	for _, broken := range [][]byte{binary[:len(binary)-1], append(binary, "\x00\x14\x0cgrow.runtimepython/"...)} {
+		if _, err := admission.Thin(broken); !errors.As(err, &e) || e.Code != engine.CodeInvalid {
+			t.Errorf("broken: %v", err)
+		}
+		if r := admission.Describe(broken); r.OK {
+			t.Error("a broken one is reported as well")
+		}
+	}
+}
+
+// TestReactor: a module is a reactor by its exports and its imports.
+func TestReactor(t *testing.T) {
+	for want, binary := range map[string][]byte{
+		"offset 0":                               nil,
+		"does not export the function grow_boot": wat.Module("echo"),
+		"imports env.system":                     wat.Module("badimport"),
+	} {
+		var e *engine.Error
+		if _, _, err := admission.Reactor(binary); !errors.As(err, &e) || !strings.Contains(e.Reason, want) {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }

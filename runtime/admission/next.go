@@ -30,6 +30,7 @@ var nexts = map[string]string{
 	engine.CodeLimit:   "raise `limits: {memory: …}` in the actor's definition, or make the module smaller",
 	engine.CodeFeature: "compile it for core WebAssembly 2.0, without that proposal",
 	engine.CodeCompile: "make the module smaller: build it optimized, without debug information, and split functions of thousands of lines",
+	engine.CodeRuntime: "build it again with this version of grow: a module is built for one runtime of its language",
 	engine.CodeInit:    "the actor's log says why: it was given the config of its node",
 }
 

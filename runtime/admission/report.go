@@ -8,6 +8,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/runtime/wasm/thin"
 )
 
 // Report says all there is to say of a module, to people and programs. Text in it
@@ -115,7 +116,7 @@ func Describe(binary []byte) *Report {
 	for _, e := range Check(m) {
 		r.Faults = append(r.Faults, Fault{Code: e.Code, Message: e.Reason, Next: Next(e)})
 	}
-	if len(r.Faults) == 0 {
+	if len(r.Faults) == 0 && !thin.Is(m) {
 		if _, err := Meter(m); err != nil {
 			r.Faults = append(r.Faults, fault(err))
 		}
@@ -158,7 +159,7 @@ func (r *Report) made(m *wasm.Module) {
 	}
 	r.Producers = append(r.Producers, m.Producers()...)
 	r.Targets = append(r.Targets, m.TargetFeatures()...)
-	if of := m.Customs("grow.runtime"); len(of) > 0 {
+	if of := m.Customs(thin.SectionRuntime); len(of) > 0 {
 		r.Runtime = wasm.Safe(string(of[0][:min(len(of[0]), wasm.SafeMax+1)]))
 	}
 }

@@ -41,6 +41,10 @@ type Mount struct {
 	Files fs.FS
 }
 
+// CodeRuntime is the code of an Error about a thin module whose language runtime
+// this host does not have.
+const CodeRuntime = "module.runtime"
+
 // CodeException is the code of an Error with which a language runtime says that
 // the actor raised what nobody caught: Stack is the language's own traceback.
 const CodeException = "exception"

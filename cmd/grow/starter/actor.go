@@ -28,6 +28,7 @@ type Actor struct {
 	Tests                     []Example
 
 	types map[string]*shape.Type
+	class map[string]string // names of classes of Python, by type
 }
 
 // StateError says that the type of an actor's state is taken by another.
@@ -119,7 +120,7 @@ func (a *Actor) answer() {
 	}
 	if a.State != "" && a.Out.Type != a.In.Type && !has(a.Out.Fields, "count") {
 		f := own("count", whole, "int & >0", "1")
-		f.GoValue, f.RustValue = "known.Count", "known.count"
+		f.GoValue, f.RustValue, f.PyValue = "known.Count", "known.count", `known["count"]`
 		a.Out.Fields = append(a.Out.Fields, f)
 	}
 	if len(a.Out.Fields) == 0 {
@@ -169,7 +170,7 @@ func (f *Field) pass(from []Field) {
 	case i < 0:
 		f.constant()
 	default:
-		f.raw, f.GoValue, f.RustValue = from[i].raw, "m."+from[i].Go, "received."+from[i].Rust
+		f.raw, f.GoValue, f.RustValue, f.PyValue = from[i].raw, "m."+from[i].Go, "received."+from[i].Rust, "received."+from[i].Py
 	}
 }
 
@@ -210,6 +211,7 @@ var actorAbouts = map[string]string{
 	"tests/examples.yaml":  "examples that prove it",
 	"src/go/main.go":       "its code",
 	"src/rust/lib.rs":      "its code",
+	"src/python/main.py":   "its code",
 	"src/wat/module.wat":   "the source of module.wasm",
 	"module.wasm":          "a module that sends nothing: put yours in its place",
 }
@@ -225,7 +227,16 @@ func (a *Actor) Files() ([]File, error) {
 	if a.Lang != "wasm" {
 		others = append(others, "src/wat", "module.wasm")
 	}
-	return renderAll("actor", "actors/"+a.Name, a, actorAbouts, others...)
+	var written []File
+	if a.Lang == "python" {
+		f, err := a.classes()
+		if err != nil {
+			return nil, err
+		}
+		written = []File{f}
+	}
+	files, err := renderAll("actor", "actors/"+a.Name, a, actorAbouts, others...)
+	return append(files, written...), err
 }
 
 // NewTypes is the CUE of the types that the service does not have, nil for none.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/grow-platform/grow/compiler/messages"
 	"github.com/grow-platform/grow/specs/shape"
 )
 
@@ -21,7 +22,7 @@ type Message struct {
 	sample []byte      // what a test sends or expects
 }
 
-// kind is a kind of field that both languages have a type for.
+// kind is a kind of field that all languages have a type for.
 type kind int
 
 const (
@@ -43,6 +44,7 @@ type Field struct {
 	Name            string
 	Go, GoValue     string
 	Rust, RustValue string
+	Py, PyValue     string
 	kind            kind
 	raw             []byte // its value in the sample
 	rule            string // what a new type says of it, as CUE
@@ -56,7 +58,7 @@ func (f Field) RustType() string { return rustTypes[f.kind] }
 
 // own is a field of a type that the starter adds.
 func own(name string, k kind, rule, sample string) Field {
-	return Field{Name: name, Go: goName(name), Rust: rustName(name), kind: k, raw: []byte(sample), rule: rule}
+	return Field{Name: name, Go: goName(name), Rust: rustName(name), Py: messages.PythonField(name), kind: k, raw: []byte(sample), rule: rule}
 }
 
 // fieldsOf are the fields that a message of an existing type must have, in its
@@ -69,12 +71,12 @@ func fieldsOf(t *shape.Type) ([]Field, bool) {
 	var fields []Field
 	good, seen := true, map[string]bool{}
 	shape.Fields(sample, func(name string, raw []byte) {
-		f := Field{Name: name, Go: goName(name), Rust: rustName(name), raw: raw, kind: kindOf(t, name, raw)}
+		f := Field{Name: name, Go: goName(name), Rust: rustName(name), Py: messages.PythonField(name), raw: raw, kind: kindOf(t, name, raw)}
 		if t.Check(without(sample, name)) == nil { // it may be left out
 			return
 		}
-		good = good && nameable.MatchString(name) && !seen[f.Go] && !seen[f.Rust]
-		seen[f.Go], seen[f.Rust] = true, true
+		good = good && nameable.MatchString(name) && !seen[f.Go] && !seen[f.Rust] && !seen[f.Py]
+		seen[f.Go], seen[f.Rust], seen[f.Py] = true, true, true
 		fields = append(fields, f)
 	})
 	return fields, good && len(fields) > 0
@@ -175,6 +177,7 @@ func rustName(name string) string {
 
 // constant gives a field its value in the sample.
 func (f *Field) constant() {
+	f.PyValue = messages.PythonLiteral(f.raw)
 	switch f.kind {
 	case text:
 		var s string

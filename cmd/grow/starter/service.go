@@ -5,7 +5,7 @@ import "slices"
 // Service is a service that is begun.
 type Service struct {
 	Name    string // as in grow.yaml
-	Lang    string // of its first actor: go or rust
+	Lang    string // of its first actor: one of Languages
 	Version string // of grow, as `go install` takes it: v1.2.0, or latest
 }
 
@@ -13,18 +13,20 @@ type Service struct {
 func (s Service) LangTitle() string { return Title(s.Lang) }
 
 var serviceAbouts = map[string]string{
-	"grow.yaml":                           "the service: its endpoints, with tests",
-	"types/people.cue":                    "what messages and state look like",
-	"actors/greeter/actor.yaml":           "what the actor takes, sends and keeps",
-	"actors/greeter/docs/goals.md":        "what it is for",
-	"actors/greeter/docs/requirements.md": "what it must do",
-	"actors/greeter/tests/greeting.yaml":  "examples that prove it",
-	"actors/greeter/src/go/main.go":       "its code",
-	"actors/greeter/src/rust/lib.rs":      "its code",
-	"README.md":                           "how to run, test and call it",
-	"AGENTS.md":                           "the same for coding agents, with rules",
-	".gitignore":                          "what is built is not committed",
-	".github/workflows/grow.yml":          "vet and test on every push",
+	"grow.yaml":                             "the service: its endpoints, with tests",
+	"types/people.cue":                      "what messages and state look like",
+	"actors/greeter/actor.yaml":             "what the actor takes, sends and keeps",
+	"actors/greeter/docs/goals.md":          "what it is for",
+	"actors/greeter/docs/requirements.md":   "what it must do",
+	"actors/greeter/tests/greeting.yaml":    "examples that prove it",
+	"actors/greeter/src/go/main.go":         "its code",
+	"actors/greeter/src/rust/lib.rs":        "its code",
+	"actors/greeter/src/python/main.py":     "its code",
+	"actors/greeter/src/python/messages.py": "its types, by grow types",
+	"README.md":                             "how to run, test and call it",
+	"AGENTS.md":                             "the same for coding agents, with rules",
+	".gitignore":                            "what is built is not committed",
+	".github/workflows/grow.yml":            "vet and test on every push",
 }
 
 // Files are the files of a service that greets people: one actor with documents

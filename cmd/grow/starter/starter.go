@@ -15,6 +15,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/grow-platform/grow/compiler/messages"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -33,10 +34,10 @@ type File struct {
 
 // Languages are those that a starter can be written in, besides modules that
 // are built elsewhere.
-var Languages = []string{"go", "rust"}
+var Languages = []string{"go", "rust", "python"}
 
 // titles are the languages' names for people.
-var titles = map[string]string{"go": "Go", "rust": "Rust", "wasm": "WebAssembly"}
+var titles = map[string]string{"go": "Go", "rust": "Rust", "python": "Python", "wasm": "WebAssembly"}
 
 // Title is the name of a language for people.
 func Title(lang string) string { return titles[lang] }
@@ -45,6 +46,7 @@ var functions = template.FuncMap{
 	"yaml": inline,
 	"join": func(list []string) string { return strings.Join(list, ", ") },
 	"inc":  func(i int) int { return i + 1 },
+	"doc":  messages.PythonDoc,
 }
 
 // renderAll fills in the templates below dir, which become files of the same

@@ -8,11 +8,14 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/cmd/grow/starter"
+	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/compiler/messages"
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/runtime/actortest"
 	"github.com/grow-platform/grow/specs"
@@ -130,7 +133,7 @@ func everything(t *testing.T, wanted func(lang string, i int) bool) (dir string,
 	write(t, dir, files...)
 	write(t, dir, starter.File{Path: "types/before.cue", Data: []byte(types)})
 	before := load(t, dir)
-	for _, lang := range []string{"go", "rust", "wasm"} {
+	for _, lang := range []string{"go", "rust", "python", "wasm"} {
 		for i, w := range wishes(lang) {
 			if !wanted(lang, i) {
 				continue
@@ -183,12 +186,16 @@ func joined(t *testing.T, dir string) {
 // language is, and says where its schema lies.
 func TestEveryStarterFits(t *testing.T) {
 	dir, service := everything(t, func(string, int) bool { return true })
-	if want := 1 + 3*len(wishes("go")); len(service.Actors) != want {
+	if want := 1 + 4*len(wishes("go")); len(service.Actors) != want {
 		t.Errorf("%d actors, want %d", len(service.Actors), want)
 	}
 	rustfmt, err := exec.LookPath("rustfmt")
 	if err != nil {
 		t.Log("Rust is not looked at: there is no rustfmt")
+	}
+	black, err := exec.LookPath("black")
+	if err != nil {
+		t.Log("Python is not looked at: there is no black")
 	}
 	line := regexp.MustCompile(`^# yaml-language-server: \$schema=(\S+)\n`)
 	err = filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
@@ -204,6 +211,10 @@ func TestEveryStarterFits(t *testing.T) {
 		case ext == ".rs" && rustfmt != "":
 			if out, err := exec.Command(rustfmt, "--check", "--edition", "2024", name).CombinedOutput(); err != nil {
 				t.Errorf("%s is not formatted:\n%s", rel, out)
+			}
+		case ext == ".py" && black != "":
+			if out, err := exec.Command(black, "--quiet", "--diff", name).CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("%s is not formatted: %v\n%s", rel, err, out)
 			}
 		case ext == ".yml":
 			if err := yaml.Unmarshal(text, new(any)); err != nil {
@@ -233,7 +244,11 @@ func TestEveryStarterPasses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles many actors")
 	}
-	dir, _ := everything(t, func(lang string, i int) bool { // each kind in one language, the usual ones in both
+	python := ready(t, "python")
+	dir, _ := everything(t, func(lang string, i int) bool { // each kind in one compiled language, the usual ones in all
+		if lang == "python" {
+			return python
+		}
 		return i < 2 || lang == "wasm" && i == 2 || lang != "wasm" && (lang == "go") == (i%2 == 0)
 	})
 	if ran := pass(t, dir); ran < 35 {
@@ -241,9 +256,25 @@ func TestEveryStarterPasses(t *testing.T) {
 	}
 }
 
-// TestBothLanguages: a service begins as well in either language, and the
-// examples of AGENTS.md compile.
-func TestBothLanguages(t *testing.T) {
+// ready says whether actors in a language can be built here.
+func ready(t *testing.T, lang string) bool {
+	t.Helper()
+	c, ok := compiler.For(lang)
+	if !ok {
+		t.Fatalf("there is no compiler of %s", lang)
+	}
+	for _, f := range c.Check(t.Context()) {
+		if !f.OK {
+			t.Logf("%s: %s", f.Name, f.Problem)
+			return false
+		}
+	}
+	return true
+}
+
+// TestEveryLanguage: a service begins as well in any language, what it has is
+// what grow types would write, and the examples of AGENTS.md compile.
+func TestEveryLanguage(t *testing.T) {
 	for _, lang := range starter.Languages {
 		t.Run(lang, func(t *testing.T) {
 			dir := t.TempDir()
@@ -269,19 +300,37 @@ func TestBothLanguages(t *testing.T) {
 			if code == nil {
 				t.Fatalf("AGENTS.md shows nothing in %s", lang)
 			}
-			if testing.Short() {
+			if testing.Short() || !ready(t, lang) {
 				t.Skip("compiles actors")
 			}
-			main := map[string]string{"go": "main.go", "rust": "lib.rs"}[lang]
+			main := map[string]string{"go": "main.go", "rust": "lib.rs", "python": "main.py"}[lang]
 			write(t, dir,
-				starter.File{Path: "types/orders.cue", Data: []byte("\"order.placed\": {id: string, total: number}\n\"order.priced\": \"order.placed\"\n")},
+				starter.File{Path: "types/orders.cue", Data: []byte("\"order.placed\": {id: string, total: number}\n\"order.priced\": {id: string, total: number}\n")},
 				starter.File{Path: "actors/pricing/src/" + lang + "/" + main, Data: code[1]},
-				starter.File{Path: "actors/pricing/actor.yaml", Data: []byte("actor: pricing\ncode: {language: " + lang + ", source: src/" + lang + "}\nin: [order.placed]\n")})
+				starter.File{Path: "actors/pricing/actor.yaml", Data: []byte("actor: pricing\ncode: {language: " + lang + ", source: src/" + lang + "}\nin: [order.placed]\nout: [order.priced]\nconfig: {discount: {type: number, default: 0.1}}\n")})
+			if lang == "python" {
+				write(t, dir, classesOf(t, load(t, dir), "pricing"))
+			}
 			if ran := pass(t, dir); ran != 6 {
 				t.Errorf("%d tests were run", ran)
 			}
 		})
 	}
+}
+
+// classesOf are the types of an actor that it takes, sends and is configured with.
+func classesOf(t *testing.T, service *specs.Service, actor string) starter.File {
+	t.Helper()
+	a := service.Actors[actor]
+	var all []messages.Named
+	for _, name := range append(slices.Clone(a.In), a.Out...) {
+		all = append(all, messages.Named{Name: name, Type: service.Types[name], Message: true})
+	}
+	data, err := messages.Python(actor, append(all, messages.Named{Name: "config", Type: a.Config}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return starter.File{Path: "actors/" + actor + "/src/python/messages.py", Data: data}
 }
 
 // pass builds a service, without a warning, and runs its tests.

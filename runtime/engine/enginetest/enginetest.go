@@ -20,7 +20,7 @@ import (
 	"github.com/grow-platform/grow/testdata/wat"
 )
 
-//go:embed testdata/probe.wasm
+//go:embed testdata/probe.wasm testdata/toy.wasm
 var files embed.FS
 
 // Probe is the module that does what its input says; see testdata/probe.wat.

@@ -8,22 +8,24 @@ import (
 	"testing"
 )
 
-// TestProbeIsOfItsText: probe.wasm is what wabt makes of probe.wat.
-func TestProbeIsOfItsText(t *testing.T) {
+// TestBinaries: the binaries are what wabt makes of the texts.
+func TestBinaries(t *testing.T) {
 	tool, err := exec.LookPath("wat2wasm")
 	if err != nil {
 		t.Skip("wat2wasm (wabt) is not installed")
 	}
-	out := filepath.Join(t.TempDir(), "probe.wasm")
-	if b, err := exec.Command(tool, "testdata/probe.wat", "-o", out).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, b)
-	}
-	made, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(made, Probe()) {
-		t.Error("testdata/probe.wasm is not of testdata/probe.wat: see testdata/README.md")
+	for _, name := range []string{"probe", "toy"} {
+		out := filepath.Join(t.TempDir(), name+".wasm")
+		if b, err := exec.Command(tool, "testdata/"+name+".wat", "-o", out).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, b)
+		}
+		made, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := files.ReadFile("testdata/" + name + ".wasm"); err != nil || !bytes.Equal(made, kept) {
+			t.Errorf("testdata/%s.wasm is not of its text: see testdata/README.md", name)
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ func serveSlice(ctx context.Context, caller api.Module, stack []uint64) {
 func (i *instance) refill(left int64) uint64 {
 	before := i.tank.granted
 	for left < 0 {
-		grant, err := i.served().Slice(i.tank.granted - uint64(left))
+		grant, err := i.slice(i.tank.granted - uint64(left))
 		if err != nil {
 			throw(err)
 		}
@@ -73,6 +73,18 @@ func (i *instance) refill(left int64) uint64 {
 		left += int64(min(grant, 1<<62))
 	}
 	return i.tank.granted - before
+}
+
+// slice asks the host for fuel, or takes it from what there is of grace.
+func (i *instance) slice(used uint64) (uint64, error) {
+	if i.speech != nil && i.speech.stop != nil {
+		return i.speech.mercy()
+	}
+	grant, err := i.served().Slice(used)
+	if err != nil && i.stops(err) {
+		return i.speech.mercy()
+	}
+	return grant, err
 }
 
 // pay charges the guest for what the host does on its behalf, and lets others

@@ -13,7 +13,8 @@ import (
 type image struct {
 	digest  Key // of the binary
 	options Options
-	users   int // guarded by machine.mu
+	reactor bool // of a language runtime
+	users   int  // guarded by machine.mu
 
 	free   chan struct{}           // holds one token: who has it owns what follows
 	store  *store                  // of cache
@@ -21,8 +22,8 @@ type image struct {
 	linked *linked                 // likewise
 }
 
-func newImage(digest Key, o Options) *image {
-	b := &image{digest: digest, options: o, free: make(chan struct{}, 1), store: &store{elsewhere: o.Compile}}
+func newImage(digest Key, o Options, reactor bool) *image {
+	b := &image{digest: digest, options: o, reactor: reactor, free: make(chan struct{}, 1), store: &store{elsewhere: o.Compile}}
 	b.give()
 	return b
 }
@@ -48,8 +49,9 @@ type linked struct {
 	own      int  // index of the first function that is not imported, as the module's author counts
 }
 
-// link returns the binary ready to make instances of.
-func (b *image) link(ctx context.Context, wasm []byte) (*linked, error) {
+// link returns the binary ready to make instances of. admit makes of it what is
+// compiled.
+func (b *image) link(ctx context.Context, wasm []byte, admit func([]byte) ([]byte, error)) (*linked, error) {
 	if err := b.take(ctx); err != nil {
 		return nil, err
 	}
@@ -60,7 +62,7 @@ func (b *image) link(ctx context.Context, wasm []byte) (*linked, error) {
 	if b.linked != nil {
 		return b.linked, nil
 	}
-	a, kept, err := b.admit(wasm)
+	a, kept, err := b.admit(wasm, admit)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +70,7 @@ func (b *image) link(ctx context.Context, wasm []byte) (*linked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.prepare(ctx); err != nil {
+	if err := l.prepare(ctx, b.reactor); err != nil {
 		_ = l.close(ctx) // the fault is what matters
 		return nil, err
 	}
@@ -80,7 +82,7 @@ func (b *image) link(ctx context.Context, wasm []byte) (*linked, error) {
 }
 
 // admit returns the admitted module, and says whether it was kept.
-func (b *image) admit(wasm []byte) (a *admitted, kept bool, err error) {
+func (b *image) admit(wasm []byte, make func([]byte) ([]byte, error)) (a *admitted, kept bool, err error) {
 	if b.options.Admitted {
 		a, err = decode(wasm)
 		return a, true, err
@@ -92,7 +94,7 @@ func (b *image) admit(wasm []byte) (a *admitted, kept bool, err error) {
 			}
 		}
 	}
-	code, err := admission.Admit(wasm)
+	code, err := make(wasm)
 	return &admitted{code: code}, false, err
 }
 
@@ -119,14 +121,14 @@ func (b *image) build(ctx context.Context, a *admitted) (*linked, error) {
 }
 
 // prepare serves the imports of a module, which admission has checked.
-func (l *linked) prepare(ctx context.Context) error {
+func (l *linked) prepare(ctx context.Context, reactor bool) error {
 	imported := l.compiled.ImportedFunctions()
 	l.own = len(imported) - 1 // without that of the rewriting
 	for _, f := range imported {
 		from, _, _ := f.Import()
 		l.wasi = l.wasi || from == admission.WASI
 	}
-	return l.linkImports(ctx)
+	return l.linkImports(ctx, reactor)
 }
 
 func (l *linked) close(ctx context.Context) error {

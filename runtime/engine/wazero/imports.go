@@ -79,17 +79,18 @@ func (i *instance) served() engine.Host {
 	return i.host
 }
 
-// linkImports makes the modules that this one imports from.
-func (l *linked) linkImports(ctx context.Context) error {
-	b := l.runtime.NewHostModuleBuilder(admission.Grow)
-	for name, serve := range growFunctions {
-		f, _ := admission.Served(admission.Grow, name) // a test holds that all are
-		b = b.NewFunctionBuilder().WithGoModuleFunction(serve, valueTypes(f.Params), valueTypes(f.Results)).Export(name)
+// linkImports makes the modules that this one imports from. reactor: it is that of a
+// language runtime.
+func (l *linked) linkImports(ctx context.Context, reactor bool) error {
+	if err := l.linkOwn(ctx, admission.Grow, growFunctions); err != nil {
+		return err
 	}
-	if _, err := b.Instantiate(ctx); err != nil {
-		return fmt.Errorf("link imports of grow: %w", err)
+	if reactor {
+		if err := l.linkOwn(ctx, admission.Language, languageFunctions); err != nil {
+			return err
+		}
 	}
-	b = l.runtime.NewHostModuleBuilder(meter.ImportModule).NewFunctionBuilder().
+	b := l.runtime.NewHostModuleBuilder(meter.ImportModule).NewFunctionBuilder().
 		WithGoModuleFunction(api.GoModuleFunc(serveSlice), []api.ValueType{i64}, []api.ValueType{i64}).Export(meter.ImportName)
 	if _, err := b.Instantiate(ctx); err != nil {
 		return fmt.Errorf("link the meter: %w", err)
@@ -97,10 +98,33 @@ func (l *linked) linkImports(ctx context.Context) error {
 	if !l.wasi {
 		return nil
 	}
-	if _, err := wasi(l.runtime).Instantiate(ctx); err != nil {
+	w := wasi(l.runtime)
+	if reactor {
+		w = exportFiles(w, typed)
+	}
+	if _, err := w.Instantiate(ctx); err != nil {
 		return fmt.Errorf("link imports of WASI: %w", err)
 	}
 	return nil
+}
+
+// linkOwn makes a module of functions that admission knows, which a test holds.
+func (l *linked) linkOwn(ctx context.Context, module string, functions map[string]api.GoModuleFunc) error {
+	b := l.runtime.NewHostModuleBuilder(module)
+	for name, serve := range functions {
+		f, _ := admission.Served(module, name)
+		b = b.NewFunctionBuilder().WithGoModuleFunction(serve, valueTypes(f.Params), valueTypes(f.Results)).Export(name)
+	}
+	if _, err := b.Instantiate(ctx); err != nil {
+		return fmt.Errorf("link imports of %s: %w", module, err)
+	}
+	return nil
+}
+
+// typed is the type of a function of WASI.
+func typed(name string) (params, results []api.ValueType) {
+	f, _ := admission.Served(admission.WASI, name)
+	return valueTypes(f.Params), valueTypes(f.Results)
 }
 
 // valueTypes are types as wazero has them: by the same bytes.

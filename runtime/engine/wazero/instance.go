@@ -34,13 +34,14 @@ type instance struct {
 	host    engine.Host // while the guest runs
 	base    context.Context
 	linear  experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
+	speech  *speech                   // nil: it does not run on a language runtime
 
 	own       int // index of the module's first function that is not imported, as its author counts
 	tank      tank
 	budget    *budget
 	memoryMax uint64 // bytes the memory may have
-	has       uint64 // bytes of the budget it has
-	begun     bool   // and memory holds them
+	has       uint64 // bytes of memory that the budget knows of
+	owes      int64  // bytes of the budget it has for them
 	wanted    uint64 // bytes it last asked for and did not get
 
 	block   uint32 // input block the guest gave
@@ -171,6 +172,9 @@ func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 		i.breaks()
 		return i.blame(fault(err, i.own))
 	}
+	if i.speech != nil {
+		return i.verdict()
+	}
 	return nil
 }
 
@@ -232,7 +236,12 @@ func (i *instance) room(h engine.Host, n int) error {
 
 // allocate implements experimental.MemoryAllocatorFunc.
 func (i *instance) allocate(_, maximum uint64) experimental.LinearMemory {
-	i.linear = reserve(min(maximum, i.memoryMax))
+	maximum = min(maximum, i.memoryMax)
+	if i.speech != nil {
+		i.linear = i.speech.from.reserve(maximum)
+	} else {
+		i.linear = reserve(maximum)
+	}
 	return (*growing)(i)
 }
 
@@ -243,21 +252,21 @@ type growing instance
 // Reallocate implements experimental.LinearMemory. What memory begins with was
 // taken from the budget before.
 func (g *growing) Reallocate(size uint64) []byte {
-	if !g.begun {
-		g.begun = true
+	if size <= g.has {
 		return g.linear.Reallocate(size)
 	}
-	if size > g.memoryMax || !g.budget.take(int64(size-g.has), int64(size)) {
+	more := int64(size - g.has)
+	if size > g.memoryMax || !g.budget.take(more, g.owes+more) {
 		g.wanted = size
 		return nil
 	}
 	b := g.linear.Reallocate(size)
 	if b == nil {
 		g.wanted = size
-		g.budget.used.Add(-int64(size - g.has))
+		g.budget.used.Add(-more)
 		return nil
 	}
-	g.has = size
+	g.has, g.owes = size, g.owes+more
 	return b
 }
 
@@ -268,7 +277,7 @@ func (g *growing) Free() { (*instance)(g).free() }
 func (i *instance) free() {
 	i.breaks()
 	if i.budget != nil {
-		i.budget.leave(int64(i.has))
+		i.budget.leave(i.owes)
 		i.budget = nil
 	}
 	if i.linear != nil {

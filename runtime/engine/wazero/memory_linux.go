@@ -12,7 +12,10 @@ import (
 // instance may ever have is reserved, so growing never moves it; only pages
 // that are touched exist. It is readable and writable from end to end, so that
 // the maps of neighbours are one to the kernel, which limits their number.
-type mapped struct{ b []byte }
+type mapped struct {
+	b     []byte
+	front int // bytes at the beginning that are mapped from a file
+}
 
 // mapMemory maps memory of at most maximum bytes; nil: it cannot be had.
 func mapMemory(maximum uint64) experimental.LinearMemory {
@@ -20,7 +23,7 @@ func mapMemory(maximum uint64) experimental.LinearMemory {
 		return nil
 	}
 	if b := spare.take(int(maximum)); b != nil {
-		return &mapped{b}
+		return &mapped{b: b}
 	}
 	at, err := unix.MmapPtr(-1, 0, nil, uintptr(maximum), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 	if err != nil {
@@ -30,7 +33,7 @@ func mapMemory(maximum uint64) experimental.LinearMemory {
 	// A huge page would make 2 MiB of every word that is touched. A kernel
 	// without huge pages answers EINVAL, and that is well.
 	_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
-	return &mapped{b}
+	return &mapped{b: b}
 }
 
 // Reallocate implements experimental.LinearMemory.
@@ -48,7 +51,7 @@ func (m *mapped) Free() {
 	if b == nil {
 		return
 	}
-	if err := unmap(b); err != nil {
+	if err := unmap(b); err != nil && (m.front == 0 || plain(b, m.front)) {
 		spare.put(b)
 	}
 }

@@ -43,7 +43,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 	}
 	l := m.linked
 	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
-	i.has = uint64(m.about.MemoryMin)
+	i.has, i.owes = uint64(m.about.MemoryMin), m.about.MemoryMin
 	if !i.budget.join(m.about.MemoryMin) {
 		return nil, &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
 			"the memory that the host has for all actors is used up: another instance begins with %d bytes", m.about.MemoryMin)}

@@ -11,6 +11,7 @@ import (
 const (
 	errnoBadf  = 8
 	errnoFault = 21
+	errnoIntr  = 27
 	errnoInval = 28
 	errnoNosys = 52
 )
@@ -67,13 +68,24 @@ func (i *instance) poll(in, out, n, events uint32) uint32 {
 		}
 	}
 	if !ready {
-		if err := i.served().Sleep(first); err != nil {
-			throw(err)
+		if err := i.sleep(first); err != nil {
+			if !i.stops(err) {
+				throw(err)
+			}
+			return errnoIntr
 		}
 	}
 	i.memory.Write(out, made)
 	i.memory.WriteUint32Le(events, uint32(len(made)/eventSize))
 	return 0
+}
+
+// sleep waits, but not while the guest comes to its end.
+func (i *instance) sleep(d int64) error {
+	if i.speech != nil && i.speech.stop != nil {
+		return i.speech.stop
+	}
+	return i.served().Sleep(d)
 }
 
 // first is how long it takes until the first event, in nanoseconds; ready: there

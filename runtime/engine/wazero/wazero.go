@@ -17,7 +17,9 @@ import (
 	"encoding/hex"
 	"sync"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/thin"
 	"github.com/tetratelabs/wazero"
 )
 
@@ -32,6 +34,8 @@ type Options struct {
 	// bounds what that takes; nil: this process does it, without bounds. What
 	// it fails with is an *engine.Error, or wraps ctx's error.
 	Compile func(ctx context.Context, code []byte) (Key, []byte, error)
+	// Languages are the language runtimes that thin modules may need.
+	Languages []engine.Language
 	// MemoryMax bounds the linear memory of all instances, in bytes; 0: it is not
 	// bounded. Beyond half of it an instance may only grow to its even share of
 	// the other half.
@@ -66,9 +70,14 @@ func (*machine) Close(context.Context) error { return nil }
 
 // Compile implements engine.Engine.
 func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (engine.Module, error) {
+	if a, err := r.thin(wasm); err != nil {
+		return nil, err
+	} else if a != nil {
+		return r.compileThin(ctx, wasm, a, c)
+	}
 	digest := sha256.Sum256(wasm)
-	b := r.use(digest)
-	l, err := b.link(ctx, wasm)
+	b := r.use(digest, false)
+	l, err := b.link(ctx, wasm, admission.Admit)
 	var info engine.Info
 	if err == nil {
 		info = l.info()
@@ -82,13 +91,21 @@ func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (en
 	return &module{machine: r, image: b, linked: l, about: info, memoryMax: c.MemoryMax / pageSize * pageSize}, nil
 }
 
+// thin is what a thin module says; nil: it is a whole one.
+func (r *machine) thin(wasm []byte) (*thin.Actor, error) {
+	if r.options.Admitted {
+		return nil, nil
+	}
+	return admission.Thin(wasm)
+}
+
 // use returns the binary of a digest; release it once it is of no more use.
-func (r *machine) use(digest Key) *image {
+func (r *machine) use(digest Key, reactor bool) *image {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := r.images[digest]
 	if b == nil {
-		b = newImage(digest, r.options)
+		b = newImage(digest, r.options, reactor)
 		r.images[digest] = b
 	}
 	b.users++

@@ -326,11 +326,6 @@ func (s *scanner) replace(in *wasm.Instr) {
 	case wasm.OpRefFunc:
 		w.refer(int(in.Index))
 		e.do, e.number = index, int32(w.function(int(in.Index)))
-	case wasm.OpGlobalGet, wasm.OpGlobalSet:
-		if w.global(int(in.Index)) == int(in.Index) {
-			return
-		}
-		e.do, e.number = index, int32(w.global(int(in.Index)))
 	case wasm.OpReturn:
 		e.do, e.end = leave, e.at
 	default:

@@ -232,33 +232,20 @@ func TestCustoms(t *testing.T) {
 	}
 }
 
-// TestShared: two modules count in the same globals.
-func TestShared(t *testing.T) {
-	a := &account{slice: 100, limit: 1 << 40}
-	w := newWorld(t, wazero.NewRuntimeConfig(), a)
-	run := code(number(0), wasm.OpDrop)
-	base := rewrite(t, (&plan{globals: 1, funcs: []fn{{export: "f", code: repeat(10, run)}}}).binary(), Options{})
-	below, err := w.InstantiateWithConfig(t.Context(), base.Binary, wazero.NewModuleConfig().WithName("host"))
+// TestGlobals: those that change can be read and set by their names.
+func TestGlobals(t *testing.T) {
+	w := newWorld(t, wazero.NewRuntimeConfig(), &account{slice: 100, limit: 1 << 40})
+	p := &plan{globals: 2, funcs: []fn{{export: "run", code: code(number(5), wasm.OpGlobalSet, 1, wasm.OpGlobalGet, 1, wasm.OpDrop)}}}
+	out := rewrite(t, p.binary(), Options{Globals: true})
+	m, err := w.Instantiate(t.Context(), out.Binary)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &plan{imports: []string{"f"}, globals: 2, pages: 1, table: []int{1}, names: true, data: []byte("abc"), funcs: []fn{
-		{export: "run", code: code(wasm.OpCall, 0, number(5), wasm.OpGlobalSet, 1, wasm.OpGlobalGet, 1, wasm.OpDrop)},
-	}}
-	thin := rewrite(t, p.binary(), Options{Shared: "host", Globals: true})
-	above, err := w.Instantiate(t.Context(), thin.Binary)
-	if err != nil {
+	if _, err := m.ExportedFunction("run").Call(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := above.ExportedFunction("run").Call(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	granted := a.granted[below] + a.granted[above]
-	if used := granted - int64(below.ExportedGlobal(ExportFuel).Get()); used != 5+20 {
-		t.Errorf("used %d", used)
-	}
-	if g := thin.Globals[1]; g.Index != 1 || above.ExportedGlobal(g.Export).Get() != 5 {
-		t.Errorf("global %+v is %d", g, above.ExportedGlobal(g.Export).Get())
+	if g := out.Globals[1]; g.Index != 1 || g.Export != GlobalName(1) || m.ExportedGlobal(g.Export).Get() != 5 {
+		t.Errorf("global %+v is %d", g, m.ExportedGlobal(g.Export).Get())
 	}
 }
 

@@ -17,16 +17,13 @@ func FuzzRewrite(f *testing.F) {
 	for _, p := range deep {
 		f.Add(p.binary(), byte(1))
 	}
-	f.Add(bulkOps().binary(), byte(7))
+	f.Add(bulkOps().binary(), byte(3))
 	f.Fuzz(func(t *testing.T, b []byte, flags byte) {
 		m, err := wasm.Decode(b)
 		if err != nil {
 			return
 		}
 		o := Options{Globals: flags&1 != 0, Offsets: flags&2 != 0}
-		if flags&4 != 0 {
-			o.Shared = "runtime"
-		}
 		out, err := Rewrite(m, o)
 		if err != nil {
 			var known *wasm.Error

@@ -3,6 +3,7 @@ package meter
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/grow-platform/grow/runtime/wasm"
@@ -15,10 +16,9 @@ const (
 	// left, the fuel there is, is below zero, or with [StackEmpty]. It returns how
 	// much more the guest is given, which covers what is below zero, and does not
 	// return when the guest is to stop.
-	ImportName  = "slice"
-	ExportFuel  = "grow:fuel"  // mutable i64: the fuel left
-	ExportStack = "grow:stack" // mutable i32: the bytes of stack left
-	// exportGlobal and a number are the names under which mutable globals can be read.
+	ImportName   = "slice"
+	ExportFuel   = "grow:fuel"  // mutable i64: the fuel left
+	ExportStack  = "grow:stack" // mutable i32: the bytes of stack left
 	exportGlobal = "grow:global."
 	reserved     = "grow:"
 )
@@ -61,10 +61,6 @@ type Options struct {
 	TableMax int64
 	// PagesMax bounds memory likewise, in pages of 64 KiB; 0: as the module says.
 	PagesMax int64
-	// Shared is the name of a module that the two counters are imported from, as
-	// ExportFuel and ExportStack, by one that runs on a language runtime. "":
-	// the module has its own, and exports them.
-	Shared string
 	// Globals has mutable globals exported, for snapshots and debugging.
 	Globals bool
 	// Offsets has Module.Offsets kept.
@@ -96,6 +92,10 @@ type Global struct {
 	Type   wasm.ValType
 	Export string
 }
+
+// GlobalName is the name under which a mutable global can be read and set, by its
+// index in the original, if [Options] has them exported.
+func GlobalName(index int) string { return exportGlobal + strconv.Itoa(index) }
 
 // Offset is a place in the code, in bytes from the beginning of the binary.
 type Offset struct{ Old, New uint32 }

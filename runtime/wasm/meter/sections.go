@@ -1,8 +1,6 @@
 package meter
 
 import (
-	"fmt"
-
 	"github.com/grow-platform/grow/runtime/wasm"
 )
 
@@ -74,7 +72,7 @@ func (w *writer) rewritten(s *wasm.Section) []byte {
 	case wasm.SectionElement:
 		return w.elementSection()
 	}
-	return w.dataSection(s)
+	return w.m.Binary[s.Start:s.End]
 }
 
 func (w *writer) typeSection() []byte {
@@ -97,11 +95,7 @@ func types(b []byte, all []wasm.ValType) []byte {
 
 func (w *writer) importSection() []byte {
 	m := w.m
-	n := len(m.Imports) + 1
-	if w.o.Shared != "" {
-		n += 2
-	}
-	b := unsigned(nil, uint64(n))
+	b := unsigned(nil, uint64(len(m.Imports)+1))
 	for _, i := range m.Imports {
 		b = append(text(text(b, i.Module), i.Name), byte(i.Kind))
 		switch i.Kind {
@@ -114,10 +108,6 @@ func (w *writer) importSection() []byte {
 		case wasm.KindGlobal:
 			b = globalType(b, m.Globals[i.Index])
 		}
-	}
-	if w.o.Shared != "" {
-		b = globalType(append(text(text(b, w.o.Shared), ExportFuel), byte(wasm.KindGlobal)), fuelGlobal)
-		b = globalType(append(text(text(b, w.o.Shared), ExportStack), byte(wasm.KindGlobal)), stackGlobal)
 	}
 	b = append(text(text(b, ImportModule), ImportName), byte(wasm.KindFunc))
 	return unsigned(b, uint64(w.addType(sliceType)))
@@ -196,20 +186,13 @@ func (w *writer) pagesMax() int64 {
 
 func (w *writer) globalSection() []byte {
 	own := w.m.Globals[w.m.ImportedGlobals:]
-	n := len(own)
-	if w.o.Shared == "" {
-		n += 2
-	}
-	b := unsigned(nil, uint64(n))
+	b := unsigned(nil, uint64(len(own)+2))
 	for _, g := range own {
 		b, _ = w.expr(globalType(b, g), g.Start, g.End)
 	}
-	if w.o.Shared == "" {
-		// Without fuel, so that the host is asked before anything is run.
-		b = ops(i64(globalType(b, fuelGlobal), 0), wasm.OpEnd)
-		b = ops(i32(globalType(b, stackGlobal), int32(w.o.StackMax)), wasm.OpEnd)
-	}
-	return b
+	// Without fuel, so that the host is asked before anything is run.
+	b = ops(i64(globalType(b, fuelGlobal), 0), wasm.OpEnd)
+	return ops(i32(globalType(b, stackGlobal), int32(w.o.StackMax)), wasm.OpEnd)
 }
 
 // expr writes a constant expression, which begins at an offset of the original,
@@ -217,12 +200,9 @@ func (w *writer) globalSection() []byte {
 func (w *writer) expr(b []byte, start, end int) ([]byte, int) {
 	in := wasm.Instr{}
 	for scan := w.m.ScanExpr(start, end); scan.Next(&in); {
-		switch in.Op {
-		case wasm.OpRefFunc:
+		if in.Op == wasm.OpRefFunc {
 			b = op(b, in.Op, w.function(int(in.Index)))
-		case wasm.OpGlobalGet:
-			b = op(b, in.Op, w.global(int(in.Index)))
-		default:
+		} else {
 			b = append(b, w.m.Binary[in.At:in.End]...)
 		}
 		if in.Op == wasm.OpEnd {
@@ -235,27 +215,18 @@ func (w *writer) expr(b []byte, start, end int) ([]byte, int) {
 func (w *writer) exportSection() []byte {
 	m := w.m
 	w.listGlobals()
-	n := len(m.Exports) + len(w.out.Globals)
-	if w.o.Shared == "" {
-		n += 2
-	}
-	b := unsigned(nil, uint64(n))
+	b := unsigned(nil, uint64(len(m.Exports)+len(w.out.Globals)+2))
 	for _, e := range m.Exports {
 		i := e.Index
-		switch e.Kind {
-		case wasm.KindFunc:
+		if e.Kind == wasm.KindFunc {
 			i = w.function(i)
-		case wasm.KindGlobal:
-			i = w.global(i)
 		}
 		b = export(b, e.Name, e.Kind, i)
 	}
-	if w.o.Shared == "" {
-		b = export(b, ExportFuel, wasm.KindGlobal, w.counter())
-		b = export(b, ExportStack, wasm.KindGlobal, w.counter()+1)
-	}
+	b = export(b, ExportFuel, wasm.KindGlobal, w.counter())
+	b = export(b, ExportStack, wasm.KindGlobal, w.counter()+1)
 	for _, g := range w.out.Globals {
-		b = export(b, g.Export, wasm.KindGlobal, w.global(g.Index))
+		b = export(b, g.Export, wasm.KindGlobal, g.Index)
 	}
 	return b
 }
@@ -271,7 +242,7 @@ func (w *writer) listGlobals() {
 	}
 	for i, g := range w.m.Globals {
 		if g.Mutable && i >= w.m.ImportedGlobals {
-			w.out.Globals = append(w.out.Globals, Global{Index: i, Type: g.Type, Export: fmt.Sprintf("%s%d", exportGlobal, i)})
+			w.out.Globals = append(w.out.Globals, Global{Index: i, Type: g.Type, Export: GlobalName(i)})
 		}
 	}
 }

@@ -81,25 +81,3 @@ func (w *writer) referExpr(in *wasm.Instr) {
 		w.refer(int(in.Index))
 	}
 }
-
-// dataSection is as it was but for globals that have moved up.
-func (w *writer) dataSection(s *wasm.Section) []byte {
-	if w.o.Shared == "" || s.ID != wasm.SectionData {
-		return w.m.Binary[s.Start:s.End]
-	}
-	b := unsigned(nil, uint64(len(w.m.Data)))
-	for i := range w.m.Data {
-		d := &w.m.Data[i]
-		r := reader{b: w.m.Binary, at: d.Start}
-		flags := r.u32()
-		b = unsigned(b, uint64(flags))
-		if flags == explicit {
-			b = unsigned(b, uint64(r.u32()))
-		}
-		if d.Mode == wasm.Active {
-			b, r.at = w.expr(b, r.at, d.End)
-		}
-		b = append(b, w.m.Binary[r.at:d.End]...)
-	}
-	return b
-}

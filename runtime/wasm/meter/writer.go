@@ -7,8 +7,7 @@ import (
 )
 
 // writer writes a module anew. Its own function is imported last, so functions of
-// the module move up by one; counters that are imported move globals up by two;
-// everything else that is added stands at the end.
+// the module move up by one; everything else that is added stands at the end.
 type writer struct {
 	m        *wasm.Module
 	o        Options
@@ -31,21 +30,8 @@ func (w *writer) function(i int) int {
 	return i + 1
 }
 
-// global is where a global is now.
-func (w *writer) global(i int) int {
-	if i < w.m.ImportedGlobals || w.o.Shared == "" {
-		return i
-	}
-	return i + 2
-}
-
 // counter is the global that counts fuel; the next one counts the stack.
-func (w *writer) counter() int {
-	if w.o.Shared == "" {
-		return len(w.m.Globals)
-	}
-	return w.m.ImportedGlobals
-}
+func (w *writer) counter() int { return len(w.m.Globals) }
 
 func (w *writer) refer(f int) { w.referred[f] = true }
 

@@ -1,0 +1,441 @@
+package messages
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/grow-platform/grow/specs/shape"
+)
+
+// pythonWidth is the width of lines, in characters, that Python's formatters keep to.
+const pythonWidth = 88
+
+// nameKey is the key in a field's metadata under which its name in JSON stands,
+// where that is no name in Python.
+const nameKey = "json"
+
+var pythonWords = wordSet(`False None True and as assert async await break class continue def del elif else except finally for from global
+	if import in is lambda nonlocal not or pass raise return try while with yield match case type TYPE
+	dataclass field dict list tuple str int float bool bytes`)
+
+func wordSet(text string) map[string]bool {
+	set := map[string]bool{}
+	for w := range strings.FieldsSeq(text) {
+		set[w] = true
+	}
+	return set
+}
+
+// PythonClasses returns the names that Python gives to those types that are
+// classes there, by type.
+func PythonClasses(all []Named) (map[string]string, error) {
+	classes, err := read(all)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, c := range classes {
+		if c.named && c.of == nil {
+			names[c.whole] = c.name
+		}
+	}
+	return names, nil
+}
+
+// pythonFile is what is written of a file of Python.
+type pythonFile struct {
+	body    bytes.Buffer
+	typing  map[string]bool // names that are imported from typing
+	data    bool            // there are dataclasses
+	field   bool            // they use field
+	aliases []string        // of the class that is being written, before it
+}
+
+// Python writes types as dataclasses.
+func Python(actor string, all []Named) ([]byte, error) {
+	classes, err := read(all)
+	if err != nil {
+		return nil, err
+	}
+	f := &pythonFile{typing: map[string]bool{}}
+	for _, c := range classes {
+		switch {
+		case c.of == nil:
+			f.class(c)
+		case c.named && c.of.kind != raw:
+			f.alias(c)
+		case c.named:
+			fmt.Fprintf(&f.body, "\n\n# %s is bytes: its handler takes bytes.\n", c.typ)
+		}
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %s\n\"\"\"The messages of actor %s, from the service's types.\"\"\"\n", Mark, actor)
+	var imports []string
+	if f.data {
+		names := "dataclass"
+		if f.field {
+			names += ", field"
+		}
+		imports = append(imports, "from dataclasses import "+names)
+	}
+	if len(f.typing) > 0 {
+		imports = append(imports, "from typing import "+strings.Join(sortedKeys(f.typing), ", "))
+	}
+	if len(imports) > 0 {
+		b.WriteString("\n" + strings.Join(imports, "\n") + "\n")
+	}
+	b.Write(f.body.Bytes())
+	return b.Bytes(), nil
+}
+
+// alias writes a whole type that is no class.
+func (f *pythonFile) alias(c *class) {
+	f.body.WriteString("\n\n")
+	f.comment(c.about, "")
+	f.body.WriteString(f.assigned(c.name, c.of))
+}
+
+// assigned gives a type a name, over several lines when it is long.
+func (f *pythonFile) assigned(name string, v *value) string {
+	if line := name + " = " + f.annotation(v); utf8.RuneCountInString(line) <= pythonWidth {
+		return line + "\n"
+	}
+	var b strings.Builder
+	open, parts := name+" = ", []string{}
+	switch {
+	case v.enum != nil && v.kind != number:
+		f.typing["Literal"] = true
+		open += "Literal["
+		for _, c := range v.enum {
+			parts = append(parts, pythonConstant(c))
+		}
+		if v.nullable {
+			parts = append(parts, "None")
+		}
+	case v.kind == union:
+		f.typing["Union"] = true
+		open += "Union["
+		for _, p := range v.parts {
+			parts = append(parts, f.annotation(p))
+		}
+		if v.nullable {
+			parts = append(parts, "None")
+		}
+	default:
+		return name + " = " + f.annotation(v) + "\n"
+	}
+	b.WriteString(open + "\n")
+	for _, p := range parts {
+		b.WriteString("    " + p + ",\n")
+	}
+	b.WriteString("]\n")
+	return b.String()
+}
+
+func (f *pythonFile) class(c *class) {
+	f.data = true
+	var b strings.Builder
+	var aliases []string
+	for _, d := range c.fields {
+		line, alias := f.line(c, d)
+		if alias != "" {
+			aliases = append(aliases, alias)
+		}
+		b.WriteString(commented(d.about, "    ") + line)
+	}
+	f.body.WriteString("\n\n")
+	for _, a := range aliases {
+		f.body.WriteString(a)
+	}
+	if len(aliases) > 0 {
+		f.body.WriteString("\n\n")
+	}
+	fmt.Fprintf(&f.body, "@dataclass(kw_only=True, slots=True)\nclass %s:\n", c.name)
+	body := ""
+	if c.about != "" {
+		body += "    " + PythonDoc(c.about) + "\n"
+	}
+	if c.typ != "" {
+		f.typing["ClassVar"] = true
+		if body != "" {
+			body += "\n"
+		}
+		body += "    TYPE: ClassVar[str] = " + pythonText(c.typ) + "\n"
+	}
+	if b.Len() > 0 && body != "" {
+		body += "\n"
+	}
+	if body += b.String(); body == "" {
+		body = "    pass\n"
+	}
+	f.body.WriteString(body)
+}
+
+// line is a field of a class, and the alias that it needs when it is too long.
+func (f *pythonFile) line(c *class, d field) (line, alias string) {
+	name := PythonField(d.name)
+	optional := !d.required && d.def == nil
+	annotate := func() string {
+		s := f.annotation(d.value)
+		if optional && !d.value.nullable && d.value.kind != anything {
+			s += " | None"
+		}
+		return "    " + name + ": " + s
+	}
+	value := f.defaulted(d, name)
+	if line = annotate() + value; utf8.RuneCountInString(line) <= pythonWidth {
+		return line + "\n", ""
+	}
+	if d.value.enum != nil || d.value.kind == union {
+		called := c.name + camel(d.name)
+		alias = f.assigned(called, d.value)
+		line = "    " + name + ": " + called
+		if optional && !d.value.nullable {
+			line += " | None"
+		}
+		line += value
+	}
+	if at := strings.Index(line, " = field("); at >= 0 && utf8.RuneCountInString(line) > pythonWidth {
+		inner := strings.TrimSuffix(line[at+len(" = field("):], ")")
+		line = line[:at] + " = field(\n        " + inner + ",\n    )"
+	}
+	return line + "\n", alias
+}
+
+// PythonField is the name of a field in a class: its own when that can be one.
+func PythonField(name string) string {
+	if pythonName(name) && !pythonWords[name] {
+		return name
+	}
+	s := snake(name)
+	if pythonWords[s] {
+		s += "_"
+	}
+	return s
+}
+
+func pythonName(name string) bool {
+	for i, r := range name {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != "" && !strings.HasPrefix(name, "__")
+}
+
+// defaulted is what stands for a field that is left out, and its name in JSON.
+func (f *pythonFile) defaulted(d field, name string) string {
+	var args []string
+	switch {
+	case d.def != nil && (d.def[0] == '[' || d.def[0] == '{'):
+		made := "lambda: " + pythonDefault(d.value, d.def)
+		if string(d.def) == "[]" || string(d.def) == "{}" && d.value.kind != object {
+			made = map[byte]string{'[': "list", '{': "dict"}[d.def[0]]
+		}
+		args = append(args, "default_factory="+made)
+	case d.def != nil:
+		args = append(args, "default="+PythonLiteral(d.def))
+	case d.required && len(d.value.enum) == 1 && !d.value.nullable: // there is nothing else to say
+		args = append(args, "default="+pythonConstant(d.value.enum[0]))
+	case !d.required:
+		args = append(args, "default=None")
+	}
+	if name != d.name {
+		args = append(args, "metadata={"+pythonText(nameKey)+": "+pythonText(d.name)+"}")
+	}
+	if len(args) == 1 && strings.HasPrefix(args[0], "default=") {
+		return " = " + strings.TrimPrefix(args[0], "default=")
+	}
+	if len(args) == 0 {
+		return ""
+	}
+	f.field = true
+	return " = field(" + strings.Join(args, ", ") + ")"
+}
+
+// annotation is a type as Python writes it.
+func (f *pythonFile) annotation(v *value) string {
+	s := f.plain(v)
+	if v.nullable && v.kind != anything {
+		s += " | None"
+	}
+	return s
+}
+
+func (f *pythonFile) plain(v *value) string {
+	if v.enum != nil && v.kind != number { // of which there are no literals
+		f.typing["Literal"] = true
+		var all []string
+		for _, c := range v.enum {
+			all = append(all, pythonConstant(c))
+		}
+		return "Literal[" + strings.Join(all, ", ") + "]"
+	}
+	switch v.kind {
+	case raw:
+		return "bytes"
+	case text:
+		return "str"
+	case whole:
+		return "int"
+	case number:
+		return "float"
+	case truth:
+		return "bool"
+	case list:
+		return "list[" + f.annotation(v.elem) + "]"
+	case mapping:
+		return "dict[str, " + f.annotation(v.elem) + "]"
+	case tuple, union:
+		var all []string
+		for _, p := range v.parts {
+			all = append(all, f.annotation(p))
+		}
+		if v.kind == union {
+			return strings.Join(all, " | ")
+		}
+		return "tuple[" + strings.Join(all, ", ") + "]"
+	case object:
+		return v.class.name
+	}
+	f.typing["Any"] = true
+	return "Any"
+}
+
+func (f *pythonFile) comment(about, indent string) { f.body.WriteString(commented(about, indent)) }
+
+func commented(about, indent string) string {
+	var b strings.Builder
+	for line := range strings.Lines(about) {
+		b.WriteString(strings.TrimRight(indent+"# "+strings.TrimSpace(line), " ") + "\n")
+	}
+	return b.String()
+}
+
+// PythonDoc is a text as the first thing in a class or a file.
+func PythonDoc(about string) string {
+	about = strings.ReplaceAll(strings.ReplaceAll(about, `\`, `\\`), `"""`, `\"\"\"`)
+	if strings.HasSuffix(about, `"`) {
+		about = strings.TrimSuffix(about, `"`) + `\"`
+	}
+	lines := strings.Split(strings.TrimSpace(about), "\n")
+	if len(lines) == 1 {
+		return `"""` + lines[0] + `"""`
+	}
+	for i := range lines {
+		if i > 0 {
+			lines[i] = strings.TrimRight("    "+strings.TrimSpace(lines[i]), " ")
+		}
+	}
+	return `"""` + strings.Join(lines, "\n") + "\n    \"\"\""
+}
+
+// pythonDefault is JSON of a type as Python writes it: objects of classes are made.
+func pythonDefault(v *value, data []byte) string {
+	var parts []string
+	switch {
+	case v.kind == list && data[0] == '[':
+		shape.Items(data, func(item []byte) { parts = append(parts, pythonDefault(v.elem, item)) })
+		return "[" + strings.Join(parts, ", ") + "]"
+	case v.kind == object && data[0] == '{':
+		shape.Fields(data, func(name string, raw []byte) {
+			for _, f := range v.class.fields {
+				if f.name == name {
+					parts = append(parts, PythonField(name)+"="+pythonDefault(f.value, raw))
+				}
+			}
+		})
+		return v.class.name + "(" + strings.Join(parts, ", ") + ")"
+	}
+	return PythonLiteral(data)
+}
+
+func pythonConstant(c constant) string { return PythonLiteral(c) }
+
+// PythonLiteral is JSON as Python writes it.
+func PythonLiteral(data []byte) string {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var b strings.Builder
+	if err := pythonValue(d, &b); err != nil {
+		return "None" // what comes in is JSON
+	}
+	return b.String()
+}
+
+func pythonValue(d *json.Decoder, b *strings.Builder) error {
+	t, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch t := t.(type) {
+	case json.Delim:
+		b.WriteString(t.String())
+		for i := 0; d.More(); i++ {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			if t == '{' {
+				key, err := d.Token()
+				if err != nil {
+					return err
+				}
+				b.WriteString(pythonText(key.(string)) + ": ") // keys of JSON are text
+			}
+			if err := pythonValue(d, b); err != nil {
+				return err
+			}
+		}
+		end, err := d.Token()
+		if err != nil {
+			return err
+		}
+		b.WriteString(end.(json.Delim).String())
+	case string:
+		b.WriteString(pythonText(t))
+	case json.Number:
+		b.WriteString(strings.ToLower(t.String()))
+	case bool:
+		b.WriteString(map[bool]string{true: "True", false: "False"}[t])
+	default:
+		b.WriteString("None")
+	}
+	return nil
+}
+
+// pythonText is a text in quotes, double ones unless it holds those and no others.
+func pythonText(s string) string {
+	quote := '"'
+	if strings.Contains(s, `"`) && !strings.Contains(s, "'") {
+		quote = '\''
+	}
+	var b strings.Builder
+	b.WriteRune(quote)
+	for _, r := range s {
+		switch {
+		case r == quote || r == '\\':
+			b.WriteString(`\` + string(r))
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case !strconv.IsPrint(r) && r <= 0xffff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		case !strconv.IsPrint(r):
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteRune(quote)
+	return b.String()
+}

@@ -1,0 +1,181 @@
+package wazero
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/grow-platform/grow/runtime/admission"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/tetratelabs/wazero/api"
+)
+
+// speech is what an instance has that runs on a language runtime. See
+// [engine.Language] for what the two say to each other.
+type speech struct {
+	from      *frozen // what it began with
+	files     files
+	interrupt uint32 // where the guest says what interrupts it
+
+	stop  error  // the guest was interrupted for it; nil: it was not
+	grace uint64 // fuel it still has to come to its end
+	said  bool   // that the call under way fails
+	kind  uint32 // of failure
+	text  string
+}
+
+// Limits of an interrupt.
+const (
+	// graceFuel is what a guest has to come to its end by itself once it was
+	// interrupted: about 10 ms.
+	graceFuel = 100 * engine.SliceFuel
+	// faultMax bounds the text of a failure, in bytes; the end of it is kept, where
+	// a traceback says what happened.
+	faultMax = 32 << 10
+	// wordsMax is how many words an interrupt sets.
+	wordsMax = 16
+)
+
+// Kinds of failure that language.fault is told.
+const (
+	faultActor   = 0
+	faultStopped = 1
+)
+
+// languageFunctions serve the imports from language.
+var languageFunctions = map[string]api.GoModuleFunc{"fault": serveFault}
+
+// serveFault is language.fault(kind, ptr, len).
+func serveFault(ctx context.Context, caller api.Module, stack []uint64) {
+	defer guard()
+	i := of(ctx, caller)
+	kind, at, n := uint32(stack[0]), uint32(stack[1]), uint32(stack[2])
+	b, ok := i.memory.Read(at, n)
+	if !ok {
+		i.outside("language.fault: the text", at, n)
+	}
+	head, _, _ := strings.Cut(string(b[:min(len(b), faultMax)]), "\n")
+	if len(b) > faultMax {
+		b = append([]byte(head+"\n…"), b[len(b)-faultMax+len(head):]...)
+	}
+	i.payCall(len(b))
+	s := i.speech
+	s.said, s.kind, s.text = true, kind, strings.ToValidUTF8(string(b), "\ufffd")
+}
+
+// stops interrupts the guest instead of unwinding it, and says whether it could:
+// it waits in a call of the host, so nobody else writes its memory.
+func (i *instance) stops(err error) bool {
+	if i.speech == nil || i.speech.stop != nil || !i.signal(true) {
+		return false
+	}
+	i.speech.stop, i.speech.grace = err, graceFuel
+	return true
+}
+
+// signal sets the bits that interrupt the guest, or takes those back that it has
+// not seen.
+func (i *instance) signal(on bool) (done bool) {
+	for k := range uint32(wordsMax) {
+		at, ok := i.memory.ReadUint32Le(i.speech.interrupt + 8*k)
+		bits, ok2 := i.memory.ReadUint32Le(i.speech.interrupt + 8*k + 4)
+		if at == 0 || !ok || !ok2 {
+			break
+		}
+		word, ok := i.memory.ReadUint32Le(at)
+		if !ok {
+			break
+		}
+		if word &^= bits; on {
+			word |= bits
+		}
+		i.memory.WriteUint32Le(at, word)
+		done = true
+	}
+	return done
+}
+
+// mercy is the next slice of a guest that was interrupted, or what it was
+// interrupted for when it has had them all.
+func (s *speech) mercy() (uint64, error) {
+	grant := min(s.grace, engine.SliceFuel)
+	if grant == 0 {
+		return 0, s.stop
+	}
+	s.grace -= grant
+	return grant, nil
+}
+
+// verdict is what became of a call that returned.
+func (i *instance) verdict() error {
+	s := i.speech
+	stop, said, text := s.stop, s.said, s.text
+	kind := s.kind
+	s.stop, s.said, s.text = nil, false, ""
+	if stop != nil {
+		i.signal(false)
+		reason, stack, _ := strings.Cut(text, "\n")
+		if stack == "" {
+			stack = reason
+		}
+		return &engine.Stopped{Cause: stop, Stack: stack}
+	}
+	if !said {
+		return nil
+	}
+	i.breaks()
+	reason, stack, _ := strings.Cut(text, "\n")
+	if kind == faultStopped {
+		reason = "the language runtime was stopped, and nobody stopped it: " + reason
+	}
+	return &engine.Error{Code: engine.CodeException, Reason: reason, Stack: stack}
+}
+
+// failed is the error of a call that loads something; result is not 0.
+func (i *instance) failed(what string) error {
+	return &engine.Error{Code: engine.CodeException, Reason: "the language runtime could not " + what + ", and does not say why"}
+}
+
+// boot runs what comes before an actor is loaded.
+func (i *instance) boot(h engine.Host, seed uint32) error {
+	if err := i.fill(h); err != nil {
+		return err
+	}
+	defer i.tank.used()
+	if start := i.running.ExportedFunction(admission.ExportInitialize); start != nil {
+		if err := i.call(h, start, 0, 0); err != nil {
+			return err
+		}
+	}
+	if err := i.ask(h, admission.ExportBoot, "start", uint64(seed)); err != nil {
+		return err
+	}
+	if err := i.call(h, i.running.ExportedFunction(admission.ExportInterrupt), 0, 0); err != nil {
+		return err
+	}
+	i.speech.interrupt = uint32(i.stack[0])
+	return nil
+}
+
+// load loads the actor.
+func (i *instance) load(h engine.Host) error {
+	if err := i.fill(h); err != nil {
+		return err
+	}
+	defer i.tank.used()
+	return i.ask(h, admission.ExportLoad, "load the actor", 0)
+}
+
+// ask calls a function whose result is to be 0.
+func (i *instance) ask(h engine.Host, export, what string, value uint64) error {
+	if err := i.call(h, i.running.ExportedFunction(export), value, 0); err != nil {
+		return err
+	}
+	if int32(i.stack[0]) != 0 {
+		return i.failed(what)
+	}
+	return nil
+}
+
+// errLong is what a runtime is stopped with that does not come to the end of its start.
+var errLong = errors.New("the language runtime takes more fuel to start than it may")
