@@ -5,10 +5,11 @@ OUT     ?=
 MINUTES ?= 10
 MUTANTS ?= 1000000
 SEED    ?=
+WRITE   ?=
 # The secret that signs the example's webhooks, unless the environment has one.
 export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
 
-.PHONY: help setup build run test bench hostile hostile-oracle fuzz lint fmt clean
+.PHONY: help setup build run test bench hostile hostile-oracle python-suite fuzz lint fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -41,6 +42,9 @@ hostile: setup ## run modules that mean harm: MINUTES=10, SEED=n, ONLY=text of a
 hostile-oracle: ## hold the decoder against V8 and wabt: MUTANTS=1000000, SEED=n
 	@.ci/setup test
 	@go run ./testdata/hostile/cmd -oracle $(MUTANTS) $(if $(SEED),-seed $(SEED))
+
+python-suite: setup ## run CPython's own tests in actors: ONLY=test_json picks by prefix, WRITE=yes writes docs/python-suite.md
+	@go run ./testdata/python/suite -only "$(ONLY)" -out "$(OUT)" $(if $(WRITE),-write)
 
 fuzz: setup ## run every fuzz target: FUZZTIME=10m each, ONLY=A,B picks by name
 	@.ci/fuzz

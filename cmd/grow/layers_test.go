@@ -28,6 +28,8 @@ runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app
+compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
+abi, runtime/wasm/thin, runtime/engine/wazero, compiler/python/interpreter < testdata/python/suite
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage
