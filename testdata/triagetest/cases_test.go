@@ -314,12 +314,12 @@ func TestDocument(t *testing.T) {
 	}
 	var got decided
 	var told counts
-	var text found
+	var about found
 	if len(printed) != 4 || json.Unmarshal([]byte(printed[0]), &got) != nil || json.Unmarshal([]byte(printed[1]), &told) != nil ||
-		json.Unmarshal([]byte(printed[3]), &text) != nil {
+		json.Unmarshal([]byte(printed[3]), &about) != nil {
 		t.Fatalf("the commands print %q, want a decision, counts, another decision and a classification", printed)
 	}
-	if text.Language != "en" || text.Kind != "bug" || text.Number != 7 {
+	if about.Language != "en" || about.Kind != "bug" || about.Number != 7 {
 		t.Errorf("the last command prints %s", printed[3])
 	}
 	want := counts{Repository: "octo/hello", Total: 1, ByEvent: map[string]int{"issues": 1}, ByLabel: map[string]int{"bug": 1}}
