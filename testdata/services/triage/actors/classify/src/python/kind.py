@@ -1,8 +1,11 @@
 """What a thread is about (requirements 13 to 17)."""
 
+from typing import Literal
+
 import text as t
-from messages import Kind
 from tables import BUG_TRACES, KIND_HEADS, KIND_LABELS, KIND_WORDS
+
+type Kind = Literal["security", "bug", "feature", "question", "docs", "chore", "other"]
 
 LABEL = 100
 HEAD = 50

@@ -2,10 +2,12 @@
 
 import re
 from collections import Counter
+from typing import Literal
 
 import text as t
-from messages import Language
 from tables import MARKS, STOP_WORDS, TRIGRAMS
+
+type Language = Literal["en", "de", "fr", "es", "pt", "it", "nl", "ru", "zh", "ja", "ko", "und"]
 
 SIGNS_MIN = 20
 POINTS_MIN = 60

@@ -3,6 +3,7 @@ of which kind, how urgent, and what they repeat. The numbers are those of
 docs/requirements.md."""
 
 import dataclasses
+from typing import Any
 
 import grow
 
@@ -11,14 +12,14 @@ import language
 import sketch
 import urgency
 from messages import (
-    Classification,
     ClassifiedFound,
     ClassifiedGet,
     ClassifiedListed,
+    ClassifiedListedThread,
     ClassifiedUnknown,
     ClassifyState,
+    ClassifyStateThread,
     Config,
-    Remembered,
     ThreadClassified,
     ThreadRead,
 )
@@ -28,41 +29,45 @@ LABELS_MAX = 100
 
 
 @grow.on("thread.read")
-def classify(ctx: grow.Context, thread: ThreadRead) -> ThreadClassified:
-    if len(thread.labels) > LABELS_MAX:
-        raise grow.Refuse("thread.labels", f"{len(thread.labels)} labels are more than {LABELS_MAX}")
-    text = Text.read(thread.title, thread.body)
+def classify(ctx: grow.Context, read: ThreadRead) -> ThreadClassified:
+    if len(read.labels) > LABELS_MAX:
+        raise grow.Refuse("thread.labels", f"{len(read.labels)} labels are more than {LABELS_MAX}")
+    text = Text.read(read.title, read.body)
     if not text.words:
         raise grow.Refuse("thread.empty", "the thread has no words")
     config = ctx.config_as(Config)
     state = ctx.state.get_as(ClassifyState) or ClassifyState(seen=0, threads=[])
     state.seen += 1
     numbers = sketch.of(text)
-    about = kind.of(text, thread.labels, thread.pull_request)
-    found = Classification(
-        number=thread.number,
+    about = kind.of(text, read.labels, read.pull_request)
+    thread = ClassifyStateThread(
+        number=read.number,
         seq=state.seen,
-        delivery=thread.delivery,
-        pull_request=thread.pull_request,
+        delivery=read.delivery,
+        pull_request=read.pull_request,
         language=language.of(text),
         kind=about,
-        urgency=urgency.of(text, thread.labels, about),
-        duplicates=sketch.duplicates(numbers, thread.number, state.threads, config.similar),
+        urgency=urgency.of(text, read.labels, about),
+        duplicates=sketch.duplicates(numbers, read.number, state.threads, config.similar),
+        sketch=numbers,
     )
+    log(ctx, thread)
+    others = [other for other in state.threads if other.number != thread.number]
+    state.threads = [*others, thread][-config.remember :]
+    ctx.state.set(state)
+    return ThreadClassified(repository=read.repository, **told(thread))
+
+
+def log(ctx: grow.Context, thread: ClassifyStateThread) -> None:
     ctx.log.info(
         "classified",
-        delivery=found.delivery,
-        seq=found.seq,
-        language=found.language,
-        kind=found.kind,
-        urgency=found.urgency,
-        duplicates=" ".join(str(d.number) for d in found.duplicates),
+        delivery=thread.delivery,
+        seq=thread.seq,
+        language=thread.language,
+        kind=thread.kind,
+        urgency=thread.urgency,
+        duplicates=" ".join(str(d.number) for d in thread.duplicates),
     )
-    others = [t for t in state.threads if t.number != thread.number]
-    others.append(Remembered(**fields(found), sketch=numbers))
-    state.threads = others[-config.remember :]
-    ctx.state.set(state)
-    return ThreadClassified(**fields(found), repository=thread.repository)
 
 
 @grow.on("classified.get")
@@ -70,18 +75,16 @@ def get(
     ctx: grow.Context, wanted: ClassifiedGet
 ) -> ClassifiedFound | ClassifiedListed | ClassifiedUnknown:
     repository = f"{wanted.owner}/{wanted.repo}"
-    state = ctx.state.get_as(ClassifyState)
-    threads = state.threads if state else []
-    if wanted.number is not None:
-        for thread in threads:
-            if thread.number == wanted.number:
-                return ClassifiedFound(**fields(thread), repository=repository)
-    elif state:
-        found = [Classification(**fields(thread)) for thread in threads]
-        return ClassifiedListed(repository=repository, seen=state.seen, threads=found)
+    state = ctx.state.get_as(ClassifyState) or ClassifyState(seen=0, threads=[])
+    if wanted.number is None and state.seen:
+        threads = [ClassifiedListedThread(**told(thread)) for thread in state.threads]
+        return ClassifiedListed(repository=repository, seen=state.seen, threads=threads)
+    for thread in state.threads:
+        if thread.number == wanted.number:
+            return ClassifiedFound(repository=repository, **told(thread))
     return ClassifiedUnknown(repository=repository, number=wanted.number)
 
 
-def fields(c: Classification) -> dict[str, object]:
-    """The fields that all classifications have."""
-    return {f.name: getattr(c, f.name) for f in dataclasses.fields(Classification)}
+def told(thread: ClassifyStateThread) -> dict[str, Any]:
+    """What of a thread is told: all but its sketch."""
+    return {f.name: getattr(thread, f.name) for f in dataclasses.fields(ClassifiedListedThread)}

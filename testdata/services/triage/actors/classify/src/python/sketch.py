@@ -4,7 +4,7 @@ import heapq
 from zlib import crc32
 
 import text as t
-from messages import Duplicate, Remembered
+from messages import ClassifyStateThread, Duplicate
 
 SKETCH_MAX = 48  # numbers of a sketch, and of those in which two are compared
 WORDS_MIN = 4
@@ -29,7 +29,7 @@ def _mix(h: int) -> int:
 
 
 def duplicates(
-    sketch: list[int], number: int, threads: list[Remembered], similar: int
+    sketch: list[int], number: int, threads: list[ClassifyStateThread], similar: int
 ) -> list[Duplicate]:
     """The remembered threads that say nearly the same as thread `number`."""
     found = [

@@ -1,8 +1,12 @@
 """How soon a thread wants to be looked at (requirements 18 to 21)."""
 
+from typing import Literal
+
 import text as t
-from messages import Kind, Urgency
+from kind import Kind
 from tables import NEGATIONS, URGENCY_LABELS, URGENCY_WORDS
+
+type Urgency = Literal["low", "normal", "high", "critical"]
 
 NEGATION_REACH = 3  # words before an entry
 

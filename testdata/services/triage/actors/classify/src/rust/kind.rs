@@ -1,5 +1,6 @@
 //! What a thread is about (requirements 13 to 17).
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -19,7 +20,7 @@ static LABELS: LazyLock<Entries<Kind>> = LazyLock::new(|| Entries::new(&KIND_LAB
 static WORDS: LazyLock<Entries<Kind>> = LazyLock::new(|| Entries::new(&KIND_WORDS));
 
 pub fn of(text: &Text, labels: &[String], pull_request: bool) -> Kind {
-    let mut points = [0; Kind::Other as usize];
+    let mut points = [0; Kind::Other as usize]; // of equals the first is the answer
     for label in labels {
         let words = text::words(label);
         let kinds: HashSet<usize> = LABELS
@@ -65,8 +66,8 @@ fn head(title: &str) -> &str {
 
 fn most(points: &[u32]) -> Kind {
     let kinds = KIND_WORDS.iter().map(|(kind, _)| *kind);
-    kinds
-        .filter(|kind| points[*kind as usize] >= POINTS_MIN)
-        .max_by_key(|kind| (points[*kind as usize], std::cmp::Reverse(*kind)))
+    let enough = kinds.filter(|kind| points[*kind as usize] >= POINTS_MIN);
+    enough
+        .max_by_key(|kind| (points[*kind as usize], Reverse(*kind as usize)))
         .unwrap_or(Kind::Other)
 }

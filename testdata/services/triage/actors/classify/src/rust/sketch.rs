@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::messages::{Duplicate, State};
+use crate::messages::{ClassifyStateThread, Duplicate};
 use crate::text::Text;
 
 /// Numbers of a sketch, and of those in which two are compared.
@@ -11,13 +11,13 @@ const SHINGLE: usize = 3; // words
 const WORDS_MIN: usize = 4;
 const DUPLICATES_MAX: usize = 5;
 
-pub fn of(text: &Text) -> Vec<u32> {
+pub fn of(text: &Text) -> Vec<i64> {
     let words: Vec<String> = text.words().cloned().collect();
     if words.len() < WORDS_MIN {
         return Vec::new();
     }
     let shingles = words.windows(SHINGLE).map(|three| three.join(" "));
-    let numbers: BTreeSet<u32> = shingles.map(|s| mix(crc32(s.as_bytes()))).collect();
+    let numbers: BTreeSet<i64> = shingles.map(|s| mix(crc32(s.as_bytes())).into()).collect();
     numbers.into_iter().take(SKETCH_MAX).collect()
 }
 
@@ -40,14 +40,16 @@ fn mix(mut h: u32) -> u32 {
 }
 
 /// The remembered threads that say nearly the same as thread `number`.
-pub fn duplicates(sketch: &[u32], number: u64, state: &State, similar: u64) -> Vec<Duplicate> {
-    let others = state
-        .threads
-        .iter()
-        .filter(|t| t.classification.number != number);
+pub fn duplicates(
+    sketch: &[i64],
+    number: i64,
+    threads: &[ClassifyStateThread],
+    similar: i64,
+) -> Vec<Duplicate> {
+    let others = threads.iter().filter(|t| t.number != number);
     let mut list: Vec<Duplicate> = others
         .map(|t| Duplicate {
-            number: t.classification.number,
+            number: t.number,
             similarity: similarity(sketch, &t.sketch),
         })
         .filter(|d| d.similarity >= similar)
@@ -58,12 +60,12 @@ pub fn duplicates(sketch: &[u32], number: u64, state: &State, similar: u64) -> V
 }
 
 /// Broder's estimate of the resemblance of two sets, in thousandths.
-fn similarity(a: &[u32], b: &[u32]) -> u64 {
+fn similarity(a: &[i64], b: &[i64]) -> i64 {
     if a.is_empty() || b.is_empty() {
         return 0;
     }
-    let all: BTreeSet<u32> = a.iter().chain(b).copied().collect();
-    let smallest: Vec<u32> = all.into_iter().take(SKETCH_MAX).collect();
-    let both = |n: &&u32| a.binary_search(n).is_ok() && b.binary_search(n).is_ok();
-    1000 * smallest.iter().filter(both).count() as u64 / smallest.len() as u64
+    let all: BTreeSet<i64> = a.iter().chain(b).copied().collect();
+    let smallest: Vec<i64> = all.into_iter().take(SKETCH_MAX).collect();
+    let both = |n: &&i64| a.binary_search(n).is_ok() && b.binary_search(n).is_ok();
+    1000 * smallest.iter().filter(both).count() as i64 / smallest.len() as i64
 }

@@ -24,7 +24,11 @@ static WORDS: LazyLock<Entries<i32>> = LazyLock::new(|| Entries::new(&URGENCY_WO
 static NOT: LazyLock<HashSet<&str>> = LazyLock::new(|| NEGATIONS.split(", ").collect());
 
 pub fn of(text: &Text, labels: &[String], kind: Kind) -> Urgency {
-    if let Some(urgency) = labels.iter().filter_map(|label| labelled(label)).max() {
+    if let Some(urgency) = labels
+        .iter()
+        .filter_map(|label| labelled(label))
+        .max_by_key(|u| *u as usize)
+    {
         return urgency;
     }
     let mut points = spoken(text);
@@ -51,7 +55,7 @@ fn labelled(label: &str) -> Option<Urgency> {
     LABELS
         .find(&words)
         .map(|(entry, _)| LABELS.owner(entry))
-        .max()
+        .max_by_key(|urgency| *urgency as usize)
 }
 
 /// The points of the words of urgency.
