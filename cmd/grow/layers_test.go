@@ -25,7 +25,7 @@ runtime/engine < runtime/engine/process
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission
-runtime/engine < compiler/python
+runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app
 compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build

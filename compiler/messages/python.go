@@ -31,7 +31,7 @@ func wordSet(text string) map[string]bool {
 }
 
 // PythonClasses returns the names that Python gives to those types that are
-// classes there, by type.
+// classes there, or alternatives, by type.
 func PythonClasses(all []Named) (map[string]string, error) {
 	classes, err := read(all)
 	if err != nil {
@@ -39,7 +39,7 @@ func PythonClasses(all []Named) (map[string]string, error) {
 	}
 	names := map[string]string{}
 	for _, c := range classes {
-		if c.named && c.of == nil {
+		if c.named && (c.of == nil || c.of.kind == union) {
 			names[c.whole] = c.name
 		}
 	}
@@ -69,7 +69,8 @@ func Python(actor string, all []Named) ([]byte, error) {
 		case c.named && c.of.kind != raw:
 			f.alias(c)
 		case c.named:
-			fmt.Fprintf(&f.body, "\n\n# %s is bytes: its handler takes bytes.\n", c.typ)
+			f.space(1)
+			fmt.Fprintf(&f.body, "# %s is bytes: its handler takes bytes.\n", c.typ)
 		}
 	}
 	var b bytes.Buffer
@@ -92,9 +93,18 @@ func Python(actor string, all []Named) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// space begins something: two lines below what is above it, or first lines below
+// what the file begins with.
+func (f *pythonFile) space(first int) {
+	if f.body.Len() > 0 {
+		first = 2
+	}
+	f.body.WriteString(strings.Repeat("\n", first))
+}
+
 // alias writes a whole type that is no class.
 func (f *pythonFile) alias(c *class) {
-	f.body.WriteString("\n\n")
+	f.space(1)
 	f.comment(c.about, "")
 	f.body.WriteString(f.assigned(c.name, c.of))
 }
@@ -147,13 +157,11 @@ func (f *pythonFile) class(c *class) {
 		}
 		b.WriteString(commented(d.about, "    ") + line)
 	}
-	f.body.WriteString("\n\n")
-	for _, a := range aliases {
-		f.body.WriteString(a)
-	}
 	if len(aliases) > 0 {
-		f.body.WriteString("\n\n")
+		f.space(1)
+		f.body.WriteString(strings.Join(aliases, ""))
 	}
+	f.space(2)
 	fmt.Fprintf(&f.body, "@dataclass(kw_only=True, slots=True)\nclass %s:\n", c.name)
 	body := ""
 	if c.about != "" {

@@ -35,6 +35,9 @@ func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, e
 		log = slog.New(slog.DiscardHandler)
 	}
 	o := wazero.Options{MemoryMax: hostMemory() / 4 * 3}
+	if l, err := pythonRuntime(); err == nil { // without it thin modules are refused, by name
+		o.Languages = []engine.Language{*l}
+	}
 	cache, err := openCache(dir, log)
 	if err != nil {
 		log.Warn("machine code is not kept: every start compiles anew", "reason", err.Error())
