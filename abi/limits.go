@@ -29,6 +29,11 @@ const (
 	TimeDefault      = 5 * time.Second  // of handling a message; default
 	TimeCallsDefault = 60 * time.Second // of one that asks granted capabilities; default
 
+	// What starting an instance may take: from the load of its code to the end of
+	// grow_init. Large libraries are loaded then.
+	StartFuelMax = 20_000_000_000   // units of fuel
+	StartTimeMax = 30 * time.Second // without the turns of others
+
 	// FrameMax is the size in bytes that no frame a guest answers with may
 	// exceed: outputs and their attributes together.
 	FrameMax = OutputBytesMax + OutputsMax*1024

@@ -42,6 +42,11 @@ type Options struct {
 	// Pacer is what handlings that run for long take turns at; nil: one of the
 	// actor's own.
 	Pacer *pace.Pacer
+	// StartFuel and StartTime are what starting an instance may take at most; 0:
+	// abi.StartFuelMax and abi.StartTimeMax. A message's limits hold where they are
+	// higher.
+	StartFuel uint64
+	StartTime time.Duration
 	// Observe, if not nil, sees every handling when it has ended, on the
 	// goroutine that handled. What it is given is valid until it returns.
 	Observe func(*Task, *Result)
@@ -74,6 +79,8 @@ const outsCompared = 6
 // New makes an actor; no instance runs yet.
 func New(o Options) *Actor {
 	a := &Actor{Options: o, fuel: cmp.Or(o.Def.Limits.Fuel, abi.FuelDefault)}
+	a.StartFuel = max(a.fuel, cmp.Or(a.StartFuel, abi.StartFuelMax))
+	a.StartTime = max(o.Def.Limits.Time, cmp.Or(a.StartTime, abi.StartTimeMax))
 	if a.Pacer == nil {
 		a.Pacer = &pace.Pacer{}
 	}
@@ -122,11 +129,13 @@ func (a *Actor) start(ctx context.Context) (*Instance, error) {
 	}
 	i.ledger = capability.Ledger{Context: a.Context, Config: config, Log: i.log, RealTime: a.RealTime, Allow: i.allow, Rest: i.rest}
 	i.begin("", a.RealTime())
+	i.starts = true
+	defer func() { i.starts = false }()
 	defer i.rest()
 	defer i.flush()
 	running, err := a.Module.Instantiate(ctx, i)
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", a.Node, err)
+		return nil, fmt.Errorf("start %s: %w", a.Node, traced(err))
 	}
 	i.running, i.memory = running, running.MemorySize()
 	i.mortal, _ = running.(engine.Mortal)
@@ -135,7 +144,29 @@ func (a *Actor) start(ctx context.Context) (*Instance, error) {
 		abi.Time, time.Unix(0, i.now).UTC().Format(time.RFC3339Nano))
 	if err := running.Init(i, m.Frame()); err != nil {
 		a.memory.Add(-i.memory)
-		return nil, errors.Join(fmt.Errorf("start %s: %w", a.Node, err), running.Close())
+		return nil, errors.Join(fmt.Errorf("start %s: %w", a.Node, traced(err)), running.Close())
 	}
 	return i, nil
+}
+
+// traced adds the traceback that a language runtime gave, if there is one.
+func traced(err error) error {
+	if stack := traceback(err); stack != "" {
+		return fmt.Errorf("%w\n%s", err, stack)
+	}
+	return err
+}
+
+// traceback is where in the actor's own code it was when it failed or was stopped, in
+// its language's words; "" when no language runtime says that.
+func traceback(err error) string {
+	var stopped *engine.Stopped
+	var fault *engine.Error
+	switch {
+	case errors.As(err, &stopped):
+		return shortened([]byte(stopped.Stack), 0)
+	case errors.As(err, &fault) && fault.Code == engine.CodeException:
+		return shortened([]byte(fault.Stack), 0)
+	}
+	return ""
 }

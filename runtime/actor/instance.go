@@ -90,6 +90,7 @@ type Instance struct {
 	ledger  capability.Ledger
 
 	id     string
+	starts bool // it is being started
 	now    int64
 	slept  time.Duration
 	spell  spell
@@ -136,7 +137,8 @@ func (i *Instance) Handle(t *Task) *Result {
 		i.memory = size
 	}
 	if err != nil {
-		r.Broken = true
+		var stopped *engine.Stopped
+		r.Broken = !errors.As(err, &stopped)
 		r.fail(faultCode(err), faultText(err))
 	} else if len(answer.Frame) > 0 {
 		i.decode(answer.Frame)
@@ -166,9 +168,9 @@ func faultCode(err error) string {
 	switch {
 	case errors.Is(err, capability.ErrTooMany):
 		return CodeCalls
-	case errors.Is(err, errFuel):
+	case errors.Is(err, errFuel), errors.Is(err, errStartFuel):
 		return CodeFuel
-	case errors.Is(err, errTime):
+	case errors.Is(err, errTime), errors.Is(err, errStartTime):
 		return CodeTime
 	case errors.Is(err, abi.ErrShort), errors.Is(err, abi.ErrTrailing), errors.Is(err, abi.ErrCount), errors.Is(err, abi.ErrDuplicate),
 		errors.Is(err, abi.ErrUTF8), errors.Is(err, abi.ErrName), errors.Is(err, abi.ErrLimit):
@@ -182,7 +184,7 @@ func faultCode(err error) string {
 func faultText(err error) string {
 	var fault *engine.Error
 	if !errors.As(err, &fault) {
-		return err.Error()
+		return traced(err).Error()
 	}
 	text := fault.Reason
 	if fault.Stack != "" {

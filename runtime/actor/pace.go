@@ -34,14 +34,23 @@ const (
 var (
 	errFuel = errors.New("the message used all the fuel it may")
 	errTime = errors.New("the message took longer than it may")
+
+	errStartFuel = errors.New("starting an instance used all the fuel it may")
+	errStartTime = errors.New("starting an instance took longer than it may")
 )
 
 // Slice implements engine.Host: it bounds fuel and time, and lets others have
 // the processor.
 func (i *Instance) Slice(used uint64) (uint64, error) {
 	limit := i.actor.fuel
+	if i.starts {
+		limit = i.actor.StartFuel
+	}
 	if used == 0 {
 		return min(engine.SliceFuel, limit), nil
+	}
+	if used >= limit && i.starts {
+		return 0, fmt.Errorf("%w: %d units; does a loop never end?", errStartFuel, limit)
 	}
 	if used >= limit {
 		return 0, fmt.Errorf("%w: %d units (limits.fuel); does a loop never end?", errFuel, limit)
@@ -112,6 +121,8 @@ func (i *Instance) left() time.Duration {
 
 func (i *Instance) timeLimit() time.Duration {
 	switch limit := i.actor.Def.Limits.Time; {
+	case i.starts:
+		return i.actor.StartTime
 	case limit > 0:
 		return limit
 	case i.spell.asked:
@@ -121,6 +132,9 @@ func (i *Instance) timeLimit() time.Duration {
 }
 
 func (i *Instance) overtime() error {
+	if i.starts {
+		return fmt.Errorf("%w: %v", errStartTime, i.timeLimit())
+	}
 	return fmt.Errorf("%w: %v (limits.time)", errTime, i.timeLimit())
 }
 

@@ -17,14 +17,24 @@ import "io/fs"
 //   - grow_interrupt () -> i32: where in memory is an array of pairs (address u32,
 //     bits u32), ended by an address of 0. To interrupt what runs, the engine sets
 //     those bits in the words at those addresses, in that order, while the guest
-//     waits for [Host.Slice].
+//     waits for [Host.Slice], or for a sleep that the host ends: poll_oneoff then
+//     returns EINTR. It asks for the array once, after grow_boot, and reads it each
+//     time. Bits that are still set when the call returns it takes back.
 //   - It imports language.fault (kind i32, ptr i32, len i32): why the call that is
 //     under way fails. The text's first line is the reason, the rest the guest's
 //     own traceback. Kind 0 is a failure of the actor, 1 says that it was stopped
-//     by an interrupt and can go on with the next message. The call then returns 0.
+//     by an interrupt and can go on with the next message. The call then returns 0;
+//     the others, of which 0 is a success, something else.
+//
+// A call that was interrupted has failed with a *[Stopped], whatever it returns in
+// the fuel that it has been given to come to its end.
 //
 // An engine runs _initialize, grow_boot and grow_load once, keeps memory and
-// globals, and begins every instance with them.
+// globals, and begins every instance with them. While it runs them the clocks stand
+// at the beginning of 2000, random bytes follow from the seed and the module, and
+// every request but for log lines is denied: what is kept is the same on every host
+// and has nothing in it that came from outside. /app and /packages are empty before
+// grow_load. No file may be open after it.
 type Language struct {
 	Name   string // python
 	Digest string // of the recipe that made it: 64 hex digits
@@ -41,13 +51,11 @@ type Mount struct {
 	Files fs.FS
 }
 
-// CodeRuntime is the code of an Error about a thin module whose language runtime
-// this host does not have.
-const CodeRuntime = "module.runtime"
-
-// CodeException is the code of an Error with which a language runtime says that
-// the actor raised what nobody caught: Stack is the language's own traceback.
-const CodeException = "exception"
+// Codes of [Error] about thin modules.
+const (
+	CodeRuntime   = "module.runtime" // the host has no such language runtime, or it does not start
+	CodeException = "exception"      // the actor raised what nobody caught: Stack is its language's own traceback
+)
 
 // Stopped is the error of Handle when a guest was stopped by a limit and its
 // language runtime stopped by itself: the instance is whole and handles the next

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -260,9 +261,10 @@ func config(def *specs.Actor, table *router.Table) engine.Config {
 }
 
 // module returns the compiled module of a binary, used once more.
-func (s *Supervisor) module(ctx context.Context, binary []byte, c engine.Config) (*module, error) {
-	sum := sha256.Sum256(binary)
+func (s *Supervisor) module(ctx context.Context, wasm []byte, c engine.Config) (*module, error) {
+	sum := sha256.Sum256(wasm)
 	digest := "sha256:" + hex.EncodeToString(sum[:])
+	c.Seed = s.hashes(digest)
 	have := slices.Collect(maps.Values(s.ready))
 	for _, p := range s.current {
 		have = append(have, p.module)
@@ -273,7 +275,7 @@ func (s *Supervisor) module(ctx context.Context, binary []byte, c engine.Config)
 			return m, nil
 		}
 	}
-	compiled, err := s.opts.Engine.Compile(ctx, binary, c)
+	compiled, err := s.opts.Engine.Compile(ctx, wasm, c)
 	if err != nil {
 		return nil, err
 	}
@@ -327,6 +329,15 @@ func (s *Supervisor) seed(messageID string) [32]byte {
 	mac := hmac.New(sha256.New, s.opts.Secret)
 	mac.Write([]byte("grow random stream\x00" + messageID))
 	return [32]byte(mac.Sum(nil))
+}
+
+// hashes derives what a language runtime makes its hashes with: the same whenever
+// and wherever the service runs this code, and another for other code, so that
+// nobody can have their keys collide.
+func (s *Supervisor) hashes(digest string) uint32 {
+	mac := hmac.New(sha256.New, s.opts.Secret)
+	mac.Write([]byte("grow hashes\x00" + digest))
+	return binary.LittleEndian.Uint32(mac.Sum(nil))
 }
 
 // revision names definition, types, config and code of a node: 12 hex digits.

@@ -1,0 +1,215 @@
+"""An actor's way to the outside while it handles one message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from . import _bridge, _call, _decode, _json
+from ._http import HTTP, AsyncHTTP
+from ._log import Log
+from ._message import Message, Output
+from ._state import AsyncState, State
+
+T = TypeVar("T")
+
+class Typed(Protocol):
+    """A dataclass that names the type of the messages it is the data of."""
+
+    TYPE: ClassVar[str]
+
+
+OUTPUTS_MAX = 1000  # messages that one message may cause
+
+
+def _secret(use: str, name: str) -> _call.Operation[str]:
+    attrs = {"use": use, "name": name}
+    _call.check("secret", attrs)
+    return ("secret.get", attrs, b""), lambda a: a.data.decode()
+
+
+def _time() -> _call.Operation[datetime]:
+    def parse(a: _call.Answer) -> datetime:
+        ns = int(a.attributes["unix_ns"])
+        return datetime.fromtimestamp(ns // 1_000_000_000, timezone.utc) + timedelta(microseconds=ns // 1000 % 1_000_000)
+
+    return ("time.now", None, b""), parse
+
+
+def _any(op: str, use: str, data: str | bytes, attributes: Mapping[str, str] | None, more: dict[str, Any]) -> _call.Operation[_call.Answer]:
+    # A name that is a word of Python is written with a line after it: from_="".
+    attrs = {name.rstrip("_"): v if isinstance(v, str) else _json.dumps(v) for name, v in more.items()}
+    return _call.Request(op, use, data, {**attrs, **(attributes or {})}).encode(), lambda a: a
+
+
+class Secrets:
+    """Secrets that a grant covers."""
+
+    __slots__ = ("_use",)
+
+    def __init__(self, use: str) -> None:
+        self._use = use
+
+    def get(self, name: str) -> str:
+        """A secret."""
+        return _call.now(_secret(self._use, name))
+
+
+class AsyncSecrets:
+    """:class:`Secrets` for handlers that are ``async``."""
+
+    __slots__ = ("_use",)
+
+    def __init__(self, use: str) -> None:
+        self._use = use
+
+    async def get(self, name: str) -> str:
+        """A secret."""
+        return await _call.soon(_secret(self._use, name))
+
+
+class Base:
+    """What plain and async contexts have in common."""
+
+    __slots__ = ("_config", "_handling", "message", "sent")
+
+    message: Message
+    """The message that is being handled."""
+    log: Log = Log()
+    """Writes log lines."""
+    sent: list[_bridge.RawOutput]
+
+    def __init__(self, message: Message, handling: bool = True) -> None:
+        self.message = message
+        self.sent = []
+        self._handling = handling
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The actor's config; empty when it declares none."""
+        try:
+            return self._config
+        except AttributeError:
+            data = config_data()
+            self._config: dict[str, Any] = _json.loads(data) if data else {}
+            return self._config
+
+    def config_as(self, cls: type[T]) -> T:
+        """The actor's config as a dataclass."""
+        value: T = _decode.decode(cls, self.config, "config")
+        return value
+
+    def send(
+        self,
+        type: str | Output | Typed,
+        data: Any = None,
+        *,
+        delay: float | timedelta = 0,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        attributes: Mapping[str, str] | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        """Sends a message besides what the handler returns: a type and data as those of
+        :class:`Output`, an Output, or a dataclass with a TYPE. It leaves when the message
+        has been handled."""
+        if isinstance(type, Output):
+            self.add(type)
+            return
+        if not isinstance(type, str):
+            if not isinstance(name := getattr(type, "TYPE", None), str):
+                raise TypeError(f"send: expected the type of a message, a grow.Output or a dataclass with a TYPE, got {type!r}")
+            type, data = name, type
+        options: dict[str, Any] = {"delay": delay, "status": status, "headers": headers}
+        self.add(Output(type, data, attributes=attributes, content_type=content_type, **options))
+
+    def add(self, output: Output) -> None:
+        if not self._handling:
+            raise RuntimeError(f"send {output.type}: no message is being handled")
+        if len(self.sent) >= OUTPUTS_MAX:
+            raise RuntimeError(f"send {output.type}: {OUTPUTS_MAX} messages have been sent, which is the limit")
+        raw = output.encode()
+        if raw[1] is not None:
+            _call.check(f"send {output.type}", raw[1])
+        self.sent.append(raw)
+
+
+class Context(Base):
+    """What a handler has of the outside, until it returns."""
+
+    __slots__ = ()
+
+    state: State = State()
+    """The state of the message's key."""
+
+    def secret(self, use: str) -> Secrets:
+        """The secrets of a grant."""
+        return Secrets(use)
+
+    def http(self, use: str) -> HTTP:
+        """HTTP with a grant."""
+        return HTTP(use)
+
+    def time(self) -> datetime:
+        """The time of day, in UTC, when it is called. It is recorded, so that a replay
+        sees the same; clocks of Python stand still while a message is handled."""
+        return _call.now(_time())
+
+    def call(
+        self, op: str, *, use: str = "", data: str | bytes = b"", attributes: Mapping[str, str] | None = None, **more: Any
+    ) -> _call.Answer:
+        """Makes one request to a capability; further arguments are its attributes.
+        Raises its error answer, a :class:`grow.CallError`."""
+        return _call.now(_any(op, use, data, attributes, more))
+
+    def calls(self, *requests: _call.Request) -> list[_call.Answer]:
+        """Makes requests at the same time, and returns their answers in the same order.
+        What a capability refused is in the answer's ``error``."""
+        return _call.many(requests)
+
+
+class AsyncContext(Base):
+    """What a handler that is ``async`` has of the outside, until it returns. Requests
+    that are awaited together, as with ``asyncio.gather``, are served at the same time."""
+
+    __slots__ = ()
+
+    state: AsyncState = AsyncState()
+    """The state of the message's key."""
+
+    def secret(self, use: str) -> AsyncSecrets:
+        """The secrets of a grant."""
+        return AsyncSecrets(use)
+
+    def http(self, use: str) -> AsyncHTTP:
+        """HTTP with a grant."""
+        return AsyncHTTP(use)
+
+    async def time(self) -> datetime:
+        """The time of day, in UTC, when it is called. It is recorded, so that a replay
+        sees the same; clocks of Python stand still while a message is handled."""
+        return await _call.soon(_time())
+
+    async def call(
+        self, op: str, *, use: str = "", data: str | bytes = b"", attributes: Mapping[str, str] | None = None, **more: Any
+    ) -> _call.Answer:
+        """Makes one request to a capability; further arguments are its attributes.
+        Raises its error answer, a :class:`grow.CallError`."""
+        return await _call.soon(_any(op, use, data, attributes, more))
+
+
+_config: bytes | None = None  # what the instance was started with
+
+
+def set_config(data: bytes | None) -> None:
+    """Keeps the config that an instance is started with."""
+    global _config
+    _config = data
+
+
+def config_data() -> bytes:
+    """The config as JSON."""
+    if _config is None:
+        set_config(_call.now((("config.get", None, b""), lambda a: a.data)))
+    return _config or b""

@@ -1,0 +1,176 @@
+"""HTTP through the capability http.fetch."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from . import _call, _decode, _json, _message
+
+T = TypeVar("T")
+
+
+class Response:
+    """An answer to an HTTP request."""
+
+    __slots__ = ("data", "headers", "status")
+
+    def __init__(self, status: int, headers: dict[str, str], data: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        """By their names in lower case."""
+        self.data = data
+
+    def __repr__(self) -> str:
+        return f"<grow.Response {self.status} of {len(self.data)} bytes>"
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The body as text, which is taken to be UTF-8."""
+        return self.data.decode(errors="replace")
+
+    def json(self) -> Any:
+        """The body, which must be JSON."""
+        return _json.loads(self.data)
+
+    def json_as(self, cls: type[T]) -> T:
+        """The body, which must be JSON, as a dataclass."""
+        value: T = _decode.decode(cls, self.json(), "body")
+        return value
+
+
+class Options(TypedDict, total=False):
+    """What can be said of a request besides its method and where it goes."""
+
+    params: Mapping[str, str | int | float]
+    """For the query."""
+    headers: Mapping[str, str]
+    data: str | bytes
+    """The body."""
+    json: Any
+    """The body, as a value of JSON or a dataclass."""
+    timeout: float | timedelta
+    """In seconds."""
+
+
+def _fetch(use: str, method: str, where: str, options: Mapping[str, Any]) -> _call.Operation[Response]:
+    doing = f"http {method} {where}"
+    unknown = options.keys() - Options.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"{doing}: unexpected argument {sorted(unknown)[0]!r}")
+    if "json" in options and "data" in options:
+        raise TypeError(f"{doing}: data and json are two bodies")
+    data: str | bytes = options.get("data", b"")
+    headers = {name.lower(): value for name, value in options.get("headers", {}).items()}
+    if "json" in options:
+        data = _json.dumps(options["json"])
+        headers.setdefault("content-type", _message.CONTENT_JSON)
+    if params := options.get("params"):
+        where += ("&" if "?" in where else "?") + urllib.parse.urlencode(params)
+    attrs = {"use": use, "method": method, _place(doing, where): where}
+    attrs.update(("header." + name, headers[name]) for name in sorted(headers))
+    if timeout := options.get("timeout"):
+        attrs["timeout"] = _message.milliseconds(timeout)
+    _call.check(doing, attrs)
+    return ("http.fetch", attrs, data), _response
+
+
+def _place(doing: str, where: str) -> str:
+    if where.startswith("/"):
+        return "path"
+    if where.startswith(("http://", "https://")):
+        return "url"
+    raise ValueError(f"{doing}: expected a path that begins with / or a whole URL")
+
+
+def _response(a: _call.Answer) -> Response:
+    prefix = "header."
+    headers = {name[len(prefix) :]: v for name, v in a.attributes.items() if name.startswith(prefix)}
+    return Response(int(a.attributes.get("status", "0")), headers, a.data)
+
+
+class HTTP:
+    """HTTP with a grant of the actor.
+
+    Where a request goes is a path below what the grant covers, or a whole URL. It takes
+    ``params`` for the query, ``headers``, a body as ``data`` or ``json``, and a
+    ``timeout`` in seconds. A response of any status is returned; what does not come
+    about raises a :class:`grow.CallError`.
+    """
+
+    __slots__ = ("_use",)
+
+    def __init__(self, use: str) -> None:
+        self._use = use
+
+    def request(self, method: str, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a request."""
+        return _call.now(_fetch(self._use, method.upper(), where, options))
+
+    def get(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a GET request."""
+        return self.request("GET", where, **options)
+
+    def head(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a HEAD request."""
+        return self.request("HEAD", where, **options)
+
+    def post(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a POST request."""
+        return self.request("POST", where, **options)
+
+    def put(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a PUT request."""
+        return self.request("PUT", where, **options)
+
+    def patch(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a PATCH request."""
+        return self.request("PATCH", where, **options)
+
+    def delete(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a DELETE request."""
+        return self.request("DELETE", where, **options)
+
+
+class AsyncHTTP:
+    """:class:`HTTP` for handlers that are ``async``."""
+
+    __slots__ = ("_use",)
+
+    def __init__(self, use: str) -> None:
+        self._use = use
+
+    async def request(self, method: str, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a request."""
+        return await _call.soon(_fetch(self._use, method.upper(), where, options))
+
+    async def get(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a GET request."""
+        return await self.request("GET", where, **options)
+
+    async def head(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a HEAD request."""
+        return await self.request("HEAD", where, **options)
+
+    async def post(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a POST request."""
+        return await self.request("POST", where, **options)
+
+    async def put(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a PUT request."""
+        return await self.request("PUT", where, **options)
+
+    async def patch(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a PATCH request."""
+        return await self.request("PATCH", where, **options)
+
+    async def delete(self, where: str, **options: Unpack[Options]) -> Response:
+        """Makes a DELETE request."""
+        return await self.request("DELETE", where, **options)
