@@ -44,16 +44,35 @@ func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, e
 	} else {
 		o.Cache = cache
 	}
+	o.Languages = languages(log)
 	own := &ownEngine{}
 	if jail.Entered() {
 		own.queue = compiled.NewQueue(compiled.Workers)
 		o.Compile = own.queue.Compile
-		own.apart = isolating(cache, own.queue, log)
+		own.apart = isolating(o, log)
 	}
 	if own.Engine, err = wazero.New(ctx, o); err != nil {
 		return nil, fmt.Errorf("start engine: %w", err)
 	}
 	return own, nil
+}
+
+// finders find the language runtimes that there can be.
+var finders = []func() (engine.Language, error){}
+
+// languages are the language runtimes that thin modules may need. One that cannot be
+// had is missed only by who needs it.
+func languages(log *slog.Logger) []engine.Language {
+	var all []engine.Language
+	for _, find := range finders {
+		l, err := find()
+		if err != nil {
+			log.Info("a language runtime is not there", "reason", err.Error())
+			continue
+		}
+		all = append(all, l)
+	}
+	return all
 }
 
 // ownEngine runs modules in this process, or in one of their own, and has the

@@ -16,14 +16,15 @@ import (
 // hello is what a worker is told first: a JSON text behind its size. The file of
 // the shared memory follows with a byte, and then the module.
 type hello struct {
-	Version int   `json:"version"`
-	Lines   int   `json:"lines"`
-	Module  int   `json:"module"` // bytes
-	Memory  int64 `json:"memory"` // bytes of an instance
+	Version int    `json:"version"`
+	Lines   int    `json:"lines"`
+	Module  int    `json:"module"` // bytes
+	Memory  int64  `json:"memory"` // bytes of an instance
+	Seed    uint32 `json:"seed"`
 }
 
 // version is that of all that passes between host and worker.
-const version = 2
+const version = 3
 
 const helloMax = 4 << 10 // bytes of the JSON text
 

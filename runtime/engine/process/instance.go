@@ -119,7 +119,10 @@ func (i *instance) order(ctx context.Context, h engine.Host, kind byte, body eng
 	}
 	answer, err := engine.Answer{Frame: r.body, Fuel: max(r.value, i.used)}, i.err
 	if err != nil {
-		answer.Frame, i.broken = nil, true
+		answer.Frame = nil
+		if _, whole := err.(*engine.Stopped); !whole {
+			i.broken = true
+		}
 	}
 	i.talk = talk{}
 	return answer, err
@@ -203,8 +206,15 @@ func (i *instance) ended(r *report) error {
 		return nil
 	}
 	fault, bad := decodeFault(r.body)
-	i.stop(fault)
 	r.body = nil
+	if stopped, ok := fault.(*engine.Stopped); ok {
+		if i.err == nil {
+			return errors.New("a guest that was stopped, and nobody stopped it")
+		}
+		stopped.Cause = i.err
+		i.err = stopped
+	}
+	i.stop(fault)
 	return bad
 }
 

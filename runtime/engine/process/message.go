@@ -178,13 +178,21 @@ var guestCodes = map[string]bool{
 	"": true, engine.CodeInvalid: true, engine.CodeExport: true, engine.CodeImport: true, engine.CodeVersion: true, engine.CodeLimit: true,
 	engine.CodeFeature: true, engine.CodeCompile: true, engine.CodeInit: true, engine.CodeTrap: true, engine.CodeExit: true, engine.CodeAlloc: true,
 	engine.CodeAnswer: true, engine.CodeRequest: true, engine.CodeMemory: true, engine.CodeStack: true, engine.CodePanic: true,
+	engine.CodeRuntime: true, engine.CodeException: true, codeStopped: true,
 }
+
+// codeStopped stands for an *engine.Stopped, whose cause the host knows.
+const codeStopped = "stopped"
 
 // appendFault encodes what an engine failed with.
 func appendFault(b []byte, err error) []byte {
 	var fault *engine.Error
 	code, reason, stack := "", err.Error(), ""
-	if errors.As(err, &fault) {
+	var stopped *engine.Stopped
+	switch {
+	case errors.As(err, &stopped):
+		code, stack = codeStopped, stopped.Stack
+	case errors.As(err, &fault):
 		code, reason, stack = fault.Code, fault.Reason, fault.Stack
 	}
 	for _, s := range []string{cut(code, codeMax), cut(reason, ReasonMax), cut(stack, StackMax)} {
@@ -231,6 +239,8 @@ func decodeFault(b []byte) (fault, bad error) {
 		return nil, fmt.Errorf("a fault of code %q", texts[0])
 	case texts[0] == "":
 		return errors.New(texts[1]), nil
+	case texts[0] == codeStopped:
+		return &engine.Stopped{Cause: errors.New(texts[1]), Stack: texts[2]}, nil
 	}
 	return &engine.Error{Code: texts[0], Reason: texts[1], Stack: texts[2]}, nil
 }

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 
 func serveWazero(conn net.Conn) error {
 	return Serve(context.Background(), conn, func(ctx context.Context) (engine.Engine, error) {
-		return wazero.New(ctx, wazero.Options{})
+		return wazero.New(ctx, wazero.Options{Languages: []engine.Language{enginetest.Toy(nil)}})
 	})
 }
 
@@ -110,11 +110,29 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := files(t)
 			enginetest.Run(t, func(t *testing.T) engine.Engine { return New(Options{Start: start, Log: alarm(t)}) })
+			enginetest.RunLanguages(t, func(t *testing.T, _ ...engine.Language) engine.Engine {
+				return New(Options{Start: start, Log: alarm(t)})
+			})
 			if after := files(t); after != before {
 				t.Errorf("%d files are open, %d before", after, before)
 			}
 		})
 	}
+}
+
+// TestPrepared: a worker that is handed a prepared thin module needs nothing else of
+// its language.
+func TestPrepared(t *testing.T) {
+	admitted := func(conn net.Conn) error {
+		return Serve(context.Background(), conn, func(ctx context.Context) (engine.Engine, error) {
+			return wazero.New(ctx, wazero.Options{Admitted: true})
+		})
+	}
+	enginetest.RunLanguages(t, func(t *testing.T, l ...engine.Language) engine.Engine {
+		return New(Options{Start: inside(admitted), Log: alarm(t), Prepare: func(ctx context.Context, binary []byte, c engine.Config) ([]byte, error) {
+			return wazero.Prepare(ctx, wazero.Options{Languages: l}, binary, c)
+		}})
+	})
 }
 
 // files is the number of this process's descriptors.

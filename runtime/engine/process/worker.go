@@ -79,7 +79,7 @@ func dismiss(w Worker, err error) error {
 
 // greet hands the worker memory and module, and returns its verdict.
 func (m *module) greet(conn Conn, memory *os.File) (engine.Info, error) {
-	h := hello{Version: version, Lines: m.config.Instances, Module: len(m.binary), Memory: m.config.MemoryMax}
+	h := hello{Version: version, Lines: m.config.Instances, Module: len(m.binary), Memory: m.config.MemoryMax, Seed: m.config.Seed}
 	err := writeText(conn, h)
 	if err == nil {
 		err = sendFile(conn, memory)

@@ -1,7 +1,6 @@
 package wazero
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -35,34 +34,58 @@ func (r *machine) compileThin(ctx context.Context, wasm []byte, a *thin.Actor, c
 	if err != nil {
 		return nil, err
 	}
+	t, err := r.reactor(ctx, l, nil)
+	if err != nil {
+		return nil, err
+	}
+	return t.module(ctx, wasm, a, c, nil)
+}
+
+// module makes a module for a thin one, which closes the runtime in the end.
+// started is the runtime started with the seed of c; nil: that is still to be done.
+func (t *reactor) module(ctx context.Context, wasm []byte, a *thin.Actor, c engine.Config, started *frozen) (engine.Module, error) {
 	digest := sha256.Sum256(wasm)
-	m := &thinModule{machine: r, memoryMax: c.MemoryMax / pageSize * pageSize, turn: make(chan struct{}, 1)}
-	if m.trees, err = own(a.Files); err != nil {
-		return nil, err
-	}
-	if m.reactor, err = r.reactor(ctx, l, nil); err != nil {
-		return nil, err
-	}
-	m.trees = m.reactor.shown(m.trees)
-	world := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint32(nil, c.Seed), uint64(m.memoryMax))
-	m.key = keyOf("loaded", l, digest[:], world)
-	begin := m.reactor.kept(m.key)
-	if begin != nil {
-		m.loaded.Store(begin.settle())
-	} else if begin, err = m.reactor.boot(ctx, c.Seed); err == nil {
-		m.booted = begin
+	m := &thinModule{machine: t.machine, reactor: t, memoryMax: c.MemoryMax / pageSize * pageSize, turn: make(chan struct{}, 1), booted: started}
+	m.turn <- struct{}{}
+	m.key = keyOf("loaded", &t.language, digest[:],
+		binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint32(nil, c.Seed), uint64(m.memoryMax)))
+	files, err := own(a.Files)
+	if err == nil {
+		m.trees = t.shown(files)
+		err = m.begin(ctx, c)
 	}
 	if err == nil {
-		err = fits(begin.image.Size, c.MemoryMax)
+		err = fits(m.size(), c.MemoryMax)
 	}
-	m.turn <- struct{}{}
 	if err != nil {
-		return nil, cmp.Or(err, m.Close(ctx))
+		_ = m.Close(ctx) // the fault is what matters
+		return nil, err
 	}
-	m.about = m.reactor.linked.info()
+	m.about = t.linked.info()
 	m.about.Digest, m.about.Size = "sha256:"+hex.EncodeToString(digest[:]), len(wasm)
-	m.about.Language, m.about.MemoryMin = l.Name, begin.image.Size
+	m.about.Language = t.language.Name
+	m.about.MemoryMin = m.size()
 	return m, nil
+}
+
+// begin finds what instances begin with, or what is to load the actor.
+func (m *thinModule) begin(ctx context.Context, c engine.Config) (err error) {
+	if f := m.reactor.kept(m.key); f != nil {
+		m.loaded.Store(f.settle())
+		return nil
+	}
+	if m.booted == nil {
+		m.booted, err = m.reactor.boot(ctx, c.Seed)
+	}
+	return err
+}
+
+// size is how much memory instances begin with, as far as is known.
+func (m *thinModule) size() int64 {
+	if f := m.loaded.Load(); f != nil {
+		return f.image.Size
+	}
+	return m.booted.image.Size
 }
 
 // Info implements engine.Module.

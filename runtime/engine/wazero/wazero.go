@@ -12,6 +12,7 @@
 package wazero
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,8 +28,8 @@ import (
 type Options struct {
 	// Cache keeps admitted modules from run to run; nil: nothing is kept.
 	Cache Cache
-	// Admitted has Compile take entries of a Cache in place of modules: somebody
-	// who is trusted has admitted what is in them.
+	// Admitted has Compile take what [Prepare] makes in place of modules: somebody
+	// who is trusted has admitted what is in it.
 	Admitted bool
 	// Compile makes machine code of an admitted module as [Build] does, and
 	// bounds what that takes; nil: this process does it, without bounds. What
@@ -70,6 +71,9 @@ func (*machine) Close(context.Context) error { return nil }
 
 // Compile implements engine.Engine.
 func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (engine.Module, error) {
+	if r.options.Admitted && bytes.HasPrefix(wasm, []byte(bundleMark)) {
+		return r.compileBundle(ctx, wasm, c)
+	}
 	if a, err := r.thin(wasm); err != nil {
 		return nil, err
 	} else if a != nil {
