@@ -29,7 +29,7 @@ runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app
 compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
-abi, runtime/wasm/thin, runtime/engine/wazero, compiler/python/interpreter < testdata/python/suite
+runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage

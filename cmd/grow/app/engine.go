@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/grow-platform/grow/compiler/python/interpreter"
 	"github.com/grow-platform/grow/host/compiled"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/jail"
@@ -35,9 +36,6 @@ func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, e
 		log = slog.New(slog.DiscardHandler)
 	}
 	o := wazero.Options{MemoryMax: hostMemory() / 4 * 3}
-	if l, err := pythonRuntime(); err == nil { // without it thin modules are refused, by name
-		o.Languages = []engine.Language{*l}
-	}
 	cache, err := openCache(dir, log)
 	if err != nil {
 		log.Warn("machine code is not kept: every start compiles anew", "reason", err.Error())
@@ -58,7 +56,7 @@ func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, e
 }
 
 // finders find the language runtimes that there can be.
-var finders = []func() (engine.Language, error){}
+var finders = []func() (engine.Language, error){interpreter.Find}
 
 // languages are the language runtimes that thin modules may need. One that cannot be
 // had is missed only by who needs it.

@@ -136,3 +136,21 @@ func TestHostRandom(t *testing.T) {
 		t.Error("the stream repeats itself")
 	}
 }
+
+// TestHostStopsOneTest: fuel is bounded for each test, and not for all together.
+func TestHostStopsOneTest(t *testing.T) {
+	h := &host{}
+	for i, c := range []struct {
+		test string
+		used uint64
+		late bool
+	}{
+		{"", 0, false}, {"a", fuel, false}, {"a", fuelTest, false}, {"b", fuelTest + fuel, false},
+		{"b", 2 * fuelTest, false}, {"b", 2*fuelTest + fuel, false}, {"b", 2*fuelTest + 2*fuel, true},
+	} {
+		h.test = c.test
+		if grant, err := h.Slice(c.used); (err != nil) != c.late || err == nil && grant != fuel {
+			t.Errorf("%d: test %s at %d: %d, %v", i, c.test, c.used, grant, err)
+		}
+	}
+}
