@@ -27,7 +27,8 @@ const (
 // classifiers are the languages that actor classify is written in, and the
 // service with it in that language.
 var classifiers = map[string]func() (built, error){
-	"rust": sync.OnceValues(func() (built, error) { return written("rust") }),
+	"python": sync.OnceValues(func() (built, error) { return written("python") }),
+	"rust":   sync.OnceValues(func() (built, error) { return written("rust") }),
 }
 
 var codeLine = regexp.MustCompile(`(?m)^code: .*$`)
@@ -78,7 +79,7 @@ type found struct {
 }
 
 // ask decodes the answer to GET path, which may have no other fields; false
-// when it is not found.
+// when it is not found. Where much is to be classified before, it is patient.
 func (c *client) ask(t *testing.T, path string, into any) bool {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodGet, c.host.URL()+path, nil)
@@ -86,6 +87,9 @@ func (c *client) ask(t *testing.T, path string, into any) bool {
 		t.Fatal(err)
 	}
 	a := must(t)(c.do(r))
+	for a.problem().Code == "reply.timeout" {
+		a = must(t)(c.do(r))
+	}
 	if a.status == http.StatusNotFound {
 		return false
 	}

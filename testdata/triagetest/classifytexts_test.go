@@ -257,10 +257,10 @@ func TestClassifyRandom(t *testing.T) {
 		}
 		var list []hook
 		var bodies []string
-		for i := range 900 {
+		for i := range 600 {
 			th := thread{
 				Delivery: fmt.Sprint("x-", i), Repository: fmt.Sprint("octo/random-", i%4), Number: 1 + random.IntN(100),
-				PullRequest: random.IntN(2) == 0, Title: "a" + text(8), Body: text(60),
+				PullRequest: random.IntN(2) == 0, Title: "a" + text(8), Body: text(40),
 			}
 			if random.IntN(3) == 0 {
 				th.Title = strings.ToUpper(th.Title)
@@ -279,7 +279,7 @@ func TestClassifyRandom(t *testing.T) {
 		}
 		repeated := 0
 		for repository, m := range c.classify(t, list) {
-			if m.Seen < 200 || len(m.Threads) != remember {
+			if m.Seen < 140 || len(m.Threads) != remember {
 				t.Errorf("%s: %d threads, %d remembered", repository, m.Seen, len(m.Threads))
 			}
 			for _, th := range m.Threads {

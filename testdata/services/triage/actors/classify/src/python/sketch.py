@@ -32,20 +32,18 @@ def duplicates(
     sketch: list[int], number: int, threads: list[ClassifyStateThread], similar: int
 ) -> list[Duplicate]:
     """The remembered threads that say nearly the same as thread `number`."""
+    ours = set(sketch)
     found = [
         Duplicate(number=thread.number, similarity=similarity)
         for thread in threads
-        if thread.number != number
-        if (similarity := _similarity(sketch, thread.sketch)) >= similar
+        if thread.number != number and not ours.isdisjoint(thread.sketch)
+        if (similarity := _similarity(ours, set(thread.sketch))) >= similar
     ]
     found.sort(key=lambda d: (-d.similarity, d.number))
     return found[:DUPLICATES_MAX]
 
 
-def _similarity(a: list[int], b: list[int]) -> int:
+def _similarity(ours: set[int], theirs: set[int]) -> int:
     """Broder's estimate of the resemblance of two sets, in thousandths."""
-    if not a or not b:
-        return 0
-    ours, theirs = set(a), set(b)
     smallest = heapq.nsmallest(SKETCH_MAX, ours | theirs)
     return 1000 * len(ours & theirs & set(smallest)) // len(smallest)
