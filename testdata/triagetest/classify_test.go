@@ -2,9 +2,7 @@ package triagetest
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -207,18 +205,39 @@ func TestClassifyPayloads(t *testing.T) {
 	})
 }
 
-// TestClassifySources makes sure that no language is left out of these tests.
+// TestClassifySources makes sure that no language is left out of these tests,
+// and that the tables of each are those of docs/words.md, row by row.
 func TestClassifySources(t *testing.T) {
-	dirs, err := fs.ReadDir(os.DirFS("../services/triage/actors/classify"), "src")
+	words, err := tables()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range dirs {
-		if classifiers[dir.Name()] == nil {
-			err = errors.Join(err, fmt.Errorf("actor classify in %s is not tested", dir.Name()))
-		}
+	files, err := filepath.Glob("../services/triage/actors/classify/src/*/tables.*")
+	if err != nil || len(files) != len(classifiers) {
+		t.Fatalf("tables in %v (%v), want one for each of %d languages", files, err, len(classifiers))
 	}
-	if err != nil {
-		t.Error(err)
+	broken := regexp.MustCompile(`(?:"\n\s*"|\\\n\s*)`) // where a text of several lines goes on
+	for _, file := range files {
+		if language := filepath.Base(filepath.Dir(file)); classifiers[language] == nil {
+			t.Errorf("actor classify in %s is not tested", language)
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := broken.ReplaceAllString(string(source), "")
+		for heading, rows := range words {
+			for _, row := range rows {
+				texts := []string{strings.Join(row.entries, ", ")}
+				if heading == "Traces" {
+					texts = row.entries
+				}
+				for _, text := range texts {
+					if !strings.Contains(code, `"`+strings.Trim(text, "`")+`"`) {
+						t.Errorf("%s lacks what docs/words.md has under %q of %s", file, heading, row.name)
+					}
+				}
+			}
+		}
 	}
 }

@@ -165,9 +165,6 @@ func spaced(text string) string {
 	return " " + strings.Join(wordForm.FindAllString(text, -1), "  ") + " "
 }
 
-// empty reports whether there is no word (requirement 2).
-func (r *reading) empty() bool { return strings.TrimSpace(r.title+r.body) == "" }
-
 // occurs is requirement 8.
 func occurs(entry, words string) bool { return strings.Contains(words, spaced(entry)) }
 

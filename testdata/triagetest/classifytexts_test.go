@@ -200,8 +200,8 @@ func TestClassifyWords(t *testing.T) {
 					case heading == "Traces":
 						add("A thread", strings.Trim(entry, "`")+" here, and nothing else besides")
 					case heading == "Trigrams", heading == "Marks", heading == "Stop words":
-						// Ten times tells what it is worth.
-						add("x", strings.Repeat(" "+strings.ReplaceAll(entry, "_", " "), 10))
+						// Often enough to tell what it is worth.
+						add("x", strings.Repeat(" "+strings.ReplaceAll(entry, "_", " "), 30))
 					case heading == "Negations":
 						add("It is "+entry+" at all that urgent", "It is "+entry+" at critical")
 					default:
