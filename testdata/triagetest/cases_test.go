@@ -72,7 +72,8 @@ func TestRefused(t *testing.T) {
 	for i, body := range []string{
 		"", " ", "null", "true", "7", `"issues"`, "[]", "[{}]", "{", "}", "{}{}", "{} x", "payload=%7B%7D", "<xml/>", "\x00", "\xff\xfe",
 		`{"action": 7}`, `{"repository": "octo/refused"}`, `{"repository": {"full_name": ["octo/refused"]}}`, `{"issue": []}`,
-		`{"issue": {"labels": {"name": "bug"}}}`, `{"issue": {"labels": ["bug"]}}`, `{"issue": {"title": 1}}`, `{"release": {"name": {}}}`,
+		`{"issue": {"labels": {"name": "bug"}}}`, `{"issue": {"labels": ["bug"]}}`, `{"issue": {"title": 1}}`, `{"issue": {"number": "1"}}`,
+		`{"issue": {"number": 1.5}}`, `{"pull_request": {"body": []}}`, `{"release": {"name": {}}}`,
 	} {
 		if _, err := rule("issues", "", []byte(body)); err == nil {
 			t.Errorf("the rule takes %q", body)
@@ -313,8 +314,13 @@ func TestDocument(t *testing.T) {
 	}
 	var got decided
 	var told counts
-	if len(printed) != 2 || json.Unmarshal([]byte(printed[0]), &got) != nil || json.Unmarshal([]byte(printed[1]), &told) != nil {
-		t.Fatalf("the commands print %q, want a decision and counts", printed)
+	var about found
+	if len(printed) != 4 || json.Unmarshal([]byte(printed[0]), &got) != nil || json.Unmarshal([]byte(printed[1]), &told) != nil ||
+		json.Unmarshal([]byte(printed[3]), &about) != nil {
+		t.Fatalf("the commands print %q, want a decision, counts, another decision and a classification", printed)
+	}
+	if about.Language != "en" || about.Kind != "bug" || about.Number != 7 {
+		t.Errorf("the last command prints %s", printed[3])
 	}
 	want := counts{Repository: "octo/hello", Total: 1, ByEvent: map[string]int{"issues": 1}, ByLabel: map[string]int{"bug": 1}}
 	if diff := cmp.Diff(want, told); diff != "" || got.Decision != "bug" {

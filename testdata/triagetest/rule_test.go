@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -58,7 +60,28 @@ func rule(event, delivery string, body []byte) (decided, error) {
 	want.Decision = decision(event, want.Labels, tag)
 	want.Desk, want.Hours = desks[want.Decision].desk, desks[want.Decision].hours
 	d.first("issue.title", "pull_request.title", "discussion.title", "release.name", "release.tag_name", "security_advisory.summary")
+	for _, thread := range []string{"issue", "pull_request", "discussion"} {
+		d.text(thread + ".body")
+		d.number(thread + ".number")
+	}
 	return want, d.err
+}
+
+// textOf computes from a raw webhook, which the rule takes, the text that is
+// to be classified; false when there is none.
+func textOf(h hook) (thread, bool) {
+	d, err := parse(h.body)
+	if err != nil {
+		return thread{}, false
+	}
+	name := map[string]string{"issues": "issue", "pull_request": "pull_request"}[h.event]
+	th := thread{
+		Delivery: h.delivery, Repository: d.text("repository.full_name"), PullRequest: name == "pull_request", Labels: d.labels(),
+		Number: d.number(name + ".number"), Title: d.text(name + ".title"), Body: d.text(name + ".body"),
+	}
+	action := d.text("action")
+	named := regexp.MustCompile(`^[^/]+/[^/]+$`).MatchString(th.Repository)
+	return th, name != "" && action != "deleted" && action != "transferred" && th.Number > 0 && strings.TrimSpace(th.Title) != "" && named
 }
 
 // decision is the table of docs/service.md.
@@ -126,6 +149,16 @@ func (d *document) text(path string) string {
 		d.wrong(path, v)
 	}
 	return s
+}
+
+// number is zero where there is none.
+func (d *document) number(path string) int {
+	v := d.at(path)
+	n, ok := v.(float64)
+	if v != nil && (!ok || n != math.Trunc(n)) {
+		d.wrong(path, v)
+	}
+	return int(n)
 }
 
 // first is the first text that is there and not empty; all are looked at.

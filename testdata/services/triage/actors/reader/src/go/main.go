@@ -39,7 +39,9 @@ type account struct {
 
 // thread is what people talk in: an issue, a pull request, a discussion.
 type thread struct {
+	Number int64  `json:"number"`
 	Title  string `json:"title"`
+	Body   string `json:"body"`
 	Labels []struct {
 		Name string `json:"name"`
 	} `json:"labels"`
@@ -54,6 +56,17 @@ type event struct {
 	Title      string   `json:"title"`
 	Labels     []string `json:"labels"`
 	Tag        bool     `json:"tag"`
+}
+
+// text is the message it sends of a thread whose text came with the event.
+type text struct {
+	Delivery    string   `json:"delivery"`
+	Repository  string   `json:"repository"`
+	Number      int64    `json:"number"`
+	PullRequest bool     `json:"pull_request"`
+	Title       string   `json:"title"`
+	Body        string   `json:"body"`
+	Labels      []string `json:"labels"`
 }
 
 func init() { grow.OnMessage("github.hook", read) }
@@ -74,11 +87,31 @@ func read(ctx *grow.Context, m grow.Message) error {
 		return grow.Refuse("event.body", "the body is not an event: it is null")
 	}
 	ctx.Log.Debug("read", "event", name, "action", h.Action)
-	return ctx.Send("event.read", event{
+	err := ctx.Send("event.read", event{
 		Delivery: delivery, Event: name, Action: h.Action,
 		Repository: first(h.Repository.FullName, h.Organization.Login, h.Installation.Account.Login, h.Sender.Login, "github"),
 		Title:      h.title(), Labels: h.labels(), Tag: name == "create" && h.RefType == "tag",
 	})
+	if t := h.text(name); t != nil && err == nil {
+		err = ctx.Send("thread.read", text{
+			Delivery: delivery, Repository: h.Repository.FullName, Number: t.Number, PullRequest: t == h.PullRequest,
+			Title: t.Title, Body: t.Body, Labels: h.labels(),
+		})
+	}
+	return err
+}
+
+// text is the thread that an event of that name is about, or nil.
+func (h *hook) text(name string) *thread {
+	t := map[string]*thread{"issues": h.Issue, "pull_request": h.PullRequest}[name]
+	owner, repo, found := strings.Cut(h.Repository.FullName, "/")
+	switch {
+	case t == nil, t.Number <= 0, strings.TrimSpace(t.Title) == "",
+		h.Action == "deleted", h.Action == "transferred",
+		!found, owner == "", repo == "", strings.Contains(repo, "/"):
+		return nil
+	}
+	return t
 }
 
 func (h *hook) threads() []*thread {
