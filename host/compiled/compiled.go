@@ -19,7 +19,7 @@ const (
 	clockMax   = 10                               // times that by the clock, for busy machines
 
 	// MemoryMax is the memory of a worker that compiles, in bytes.
-	MemoryMax = 1 << 30
+	MemoryMax = larger << 30
 	// MachineMax is the machine code of one module, in bytes.
 	MachineMax = 256 << 20
 	// EntryMax is what a cache keeps of one module, in bytes: itself and its machine code.

@@ -97,7 +97,7 @@ func TestCompile(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	q := queue(t, 1)
 	for code, want := range map[string]string{
-		"hoard":    "more than 1024 MiB of memory",
+		"hoard":    fmt.Sprintf("more than %d MiB of memory", MemoryMax>>20),
 		"panic":    "the compiler broke on the module: it crashed, exit status 2: panic: the compiler has a fault",
 		"die":      "exit status 7",
 		"spin":     fmt.Sprintf("more than %v of processor time", TimeMax(len("spin")).Round(time.Millisecond)),

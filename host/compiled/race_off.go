@@ -4,3 +4,5 @@ package compiled
 
 // slower is how many times as long a compilation takes as it should.
 const slower = 1
+
+const larger = 1
