@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -86,12 +87,47 @@ func (s *scanner) run(ctx context.Context) error {
 		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
+		made, err := s.settings(e.Name())
+		if err != nil {
+			return err
+		}
+		if !made {
+			continue
+		}
 		s.names = append(s.names, e.Name())
 		if err := s.stream(ctx, e.Name()); err != nil {
 			return fmt.Errorf("check stream %s: %w", e.Name(), err)
 		}
 	}
 	return nil
+}
+
+// settings checks the file of a stream's settings against its checksum: the
+// server leaves out a stream whose settings it cannot read. It returns false
+// for a stream that was being made when the last owner ended; that has no
+// checksum yet, and no message.
+func (s *scanner) settings(stream string) (made bool, err error) {
+	var files [2][]byte
+	for i, name := range []string{"meta.inf", "meta.sum"} {
+		if files[i], err = os.ReadFile(filepath.Join(s.streams, stream, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, diskError(err)
+		}
+	}
+	if len(files[1]) == 0 {
+		list, err := s.blocks(stream)
+		if err != nil {
+			return false, err
+		}
+		if !slices.ContainsFunc(list, func(b block) bool { return b.size > 0 }) {
+			return false, nil
+		}
+	}
+	key := sha256.Sum256([]byte(stream))
+	sum := binary.LittleEndian.AppendUint64(nil, highwayhash.Sum64(files[0], key[:]))
+	if hex.EncodeToString(sum) != string(files[1]) {
+		s.damaged = append(s.damaged, &journal.Damaged{Journal: stream, Where: "meta.inf", Cause: errors.New("the checksum of the stream's settings is wrong")})
+	}
+	return true, nil
 }
 
 // block is the file of one message block.
@@ -229,11 +265,21 @@ func (c *checker) sound(b []byte, length int, headers bool) bool {
 	if rest > len(body) {
 		return false
 	}
+	if headers && !c.headersEnd(body[subject:]) {
+		return false
+	}
 	c.hash.Reset()
 	c.hash.Write(b[4:20])
 	c.hash.Write(body[:subject])
 	c.hash.Write(body[rest:])
 	return bytes.Equal(c.hash.Sum(nil), b[length-blockHash:length])
+}
+
+// headersEnd says whether the length before headers is theirs: the checksum
+// does not cover it.
+func (c *checker) headersEnd(b []byte) bool {
+	n := uint64(binary.LittleEndian.Uint32(b))
+	return n <= uint64(len(b)-4) && bytes.HasSuffix(b[4:4+n], []byte("\r\n\r\n"))
 }
 
 // block checks one block; last: it is the stream's last one.

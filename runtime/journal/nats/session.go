@@ -129,7 +129,7 @@ func connectError(err error) error {
 	switch {
 	case errors.Is(err, client.ErrAuthorization), errors.Is(err, client.ErrAuthExpired), errors.Is(err, client.ErrAuthRevoked), errors.Is(err, client.ErrAccountAuthExpired),
 		errors.Is(err, client.ErrNkeysNotSupported), errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &host),
-		strings.Contains(text, "tls: "), strings.Contains(text, "x509: "), strings.Contains(strings.ToLower(text), "authorization violation"):
+		strings.Contains(text, "tls: "), strings.Contains(text, "tls error"), strings.Contains(text, "x509: "), strings.Contains(strings.ToLower(text), "authorization violation"):
 		return fmt.Errorf("%w: %w", journal.ErrDenied, err)
 	}
 	return fmt.Errorf("%w: %w", journal.ErrUnhealthy, err)
