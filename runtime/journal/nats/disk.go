@@ -26,11 +26,15 @@ type disk struct {
 
 func newDisk(path string, reserve int64) *disk { return &disk{path: path, reserve: reserve} }
 
+// roomMin is how much must be free, besides the reserve, for the disk to be
+// well: if the next record were refused already, health would come and go.
+const roomMin = 4 * journal.RecordMax
+
 // take books n bytes, or returns ErrFull. What is written takes more room than
 // it has bytes: blocks are copied when they are compacted.
 func (d *disk) take(n int) error {
 	if d.room.Add(-2*int64(n)) < 0 {
-		return fmt.Errorf("%w: less than %d bytes are free on the disk", journal.ErrFull, d.reserve)
+		return fmt.Errorf("%w: little more than %d bytes are free on the disk", journal.ErrFull, d.reserve)
 	}
 	return nil
 }
@@ -73,6 +77,10 @@ func (d *disk) look() (err error) {
 	if err != nil {
 		return diskError(err)
 	}
-	d.room.Store(n - d.reserve)
-	return d.take(0)
+	room := n - d.reserve
+	d.room.Store(room)
+	if room < roomMin {
+		return fmt.Errorf("%w: %d bytes are free on the disk", journal.ErrFull, n)
+	}
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -13,8 +15,8 @@ import (
 )
 
 // startServer starts a server that listens nowhere and writes every message to
-// the disk before it answers.
-func startServer(ctx context.Context, f *folder, log *slog.Logger) (*server.Server, error) {
+// the disk before it answers. alarm is told when a write failed.
+func startServer(ctx context.Context, f *folder, log *slog.Logger, alarm func(text string)) (*server.Server, error) {
 	s, err := server.NewServer(&server.Options{
 		ServerName: "grow", DontListen: true, NoSigs: true,
 		JetStream: true, StoreDir: f.path, SyncAlways: true,
@@ -24,7 +26,7 @@ func startServer(ctx context.Context, f *folder, log *slog.Logger) (*server.Serv
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
-	said := &serverLog{log: log}
+	said := &serverLog{log: log, alarm: alarm}
 	s.SetLoggerV2(said, false, false, false)
 	started := make(chan struct{})
 	go func() {
@@ -68,14 +70,24 @@ func stopServer(s *server.Server) error {
 
 // serverLog passes on what the server has to say.
 type serverLog struct {
-	log  *slog.Logger
-	last atomic.Pointer[string] // complaint
+	log   *slog.Logger
+	alarm func(text string)
+	last  atomic.Pointer[string] // complaint
 }
+
+// alarms are what the server says when it could not write; whoever waits for an
+// answer is told nothing. Should a release say it in other words, time-outs
+// tell the same later.
+var alarms = []string{"failed to store a msg", "critical write error", "will be disabled", "disabling jetstream"}
 
 func (l *serverLog) complain(level slog.Level, format string, v []any) {
 	text := fmt.Sprintf(format, v...)
 	l.last.Store(&text)
 	l.log.Log(context.Background(), level, "journal server", "text", text)
+	lower := strings.ToLower(text)
+	if slices.ContainsFunc(alarms, func(a string) bool { return strings.Contains(lower, a) }) {
+		l.alarm(text)
+	}
 }
 
 func (l *serverLog) Noticef(string, ...any)         {}

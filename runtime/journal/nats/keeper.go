@@ -27,9 +27,9 @@ type keeper struct {
 	strikes []time.Time
 }
 
-func (k *keeper) start(s *Store) {
+func (k *keeper) start() {
 	ctx, cancel := context.WithCancel(context.Background())
-	k.store, k.cancel, k.ended, k.kick = s, cancel, make(chan struct{}), make(chan struct{}, 1)
+	k.cancel, k.ended = cancel, make(chan struct{})
 	go k.run(ctx)
 }
 
@@ -61,6 +61,16 @@ func (k *keeper) fail(cause error, anew bool) {
 	case k.kick <- struct{}{}:
 	default:
 	}
+}
+
+// alarm takes what the server says when it could not write. It is called under
+// the server's locks.
+func (k *keeper) alarm(text string) {
+	cause := errors.New(text)
+	if full(text) {
+		cause = fmt.Errorf("%w: %s", journal.ErrFull, text)
+	}
+	k.fail(cause, true)
 }
 
 // strike counts appends that were not answered; several of them in short time
@@ -101,20 +111,22 @@ func (k *keeper) run(ctx context.Context) {
 
 // look finds out how the store is, and mends it when that can be done now.
 func (k *keeper) look(ctx context.Context) {
+	if k.anew.Load() && k.store.folder != nil {
+		k.store.session.Load().drop() // no answers will come
+	}
 	if d := k.store.disk; d != nil {
 		if err := d.probe(); err != nil {
 			k.fail(err, false)
 			return
 		}
 	}
-	if k.anew.Load() {
+	if k.anew.Swap(false) {
 		if err := k.mend(ctx); err != nil {
 			k.fail(err, true)
 			return
 		}
-		k.anew.Store(false)
 	}
-	if k.sick.Swap(nil) != nil {
+	if !k.anew.Load() && k.sick.Swap(nil) != nil {
 		k.store.options.Log.Info("journals take records again")
 	}
 }

@@ -225,7 +225,7 @@ func (l *log) appendError(o *op, err error) error {
 		l.store.keeper.fail(err, true)
 		return fmt.Errorf("%w: %w", journal.ErrUnhealthy, err)
 	case errors.Is(err, errNoAnswer):
-		l.store.strike()
+		l.store.keeper.strike(time.Now())
 	}
 	return fmt.Errorf("%w: %w", journal.ErrUnknown, err)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/grow-platform/grow/runtime/journal"
 	client "github.com/nats-io/nats.go"
@@ -35,6 +34,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{options: o, journals: map[journal.Name]*log{}}
+	s.keeper.store, s.keeper.kick = s, make(chan struct{}, 1)
 	if o.Dir != "" {
 		if err := s.openFolder(ctx); err != nil {
 			return nil, fmt.Errorf("open data folder %s: %w", o.Dir, err)
@@ -46,7 +46,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		}
 		s.session.Store(session)
 	}
-	s.keeper.start(s)
+	s.keeper.start()
 	return s, nil
 }
 
@@ -77,7 +77,7 @@ func (s *Store) serve(ctx context.Context) (*session, error) {
 	if err := s.folder.prepare(ctx); err != nil {
 		return nil, err
 	}
-	own, err := startServer(ctx, s.folder, s.options.Log)
+	own, err := startServer(ctx, s.folder, s.options.Log, s.keeper.alarm)
 	if err != nil {
 		return nil, err
 	}
@@ -179,9 +179,4 @@ func (s *Store) callError(ctx context.Context, err error) error {
 // within is a context for one step of something that has many.
 func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.options.CallTimeout)
-}
-
-// strike counts appends that were not answered.
-func (s *Store) strike() {
-	s.keeper.strike(time.Now())
 }
