@@ -28,7 +28,7 @@ runtime/engine < compiler/python
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
-runtime/journal < runtime/journal/mem, runtime/journal/journaltest
+runtime/journal < runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
@@ -43,7 +43,7 @@ compiler/golang, compiler/rust, compiler/wasm < compiler/project
 runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
-runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, compiler/project < cmd/grow/app
+runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, runtime/journal/nats, compiler/project < cmd/grow/app
 host/jail, runtime/engine < host/compiled < cmd/grow/app
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
@@ -150,7 +150,7 @@ func TestLayers(t *testing.T) {
 // messages knows of the world outside, and only the constructor of the command
 // picks implementations.
 func TestRuntimeStaysPure(t *testing.T) {
-	implementations := map[string]bool{"runtime/engine/wazero": true, "runtime/engine/process": true, "runtime/journal/mem": true}
+	implementations := map[string]bool{"runtime/engine/wazero": true, "runtime/engine/process": true, "runtime/journal/mem": true, "runtime/journal/nats": true}
 	imports(t, func(from, to string) {
 		if strings.HasPrefix(from, "runtime/") && strings.HasPrefix(to, "host") {
 			t.Errorf("%s imports %s: runtime never imports host", from, to)

@@ -46,11 +46,8 @@ func (l *log) PutBlob(ctx context.Context, data []byte) (string, error) {
 	case !errors.Is(err, journal.ErrNotFound):
 		return "", err
 	}
-	if d := l.store.disk; d != nil {
-		if err := d.take(len(data)); err != nil {
-			l.store.keeper.fail(err, false)
-			return "", fmt.Errorf("put a blob of %d bytes: %w", len(data), err)
-		}
+	if err := l.store.room(len(data)); err != nil {
+		return "", fmt.Errorf("put a blob of %d bytes: %w", len(data), err)
 	}
 	pieces, err := l.putPieces(ctx, subject, data)
 	if err == nil {

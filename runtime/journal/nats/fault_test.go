@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 var shop = journal.Name{Namespace: "main", Service: "shop"}
@@ -285,6 +286,138 @@ func TestLost(t *testing.T) {
 	var damaged *journal.Damaged
 	if !errors.As(err, &damaged) || damaged.Seq < 10 || damaged.Seq > 20 {
 		t.Errorf("%v, want the first record of the block that is gone", err)
+	}
+}
+
+// TestFlipWhileOpen flips a bit of a block that the server has not read: it is
+// named when it is read, and the records before it are given.
+func TestFlipWhileOpen(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir})
+	j := shopOf(t, s)
+	large := bytes.Repeat([]byte("x"), journal.RecordMax)
+	for i := range uint64(40) {
+		if err := appendWait(j, large, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []int{0, 5000} { // the record's length, and its content
+		copy := copied(t, dir)
+		s := open(t, Options{Dir: copy})
+		j := shopOf(t, s)
+		at := ends(t, blockOf(copy))[2] + in
+		f, err := os.OpenFile(blockOf(copy), os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b [1]byte
+		_, err = f.ReadAt(b[:], int64(at))
+		b[0] ^= 1
+		_, werr := f.WriteAt(b[:], int64(at))
+		if err := errors.Join(err, werr, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		var last uint64
+		err = j.Read(t.Context(), 1, func(seq uint64, _ []byte) error { last = seq; return nil })
+		var damaged *journal.Damaged
+		if !errors.As(err, &damaged) || damaged.Seq != 4 || last != 3 {
+			t.Errorf("flip at %d of record 4: read up to %d, %v", in, last, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestDamagedBlob: a blob with a piece that is missing or another's is damaged,
+// and not found only when it is no blob.
+func TestDamagedBlob(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	defer s.Close()
+	j := shopOf(t, s).(*log)
+	digest, err := j.PutBlob(t.Context(), bytes.Repeat([]byte("x"), pieceSize+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := strings.TrimPrefix(digest, digestPrefix)
+	if err := j.put(t.Context(), subject+".1", []byte("y")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Blob(t.Context(), digest); !errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("another piece: %v, want ErrDamaged", err)
+	}
+	if err := j.purge(t.Context(), j.blobs, jetstream.WithPurgeSubject(j.blob+subject+".1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Blob(t.Context(), digest); !errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("a missing piece: %v, want ErrDamaged", err)
+	}
+	if err := j.put(t.Context(), subject+"."+allToken, []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Blob(t.Context(), digest); !errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("what it consists of is damaged: %v, want ErrDamaged", err)
+	}
+	// Pieces alone, as a crash leaves them, are no blob, and the next try takes them up.
+	if err := j.DeleteBlob(t.Context(), digest); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.put(t.Context(), subject+".0", []byte("half")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Blob(t.Context(), digest); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("pieces alone: %v, want ErrNotFound", err)
+	}
+	if _, err := j.PutBlob(t.Context(), bytes.Repeat([]byte("x"), pieceSize+1)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := j.Blob(t.Context(), digest); err != nil || len(b) != pieceSize+1 {
+		t.Errorf("put again: %d bytes, %v", len(b), err)
+	}
+}
+
+// TestCloseBusy closes a store while appends are under way: each ends once.
+func TestCloseBusy(t *testing.T) {
+	dir := t.TempDir()
+	var kept uint64
+	for round := range 5 {
+		s := open(t, Options{Dir: dir})
+		j := shopOf(t, s)
+		_, last, err := j.Bounds(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last < kept {
+			t.Fatalf("round %d: %d records, %d were acknowledged", round, last, kept)
+		}
+		ends := make(chan error, 1)
+		go func() {
+			for {
+				err := appendWait(j, []byte("x"), last)
+				if err != nil {
+					ends <- err
+					return
+				}
+				last++
+				if kept = last; last%50 == 0 {
+					ends <- nil
+				}
+			}
+		}()
+		if err := <-ends; err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for err = <-ends; err == nil; err = <-ends {
+		}
+		if !errors.Is(err, journal.ErrClosed) {
+			t.Errorf("the append under way: %v, want ErrClosed", err)
+		}
 	}
 }
 

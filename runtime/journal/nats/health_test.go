@@ -189,6 +189,14 @@ func TestFull(t *testing.T) {
 			}
 			time.Sleep(2 * probeEvery) // it stays so
 			sick(t, s)
+			if reserve > 1 { // what is there can be read and trimmed
+				if _, _, err := j.Bounds(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if err := j.Read(t.Context(), 1, func(uint64, []byte) error { return nil }); err != nil {
+					t.Error(err)
+				}
+			}
 			if err := os.Remove(ballast); err != nil {
 				t.Fatal(err)
 			}

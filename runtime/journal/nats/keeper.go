@@ -51,10 +51,11 @@ func (k *keeper) fail(cause error, anew bool) {
 	if !errors.Is(cause, journal.ErrUnhealthy) {
 		cause = fmt.Errorf("%w: %w", journal.ErrUnhealthy, cause)
 	}
+	first := k.sick.Swap(&cause) == nil
 	if anew {
-		k.anew.Store(true)
+		k.anew.Store(true) // after sick: who sees it asks health why
 	}
-	if k.sick.Swap(&cause) == nil {
+	if first {
 		k.store.options.Log.Error("journals take nothing", "error", cause)
 	}
 	select {

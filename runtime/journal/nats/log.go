@@ -152,14 +152,9 @@ func (l *log) begin(o *op, record []byte) error {
 	case len(l.flight) == journal.InFlight:
 		return journal.ErrBusy
 	}
-	err := l.store.Health()
+	err := l.store.room(len(record))
 	if err == nil && l.doubt {
 		err = journal.ErrUnknown
-	}
-	if err == nil && l.store.disk != nil {
-		if err = l.store.disk.take(len(record) + overhead); err != nil {
-			l.store.keeper.fail(err, false)
-		}
 	}
 	if err != nil {
 		l.doubt = true

@@ -122,8 +122,29 @@ func (s *Store) Health() error {
 	return s.keeper.health()
 }
 
-// usable is why nothing can be asked of the server now, or nil.
-func (s *Store) usable() error { return s.Health() }
+// usable is why nothing can be asked of the server now, or nil. A store whose
+// disk is full can still be read and trimmed.
+func (s *Store) usable() error {
+	switch {
+	case s.closed.Load():
+		return journal.ErrClosed
+	case s.keeper.anew.Load():
+		return s.keeper.health()
+	}
+	return nil
+}
+
+// room books n bytes of a store that is well, or says why it takes none.
+func (s *Store) room(n int) error {
+	if err := s.Health(); err != nil || s.disk == nil {
+		return err
+	}
+	err := s.disk.take(n + overhead)
+	if err != nil {
+		s.keeper.fail(err, false)
+	}
+	return err
+}
 
 // Close implements journal.Store. Appends under way end with ErrClosed or as
 // they would have.
