@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -51,6 +52,10 @@ func TestServerGivesUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	lease, err := j.Acquire(t.Context(), "a", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := s.session.Load().server.DisableJetStream(); err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +71,68 @@ func TestServerGivesUp(t *testing.T) {
 	epoch, err := journal.Begin(t.Context(), j, "a", 1, func(uint64, journal.Record) error { seen++; return nil })
 	if err != nil || seen != n || epoch != n+1 {
 		t.Errorf("begin: epoch %d, %d records of %d, %v", epoch, seen, n, err)
+	}
+	// Leases do not outlive their server.
+	if err := lease.Renew(t.Context()); !errors.Is(err, journal.ErrHeld) {
+		t.Errorf("renew: %v, want ErrHeld", err)
+	}
+	if _, err := j.Acquire(t.Context(), "a", time.Minute); err != nil {
+		t.Errorf("acquire again: %v", err)
+	}
+}
+
+// TestWriteFails: a write that fails is known at once, and the store goes on
+// when writes do not fail any more. The system is told to let no file grow
+// beyond 300 KiB.
+func TestWriteFails(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir})
+	j := shopOf(t, s)
+	signal.Ignore(unix.SIGXFSZ)
+	defer signal.Reset(unix.SIGXFSZ)
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
+		t.Fatal(err)
+	}
+	restore := func() {
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 300 << 10, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer restore()
+	begun := time.Now()
+	var last uint64
+	var err error
+	for err == nil && last < 100 {
+		if err = appendWait(j, entryOf(20<<10), last); err == nil {
+			last++
+		}
+	}
+	if last == 100 || !errors.Is(err, journal.ErrUnknown) && !errors.Is(err, journal.ErrUnhealthy) {
+		t.Fatalf("after %d records: %v", last, err)
+	}
+	if waited := time.Since(begun); waited > AppendTimeoutDefault {
+		t.Errorf("it took %s to be known", waited)
+	}
+	sick(t, s)
+	restore()
+	healthy(t, s)
+	var seen uint64
+	epoch, err := journal.Begin(t.Context(), j, "a", 1, func(uint64, journal.Record) error { seen++; return nil })
+	if err != nil || seen < last || seen > last+1 {
+		t.Fatalf("begin: %d records, %d were acknowledged, %v", seen, last, err)
+	}
+	if err := appendWait(j, entryOf(200<<10), epoch); err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if damaged, err := Check(t.Context(), dir); err != nil || len(damaged) > 0 {
+		t.Errorf("check: %v, %v", damaged, err)
 	}
 }
 

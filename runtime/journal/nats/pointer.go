@@ -39,15 +39,28 @@ func (l *log) openBuckets(ctx context.Context) error {
 func (l *log) pointers() string { return "GROW_" + l.name.Namespace }
 func (l *log) leases() string   { return "GROW_LEASE_" + l.name.Namespace }
 
-// bucket runs f on a bucket.
+// bucket runs f on a bucket. That of the leases is gone when its server was
+// started anew, and made again.
 func (l *log) bucket(ctx context.Context, what, bucket string, f func(ctx context.Context, kv jetstream.KeyValue) error) error {
-	return l.store.call(ctx, what+" of "+l.name.String(), func(ctx context.Context, s *session) error {
+	what += " of " + l.name.String()
+	try := func(ctx context.Context, s *session) error {
 		kv, err := s.js.KeyValue(ctx, bucket)
 		if err != nil {
 			return err
 		}
 		return f(ctx, kv)
-	})
+	}
+	err := l.store.call(ctx, what, try)
+	if !errors.Is(err, jetstream.ErrBucketNotFound) {
+		return err
+	}
+	if bucket == l.pointers() {
+		return fmt.Errorf("%s: %w: %w", what, journal.ErrDamaged, err)
+	}
+	if err := l.openBuckets(ctx); err != nil {
+		return err
+	}
+	return l.store.call(ctx, what, try)
 }
 
 // Snapshot implements journal.Snapshots.

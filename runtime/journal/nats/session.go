@@ -156,22 +156,6 @@ func (s *session) publish(subject string, header client.Header, data []byte, tim
 	}
 }
 
-// publishWait is publish, and waits.
-func (s *session) publishWait(ctx context.Context, subject string, header client.Header, data []byte, timeout time.Duration) (uint64, error) {
-	type result struct {
-		seq uint64
-		err error
-	}
-	done := make(chan result, 1)
-	s.publish(subject, header, data, timeout, func(seq uint64, err error) { done <- result{seq, err} })
-	select {
-	case r := <-done:
-		return r.seq, r.err
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
 // end ends a message that waits, unless it has ended.
 func (s *session) end(token string, seq uint64, err error) {
 	s.mu.Lock()

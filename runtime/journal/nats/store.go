@@ -153,13 +153,14 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.keeper.stop()
+	well := s.keeper.health() == nil
 	session := s.session.Load()
 	session.close()
 	if s.folder == nil {
 		return nil
 	}
 	err := stopServer(session.server)
-	if err == nil {
+	if err == nil && well {
 		err = s.folder.markClean()
 	}
 	return errors.Join(err, s.folder.release())
