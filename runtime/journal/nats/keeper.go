@@ -20,6 +20,7 @@ type keeper struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	kick   chan struct{}
+	mended time.Time // when mending was last tried; the goroutine's
 	sick   atomic.Pointer[error] // nil: well
 	anew   atomic.Bool           // the server must be started anew, or the external one asked
 
@@ -104,6 +105,10 @@ func (k *keeper) run(ctx context.Context) {
 			if k.store.disk == nil { // let the connection come back by itself first
 				continue
 			}
+			if time.Since(k.mended) < probeEvery { // a disk that fails again and again
+				k.store.session.Load().drop()
+				continue
+			}
 		case <-tick.C:
 		}
 		k.look(ctx)
@@ -122,6 +127,7 @@ func (k *keeper) look(ctx context.Context) {
 		}
 	}
 	if k.anew.Swap(false) {
+		k.mended = time.Now()
 		if err := k.mend(ctx); err != nil {
 			k.fail(err, true)
 			return
