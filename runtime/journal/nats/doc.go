@@ -10,7 +10,7 @@
 // in memory.
 //
 // Goroutines of a store, all of which Close ends: the keeper, which looks
-// after the store's health (keeper.go), and one of the connection, which ends
-// appends. A look at the disk has a goroutine of its own, since a system call
+// after the store's health (keeper.go), and those of two connections, one of
+// which ends appends. A look at the disk has a goroutine of its own, since a system call
 // on a dead disk does not return; there is one at a time.
 package nats

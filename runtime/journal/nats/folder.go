@@ -24,6 +24,7 @@ const (
 	lockFile     = "lock"
 	cleanFile    = "closed" // says that the server was stopped in peace
 	probeFile    = "probe"
+	freshFile    = "new"       // what is being written
 	storeDir     = "jetstream" // the server's
 )
 
@@ -82,7 +83,7 @@ func checkForeign(path string) error {
 		}
 	}
 	for _, e := range entries {
-		if !slices.Contains([]string{lockFile, probeFile, identityFile + ".new"}, e.Name()) {
+		if !slices.Contains([]string{lockFile, probeFile, freshFile}, e.Name()) {
 			return fmt.Errorf("%w: the folder holds %s but no %s; use an empty one", journal.ErrForeign, e.Name(), identityFile)
 		}
 	}
@@ -98,7 +99,7 @@ func (f *folder) identify() error {
 		if err != nil {
 			return err
 		}
-		return diskError(writeSynced(path, append(b, '\n')))
+		return diskError(f.write(path, append(b, '\n')))
 	}
 	if err != nil {
 		return diskError(err)
@@ -143,7 +144,7 @@ func (f *folder) prepare(ctx context.Context) error {
 	}
 	if !inPeace {
 		for _, path := range scan.last {
-			if err := rewrite(path); err != nil {
+			if err := f.rewrite(path); err != nil {
 				return diskError(err)
 			}
 		}
@@ -176,15 +177,15 @@ func (f *folder) recovered(ctx context.Context, s *session) error {
 
 // markClean notes that the server was stopped in peace.
 func (f *folder) markClean() error {
-	return diskError(writeSynced(filepath.Join(f.path, cleanFile), nil))
+	return diskError(f.write(filepath.Join(f.path, cleanFile), nil))
 }
 
 // release lets the folder go.
 func (f *folder) release() error { return f.lock.Close() }
 
-// writeSynced writes a file whole or not at all.
-func writeSynced(path string, data []byte) (err error) {
-	fresh := path + ".new"
+// write writes a file of the folder whole or not at all.
+func (f *folder) write(path string, data []byte) (err error) {
+	fresh := filepath.Join(f.path, freshFile)
 	w, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -201,12 +202,12 @@ func writeSynced(path string, data []byte) (err error) {
 }
 
 // rewrite writes a file anew with what can be read of it.
-func rewrite(path string) error {
+func (f *folder) rewrite(path string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	return writeSynced(path, b)
+	return f.write(path, b)
 }
 
 func syncDir(path string) error {

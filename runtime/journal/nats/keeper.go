@@ -20,7 +20,7 @@ type keeper struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	kick   chan struct{}
-	mended time.Time // when mending was last tried; the goroutine's
+	mended time.Time             // when mending was last tried; the goroutine's
 	sick   atomic.Pointer[error] // nil: well
 	anew   atomic.Bool           // the server must be started anew, or the external one asked
 

@@ -15,6 +15,7 @@ const (
 	CallTimeoutDefault   = 10 * time.Second // of one call of the server
 	ReserveDefault       = 64 << 20         // bytes of the disk that are left free
 	ReadAhead            = 4 << 20          // bytes that one Read has the server send ahead
+	ReadersMax           = 8                // reads of a store at one time; others wait
 	probeEvery           = time.Second
 	probeMax             = 2 * time.Second // how long the disk may take for 4 KiB
 	strikesMax           = 3               // appends without an answer within strikesSpan make a store unhealthy

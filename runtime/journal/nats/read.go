@@ -38,9 +38,15 @@ func (l *log) Read(ctx context.Context, from uint64, visit func(uint64, []byte) 
 	case from > last:
 		return nil
 	}
-	s := l.store.session.Load()
+	select {
+	case l.store.readers <- struct{}{}:
+		defer func() { <-l.store.readers }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	conn := l.store.session.Load().reads
 	inbox := client.NewInbox()
-	sub, err := s.conn.SubscribeSync(inbox)
+	sub, err := conn.SubscribeSync(inbox)
 	if err == nil {
 		err = sub.SetPendingLimits(batchMax+16, ReadAhead+2*journal.RecordMax)
 	}
@@ -48,7 +54,7 @@ func (l *log) Read(ctx context.Context, from uint64, visit func(uint64, []byte) 
 		return fmt.Errorf("read %d of %s: %w", from, l.name, l.store.callError(ctx, err))
 	}
 	defer sub.Unsubscribe() // fails only when the connection is closed
-	r := reading{log: l, session: s, sub: sub, inbox: inbox, next: from, last: last, visit: visit}
+	r := reading{log: l, conn: conn, sub: sub, inbox: inbox, next: from, last: last, visit: visit}
 	for r.next <= r.last {
 		if err := r.batch(ctx); err != nil {
 			return err
@@ -60,7 +66,7 @@ func (l *log) Read(ctx context.Context, from uint64, visit func(uint64, []byte) 
 // reading is one Read.
 type reading struct {
 	log        *log
-	session    *session
+	conn       *client.Conn
 	sub        *client.Subscription
 	inbox      string
 	next, last uint64
@@ -82,7 +88,7 @@ func (r *reading) batch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.session.conn.PublishRequest(directGet+r.log.stream, r.inbox, ask); err != nil {
+	if err := r.conn.PublishRequest(directGet+r.log.stream, r.inbox, ask); err != nil {
 		return r.failed(ctx, err)
 	}
 	begin := r.next
@@ -168,7 +174,7 @@ func (r *reading) missing(ctx context.Context) error {
 	}
 	limited, cancel := r.log.store.within(ctx)
 	defer cancel()
-	m, err := r.session.conn.RequestWithContext(limited, messageGet+r.log.stream, ask)
+	m, err := r.conn.RequestWithContext(limited, messageGet+r.log.stream, ask)
 	if err != nil {
 		return r.failed(ctx, err)
 	}

@@ -17,9 +17,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// session is one connection, and the server behind it where that is ours.
+// session is the connections with a server, and the server where it is ours.
+// Records that are read have a connection of their own: on the other one an
+// answer to an append would wait behind megabytes of them, and a reader that is
+// too slow for the server would end it.
 type session struct {
 	conn   *client.Conn
+	reads  *client.Conn
 	js     jetstream.JetStream
 	server *server.Server // nil: external
 	inbox  string         // prefix of the subjects that answers come to
@@ -60,7 +64,6 @@ func connect(ctx context.Context, o *Options, own *server.Server) (*session, err
 		// What cannot be sent now is refused and not kept for later: the caller would not wait for it.
 		client.ReconnectBufSize(-1),
 		client.IgnoreAuthErrorAbort(),
-		client.DisconnectErrHandler(func(*client.Conn, error) { s.drop() }),
 		client.ErrorHandler(func(_ *client.Conn, _ *client.Subscription, err error) {
 			o.Log.Warn("journal connection", "error", err)
 		}),
@@ -76,8 +79,12 @@ func connect(ctx context.Context, o *Options, own *server.Server) (*session, err
 		list = append(list, more...)
 	}
 	var err error
-	if s.conn, err = client.Connect(url, list...); err != nil {
+	if s.conn, err = client.Connect(url, append(list, client.DisconnectErrHandler(func(*client.Conn, error) { s.drop() }))...); err != nil {
 		return nil, fmt.Errorf("connect: %w", connectError(err))
+	}
+	if s.reads, err = client.Connect(url, list...); err != nil {
+		s.conn.Close()
+		return nil, fmt.Errorf("connect to read: %w", connectError(err))
 	}
 	if err := s.ready(ctx, o); err != nil {
 		s.close()
@@ -207,5 +214,6 @@ func (s *session) close() {
 	s.closed = true
 	s.mu.Unlock()
 	s.conn.Close()
+	s.reads.Close()
 	s.drop()
 }

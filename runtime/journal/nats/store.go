@@ -19,6 +19,7 @@ type Store struct {
 	disk    *disk   // nil: external
 	session atomic.Pointer[session]
 	keeper  keeper
+	readers chan struct{} // one for each Read that runs
 
 	mu       sync.Mutex // guards what follows; not held during calls of the server, except by Open
 	journals map[journal.Name]*log
@@ -33,7 +34,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &Store{options: o, journals: map[journal.Name]*log{}}
+	s := &Store{options: o, journals: map[journal.Name]*log{}, readers: make(chan struct{}, ReadersMax)}
 	s.keeper.store, s.keeper.kick = s, make(chan struct{}, 1)
 	if o.Dir != "" {
 		if err := s.openFolder(ctx); err != nil {
