@@ -19,16 +19,16 @@ import (
 const childEnv = "JOURNALTEST_CHILD"
 
 // Durable runs the part of the suite for stores that outlive their process.
-// open opens the store at place, as often as it likes; place is what new
-// returns. The function that calls Durable is run again in a process of its
+// open opens the store at place, as often as it likes; place is what
+// fresh returns. The function that calls Durable is run again in a process of its
 // own, which is killed: it must do nothing before.
-func Durable(t *testing.T, new func(t *testing.T) (place string), open func(t *testing.T, place string) journal.Store) {
+func Durable(t *testing.T, fresh func(t *testing.T) (place string), open func(t *testing.T, place string) journal.Store) {
 	if place := os.Getenv(childEnv); place != "" {
 		child(t, open(t, place))
 		return
 	}
-	t.Run("opened again after close", func(t *testing.T) { reopened(t, new(t), open) })
-	t.Run("killed", func(t *testing.T) { killed(t, new(t), open) })
+	t.Run("opened again after close", func(t *testing.T) { reopened(t, fresh(t), open) })
+	t.Run("killed", func(t *testing.T) { killed(t, fresh(t), open) })
 }
 
 func reopened(t *testing.T, place string, open func(t *testing.T, place string) journal.Store) {
