@@ -24,7 +24,7 @@ func handled(n int) []byte {
 	var w journal.Writer
 	w.Reset(1)
 	h := &journal.Handled{
-		ID: "01JD0000000000000000000000.1", Node: "order/price", Key: "customer-4711", Input: bytes.Repeat([]byte("i"), 40), Time: 1_800_000_000_000_000_000,
+		ID: "01JD0000000000000000000000.1", Node: "order/price", Key: "customer-4711", Input: bytes.Repeat([]byte("i"), 24), Time: 1_800_000_000_000_000_000,
 		Attempt: 1, Revision: "r1", Outcome: journal.OutcomeHandled, Fuel: 12345, Duration: 4567,
 	}
 	for range n {
@@ -47,7 +47,7 @@ func report(b *testing.B, entries int, waits []time.Duration) {
 // BenchmarkAppend appends records of so many entries, one and two under way.
 // Compare with BenchmarkRawSync and BenchmarkRawJetStream of the same run.
 func BenchmarkAppend(b *testing.B) {
-	for _, n := range []int{1, 64, 2500} { // 2,500 such entries are 512 KiB
+	for _, n := range []int{1, 64, journal.EntriesMax} {
 		for flight := 1; flight <= journal.InFlight; flight++ {
 			b.Run(fmt.Sprintf("entries=%d/flight=%d", n, flight), func(b *testing.B) { benchmarkAppend(b, n, flight) })
 		}
@@ -129,7 +129,7 @@ func BenchmarkRawJetStream(b *testing.B) {
 
 // BenchmarkRawSync writes as many bytes to a file and syncs it.
 func BenchmarkRawSync(b *testing.B) {
-	for _, n := range []int{1, 64, 2500} {
+	for _, n := range []int{1, 64, journal.EntriesMax} {
 		b.Run(fmt.Sprintf("entries=%d", n), func(b *testing.B) {
 			f, err := os.Create(filepath.Join(b.TempDir(), "raw"))
 			if err != nil {
@@ -156,7 +156,7 @@ func BenchmarkRawSync(b *testing.B) {
 
 // BenchmarkReplay reads a journal back, with every entry decoded.
 func BenchmarkReplay(b *testing.B) {
-	for _, n := range []int{1, 64, 2500} {
+	for _, n := range []int{1, 64, journal.EntriesMax} {
 		b.Run(fmt.Sprintf("entries=%d", n), func(b *testing.B) {
 			s := open(b, Options{Dir: b.TempDir()})
 			defer s.Close()
