@@ -31,7 +31,7 @@ compiler/python/interpreter < cmd/grow/app
 compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
 runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
-runtime/journal < runtime/journal/mem, runtime/journal/journaltest
+runtime/journal < runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
@@ -46,7 +46,7 @@ compiler/golang, compiler/rust, compiler/wasm < compiler/project
 runtime/capability < host/capabilities/secret
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
-runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, compiler/project < cmd/grow/app
+runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, runtime/journal/nats, compiler/project < cmd/grow/app
 host/jail, runtime/engine < host/compiled < cmd/grow/app
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
@@ -153,7 +153,7 @@ func TestLayers(t *testing.T) {
 // messages knows of the world outside, and only the constructor of the command
 // picks implementations.
 func TestRuntimeStaysPure(t *testing.T) {
-	implementations := map[string]bool{"runtime/engine/wazero": true, "runtime/engine/process": true, "runtime/journal/mem": true}
+	implementations := map[string]bool{"runtime/engine/wazero": true, "runtime/engine/process": true, "runtime/journal/mem": true, "runtime/journal/nats": true}
 	imports(t, func(from, to string) {
 		if strings.HasPrefix(from, "runtime/") && strings.HasPrefix(to, "host") {
 			t.Errorf("%s imports %s: runtime never imports host", from, to)

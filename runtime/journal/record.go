@@ -106,13 +106,23 @@ type Record struct {
 	body    []byte
 }
 
-// Parse checks a record's header and checksum. It fails with ErrDamaged.
+// Version is the epoch and the format version that a record says it has; ok
+// is false for bytes that are no record. Nothing is checked.
+func Version(record []byte) (epoch uint64, format byte, ok bool) {
+	if len(record) < headerSize || string(record[:4]) != magic {
+		return 0, 0, false
+	}
+	return binary.LittleEndian.Uint64(record[5:]), record[4], true
+}
+
+// Parse checks a record's header and checksum. It fails with ErrDamaged, and
+// with ErrFormat too when the record is of another version.
 func Parse(b []byte) (Record, error) {
 	switch {
 	case len(b) < headerSize || string(b[:4]) != magic:
 		return Record{}, fmt.Errorf("%w: %d bytes that are no record", ErrDamaged, len(b))
 	case b[4] != FormatVersion:
-		return Record{}, fmt.Errorf("%w: the record is of format version %d; this version of grow reads %d", ErrDamaged, b[4], FormatVersion)
+		return Record{}, fmt.Errorf("%w: %w: the record is of format version %d; this version of grow reads %d", ErrDamaged, ErrFormat, b[4], FormatVersion)
 	case binary.LittleEndian.Uint32(b[checksum:]) != sum(b):
 		return Record{}, fmt.Errorf("%w: the record's checksum is wrong", ErrDamaged)
 	}

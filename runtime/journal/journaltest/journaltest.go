@@ -16,8 +16,9 @@ import (
 
 // Clock is what a store's leases live by; the suite moves it on.
 type Clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu   sync.Mutex
+	now  time.Time
+	real bool
 }
 
 // Now is the clock's time.
@@ -27,7 +28,24 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
+// Real says that the store does not live by this clock but by the real one:
+// the suite will then wait, a second for twenty.
+func (c *Clock) Real() { c.real = true }
+
+// span is how long d of the suite is for the store.
+func (c *Clock) span(d time.Duration) time.Duration {
+	if c.real {
+		return d / 20
+	}
+	return d
+}
+
+// pass lets d go by.
 func (c *Clock) pass(d time.Duration) {
+	if c.real {
+		time.Sleep(c.span(d))
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
@@ -47,8 +65,14 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) journal.Store) {
 		{"record too large", tooLarge},
 		{"trim", trim},
 		{"read while appending", readWhileAppending},
+		{"another owner", anotherOwner},
+		{"begin", begin},
 		{"blobs", blobs},
+		{"blobs are apart", blobsApart},
+		{"blobs and trim", blobsAndTrim},
 		{"snapshot pointer", snapshot},
+		{"too large", limits},
+		{"context ended", ended},
 		{"lease", leases},
 		{"names are apart", apart},
 		{"opened again", again},
@@ -351,23 +375,23 @@ func snapshot(t *testing.T, s journal.Store, _ *Clock) {
 
 func leases(t *testing.T, s journal.Store, clock *Clock) {
 	j := journalOf(t, s, name)
-	a, err := j.Acquire(t.Context(), "a", time.Minute)
+	a, err := j.Acquire(t.Context(), "a", clock.span(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.Acquire(t.Context(), "b", time.Minute); !errors.Is(err, journal.ErrHeld) {
+	if _, err := j.Acquire(t.Context(), "b", clock.span(time.Minute)); !errors.Is(err, journal.ErrHeld) {
 		t.Fatalf("a second owner: %v, want ErrHeld", err)
 	}
-	clock.pass(50 * time.Second)
+	clock.pass(30 * time.Second)
 	if err := a.Renew(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	clock.pass(50 * time.Second)
-	if _, err := j.Acquire(t.Context(), "b", time.Minute); !errors.Is(err, journal.ErrHeld) {
+	clock.pass(30 * time.Second)
+	if _, err := j.Acquire(t.Context(), "b", clock.span(time.Minute)); !errors.Is(err, journal.ErrHeld) {
 		t.Fatalf("a renewed lease is held: %v", err)
 	}
 	clock.pass(time.Minute)
-	b, err := j.Acquire(t.Context(), "b", time.Minute)
+	b, err := j.Acquire(t.Context(), "b", clock.span(time.Minute))
 	if err != nil {
 		t.Fatalf("acquire what ran out: %v", err)
 	}
@@ -377,13 +401,13 @@ func leases(t *testing.T, s journal.Store, clock *Clock) {
 	if err := a.Release(t.Context()); err != nil {
 		t.Fatalf("release what was lost: %v", err)
 	}
-	if _, err := j.Acquire(t.Context(), "c", time.Minute); !errors.Is(err, journal.ErrHeld) {
+	if _, err := j.Acquire(t.Context(), "c", clock.span(time.Minute)); !errors.Is(err, journal.ErrHeld) {
 		t.Fatalf("b's lease outlives a's release: %v", err)
 	}
 	if err := b.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.Acquire(t.Context(), "c", time.Minute); err != nil {
+	if _, err := j.Acquire(t.Context(), "c", clock.span(time.Minute)); err != nil {
 		t.Fatalf("acquire what was released: %v", err)
 	}
 }
@@ -408,7 +432,7 @@ func again(t *testing.T, s journal.Store, _ *Clock) {
 	same(t, "records", all(t, j, 1), []string{"1:a", "2:b"})
 }
 
-func closed(t *testing.T, s journal.Store, _ *Clock) {
+func closed(t *testing.T, s journal.Store, clock *Clock) {
 	j := journalOf(t, s, name)
 	mustAdd(t, j, 0, "a")
 	if err := s.Close(); err != nil {
@@ -420,10 +444,11 @@ func closed(t *testing.T, s journal.Store, _ *Clock) {
 	_, put := j.PutBlob(ctx, []byte("x"))
 	_, _, pointer := j.Snapshot(ctx)
 	_, set := j.SetSnapshot(ctx, nil, 0)
-	_, lease := j.Acquire(ctx, "a", time.Minute)
+	_, lease := j.Acquire(ctx, "a", clock.span(time.Minute))
 	_, opened := s.Open(ctx, name)
+	_, blob := j.Blob(ctx, digestOf("x"))
 	for what, err := range map[string]error{
-		"append": appended, "bounds": bound, "put blob": put, "snapshot": pointer, "set snapshot": set, "acquire": lease, "open": opened,
+		"append": appended, "bounds": bound, "put blob": put, "snapshot": pointer, "set snapshot": set, "acquire": lease, "open": opened, "blob": blob, "delete blob": j.DeleteBlob(ctx, digestOf("x")),
 		"trim": j.Trim(ctx, 1), "read": j.Read(ctx, 1, func(uint64, []byte) error { return nil }),
 	} {
 		if !errors.Is(err, journal.ErrClosed) {

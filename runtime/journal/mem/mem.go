@@ -16,7 +16,7 @@ import (
 )
 
 // ErrFull: the journal has reached its capacity; trim it.
-var ErrFull = errors.New("journal in memory is full")
+var ErrFull = fmt.Errorf("%w: a journal in memory has reached its capacity", journal.ErrFull)
 
 // CapacityDefault is a journal's capacity in bytes when nothing else is said.
 const CapacityDefault = 1 << 30
@@ -78,6 +78,10 @@ func (s *Store) Open(ctx context.Context, n journal.Name) (journal.Journal, erro
 	return j, ctx.Err()
 }
 
+// Health implements journal.Store. Memory is always well; a journal that is
+// full says so by itself.
+func (s *Store) Health() error { return nil }
+
 // Close implements journal.Store.
 func (s *Store) Close() error {
 	s.mu.Lock()
@@ -123,6 +127,8 @@ type log struct {
 	first    uint64 // 0: as long as nothing was trimmed, the first record's
 	next     uint64 // sequence of the next record
 	appends  uint64
+	flight   int      // appends whose done has not been called
+	doubt    bool     // an append failed, and Bounds has not been called since
 	chunks   []*chunk // oldest first
 	spare    []*chunk
 	readers  int // while there are some, chunks are not reused
@@ -151,16 +157,26 @@ func (j *log) Append(record []byte, last uint64, done func(uint64, error)) {
 	if err == nil && (fault == Lost || fault == Unsure) {
 		err = journal.ErrUnknown
 	}
-	j.mu.Unlock()
 	seq := last + 1
 	if err != nil {
 		seq, err = 0, fmt.Errorf("append after %d: %w", last, err)
+		if !errors.Is(err, journal.ErrFenced) && !errors.Is(err, journal.ErrTooLarge) && !errors.Is(err, journal.ErrBusy) {
+			j.doubt = true
+		}
 	}
-	if fault == Late {
-		j.store.late.Go(func() { done(seq, err) })
+	if fault != Late || errors.Is(err, journal.ErrBusy) {
+		j.mu.Unlock()
+		done(seq, err)
 		return
 	}
-	done(seq, err)
+	j.flight++
+	j.mu.Unlock()
+	j.store.late.Go(func() {
+		j.mu.Lock()
+		j.flight--
+		j.mu.Unlock()
+		done(seq, err)
+	})
 }
 
 func (j *log) check(record []byte, last uint64) error {
@@ -169,6 +185,10 @@ func (j *log) check(record []byte, last uint64) error {
 		return journal.ErrClosed
 	case len(record) > journal.RecordMax:
 		return journal.ErrTooLarge
+	case j.flight == journal.InFlight:
+		return journal.ErrBusy
+	case j.doubt:
+		return journal.ErrUnknown
 	case last != j.next-1:
 		return journal.ErrFenced
 	case j.bytes+int64(len(record)) > j.store.options.Capacity:
@@ -208,6 +228,7 @@ func (j *log) Bounds(context.Context) (first, last uint64, err error) {
 	if j.closed {
 		return 0, 0, journal.ErrClosed
 	}
+	j.doubt = false
 	return max(j.first, 1), j.next - 1, nil
 }
 
@@ -284,6 +305,9 @@ func (j *log) Trim(_ context.Context, before uint64) error {
 
 // PutBlob implements journal.Blobs.
 func (j *log) PutBlob(_ context.Context, data []byte) (string, error) {
+	if len(data) > journal.BlobMax {
+		return "", fmt.Errorf("blob of %d bytes: %w", len(data), journal.ErrTooLarge)
+	}
 	sum := sha256.Sum256(data)
 	digest := "sha256:" + hex.EncodeToString(sum[:])
 	j.mu.Lock()
@@ -348,6 +372,8 @@ func (j *log) SetSnapshot(_ context.Context, pointer []byte, revision uint64) (u
 	switch {
 	case j.closed:
 		return 0, journal.ErrClosed
+	case len(pointer) > journal.PointerMax:
+		return 0, fmt.Errorf("snapshot pointer of %d bytes: %w", len(pointer), journal.ErrTooLarge)
 	case revision != j.revision:
 		return 0, journal.ErrConflict
 	}

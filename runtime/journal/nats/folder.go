@@ -1,0 +1,240 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/grow-platform/grow/runtime/journal"
+)
+
+// FolderFormat is the version of the data folder that this package writes.
+const FolderFormat = 1
+
+// What a data folder holds.
+const (
+	identityFile = "grow-journal.json"
+	lockFile     = "lock"
+	cleanFile    = "closed" // says that the server was stopped in peace
+	probeFile    = "probe"
+	freshFile    = "new"       // what is being written
+	storeDir     = "jetstream" // the server's
+)
+
+// identity is what says that a folder is ours.
+type identity struct {
+	What   string `json:"what"`
+	Format int    `json:"format"`
+}
+
+const identityWhat = "journals of grow"
+
+// folder is a data folder that this process holds. It belongs to the store's
+// opener until Open returns, then to the keeper, then to Close.
+type folder struct {
+	path    string
+	lock    *os.File
+	streams []string // that lay there before the server was started
+}
+
+// takeFolder makes a folder ours, or says why that cannot be. What is not ours
+// is not touched.
+func takeFolder(path string) (*folder, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, diskError(err)
+	}
+	if err := checkForeign(path); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, diskError(err)
+	}
+	f := &folder{path: path, lock: lock}
+	held, err := tryLock(lock)
+	switch {
+	case err != nil:
+		return nil, errors.Join(fmt.Errorf("lock: %w", err), lock.Close())
+	case !held:
+		return nil, errors.Join(fmt.Errorf("%w: stop it, or use another folder", journal.ErrLocked), lock.Close())
+	}
+	if err := f.identify(); err != nil {
+		return nil, errors.Join(err, f.release())
+	}
+	return f, nil
+}
+
+// checkForeign refuses a folder that holds something and is not ours.
+func checkForeign(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return diskError(err)
+	}
+	for _, e := range entries {
+		if e.Name() == identityFile {
+			return nil
+		}
+	}
+	for _, e := range entries {
+		if !slices.Contains([]string{lockFile, probeFile, freshFile}, e.Name()) {
+			return fmt.Errorf("%w: the folder holds %s but no %s; use an empty one", journal.ErrForeign, e.Name(), identityFile)
+		}
+	}
+	return nil
+}
+
+// identify reads the folder's identity, and writes it when the folder is new.
+func (f *folder) identify() error {
+	path := filepath.Join(f.path, identityFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		b, err := json.Marshal(identity{identityWhat, FolderFormat})
+		if err != nil {
+			return err
+		}
+		return diskError(f.write(path, append(b, '\n')))
+	}
+	if err != nil {
+		return diskError(err)
+	}
+	var id identity
+	switch err := json.Unmarshal(b, &id); {
+	case err != nil:
+		return fmt.Errorf("%w: %s cannot be read: %w", journal.ErrDamaged, identityFile, err)
+	case id.What != identityWhat:
+		return fmt.Errorf("%w: %s says %q", journal.ErrForeign, identityFile, id.What)
+	case id.Format != FolderFormat:
+		return fmt.Errorf("%w: the folder is of version %d; this version of grow reads %d", journal.ErrFormat, id.Format, FolderFormat)
+	}
+	return nil
+}
+
+// prepare checks the folder before a server is started on it, which would cut
+// off what it cannot read. When the last server was not stopped in peace, the
+// end of each stream is written again: what a disk refused to write can still
+// be read from memory, and would be gone after a power cut.
+func (f *folder) prepare(ctx context.Context) error {
+	clean := filepath.Join(f.path, cleanFile)
+	_, err := os.Stat(clean)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return diskError(err)
+	}
+	inPeace := err == nil
+	scan := scanner{streams: filepath.Join(f.path, storeDir, "$G", "streams"), limit: scanMax}
+	if !inPeace {
+		scan.limit = 0
+	}
+	if err := scan.run(ctx); err != nil {
+		return err
+	}
+	f.streams = scan.names
+	if len(scan.damaged) > 0 {
+		list := make([]error, len(scan.damaged))
+		for i, d := range scan.damaged {
+			list[i] = d
+		}
+		return errors.Join(list...)
+	}
+	if !inPeace {
+		for _, path := range scan.last {
+			if err := f.rewrite(path); err != nil {
+				return diskError(err)
+			}
+		}
+		return nil
+	}
+	if err := os.Remove(clean); err != nil {
+		return diskError(err)
+	}
+	return diskError(syncDir(f.path))
+}
+
+// recovered checks that the server found every stream again: it leaves out
+// what it cannot read, and a new stream would take the old one's place.
+func (f *folder) recovered(ctx context.Context, s *session) error {
+	there := map[string]bool{}
+	names := s.js.StreamNames(ctx)
+	for n := range names.Name() {
+		there[n] = true
+	}
+	if err := names.Err(); err != nil {
+		return fmt.Errorf("list streams: %w", err)
+	}
+	for _, n := range f.streams {
+		if !there[n] {
+			return fmt.Errorf("%w: the server cannot read the settings of stream %s", journal.ErrDamaged, n)
+		}
+	}
+	return nil
+}
+
+// markClean notes that the server was stopped in peace.
+func (f *folder) markClean() error {
+	return diskError(f.write(filepath.Join(f.path, cleanFile), nil))
+}
+
+// release lets the folder go.
+func (f *folder) release() error { return f.lock.Close() }
+
+// write writes a file of the folder whole or not at all.
+func (f *folder) write(path string, data []byte) (err error) {
+	fresh := filepath.Join(f.path, freshFile)
+	w, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	err = errors.Join(err, w.Sync(), w.Close())
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(fresh))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// rewrite writes a file anew with what can be read of it.
+func (f *folder) rewrite(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return f.write(path, b)
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// diskError names a failure of the disk.
+func diskError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return fmt.Errorf("%w: %w", journal.ErrFull, err)
+	}
+	return fmt.Errorf("%w: %w", journal.ErrUnhealthy, err)
+}
+
+// full says whether the server complains of a full disk.
+func full(text string) bool {
+	for _, s := range []string{"no space left", "insufficient storage", "insufficient resources", "maximum bytes", "disk quota exceeded", "file too large"} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
