@@ -11,6 +11,7 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/engine/enginetest"
 	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/runtime/wasm/snapshot"
 )
 
 // toy has a program of the toy language count.
@@ -151,4 +152,30 @@ func TestLending(t *testing.T) {
 	if p := placesOf(nil); p.ok {
 		t.Error("nothing has a stack")
 	}
+}
+
+// FuzzBundle: no bytes make the decoder of bundles panic; what it reads has files at
+// paths that can be.
+func FuzzBundle(f *testing.F) {
+	whole, err := Prepare(f.Context(), Options{Languages: []engine.Language{enginetest.Toy(nil)}}, enginetest.Thin(f, "x"), engine.Config{MemoryMax: 1 << 20})
+	if err != nil {
+		f.Fatal(err)
+	}
+	head := len(bundleMark) + 1
+	f.Add(whole[head:])
+	f.Add([]byte(nil))
+	f.Add(appendPart(appendPart(appendPart(nil, nil), nil), (&frozen{image: snapshot.Of(nil, nil)}).encode()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := decodeBundle(append(whole[:head:head], b...))
+		if err != nil {
+			return
+		}
+		n := 0
+		for _, tree := range d.trees {
+			n += tree.files()
+		}
+		if n > len(b) {
+			t.Errorf("%d files in %d bytes", n, len(b))
+		}
+	})
 }
