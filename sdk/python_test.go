@@ -47,8 +47,23 @@ var pythonOnce = sync.OnceValues(func() (engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wazero.New(context.Background(), wazero.Options{Languages: []engine.Language{l}})
+	return wazero.New(context.Background(), wazero.Options{Languages: []engine.Language{l}, Cache: &memo{}})
 })
+
+// memo is a cache in memory: the runtime is compiled and started once for all tests.
+type memo struct{ entries sync.Map }
+
+// Get implements wazero.Cache.
+func (m *memo) Get(k wazero.Key) ([]byte, bool) {
+	b, ok := m.entries.Load(k)
+	if !ok {
+		return nil, false
+	}
+	return b.([]byte), true
+}
+
+// Put implements wazero.Cache.
+func (m *memo) Put(k wazero.Key, b []byte) { m.entries.Store(k, b) }
 
 // closePython is for TestMain.
 func closePython() error {

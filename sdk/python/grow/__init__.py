@@ -58,3 +58,6 @@ __all__ = [
     "init",
     "on",
 ]
+
+for _public in (CallError, Deadline, Later, Refuse):
+    _public.__module__ = __name__  # as tracebacks name them

@@ -39,7 +39,7 @@ def _time() -> _call.Operation[datetime]:
 
 def _any(op: str, use: str, data: str | bytes, attributes: Mapping[str, str] | None, more: dict[str, Any]) -> _call.Operation[_call.Answer]:
     # A name that is a word of Python is written with a line after it: from_="".
-    attrs = {name.rstrip("_"): v if isinstance(v, str) else _json.dumps(v) for name, v in more.items()}
+    attrs = {name.rstrip("_"): v if isinstance(v, str) else _json.dumps(v, op).decode() for name, v in more.items()}
     return _call.Request(op, use, data, {**attrs, **(attributes or {})}).encode(), lambda a: a
 
 

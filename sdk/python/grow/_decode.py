@@ -140,8 +140,9 @@ class _Class:
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
-        # The argument, its name in JSON, its decoder, and whether it may be absent.
-        self.fields: list[tuple[str, str, Decoder, bool]] = []
+        # The argument, its name in JSON, the class that is right as it is, the decoder of
+        # others, and whether it may be absent.
+        self.fields: list[tuple[str, str, type | None, Decoder, bool]] = []
         self.tags: dict[str, tuple[Any, ...]] = {}  # by its name in JSON, what a field may be
 
     def fill(self, known: dict[type, _Class]) -> None:
@@ -154,7 +155,8 @@ class _Class:
             if typing.get_origin(hints[f.name]) is typing.Literal:
                 self.tags[name] = typing.get_args(hints[f.name])
             decode = _make(hints[f.name], f"{self.cls.__qualname__}.{f.name}", known)
-            self.fields.append((f.name, name, decode, optional))
+            exact = hints[f.name] if hints[f.name] in (str, int, float, bool) else None
+            self.fields.append((f.name, name, exact, decode, optional))
 
     def decode(self, value: Any) -> Any:
         if type(value) is not dict:
@@ -162,9 +164,10 @@ class _Class:
         arguments = {}
         key = ""
         try:
-            for argument, key, decode, optional in self.fields:
+            for argument, key, exact, decode, optional in self.fields:
                 if key in value:
-                    arguments[argument] = decode(value[key])
+                    v = value[key]
+                    arguments[argument] = v if v.__class__ is exact else decode(v)
                 elif not optional:
                     raise Mismatch("a value", _Nothing)
         except Mismatch as e:

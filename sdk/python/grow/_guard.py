@@ -48,7 +48,7 @@ class _Finder:
         instead = _MISSING.get(name.partition(".")[0])
         if instead is None:
             return None
-        raise ModuleNotFoundError(f"{name} is not in an actor; {instead}", name=name)
+        raise ModuleNotFoundError(f"{name.removeprefix('_')} is not in an actor; {instead}", name=name)
 
 
 def _threads(*args: Any, **kwargs: Any) -> NoReturn:

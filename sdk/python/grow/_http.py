@@ -70,7 +70,7 @@ def _fetch(use: str, method: str, where: str, options: Mapping[str, Any]) -> _ca
     data: str | bytes = options.get("data", b"")
     headers = {name.lower(): value for name, value in options.get("headers", {}).items()}
     if "json" in options:
-        data = _json.dumps(options["json"])
+        data = _json.dumps(options["json"], doing)
         headers.setdefault("content-type", _message.CONTENT_JSON)
     if params := options.get("params"):
         where += ("&" if "?" in where else "?") + urllib.parse.urlencode(params)

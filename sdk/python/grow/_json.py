@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from json import encoder as _encoder
+from collections.abc import Callable
 from typing import Any
 
 NAME_KEY = "json"
 """The key in a dataclass field's metadata for its name in JSON, where it has another."""
 
-_scan: Any = getattr(json.JSONDecoder(), "scan_once")
+# Of the runtime, which has faster ones for what is usual.
+native_loads: Callable[[bytes], Any] | None = None
+native_dumps: Callable[[Any, Callable[[Any], Any]], Any] | None = None
 
 
 def loads(data: bytes) -> Any:
     """The value of JSON. Fails with a ValueError."""
-    text = data.decode()
-    try:
-        value, end = _scan(text, 0)
-        if end == len(text):
+    if native_loads is not None:
+        value = native_loads(data)
+        if value is not NotImplemented:
             return value
-    except StopIteration:
-        pass
-    return json.loads(text)  # there is white space around it, or it is no JSON
+    return json.loads(data.decode())
 
 
 class _Plan:
@@ -54,28 +53,21 @@ def _plain(value: Any) -> Any:
     return written
 
 
-_marks: dict[int, Any] = {}
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
 
 
-def _make() -> Any:
-    make: Any = getattr(_encoder, "c_make_encoder", None)
-    if make is None:  # this Python has none in C
-        return None
-    text: Any = getattr(_encoder, "encode_basestring")
-    return make(_marks, _plain, text, None, ":", ",", False, False, False)
-
-
-# The encoder of module json, which makes a new one for every value otherwise.
-_encode: Any = _make()
-_slow = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
-
-
-def dumps(value: Any) -> str:
-    """JSON of a value. Fails with a TypeError or a ValueError."""
-    if _encode is None:
-        return _slow.encode(value)
+def dumps(value: Any, doing: str = "encode") -> bytes:
+    """JSON of a value. Fails with a TypeError, a ValueError or a RecursionError that
+    says what was being done."""
     try:
-        return "".join(_encode(value, 0))
-    except BaseException:
-        _marks.clear()
-        raise
+        if native_dumps is not None:
+            data = native_dumps(value, _plain)
+            if isinstance(data, bytes):
+                return data
+        return _encoder.encode(value).encode()
+    except TypeError as e:
+        raise TypeError(f"{doing}: {e}") from None
+    except ValueError as e:
+        raise ValueError(f"{doing}: {e}") from None
+    except RecursionError as e:
+        raise RecursionError(f"{doing}: {e}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
@@ -145,6 +146,17 @@ def milliseconds(seconds: float | timedelta) -> str:
     return str(max(math.ceil(round(seconds * 1000, 6)), 0))
 
 
+@dataclass(frozen=True)
+class _More:
+    """What few messages have besides their type and data."""
+
+    delay: float | timedelta = 0
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    content_type: str | None = None
+
+
 class Output:
     """A message that a handler sends.
 
@@ -154,7 +166,7 @@ class Output:
     with ``x.``, and they travel on with the messages sent for this one.
     """
 
-    __slots__ = ("attributes", "content_type", "data", "delay", "headers", "status", "type")
+    __slots__ = ("data", "more", "type")
 
     def __init__(
         self,
@@ -167,15 +179,13 @@ class Output:
         attributes: Mapping[str, str] | None = None,
         content_type: str | None = None,
     ) -> None:
-        if not isinstance(type, str) or not type:
+        if type.__class__ is not str or not type:
             raise TypeError(f"Output: the type of a message is a str such as 'order.priced', got {type!r}")
         self.type = type
         self.data = data
-        self.delay = delay
-        self.status = status
-        self.headers = headers
-        self.attributes = attributes
-        self.content_type = content_type
+        self.more: _More | None = None
+        if delay or status is not None or headers or attributes or content_type is not None:
+            self.more = _More(delay, status, headers or {}, attributes or {}, content_type)
 
     def __repr__(self) -> str:
         return f"grow.Output({self.type!r}, {self.data!r})"
@@ -183,7 +193,7 @@ class Output:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Output):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in Output.__slots__)
+        return (self.type, self.data, self.more) == (other.type, other.data, other.more)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -191,30 +201,27 @@ class Output:
         """Type, attributes and data as they leave."""
         data = self.data
         if data.__class__ is not bytes:
-            try:
-                data = _json.dumps(data)
-            except (TypeError, ValueError, RecursionError) as e:
-                raise type(e)(f"send {self.type}: {e}") from None
-        if self.headers is None and self.attributes is None and not self.delay and self.status is None:
-            if self.content_type is None and data.__class__ is str:
+            data = _json.dumps(data, self.type)
+            if self.more is None:
                 return self.type, None, data
         return self.type, self._encode_attributes(), data
 
     def _encode_attributes(self) -> dict[str, str]:
+        more = self.more or _More()
         attrs: dict[str, str] = {}
-        content = self.content_type
+        content = more.content_type
         if content is None and isinstance(self.data, bytes):
             content = "application/octet-stream"
         if content is not None and content != CONTENT_JSON:
             attrs["datacontenttype"] = content
-        if self.delay:
-            attrs["delay"] = milliseconds(self.delay)
-        if self.status is not None:
-            attrs["http.status"] = str(int(self.status))
-        for name, value in (self.headers or {}).items():
+        if more.delay:
+            attrs["delay"] = milliseconds(more.delay)
+        if more.status is not None:
+            attrs["http.status"] = str(int(more.status))
+        for name, value in more.headers.items():
             attrs["http.header." + name.lower()] = value
-        for name, value in (self.attributes or {}).items():
+        for name, value in more.attributes.items():
             if not name.startswith("x."):
-                raise ValueError(f"send {self.type}: attribute {name!r}: the names of an actor's own begin with x.")
+                raise ValueError(f"{self.type}: attribute {name!r}: the names of an actor's own begin with x.")
             attrs[name] = value
         return attrs

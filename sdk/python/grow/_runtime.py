@@ -53,7 +53,7 @@ import zoneinfo  # noqa: F401
 
 import grow
 
-from . import _bridge, _dispatch, _guard, _log, _loop, _random, _trace
+from . import _bridge, _dispatch, _guard, _json, _log, _loop, _random, _trace
 from ._handlers import actor
 
 MAIN = "main"
@@ -65,6 +65,7 @@ def _boot() -> None:
     native.Deadline = grow.Deadline
     native.monotonic, native.sleep = time.monotonic, time.sleep
     _bridge.host = native
+    _json.native_loads, _json.native_dumps = native.loads, native.dumps
     signal.signal(signal.SIGINT, native.interrupt)
     _random.install(native.Random)
     _guard.guard()

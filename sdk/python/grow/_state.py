@@ -26,11 +26,7 @@ def _get_as(cls: type[T], name: str, default: Any) -> _call.Operation[Any]:
 
 
 def _set(value: Any, name: str) -> _call.Operation[None]:
-    try:
-        data = _json.dumps(value)
-    except (TypeError, ValueError, RecursionError) as e:
-        raise type(e)(f"set state {name!r}: {e}") from None
-    return ("state.set", _named(name), data), _nothing
+    return ("state.set", _named(name), _json.dumps(value, f"state {name!r}" if name else "state")), _nothing
 
 
 def _delete(name: str) -> _call.Operation[None]:

@@ -114,7 +114,7 @@ class Host:
         self.now = now or datetime(2025, 1, 1, tzinfo=timezone.utc)
         self.calls: list[list[_call.Request]] = []
         """The requests of the last message, by the call that they were made in."""
-        self._config = b"" if config is None else _json.dumps(config).encode()
+        self._config = b"" if config is None else _json.dumps(config)
         self._states: dict[str, dict[str, bytes]] = {}
         self._open: dict[str, bytes] | None = None
         self._logs: list[Line] = []
@@ -138,7 +138,7 @@ class Host:
         if key:
             attrs["subject"] = key
         attrs |= attributes or {}
-        body = data if isinstance(data, bytes) else _json.dumps(data).encode()
+        body = data if isinstance(data, bytes) else _json.dumps(data)
         self._open = dict(self._states.get(key, {}))
         try:
             sent = _dispatch.handle(type, _frame.encode_attributes(attrs), body)
@@ -157,7 +157,7 @@ class Host:
 
     def set_state(self, value: Any, name: str = "", *, key: str = "") -> None:
         """Makes a value one of a key's state."""
-        self._states.setdefault(key, {})[name] = _json.dumps(value).encode()
+        self._states.setdefault(key, {})[name] = _json.dumps(value)
 
     def _result(self, sent: list[_bridge.RawOutput]) -> Result:
         outputs = []

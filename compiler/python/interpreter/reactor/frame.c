@@ -167,19 +167,19 @@ void frame_u32(frame_buffer *f, uint32_t v) {
     for (int i = 0; b && i < 4; i++) b[i] = (uint8_t)(v >> 8 * i);
 }
 
-static void bytes(frame_buffer *f, frame_bytes v) {
+void frame_bytes_put(frame_buffer *f, frame_bytes v) {
     uint8_t *b = put(f, v.n);
     if (b && v.n) memcpy(b, v.at, v.n);
 }
 
 void frame_attr(frame_buffer *f, frame_bytes name, frame_bytes value) {
     frame_u16(f, (uint16_t)name.n);
-    bytes(f, name);
+    frame_bytes_put(f, name);
     frame_u32(f, (uint32_t)value.n);
-    bytes(f, value);
+    frame_bytes_put(f, value);
 }
 
 void frame_data(frame_buffer *f, frame_bytes data) {
     frame_u32(f, (uint32_t)data.n);
-    bytes(f, data);
+    frame_bytes_put(f, data);
 }

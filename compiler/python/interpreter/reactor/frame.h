@@ -52,6 +52,7 @@ typedef struct {
 void frame_reset(frame_buffer *f); // empties it; gives back what is unusually large
 void frame_u16(frame_buffer *f, uint16_t v);
 void frame_u32(frame_buffer *f, uint32_t v);
+void frame_bytes_put(frame_buffer *f, frame_bytes v);
 void frame_attr(frame_buffer *f, frame_bytes name, frame_bytes value);
 void frame_data(frame_buffer *f, frame_bytes data);
 

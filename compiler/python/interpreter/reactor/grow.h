@@ -33,6 +33,10 @@ PyObject *text_of(frame_bytes b);
 void next_stream(void); // what is drawn from now on is of another message
 int add_random(PyObject *module);
 
+// json.c
+PyObject *json_loads(PyObject *self, PyObject *data);  // bytes
+PyObject *json_dumps(PyObject *self, PyObject *args);  // a value, and a function for what is no JSON
+
 // module.c
 PyObject *make_module(void); // _grow
 

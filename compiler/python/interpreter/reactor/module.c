@@ -85,6 +85,8 @@ static PyMethodDef methods[] = {
     {"attributes", attributes, METH_O, "The attributes of an encoded message."},
     {"decode", decode, METH_O, "The messages of a frame, each (attributes, data)."},
     {"encode", encode, METH_O, "The frame of messages: (type, attributes, data)."},
+    {"loads", json_loads, METH_O, "The value of JSON, or NotImplemented."},
+    {"dumps", json_dumps, METH_VARARGS, "JSON of a value, or NotImplemented."},
     {"interrupt", raise_interrupt, METH_VARARGS, "The handler of SIGINT."},
     {0},
 };
