@@ -23,7 +23,7 @@ def decode(ctx: grow.Context, frame: bytes) -> grow.Output:
     written = [(m[0].pop("type"), m[0], m[1]) for m in messages if "type" in m[0]]
     if len(written) == len(messages):
         again = _grow.encode(written)
-        assert sorted(map(repr, _grow.decode(again))) == sorted(map(repr, _grow.decode(frame)))
+        assert _grow.decode(again) == _grow.decode(frame)
     return grow.Output("read", [[m[0], m[1].hex()] for m in _grow.decode(frame)])
 
 
@@ -46,7 +46,11 @@ def json_(ctx: grow.Context, data: bytes) -> grow.Output:
         want = NotImplemented
     assert got is NotImplemented or repr(got) == repr(want), (got, want)
     if want is not NotImplemented:
-        written = _grow.dumps(want, _json._plain)
+        try:
+            written = _grow.dumps(want, _json._plain)
+        except UnicodeEncodeError:
+            assert b"\\u" in data
+            return grow.Output("read", False)
         text = json.dumps(want, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
         assert written is NotImplemented or written == text.encode(), (written, text)
     return grow.Output("read", got is not NotImplemented)
@@ -113,7 +117,6 @@ def malformed(ctx: grow.Context, data: str) -> grow.Output:
         lambda: _grow.call([("a", None)]),
         lambda: _grow.call([("a", None, 1)]),
         lambda: _grow.call([(1, None, b"")]),
-        lambda: _grow.call([("", None, b"")]),
         lambda: _grow.call([("a", {"b": 1}, b"")]),
         lambda: _grow.call([("a", {"": "x"}, b"")]),
         lambda: _grow.call([("a", {"type": "x"}, b"")]),
@@ -135,7 +138,7 @@ def malformed(ctx: grow.Context, data: str) -> grow.Output:
             f()
         except (TypeError, ValueError, ZeroDivisionError):
             continue
-        if i != 21:
+        if i != 20:
             raise AssertionError(f"{i} is taken")
     return grow.Output("got", len(wrong))
 
