@@ -173,7 +173,6 @@ func (s *scanner) flow(in *wasm.Instr) {
 		top := &s.scopes[len(s.scopes)-1]
 		top.op, top.then, top.first = wasm.OpElse, top.first, -1
 		s.cur, s.dead = -1, top.dead
-		s.dirty, s.call = true, -1
 		s.frame.at(top.height + top.params)
 	case wasm.OpEnd:
 		s.unwrap(in)
@@ -219,7 +218,6 @@ func (s *scanner) enter(in *wasm.Instr) {
 		s.depth++
 	}
 	s.depth++
-	s.call = -1
 	s.push(in.Op)
 	top := &s.scopes[len(s.scopes)-1]
 	top.height, top.params, top.results = s.frame.height-len(t.Params), len(t.Params), len(t.Results)

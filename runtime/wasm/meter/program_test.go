@@ -101,7 +101,7 @@ func (p *program) statement() []byte {
 	return repeat(p.pick(9), code(number(1), wasm.OpDrop))
 }
 
-// branch goes to a label, or traps, and seldom always.
+// branch goes to a label or ends the function, most often only sometimes.
 func (p *program) branch() []byte {
 	to := p.pick(len(p.labels))
 	n := p.labels[len(p.labels)-1-to]
@@ -109,7 +109,7 @@ func (p *program) branch() []byte {
 	case 0:
 		return code(p.values(n), wasm.OpBr, to)
 	case 1:
-		return code(drawn(60), wasm.OpI32Eqz, wasm.OpIf, 0x40, wasm.OpUnreachable, wasm.OpEnd)
+		return code(drawn(12), wasm.OpI32Eqz, wasm.OpIf, 0x40, wasm.OpUnreachable, wasm.OpEnd)
 	case 2:
 		return code(drawn(2), wasm.OpIf, 0x40, p.values(p.result), wasm.OpReturn, wasm.OpEnd)
 	case 3, 4:
@@ -193,4 +193,52 @@ func TestPrograms(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTrap: what is said after a trap does not depend on how the fuel was sliced or
+// on the engine, and leaves out nothing of the turns that are over.
+func TestTrap(t *testing.T) {
+	const n = 0 // the parameter, in whose turn the loop traps
+	turn := code(get(n), number(1), wasm.OpI32Sub, wasm.OpLocalTee, n, wasm.OpI32Eqz,
+		wasm.OpIf, 0x40, wasm.OpUnreachable, wasm.OpEnd)
+	for name, c := range map[string]struct {
+		code []byte
+		cost int64 // of ten turns
+	}{
+		"br":          {code(wasm.OpLoop, 0x40, turn, wasm.OpBr, 0, wasm.OpEnd), 70},
+		"br_if":       {code(wasm.OpLoop, 0x40, turn, number(1), wasm.OpBrIf, 0, wasm.OpEnd), 80},
+		"br_table":    {code(wasm.OpBlock, 0x40, wasm.OpLoop, 0x40, turn, number(0), wasm.OpBrTable, 1, 0, 1, wasm.OpEnd, wasm.OpEnd), 80},
+		"parameters":  {code(number(1), wasm.OpLoop, 1, turn, wasm.OpBr, 0, wasm.OpEnd, wasm.OpDrop), 70},
+		"two ways":    {code(wasm.OpLoop, 0x40, turn, get(n), number(1), wasm.OpI32And, wasm.OpBrIf, 0, wasm.OpBr, 0, wasm.OpEnd), 105},
+		"many ways":   {code(wasm.OpLoop, 0x40, turn, repeat(3, code(number(0), wasm.OpBrIf, 0)), wasm.OpBr, 0, wasm.OpEnd), 130},
+		"in an arm":   {code(wasm.OpLoop, 0x40, turn, number(1), wasm.OpIf, 0x40, wasm.OpBr, 1, wasm.OpElse, wasm.OpEnd, wasm.OpEnd), 90},
+		"inner loops": {code(wasm.OpLoop, 0x40, wasm.OpLoop, 0x40, turn, number(0), wasm.OpBrIf, 0, wasm.OpEnd, wasm.OpBr, 0, wasm.OpEnd), 90},
+		"calls":       {code(wasm.OpLoop, 0x40, turn, wasm.OpCall, 1, wasm.OpBr, 0, wasm.OpEnd), 80},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &plan{funcs: []fn{
+				{export: "run", params: []wasm.ValType{wasm.I32}, results: []wasm.ValType{wasm.I32}, code: code(c.code, number(0))}, {}}}
+			used := map[uint64]int64{}
+			for engine, config := range engines {
+				for _, slice := range []int64{1, 10, 1 << 40} {
+					for _, turns := range []uint64{10, 20} {
+						w := newWorld(t, config(), &account{slice: slice})
+						_, err := w.start(t, p, Options{}).ExportedFunction("run").Call(t.Context(), turns)
+						if trap(err) != "wasm error: unreachable" {
+							t.Fatal(err)
+						}
+						if used[turns] == 0 {
+							used[turns] = w.used()
+						}
+						if w.used() != used[turns] {
+							t.Errorf("%s: %d units after %d turns in slices of %d, %d elsewhere", engine, w.used(), turns, slice, used[turns])
+						}
+					}
+				}
+			}
+			if more := used[20] - used[10]; more != c.cost || used[10] < c.cost*9/10 {
+				t.Errorf("%d units after 10 turns and %d more after 20, want %d more", used[10], more, c.cost)
+			}
+		})
+	}
 }
