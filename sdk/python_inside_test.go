@@ -89,7 +89,7 @@ func FuzzPythonFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s.ask(t, "decode", string(b))
 		s.ask(t, "attributes", string(b))
-		_, err := inside(t, 1).raw(b)
+		_, err := pythonOf(t, s.module, []byte("{}")).raw(b)
 		if err != nil && !slices.ContainsFunc([]string{"read message: malformed frame", "no handler for", "UnicodeDecodeError"}, func(s string) bool { return strings.Contains(err.Error(), s) }) {
 			t.Errorf("as input: %v", err)
 		}
