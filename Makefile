@@ -9,7 +9,7 @@ WRITE   ?=
 # The secret that signs the example's webhooks, unless the environment has one.
 export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
 
-.PHONY: help setup build run test bench hostile hostile-oracle python-suite fuzz lint fmt clean
+.PHONY: help setup build run test bench hostile hostile-oracle python-suite python-packages fuzz lint fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ hostile-oracle: ## hold the decoder against V8 and wabt: MUTANTS=1000000, SEED=n
 
 python-suite: setup ## run CPython's own tests in actors: ONLY=test_json picks by prefix, WRITE=yes writes docs/python-suite.md
 	@go run ./testdata/python/suite -only "$(ONLY)" -out "$(OUT)" $(if $(WRITE),-write)
+
+python-packages: setup ## try packages that Python programmers use in actors: ONLY=attrs picks by prefix, WRITE=yes writes docs/python-packages.md
+	@go run ./testdata/python/packages -only "$(ONLY)" $(if $(WRITE),-write)
 
 fuzz: setup ## run every fuzz target: FUZZTIME=10m each, ONLY=A,B picks by name
 	@.ci/fuzz
