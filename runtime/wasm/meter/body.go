@@ -44,6 +44,7 @@ type body struct {
 	callees     []int32 // functions called, as often as they are
 	types       []int32 // of functions called through tables, likewise
 	cost        int     // of all instructions, each once
+	longest     int     // of the longest way through it that does not go back to a loop, see walk
 	early       bool    // it begins with a few instructions and a loop that looks at the counter
 	needs       int     // upper estimate of the stack a call takes, in bytes
 	locals      int     // parameters too
@@ -73,6 +74,8 @@ type scope struct {
 	back     int             // how many those are, or more than turnsMax
 	height   int             // of the operand stack without parameters
 	sets     int             // assignments to locals before it
+	begin    int             // the longest way to it
+	reach    int             // and to its end by a branch, or by the first arm
 	place    int             // of its label, as depth
 	wrapped  bool            // a loop that is written as three blocks
 	params   int
@@ -89,6 +92,7 @@ type scanner struct {
 	dead   bool  // what comes next is never reached
 	plain  bool  // neither branched nor called so far
 	lead   int32 // the head of a loop that is reached so
+	way    int   // units of the longest way to here, see walk
 	dirty  bool  // a local that counts may hold something else than the global
 	call   int32 // the last call, as long as the local has not been needed since; none: -1
 	frame  frame
@@ -143,10 +147,33 @@ func (s *scanner) pay(in *wasm.Instr) {
 		return
 	}
 	s.b.cost++
+	s.walk(in.Op)
 	if s.cur < 0 || s.b.each || s.b.dense && s.b.edits[s.cur].cost >= regionMax {
 		s.open(in.At, charge)
 	}
 	s.b.edits[s.cur].cost++
+}
+
+// walk goes on with the longest way by an instruction. A call counts with the most
+// that is run before a function looks. Ways back to loops do not count, as each turn
+// looks.
+func (s *scanner) walk(o wasm.Op) {
+	s.way++
+	if o == wasm.OpCall || o == wasm.OpCallIndirect {
+		s.way += uncheckedMax
+	}
+	s.b.longest = max(s.b.longest, s.way)
+}
+
+// meet goes on where the ways to the end of a block come together.
+func (s *scanner) meet(f *scope) {
+	if f.op == wasm.OpIf {
+		f.reach = max(f.reach, f.begin)
+	}
+	if s.dead {
+		s.way = 0
+	}
+	s.way = max(s.way, f.reach)
 }
 
 // open begins a new charge.
@@ -172,7 +199,10 @@ func (s *scanner) flow(in *wasm.Instr) {
 	case wasm.OpElse:
 		top := &s.scopes[len(s.scopes)-1]
 		top.op, top.then, top.first = wasm.OpElse, top.first, -1
-		s.cur, s.dead = -1, top.dead
+		if !s.dead {
+			top.reach = max(top.reach, s.way)
+		}
+		s.cur, s.dead, s.way = -1, top.dead, top.begin
 		s.frame.at(top.height + top.params)
 	case wasm.OpEnd:
 		s.unwrap(in)
@@ -239,7 +269,7 @@ func (s *scanner) enter(in *wasm.Instr) {
 }
 
 func (s *scanner) push(o wasm.Op) {
-	s.scopes = append(s.scopes, scope{op: o, dead: s.dead, out: int32(len(s.scopes)), site: s.cur, first: -1, then: -1, head: -1, sets: s.frame.sets, place: s.depth})
+	s.scopes = append(s.scopes, scope{op: o, dead: s.dead, out: int32(len(s.scopes)), site: s.cur, first: -1, then: -1, head: -1, sets: s.frame.sets, begin: s.way, place: s.depth})
 }
 
 // unwrap ends a block, and with a loop the blocks it is written as.
@@ -271,6 +301,9 @@ func (s *scanner) branch(label uint32) int32 {
 		return now
 	}
 	s.scopes[t].targeted = true
+	if s.scopes[t].op != wasm.OpLoop {
+		s.scopes[t].reach = max(s.scopes[t].reach, s.way)
+	}
 	s.scopes[top].out = min(s.scopes[top].out, int32(t))
 	return now
 }
@@ -286,6 +319,7 @@ func (s *scanner) exit() {
 	if depth > 0 {
 		s.scopes[depth-1].out = min(s.scopes[depth-1].out, f.out)
 	}
+	s.meet(&f)
 	if f.op == wasm.OpLoop && f.head >= 0 {
 		s.closeLoop(&f)
 	}

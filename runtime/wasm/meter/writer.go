@@ -74,7 +74,7 @@ func (w *writer) find(s *scanner, i int) *body {
 		return b
 	}
 	b.edits, b.callees, b.types, b.cost, b.each = w.edits[:0], b.callees[:0], b.types[:0], 0, w.o.each
-	b.labels = b.labels[:0]
+	b.labels, b.longest = b.labels[:0], 0
 	s.scan(i, b)
 	w.edits = b.edits
 	if w.kept += len(b.edits); !b.kept && w.kept <= keptMax {
