@@ -57,7 +57,7 @@ func (p *Process) ended() error {
 }
 
 // Words with which runtimes say that they got no memory, or no thread for want of it.
-var noMemory = []string{"out of memory", "cannot allocate memory", "failed to allocate", "failed to create new OS thread"}
+var noMemory = []string{"out of memory", "cannot allocate memory", "failed to allocate", "failed to create new OS thread", "pthread_create failed"}
 
 func (p *Process) cause(state *os.ProcessState, output string) error {
 	if p.why != nil && wasKilled(state) { // and did not end by itself just before

@@ -24,8 +24,10 @@ func TestBinary(t *testing.T) {
 		t.Skip("wasm-ld-14 is not installed")
 	}
 	out := filepath.Join(t.TempDir(), "order.wasm")
-	said, err := exec.CommandContext(t.Context(), clang, "--target=wasm32", "-O2", "-nostdlib", "-fno-builtin", "-Wall", "-Wextra", "-Werror",
-		"-fuse-ld="+lld, "-Wl,--no-entry", "-Wl,--strip-debug", "-o", out, "c/order.c").CombinedOutput()
+	compile := exec.CommandContext(t.Context(), clang, "--target=wasm32", "-O2", "-nostdlib", "-fno-builtin", "-Wall", "-Wextra", "-Werror",
+		"-fuse-ld="+lld, "-Wl,--no-entry", "-Wl,--strip-debug", "-o", out, "c/order.c")
+	compile.Env = []string{"PATH=/nonexistent"} // clang runs wasm-opt where it finds one
+	said, err := compile.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}

@@ -9,15 +9,14 @@ import (
 )
 
 // languages are the language runtimes that there are, in this binary or in the user's
-// cache. One that is missing is an error of the actors alone that need it.
+// cache. One that is missing is an error of the actors alone that need it, which are
+// refused by its name.
 func languages(log *slog.Logger) []engine.Language {
 	python, err := pythonRuntime()
-	switch {
-	case errors.Is(err, interpreter.ErrMissing):
-		log.Debug("no Python actors", "reason", err.Error())
-		return nil
-	case err != nil:
-		log.Warn("the Python runtime cannot be used", "reason", err.Error())
+	if err != nil {
+		if !errors.Is(err, interpreter.ErrMissing) {
+			log.Warn("the Python runtime cannot be used", "reason", err.Error())
+		}
 		return nil
 	}
 	return []engine.Language{*python}
