@@ -226,6 +226,8 @@ const (
 	kindLinkAck
 	kindSnapshotTaken
 	kindPacked
+	kindAsked
+	kindAction
 )
 
 func kindOf(e Entry) protowire.Number {
@@ -250,6 +252,10 @@ func kindOf(e Entry) protowire.Number {
 		return kindLinkAck
 	case *SnapshotTaken:
 		return kindSnapshotTaken
+	case *Asked:
+		return kindAsked
+	case *Action:
+		return kindAction
 	}
 	return kindPacked
 }
@@ -274,6 +280,10 @@ func newEntry(kind protowire.Number) Entry {
 		return new(SnapshotTaken)
 	case kindPacked:
 		return new(Packed)
+	case kindAsked:
+		return new(Asked)
+	case kindAction:
+		return new(Action)
 	}
 	return nil
 }
