@@ -28,7 +28,8 @@ runtime/engine < compiler/python
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
-runtime/journal < runtime/journal/mem, runtime/journal/journaltest
+runtime/journal < runtime/journal/mem, runtime/journal/journaltest, runtime/journal/fold
+runtime/journal/fold < runtime/shard
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability

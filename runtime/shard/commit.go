@@ -89,13 +89,9 @@ type mark struct {
 // trimStep is the bytes of journal between two marks.
 const trimStep = 1 << 20
 
-// open finds the end of the journal and begins an epoch there.
-func (c *committer) open(ctx context.Context, s *Shard) error {
+// open begins an epoch after the record last, which is the journal's last one.
+func (c *committer) open(ctx context.Context, s *Shard, last uint64) (err error) {
 	c.shard, c.journal = s, s.opts.Journal
-	_, last, err := c.journal.Bounds(ctx)
-	if err != nil {
-		return fmt.Errorf("find the journal's end: %w", err)
-	}
 	c.last, c.epoch = last, last+1
 	c.writer.Reset(c.epoch)
 	c.writer.Add(&journal.Epoch{Number: c.epoch, Owner: s.opts.Owner, Format: journal.FormatVersion})

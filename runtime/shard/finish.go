@@ -92,9 +92,12 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 	h.ID, h.Node, h.Key = w.task.ID, w.cell.local.node.path, w.cell.key
 	h.Message, h.Time, h.Seed, h.Attempt = &it.msg, w.time, r.Seed, uint32(it.attempt)
 	h.Revision, h.Outcome, h.Fuel = w.run.actor.Revision, outcome, r.Fuel
-	h.Idempotency = nil
+	h.Settles, h.Idempotency, h.Asked, h.Code, h.Reason = it.kept, nil, nil, "", ""
 	if it.origin != nil && !it.kept {
-		h.Idempotency = it.origin.Idempotency
+		h.Idempotency, h.Asked = it.origin.Idempotency, it.flow.question()
+	}
+	if outcome == journal.OutcomeRefused {
+		h.Code, h.Reason = r.Code, r.Text
 	}
 	h.State = h.State[:0]
 	if w.task.State != nil && outcome == journal.OutcomeHandled {
@@ -102,15 +105,19 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 			h.State = append(h.State, journal.StateChange{Name: c.Name, Value: c.Data, Deleted: c.Data == nil, Revision: c.Revision})
 		}
 	}
-	h.Answers = answers(h.Answers[:0], r.Recorded)
+	h.Answers = answers(h.Answers[:0], r.Recorded, true)
 	if !l.openBatch().writer.AddHandled(h) {
 		l.write(h)
 	}
 }
 
-func answers(dst []journal.Answer, recorded []capability.Recorded) []journal.Answer {
+// answers adds what capabilities answered; failed says whether failures too.
+func answers(dst []journal.Answer, recorded []capability.Recorded, failed bool) []journal.Answer {
 	for i := range recorded {
 		r := &recorded[i]
+		if r.Failed && !failed {
+			continue
+		}
 		dst = append(dst, journal.Answer{
 			Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration),
 		})
@@ -171,7 +178,7 @@ func (l *lane) unsuccessful(w *worker) {
 	if pause == 0 {
 		pause = backoff(policy.Backoff, policy.Factor, int(it.attempt))
 	}
-	l.retry(it, c, policy.Hold, pause, r)
+	l.retry(it, c, policy.Hold, pause, r, w.run.actor.Revision)
 }
 
 // backoff is the wait before the attempt after the nth.
@@ -187,26 +194,28 @@ func backoff(first time.Duration, factor float64, n int) time.Duration {
 }
 
 // retry has a message wait for its next attempt.
-func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *actor.Result) {
+func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *actor.Result, revision string) {
 	t := l.counted(c.local)
 	t.retried++
 	if !it.direct && !it.kept {
 		l.accepted(it)
 	}
+	hold = hold && (c != &c.local.open || l.alone(c))
 	due := l.now + int64(pause)
 	l.shard.log.Warn("message is tried again", "message", it.msg.Clone().ID(), "node", c.local.node.path, "code", r.Code, "reason", r.Text,
 		"attempt", it.attempt, "after", pause, "fuel", r.Fuel)
 	if !it.direct {
 		l.write(&journal.AttemptMade{
 			ID: it.msg.ID(), Node: c.local.node.path, Key: c.key, Attempt: uint32(it.attempt), Due: due,
-			Code: r.Code, Reason: r.Text, Answers: answers(nil, r.Recorded),
+			Code: r.Code, Reason: r.Text, Answers: answers(nil, r.Recorded, false), Hold: hold, Time: l.now, Fuel: r.Fuel, Revision: revision,
 		})
 	}
+	it.remember(r.Recorded)
 	it.attempt++
 	it.msg.SetAttempt(int(it.attempt))
 	c.local.node.waiting.Add(1)
 	again := timer{due: due, item: it}
-	if hold && (c != &c.local.open || l.alone(c)) {
+	if hold {
 		c.parked = true
 		again.cell = c
 	}
@@ -243,7 +252,7 @@ func (l *lane) accepted(it *parcel) {
 		e.Node = it.node.path
 	}
 	if it.origin != nil {
-		e.Idempotency = it.origin.Idempotency
+		e.Idempotency, e.Asked = it.origin.Idempotency, it.flow.question()
 	}
 	l.write(e)
 }
@@ -281,7 +290,24 @@ func (l *lane) bury(it *parcel) {
 	l.end(it)
 }
 
+// deadLetter makes a dead letter of a message, with an entry for it.
 func (l *lane) deadLetter(it *parcel, path, revision string, why *Answer) {
+	if it.direct {
+		l.lament(it, path, why)
+		return
+	}
+	if !it.kept && it.origin != nil && it.flow.asked { // so that a repeat finds what came of it
+		l.accepted(it)
+	}
+	d := l.lament(it, path, why)
+	l.write(&journal.Dead{
+		ID: d.ID, Node: path, Key: d.Key, Code: d.Code, Reason: d.Reason, Attempt: uint32(it.attempt), Time: l.now,
+		Input: d.Message.Frame(), Revision: revision, Settles: it.kept, Fuel: d.Fuel,
+	})
+}
+
+// lament keeps a dead letter and says so.
+func (l *lane) lament(it *parcel, path string, why *Answer) *DeadLetter {
 	kept := it.msg.Clone()
 	d := &DeadLetter{
 		ID: kept.ID(), Node: path, Key: kept.Key(), Type: kept.Type(), Code: why.Code, Reason: why.Text,
@@ -289,12 +315,7 @@ func (l *lane) deadLetter(it *parcel, path, revision string, why *Answer) {
 	}
 	l.shard.dead.add(d)
 	l.shard.log.Error("message was given up on", "message", d.ID, "node", path, "code", d.Code, "reason", d.Reason, "attempt", d.Attempt, "fuel", d.Fuel)
-	if !it.direct {
-		l.write(&journal.Dead{
-			ID: d.ID, Node: path, Key: d.Key, Code: d.Code, Reason: d.Reason, Attempt: uint32(it.attempt), Time: l.now,
-			Input: kept.Frame(), Revision: revision, Settles: true,
-		})
-	}
+	return d
 }
 
 // clear buries everything in a cell whose node is no more.
@@ -306,11 +327,14 @@ func (l *lane) clear(c *cell) {
 	}
 }
 
-// leave ends a message that goes out: it answers its flow, if that waits for one of its type.
-func (l *lane) leave(it *parcel) {
+// leave ends a message that goes out: it answers its flow, if that waits for one
+// of its type. It returns whether it does.
+func (l *lane) leave(it *parcel) bool {
 	if f := it.flow; f != nil && it.out && f.wants(it.msg.Type()) && f.claim() {
 		l.answer(f, Answer{Outcome: Replied, Reply: it.msg.CloneTo(&f.reply)})
+		return true
 	} else if it.from != nil {
 		l.counted(it.from).dropped++
 	}
+	return false
 }

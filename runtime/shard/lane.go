@@ -234,10 +234,6 @@ func (l *lane) receive(e *event) {
 
 // admit takes a parcel that belongs here; room for it has been counted.
 func (l *lane) admit(it *parcel) {
-	if it.flow != nil && it.flow.keep && it.origin != nil && !it.direct {
-		l.accepted(it)
-		l.batch.kept = append(l.batch.kept, it.flow)
-	}
 	if it.node == nil || it.grave != nil {
 		l.bury(it)
 		return
@@ -282,6 +278,9 @@ func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 // load gives a key the state that it begins with.
 func (l *lane) load(c *cell) {
 	c.loaded = true
+	if c.state = l.shard.states.take(c.local.node.path, c.key); c.state != nil {
+		return
+	}
 	if l.shard.opts.State != nil {
 		c.state = l.shard.opts.State(c.local.node.path, c.key)
 	}

@@ -54,8 +54,10 @@ type Shard struct {
 	promises  idempotency
 	dead      deadLetters
 
-	applying sync.Mutex // held by Apply
-	nodes    map[string]*node
+	applying  sync.Mutex // held by Apply
+	nodes     map[string]*node
+	recovered *recovered // what waits for the first Apply; nil afterwards
+	states    states
 
 	closing  sync.Once
 	stopping atomic.Bool
@@ -69,8 +71,9 @@ type Shard struct {
 	sweep    func() bool
 }
 
-// Open opens the shard of a journal: it appends an epoch, after which no other
-// owner's records are taken.
+// Open opens the shard of a journal: it works out what the journal holds and
+// appends an epoch, after which no other owner's records are taken. What waits
+// to be handled goes on when the first table is applied.
 func Open(ctx context.Context, o Options) (*Shard, error) {
 	if o.Clock == nil {
 		o.Clock = RealClock{}
@@ -94,7 +97,11 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 	for i := range o.Lanes {
 		s.lanes = append(s.lanes, newLane(s, i))
 	}
-	if err := s.committer.open(ctx, s); err != nil {
+	last, err := s.recover(ctx)
+	if err == nil {
+		err = s.committer.open(ctx, s, last)
+	}
+	if err != nil {
 		s.cancel()
 		return nil, fmt.Errorf("open shard of %s: %w", o.Service, err)
 	}
@@ -135,6 +142,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 		kept[p.nodes[i]] = true
 		p.nodes[i].run.CompareAndSwap(nil, r)
 	}
+	s.restore()
 	s.plan.Store(p)
 	for i, n := range p.nodes {
 		n.run.Store(runs[i])

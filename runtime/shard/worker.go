@@ -142,6 +142,10 @@ func (l *lane) takeTurn() {
 
 func (w *worker) handle() {
 	w.task.Message, w.task.ID, w.task.Now, w.task.State = &w.item.msg, w.item.msg.ID(), w.time, nil
+	w.task.Again = nil
+	if w.item.again != nil {
+		w.task.Again = w.item.again.answers
+	}
 	if decl := w.run.state; len(decl) > 0 {
 		w.state.Reset(decl, w.cell.state)
 		w.task.State = &w.state
