@@ -86,6 +86,9 @@ func (w *Writer) Merge(o *Writer) bool {
 // Entries is the number of entries added.
 func (w *Writer) Entries() int { return w.entries }
 
+// Size is the bytes of the record so far.
+func (w *Writer) Size() int { return len(w.coder.b) }
+
 // Bytes is the record. It is valid until the writer is changed.
 func (w *Writer) Bytes() []byte {
 	b := w.coder.b

@@ -26,14 +26,15 @@ type batch struct {
 
 	// What a record of this batch alone needs, made once.
 	alone  [1]*batch
-	landed func(uint64, error)
+	flight flight
 }
 
 // newBatch makes a batch of a lane.
 func newBatch(l *lane) *batch {
 	b := &batch{lane: l}
 	b.alone[0] = b
-	b.landed = func(_ uint64, err error) { l.shard.committer.landed(b.alone[:], err) }
+	b.flight = flight{committer: &l.shard.committer, writer: &b.writer, batches: b.alone[:]}
+	b.flight.done = b.flight.landed
 	b.writer.Reset(l.shard.committer.epoch)
 	return b
 }
@@ -61,13 +62,20 @@ type committer struct {
 
 	// order is held by whoever starts appends, one at a time; it is only ever
 	// tried, and who holds it looks for more to do after letting it go.
-	order  sync.Mutex
-	writer journal.Writer // of gathered batches; belongs to the holder of order
+	order sync.Mutex
+
+	jammed atomic.Bool // so much waits for the journal that lanes rest
 
 	mu      sync.Mutex
-	last    uint64 // sequence of the last append started
-	flight  int    // appends under way
+	last    uint64    // sequence of the last append started
+	flight  int       // appends under way
+	doubt   bool      // nothing is appended until it is known what became of unsure
+	unsure  []*flight // appends that failed or may have
+	misses  []int64   // when the last ones failed, nanoseconds since 1970
+	dead    error     // nothing more is appended
+	spare   []*journal.Writer
 	waiting []*batch
+	queued  int   // bytes of those
 	bytes   int64 // appended since the journal was opened
 	marks   []mark
 	blobs   []blob // of records not trimmed, oldest first
@@ -93,17 +101,16 @@ const trimStep = 1 << 20
 func (c *committer) open(ctx context.Context, s *Shard, last uint64) (err error) {
 	c.shard, c.journal = s, s.opts.Journal
 	c.last, c.epoch = last, last+1
-	c.writer.Reset(c.epoch)
-	c.writer.Add(&journal.Epoch{Number: c.epoch, Owner: s.opts.Owner, Format: journal.FormatVersion})
-	done := make(chan error, 1)
-	c.journal.Append(c.writer.Bytes(), c.last, func(_ uint64, err error) { done <- err })
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("begin an epoch: %w", err)
+	var w journal.Writer
+	w.Reset(c.epoch)
+	w.Add(&journal.Epoch{Number: c.epoch, Owner: s.opts.Owner, Format: journal.FormatVersion})
+	for tries := 1; ; tries++ {
+		if err = c.ensure(ctx, w.Bytes(), c.last); err == nil {
+			break
+		}
+		if tries == openTries || lost(err) || !c.pause(ctx, tries) {
+			return fmt.Errorf("begin an epoch: %w", err)
+		}
 	}
 	c.last++
 	return nil
@@ -115,7 +122,13 @@ func (c *committer) commit(b *batch) bool {
 	c.shard.begin()
 	b.state.Store(batchOpen)
 	c.mu.Lock()
+	if err := c.dead; err != nil {
+		c.mu.Unlock()
+		c.settle(&b.flight, err)
+		return true
+	}
 	c.waiting = append(c.waiting, b)
+	c.queue(b.writer.Size())
 	c.mu.Unlock()
 	c.pump()
 	return !b.state.CompareAndSwap(batchOpen, batchLeft)
@@ -125,17 +138,15 @@ func (c *committer) commit(b *batch) bool {
 func (c *committer) pump() {
 	for c.order.TryLock() {
 		c.mu.Lock()
-		for c.flight < journal.InFlight && len(c.waiting) > 0 {
-			batches := c.gather()
-			record, landed := batches[0].writer.Bytes(), batches[0].landed
-			if len(batches) > 1 {
-				record, landed = c.writer.Bytes(), func(_ uint64, err error) { c.landed(batches, err) }
-			}
+		for c.ready() {
+			f := c.gather()
+			record := f.writer.Bytes()
 			last := c.last
 			c.last++
+			f.seq = c.last
 			c.flight++
 			c.bytes += int64(len(record))
-			for _, b := range batches {
+			for _, b := range f.batches {
 				for _, large := range b.blobs {
 					large.seq = c.last
 					c.blobs = append(c.blobs, large)
@@ -146,13 +157,13 @@ func (c *committer) pump() {
 				c.marks = append(c.marks, mark{c.last, c.bytes})
 			}
 			c.mu.Unlock()
-			c.journal.Append(record, last, landed)
+			c.journal.Append(record, last, f.done)
 			c.mu.Lock()
 		}
 		c.mu.Unlock()
 		c.order.Unlock()
 		c.mu.Lock()
-		more := c.flight < journal.InFlight && len(c.waiting) > 0
+		more := c.ready()
 		c.mu.Unlock()
 		if !more {
 			return
@@ -160,42 +171,37 @@ func (c *committer) pump() {
 	}
 }
 
+// ready reports whether another append may begin. Called with mu held.
+func (c *committer) ready() bool {
+	return c.flight < journal.InFlight && len(c.waiting) > 0 && !c.doubt && c.dead == nil
+}
+
 // gather takes the batches of the next record off the waiting ones: as many as
 // one record holds. Called with mu and order held.
-func (c *committer) gather() []*batch {
+func (c *committer) gather() *flight {
 	if len(c.waiting) == 1 {
 		b := c.waiting[0]
 		c.waiting[0] = nil
 		c.waiting = c.waiting[:0]
-		return b.alone[:]
+		c.queue(-b.writer.Size())
+		return &b.flight
 	}
-	c.writer.Reset(c.epoch)
+	f := &flight{committer: c}
+	f.done = f.landed
+	if n := len(c.spare); n > 0 {
+		f.writer, c.spare = c.spare[n-1], c.spare[:n-1]
+	} else {
+		f.writer = new(journal.Writer)
+	}
+	f.writer.Reset(c.epoch)
 	n := 0
-	for n < len(c.waiting) && c.writer.Merge(&c.waiting[n].writer) {
+	for n < len(c.waiting) && f.writer.Merge(&c.waiting[n].writer) {
+		c.queue(-c.waiting[n].writer.Size())
 		n++
 	}
-	n = max(n, 1) // a batch alone always fits: its writer saw to it
-	batches := append(make([]*batch, 0, n), c.waiting[:n]...)
+	f.batches = append(make([]*batch, 0, n), c.waiting[:n]...) // at least one: a batch alone always fits
 	c.waiting = append(c.waiting[:0], c.waiting[n:]...)
-	return batches
-}
-
-// landed ends an append; on whatever goroutine the journal calls.
-func (c *committer) landed(batches []*batch, err error) {
-	if err != nil {
-		c.shard.fail(err)
-	}
-	c.mu.Lock()
-	c.flight--
-	c.mu.Unlock()
-	for _, b := range batches {
-		b.err = err
-		if !b.state.CompareAndSwap(batchOpen, batchSettled) {
-			b.lane.post(event{note: noteCommitted{b}})
-		}
-		c.shard.finish()
-	}
-	c.pump()
+	return f
 }
 
 // trim drops what the journal need not keep any longer.

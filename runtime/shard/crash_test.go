@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/fold"
+	"github.com/grow-platform/grow/runtime/journal/mem"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -165,6 +167,10 @@ func (x *crash) send(s *Shard) (flows []*Flow) {
 		x.next = fmt.Sprintf("id%02d", i)
 		copied := *r
 		f, err := s.Accept(context.Background(), &copied)
+		for errors.Is(err, ErrJournal) && s.failed.Load() == nil {
+			copied = *r
+			f, err = s.Accept(context.Background(), &copied)
+		}
 		if err != nil {
 			x.Fatalf("request %d: %v", i, err)
 		}
@@ -434,5 +440,44 @@ func TestCrashOrder(t *testing.T) {
 				t.Fatalf("cut after record %d of %d: key %s handled %v", n+1, last, cell.Key, list)
 			}
 		}
+	}
+}
+
+// TestCrashUnsure: over a journal whose appends are lost, late, or there although
+// nobody says so, the end is that of a run over one that is quick and sound.
+func TestCrashUnsure(t *testing.T) {
+	x := crashes(t, 40)
+	j := openJournal(t)
+	s := x.open(j)
+	flows := x.send(s)
+	x.drain(s)
+	want := x.end(s, j, flows)
+	s.Close()
+	for seed := range 20 {
+		faults := []mem.Fault{mem.None, mem.None, mem.Late, mem.Late, mem.Lost, mem.Unsure}
+		j := openFaulty(t, func(n uint64) mem.Fault { return faults[drawn(fmt.Sprint(seed, n))%len(faults)] })
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() { // until stop is closed: what waits to try again waits for the clock
+			defer close(stopped)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					x.clock.pass(pauseMin)
+					runtime.Gosched()
+				}
+			}
+		}()
+		s := x.open(j)
+		flows := x.send(s)
+		x.drain(s)
+		close(stop)
+		<-stopped
+		if diff := cmp.Diff(want, x.end(s, j, flows)); diff != "" {
+			t.Errorf("seed %d (-sound +unsound):\n%s", seed, diff)
+		}
+		x.once(j)
+		s.Close()
 	}
 }

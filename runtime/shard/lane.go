@@ -191,7 +191,8 @@ func (l *lane) turn(budget int) bool {
 		l.receive(&l.spare[i])
 		l.spare[i] = event{}
 	}
-	for budget > 0 && l.ready.len() > 0 && !l.ended && !l.passed {
+	jammed := &l.shard.committer.jammed
+	for budget > 0 && l.ready.len() > 0 && !l.ended && !l.passed && !jammed.Load() {
 		n, gone := l.run(l.ready.pop(), w)
 		if gone {
 			return false // the token went to another goroutine
@@ -199,7 +200,7 @@ func (l *lane) turn(budget int) bool {
 		budget -= n
 	}
 	l.settleUp()
-	if l.ready.len() > 0 && !l.ended {
+	if l.ready.len() > 0 && !l.ended && !jammed.Load() {
 		return true
 	}
 	l.giveBack()

@@ -61,10 +61,11 @@ type Shard struct {
 
 	closing  sync.Once
 	stopping atomic.Bool
-	failed   atomic.Pointer[error]
-	active   atomic.Int64  // lanes at work, handlings elsewhere, commits under way, timers firing
-	watched  atomic.Int32  // calls that wait for active to fall to 0
-	quiet    chan struct{} // gets a token when it does
+	failed   atomic.Pointer[error] // why nothing more is ever accepted
+	sick     atomic.Pointer[error] // why nothing is at the moment
+	active   atomic.Int64          // lanes at work, handlings elsewhere, commits under way, timers firing
+	watched  atomic.Int32          // calls that wait for active to fall to 0
+	quiet    chan struct{}         // gets a token when it does
 	workers  sync.WaitGroup
 	context  context.Context
 	cancel   context.CancelFunc
@@ -175,7 +176,7 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 	if s.stopping.Load() {
 		return nil, ErrStopping
 	}
-	if s.failed.Load() != nil {
+	if s.failed.Load() != nil || s.sick.Load() != nil {
 		return nil, ErrJournal
 	}
 	p := s.plan.Load()
@@ -338,10 +339,26 @@ func (s *Shard) fail(err error) {
 	}
 }
 
-// Err is why the shard accepts nothing more, nil while it does.
+// unhealthy has nothing more be accepted until the journal takes records again.
+func (s *Shard) unhealthy(err error) {
+	if s.sick.Swap(&err) == nil {
+		s.log.Error("journal takes no records; nothing more is accepted until it does", "error", err)
+	}
+}
+
+// healthy ends what unhealthy began.
+func (s *Shard) healthy() {
+	if s.sick.Swap(nil) != nil {
+		s.log.Info("journal takes records again")
+	}
+}
+
+// Err is why the shard accepts nothing more at the moment, nil while it does.
 func (s *Shard) Err() error {
-	if err := s.failed.Load(); err != nil {
-		return errors.Join(ErrJournal, *err)
+	for _, why := range [...]*atomic.Pointer[error]{&s.failed, &s.sick} {
+		if err := why.Load(); err != nil {
+			return errors.Join(ErrJournal, *err)
+		}
 	}
 	return nil
 }
