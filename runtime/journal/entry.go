@@ -4,7 +4,7 @@ import "github.com/grow-platform/grow/abi"
 
 // Entry is one thing in a record: *Epoch, *Accepted, *Handled, *Dead,
 // *AttemptMade, *Timer, *Moved, *Revision, *LinkAck, *SnapshotTaken, *Packed,
-// *Asked or *Action.
+// *Asked or *Action. Pages of snapshots hold *Cell, *Waiting, *Dead, *Asked and *Root.
 type Entry interface{ message }
 
 // Epoch begins the time of an owner. A new owner appends it first.
@@ -193,6 +193,12 @@ type Asked struct {
 	Code    string
 	Text    string
 	Node    string
+
+	// In a snapshot only.
+	Idempotency *Idempotency
+	Until       int64 // nanoseconds since 1970 that Idempotency holds
+	Listed      bool  // it may be asked for by its id
+	Fault       bool  // Outcome is what came of it if no reply comes
 }
 
 // Action is what a person did to what is kept here.
@@ -214,4 +220,52 @@ const (
 	ActionEdit     = "deadletter.edit"    // Input takes the place of its message
 	ActionRedrive  = "deadletter.redrive" // Input waits at Node and the dead letter is settled
 	ActionSetState = "state.set"          // State is changed
+)
+
+// Cell is the state of a key at a node, in a snapshot.
+type Cell struct {
+	Node  string
+	Key   string
+	State []StateChange
+}
+
+// Waiting is a message that waits, in a snapshot.
+type Waiting struct {
+	Node    string
+	Key     string
+	Frame   []byte
+	Order   uint64 // its place among all messages that ever waited
+	Attempt uint32 // of the next handling
+	Due     int64  // nanoseconds since 1970; 0: at once
+	Hold    bool   // it holds its key up
+	First   bool   // it came from outside
+	Answers []Answer
+}
+
+// Root is what a snapshot begins with.
+type Root struct {
+	Sequence uint64 // of the last record that the snapshot holds
+	Epoch    uint64 // in force then
+	Time     int64  // the latest that an entry named, nanoseconds since 1970
+	Order    uint64 // of the last message that waited
+	DeadEver uint64 // dead letters, ever
+	Pages    []Page
+	Previous string // digest of the root before this one
+	Before   uint64 // sequence of that one
+}
+
+// Page is one blob of a snapshot.
+type Page struct {
+	Kind   uint32 // see the constants
+	Low    uint64 // of state: the least hash of the cells that may lie there
+	Digest string // empty: there is nothing
+	Size   uint64 // bytes
+}
+
+// The kinds of pages.
+const (
+	PageState = iota + 1 // cells
+	PageWaiting
+	PageDead
+	PageFlows
 )

@@ -159,6 +159,10 @@ func (m *Asked) fields(c *coder) {
 	c.string(7, &m.Code)
 	c.string(8, &m.Text)
 	c.string(9, &m.Node)
+	nested(c, 10, &m.Idempotency)
+	c.int64(11, &m.Until)
+	c.bool(12, &m.Listed)
+	c.bool(13, &m.Fault)
 }
 
 func (m *Action) fields(c *coder) {
@@ -171,4 +175,40 @@ func (m *Action) fields(c *coder) {
 	c.blob(7, &m.Input)
 	list(c, 8, &m.State)
 	c.string(9, &m.Reason)
+}
+
+func (m *Cell) fields(c *coder) {
+	c.string(1, &m.Node)
+	c.string(2, &m.Key)
+	list(c, 3, &m.State)
+}
+
+func (m *Waiting) fields(c *coder) {
+	c.string(1, &m.Node)
+	c.string(2, &m.Key)
+	c.blob(3, &m.Frame)
+	c.uint64(4, &m.Order)
+	c.uint32(5, &m.Attempt)
+	c.int64(6, &m.Due)
+	c.bool(7, &m.Hold)
+	c.bool(8, &m.First)
+	list(c, 9, &m.Answers)
+}
+
+func (m *Root) fields(c *coder) {
+	c.uint64(1, &m.Sequence)
+	c.uint64(2, &m.Epoch)
+	c.int64(3, &m.Time)
+	c.uint64(4, &m.Order)
+	c.uint64(5, &m.DeadEver)
+	list(c, 6, &m.Pages)
+	c.string(7, &m.Previous)
+	c.uint64(8, &m.Before)
+}
+
+func (m *Page) fields(c *coder) {
+	c.uint32(1, &m.Kind)
+	c.uint64(2, &m.Low)
+	c.string(3, &m.Digest)
+	c.uint64(4, &m.Size)
 }

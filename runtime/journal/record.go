@@ -231,6 +231,9 @@ const (
 	kindPacked
 	kindAsked
 	kindAction
+	kindCell
+	kindWaiting
+	kindRoot
 )
 
 func kindOf(e Entry) protowire.Number {
@@ -259,6 +262,12 @@ func kindOf(e Entry) protowire.Number {
 		return kindAsked
 	case *Action:
 		return kindAction
+	case *Cell:
+		return kindCell
+	case *Waiting:
+		return kindWaiting
+	case *Root:
+		return kindRoot
 	}
 	return kindPacked
 }
@@ -287,6 +296,12 @@ func newEntry(kind protowire.Number) Entry {
 		return new(Asked)
 	case kindAction:
 		return new(Action)
+	case kindCell:
+		return new(Cell)
+	case kindWaiting:
+		return new(Waiting)
+	case kindRoot:
+		return new(Root)
 	}
 	return nil
 }
