@@ -20,9 +20,11 @@ type batch struct {
 	barriers []chan error // of handlings that must not go on before
 	blobs    []blob       // that entries of the batch lie in
 
-	lane  *lane
-	state atomic.Uint32
-	err   error
+	lane   *lane
+	number uint64 // among the lane's
+	seq    uint64 // of its record
+	state  atomic.Uint32
+	err    error
 
 	// What a record of this batch alone needs, made once.
 	alone  [1]*batch
@@ -64,7 +66,8 @@ type committer struct {
 	// tried, and who holds it looks for more to do after letting it go.
 	order sync.Mutex
 
-	jammed atomic.Bool // so much waits for the journal that lanes rest
+	committed atomic.Uint64 // sequence of the last record known to be there
+	jammed    atomic.Bool   // so much waits for the journal that lanes rest
 
 	mu      sync.Mutex
 	last    uint64    // sequence of the last append started
@@ -78,6 +81,9 @@ type committer struct {
 	queued  int   // bytes of those
 	bytes   int64 // appended since the journal was opened
 	marks   []mark
+	kept    uint64 // the first record kept for replay; 0: all are
+	nudged  int64  // bytes when the keeper was told last
+	entries int    // since then
 	blobs   []blob // of records not trimmed, oldest first
 }
 
@@ -88,18 +94,19 @@ type blob struct {
 	size   int64
 }
 
-// mark says how many bytes had been appended when a record was.
+// mark says how many bytes had been appended when a record was, and when that was.
 type mark struct {
 	seq   uint64
 	bytes int64
+	time  int64 // nanoseconds since 1970
 }
 
-// trimStep is the bytes of journal between two marks.
+// trimStep is the bytes of journal between two marks, at most.
 const trimStep = 1 << 20
 
 // open begins an epoch after the record last, which is the journal's last one.
 func (c *committer) open(ctx context.Context, s *Shard, last uint64) (err error) {
-	c.shard, c.journal = s, s.opts.Journal
+	c.journal = s.opts.Journal
 	c.last, c.epoch = last, last+1
 	var w journal.Writer
 	w.Reset(c.epoch)
@@ -113,6 +120,7 @@ func (c *committer) open(ctx context.Context, s *Shard, last uint64) (err error)
 		}
 	}
 	c.last++
+	c.committed.Store(c.last)
 	return nil
 }
 
@@ -145,16 +153,15 @@ func (c *committer) pump() {
 			c.last++
 			f.seq = c.last
 			c.flight++
-			c.bytes += int64(len(record))
+			c.count(c.last, int64(len(record)))
 			for _, b := range f.batches {
+				b.seq = c.last
+				c.entries += b.writer.Entries()
 				for _, large := range b.blobs {
 					large.seq = c.last
 					c.blobs = append(c.blobs, large)
 					c.bytes += large.size
 				}
-			}
-			if n := len(c.marks); n == 0 || c.bytes-c.marks[n-1].bytes >= trimStep {
-				c.marks = append(c.marks, mark{c.last, c.bytes})
 			}
 			c.mu.Unlock()
 			c.journal.Append(record, last, f.done)
@@ -204,8 +211,32 @@ func (c *committer) gather() *flight {
 	return f
 }
 
-// trim drops what the journal need not keep any longer.
+// count counts a record of so many bytes.
+func (c *committer) count(seq uint64, bytes int64) {
+	c.bytes += bytes
+	if n := len(c.marks); n == 0 || c.bytes-c.marks[n-1].bytes >= min(trimStep, c.shard.opts.KeepBytes/4) {
+		c.marks = append(c.marks, mark{seq, c.bytes, c.shard.clock.Now().UnixNano()})
+	}
+}
+
+// retained is the sequence of the first record that is kept for replay; 0 when
+// all of them are.
+func (c *committer) retained() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.shard.clock.Now().UnixNano() - int64(c.shard.opts.KeepTime)
+	for len(c.marks) > 1 && (c.bytes-c.marks[1].bytes >= c.shard.opts.KeepBytes || c.shard.opts.KeepTime > 0 && c.marks[1].time < old) {
+		c.marks = append(c.marks[:0], c.marks[1:]...)
+		c.kept = c.marks[0].seq
+	}
+	return c.kept
+}
+
+// trim drops what the journal need not keep any longer, when no keeper does so.
 func (c *committer) trim() {
+	if c.shard.keeper != nil {
+		return
+	}
 	c.mu.Lock()
 	var before uint64
 	for len(c.marks) > 1 && c.bytes-c.marks[1].bytes >= c.shard.opts.KeepBytes {

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -31,10 +30,8 @@ type crash struct {
 	guests   map[string]guest
 	requests []*Request
 	clock    *manual
-
-	mu       sync.Mutex
-	next     string         // id of the next request
-	attempts map[string]int // that succeeded, by node, message and life
+	options  Options // besides what every run has
+	next     string  // id of the next request
 }
 
 // crashes makes the service: a front that fans out, keys that hold and that do
@@ -150,10 +147,7 @@ func handledBy(text string) (list []string) {
 // open opens a shard on a journal and puts the service in force.
 func (x *crash) open(j journal.Journal) *Shard {
 	x.Helper()
-	s, err := Open(context.Background(), Options{
-		Namespace: "main", Service: "test", Journal: j, Clock: x.clock, Lanes: 2, KeepBytes: 1 << 40,
-		ID: func() string { return x.next },
-	})
+	s, err := x.tryOpen(j)
 	if err != nil {
 		x.Fatal(err)
 	}
@@ -161,10 +155,21 @@ func (x *crash) open(j journal.Journal) *Shard {
 	return s
 }
 
+func (x *crash) tryOpen(j journal.Journal) (*Shard, error) {
+	o := x.options
+	o.Namespace, o.Service, o.Journal, o.Clock, o.Lanes = "main", "test", j, x.clock, 2
+	o.KeepBytes = max(o.KeepBytes, 1)
+	if o.Snapshots == (Snapshots{}) {
+		o.KeepBytes = 1 << 40
+	}
+	o.ID = func() string { return x.next }
+	return Open(context.Background(), o)
+}
+
 // send makes the requests as a client does that does not know which arrived.
 func (x *crash) send(s *Shard) (flows []*Flow) {
 	for i, r := range x.requests {
-		x.next = fmt.Sprintf("id%02d", i)
+		x.next = idOf(i)
 		copied := *r
 		f, err := s.Accept(context.Background(), &copied)
 		for errors.Is(err, ErrJournal) && s.failed.Load() == nil {
@@ -212,7 +217,7 @@ func (x *crash) end(s *Shard, j journal.Journal, flows []*Flow) map[string]strin
 	for _, d := range s.DeadLetters(nil, 0) {
 		end["dead "+d.ID] = fmt.Sprint(d.Node, d.Key, d.Code, d.Attempt, d.Type, string(d.Message.Data()))
 	}
-	w := folded(x.T, j)
+	w := folded(x.T, s, j)
 	letters, _ := w.Dead()
 	if len(letters) != len(s.DeadLetters(nil, 0)) {
 		x.Errorf("the journal has %d dead letters, the shard %d", len(letters), len(s.DeadLetters(nil, 0)))
@@ -220,7 +225,7 @@ func (x *crash) end(s *Shard, j journal.Journal, flows []*Flow) map[string]strin
 	if n := len(w.Pending()); n > 0 {
 		x.Errorf("%d messages wait in the journal at the end", n)
 	}
-	for c, values := range w.States() {
+	for c, values := range cellsOf(x.T, w, j) {
 		for name, v := range values {
 			text := string(v.Data)
 			if name == "" {
@@ -240,11 +245,15 @@ func (x *crash) end(s *Shard, j journal.Journal, flows []*Flow) map[string]strin
 }
 
 // folded is the world that a journal leaves.
-func folded(t *testing.T, j journal.Journal) *fold.World {
+func folded(t *testing.T, s *Shard, j journal.Journal) *fold.World {
 	t.Helper()
-	w := fold.New(limits)
-	err := j.Read(context.Background(), 1, func(seq uint64, record []byte) error {
-		return w.Record(seq, record, func(p *journal.Packed) (journal.Entry, error) { return journal.Unpack(context.Background(), j, p) })
+	w, _, err := s.snapshot(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = j.Read(context.Background(), w.Sequence()+1, func(seq uint64, record []byte) error {
+		_, err := w.Record(seq, record, func(p *journal.Packed) (journal.Entry, error) { return journal.Unpack(context.Background(), j, p) })
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -252,9 +261,25 @@ func folded(t *testing.T, j journal.Journal) *fold.World {
 	return w
 }
 
+// cellsOf is the state of every key.
+func cellsOf(t *testing.T, w *fold.World, j journal.Journal) fold.Cells {
+	t.Helper()
+	cells, err := w.Cells(func(digest string) (fold.Cells, error) {
+		cells, _, err := readPage(context.Background(), j, digest)
+		return cells, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cells
+}
+
 // once checks that no message was handled or given up on twice, and that what
 // came to a key from one place was handled in its order, unless it was tried again.
 func (x *crash) once(j journal.Journal) {
+	if x.options.Snapshots != (Snapshots{}) {
+		return // the journal has been trimmed
+	}
 	ended := map[string]int{}
 	eachEntry(x.T, j, func(e journal.Entry) {
 		switch e := e.(type) {
@@ -434,7 +459,7 @@ func TestCrashOrder(t *testing.T) {
 		x.send(s)
 		x.drain(s)
 		s.Close()
-		for cell, values := range folded(t, c).States() {
+		for cell, values := range cellsOf(t, folded(t, s, c), c) {
 			list := handledBy(string(values[""].Data))
 			if len(list) != len(x.requests)/3 || !slices.IsSorted(list) {
 				t.Fatalf("cut after record %d of %d: key %s handled %v", n+1, last, cell.Key, list)
@@ -481,3 +506,5 @@ func TestCrashUnsure(t *testing.T) {
 		s.Close()
 	}
 }
+
+func idOf(request int) string { return fmt.Sprintf("id%02d", request) }

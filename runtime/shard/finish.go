@@ -46,8 +46,11 @@ func (l *lane) finish(w *worker) {
 // tidy forgets a key that has neither messages nor state, unless there are few:
 // the next message of such a key often comes soon.
 func (l *lane) tidy(c *cell) {
-	if len(c.local.cells) > cellsIdle && c.busy == 0 && c.queue.len() == 0 && len(c.state) == 0 && !c.parked && !c.listed && c != &c.local.open {
-		delete(c.local.cells, c.key)
+	if len(c.local.cells) > cellsIdle && len(c.state) == 0 && c.idle() && (l.shard.keeper == nil || c.changed <= l.safe()) {
+		l.forget(c.local, c.key, c)
+	}
+	if l.shard.keeper != nil {
+		l.evict()
 	}
 }
 
@@ -67,6 +70,9 @@ func (l *lane) succeeded(w *worker, t *tally) {
 	}
 	if !it.direct {
 		l.entry(w, journal.OutcomeHandled)
+		if len(h.State) > 0 {
+			w.cell.changed = l.batch.number
+		}
 	}
 	l.settle(it, branches)
 	l.recycle(it)
@@ -75,6 +81,11 @@ func (l *lane) succeeded(w *worker, t *tally) {
 // change makes a message's writes the state of its key.
 func (l *lane) change(c *cell, changes []capability.Change) {
 	for _, ch := range changes {
+		if c.size > 0 { // where there is a keeper
+			grown := len(ch.Data) - len(c.state[ch.Name].Data)
+			c.size += grown
+			l.resident += grown
+		}
 		if ch.Data == nil {
 			delete(c.state, ch.Name)
 			continue

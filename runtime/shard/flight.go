@@ -31,6 +31,11 @@ func (f *flight) landed(_ uint64, err error) {
 		c.doubt = true
 		c.unsure = append(c.unsure, f)
 	}
+	nudge := false
+	if err == nil {
+		c.committed.Store(max(c.committed.Load(), f.seq))
+		nudge = c.news()
+	}
 	find := c.doubt && c.flight == 0
 	if find {
 		c.shard.begin()
@@ -39,6 +44,9 @@ func (f *flight) landed(_ uint64, err error) {
 	if err == nil {
 		c.settle(f, nil)
 	}
+	if nudge {
+		c.shard.keeper.nudge()
+	}
 	if find {
 		c.shard.workers.Go(func() {
 			c.find()
@@ -46,6 +54,17 @@ func (f *flight) landed(_ uint64, err error) {
 		})
 	}
 	c.pump()
+}
+
+// news reports whether there is enough that the keeper has not been told of.
+// Called with mu held.
+func (c *committer) news() bool {
+	k := c.shard.keeper
+	if k == nil || c.bytes-c.nudged < foldBytes && (k.policy.Entries == 0 || c.entries < min(foldEntries, k.policy.Entries)) {
+		return false
+	}
+	c.nudged, c.entries = c.bytes, 0
+	return true
 }
 
 // settle tells the batches of an append what became of it.
@@ -80,6 +99,7 @@ func (c *committer) find() {
 		f := c.unsure[0]
 		if err := c.ensure(ctx, f.writer.Bytes(), f.seq-1); err == nil {
 			c.unsure = c.unsure[1:]
+			c.committed.Store(f.seq)
 			c.settle(f, nil)
 		} else if c.miss(err); lost(err) || !c.pause(ctx, tries) {
 			c.abandon(err)

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -23,7 +24,8 @@ type recovered struct {
 	flows   map[string]*flow
 }
 
-// states are the states of keys of which no message has come since the shard was opened.
+// states are the states of keys of which no message has come since the shard was
+// opened, when there is no keeper to ask for them.
 type states struct {
 	mu sync.Mutex
 	of map[fold.Cell]map[string]fold.Value
@@ -41,11 +43,7 @@ func (s *states) take(node, key string) map[string]capability.Value {
 		return nil
 	}
 	delete(s.of, fold.Cell{Node: node, Key: key})
-	state := make(map[string]capability.Value, len(values))
-	for name, v := range values {
-		state[name] = capability.Value{Data: v.Data, Revision: v.Revision}
-	}
-	return state
+	return stateOf(values)
 }
 
 // recover works out what the journal holds, and returns the sequence of its last record.
@@ -55,25 +53,66 @@ func (s *Shard) recover(ctx context.Context) (last uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("find the journal's end: %w", err)
 	}
-	w := fold.New(limits)
-	if first > 1 {
-		return 0, fmt.Errorf("%w: it begins at record %d and there is no snapshot of what was before", journal.ErrTrimmed, first)
+	w, revision, err := s.snapshot(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
 	}
-	if last > 0 {
-		err = j.Read(ctx, first, func(seq uint64, record []byte) error {
-			return w.Record(seq, record, func(p *journal.Packed) (journal.Entry, error) { return journal.Unpack(ctx, j, p) })
+	switch had := w.Sequence(); {
+	case last < had:
+		return 0, fmt.Errorf("recover: %w: it ends at record %d and its snapshot was taken after record %d: what came last is gone; grow fsck says what can be saved",
+			journal.ErrDamaged, last, had)
+	case first > had+1:
+		return 0, fmt.Errorf("recover: %w: it begins at record %d and what was before is kept up to record %d; grow fsck says what can be saved",
+			journal.ErrTrimmed, first, had)
+	case last > had:
+		err = j.Read(ctx, had+1, func(seq uint64, record []byte) error {
+			s.committer.count(seq, int64(len(record)))
+			_, err := w.Record(seq, record, func(p *journal.Packed) (journal.Entry, error) { return journal.Unpack(ctx, j, p) })
+			return err
 		})
 		if err != nil {
-			return 0, fmt.Errorf("recover: %w", err)
+			return 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
 		}
 	}
-	s.remember(w)
-	return w.Sequence(), nil
+	if w.Sequence() != last {
+		return 0, fmt.Errorf("recover: %w: record %d of %d cannot be read", journal.ErrDamaged, w.Sequence()+1, last)
+	}
+	return last, s.remember(ctx, w, revision)
+}
+
+// snapshot reads the world that the last snapshot holds; without one, that
+// before the first record.
+func (s *Shard) snapshot(ctx context.Context) (w *fold.World, revision uint64, err error) {
+	j := s.opts.Journal
+	pointer, revision, err := j.Snapshot(ctx)
+	if errors.Is(err, journal.ErrNotFound) {
+		return fold.New(limits), 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("find the snapshot: %w", err)
+	}
+	var taken *journal.SnapshotTaken
+	err = journal.Entries(pointer, func(e journal.Entry) error { taken, _ = e.(*journal.SnapshotTaken); return nil })
+	if err != nil || taken == nil {
+		return nil, 0, fmt.Errorf("%w: the snapshot pointer is none: %w", journal.ErrDamaged, err)
+	}
+	w, err = fold.Load(limits, taken.Object, func(digest string) ([]byte, error) { return j.Blob(ctx, digest) })
+	return w, revision, err
 }
 
 // remember takes over what a world holds.
-func (s *Shard) remember(w *fold.World) {
-	s.states.of = w.States()
+func (s *Shard) remember(ctx context.Context, w *fold.World, revision uint64) (err error) {
+	if s.opts.Snapshots != (Snapshots{}) {
+		s.keeper = newKeeper(s, w, revision)
+	} else {
+		s.states.of, err = w.Cells(func(digest string) (fold.Cells, error) {
+			cells, _, err := readPage(ctx, s.opts.Journal, digest)
+			return cells, err
+		})
+		if err != nil {
+			return fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
+		}
+	}
 	letters, ever := w.Dead()
 	for _, d := range letters {
 		s.dead.add(revived(d))
@@ -91,6 +130,7 @@ func (s *Shard) remember(w *fold.World) {
 		}
 	}
 	s.recovered = r
+	return nil
 }
 
 func revived(d *fold.Dead) *DeadLetter {

@@ -28,6 +28,8 @@ type Options struct {
 	Lanes     int             // 0: one a processor of Go's but one, at most 64
 	Pacer     *pace.Pacer     // what lanes that are busy for long take turns at; nil: one of the shard's own
 	KeepBytes int64           // of the journal; 0: KeepBytes
+	KeepTime  time.Duration   // of the journal where there are snapshots; 0: as KeepBytes says
+	Snapshots Snapshots       // zero: none are taken, and everything is in memory
 	Log       *slog.Logger    // nil: discarded
 
 	// State gives what the state of a key begins with; nil, or an empty map:
@@ -58,6 +60,7 @@ type Shard struct {
 	nodes     map[string]*node
 	recovered *recovered // what waits for the first Apply; nil afterwards
 	states    states
+	keeper    *keeper // nil: no snapshots are taken
 
 	closing  sync.Once
 	stopping atomic.Bool
@@ -98,6 +101,7 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 	for i := range o.Lanes {
 		s.lanes = append(s.lanes, newLane(s, i))
 	}
+	s.committer.shard = s
 	last, err := s.recover(ctx)
 	if err == nil {
 		err = s.committer.open(ctx, s, last)
@@ -105,6 +109,9 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 	if err != nil {
 		s.cancel()
 		return nil, fmt.Errorf("open shard of %s: %w", o.Service, err)
+	}
+	if s.keeper != nil {
+		s.workers.Go(s.keeper.run)
 	}
 	s.sweep = func() bool { return true }
 	if !o.KeepIdle {

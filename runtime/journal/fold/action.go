@@ -21,11 +21,13 @@ func (w *World) action(e *journal.Action) error {
 	case journal.ActionEdit:
 		if i >= 0 {
 			w.dead[i].Frame = slices.Clone(e.Input)
+			w.dead[i].touch()
 			w.deadSize += w.dead[i].size()
 		}
 		return nil
 	case journal.ActionDrop, journal.ActionRedrive:
 		if i >= 0 {
+			w.dead[i].remove()
 			w.dead = slices.Delete(w.dead, i, i+1)
 		}
 		if e.Name == journal.ActionDrop {

@@ -35,6 +35,7 @@ func (a Answer) clone() *Answer {
 
 // Flow is a request that somebody may ask about, and all it causes.
 type Flow struct {
+	place
 	ID      string
 	Replies []string
 	Any     bool
@@ -61,6 +62,7 @@ type flows struct {
 	bytes    int     // of the replies of those
 	promises map[[2]string]*Promise
 	until    []*Promise // oldest first
+	shelf    shelf
 }
 
 // Flows lists the flows that may be asked about, oldest first, and the promises, likewise.
@@ -74,8 +76,10 @@ func (k *flows) add(a *journal.Asked) *Flow {
 			f.Replies = append(f.Replies, strings.Clone(r))
 		}
 		k.byID[f.ID] = f
+		k.shelf.add(f, itemSize)
 	}
 	if !f.listed {
+		f.touch()
 		f.listed = true
 		k.order = append(k.order, f)
 	}
@@ -91,6 +95,7 @@ func (k *flows) promise(i *journal.Idempotency, f *Flow, until int64) {
 		k.forget(before)
 	}
 	f.Promise = p
+	f.touch()
 	k.promises[[2]string{p.Scope, p.Key}] = p
 	at, _ := slices.BinarySearchFunc(k.until, until+1, func(p *Promise, until int64) int {
 		if p.Until < until {
@@ -114,9 +119,7 @@ func (k *flows) expire(now int64) {
 func (k *flows) forget(p *Promise) {
 	delete(k.promises, [2]string{p.Scope, p.Key})
 	p.Flow.Promise = nil
-	if !p.Flow.listed {
-		delete(k.byID, p.Flow.ID)
-	}
+	k.leave(p.Flow)
 }
 
 // bound forgets the oldest flows when there are too many.
@@ -128,12 +131,19 @@ func (k *flows) bound(l *Limits) {
 			k.bytes -= len(f.Answer.Reply)
 		}
 		f.listed = false
-		if f.Promise == nil {
-			delete(k.byID, f.ID)
-		}
+		k.leave(f)
 		n++
 	}
 	k.order = slices.Delete(k.order, 0, n)
+}
+
+// leave forgets a flow for which there is no reason any more.
+func (k *flows) leave(f *Flow) {
+	f.touch()
+	if !f.listed && f.Promise == nil {
+		delete(k.byID, f.ID)
+		f.remove()
+	}
 }
 
 // count counts messages of a flow that wait.
@@ -147,6 +157,7 @@ func (k *flows) count(id string, n int) {
 func (k *flows) blame(id string, a Answer) {
 	if f := k.byID[id]; f != nil && f.Fault == nil {
 		f.Fault = a.clone()
+		f.touch()
 	}
 }
 
@@ -157,6 +168,7 @@ func (k *flows) answer(id string, a Answer) {
 		return
 	}
 	f.Answer = a.clone()
+	f.touch()
 	if f.listed {
 		k.bytes += len(a.Reply)
 	}
@@ -168,6 +180,7 @@ func (k *flows) settle(id string) {
 	if f == nil || f.Left > 0 || f.Answer != nil {
 		return
 	}
+	f.touch()
 	f.Answer = &Answer{Outcome: Ended}
 	if f.Fault != nil {
 		f.Answer = f.Fault

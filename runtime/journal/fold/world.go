@@ -42,6 +42,7 @@ type Value struct {
 
 // Message is one that waits to be handled.
 type Message struct {
+	place
 	Cell
 	ID      string
 	Flow    string // id of the first message of the request that caused it
@@ -56,6 +57,7 @@ type Message struct {
 
 // Dead is a message that was given up on.
 type Dead struct {
+	place
 	Cell
 	ID       string
 	Code     string
@@ -84,16 +86,22 @@ type World struct {
 	deadSize int
 	deadEver uint64
 
+	waiting, letters shelf      // pending and dead as snapshots have them
+	snapshots        [2]written // the last two, the newer one last
+
 	cursor journal.Cursor
 }
 
 // New returns the world before the first record.
 func New(l Limits) *World {
 	return &World{
-		limits: l, states: states{}, pending: map[string]*Message{},
+		limits: l, states: states{[]*page{{changes: map[Cell]map[string]change{}}}}, pending: map[string]*Message{},
 		flows: flows{byID: map[string]*Flow{}, promises: map[[2]string]*Promise{}},
 	}
 }
+
+// itemSize is about what an item takes in a page besides its message, in bytes.
+const itemSize = 64
 
 // Sequence is that of the last record folded.
 func (w *World) Sequence() uint64 { return w.sequence }
@@ -114,30 +122,27 @@ func (w *World) Pending() []*Message {
 // Dead lists the dead letters that are kept, oldest first, and says how many there ever were.
 func (w *World) Dead() (kept []*Dead, ever uint64) { return w.dead, w.deadEver }
 
-// State is the state of a cell: the values by name. The caller does not change it.
-func (w *World) State(c Cell) map[string]Value { return w.states[c] }
-
-// States are the values of every cell that has some. The caller may take them
-// over once the world is of no more use to it.
-func (w *World) States() map[Cell]map[string]Value { return w.states }
-
-// Record folds the next record. unpack gives the entry that a packed one stands
-// for. After an error the world is of no more use.
-func (w *World) Record(seq uint64, record []byte, unpack func(*journal.Packed) (journal.Entry, error)) error {
-	if err := w.record(seq, record, unpack); err != nil {
-		return fmt.Errorf("fold record %d: %w", seq, err)
-	}
-	return nil
-}
-
-func (w *World) record(seq uint64, record []byte, unpack func(*journal.Packed) (journal.Entry, error)) error {
+// Record folds the next record and returns how many entries it has, not counting
+// those that only tell of a snapshot. unpack gives the entry that a packed one
+// stands for. After an error the world is of no more use.
+func (w *World) Record(seq uint64, record []byte, unpack func(*journal.Packed) (journal.Entry, error)) (entries int, err error) {
 	if seq != w.sequence+1 {
-		return fmt.Errorf("%w: record %d should follow", ErrContradicts, w.sequence+1)
+		return 0, fmt.Errorf("fold record %d: %w: record %d should follow", seq, ErrContradicts, w.sequence+1)
 	}
 	r, err := journal.Parse(record)
-	if err != nil {
-		return err
+	if err == nil {
+		entries, err = w.record(r, unpack)
 	}
+	if err != nil {
+		return 0, fmt.Errorf("fold record %d: %w", seq, err)
+	}
+	w.sequence = seq
+	w.flows.expire(w.now)
+	w.flows.bound(&w.limits)
+	return entries, nil
+}
+
+func (w *World) record(r journal.Record, unpack func(*journal.Packed) (journal.Entry, error)) (entries int, err error) {
 	w.cursor.Reset(r)
 	for {
 		e, err := w.cursor.Next()
@@ -145,24 +150,24 @@ func (w *World) record(seq uint64, record []byte, unpack func(*journal.Packed) (
 			break
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if p, ok := e.(*journal.Packed); ok {
 			if e, err = unpack(p); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		if err := w.apply(e); err != nil {
-			return err
+			return 0, err
+		}
+		if _, ok := e.(*journal.SnapshotTaken); !ok {
+			entries++
 		}
 	}
 	if r.Epoch != w.epoch {
-		return fmt.Errorf("%w: it is of epoch %d; epoch %d is in force", ErrContradicts, r.Epoch, w.epoch)
+		return 0, fmt.Errorf("%w: it is of epoch %d; epoch %d is in force", ErrContradicts, r.Epoch, w.epoch)
 	}
-	w.sequence = seq
-	w.flows.expire(w.now)
-	w.flows.bound(&w.limits)
-	return nil
+	return entries, nil
 }
 
 // apply folds one entry, which it does not keep.
@@ -269,6 +274,7 @@ func (w *World) take(id, node string, settles bool, attempt uint32) (*Message, e
 		return nil, fmt.Errorf("%w: attempt %d of message %s is settled at %s; attempt %d waits at %s", ErrContradicts, attempt, id, node, m.Attempt, m.Node)
 	}
 	delete(w.pending, m.ID)
+	m.remove()
 	w.flows.count(m.Flow, -1)
 	return m, nil
 }
@@ -320,6 +326,7 @@ func (w *World) add(m *Message) error {
 	w.order++
 	m.Order = w.order
 	w.pending[m.ID] = m
+	w.waiting.add(m, len(m.Frame)+itemSize)
 	w.flows.count(m.Flow, 1)
 	return nil
 }
@@ -344,11 +351,13 @@ func (w *World) died(e *journal.Dead) error {
 // bury adds a dead letter; the oldest go when there are too many.
 func (w *World) bury(d *Dead) {
 	w.dead = append(w.dead, d)
+	w.letters.add(d, d.size()+itemSize)
 	w.deadSize += d.size()
 	w.deadEver++
 	n := 0
 	for len(w.dead)-n > w.limits.Dead || w.deadSize > w.limits.DeadBytes && len(w.dead)-n > 1 {
 		w.deadSize -= w.dead[n].size()
+		w.dead[n].remove()
 		n++
 	}
 	w.dead = slices.Delete(w.dead, 0, n)
@@ -365,6 +374,7 @@ func (w *World) attempt(e *journal.AttemptMade) error {
 	}
 	m.Attempt++
 	m.Due, m.Held = e.Due, e.Hold
+	m.touch()
 	for _, a := range e.Answers {
 		a.Operation, a.Use = strings.Clone(a.Operation), strings.Clone(a.Use)
 		a.Request, a.Frame = slices.Clone(a.Request), slices.Clone(a.Frame)
