@@ -32,6 +32,8 @@ compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
 runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest
+runtime/journal < runtime/journal/mem, runtime/journal/journaltest, runtime/journal/fold
+runtime/journal/fold < runtime/shard
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability

@@ -52,6 +52,8 @@ type Task struct {
 	Wait func()
 	// Effect is called before something outside is changed; nil does nothing.
 	Effect func() error
+	// Again are answers that earlier attempts were given; see [capability.Ledger].
+	Again []capability.Recorded
 }
 
 // Output is one message that the actor sends. Its bytes lie in the instance's
@@ -124,7 +126,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	i.begin(t.ID, t.Now)
 	l := &i.ledger
 	l.Reset()
-	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
+	l.ID, l.State, l.Wait, l.Effect, l.Again = t.ID, t.State, t.Wait, t.Effect, t.Again
 	r := &i.result
 	*r = Result{}
 	if t.Long {

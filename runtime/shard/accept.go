@@ -123,8 +123,11 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, waits: !r.Kept, done: make(chan struct{})}}
 	a.flow.handle.flow = a.flow
 	a.parcels = a.only[:0]
-	if r.Kept && !r.Direct {
-		a.flow.kept, a.flow.keep = make(chan struct{}), true
+	if !r.Direct {
+		a.flow.asked = r.Kept || r.Idempotency != nil
+		if r.Kept {
+			a.flow.kept = make(chan struct{})
+		}
 	}
 	a.lane = s.lanes[int(s.next.Add(1))%len(s.lanes)]
 	var buffer [4]router.Target
@@ -213,8 +216,25 @@ func (a *admission) release() {
 	a.reserved = 0
 }
 
+// whole reports whether the request has to be in the journal as a whole before
+// any of it is handled: it was asked for, or what it leads to would be known in part.
+func (a *admission) whole() bool {
+	f, first := a.flow, a.parcels[0]
+	return !first.direct && (f.kept != nil || len(a.parcels) > 1 || f.asked && (first.node == nil || first.grave != nil))
+}
+
 // post hands the parcels over. The last one's lane, if it is asleep, is helped.
 func (a *admission) post() {
+	if a.whole() {
+		l := a.lane
+		if it := a.parcels[0]; it.node != nil {
+			l = a.shard.home(it, it.node.run.Load(), l)
+		}
+		if l.put(event{note: noteWhole{a}}) {
+			l.help()
+		}
+		return
+	}
 	for i, it := range a.parcels {
 		l := a.lane
 		if it.node != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/fold"
 )
 
 // Flow is one request and everything it causes, until it ends. It is safe for
@@ -36,7 +37,7 @@ type flow struct {
 	id      string
 	replies []string
 	any     bool
-	keep    bool // an accepted entry is wanted
+	asked   bool // the journal knows that somebody may ask what came of it
 	waits   bool // somebody waits for what comes of it
 
 	pending atomic.Int32 // messages not settled yet
@@ -71,6 +72,14 @@ func (f *flow) wants(messageType string) bool {
 		}
 	}
 	return false
+}
+
+// question is what the journal is told of a flow that may be asked about.
+func (f *flow) question() *journal.Asked {
+	if !f.asked {
+		return nil
+	}
+	return &journal.Asked{Flow: f.id, Replies: f.replies, Any: f.any, Waits: f.waits}
 }
 
 // claim reserves the one answer of the flow for the caller.
@@ -185,6 +194,16 @@ func (k *idempotency) join(i *journal.Idempotency, f *flow, now time.Time) (*flo
 	k.byKey[key] = p
 	k.order = append(k.order, p)
 	return nil, nil
+}
+
+// restore adds a promise of an earlier life of the shard.
+func (k *idempotency) restore(p *fold.Promise, f *flow) {
+	if k.byKey == nil {
+		k.byKey = map[[2]string]*promise{}
+	}
+	kept := &promise{key: [2]string{p.Scope, p.Key}, digest: p.Digest, flow: f, until: time.Unix(0, p.Until)}
+	k.byKey[kept.key] = kept
+	k.order = append(k.order, kept)
 }
 
 func (k *idempotency) expire(now time.Time) {

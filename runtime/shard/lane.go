@@ -63,6 +63,10 @@ type lane struct {
 	worker     *worker
 	workers    []*worker
 	away       []*worker // whose handlings wait for something outside
+	flushed    uint64    // batches begun
+	landings   []landing // of batches that the keeper had not folded, oldest first
+	known      uint64    // the last batch that it had
+	resident   int       // about the bytes of states that were loaded
 	targets    []router.Target
 	handled    journal.Handled
 	_          apart
@@ -94,14 +98,16 @@ type local struct {
 
 // cell is the mailbox of one key at one node, and its state.
 type cell struct {
-	local  *local
-	key    string
-	queue  ring[*parcel]
-	state  map[string]capability.Value
-	loaded bool // state has been
-	busy   int  // messages being handled
-	listed bool // in ready, stalls or hungry
-	parked bool // a retry holds the key
+	local   *local
+	key     string
+	queue   ring[*parcel]
+	state   map[string]capability.Value
+	size    int    // about the bytes of state; only where there is a keeper
+	changed uint64 // the batch that holds the last change of state
+	loaded  bool   // state has been
+	busy    int    // messages being handled
+	listed  bool   // in ready, stalls or hungry
+	parked  bool   // a retry holds the key
 }
 
 func newLane(s *Shard, index int) *lane {
@@ -191,7 +197,8 @@ func (l *lane) turn(budget int) bool {
 		l.receive(&l.spare[i])
 		l.spare[i] = event{}
 	}
-	for budget > 0 && l.ready.len() > 0 && !l.ended && !l.passed {
+	jammed := &l.shard.committer.jammed
+	for budget > 0 && l.ready.len() > 0 && !l.ended && !l.passed && !jammed.Load() {
 		n, gone := l.run(l.ready.pop(), w)
 		if gone {
 			return false // the token went to another goroutine
@@ -199,7 +206,7 @@ func (l *lane) turn(budget int) bool {
 		budget -= n
 	}
 	l.settleUp()
-	if l.ready.len() > 0 && !l.ended {
+	if l.ready.len() > 0 && !l.ended && !jammed.Load() {
 		return true
 	}
 	l.giveBack()
@@ -234,10 +241,6 @@ func (l *lane) receive(e *event) {
 
 // admit takes a parcel that belongs here; room for it has been counted.
 func (l *lane) admit(it *parcel) {
-	if it.flow != nil && it.flow.keep && it.origin != nil && !it.direct {
-		l.accepted(it)
-		l.batch.kept = append(l.batch.kept, it.flow)
-	}
 	if it.node == nil || it.grave != nil {
 		l.bury(it)
 		return
@@ -261,7 +264,7 @@ func (l *lane) local(n *node) *local {
 // cell returns the mailbox a parcel belongs into.
 func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 	if !r.spec.Keyed() {
-		if !local.open.loaded {
+		if !local.open.loaded && l.shard.keeper == nil {
 			l.load(&local.open)
 		}
 		return &local.open
@@ -270,7 +273,9 @@ func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 	c := local.cells[key]
 	if c == nil {
 		c = &cell{local: local, key: string(append([]byte(nil), key...))}
-		l.load(c)
+		if l.shard.keeper == nil {
+			l.load(c)
+		}
 		if local.cells == nil {
 			local.cells = map[string]*cell{}
 		}
@@ -282,6 +287,9 @@ func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 // load gives a key the state that it begins with.
 func (l *lane) load(c *cell) {
 	c.loaded = true
+	if c.state = l.shard.states.take(c.local.node.path, c.key); c.state != nil {
+		return
+	}
 	if l.shard.opts.State != nil {
 		c.state = l.shard.opts.State(c.local.node.path, c.key)
 	}
@@ -387,6 +395,12 @@ func (l *lane) committed(b *batch) {
 	for _, done := range b.barriers {
 		done <- b.err
 	}
+	if l.shard.keeper != nil && b.err == nil && b.writer.Entries() > 0 {
+		l.landings = append(l.landings, landing{b.number, b.seq})
+		if len(l.landings) > landingsMax {
+			l.safe()
+		}
+	}
 	clear(b.answers)
 	clear(b.kept)
 	clear(b.barriers)
@@ -407,9 +421,11 @@ func (l *lane) openBatch() *batch {
 	}
 	if n := len(l.batches); n > 0 {
 		l.batch, l.batches = l.batches[n-1], l.batches[:n-1]
-		return l.batch
+	} else {
+		l.batch = newBatch(l)
 	}
-	l.batch = newBatch(l)
+	l.flushed++
+	l.batch.number = l.flushed
 	return l.batch
 }
 

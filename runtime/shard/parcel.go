@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs/shape"
 )
 
@@ -22,6 +23,7 @@ type parcel struct {
 	from   *local   // that sent it; nil for a message from outside
 	origin *Request // that brought it; nil for a message from inside
 	home   *lane    // that made it; nil: none did
+	again  *again   // what earlier attempts left for the next one; nil: nothing
 
 	attempt int32 // of the next handling, from 1
 	direct  bool  // not journalled
@@ -33,6 +35,9 @@ type parcel struct {
 
 	room [parcelRoom]byte // where the message lies, unless it is longer
 }
+
+// again is what earlier attempts at a message leave for the next one.
+type again struct{ answers []capability.Recorded } // successful ones, in the order of the requests
 
 // parcels are those that requests are put into.
 var parcels = sync.Pool{New: func() any {
@@ -74,7 +79,7 @@ func (l *lane) refill() {
 // recycle takes back a parcel nobody refers to any more. Its message may be
 // part of the entry being made, so it is not used before that is written.
 func (l *lane) recycle(p *parcel) {
-	p.node, p.flow, p.grave, p.from, p.origin = nil, nil, nil, nil, nil
+	p.node, p.flow, p.grave, p.from, p.origin, p.again = nil, nil, nil, nil, nil, nil
 	l.trash = append(l.trash, p)
 }
 
