@@ -102,12 +102,13 @@ type cell struct {
 	key     string
 	queue   ring[*parcel]
 	state   map[string]capability.Value
-	size    int    // about the bytes of state; only where there is a keeper
-	changed uint64 // the batch that holds the last change of state
-	loaded  bool   // state has been
-	busy    int    // messages being handled
-	listed  bool   // in ready, stalls or hungry
-	parked  bool   // a retry holds the key
+	size    int      // about the bytes of state; only where there is a keeper
+	changed uint64   // the batch that holds the last change of state
+	loaded  bool     // state has been
+	busy    int      // messages being handled
+	listed  bool     // in ready, stalls or hungry
+	parked  bool     // a retry holds the key
+	acts    []func() // what people want of its state, once nothing is being handled
 }
 
 func newLane(s *Shard, index int) *lane {
@@ -263,13 +264,16 @@ func (l *lane) local(n *node) *local {
 
 // cell returns the mailbox a parcel belongs into.
 func (l *lane) cell(it *parcel, local *local, r *running) *cell {
+	return l.cellOf(local, it.msg.Key(), r)
+}
+
+func (l *lane) cellOf(local *local, key string, r *running) *cell {
 	if !r.spec.Keyed() {
 		if !local.open.loaded && l.shard.keeper == nil {
 			l.load(&local.open)
 		}
 		return &local.open
 	}
-	key := it.msg.Key()
 	c := local.cells[key]
 	if c == nil {
 		c = &cell{local: local, key: string(append([]byte(nil), key...))}
