@@ -293,3 +293,43 @@ func TestAnswersAgain(t *testing.T) {
 		t.Errorf("%s, want %s", a.text(), want)
 	}
 }
+
+// TestKeep: a flow that is kept only after it began, or after it ended, is found
+// by its id in the next life too, and its answer with it.
+func TestKeep(t *testing.T) {
+	service, guests := flowService()
+	b := open(t, service, guests, nil)
+	ended := b.accept(t, &Request{To: "outer", Replies: []string{"out"}, Data: []byte("work")})
+	want := answered1(t, ended)
+	b.Keep(ended)
+	late := b.accept(t, &Request{To: "outer", Replies: []string{"out"}, Data: []byte("late")})
+	await(t, "the delay", func() bool { return b.status(t, "outer/inner/w").Waiting == 1 })
+	b.Keep(late)
+	again := b.accept(t, &Request{To: "outer", Replies: []string{"out"}, Data: []byte("late")})
+	await(t, "the delay", func() bool { return b.status(t, "outer/inner/w").Waiting == 2 })
+	b.Keep(again)
+	b.clock.pass(time.Second)
+	wanted := answered1(t, again)
+	late = b.accept(t, &Request{To: "outer", Replies: []string{"out"}, Data: []byte("late")})
+	await(t, "the delay", func() bool { return b.status(t, "outer/inner/w").Waiting == 1 })
+	b.Keep(late)
+	if err := b.Settle(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	b.reopen(t, service, guests, Options{})
+	if a, ok := b.Lookup(ended.ID()); !ok || a.text() != want {
+		t.Errorf("one that had ended: %t %s, want %s", ok, a.text(), want)
+	}
+	if a, ok := b.Lookup(again.ID()); !ok || a.text() != wanted {
+		t.Errorf("one that ended afterwards: %t %s, want %s", ok, a.text(), wanted)
+	}
+	if a, ok := b.Lookup(late.ID()); !ok || a.Outcome != Pending {
+		t.Errorf("one that had not: %t %s", ok, a.text())
+	}
+	b.clock.pass(time.Second)
+	await(t, "its end", func() bool { a, _ := b.Lookup(late.ID()); return a.Outcome == Replied })
+	b.reopen(t, service, guests, Options{})
+	if a, ok := b.Lookup(late.ID()); !ok || !strings.HasPrefix(a.text(), "replied out late") {
+		t.Errorf("in the life after: %t %s", ok, a.text())
+	}
+}

@@ -342,7 +342,9 @@ func (l *lane) settleUp() {
 		clear(l.answers)
 		l.answers = l.answers[:0]
 	}
-	l.flush()
+	for l.batch != nil { // what is committed at once may leave something to write
+		l.flush()
+	}
 	if l.fill > 0 {
 		for i, list := range l.cross {
 			if len(list) > 0 {
@@ -391,6 +393,9 @@ func (l *lane) committed(b *batch) {
 			a.answer = Answer{Outcome: Failed, Code: "journal.unavailable", Text: "the journal did not take the record"}
 		}
 		a.flow.publish(a.answer)
+		if a.flow.late.Load() && b.err == nil {
+			noteAsked{a.flow}.run(l)
+		}
 	}
 	for _, f := range b.kept {
 		f.lost.Store(b.err != nil)
