@@ -120,7 +120,7 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	m.Finish(r.Data)
 	first.places = r.Places
 
-	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, waits: !r.Kept, done: make(chan struct{})}}
+	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, waits: !r.Kept, direct: r.Direct, done: make(chan struct{})}}
 	a.flow.handle.flow = a.flow
 	a.parcels = a.only[:0]
 	if !r.Direct {

@@ -200,7 +200,7 @@ func (x *crash) drain(s *Shard) {
 	})
 }
 
-// end is what a run leaves, in words.
+// end closes a shard and says what its run leaves, in words.
 func (x *crash) end(s *Shard, j journal.Journal, flows []*Flow) map[string]string {
 	x.Helper()
 	end := map[string]string{}
@@ -217,6 +217,7 @@ func (x *crash) end(s *Shard, j journal.Journal, flows []*Flow) map[string]strin
 	for _, d := range s.DeadLetters(nil, 0) {
 		end["dead "+d.ID] = fmt.Sprint(d.Node, d.Key, d.Code, d.Attempt, d.Type, string(d.Message.Data()))
 	}
+	s.Close() // the keeper moves what is read below
 	w := folded(x.T, s, j)
 	letters, _ := w.Dead()
 	if len(letters) != len(s.DeadLetters(nil, 0)) {

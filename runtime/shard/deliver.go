@@ -74,7 +74,7 @@ func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Dura
 	case router.ToOutput:
 		it.out = true
 		if o := l.note(it, specs.Output, 0); l.leave(it) && o != nil {
-			o.Answers = it.flow.asked
+			o.Answers = it.flow.asked || it.flow.late.Load()
 		}
 		l.recycle(it)
 		return 0

@@ -105,6 +105,7 @@ func (n noteLoaded) run(l *lane) {
 	}
 	c.listed = false
 	l.loadedState(c, n.state)
+	l.attend(c)
 	l.list(c)
 }
 
@@ -135,7 +136,7 @@ func (l *lane) safe() uint64 {
 
 // idle reports whether a cell is not in use at all.
 func (c *cell) idle() bool {
-	return c.busy == 0 && c.queue.len() == 0 && !c.parked && !c.listed && c != &c.local.open
+	return c.busy == 0 && c.queue.len() == 0 && !c.parked && !c.listed && len(c.acts) == 0 && c != &c.local.open
 }
 
 // evict forgets idle cells whose state the keeper has, as long as there is more
@@ -163,6 +164,9 @@ func (l *lane) evict() {
 }
 
 func (l *lane) forget(local *local, key string, c *cell) {
+	if local.cells[key] != c {
+		return
+	}
 	l.resident -= c.size
 	delete(local.cells, key)
 }

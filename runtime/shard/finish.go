@@ -38,6 +38,7 @@ func (l *lane) finish(w *worker) {
 		w.instance = nil
 		l.feed(c.local.node)
 	}
+	l.attend(c)
 	l.list(c)
 	l.tidy(c)
 	l.reuse()
@@ -116,6 +117,7 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 			h.State = append(h.State, journal.StateChange{Name: c.Name, Value: c.Data, Deleted: c.Data == nil, Revision: c.Revision})
 		}
 	}
+	h.Duration = l.now - w.time // as far as the lane's clock tells: 0 unless it was for long
 	h.Answers = answers(h.Answers[:0], r.Recorded, true)
 	if !l.openBatch().writer.AddHandled(h) {
 		l.write(h)

@@ -37,8 +37,11 @@ type flow struct {
 	id      string
 	replies []string
 	any     bool
-	asked   bool // the journal knows that somebody may ask what came of it
-	waits   bool // somebody waits for what comes of it
+	asked   bool        // the journal knows that somebody may ask what came of it
+	waits   bool        // somebody waits for what comes of it
+	direct  bool        // the journal knows nothing of it
+	late    atomic.Bool // it was found after it began that somebody may ask
+	told    atomic.Bool // the journal has the answer of a late one, or is about to
 
 	pending atomic.Int32 // messages not settled yet
 	fuel    atomic.Uint64
@@ -80,6 +83,33 @@ func (f *flow) question() *journal.Asked {
 		return nil
 	}
 	return &journal.Asked{Flow: f.id, Replies: f.replies, Any: f.any, Waits: f.waits}
+}
+
+// tell makes the entry that says of a flow that it may be asked about although it
+// began without it, and what came of it if that is known; nil: it has been made.
+func (f *flow) tell() *journal.Asked {
+	e := &journal.Asked{Flow: f.id, Replies: f.replies, Any: f.any, Waits: f.waits}
+	a := f.result()
+	if a.Outcome == Pending {
+		return e
+	}
+	if !f.told.CompareAndSwap(false, true) {
+		return nil
+	}
+	e.Outcome, e.Code, e.Text, e.Node = uint32(a.Outcome), a.Code, a.Text, a.Node
+	if a.Reply != nil {
+		e.Reply = a.Reply.Frame()
+	}
+	return e
+}
+
+// noteAsked has the journal told of a flow that may be asked about.
+type noteAsked struct{ flow *flow }
+
+func (n noteAsked) run(l *lane) {
+	if e := n.flow.tell(); e != nil {
+		l.write(e)
+	}
 }
 
 // claim reserves the one answer of the flow for the caller.

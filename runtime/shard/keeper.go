@@ -166,6 +166,10 @@ func (k *keeper) snapshot(ctx context.Context) error {
 		}
 	}
 	for len(k.garbage) > 0 {
+		if k.world.Needs(k.garbage[0]) { // again, since it could not be deleted when nobody did
+			k.garbage = k.garbage[1:]
+			continue
+		}
 		if err := k.shard.opts.Journal.DeleteBlob(ctx, k.garbage[0]); err != nil {
 			return fmt.Errorf("delete blob %s: %w", k.garbage[0], err)
 		}
@@ -346,5 +350,18 @@ type noteTaken struct{ taken *journal.SnapshotTaken }
 func (n noteTaken) run(l *lane) {
 	if !l.ended {
 		l.write(n.taken)
+	}
+}
+
+// each visits the states of all keys, page by page.
+func (k *keeper) each(ctx context.Context, visit func(fold.Cells)) error {
+	for i := 0; ; i++ {
+		k.mu.Lock()
+		cells, more, err := k.world.PageCells(i, keeperBlobs{k, ctx}.Page)
+		k.mu.Unlock()
+		if err != nil || !more {
+			return err
+		}
+		visit(cells)
 	}
 }

@@ -102,12 +102,13 @@ type cell struct {
 	key     string
 	queue   ring[*parcel]
 	state   map[string]capability.Value
-	size    int    // about the bytes of state; only where there is a keeper
-	changed uint64 // the batch that holds the last change of state
-	loaded  bool   // state has been
-	busy    int    // messages being handled
-	listed  bool   // in ready, stalls or hungry
-	parked  bool   // a retry holds the key
+	size    int      // about the bytes of state; only where there is a keeper
+	changed uint64   // the batch that holds the last change of state
+	loaded  bool     // state has been
+	busy    int      // messages being handled
+	listed  bool     // in ready, stalls or hungry
+	parked  bool     // a retry holds the key
+	acts    []func() // what people want of its state, once nothing is being handled
 }
 
 func newLane(s *Shard, index int) *lane {
@@ -263,13 +264,16 @@ func (l *lane) local(n *node) *local {
 
 // cell returns the mailbox a parcel belongs into.
 func (l *lane) cell(it *parcel, local *local, r *running) *cell {
+	return l.cellOf(local, it.msg.Key(), r)
+}
+
+func (l *lane) cellOf(local *local, key string, r *running) *cell {
 	if !r.spec.Keyed() {
 		if !local.open.loaded && l.shard.keeper == nil {
 			l.load(&local.open)
 		}
 		return &local.open
 	}
-	key := it.msg.Key()
 	c := local.cells[key]
 	if c == nil {
 		c = &cell{local: local, key: string(append([]byte(nil), key...))}
@@ -338,7 +342,9 @@ func (l *lane) settleUp() {
 		clear(l.answers)
 		l.answers = l.answers[:0]
 	}
-	l.flush()
+	for l.batch != nil { // what is committed at once may leave something to write
+		l.flush()
+	}
 	if l.fill > 0 {
 		for i, list := range l.cross {
 			if len(list) > 0 {
@@ -387,6 +393,9 @@ func (l *lane) committed(b *batch) {
 			a.answer = Answer{Outcome: Failed, Code: "journal.unavailable", Text: "the journal did not take the record"}
 		}
 		a.flow.publish(a.answer)
+		if a.flow.late.Load() && b.err == nil {
+			noteAsked{a.flow}.run(l)
+		}
 	}
 	for _, f := range b.kept {
 		f.lost.Store(b.err != nil)

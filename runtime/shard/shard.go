@@ -228,8 +228,13 @@ func (s *Shard) Takes(to, messageType string) error {
 	return err
 }
 
-// Keep remembers a flow for Lookup.
-func (s *Shard) Keep(f *Flow) { s.flows.add(f.flow) }
+// Keep remembers a flow for Lookup, in this life of the shard and the next.
+func (s *Shard) Keep(f *Flow) {
+	s.flows.add(f.flow)
+	if !f.asked && !f.direct && f.late.CompareAndSwap(false, true) {
+		s.lanes[0].post(event{note: noteAsked{f.flow}})
+	}
+}
 
 // Lookup tells what has become of a flow that was kept, by id.
 func (s *Shard) Lookup(id string) (Answer, bool) {

@@ -81,6 +81,11 @@ func (w *World) Snapshot(b Blobs) (Snapshot, error) {
 	return s, nil
 }
 
+// Needs reports whether one of the last two snapshots consists of a blob.
+func (w *World) Needs(digest string) bool {
+	return w.snapshots[0].blobs[digest] || w.snapshots[1].blobs[digest]
+}
+
 func blobsOf(digest string, root *journal.Root) map[string]bool {
 	blobs := map[string]bool{digest: true}
 	for _, p := range root.Pages {

@@ -153,6 +153,16 @@ func (w *World) Cells(load func(digest string) (Cells, error)) (Cells, error) {
 	return all, nil
 }
 
+// PageCells is the state of every cell of the ith page, from 0; false: there is
+// no such page.
+func (w *World) PageCells(i int, load func(digest string) (Cells, error)) (Cells, bool, error) {
+	if i >= len(w.states.pages) {
+		return nil, false, nil
+	}
+	cells, err := w.states.pages[i].all(load)
+	return cells, true, err
+}
+
 // all is what a page holds, changes included.
 func (p *page) all(load func(digest string) (Cells, error)) (Cells, error) {
 	var base Cells
