@@ -134,7 +134,7 @@ func controlled(t *testing.T, dir string) *app.Host {
 	if _, err := project.Build(t.Context(), service, project.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	return started(t, app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", CacheDir: t.TempDir(), Control: true})
+	return started(t, app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, CacheDir: t.TempDir(), Control: true})
 }
 
 // ask runs a command in dir that must succeed, and returns what it prints.

@@ -32,6 +32,7 @@ type runOptions struct {
 	listen, level  string
 	noBuild, watch bool
 	grace          time.Duration
+	journal        app.Journal
 }
 
 func (s *shell) run() *cobra.Command {
@@ -39,14 +40,17 @@ func (s *shell) run() *cobra.Command {
 	c := &cobra.Command{
 		Use: "run [FOLDER]", Short: "build a service and serve it", Args: cobra.MaximumNArgs(1),
 		Long: "run checks a service, compiles what has changed, starts it and serves its endpoints until it is interrupted.\n" +
-			"Then it takes no more requests, finishes what it has accepted, and lists what memory cannot keep.\n" +
+			"Then it takes no more requests, finishes what it has accepted, and lists what waits for its time.\n" +
+			"What it has accepted, and all state, is kept in .grow/journal of the service's folder and goes on with the next start; with\n" +
+			"--journal memory nothing is kept, and with --journal nats://HOST:PORT a NATS server with JetStream keeps it. Its credentials\n" +
+			"stand in the address, in a file, or in GROW_NATS_USER and GROW_NATS_PASSWORD, or GROW_NATS_TOKEN.\n" +
 			"Secrets come from the environment.\n\n" +
 			"With --watch an edit of the service's files is live in the next message: files are checked, what changed is built and\n" +
 			"tested, and takes over between two messages; state is kept, and no request is lost. Where an edit is wrong the old\n" +
 			"revision goes on, and every response says why in the header Grow-Dev-Error.",
 		Example: "  grow run\n  grow run --watch\n  grow run shop --listen 127.0.0.1:9000\n  SHOP_SECRET=... grow run shop",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(checkLevel(o.level), checkListen(o.listen)); err != nil {
+			if err := errors.Join(checkLevel(o.level), checkListen(o.listen), o.checkJournal()); err != nil {
 				return err
 			}
 			if o.watch && o.noBuild {
@@ -74,6 +78,7 @@ func (s *shell) run() *cobra.Command {
 	fixed(c, "level", levels...)
 	c.Flags().DurationVar(&o.grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
 	c.Flags().BoolVar(&o.noBuild, "no-build", false, "serve the modules that are there")
+	o.kept(c)
 	c.Flags().BoolVar(&o.watch, "watch", false, "have edits of the files take effect while it runs")
 	return c
 }
@@ -89,7 +94,7 @@ func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Ser
 			return nil, nil, err
 		}
 	}
-	options := app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: o.listen, Control: true, Watched: o.watch}
+	options := app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: o.listen, Control: true, Watched: o.watch, Journal: o.journal}
 	if err := options.Level.UnmarshalText([]byte(o.level)); err != nil {
 		return nil, nil, fmt.Errorf("read --level: %w", err)
 	}

@@ -111,7 +111,7 @@ func (w *workspace) start(ctx context.Context, dir string) (*app.Host, error) {
 	for name, a := range service.Actors {
 		modules[name] = a.Code.Source
 	}
-	return app.Start(ctx, app.Options{Dir: dir, Service: service, Modules: modules, Listen: "127.0.0.1:0"})
+	return app.Start(ctx, app.Options{Dir: dir, Service: service, Modules: modules, Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}})
 }
 
 // stop ends a service at once; what circles in it is abandoned.

@@ -1,0 +1,160 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/mem"
+	"github.com/grow-platform/grow/runtime/journal/nats"
+	"github.com/grow-platform/grow/runtime/shard"
+)
+
+// Memory is the journal of a host that keeps nothing when it ends.
+const Memory = "memory"
+
+// What a journal on disk keeps behind its snapshot, for replay and for looking
+// back: whichever is reached first.
+const (
+	KeepTime  = 48 * time.Hour
+	KeepBytes = 10 << 30
+)
+
+// Journal is where a host keeps what it has accepted. Its zero value is the
+// folder journal in the host's own.
+type Journal struct {
+	// At is "" for the folder, Memory, or the address of NATS servers, nats://
+	// or tls://, several separated by commas, with user and password or token
+	// where those are wanted in it.
+	At string
+	// Credentials of a server, at most one kind besides those in At.
+	User, Password, Token string
+	Creds, NKey           string // files
+	CA, Cert, Key         string // files for TLS, in PEM
+}
+
+// JournalDir is the folder that the service in dir keeps its journal in.
+func JournalDir(dir string) string { return filepath.Join(StateDir(dir), "journal") }
+
+// Check says what is wrong with the place, before anything is opened.
+func (j *Journal) Check() error {
+	if j.At == "" || j.At == Memory {
+		return nil
+	}
+	for at := range strings.SplitSeq(j.At, ",") {
+		if u, err := url.Parse(strings.TrimSpace(at)); err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "" {
+			return errors.New("a journal is in memory, or kept by servers at nats://HOST:PORT or tls://HOST:PORT, several separated by commas")
+		}
+	}
+	return nil
+}
+
+// options are those of a store, when the journal is not in memory.
+func (j *Journal) options(dir string) nats.Options {
+	if j.At == "" {
+		return nats.Options{Dir: JournalDir(dir)}
+	}
+	return nats.Options{
+		URL: j.At, User: j.User, Password: j.Password, Token: j.Token,
+		CredsFile: j.Creds, NKeyFile: j.NKey, CAFile: j.CA, CertFile: j.Cert, KeyFile: j.Key,
+	}
+}
+
+// keep opens the journal, and the shard on it.
+func (h *Host) keep(ctx context.Context) error {
+	began := time.Now()
+	o := shard.Options{
+		Namespace: "main", Service: h.opts.Service.Name, Owner: owner(), Log: h.log, Lanes: processors(), Pacer: pacer(),
+	}
+	if err := h.openStore(ctx, &o); err != nil {
+		return err
+	}
+	j, err := h.store.Open(ctx, journal.Name{Namespace: o.Namespace, Service: o.Service})
+	if err != nil {
+		return h.journalError(err)
+	}
+	o.Journal = j
+	_, last, err := j.Bounds(ctx)
+	if err != nil {
+		return h.journalError(err)
+	}
+	if h.shard, err = shard.Open(ctx, o); err != nil {
+		return h.journalError(err)
+	}
+	if last > 0 {
+		h.log.Info("recovered from the journal", "records", last, "took", time.Since(began).Round(time.Millisecond))
+	}
+	return nil
+}
+
+// openStore opens what holds the journal, and sets what the shard keeps in it.
+func (h *Host) openStore(ctx context.Context, o *shard.Options) error {
+	if h.opts.Journal.At == Memory {
+		h.store = mem.New(mem.Options{Capacity: 4 * shard.KeepBytes})
+		return nil
+	}
+	if err := h.opts.Journal.Check(); err != nil {
+		return err
+	}
+	where := h.opts.Journal.options(h.opts.Dir)
+	where.Log = h.log
+	store, err := nats.Open(ctx, where)
+	if err != nil {
+		return h.journalError(err)
+	}
+	h.store = store
+	o.Snapshots, o.KeepBytes, o.KeepTime = shard.DefaultSnapshots, KeepBytes, KeepTime
+	return nil
+}
+
+// The codes of a journal that cannot be opened.
+const (
+	CodeJournal        = "journal.unavailable"
+	CodeJournalLocked  = "journal.locked"  // another host has it
+	CodeJournalForeign = "journal.foreign" // what lies there is something else
+	CodeJournalFormat  = "journal.format"  // of another version of grow
+	CodeJournalDamaged = "journal.damaged"
+	CodeJournalFull    = "journal.full"
+	CodeJournalDenied  = "journal.denied"
+	CodeJournalNone    = "journal.no_jetstream"
+	CodeJournalPayload = "journal.max_payload"
+)
+
+// journalFaults says what to do about each reason why a journal cannot be opened.
+var journalFaults = []struct {
+	is         error
+	code, hint string
+}{
+	{journal.ErrLocked, CodeJournalLocked, "see which process has it: grow status; each service has one host at a time"},
+	{journal.ErrFenced, CodeJournalLocked, "another host serves this service from the same journal: stop it, or this one"},
+	{journal.ErrForeign, CodeJournalForeign, "move it away, and start again"},
+	{journal.ErrFormat, CodeJournalFormat, "run the version of grow that wrote it; nothing has been changed"},
+	{journal.ErrShort, CodeJournalDamaged, "nothing has been changed; see what can be saved: grow fsck"},
+	{journal.ErrTrimmed, CodeJournalDamaged, "nothing has been changed; see what can be saved: grow fsck"},
+	{journal.ErrDamaged, CodeJournalDamaged, "nothing has been changed; see what can be saved: grow fsck"},
+	{journal.ErrFull, CodeJournalFull, "make room on the disk; 64 MiB of it are left free"},
+	{journal.ErrDenied, CodeJournalDenied, "check --journal, --journal-creds and --journal-nkey, or GROW_NATS_…; and --journal-ca for TLS"},
+	{journal.ErrNoJetStream, CodeJournalNone, "start the server with JetStream (nats-server -js), and allow it to this account"},
+	{journal.ErrPayload, CodeJournalPayload, "set max_payload: 1MB or more in the server's configuration"},
+	{os.ErrPermission, CodeJournal, "the folder must be this user's to write"},
+}
+
+// journalError is why the journal cannot be opened, with what to do.
+func (h *Host) journalError(err error) error {
+	for _, f := range journalFaults {
+		if errors.Is(err, f.is) {
+			return &Error{Code: f.code, Err: fmt.Errorf("open journal: %w", err), Hint: f.hint}
+		}
+	}
+	hint := "see that the disk can be written to"
+	if h.opts.Journal.At != "" {
+		hint = "see that the server runs and can be reached"
+	}
+	return &Error{Code: CodeJournal, Err: fmt.Errorf("open journal: %w", err), Hint: hint}
+}
