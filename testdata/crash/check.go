@@ -96,6 +96,28 @@ func (l *Load) Settled(ctx context.Context, url string, keys []string, ops []*Op
 	}
 }
 
+// Quiet reads the books of keys until nothing has come to them for a second.
+func (l *Load) Quiet(ctx context.Context, url string, keys []string) (*Books, error) {
+	books, err := l.Settled(ctx, url, keys, nil)
+	for err == nil {
+		time.Sleep(time.Second)
+		var next *Books
+		if next, err = l.Settled(ctx, url, keys, nil); err == nil && next.lines() == books.lines() {
+			return next, nil
+		}
+		books = next
+	}
+	return nil, err
+}
+
+func (b *Books) lines() int {
+	sum := 0
+	for _, book := range b.Ledger {
+		sum += len(book.Lines)
+	}
+	return sum
+}
+
 // faults gathers what does not hold.
 type faults []error
 

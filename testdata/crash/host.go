@@ -206,7 +206,7 @@ func (h *Host) Stop() error {
 
 // Dead lists the dead letters, newest first.
 func (s *Service) Dead(ctx context.Context) ([]Dead, error) {
-	cmd := exec.CommandContext(ctx, s.Grow, "deadletters", "list", "-o", "json", "-C", s.Dir)
+	cmd := exec.CommandContext(ctx, s.Grow, "deadletters", "list", "--limit", "0", "-o", "json", "-C", s.Dir)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -223,4 +223,20 @@ func (s *Service) Dead(ctx context.Context) ([]Dead, error) {
 // Dead is a dead letter, as grow deadletters list tells it.
 type Dead struct {
 	ID, Node, Key, Type, Code, Reason string
+}
+
+// memory is the most memory the process has had so far, in bytes; 0 where the
+// system does not tell.
+func (h *Host) memory() int64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -24,6 +25,8 @@ type Run struct {
 	Load    *Load
 	Random  *rand.Rand
 	Say     func(format string, args ...any)
+	// Messages is how many a backlog has.
+	Messages int
 
 	host   *Host // nil when none runs
 	known  Known
@@ -33,11 +36,14 @@ type Run struct {
 	// What the summary says.
 	Sent, Acknowledged, Lost, Recovered int // entries; unanswered; unanswered and applied
 	Slowest                             time.Duration
+	Harmless, Tail                      int            // damage without effect; taken for an unfinished end
+	Refusals                            map[string]int // starts refused by name, by code
+	Cut, Cuts                           int            // acknowledged entries cut off; cuts of a last record
 }
 
 // NewRun makes a run of a service; the same seed does the same.
 func NewRun(s *Service, seed uint64, clients int, say func(string, ...any)) *Run {
-	return &Run{Service: s, Load: NewLoad(clients), Random: rand.New(rand.NewPCG(seed, 7)), Say: say, known: Known{}}
+	return &Run{Service: s, Load: NewLoad(clients), Random: rand.New(rand.NewPCG(seed, 7)), Say: say, known: Known{}, Refusals: map[string]int{}}
 }
 
 // Start starts the service when it does not run.
@@ -195,7 +201,20 @@ func (r *Run) dead(ctx context.Context) error {
 	}
 }
 
+// named counts a start that was refused by name.
+func (r *Run) named(refused *Refused) { r.Refusals[refused.Code]++ }
+
 // Summary says what was sent, and what came of what was not answered.
 func (r *Run) Summary() string {
-	return fmt.Sprintf("%d entries, %d acknowledged, %d unanswered of which %d applied, slowest start %v", r.Sent, r.Acknowledged, r.Lost, r.Recovered, r.Slowest.Round(time.Millisecond))
+	text := fmt.Sprintf("%d entries, %d acknowledged, %d unanswered of which %d applied, slowest start %v", r.Sent, r.Acknowledged, r.Lost, r.Recovered, r.Slowest.Round(time.Millisecond))
+	for _, code := range slices.Sorted(maps.Keys(r.Refusals)) {
+		text += fmt.Sprintf("; %d starts refused as %s", r.Refusals[code], code)
+	}
+	if r.Harmless+r.Tail > 0 {
+		text += fmt.Sprintf("; damage: %d without effect, %d in the last record", r.Harmless, r.Tail)
+	}
+	if r.Cut+r.Cuts > 0 {
+		text += fmt.Sprintf("; %d entries cut off, %d cuts of a last record", r.Cut, r.Cuts)
+	}
+	return text
 }

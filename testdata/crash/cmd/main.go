@@ -5,13 +5,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,7 +28,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.fault, "fault", "kill", "kill, poison, torn, flip, backlog, full or power")
+	flag.StringVar(&o.fault, "fault", "kill", "what is done: "+faults())
 	flag.IntVar(&o.rounds, "rounds", 20, "how often")
 	flag.IntVar(&o.clients, "clients", 32, "connections that load the service")
 	flag.IntVar(&o.messages, "messages", 1_000_000, "of a backlog")
@@ -61,8 +61,9 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	r := crash.NewRun(service, o.seed, o.clients, func(format string, args ...any) { fmt.Printf(format+"\n", args...) })
+	r.Messages = o.messages
 	began := time.Now()
-	held, ran, err := o.all(ctx, r)
+	held, ran, err := r.Rounds(ctx, o.fault, o.rounds)
 	r.Close()
 	if err == nil && !o.keep {
 		err = os.RemoveAll(dir)
@@ -73,26 +74,11 @@ func (o *options) run(ctx context.Context) error {
 	return err
 }
 
-// all does the rounds. It ends at the first that does not hold: what it left is
-// there to be looked at.
-func (o *options) all(ctx context.Context, r *crash.Run) (held, ran int, err error) {
-	fault, ok := map[string]func(context.Context) error{
-		"kill": r.Kill,
-	}[o.fault]
-	if !ok {
-		return 0, 0, fmt.Errorf("there is no fault %q", o.fault)
+// faults lists the faults there are.
+func faults() string {
+	var names []string
+	for _, f := range crash.Faults {
+		names = append(names, f.Name+" ("+f.About+")")
 	}
-	for range o.rounds {
-		if err := ctx.Err(); err != nil {
-			return held, ran, err
-		}
-		began := time.Now()
-		ran++
-		if err := fault(ctx); err != nil {
-			return held, ran, fmt.Errorf("round %d does not hold:\n%w", ran, err)
-		}
-		held++
-		fmt.Printf("round %d holds, %v: %s\n", ran, time.Since(began).Round(10*time.Millisecond), r.Summary())
-	}
-	return held, ran, errors.Join(r.All(ctx))
+	return strings.Join(names, ", ")
 }
