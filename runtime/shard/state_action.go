@@ -123,7 +123,12 @@ func (n noteState) run(l *lane) {
 		n.done <- fmt.Errorf("%w: %q", ErrUnknownTarget, n.node.path)
 		return
 	}
-	c := l.cellOf(l.local(n.node), n.key, r)
+	c := &l.local(n.node).open
+	if r.spec.Keyed() {
+		c = l.keyed(c.local, n.key)
+	} else if !c.loaded && l.shard.keeper == nil {
+		l.load(c)
+	}
 	if l.acts == nil {
 		l.acts = map[*cell][]func(){}
 	}
