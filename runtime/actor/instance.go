@@ -126,13 +126,19 @@ func (i *Instance) Handle(t *Task) *Result {
 	i.begin(t.ID, t.Now)
 	l := &i.ledger
 	l.Reset()
-	l.ID, l.State, l.Wait, l.Effect, l.Again = t.ID, t.State, t.Wait, t.Effect, t.Again
+	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
+	if len(t.Again) > 0 {
+		l.Again = t.Again
+	}
 	r := &i.result
 	*r = Result{}
 	if t.Long {
 		i.turn.Begin(i.actor.Pacer, &i.actor.share)
 	}
 	answer, err := i.running.Handle(i, t.Message)
+	if len(t.Again) > 0 {
+		l.Again = nil
+	}
 	i.rest()
 	if size := i.running.MemorySize(); size != i.memory {
 		i.actor.memory.Add(size - i.memory)
