@@ -1,8 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"strings"
+	"time"
 
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/control"
 	"github.com/spf13/cobra"
 )
 
@@ -33,4 +38,28 @@ func (o *runOptions) checkJournal() error {
 		return usage("--journal: %v", err)
 	}
 	return nil
+}
+
+// journalLine is how the journal is, in one line.
+func journalLine(j *control.Journal) string {
+	parts := []string{count(int(j.Records), "record")}
+	if j.Bytes > 0 {
+		parts = append(parts, memory(j.Bytes))
+	}
+	parts = append(parts, fmt.Sprintf("epoch %d", j.Epoch))
+	switch {
+	case j.At == app.Memory:
+		parts = append(parts, "nothing is kept for the next start")
+	case j.Snapshot == 0:
+		parts = append(parts, "no snapshot yet")
+	case j.Taken.IsZero():
+		parts = append(parts, fmt.Sprintf("snapshot of an earlier start, %s since", count(int(j.Records-j.Snapshot), "record")))
+	default:
+		parts = append(parts, fmt.Sprintf("snapshot %s ago, %s since", short(time.Since(j.Taken)), count(int(j.Records-j.Snapshot), "record")))
+	}
+	state := ""
+	if j.Fault != "" {
+		state = "TAKES NOTHING, "
+	}
+	return cell(j.At) + ": " + state + strings.Join(parts, ", ")
 }
