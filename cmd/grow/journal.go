@@ -29,6 +29,7 @@ func (o *runOptions) kept(c *cobra.Command) {
 		f.StringVar(file.to, file.flag, os.Getenv(file.env), "`file` of "+file.holder+", for the server of --journal; or "+file.env)
 		f.Lookup(file.flag).DefValue = "" // help tells of the flag and not of the environment
 	}
+	f.BoolVar(&j.AnyClock, "journal-any-clock", false, "start even when the journal tells of times to come")
 	j.User, j.Password, j.Token = os.Getenv("GROW_NATS_USER"), os.Getenv("GROW_NATS_PASSWORD"), os.Getenv("GROW_NATS_TOKEN")
 }
 

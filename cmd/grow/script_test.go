@@ -299,6 +299,8 @@ func TestExitCodes(t *testing.T) {
 		{exitUsage, "test --update --watch"},
 		{exitUsage, "test --coverage name"},
 		{exitUsage, "run --listen nowhere -C " + empty},
+		{exitUsage, "run --journal folder -C " + empty},
+		{exitUnreachable, "run --journal nats://127.0.0.1:1 --listen 127.0.0.1:0 -C " + empty},
 		{exitUsage, "run --listen 127.0.0.1 -C " + empty},
 		{exitUsage, "run --listen 127.0.0.1:99999 -C " + empty},
 		{exitUsage, "completion tcsh"},

@@ -185,7 +185,7 @@ func (h *Host) run(ctx context.Context) error {
 }
 
 func (h *Host) serve(ctx context.Context) error {
-	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
+	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
 	if err != nil {
 		return err
 	}

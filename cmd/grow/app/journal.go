@@ -38,6 +38,8 @@ type Journal struct {
 	User, Password, Token string
 	Creds, NKey           string // files
 	CA, Cert, Key         string // files for TLS, in PEM
+	// AnyClock starts a host even when the journal tells of times to come.
+	AnyClock bool
 }
 
 // JournalDir is the folder that the service in dir keeps its journal in.
@@ -81,10 +83,18 @@ type intake struct {
 
 func (h *Host) intake() intake { return intake{h.shard, h.store} }
 
+// well is why nothing can be kept at the moment, or nil.
+func (i intake) well() error {
+	if err := i.store.Health(); err != nil {
+		return fmt.Errorf("%w: %w", shard.ErrJournal, err)
+	}
+	return i.Err()
+}
+
 // Accept is the shard's.
 func (i intake) Accept(ctx context.Context, r *shard.Request) (*shard.Flow, error) {
-	if err := i.store.Health(); err != nil {
-		return nil, fmt.Errorf("%w: %w", shard.ErrJournal, err)
+	if err := i.well(); err != nil {
+		return nil, err
 	}
 	return i.Shard.Accept(ctx, r)
 }
@@ -130,6 +140,9 @@ func (h *Host) keep(ctx context.Context) error {
 	_, last, err := j.Bounds(ctx)
 	if err != nil {
 		return h.journalError(err)
+	}
+	if err := h.checkClock(ctx, j, last); err != nil {
+		return err
 	}
 	had, err := shard.LastSnapshot(ctx, j)
 	if err != nil {
@@ -179,6 +192,7 @@ const (
 	CodeJournalDenied  = "journal.denied"
 	CodeJournalNone    = "journal.no_jetstream"
 	CodeJournalPayload = "journal.max_payload"
+	CodeJournalClock   = "journal.clock" // this machine's is far behind
 )
 
 // journalFaults says what to do about each reason why a journal cannot be opened.
