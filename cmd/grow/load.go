@@ -233,7 +233,11 @@ func (l *load) head() string {
 
 // write writes the whole as text.
 func (l *load) write(w io.Writer, width int) error {
-	lines := append([]string{runewidth.Truncate(l.head(), width, "…"), runewidth.Truncate("journal "+journalLine(&l.Journal), width, "…")}, l.table(width)...)
+	lines := []string{runewidth.Truncate(l.head(), width, "…")}
+	if l.Journal.At != "" {
+		lines = append(lines, runewidth.Truncate("journal "+journalLine(&l.Journal), width, "…"))
+	}
+	lines = append(lines, l.table(width)...)
 	if l.Fault != "" {
 		lines = append(lines, "NOTHING MORE IS ACCEPTED: "+cell(l.Fault))
 	}
