@@ -126,7 +126,10 @@ func (i *Instance) Handle(t *Task) *Result {
 	i.begin(t.ID, t.Now)
 	l := &i.ledger
 	l.Reset()
-	l.ID, l.State, l.Wait, l.Effect, l.Again = t.ID, t.State, t.Wait, t.Effect, t.Again
+	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
+	if len(t.Again) > 0 {
+		l.Again = t.Again
+	}
 	r := &i.result
 	*r = Result{}
 	if t.Long {

@@ -122,7 +122,10 @@ type Ledger struct {
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
 	clear(l.recorded)
-	l.calls, l.bytes, l.recorded, l.waited, l.Again = 0, 0, l.recorded[:0], false, nil
+	l.calls, l.bytes, l.recorded, l.waited = 0, 0, l.recorded[:0], false
+	if l.Again != nil {
+		l.Again = nil
+	}
 }
 
 // Recorded are the answers to keep, in the order of the requests. Valid until Reset.

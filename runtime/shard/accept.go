@@ -8,6 +8,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/router"
@@ -65,6 +66,14 @@ func newID(ms uint64) string {
 	return id.String()
 }
 
+// id makes the id of a message from outside.
+func (s *Shard) id(now time.Time) string {
+	if s.opts.ID != nil {
+		return s.opts.ID()
+	}
+	return newID(uint64(now.UnixMilli()))
+}
+
 // newTrace makes a trace context that is not sampled (W3C Trace Context, section 3.2).
 func newTrace() string {
 	var id [24]byte
@@ -80,12 +89,7 @@ func newTrace() string {
 // admit builds the request's message and finds out where it goes.
 func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	now := s.clock.Now()
-	id := ""
-	if s.opts.ID != nil {
-		id = s.opts.ID()
-	} else {
-		id = newID(uint64(now.UnixMilli()))
-	}
+	id := s.id(now)
 	first := parcels.Get().(*parcel)
 	first.attempt, first.direct, first.first, first.kept, first.out, first.origin = 1, r.Direct, true, false, false, r
 	m := &first.msg

@@ -76,13 +76,7 @@ func (s *Shard) redrive(ctx context.Context, d *DeadLetter, to string, by Act) (
 	if err != nil {
 		return "", err
 	}
-	now := s.clock.Now()
-	id := ""
-	if s.opts.ID != nil {
-		id = s.opts.ID()
-	} else {
-		id = newID(uint64(now.UnixMilli()))
-	}
+	id := s.id(s.clock.Now())
 	it := &parcel{node: p.nodes[spec.Index], attempt: 1, first: true, kept: true}
 	it.msg = *rebuilt(d.Message, d.Message.Data(), []string{abi.ID, id, abi.Causation, d.ID, abi.Attempt, "1"})
 	if spec.Keyed() {

@@ -52,7 +52,7 @@ func (c *pageCache) put(digest string, cells fold.Cells, size int64) {
 // for it, and false is returned.
 func (l *lane) ensureState(c *cell, r *running) bool {
 	k := l.shard.keeper
-	if c.loaded || k == nil || len(r.state) == 0 {
+	if k == nil || len(r.state) == 0 {
 		return true
 	}
 	if state, ok := k.peek(c.local.node.path, c.key); ok {
@@ -136,7 +136,7 @@ func (l *lane) safe() uint64 {
 
 // idle reports whether a cell is not in use at all.
 func (c *cell) idle() bool {
-	return c.busy == 0 && c.queue.len() == 0 && !c.parked && !c.listed && len(c.acts) == 0 && c != &c.local.open
+	return c.busy == 0 && c.queue.len() == 0 && !c.parked && !c.listed && c != &c.local.open
 }
 
 // evict forgets idle cells whose state the keeper has, as long as there is more
@@ -156,7 +156,7 @@ func (l *lane) evict() {
 			if looks--; looks < 0 || l.resident <= budget {
 				return
 			}
-			if c.idle() && c.changed <= safe {
+			if c.idle() && c.changed <= safe && len(l.acts[c]) == 0 {
 				l.forget(local, key, c)
 			}
 		}

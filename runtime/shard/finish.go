@@ -38,7 +38,9 @@ func (l *lane) finish(w *worker) {
 		w.instance = nil
 		l.feed(c.local.node)
 	}
-	l.attend(c)
+	if len(l.acts) > 0 {
+		l.attend(c)
+	}
 	l.list(c)
 	l.tidy(c)
 	l.reuse()
@@ -47,7 +49,7 @@ func (l *lane) finish(w *worker) {
 // tidy forgets a key that has neither messages nor state, unless there are few:
 // the next message of such a key often comes soon.
 func (l *lane) tidy(c *cell) {
-	if len(c.local.cells) > cellsIdle && len(c.state) == 0 && c.idle() && (l.shard.keeper == nil || c.changed <= l.safe()) {
+	if len(c.local.cells) > cellsIdle && len(c.state) == 0 && c.idle() && len(l.acts[c]) == 0 && (l.shard.keeper == nil || c.changed <= l.safe()) {
 		l.forget(c.local, c.key, c)
 	}
 	if l.shard.keeper != nil {

@@ -62,11 +62,12 @@ type lane struct {
 	batches    []*batch
 	worker     *worker
 	workers    []*worker
-	away       []*worker // whose handlings wait for something outside
-	flushed    uint64    // batches begun
-	landings   []landing // of batches that the keeper had not folded, oldest first
-	known      uint64    // the last batch that it had
-	resident   int       // about the bytes of states that were loaded
+	away       []*worker          // whose handlings wait for something outside
+	flushed    uint64             // batches begun
+	landings   []landing          // of batches that the keeper had not folded, oldest first
+	known      uint64             // the last batch that it had
+	resident   int                // about the bytes of states that were loaded
+	acts       map[*cell][]func() // what people want of a state, once nothing of its cell is being handled
 	targets    []router.Target
 	handled    journal.Handled
 	_          apart
@@ -98,17 +99,17 @@ type local struct {
 
 // cell is the mailbox of one key at one node, and its state.
 type cell struct {
-	local   *local
-	key     string
-	queue   ring[*parcel]
-	state   map[string]capability.Value
-	size    int      // about the bytes of state; only where there is a keeper
-	changed uint64   // the batch that holds the last change of state
-	loaded  bool     // state has been
-	busy    int      // messages being handled
-	listed  bool     // in ready, stalls or hungry
-	parked  bool     // a retry holds the key
-	acts    []func() // what people want of its state, once nothing is being handled
+	local  *local
+	key    string
+	queue  ring[*parcel]
+	state  map[string]capability.Value
+	loaded bool // state has been
+	busy   int  // messages being handled
+	listed bool // in ready, stalls or hungry
+	parked bool // a retry holds the key
+
+	size    int    // about the bytes of state; only where there is a keeper
+	changed uint64 // the batch that holds the last change of state
 }
 
 func newLane(s *Shard, index int) *lane {

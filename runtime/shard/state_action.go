@@ -124,7 +124,10 @@ func (n noteState) run(l *lane) {
 		return
 	}
 	c := l.cellOf(l.local(n.node), n.key, r)
-	c.acts = append(c.acts, func() { n.f(l, c, r, n.done) })
+	if l.acts == nil {
+		l.acts = map[*cell][]func(){}
+	}
+	l.acts[c] = append(l.acts[c], func() { n.f(l, c, r, n.done) })
 	if !c.loaded && c.busy == 0 {
 		if state, ok := l.shard.keeper.peek(n.node.path, c.key); ok {
 			l.loadedState(c, state)
@@ -139,11 +142,11 @@ func (n noteState) run(l *lane) {
 // attend does what people want of a cell's state, if it is there and nothing of
 // the cell is being handled.
 func (l *lane) attend(c *cell) {
-	if len(c.acts) == 0 || c.busy > 0 || !c.loaded {
+	if c.busy > 0 || !c.loaded {
 		return
 	}
-	acts := c.acts
-	c.acts = nil
+	acts := l.acts[c]
+	delete(l.acts, c)
 	for _, f := range acts {
 		f()
 	}
