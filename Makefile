@@ -29,6 +29,7 @@ ifeq ($(origin GITHUB_WEBHOOK_SECRET),file)
 	@echo "  export GITHUB_WEBHOOK_SECRET=$(GITHUB_WEBHOOK_SECRET)"
 	@echo
 endif
+	@echo "what it accepts is kept in $(SERVICE)/.grow/journal; to start afresh, remove that"
 	@bin/grow run $(SERVICE)
 
 test: ## run every check and test

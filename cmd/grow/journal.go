@@ -1,8 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"strings"
+	"time"
 
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/control"
 	"github.com/spf13/cobra"
 )
 
@@ -24,6 +29,7 @@ func (o *runOptions) kept(c *cobra.Command) {
 		f.StringVar(file.to, file.flag, os.Getenv(file.env), "`file` of "+file.holder+", for the server of --journal; or "+file.env)
 		f.Lookup(file.flag).DefValue = "" // help tells of the flag and not of the environment
 	}
+	f.BoolVar(&j.AnyClock, "journal-any-clock", false, "start even when the journal tells of times to come")
 	j.User, j.Password, j.Token = os.Getenv("GROW_NATS_USER"), os.Getenv("GROW_NATS_PASSWORD"), os.Getenv("GROW_NATS_TOKEN")
 }
 
@@ -33,4 +39,28 @@ func (o *runOptions) checkJournal() error {
 		return usage("--journal: %v", err)
 	}
 	return nil
+}
+
+// journalLine is how the journal is, in one line.
+func journalLine(j *control.Journal) string {
+	parts := []string{count(int(j.Records), "record")}
+	if j.Bytes > 0 {
+		parts = append(parts, memory(j.Bytes))
+	}
+	parts = append(parts, fmt.Sprintf("epoch %d", j.Epoch))
+	switch {
+	case j.At == app.Memory:
+		parts = append(parts, "nothing is kept for the next start")
+	case j.Snapshot == 0:
+		parts = append(parts, "no snapshot yet")
+	case j.Taken.IsZero():
+		parts = append(parts, fmt.Sprintf("snapshot of an earlier start, %s since", count(int(j.Records-j.Snapshot), "record")))
+	default:
+		parts = append(parts, fmt.Sprintf("snapshot %s ago, %s since", short(time.Since(j.Taken)), count(int(j.Records-j.Snapshot), "record")))
+	}
+	state := ""
+	if j.Fault != "" {
+		state = "TAKES NOTHING, "
+	}
+	return cell(j.At) + ": " + state + strings.Join(parts, ", ")
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/logs"
-	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
 )
@@ -121,7 +120,7 @@ func (s *shell) serve(ctx context.Context, h *app.Host, service *specs.Service, 
 	}
 	left, stopErr := s.stop(h, o.grace)
 	end()
-	return errors.Join(err, s.left(left.Waiting, stopErr == nil), stopErr)
+	return errors.Join(err, s.left(left, stopErr == nil), stopErr)
 }
 
 // checkListen reports what is no address to serve at: "host:port", where the
@@ -208,6 +207,7 @@ func (s *shell) relay(h *app.Host, level string) (end func()) {
 // leftover is what a stopped host could not finish, for programs.
 type leftover struct {
 	Event   string    `json:"event"`
+	Kept    bool      `json:"kept"` // what waits goes on with the next start
 	Waiting []waiting `json:"waiting"`
 }
 
@@ -227,19 +227,25 @@ func (s *shell) stop(h *app.Host, grace time.Duration) (app.Leftover, error) {
 	defer cancelTime()
 	s.say("stopping: no more requests are taken; what was accepted is finished (again to stop at once)")
 	left, err := h.Stop(ctx)
-	switch {
+	switch early := errors.Is(err, context.DeadlineExceeded); {
+	case errors.Is(err, context.Canceled) && left.Kept:
+		err = &control.Error{Code: codeInterrupted, Message: "stopped at once: what was not finished goes on with the next start"}
 	case errors.Is(err, context.Canceled):
 		err = &control.Error{Code: codeInterrupted, Message: "stopped at once: what was not finished is lost"}
-	case errors.Is(err, context.DeadlineExceeded):
+	case early && left.Kept:
+		err = &control.Error{Code: codeStopTimeout, Message: "not everything was finished within " + short(grace) + "; the rest goes on with the next start"}
+	case early:
 		err = &control.Error{Code: codeStopTimeout, Message: "not everything was finished within " + short(grace) + "; the rest is lost"}
 	}
 	return left, err
 }
 
-// left lists messages that would have been handled later and are lost.
-func (s *shell) left(list []shard.Waiting, finished bool) error {
+// left lists messages that would have been handled later: those that go on with
+// the next start, or are lost.
+func (s *shell) left(all app.Leftover, finished bool) error {
+	list := all.Waiting
 	if s.json() {
-		out := leftover{Event: "stopped", Waiting: []waiting{}}
+		out := leftover{Event: "stopped", Kept: all.Kept, Waiting: []waiting{}}
 		for _, w := range list {
 			out.Waiting = append(out.Waiting, waiting{w.ID, w.Node, w.Key, w.Due, w.Attempt})
 		}
@@ -251,16 +257,7 @@ func (s *shell) left(list []shard.Waiting, finished bool) error {
 		}
 		return nil
 	}
-	what := "were not finished and are lost"
-	switch {
-	case finished && len(list) == 1:
-		what = "waited for its time and is lost"
-	case finished:
-		what = "waited for their time and are lost"
-	case len(list) == 1:
-		what = "was not finished and is lost"
-	}
-	fmt.Fprintf(s.stderr, "stopped; %s %s, since this host keeps messages in memory:\n", count(len(list), "message"), what)
+	fmt.Fprintf(s.stderr, "stopped; %s:\n", fate(len(list), finished, all.Kept))
 	var rows [][]string
 	for _, w := range list {
 		due := "under way" // in a mailbox, or being handled
@@ -270,4 +267,20 @@ func (s *shell) left(list []shard.Waiting, finished bool) error {
 		rows = append(rows, []string{w.ID, w.Node, w.Key, due, fmt.Sprint(w.Attempt)})
 	}
 	return table(s.stdout, "ID NODE KEY DUE ATTEMPT", rows)
+}
+
+// fate says what becomes of messages that were not handled.
+func fate(n int, finished, kept bool) string {
+	was, it, goes, is := "were", "their", "go", "are"
+	if n == 1 {
+		was, it, goes, is = "was", "its", "goes", "is"
+	}
+	text := count(n, "message") + " " + was + " not finished and "
+	if finished {
+		text = count(n, "message") + " waited for " + it + " time and "
+	}
+	if kept {
+		return text + goes + " on with the next start"
+	}
+	return text + is + " lost, since this host keeps messages in memory"
 }

@@ -38,13 +38,14 @@ var DefaultSnapshots = Snapshots{Bytes: 64 << 20, Entries: 500_000, Every: 5 * t
 type keeper struct {
 	shard    *Shard
 	policy   Snapshots
-	wake     chan struct{} // gets a token when there is something to fold, or it is time
-	folded   atomic.Uint64 // sequence of the last record folded
-	revision uint64        // of the snapshot pointer
-	bytes    int64         // folded since the last snapshot
-	entries  int           // likewise
-	taken    int64         // when that was, nanoseconds since 1970
-	garbage  []string      // blobs that no snapshot will need once the next one is in force
+	wake     chan struct{}         // gets a token when there is something to fold, or it is time
+	folded   atomic.Uint64         // sequence of the last record folded
+	revision uint64                // of the snapshot pointer
+	bytes    int64                 // folded since the last snapshot
+	entries  int                   // likewise
+	taken    int64                 // when that was, nanoseconds since 1970
+	last     atomic.Pointer[Taken] // in this life of the shard; nil: none yet
+	garbage  []string              // blobs that no snapshot will need once the next one is in force
 
 	mu    sync.Mutex
 	world *fold.World
@@ -159,6 +160,7 @@ func (k *keeper) snapshot(ctx context.Context) error {
 		return err
 	}
 	k.bytes, k.entries, k.taken = 0, 0, k.shard.clock.Now().UnixNano()
+	k.last.Store(&Taken{After: snap.Sequence, Time: time.Unix(0, k.taken)})
 	k.shard.lanes[0].post(event{note: noteTaken{taken}})
 	if snap.Older > 0 {
 		if err := k.trim(ctx, snap.Older+1); err != nil {

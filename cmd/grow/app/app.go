@@ -185,7 +185,7 @@ func (h *Host) run(ctx context.Context) error {
 }
 
 func (h *Host) serve(ctx context.Context) error {
-	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.shard, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
+	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
 	if err != nil {
 		return err
 	}
@@ -221,9 +221,11 @@ func (h *Host) Logs() *logs.Store { return h.logs }
 
 // Leftover is what a stopped host could not finish.
 type Leftover struct {
-	// Waiting are delayed messages and retries, which the memory of the process
-	// cannot keep, and what was not finished in time.
+	// Waiting are delayed messages and retries, and what was not finished in time.
 	Waiting []shard.Waiting
+	// Kept says that they go on with the next start. What a journal in memory
+	// held is gone.
+	Kept bool
 }
 
 // Stop ends the host in order: no more requests are accepted, those under way
@@ -234,7 +236,7 @@ func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
 		h.stopping.Store(true)
 		err = h.gateway.Shutdown(ctx)
 		waiting, stopErr := h.shard.Stop(ctx)
-		left.Waiting = waiting
+		left.Waiting, left.Kept = waiting, h.opts.Journal.At != Memory && h.store.Health() == nil
 		err = errors.Join(err, stopErr, h.abandon(ctx))
 	})
 	return left, err

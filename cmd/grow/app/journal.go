@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -37,10 +38,66 @@ type Journal struct {
 	User, Password, Token string
 	Creds, NKey           string // files
 	CA, Cert, Key         string // files for TLS, in PEM
+	// AnyClock starts a host even when the journal tells of times to come.
+	AnyClock bool
 }
 
 // JournalDir is the folder that the service in dir keeps its journal in.
 func JournalDir(dir string) string { return filepath.Join(StateDir(dir), "journal") }
+
+// place is where the journal is, for people: passwords are left out.
+func (j *Journal) place(dir string) string {
+	if j.At == "" {
+		return JournalDir(dir)
+	}
+	var list []string
+	for at := range strings.SplitSeq(j.At, ",") {
+		if u, err := url.Parse(strings.TrimSpace(at)); err == nil && u.User != nil {
+			at = u.Scheme + "://…@" + u.Host
+		}
+		list = append(list, at)
+	}
+	return strings.Join(list, ",")
+}
+
+// folderBytes is the size of what lies in a folder.
+func folderBytes(dir string) (bytes int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // files come and go
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			bytes += info.Size()
+		}
+		return nil
+	})
+	return bytes
+}
+
+// intake takes messages from outside, while the journal does: who would have to
+// wait for it is told so at once.
+type intake struct {
+	*shard.Shard
+	store journal.Store
+}
+
+func (h *Host) intake() intake { return intake{h.shard, h.store} }
+
+// well is why nothing can be kept at the moment, or nil.
+func (i intake) well() error {
+	if err := i.store.Health(); err != nil {
+		return fmt.Errorf("%w: %w", shard.ErrJournal, err)
+	}
+	return i.Err()
+}
+
+// Accept is the shard's.
+func (i intake) Accept(ctx context.Context, r *shard.Request) (*shard.Flow, error) {
+	if err := i.well(); err != nil {
+		return nil, err
+	}
+	return i.Shard.Accept(ctx, r)
+}
 
 // Check says what is wrong with the place, before anything is opened.
 func (j *Journal) Check() error {
@@ -84,11 +141,22 @@ func (h *Host) keep(ctx context.Context) error {
 	if err != nil {
 		return h.journalError(err)
 	}
+	if err := h.checkClock(ctx, j, last); err != nil {
+		return err
+	}
+	had, err := shard.LastSnapshot(ctx, j)
+	if err != nil {
+		return h.journalError(err)
+	}
 	if h.shard, err = shard.Open(ctx, o); err != nil {
 		return h.journalError(err)
 	}
 	if last > 0 {
-		h.log.Info("recovered from the journal", "records", last, "took", time.Since(began).Round(time.Millisecond))
+		said := []any{"records", last, "took", time.Since(began).Round(time.Millisecond)}
+		if had != nil {
+			said = []any{"records", last - min(had.After, last), "snapshot", had.After, "took", time.Since(began).Round(time.Millisecond)}
+		}
+		h.log.Info("recovered from the journal", said...)
 	}
 	return nil
 }
@@ -124,6 +192,7 @@ const (
 	CodeJournalDenied  = "journal.denied"
 	CodeJournalNone    = "journal.no_jetstream"
 	CodeJournalPayload = "journal.max_payload"
+	CodeJournalClock   = "journal.clock" // this machine's is far behind
 )
 
 // journalFaults says what to do about each reason why a journal cannot be opened.
