@@ -164,7 +164,7 @@ func (c *committer) pump() {
 				}
 			}
 			c.mu.Unlock()
-			c.journal.Append(record, last, f.done)
+			c.append(f, record, last)
 			c.mu.Lock()
 		}
 		c.mu.Unlock()

@@ -114,18 +114,19 @@ func (s *Shard) remember(ctx context.Context, w *fold.World, revision uint64) (e
 		}
 	}
 	letters, ever := w.Dead()
+	pending, letters := misremember(w.Pending(), letters)
 	for _, d := range letters {
 		s.dead.add(revived(d))
 	}
 	s.dead.total, s.dead.dropped = ever, s.dead.dropped+ever-uint64(len(letters))
 	flows, promises := w.Flows()
-	r := &recovered{pending: w.Pending(), flows: make(map[string]*flow, len(flows))}
+	r := &recovered{pending: pending, flows: make(map[string]*flow, len(flows))}
 	for _, f := range flows {
 		s.flows.add(r.flow(f))
 	}
 	now := s.clock.Now().UnixNano()
 	for _, p := range promises {
-		if p.Until > now {
+		if p.Until > now && planted != forgetKeys {
 			s.promises.restore(p, r.flow(p.Flow))
 		}
 	}

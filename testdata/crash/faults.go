@@ -100,3 +100,6 @@ func (r *Run) Rounds(ctx context.Context, fault string, rounds int) (held, ran i
 	}
 	return held, ran, nil
 }
+
+// Planted are the build tags of package shard that plant an error each.
+var Planted = []string{"acknowledge_soon", "forget_keys", "skip_pending", "repeat_pending", "forget_dead"}

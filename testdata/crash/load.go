@@ -195,8 +195,11 @@ func (l *Load) Book(ctx context.Context, url, which, key string) (*Book, error) 
 	}
 	defer answer.Body.Close()
 	data, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("read %s of %s: status %d: %s: %w", which, key, answer.StatusCode, data, err)
+	if err != nil {
+		return nil, fmt.Errorf("read %s of %s: %w", which, key, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("read %s of %s: status %d: %s", which, key, answer.StatusCode, data)
 	}
 	var b Book
 	if err := json.Unmarshal(data, &b); err != nil {

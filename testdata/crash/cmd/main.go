@@ -50,17 +50,20 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.fault == planted {
+		return o.plant(ctx, dir)
+	}
 	if o.grow == "" {
 		o.grow = filepath.Join(dir, "grow")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", o.grow, "./cmd/grow").CombinedOutput(); err != nil {
-			return fmt.Errorf("build grow: %w: %s", err, out)
+		if err := build(ctx, o.grow, ""); err != nil {
+			return err
 		}
 	}
 	service, err := crash.Build(ctx, o.grow, o.dir, filepath.Join(dir, "service"))
 	if err != nil {
 		return err
 	}
-	r := crash.NewRun(service, o.seed, o.clients, func(format string, args ...any) { fmt.Printf(format+"\n", args...) })
+	r := crash.NewRun(service, o.seed, o.clients, say)
 	r.Messages = o.messages
 	began := time.Now()
 	held, ran, err := r.Rounds(ctx, o.fault, o.rounds)
@@ -80,5 +83,50 @@ func faults() string {
 	for _, f := range crash.Faults {
 		names = append(names, f.Name+" ("+f.About+")")
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(append(names, planted+" (builds with errors on purpose, each of which kill must find)"), ", ")
+}
+
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
+// build compiles grow, with a build tag unless that is empty.
+func build(ctx context.Context, to, tag string) error {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", tag, "-o", to, "./cmd/grow").CombinedOutput(); err != nil {
+		return fmt.Errorf("build grow: %w: %s", err, out)
+	}
+	return nil
+}
+
+// planted is the fault that checks the checker.
+const planted = "planted"
+
+// plant runs builds of grow that have an error each; kill must find all.
+func (o *options) plant(ctx context.Context, dir string) error {
+	missed, grow := 0, filepath.Join(dir, "grow")
+	for n, bug := range crash.Planted {
+		if err := build(ctx, grow, bug); err != nil {
+			return err
+		}
+		service, err := crash.Build(ctx, grow, o.dir, filepath.Join(dir, fmt.Sprint(n)))
+		if err != nil {
+			return err
+		}
+		r := crash.NewRun(service, o.seed, o.clients, say)
+		held, ran, err := r.Rounds(ctx, "kill", o.rounds)
+		r.Close()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			first, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), fmt.Sprintf("round %d does not hold:\n", ran)), "\n")
+			say("%s: found in round %d: %s", bug, held+1, first)
+		default:
+			missed++
+			say("%s: NOT FOUND in %d rounds", bug, ran)
+		}
+	}
+	say("crash: fault %s, seed %d: %d of %d planted bugs found", planted, o.seed, len(crash.Planted)-missed, len(crash.Planted))
+	if missed > 0 {
+		return fmt.Errorf("%d planted bugs were not found", missed)
+	}
+	return os.RemoveAll(dir)
 }
