@@ -66,7 +66,7 @@ func (r *Run) waiting(ctx context.Context, due time.Time) []*Op {
 		clients.Go(func() {
 			for n := next.Add(1) - 1; int(n) < r.Messages && ctx.Err() == nil; n = next.Add(1) - 1 {
 				key := backlogKey(r.rounds, int(n)%backlogKeys(r.Messages))
-				op := &Op{Leave: true, Entry: Entry{Key: key, ID: fmt.Sprintf("%s-%d", key, n), Delay: max(1, int(time.Until(due).Milliseconds()))}}
+				op := &Op{Leave: true, Pour: true, Entry: Entry{Key: key, ID: fmt.Sprintf("%s-%d", key, n), Delay: max(1, int(time.Until(due).Milliseconds()))}}
 				ops[n] = op
 				for r.Load.Send(ctx, r.host.URL, op); op.Status == http.StatusServiceUnavailable && ctx.Err() == nil; r.Load.Send(ctx, r.host.URL, op) {
 					time.Sleep(10 * time.Millisecond)

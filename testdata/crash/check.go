@@ -283,7 +283,7 @@ func (l *Load) Again(ctx context.Context, url string, ops []*Op, retry float64, 
 	compared := 0
 	for _, op := range ops {
 		switch {
-		case op.Read:
+		case op.Read || op.Pour:
 		case !op.settled():
 			if chance() < retry {
 				l.Send(ctx, url, op)

@@ -28,6 +28,7 @@ type Op struct {
 	Entry
 	Client     int
 	Leave      bool // POST /leave, which is answered once the message is accepted
+	Pour       bool // POST /pour, the same without an idempotency key, of which a host remembers so many
 	Read       bool // of a book, while others write
 	Start, End int64
 	Status     int    // of the last answer; 0 when there was none
@@ -122,6 +123,8 @@ func (l *Load) Send(ctx context.Context, url string, op *Op) {
 	switch {
 	case op.Read:
 		method, path = http.MethodGet, "/ledger/"+op.Key
+	case op.Pour:
+		path = "/pour"
 	case op.Leave:
 		path = "/leave"
 	}
