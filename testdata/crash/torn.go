@@ -76,7 +76,15 @@ func (r *Run) verifyTorn(ctx context.Context, keys []string, ops []*Op) error {
 		return err
 	}
 	kept := slices.DeleteFunc(slices.Clone(ops), func(op *Op) bool { return op.acknowledged() && !op.Read && !in[op.ID] })
-	r.Sent += len(ops)
+	for _, op := range ops {
+		if op.Read {
+			continue
+		}
+		r.Sent++
+		if op.acknowledged() {
+			r.Acknowledged++
+		}
+	}
 	r.Cut += len(ops) - len(kept)
 	if err := Check(books, Known{}, kept); err != nil {
 		return err
