@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	_ "github.com/anishathalye/porcupine" // of testdata/crash, where go mod tidy does not look
 )
 
 // layers says which packages may import which: "a, b < c, d" means that c and
