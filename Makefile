@@ -11,7 +11,7 @@ ROUNDS  ?= 20
 # The secret that signs the example's webhooks, unless the environment has one.
 export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
 
-.PHONY: help setup build run test bench hostile hostile-oracle python-suite crash fuzz lint fmt clean
+.PHONY: help setup build run test bench hostile hostile-oracle python-suite python-packages crash fuzz lint fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ python-suite: setup ## run CPython's own tests in actors: ONLY=test_json picks b
 
 crash: setup ## do harm to a running service and check all of it: FAULT=kill ROUNDS=20, SEED=n; docs/crash.md lists the faults
 	@go run ./testdata/crash/cmd -fault $(FAULT) -rounds $(ROUNDS) $(if $(SEED),-seed $(SEED)) $(if $(MESSAGES),-messages $(MESSAGES))
+
+python-packages: setup ## try packages that Python programmers use in actors: ONLY=attrs picks by prefix, WRITE=yes writes docs/python-packages.md
+	@go run ./testdata/python/packages -only "$(ONLY)" $(if $(WRITE),-write)
 
 fuzz: setup ## run every fuzz target: FUZZTIME=10m each, ONLY=A,B picks by name
 	@.ci/fuzz

@@ -12,60 +12,64 @@ import (
 // badFuel is what a message may use in these tests: about half a second.
 const badFuel = 1_000_000_000
 
+// badCases are what the actor in python/testdata/bad is told to do.
+var badCases = []struct {
+	name string
+	data string
+	code string // of an *engine.Error; stopped: it goes on; "": the message is handled
+	want string // in the reason, or the first output
+	line string // in the traceback
+}{
+	{"memory", "", engine.CodeException, "MemoryError", "in memory"},
+	{"memory.caught", "", "", "caught", ""},
+	{"recursion", "", engine.CodeException, "RecursionError: maximum recursion depth exceeded", "in recursion"},
+	// CPython may lose the exception when there is no memory for a frame: SystemError.
+	{"recursion.limit", "", engine.CodeException, "Error", ""},
+	{"recursion.json", "", engine.CodeException, "RecursionError: maximum recursion depth exceeded while encoding", "json.dumps(nested)"},
+	{"recursion.send", "", engine.CodeException, "RecursionError: deep: maximum recursion depth", ""},
+	{"recursion.repr", "", engine.CodeException, "RecursionError", "repr(nested)"},
+	{"recursion.method", "", engine.CodeException, "RecursionError", "in __repr__"},
+	{"recursion.sort", "", engine.CodeException, "RecursionError", "in key"},
+	{"recursion.compare", "", engine.CodeException, "RecursionError", "nested == other"},
+	{"recursion.compile", "", engine.CodeException, "RecursionError: maximum recursion depth exceeded during compilation", "compile("},
+	{"recursion.parse", "", engine.CodeException, "MemoryError: Parser stack overflowed", "compile("},
+	{"recursion.re", "", engine.CodeException, "RecursionError", "re.compile("},
+	{"recursion.data", strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "", "decode recursion.data as JSON: maximum recursion depth", ""},
+	{"exit", "", engine.CodeException, "the actor called sys.exit(3)", "sys.exit(3)"},
+	{"exit.os", "", engine.CodeExit, "proc_exit(3)", ""},
+	{"thread", "", engine.CodeException, "RuntimeError: threads are not in an actor; make the handler async def", ".start()"},
+	{"executor", "", engine.CodeException, "RuntimeError: threads are not in an actor", ".submit("},
+	{"subprocess", "", engine.CodeException, "processes are not in an actor; send a message", "subprocess.run("},
+	{"socket", "", engine.CodeException, "sockets are not in an actor; use ctx.http", "socket.socket()"},
+	{"url", "", engine.CodeException, "sockets are not in an actor", "urlopen("},
+	{"import", "ssl", engine.CodeException, "ModuleNotFoundError: ssl is not in an actor; use ctx.http", "import_module"},
+	{"import", "sqlite3", engine.CodeException, "ModuleNotFoundError: sqlite3 is not in an actor; use ctx.state", ""},
+	{"import", "multiprocessing", engine.CodeException, "multiprocessing is not in an actor; send a message", ""},
+	{"import", "ctypes", engine.CodeException, "ctypes is not in an actor; use a package in pure Python", ""},
+	{"import", "tkinter", engine.CodeException, "tkinter is not in an actor; answer with data", ""},
+	{"import", "nothing", engine.CodeException, "ModuleNotFoundError: No module named 'nothing'", ""},
+	{"digits", "", engine.CodeException, "ValueError: Exceeds the limit (4300 digits)", "str("},
+	{"huge", "", "stopped", "", "10 ** (10**8)"},
+	{"regex", "", "stopped", "", "re.match("},
+	{"endless", "", "stopped", "", "while True"},
+	{"endless.generator", "", "stopped", "", "in numbers"},
+	{"endless.outputs", "", engine.CodeException, "1000 messages have been sent", ""},
+	{"endless.async", "", "stopped", "", ""},
+	{"endless.once", "", "stopped", "", ""},
+	{"endless.bare", "", "broken", "", ""},
+	{"endless.sum", "", "broken", "", ""},
+	{"sleep", "", "", "slept", ""},
+	{"wrong", "", engine.CodeException, "wrong (main.py:", ""},
+	{"wrong.none", "", engine.CodeException, "no handler for messages of type wrong.none", ""},
+	{"monkey", "", engine.CodeException, "TypeError: 'NoneType' object is not callable", ""},
+	{"closed", "", "", "still", ""},
+}
+
 // TestPythonBad has an actor do what it should not.
 func TestPythonBad(t *testing.T) {
 	files := readPython(t, "python/testdata/bad")
 	m := compilePython(t, packPython(t, files), 1)
-	for _, c := range []struct {
-		name string
-		data string
-		code string // of an *engine.Error; stopped: it goes on; "": the message is handled
-		want string // in the reason, or the first output
-		line string // in the traceback
-	}{
-		{"memory", "", engine.CodeException, "MemoryError", "in memory"},
-		{"memory.caught", "", "", "caught", ""},
-		{"recursion", "", engine.CodeException, "RecursionError: maximum recursion depth exceeded", "in recursion"},
-		{"recursion.limit", "", engine.CodeException, "MemoryError", ""},
-		{"recursion.json", "", engine.CodeException, "RecursionError: maximum recursion depth exceeded while encoding", "json.dumps(nested)"},
-		{"recursion.send", "", engine.CodeException, "RecursionError: deep: maximum recursion depth", ""},
-		{"recursion.repr", "", engine.CodeException, "RecursionError", "repr(nested)"},
-		{"recursion.method", "", engine.CodeException, "RecursionError", "in __repr__"},
-		{"recursion.sort", "", engine.CodeException, "RecursionError", "in key"},
-		{"recursion.compare", "", engine.CodeException, "RecursionError", "nested == other"},
-		{"recursion.compile", "", engine.CodeException, "RecursionError: maximum recursion depth exceeded during compilation", "compile("},
-		{"recursion.parse", "", engine.CodeException, "MemoryError: Parser stack overflowed", "compile("},
-		{"recursion.re", "", engine.CodeException, "RecursionError", "re.compile("},
-		{"recursion.data", strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "", "decode recursion.data as JSON: maximum recursion depth", ""},
-		{"exit", "", engine.CodeException, "the actor called sys.exit(3)", "sys.exit(3)"},
-		{"exit.os", "", engine.CodeExit, "proc_exit(3)", ""},
-		{"thread", "", engine.CodeException, "RuntimeError: threads are not in an actor; make the handler async def", ".start()"},
-		{"executor", "", engine.CodeException, "RuntimeError: threads are not in an actor", ".submit("},
-		{"subprocess", "", engine.CodeException, "processes are not in an actor; send a message", "subprocess.run("},
-		{"socket", "", engine.CodeException, "sockets are not in an actor; use ctx.http", "socket.socket()"},
-		{"url", "", engine.CodeException, "sockets are not in an actor", "urlopen("},
-		{"import", "ssl", engine.CodeException, "ModuleNotFoundError: ssl is not in an actor; use ctx.http", "import_module"},
-		{"import", "sqlite3", engine.CodeException, "ModuleNotFoundError: sqlite3 is not in an actor; use ctx.state", ""},
-		{"import", "multiprocessing", engine.CodeException, "multiprocessing is not in an actor; send a message", ""},
-		{"import", "ctypes", engine.CodeException, "ctypes is not in an actor; use a package in pure Python", ""},
-		{"import", "tkinter", engine.CodeException, "tkinter is not in an actor; answer with data", ""},
-		{"import", "nothing", engine.CodeException, "ModuleNotFoundError: No module named 'nothing'", ""},
-		{"digits", "", engine.CodeException, "ValueError: Exceeds the limit (4300 digits)", "str("},
-		{"huge", "", "stopped", "", "10 ** (10**8)"},
-		{"regex", "", "stopped", "", "re.match("},
-		{"endless", "", "stopped", "", "while True"},
-		{"endless.generator", "", "stopped", "", "in numbers"},
-		{"endless.outputs", "", engine.CodeException, "1000 messages have been sent", ""},
-		{"endless.async", "", "stopped", "", ""},
-		{"endless.once", "", "stopped", "", ""},
-		{"endless.bare", "", "broken", "", ""},
-		{"endless.sum", "", "broken", "", ""},
-		{"sleep", "", "", "slept", ""},
-		{"wrong", "", engine.CodeException, "wrong (main.py:", ""},
-		{"wrong.none", "", engine.CodeException, "no handler for messages of type wrong.none", ""},
-		{"monkey", "", engine.CodeException, "TypeError: 'NoneType' object is not callable", ""},
-		{"closed", "", "", "still", ""},
-	} {
+	for _, c := range badCases {
 		t.Run(c.name+"/"+c.data[:min(len(c.data), 20)], func(t *testing.T) {
 			s := pythonOf(t, m, []byte("{}"))
 			if c.code == "stopped" || c.code == "broken" {

@@ -48,11 +48,10 @@ func PythonClasses(all []Named) (map[string]string, error) {
 
 // pythonFile is what is written of a file of Python.
 type pythonFile struct {
-	body    bytes.Buffer
-	typing  map[string]bool // names that are imported from typing
-	data    bool            // there are dataclasses
-	field   bool            // they use field
-	aliases []string        // of the class that is being written, before it
+	body   bytes.Buffer
+	typing map[string]bool // names that are imported from typing
+	data   bool            // there are dataclasses
+	field  bool            // they use field
 }
 
 // Python writes types as dataclasses.

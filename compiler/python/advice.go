@@ -95,7 +95,7 @@ var natives = map[string]string{
 	"ujson":              native + "use json",
 	"msgspec":            native + "use dataclasses and json",
 	"uvloop":             native + "use asyncio, which grow runs",
-	"aiohttp":            native + httpInstead,
+	"aiohttp":            needsSockets + httpInstead,
 	"httptools":          native + httpInstead,
 	"requests":           needsSockets + httpInstead,
 	"urllib3":            needsSockets + httpInstead,

@@ -49,7 +49,7 @@ type checker struct {
 }
 
 // open starts the interpreter when there is none. The caller holds mu.
-func (c *checker) open(ctx context.Context, h engine.Host) error {
+func (c *checker) open(ctx context.Context) error {
 	if c.instance != nil {
 		return nil
 	}
@@ -73,7 +73,7 @@ func (c *checker) open(ctx context.Context, h engine.Host) error {
 			return fmt.Errorf("load checker: %w", err)
 		}
 	}
-	i, err := c.module.Instantiate(ctx, h)
+	i, err := c.module.Instantiate(ctx, newCheckHost(ctx))
 	if err != nil {
 		return fmt.Errorf("start checker: %w", err)
 	}
@@ -85,10 +85,10 @@ func (c *checker) open(ctx context.Context, h engine.Host) error {
 func (c *checker) ask(ctx context.Context, answer any, data []byte, attrs ...string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h := newCheckHost(ctx)
-	if err := c.open(ctx, h); err != nil {
+	if err := c.open(ctx); err != nil {
 		return err
 	}
+	h := newCheckHost(ctx) // whose time begins here: opening may have compiled the interpreter
 	out, err := c.instance.Handle(h, abi.NewMessage(data, append(attrs, "id", "check", "time", "1970-01-01T00:00:00Z", "attempt", "1")...))
 	if err != nil {
 		if _, whole := errors.AsType[*engine.Stopped](err); !whole {

@@ -11,7 +11,7 @@ import (
 // Edition is counted up whenever [Decode] judges a module otherwise than before,
 // or [Meter] makes something else of it: what older editions have admitted is
 // admitted anew.
-const Edition = 1
+const Edition = 3
 
 // Recipe says what an admitted module depends on besides the module: the edition,
 // and the limits and prices of it.

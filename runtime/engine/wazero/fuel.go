@@ -94,7 +94,13 @@ func (i *instance) slice(used uint64) (uint64, error) {
 
 // pay charges the guest for what the host does on its behalf, and lets others
 // have the processor when its fuel is used up.
+//
+// A start section runs before the counter is known, until it first asks for fuel:
+// what it calls before that is free.
 func (i *instance) pay(units int) {
+	if i.memory == nil {
+		return
+	}
 	left := int64(i.tank.left.get()) - int64(units)
 	i.tank.left.set(uint64(left))
 	if left < 0 {

@@ -168,3 +168,18 @@ func TestHandleAllocatesNothing(t *testing.T) {
 type quiet struct{ *enginetest.Host }
 
 func (*quiet) Call([]byte) ([]byte, error) { return frame, nil }
+
+// TestClockInStartSection: a start section may ask for the time before it has asked
+// for fuel.
+func TestClockInStartSection(t *testing.T) {
+	w := enginetest.Actor(enginetest.Const64(0)...)
+	w.Imports = []enginetest.Import{{
+		Module: "wasi_snapshot_preview1", Name: "clock_time_get", Params: enginetest.I32 + enginetest.I64 + enginetest.I32, Results: enginetest.I32,
+	}}
+	now := enginetest.Code(enginetest.Const32(0), enginetest.Const64(1), enginetest.Const32(1024), enginetest.Call(0), enginetest.Op(enginetest.Drop))
+	w.Funcs = append(w.Funcs, enginetest.Func{Code: now})
+	w.Start = len(w.Imports) + len(w.Funcs) - 1
+	if err := answered(t, load(t, start(t, Options{}), w.Bytes(), engine.Config{MemoryMax: 1 << 20}), &enginetest.Host{}, frame).Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -12,11 +12,20 @@
 // # Fuel
 //
 // A unit is one instruction; nop, block, loop, else and end are free. What always
-// runs together is charged together, where it begins. The counter is a global
-// that the guest cannot name. It is looked at where loops begin and where
-// functions do, but for small ones; when it is below zero the imported function
-// [ImportModule].[ImportName] is called with what is left and returns how much
-// more there is.
+// runs together is charged together, where it begins; the first turn of a loop with
+// what stands before it, each other one by the branch back that begins it. The
+// counter is a global that the guest cannot name. It is looked at where functions
+// begin, but for small ones, and at those branches; when it is below zero the
+// imported function [ImportModule].[ImportName] is called with what is left and
+// returns how much more there is.
+//
+// A function with loops counts in a local. The global says the same whenever others
+// can see it, which is before a call, a bulk operation and a return, and when a turn
+// of a loop begins but the first. After a trap it holds what it held at the last of
+// these places, or when the function that trapped was called: what has been charged
+// since, at most the instructions of that function's body, each once, is left out.
+// That is the same on every engine and for all slices. A call that returns has used
+// its instructions, each as often as it ran.
 //
 // # Stack
 //

@@ -36,6 +36,13 @@ var endless = map[string]*plan{
 		{params: []wasm.ValType{wasm.I32}, results: []wasm.ValType{wasm.I32}, code: code(get(0))},
 	}},
 	"loop in a table":   {funcs: []fn{{export: "run", code: code(wasm.OpLoop, 0x40, number(7), wasm.OpBrTable, 1, 0, 0, wasm.OpEnd)}}},
+	"loop by condition": {funcs: []fn{{export: "run", code: code(wasm.OpLoop, 0x40, number(1), wasm.OpBrIf, 0, wasm.OpEnd)}}},
+	"three ways back": {funcs: []fn{{export: "run", code: code(
+		wasm.OpLoop, 0x40, repeat(2, code(number(0), wasm.OpBrIf, 0)), wasm.OpBr, 0, wasm.OpEnd)}}},
+	"back from an arm": {funcs: []fn{{export: "run", code: code(
+		wasm.OpLoop, 0x40, number(1), wasm.OpIf, 0x40, wasm.OpBr, 1, wasm.OpElse, wasm.OpReturn, wasm.OpEnd, wasm.OpEnd)}}},
+	"loops in the first turn of loops": {funcs: []fn{{export: "run", code: code(
+		wasm.OpLoop, 0x40, wasm.OpLoop, 0x40, number(0), wasm.OpBrIf, 0, number(1), wasm.OpBrIf, 1, wasm.OpEnd, wasm.OpEnd)}}},
 	"calls that double": {funcs: doubling(60)},
 	"ping-pong": {table: []int{1, 2}, funcs: []fn{
 		{export: "run", code: code(wasm.OpLoop, 0x40, number(0), wasm.OpCallIndirect, 0, 0, wasm.OpBr, 0, wasm.OpEnd)},

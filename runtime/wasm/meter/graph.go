@@ -187,6 +187,7 @@ func (g *graph) weigh(n int32, b *body) {
 			at.cost += to.cost
 		}
 	}
+	at.cost = min(at.cost, b.longest)
 	if at.cost > denseMax {
 		b.dense, at.cost = true, regionMax
 	}

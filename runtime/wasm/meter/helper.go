@@ -83,7 +83,7 @@ func (w *writer) length(b []byte) []byte {
 	b = i32(op(b, wasm.OpLocalGet, 0), most)
 	b = ops(b, wasm.OpI32LtU, wasm.OpSelect)
 	b = w.units(b)
-	b = w.look(b)
+	b = w.tally().look(b)
 	return ops(op(b, wasm.OpLocalGet, 0), wasm.OpEnd)
 }
 
@@ -107,7 +107,7 @@ func (w *writer) pages(b []byte) []byte {
 	b = append(b, byte(wasm.OpMemorySize), 0)
 	b = ops(b, wasm.OpI32Sub, wasm.OpI32LeU, wasm.OpSelect, wasm.OpI64ExtendI32U)
 	b = ops(i64(b, PageFuel), wasm.OpI64Mul, wasm.OpI64Sub)
-	b = w.look(op(b, wasm.OpGlobalSet, w.counter()))
+	b = w.tally().look(op(b, wasm.OpGlobalSet, w.counter()))
 	return ops(op(b, wasm.OpLocalGet, 0), wasm.OpEnd)
 }
 
@@ -142,7 +142,7 @@ func (w *writer) pieces(b []byte, h helper) []byte {
 	b = w.repeat(b, h, false, 1)
 	b = ops(b, wasm.OpEnd)
 	b = op(b, wasm.OpGlobalGet, w.counter())
-	b = w.look(w.units(op(b, wasm.OpLocalGet, count)))
+	b = w.tally().look(w.units(op(b, wasm.OpLocalGet, count)))
 	b = ops(b, wasm.OpEnd)
 	for i := range 3 {
 		b = op(b, wasm.OpLocalGet, i)
@@ -168,7 +168,7 @@ func (w *writer) repeat(b []byte, h helper, backwards bool, leave int) []byte {
 	b = append(b, byte(wasm.OpLoop), blockEmpty)
 	b = ops(i32(op(b, wasm.OpLocalGet, count), ChunkBytes), wasm.OpI32LeU)
 	b = op(b, wasm.OpBrIf, leave)
-	b = w.look(w.pay(b, ChunkBytes/UnitBytes))
+	b = w.tally().look(w.tally().pay(b, ChunkBytes/UnitBytes))
 	b = i32(op(b, wasm.OpLocalGet, count), ChunkBytes)
 	b = op(ops(b, wasm.OpI32Sub), wasm.OpLocalSet, count)
 	for _, i := range []int{to, from} {

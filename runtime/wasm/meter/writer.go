@@ -74,7 +74,7 @@ func (w *writer) find(s *scanner, i int) *body {
 		return b
 	}
 	b.edits, b.callees, b.types, b.cost, b.each = w.edits[:0], b.callees[:0], b.types[:0], 0, w.o.each
-	b.labels = b.labels[:0]
+	b.labels, b.longest = b.labels[:0], 0
 	s.scan(i, b)
 	w.edits = b.edits
 	if w.kept += len(b.edits); !b.kept && w.kept <= keptMax {
@@ -91,7 +91,7 @@ func (w *writer) code(b []byte) []byte {
 	var room []byte
 	for i := range m.Bodies {
 		found := w.find(s, i)
-		e := emitter{w: w, b: found, out: room[:0], from: m.Bodies[i].Start}
+		e := emitter{w: w, b: found, t: w.tally(), out: room[:0], from: m.Bodies[i].Start}
 		e.body(i)
 		if b = unsigned(b, uint64(len(e.out))); w.o.Offsets {
 			w.move(len(b), e.moves)
@@ -123,6 +123,7 @@ func (w *writer) move(begin int, moves []Offset) {
 type emitter struct {
 	w             *writer
 	b             *body
+	t             tally
 	out           []byte
 	from          int // what of the original comes next
 	moves         []Offset
@@ -138,41 +139,70 @@ func (e *emitter) copy(to int) {
 }
 
 // body writes the body. One that looks at the counter is in two blocks, as loops
-// are: see look.
+// are: see look. One that has something to do when it returns is in another.
 func (e *emitter) body(i int) {
 	m, w := e.w.m, e.w
 	code, results := &m.Bodies[i], m.TypeOf(m.ImportedFuncs+i).Results
-	e.copy(code.Code)
+	e.locals(code)
 	if e.b.takes > 0 {
 		w.out.Counted++
 		e.out = w.takeStack(e.out, e.b.takes)
+	}
+	if e.leaves() {
 		e.out = w.blockOf(append(e.out, byte(wasm.OpBlock)), results)
 	}
 	if e.b.check {
 		e.out = w.blockOf(append(e.out, byte(wasm.OpLoop)), results)
-		e.within(true)
+		e.within()
+		e.look(0)
 	}
 	for j := range e.b.edits {
 		e.edit(&e.b.edits[j])
 	}
 	e.copy(code.End - 1)
 	if e.b.check {
-		e.out = ops(w.below(e.out), wasm.OpEnd)
+		e.out = ops(e.t.below(e.out), wasm.OpEnd)
 	}
-	if e.b.takes > 0 {
-		e.out = w.giveStack(ops(e.out, wasm.OpEnd), e.b.takes)
+	if e.leaves() {
+		e.out = ops(e.out, wasm.OpEnd)
+		e.leave()
 	}
 	e.from = code.End
 	e.out = ops(e.out, wasm.OpEnd)
 }
 
-// within begins the block that a loop is made of.
-func (e *emitter) within(look bool) {
-	e.out = append(e.out, byte(wasm.OpBlock), blockEmpty)
-	if look {
-		e.checks++
-		e.out = op(e.w.low(e.out), wasm.OpBrIf, 0)
+// locals writes the locals, and one more when the function counts in it.
+func (e *emitter) locals(code *wasm.Body) {
+	if !e.b.local || e.b.dense {
+		e.copy(code.Code)
+		return
 	}
+	r := reader{b: e.w.m.Binary, at: code.Start}
+	e.out = unsigned(e.out, uint64(r.u32())+1)
+	e.from = r.at
+	e.copy(code.Code)
+	e.out = append(e.out, 1, byte(wasm.I64))
+	e.t.local = e.b.locals
+	e.out = e.t.read(e.out)
+}
+
+// leaves says whether something is to be done when the function returns.
+func (e *emitter) leaves() bool { return e.b.takes > 0 || e.t.local >= 0 }
+
+func (e *emitter) leave() {
+	e.out = e.t.write(e.out)
+	if e.b.takes > 0 {
+		e.out = e.w.giveStack(e.out, e.b.takes)
+	}
+}
+
+// within begins the block that a loop is made of.
+func (e *emitter) within() { e.out = append(e.out, byte(wasm.OpBlock), blockEmpty) }
+
+// look leaves the block that a loop is made of when there is no fuel.
+func (e *emitter) look(label int) {
+	e.checks++
+	e.out = op(e.t.low(e.out), wasm.OpBrIf, label)
 }
 
 func (e *emitter) edit(d *edit) {
@@ -186,24 +216,22 @@ func (e *emitter) edit(d *edit) {
 	case charge:
 		if e.b.dense {
 			e.checks++
-			e.out = w.look(e.out)
+			e.out = e.t.look(e.out)
 		}
 		e.charge(d.cost)
 	case around:
 		e.out = w.blockType(append(e.out, byte(wasm.OpBlock)), wasm.BlockType(d.number))
 	case head:
-		if t := wasm.BlockType(d.number); t >= 0 && len(w.m.Types[t].Params) > 0 {
-			e.checks++
-			e.out = w.look(e.out)
-		} else {
-			e.within(true)
-		}
+		e.head(wasm.BlockType(d.number))
 		e.charge(d.cost)
+		e.out = e.t.write(e.out)
 	case within:
-		e.within(false)
+		e.within()
 		e.charge(d.cost)
+	case turn:
+		e.turn(d)
 	case below:
-		e.out = w.below(e.out)
+		e.out = e.t.below(e.out)
 	case behind:
 		e.out = ops(e.out, wasm.OpEnd)
 	case index:
@@ -213,12 +241,56 @@ func (e *emitter) edit(d *edit) {
 		for _, l := range e.b.labels[d.number : d.number+d.cost] {
 			e.out = unsigned(e.out, uint64(e.label(l)))
 		}
-	case bulk:
-		e.out = op(e.out, wasm.OpCall, w.helperIndex(int(d.number)))
+	case call, beside, bulk:
+		e.call(d)
 	case leave:
-		if e.b.takes > 0 {
-			e.out = w.giveStack(e.out, e.b.takes)
-		}
+		e.leave()
+	}
+}
+
+// head looks where a loop begins.
+func (e *emitter) head(t wasm.BlockType) {
+	if t >= 0 && len(e.w.m.Types[t].Params) > 0 {
+		e.checks++
+		e.out = e.t.look(e.out)
+		return
+	}
+	e.within()
+	e.look(0)
+}
+
+// turn writes a branch back to a loop, which is around the block it is made of.
+func (e *emitter) turn(d *edit) {
+	label := e.label(d.number)
+	if d.op == wasm.OpBrIf {
+		e.out = append(e.out, byte(wasm.OpIf), blockEmpty)
+		label++
+	}
+	e.charge(d.cost)
+	e.out = e.t.write(e.out)
+	e.look(label - 1)
+	e.out = op(e.out, wasm.OpBr, label)
+	if d.op == wasm.OpBrIf {
+		e.out = ops(e.out, wasm.OpEnd)
+	}
+}
+
+// call writes a call, with what a local needs around it.
+func (e *emitter) call(d *edit) {
+	if d.cost&written == 0 {
+		e.out = e.t.write(e.out)
+	}
+	switch d.do {
+	case call:
+		e.out = op(e.out, wasm.OpCall, int(d.number))
+	case bulk:
+		e.out = op(e.out, wasm.OpCall, e.w.helperIndex(int(d.number)))
+	case beside:
+		e.from = int(d.at)
+		e.copy(int(d.end))
+	}
+	if d.cost&unread == 0 {
+		e.out = e.t.read(e.out)
 	}
 }
 
@@ -239,49 +311,7 @@ func (e *emitter) charge(cost int32) {
 		return
 	}
 	e.sites++
-	e.out = e.w.pay(e.out, int64(cost))
-}
-
-// pay takes a cost from the counter.
-func (w *writer) pay(b []byte, cost int64) []byte {
-	b = op(b, wasm.OpGlobalGet, w.counter())
-	b = ops(i64(b, cost), wasm.OpI64Sub)
-	return op(b, wasm.OpGlobalSet, w.counter())
-}
-
-// low says whether the counter is below zero.
-func (w *writer) low(b []byte) []byte {
-	return ops(i64(op(b, wasm.OpGlobalGet, w.counter()), 0), wasm.OpI64LtS)
-}
-
-// refill asks for more fuel.
-func (w *writer) refill(b []byte) []byte {
-	b = op(b, wasm.OpGlobalGet, w.counter())
-	return op(b, wasm.OpCall, w.sliceIndex())
-}
-
-// look asks for more fuel when there is none left. Only what is seldom met looks
-// so: wazero loads much again behind a place where two ways come together, and has
-// code that is seldom run in the way of the other. So a loop is written as
-//
-//	block $around
-//	  loop
-//	    block $within
-//	      br_if $within (the counter is below zero)
-//	      … br $around
-//	    end
-//	    ask for fuel, br loop
-//	  end
-//	end
-func (w *writer) look(b []byte) []byte {
-	b = append(w.low(b), byte(wasm.OpIf), blockEmpty)
-	return ops(w.refill(b), wasm.OpEnd)
-}
-
-// below ends the block that a loop is made of, and asks for fuel.
-func (w *writer) below(b []byte) []byte {
-	b = ops(op(b, wasm.OpBr, 2), wasm.OpEnd)
-	return op(w.refill(b), wasm.OpBr, 0)
+	e.out = e.t.pay(e.out, int64(cost))
 }
 
 // takeStack counts what a call takes, and ends the guest when there is not so much.

@@ -20,18 +20,23 @@ REQUESTS_MAX = 32  # in one call
 class Bridge(Protocol):
     def call(self, requests: list[RawRequest], /) -> list[RawAnswer]:
         """Makes 1 to 32 requests, which the host serves at the same time."""
+        ...
 
     def log(self, type: str, fields: dict[str, str] | None, text: str, /) -> None:
         """Writes a log line; type is log.info or the like."""
+        ...
 
     def attributes(self, raw: bytes, /) -> dict[str, str]:
         """Decodes the attributes of a message."""
+        ...
 
     def monotonic(self) -> float:
         """The clock that waiting goes by, in seconds."""
+        ...
 
     def sleep(self, seconds: float, /) -> None:
         """Waits."""
+        ...
 
 
 class Nobody:

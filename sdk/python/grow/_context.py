@@ -127,12 +127,13 @@ class Base:
     def add(self, output: Output) -> None:
         if not self._handling:
             raise RuntimeError(f"send {output.type}: no message is being handled")
-        if len(self.sent) >= OUTPUTS_MAX:
+        sent = self.sent
+        if len(sent) >= OUTPUTS_MAX:
             raise RuntimeError(f"send {output.type}: {OUTPUTS_MAX} messages have been sent, which is the limit")
         raw = output.encode()
         if raw[1] is not None:
             _call.check(f"send {output.type}", raw[1])
-        self.sent.append(raw)
+        sent.append(raw)
 
 
 class Context(Base):

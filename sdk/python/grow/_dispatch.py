@@ -4,7 +4,6 @@ messages."""
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 from . import _bridge, _context, _frame, _loop
@@ -57,9 +56,11 @@ def _wait(ctx: Any, handler: Handler, result: Any) -> Any:
 
 def _collect(ctx: Any, handler: Handler, result: Any) -> None:
     """Sends what a handler has returned."""
-    if result is None:
+    if isinstance(result, Output):  # what most return
+        ctx.add(result)
+    elif result is None:
         return
-    if isinstance(result, (list, tuple, Iterator)):
+    elif isinstance(result, (list, tuple)) or hasattr(type(result), "__next__"):
         for i, item in enumerate(result):
             _add(ctx, handler, item, f"returned, as item {i},")
     else:

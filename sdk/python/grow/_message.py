@@ -157,6 +157,9 @@ class _More:
     content_type: str | None = None
 
 
+_NO_MORE = _More()
+
+
 class Output:
     """A message that a handler sends.
 
@@ -207,7 +210,7 @@ class Output:
         return self.type, self._encode_attributes(), data
 
     def _encode_attributes(self) -> dict[str, str]:
-        more = self.more or _More()
+        more = self.more or _NO_MORE
         attrs: dict[str, str] = {}
         content = more.content_type
         if content is None and isinstance(self.data, bytes):

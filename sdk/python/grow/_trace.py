@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import traceback
+import types
 
 _FRAMES_MAX = 24  # of a traceback: those where it was raised
 _TEXT_MAX = 16 << 10  # characters
-_OURS = "/lib/python313.zip/"  # of the runtime: its library and this package
+_CHAINED_MAX = 200  # of those of its causes
+_THEIRS = ("/lib/python313.zip/", "<frozen ")  # of the runtime: its library and this package
 
 
 def describe(e: BaseException) -> str:
@@ -23,17 +26,30 @@ def describe(e: BaseException) -> str:
 
 def text(e: BaseException) -> str:
     """The traceback, of the actor's own frames."""
-    whole = traceback.TracebackException.from_exception(e, limit=-_FRAMES_MAX)
+    whole = traceback.TracebackException(type(e), e, _own(e.__traceback__), limit=-_CHAINED_MAX)
     _trim(whole, set())
     b = "".join(whole.format()).rstrip()
     return b if len(b) <= _TEXT_MAX else f"{b[: _TEXT_MAX // 4]}\n…\n{b[-_TEXT_MAX // 2 :]}"
+
+
+def _own(tb: types.TracebackType | None) -> types.TracebackType | None:
+    """The last of the actor's own frames."""
+    last: collections.deque[types.TracebackType] = collections.deque(maxlen=_FRAMES_MAX)
+    while tb is not None:
+        if not tb.tb_frame.f_code.co_filename.startswith(_THEIRS):
+            last.append(tb)
+        tb = tb.tb_next
+    own: types.TracebackType | None = None
+    for t in reversed(last):
+        own = types.TracebackType(own, t.tb_frame, t.tb_lasti, t.tb_lineno)
+    return own
 
 
 def _trim(e: traceback.TracebackException | None, seen: set[int]) -> None:
     if e is None or id(e) in seen:
         return
     seen.add(id(e))
-    theirs = [f for f in e.stack if not f.filename.startswith((_OURS, "<frozen "))]
+    theirs = [f for f in e.stack if not f.filename.startswith(_THEIRS)]
     e.stack[:] = theirs
     _trim(e.__cause__, seen)
     _trim(e.__context__, seen)

@@ -8,7 +8,7 @@ import sys
 
 # The folders and modules that are left out, at the top and below.
 TOP = {
-    "ctypes", "curses", "dbm", "ensurepip", "idlelib", "lib2to3", "multiprocessing", "pydoc_data", "site-packages",
+    "ctypes", "curses", "ensurepip", "idlelib", "lib2to3", "multiprocessing", "pydoc_data", "site-packages",
     "sqlite3", "test", "tkinter", "turtle.py", "turtledemo", "venv",
 }
 BELOW = {"__pycache__", "test", "tests", "idle_test"}
