@@ -24,6 +24,7 @@ const (
 	tailBytes    = 60 << 20  // of journal behind the last snapshot: another is taken at 64 MiB
 	backlogSize  = 1_000_000 // messages
 	backlogBatch = 1000      // of those in a record
+	drainMax     = 3 * time.Minute
 	idleKeys     = 100_000
 	idleWarm     = 50_000 // keys before the first look at the memory
 )
@@ -216,6 +217,8 @@ func backlog(ctx context.Context, w *workspace, figure func(seconds, mebibytes f
 		return nil, err
 	}
 	return func(ctx context.Context) (value, reference float64, err error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainMax) // a slow machine takes longer than a round
+		defer cancel()
 		dir := filepath.Join(w.dir, "backlog")
 		if err := errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(made))); err != nil {
 			return 0, 0, err
@@ -229,6 +232,9 @@ func backlog(ctx context.Context, w *workspace, figure func(seconds, mebibytes f
 		defer func() { err = errors.Join(err, stop(h)) }()
 		for handled(h) < backlogSize {
 			most = max(most, inUse())
+			if dead, _ := h.Shard().DeadCount(); dead > 0 {
+				return 0, 0, fmt.Errorf("%d messages were given up on", dead)
+			}
 			if err := pause(ctx, 20*time.Millisecond); err != nil {
 				return 0, 0, err
 			}
