@@ -136,6 +136,9 @@ func (i *Instance) Handle(t *Task) *Result {
 		i.turn.Begin(i.actor.Pacer, &i.actor.share)
 	}
 	answer, err := i.running.Handle(i, t.Message)
+	if len(t.Again) > 0 {
+		l.Again = nil
+	}
 	i.rest()
 	if size := i.running.MemorySize(); size != i.memory {
 		i.actor.memory.Add(size - i.memory)

@@ -105,10 +105,6 @@ type Ledger struct {
 	// Effect is called before a request that may change the outside: the
 	// message must be kept first. An error ends the message.
 	Effect func() error
-	// Again are the successful answers that earlier attempts at the message
-	// were given, in the order of the requests. One that agrees with a request in
-	// number, operation, grant and content is given again, and nobody is asked.
-	Again []Recorded
 
 	calls    int
 	bytes    int
@@ -117,15 +113,17 @@ type Ledger struct {
 	requests []abi.View
 	answer   []byte
 	last     int // where the last answer of the frame begins
+
+	// Again are the successful answers that earlier attempts at the message
+	// were given, in the order of the requests. One that agrees with a request in
+	// number, operation, grant and content is given again, and nobody is asked.
+	Again []Recorded
 }
 
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
 	clear(l.recorded)
 	l.calls, l.bytes, l.recorded, l.waited = 0, 0, l.recorded[:0], false
-	if l.Again != nil {
-		l.Again = nil
-	}
 }
 
 // Recorded are the answers to keep, in the order of the requests. Valid until Reset.

@@ -91,7 +91,7 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	now := s.clock.Now()
 	id := s.id(now)
 	first := parcels.Get().(*parcel)
-	first.attempt, first.direct, first.first, first.kept, first.out, first.origin = 1, r.Direct, true, false, false, r
+	first.attempt, first.direct, first.first, first.kept, first.out = 1, r.Direct, true, false, false
 	m := &first.msg
 	size := len(r.Type) + len(r.Source) + len(r.Data) + rootSize
 	for i := range r.Attrs {
@@ -125,7 +125,8 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	first.places = r.Places
 
 	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, waits: !r.Kept, direct: r.Direct, done: make(chan struct{})}}
-	a.flow.handle.flow = a.flow
+	a.flow.handle.flow, a.flow.past.request = a.flow, r
+	first.past = &a.flow.past
 	a.parcels = a.only[:0]
 	if !r.Direct {
 		a.flow.asked = r.Kept || r.Idempotency != nil

@@ -131,23 +131,15 @@ func (l *lane) forward(w *worker, it *parcel, spec *router.Node, delay time.Dura
 	}
 	var r *running
 	if it.grave == nil {
-		if r = it.node.run.Load(); r == nil {
-			it.grave = &grave{CodeGone, spec.Path + " is no longer part of the service"}
-		} else if due == 0 && l.overflows(it, r) {
-			it.grave = &grave{CodeOverflow, fmt.Sprintf("mailbox of %s holds %d times its capacity: the cycle produces more than it handles", it.node.path, overflow)}
-		}
+		r = it.node.run.Load()
 	}
-	if it.grave != nil {
-		path := it.msg.Source()
-		if it.node != nil {
-			path = it.node.path
-			l.counted(l.local(it.node)).dead++
-		}
-		l.stillborn(it, path, l.note(it, specs.DeadLetter, 0))
-		l.recycle(it)
+	if r == nil || due == 0 && l.overflows(it, r) {
+		l.strand(it, spec.Path, r)
 		return 0
 	}
-	l.note(it, spec.Path, due)
+	if !it.direct {
+		l.note(it, spec.Path, due)
+	}
 	home := l.shard.home(it, r, l)
 	switch {
 	case due > 0:
@@ -164,6 +156,24 @@ func (l *lane) forward(w *worker, it *parcel, spec *router.Node, delay time.Dura
 		l.dispatch(home, it)
 	}
 	return 1
+}
+
+// strand ends a message that was on its way to a node where it cannot go.
+func (l *lane) strand(it *parcel, to string, r *running) {
+	switch {
+	case it.grave != nil:
+	case r == nil:
+		it.grave = &grave{CodeGone, to + " is no longer part of the service"}
+	default:
+		it.grave = &grave{CodeOverflow, fmt.Sprintf("mailbox of %s holds %d times its capacity: the cycle produces more than it handles", to, overflow)}
+	}
+	path := it.msg.Source()
+	if it.node != nil {
+		path = it.node.path
+		l.counted(l.local(it.node)).dead++
+	}
+	l.stillborn(it, path, l.note(it, specs.DeadLetter, 0))
+	l.recycle(it)
 }
 
 // overflows reports whether a node's mailbox holds so much that not even a

@@ -42,14 +42,16 @@ func (l *lane) finish(w *worker) {
 		l.attend(c)
 	}
 	l.list(c)
-	l.tidy(c)
+	if len(c.local.cells) > cellsIdle || l.shard.keeper != nil {
+		l.tidy(c)
+	}
 	l.reuse()
 }
 
 // tidy forgets a key that has neither messages nor state, unless there are few:
 // the next message of such a key often comes soon.
 func (l *lane) tidy(c *cell) {
-	if len(c.local.cells) > cellsIdle && len(c.state) == 0 && c.idle() && len(l.acts[c]) == 0 && (l.shard.keeper == nil || c.changed <= l.safe()) {
+	if len(c.local.cells) > cellsIdle && len(c.state) == 0 && c.idle() && len(l.acts[c]) == 0 && (l.shard.keeper == nil || c.safe(l.safe())) {
 		l.forget(c.local, c.key, c)
 	}
 	if l.shard.keeper != nil {
@@ -73,8 +75,8 @@ func (l *lane) succeeded(w *worker, t *tally) {
 	}
 	if !it.direct {
 		l.entry(w, journal.OutcomeHandled)
-		if len(h.State) > 0 {
-			w.cell.changed = l.batch.number
+		if w.cell.kept != nil && len(h.State) > 0 {
+			w.cell.kept.changed = l.batch.number
 		}
 	}
 	l.settle(it, branches)
@@ -84,9 +86,9 @@ func (l *lane) succeeded(w *worker, t *tally) {
 // change makes a message's writes the state of its key.
 func (l *lane) change(c *cell, changes []capability.Change) {
 	for _, ch := range changes {
-		if c.size > 0 { // where there is a keeper
+		if c.kept != nil {
 			grown := len(ch.Data) - len(c.state[ch.Name].Data)
-			c.size += grown
+			c.kept.size += grown
 			l.resident += grown
 		}
 		if ch.Data == nil {
@@ -107,8 +109,8 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 	h.Message, h.Time, h.Seed, h.Attempt = &it.msg, w.time, r.Seed, uint32(it.attempt)
 	h.Revision, h.Outcome, h.Fuel = w.run.actor.Revision, outcome, r.Fuel
 	h.Settles, h.Idempotency, h.Asked, h.Code, h.Reason = it.kept, nil, nil, "", ""
-	if it.origin != nil && !it.kept {
-		h.Idempotency, h.Asked = it.origin.Idempotency, it.flow.question()
+	if r := it.asked(); r != nil {
+		h.Idempotency, h.Asked = r.Idempotency, it.flow.question()
 	}
 	if outcome == journal.OutcomeRefused {
 		h.Code, h.Reason = r.Code, r.Text
@@ -261,13 +263,14 @@ func (l *lane) startFailed(c *cell, r *running, err error) {
 
 // accepted writes the entry that keeps a message which has to wait.
 func (l *lane) accepted(it *parcel) {
+	request := it.asked()
 	it.kept = true
 	e := &journal.Accepted{Source: it.msg.Source(), ID: it.msg.ID(), Key: it.msg.Key(), Input: it.msg.Frame(), Time: l.now}
 	if it.node != nil {
 		e.Node = it.node.path
 	}
-	if it.origin != nil {
-		e.Idempotency, e.Asked = it.origin.Idempotency, it.flow.question()
+	if request != nil {
+		e.Idempotency, e.Asked = request.Idempotency, it.flow.question()
 	}
 	l.write(e)
 }
@@ -311,7 +314,7 @@ func (l *lane) deadLetter(it *parcel, path, revision string, why *Answer) {
 		l.lament(it, path, why)
 		return
 	}
-	if !it.kept && it.origin != nil && it.flow.asked { // so that a repeat finds what came of it
+	if it.asked() != nil && it.flow.asked { // so that a repeat finds what came of it
 		l.accepted(it)
 	}
 	d := l.lament(it, path, why)

@@ -53,6 +53,7 @@ type flow struct {
 	answer  Answer      // once done is closed
 	reply   abi.Message // what answer refers to
 	handle  Flow        // what the first request is given
+	past    past        // of its first message
 }
 
 func (f *flow) result() Answer {

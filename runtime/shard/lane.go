@@ -62,15 +62,17 @@ type lane struct {
 	batches    []*batch
 	worker     *worker
 	workers    []*worker
-	away       []*worker          // whose handlings wait for something outside
-	flushed    uint64             // batches begun
-	landings   []landing          // of batches that the keeper had not folded, oldest first
-	known      uint64             // the last batch that it had
-	resident   int                // about the bytes of states that were loaded
-	acts       map[*cell][]func() // what people want of a state, once nothing of its cell is being handled
+	away       []*worker // whose handlings wait for something outside
 	targets    []router.Target
 	handled    journal.Handled
-	_          apart
+
+	// Of states that may leave memory, and of people:
+	flushed  uint64             // batches begun
+	landings []landing          // of batches that the keeper had not folded, oldest first
+	known    uint64             // the last batch that it had
+	resident int                // about the bytes of states that were loaded
+	acts     map[*cell][]func() // what people want of a state, once nothing of its cell is being handled
+	_        apart
 }
 
 // event is what is posted to a lane: a message, or a note.
@@ -103,13 +105,17 @@ type cell struct {
 	key    string
 	queue  ring[*parcel]
 	state  map[string]capability.Value
-	loaded bool // state has been
-	busy   int  // messages being handled
-	listed bool // in ready, stalls or hungry
-	parked bool // a retry holds the key
+	loaded bool  // state has been
+	busy   int   // messages being handled
+	listed bool  // in ready, stalls or hungry
+	parked bool  // a retry holds the key
+	kept   *kept // only where there is a keeper
+}
 
-	size    int    // about the bytes of state; only where there is a keeper
-	changed uint64 // the batch that holds the last change of state
+// kept is what is known of a cell's state where it may leave memory.
+type kept struct {
+	size    int    // about its bytes
+	changed uint64 // the batch that holds its last change
 }
 
 func newLane(s *Shard, index int) *lane {
@@ -265,16 +271,17 @@ func (l *lane) local(n *node) *local {
 
 // cell returns the mailbox a parcel belongs into.
 func (l *lane) cell(it *parcel, local *local, r *running) *cell {
-	return l.cellOf(local, it.msg.Key(), r)
-}
-
-func (l *lane) cellOf(local *local, key string, r *running) *cell {
 	if !r.spec.Keyed() {
 		if !local.open.loaded && l.shard.keeper == nil {
 			l.load(&local.open)
 		}
 		return &local.open
 	}
+	return l.keyed(local, it.msg.Key())
+}
+
+// keyed returns the mailbox of a key.
+func (l *lane) keyed(local *local, key string) *cell {
 	c := local.cells[key]
 	if c == nil {
 		c = &cell{local: local, key: string(append([]byte(nil), key...))}

@@ -11,7 +11,7 @@ const (
 	warmMax    = 8   // messages whose memory is read ahead
 	freeMax    = 64  // messages a lane keeps for reuse, twice when others return some
 	slabSize   = 14  // messages a lane makes at once, in two pages, and the bytes of each
-	parcelRoom = 368 // that lie in it: 200 of data and two ids
+	parcelRoom = 376 // that lie in it: 200 of data and two ids
 	spareBytes = 8 << 10
 	trashMin   = 16 // room for parcels being taken back, and for
 	queueMin   = 16 // messages waiting in a mailbox: whole cache lines of it

@@ -19,11 +19,10 @@ type parcel struct {
 	node *node
 	flow *flow // nil when nobody may be waiting
 	// grave is set when the message goes nowhere: it becomes a dead letter.
-	grave  *grave
-	from   *local   // that sent it; nil for a message from outside
-	origin *Request // that brought it; nil for a message from inside
-	home   *lane    // that made it; nil: none did
-	again  *again   // what earlier attempts left for the next one; nil: nothing
+	grave *grave
+	from  *local // that sent it; nil for a message from outside
+	past  *past  // what it brings along; nil: nothing
+	home  *lane  // that made it; nil: none did
 
 	attempt int32 // of the next handling, from 1
 	direct  bool  // not journalled
@@ -36,8 +35,19 @@ type parcel struct {
 	room [parcelRoom]byte // where the message lies, unless it is longer
 }
 
-// again is what earlier attempts at a message leave for the next one.
-type again struct{ answers []capability.Recorded } // successful ones, in the order of the requests
+// past is what few messages bring along.
+type past struct {
+	request *Request              // that brought it; nil for a message from inside
+	answers []capability.Recorded // successful ones of earlier attempts, one for each request
+}
+
+// asked is the request of a message that came with it just now.
+func (it *parcel) asked() *Request {
+	if it.kept || it.past == nil {
+		return nil
+	}
+	return it.past.request
+}
 
 // parcels are those that requests are put into.
 var parcels = sync.Pool{New: func() any {
@@ -79,7 +89,7 @@ func (l *lane) refill() {
 // recycle takes back a parcel nobody refers to any more. Its message may be
 // part of the entry being made, so it is not used before that is written.
 func (l *lane) recycle(p *parcel) {
-	p.node, p.flow, p.grave, p.from, p.origin, p.again = nil, nil, nil, nil, nil, nil
+	p.node, p.flow, p.grave, p.from, p.past = nil, nil, nil, nil, nil
 	l.trash = append(l.trash, p)
 }
 

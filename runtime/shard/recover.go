@@ -222,10 +222,10 @@ func (s *Shard) parcelOf(m *fold.Message) *parcel {
 	}
 	for i := range m.Answers {
 		a := &m.Answers[i]
-		if it.again == nil {
-			it.again = &again{}
+		if it.past == nil {
+			it.past = &past{}
 		}
-		it.again.add(capability.Recorded{
+		it.past.add(capability.Recorded{
 			Call: int(a.Call), Operation: a.Operation, Use: a.Use, Request: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
 		})
 	}

@@ -70,7 +70,9 @@ func (l *lane) setState(c *cell, r *running, name string, data []byte, revision 
 	}
 	l.change(c, state.Changes())
 	l.write(a)
-	c.changed = l.batch.number
+	if c.kept != nil {
+		c.kept.changed = l.batch.number
+	}
 	l.batch.barriers = append(l.batch.barriers, done)
 	return next, nil
 }
@@ -123,7 +125,12 @@ func (n noteState) run(l *lane) {
 		n.done <- fmt.Errorf("%w: %q", ErrUnknownTarget, n.node.path)
 		return
 	}
-	c := l.cellOf(l.local(n.node), n.key, r)
+	c := &l.local(n.node).open
+	if r.spec.Keyed() {
+		c = l.keyed(c.local, n.key)
+	} else if !c.loaded && l.shard.keeper == nil {
+		l.load(c)
+	}
 	if l.acts == nil {
 		l.acts = map[*cell][]func(){}
 	}

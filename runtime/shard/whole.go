@@ -13,7 +13,7 @@ func (n noteWhole) run(l *lane) {
 	a := n.admission
 	first := a.parcels[0]
 	e := &journal.Accepted{
-		Source: first.msg.Source(), ID: a.flow.id, Input: first.msg.Frame(), Time: l.now, Idempotency: first.origin.Idempotency, Asked: a.flow.question(),
+		Source: first.msg.Source(), ID: a.flow.id, Input: first.msg.Frame(), Time: l.now, Idempotency: first.past.request.Idempotency, Asked: a.flow.question(),
 	}
 	for i, it := range a.parcels {
 		it.kept = true
@@ -75,16 +75,18 @@ func (it *parcel) remember(recorded []capability.Recorded) {
 	if list == nil {
 		return
 	}
-	if it.again == nil {
-		it.again = &again{}
+	next := &past{}
+	if it.past != nil {
+		*next = *it.past // which a flow may hold for longer
 	}
+	it.past = next
 	for _, r := range list {
-		it.again.add(r)
+		next.add(r)
 	}
 }
 
 // add keeps an answer in place of one to the same request.
-func (a *again) add(r capability.Recorded) {
+func (a *past) add(r capability.Recorded) {
 	for i := range a.answers {
 		if a.answers[i].Call == r.Call {
 			a.answers[i] = r

@@ -142,8 +142,8 @@ func (l *lane) takeTurn() {
 
 func (w *worker) handle() {
 	w.task.Message, w.task.ID, w.task.Now, w.task.State = &w.item.msg, w.item.msg.ID(), w.time, nil
-	if w.item.again != nil {
-		w.task.Again = w.item.again.answers
+	if w.item.past != nil {
+		w.task.Again = w.item.past.answers
 	} else if w.task.Again != nil {
 		w.task.Again = nil
 	}
