@@ -80,11 +80,11 @@ func (l *lane) loadedState(c *cell, state map[string]capability.Value) {
 	if state == nil && l.shard.opts.State != nil {
 		c.state = l.shard.opts.State(c.local.node.path, c.key)
 	}
-	c.size = cellBytes
+	c.kept = &kept{size: cellBytes}
 	for name, v := range c.state {
-		c.size += len(name) + len(v.Data) + valueBytes
+		c.kept.size += len(name) + len(v.Data) + valueBytes
 	}
-	l.resident += c.size
+	l.resident += c.kept.size
 }
 
 // noteLoaded brings the state of a cell, or why there is none yet.
@@ -156,7 +156,7 @@ func (l *lane) evict() {
 			if looks--; looks < 0 || l.resident <= budget {
 				return
 			}
-			if c.idle() && c.changed <= safe && len(l.acts[c]) == 0 {
+			if c.idle() && c.safe(safe) && len(l.acts[c]) == 0 {
 				l.forget(local, key, c)
 			}
 		}
@@ -167,9 +167,14 @@ func (l *lane) forget(local *local, key string, c *cell) {
 	if local.cells[key] != c {
 		return
 	}
-	l.resident -= c.size
+	if c.kept != nil {
+		l.resident -= c.kept.size
+	}
 	delete(local.cells, key)
 }
+
+// safe reports whether the keeper has the cell's state: the batches up to safe.
+func (c *cell) safe(safe uint64) bool { return c.kept == nil || c.kept.changed <= safe }
 
 const (
 	cellBytes  = 200 // about what a key takes besides its state

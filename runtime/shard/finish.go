@@ -51,7 +51,7 @@ func (l *lane) finish(w *worker) {
 // tidy forgets a key that has neither messages nor state, unless there are few:
 // the next message of such a key often comes soon.
 func (l *lane) tidy(c *cell) {
-	if len(c.local.cells) > cellsIdle && len(c.state) == 0 && c.idle() && len(l.acts[c]) == 0 && (l.shard.keeper == nil || c.changed <= l.safe()) {
+	if len(c.local.cells) > cellsIdle && len(c.state) == 0 && c.idle() && len(l.acts[c]) == 0 && (l.shard.keeper == nil || c.safe(l.safe())) {
 		l.forget(c.local, c.key, c)
 	}
 	if l.shard.keeper != nil {
@@ -75,8 +75,8 @@ func (l *lane) succeeded(w *worker, t *tally) {
 	}
 	if !it.direct {
 		l.entry(w, journal.OutcomeHandled)
-		if len(h.State) > 0 {
-			w.cell.changed = l.batch.number
+		if w.cell.kept != nil && len(h.State) > 0 {
+			w.cell.kept.changed = l.batch.number
 		}
 	}
 	l.settle(it, branches)
@@ -86,9 +86,9 @@ func (l *lane) succeeded(w *worker, t *tally) {
 // change makes a message's writes the state of its key.
 func (l *lane) change(c *cell, changes []capability.Change) {
 	for _, ch := range changes {
-		if c.size > 0 { // where there is a keeper
+		if c.kept != nil {
 			grown := len(ch.Data) - len(c.state[ch.Name].Data)
-			c.size += grown
+			c.kept.size += grown
 			l.resident += grown
 		}
 		if ch.Data == nil {

@@ -105,13 +105,17 @@ type cell struct {
 	key    string
 	queue  ring[*parcel]
 	state  map[string]capability.Value
-	loaded bool // state has been
-	busy   int  // messages being handled
-	listed bool // in ready, stalls or hungry
-	parked bool // a retry holds the key
+	loaded bool  // state has been
+	busy   int   // messages being handled
+	listed bool  // in ready, stalls or hungry
+	parked bool  // a retry holds the key
+	kept   *kept // only where there is a keeper
+}
 
-	size    int    // about the bytes of state; only where there is a keeper
-	changed uint64 // the batch that holds the last change of state
+// kept is what is known of a cell's state where it may leave memory.
+type kept struct {
+	size    int    // about its bytes
+	changed uint64 // the batch that holds its last change
 }
 
 func newLane(s *Shard, index int) *lane {

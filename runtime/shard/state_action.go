@@ -70,7 +70,9 @@ func (l *lane) setState(c *cell, r *running, name string, data []byte, revision 
 	}
 	l.change(c, state.Changes())
 	l.write(a)
-	c.changed = l.batch.number
+	if c.kept != nil {
+		c.kept.changed = l.batch.number
+	}
 	l.batch.barriers = append(l.batch.barriers, done)
 	return next, nil
 }
