@@ -30,7 +30,7 @@ runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app
-abi, compiler/python, runtime/engine/wazero < testdata/python/packages
+abi, cmd/grow/app, host/jail < testdata/python/packages
 compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
 runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow

@@ -13,13 +13,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/python"
 	"github.com/grow-platform/grow/compiler/python/interpreter"
+	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/runtime/engine"
-	"github.com/grow-platform/grow/runtime/engine/wazero"
 )
 
 func main() {
+	jail.Enter() // modules are compiled in processes of this program
 	only := flag.String("only", "", "try the packages whose names begin so")
 	write := flag.Bool("write", false, "write the results to "+document)
 	flag.Parse()
@@ -82,10 +84,7 @@ func open(ctx context.Context) (*trier, error) {
 	if err != nil {
 		return nil, err
 	}
-	start := func(ctx context.Context) (engine.Engine, error) {
-		return wazero.New(ctx, wazero.Options{Languages: []engine.Language{l}})
-	}
-	e, err := start(ctx)
+	e, err := app.NewEngine(ctx, "", nil)
 	if err != nil {
 		return nil, err
 	}
