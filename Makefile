@@ -6,10 +6,12 @@ MINUTES ?= 10
 MUTANTS ?= 1000000
 SEED    ?=
 WRITE   ?=
+FAULT   ?= kill
+ROUNDS  ?= 20
 # The secret that signs the example's webhooks, unless the environment has one.
 export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
 
-.PHONY: help setup build run test bench hostile hostile-oracle python-suite python-packages fuzz lint fmt clean
+.PHONY: help setup build run test bench hostile hostile-oracle python-suite python-packages crash fuzz lint fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -27,6 +29,7 @@ ifeq ($(origin GITHUB_WEBHOOK_SECRET),file)
 	@echo "  export GITHUB_WEBHOOK_SECRET=$(GITHUB_WEBHOOK_SECRET)"
 	@echo
 endif
+	@echo "what it accepts is kept in $(SERVICE)/.grow/journal; to start afresh, remove that"
 	@bin/grow run $(SERVICE)
 
 test: ## run every check and test
@@ -45,6 +48,9 @@ hostile-oracle: ## hold the decoder against V8 and wabt: MUTANTS=1000000, SEED=n
 
 python-suite: setup ## run CPython's own tests in actors: ONLY=test_json picks by prefix, WRITE=yes writes docs/python-suite.md
 	@go run ./testdata/python/suite -only "$(ONLY)" -out "$(OUT)" $(if $(WRITE),-write)
+
+crash: setup ## do harm to a running service and check all of it: FAULT=kill ROUNDS=20, SEED=n; docs/crash.md lists the faults
+	@go run ./testdata/crash/cmd -fault $(FAULT) -rounds $(ROUNDS) $(if $(SEED),-seed $(SEED)) $(if $(MESSAGES),-messages $(MESSAGES))
 
 python-packages: setup ## try packages that Python programmers use in actors: ONLY=attrs picks by prefix, WRITE=yes writes docs/python-packages.md
 	@go run ./testdata/python/packages -only "$(ONLY)" $(if $(WRITE),-write)

@@ -84,7 +84,7 @@ func startIn(t *testing.T, dir string) *app.Host {
 	if _, err := project.Build(t.Context(), service, project.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	return started(t, app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", CacheDir: t.TempDir()})
+	return started(t, app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, CacheDir: t.TempDir()})
 }
 
 // started starts a host that ends with the test.

@@ -96,6 +96,10 @@ var exits = map[string]int{
 	"reply.timeout":         exitUnreachable,
 	codeStopTimeout:         exitUnreachable,
 
+	app.CodeJournalLocked: exitConflict,
+	app.CodeJournalDenied: exitPermission,
+	app.CodeJournal:       exitUnreachable,
+
 	codeInterrupted: exitInterrupted,
 }
 

@@ -134,7 +134,7 @@ func controlled(t *testing.T, dir string) *app.Host {
 	if _, err := project.Build(t.Context(), service, project.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	return started(t, app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", CacheDir: t.TempDir(), Control: true})
+	return started(t, app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, CacheDir: t.TempDir(), Control: true})
 }
 
 // ask runs a command in dir that must succeed, and returns what it prints.
@@ -156,7 +156,7 @@ func ask(t *testing.T, dir, line string) string {
 var unsteady = map[string]bool{
 	"took_ms": true, "time": true, "started": true, "pid": true, "id": true, "digest": true, "revision": true, "busy": true,
 	"go": true, "version": true, "traceparent": true, "correlation": true, "causation": true, "found": true, "path": false, "instances": true,
-	"interval_ms": true, "rate": true, "fuel": true, "fuel_max": true, "fuel_mean": true, "fuel_rate": true, "memory": true,
+	"interval_ms": true, "records": true, "rate": true, "fuel": true, "fuel_max": true, "fuel_mean": true, "fuel_rate": true, "memory": true,
 }
 
 var addresses, ids = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	_ "github.com/anishathalye/porcupine" // of testdata/crash, where go mod tidy does not look
 )
 
 // layers says which packages may import which: "a, b < c, d" means that c and
@@ -33,6 +35,8 @@ compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
 runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite
 runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest
+runtime/journal < runtime/journal/mem, runtime/journal/journaltest, runtime/journal/fold
+runtime/journal/fold < runtime/shard
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
@@ -59,6 +63,7 @@ specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
 testdata/order, testdata/wat, runtime/admission < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
+testdata/crash < testdata/crash/cmd
 abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
 runtime/actor < testdata/hostile/trial
 compiler/cache < testdata/hostile/smith

@@ -17,11 +17,12 @@ import (
 
 // load is what a host and its nodes did in a time.
 type load struct {
-	Time     time.Time  `json:"time"`
-	Interval int64      `json:"interval_ms"`
-	Service  string     `json:"service"`
-	Fault    string     `json:"fault,omitempty"` // why nothing more is accepted
-	Nodes    []nodeLoad `json:"nodes"`
+	Time     time.Time       `json:"time"`
+	Interval int64           `json:"interval_ms"`
+	Service  string          `json:"service"`
+	Fault    string          `json:"fault,omitempty"` // why nothing more is accepted
+	Journal  control.Journal `json:"journal"`
+	Nodes    []nodeLoad      `json:"nodes"`
 
 	started bool // the interval is all since the host started
 }
@@ -58,7 +59,7 @@ func loadOf(before, now *control.Status) *load {
 	}
 	passed := max(now.Time.Sub(since), time.Millisecond)
 	l := &load{
-		Time: now.Time, Interval: passed.Milliseconds(), Service: strings.TrimSpace(now.Service + " " + now.Version), Fault: now.Fault,
+		Time: now.Time, Interval: passed.Milliseconds(), Service: strings.TrimSpace(now.Service + " " + now.Version), Fault: now.Fault, Journal: now.Journal,
 		Nodes: []nodeLoad{}, started: before == nil,
 	}
 	for i := range now.Nodes {
@@ -232,7 +233,11 @@ func (l *load) head() string {
 
 // write writes the whole as text.
 func (l *load) write(w io.Writer, width int) error {
-	lines := append([]string{runewidth.Truncate(l.head(), width, "…")}, l.table(width)...)
+	lines := []string{runewidth.Truncate(l.head(), width, "…")}
+	if l.Journal.At != "" {
+		lines = append(lines, runewidth.Truncate("journal "+journalLine(&l.Journal), width, "…"))
+	}
+	lines = append(lines, l.table(width)...)
 	if l.Fault != "" {
 		lines = append(lines, "NOTHING MORE IS ACCEPTED: "+cell(l.Fault))
 	}

@@ -40,7 +40,8 @@ func (s *shell) status() *cobra.Command {
 
 func writeStatus(w io.Writer, st *control.Status) error {
 	name := strings.TrimSpace(st.Service + " " + st.Version)
-	fmt.Fprintf(w, "%s at %s, process %d, up %s\n\n", cell(name), st.URL, st.PID, short(time.Since(st.Started)))
+	fmt.Fprintf(w, "%s at %s, process %d, up %s\n", cell(name), st.URL, st.PID, short(time.Since(st.Started)))
+	fmt.Fprintf(w, "journal %s\n\n", journalLine(&st.Journal))
 	if st.Fault != "" {
 		fmt.Fprintf(w, "NOTHING MORE IS ACCEPTED: %s\n\n", cell(st.Fault))
 	}

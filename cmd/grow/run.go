@@ -18,7 +18,6 @@ import (
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/logs"
-	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
 )
@@ -32,6 +31,7 @@ type runOptions struct {
 	listen, level  string
 	noBuild, watch bool
 	grace          time.Duration
+	journal        app.Journal
 }
 
 func (s *shell) run() *cobra.Command {
@@ -39,14 +39,17 @@ func (s *shell) run() *cobra.Command {
 	c := &cobra.Command{
 		Use: "run [FOLDER]", Short: "build a service and serve it", Args: cobra.MaximumNArgs(1),
 		Long: "run checks a service, compiles what has changed, starts it and serves its endpoints until it is interrupted.\n" +
-			"Then it takes no more requests, finishes what it has accepted, and lists what memory cannot keep.\n" +
+			"Then it takes no more requests, finishes what it has accepted, and lists what waits for its time.\n" +
+			"What it has accepted, and all state, is kept in .grow/journal of the service's folder and goes on with the next start; with\n" +
+			"--journal memory nothing is kept, and with --journal nats://HOST:PORT a NATS server with JetStream keeps it. Its credentials\n" +
+			"stand in the address, in a file, or in GROW_NATS_USER and GROW_NATS_PASSWORD, or GROW_NATS_TOKEN.\n" +
 			"Secrets come from the environment.\n\n" +
 			"With --watch an edit of the service's files is live in the next message: files are checked, what changed is built and\n" +
 			"tested, and takes over between two messages; state is kept, and no request is lost. Where an edit is wrong the old\n" +
 			"revision goes on, and every response says why in the header Grow-Dev-Error.",
 		Example: "  grow run\n  grow run --watch\n  grow run shop --listen 127.0.0.1:9000\n  SHOP_SECRET=... grow run shop",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(checkLevel(o.level), checkListen(o.listen)); err != nil {
+			if err := errors.Join(checkLevel(o.level), checkListen(o.listen), o.checkJournal()); err != nil {
 				return err
 			}
 			if o.watch && o.noBuild {
@@ -74,6 +77,7 @@ func (s *shell) run() *cobra.Command {
 	fixed(c, "level", levels...)
 	c.Flags().DurationVar(&o.grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
 	c.Flags().BoolVar(&o.noBuild, "no-build", false, "serve the modules that are there")
+	o.kept(c)
 	c.Flags().BoolVar(&o.watch, "watch", false, "have edits of the files take effect while it runs")
 	return c
 }
@@ -89,7 +93,7 @@ func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Ser
 			return nil, nil, err
 		}
 	}
-	options := app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: o.listen, Control: true, Watched: o.watch}
+	options := app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: o.listen, Control: true, Watched: o.watch, Journal: o.journal}
 	if err := options.Level.UnmarshalText([]byte(o.level)); err != nil {
 		return nil, nil, fmt.Errorf("read --level: %w", err)
 	}
@@ -116,7 +120,7 @@ func (s *shell) serve(ctx context.Context, h *app.Host, service *specs.Service, 
 	}
 	left, stopErr := s.stop(h, o.grace)
 	end()
-	return errors.Join(err, s.left(left.Waiting, stopErr == nil), stopErr)
+	return errors.Join(err, s.left(left, stopErr == nil), stopErr)
 }
 
 // checkListen reports what is no address to serve at: "host:port", where the
@@ -203,6 +207,7 @@ func (s *shell) relay(h *app.Host, level string) (end func()) {
 // leftover is what a stopped host could not finish, for programs.
 type leftover struct {
 	Event   string    `json:"event"`
+	Kept    bool      `json:"kept"` // what waits goes on with the next start
 	Waiting []waiting `json:"waiting"`
 }
 
@@ -222,19 +227,25 @@ func (s *shell) stop(h *app.Host, grace time.Duration) (app.Leftover, error) {
 	defer cancelTime()
 	s.say("stopping: no more requests are taken; what was accepted is finished (again to stop at once)")
 	left, err := h.Stop(ctx)
-	switch {
+	switch early := errors.Is(err, context.DeadlineExceeded); {
+	case errors.Is(err, context.Canceled) && left.Kept:
+		err = &control.Error{Code: codeInterrupted, Message: "stopped at once: what was not finished goes on with the next start"}
 	case errors.Is(err, context.Canceled):
 		err = &control.Error{Code: codeInterrupted, Message: "stopped at once: what was not finished is lost"}
-	case errors.Is(err, context.DeadlineExceeded):
+	case early && left.Kept:
+		err = &control.Error{Code: codeStopTimeout, Message: "not everything was finished within " + short(grace) + "; the rest goes on with the next start"}
+	case early:
 		err = &control.Error{Code: codeStopTimeout, Message: "not everything was finished within " + short(grace) + "; the rest is lost"}
 	}
 	return left, err
 }
 
-// left lists messages that would have been handled later and are lost.
-func (s *shell) left(list []shard.Waiting, finished bool) error {
+// left lists messages that would have been handled later: those that go on with
+// the next start, or are lost.
+func (s *shell) left(all app.Leftover, finished bool) error {
+	list := all.Waiting
 	if s.json() {
-		out := leftover{Event: "stopped", Waiting: []waiting{}}
+		out := leftover{Event: "stopped", Kept: all.Kept, Waiting: []waiting{}}
 		for _, w := range list {
 			out.Waiting = append(out.Waiting, waiting{w.ID, w.Node, w.Key, w.Due, w.Attempt})
 		}
@@ -246,16 +257,7 @@ func (s *shell) left(list []shard.Waiting, finished bool) error {
 		}
 		return nil
 	}
-	what := "were not finished and are lost"
-	switch {
-	case finished && len(list) == 1:
-		what = "waited for its time and is lost"
-	case finished:
-		what = "waited for their time and are lost"
-	case len(list) == 1:
-		what = "was not finished and is lost"
-	}
-	fmt.Fprintf(s.stderr, "stopped; %s %s, since this host keeps messages in memory:\n", count(len(list), "message"), what)
+	fmt.Fprintf(s.stderr, "stopped; %s:\n", fate(len(list), finished, all.Kept))
 	var rows [][]string
 	for _, w := range list {
 		due := "under way" // in a mailbox, or being handled
@@ -265,4 +267,20 @@ func (s *shell) left(list []shard.Waiting, finished bool) error {
 		rows = append(rows, []string{w.ID, w.Node, w.Key, due, fmt.Sprint(w.Attempt)})
 	}
 	return table(s.stdout, "ID NODE KEY DUE ATTEMPT", rows)
+}
+
+// fate says what becomes of messages that were not handled.
+func fate(n int, finished, kept bool) string {
+	was, it, goes, is := "were", "their", "go", "are"
+	if n == 1 {
+		was, it, goes, is = "was", "its", "goes", "is"
+	}
+	text := count(n, "message") + " " + was + " not finished and "
+	if finished {
+		text = count(n, "message") + " waited for " + it + " time and "
+	}
+	if kept {
+		return text + goes + " on with the next start"
+	}
+	return text + is + " lost, since this host keeps messages in memory"
 }

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 //	serve [NAME=VALUE…] ARGUMENTS   start grow run and go on when it serves; sets $URL, $PORT and $PID, writes run.out
 //	until out|err PATTERN           wait until the service prints a line like that, after the one that was waited for last
 //	signal NAME [CODE] [again]      end it, hold its exit code against CODE (0), write run.out and run.err; again: until it has ended
-//	http METHOD PATH [FILE]         call the service; status and body go to stdout
+//	http METHOD PATH [FILE] [NAME=VALUE…]  call the service, with headers; status and body go to stdout
 //	json stdout|stderr PATH VALUE   hold a value of what was printed against VALUE (gjson paths)
 //	take NAME PATH                  set $NAME to a value of what was printed as JSON
 //	unspoilt stdout|stderr|FILE     hold that it is lines of text, with nothing in them that a terminal obeys
@@ -152,19 +152,23 @@ func end(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 1 {
 		want = args[1]
 	}
-	if got := fmt.Sprint(s.process.ProcessState.ExitCode()); got != want {
+	if got := fmt.Sprint(s.process.ProcessState.ExitCode()); got != want && by != os.Kill {
 		ts.Fatalf("run ended with code %s, want %s\n%s%s", got, want, s.out.String(), s.err.String())
 	}
 }
 
 func call(ts *testscript.TestScript, _ bool, args []string) {
 	var body io.Reader
-	if len(args) > 2 {
+	if len(args) > 2 && args[2] != "-" {
 		body = strings.NewReader(ts.ReadFile(args[2]))
 	}
 	r, err := http.NewRequest(args[0], ts.Getenv("URL")+args[1], body)
 	ts.Check(err)
 	r.Header.Set("content-type", "application/json")
+	for _, header := range args[min(3, len(args)):] {
+		name, value, _ := strings.Cut(header, "=")
+		r.Header.Set(name, value)
+	}
 	response, err := http.DefaultClient.Do(r)
 	ts.Check(err)
 	defer response.Body.Close()
@@ -295,6 +299,8 @@ func TestExitCodes(t *testing.T) {
 		{exitUsage, "test --update --watch"},
 		{exitUsage, "test --coverage name"},
 		{exitUsage, "run --listen nowhere -C " + empty},
+		{exitUsage, "run --journal folder -C " + empty},
+		{exitUnreachable, "run --journal nats://127.0.0.1:1 --listen 127.0.0.1:0 -C " + empty},
 		{exitUsage, "run --listen 127.0.0.1 -C " + empty},
 		{exitUsage, "run --listen 127.0.0.1:99999 -C " + empty},
 		{exitUsage, "completion tcsh"},

@@ -39,7 +39,19 @@ type Status struct {
 	Processes []Process          `json:"processes"`    // of isolated actors
 	Dead      uint64             `json:"dead_letters"` // ever
 	Kept      int                `json:"dead_letters_kept"`
+	Journal   Journal            `json:"journal"`
 	Fault     string             `json:"fault,omitempty"` // why nothing more is accepted
+}
+
+// Journal is where what was accepted is kept, and how far it has come.
+type Journal struct {
+	At       string    `json:"at"`              // a folder, memory, or the address of a server
+	Fault    string    `json:"fault,omitempty"` // why it takes nothing at the moment
+	Records  uint64    `json:"records"`         // sequence of the last one
+	Epoch    uint64    `json:"epoch"`           // of this host: the record it began with
+	Bytes    int64     `json:"bytes,omitempty"` // on disk, where it is a folder
+	Snapshot uint64    `json:"snapshot"`        // record up to which the last snapshot holds everything; 0: there is none
+	Taken    time.Time `json:"snapshot_time,omitzero"`
 }
 
 // Process is what runs the instances of an isolated actor.

@@ -148,5 +148,8 @@ func (g *Gateway) health(c echo.Context) error {
 	if g.stopping.Load() {
 		return newProblem(http.StatusServiceUnavailable, codeStopping, "the service is about to stop").write(c)
 	}
+	if g.opts.Health != nil && g.opts.Health() != nil { // why is for who runs the service: see grow status
+		return refusal(shard.ErrJournal).write(c)
+	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "service": g.opts.Service.Name})
 }

@@ -52,6 +52,8 @@ type Task struct {
 	Wait func()
 	// Effect is called before something outside is changed; nil does nothing.
 	Effect func() error
+	// Again are answers that earlier attempts were given; see [capability.Ledger].
+	Again []capability.Recorded
 }
 
 // Output is one message that the actor sends. Its bytes lie in the instance's
@@ -125,12 +127,18 @@ func (i *Instance) Handle(t *Task) *Result {
 	l := &i.ledger
 	l.Reset()
 	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
+	if len(t.Again) > 0 {
+		l.Again = t.Again
+	}
 	r := &i.result
 	*r = Result{}
 	if t.Long {
 		i.turn.Begin(i.actor.Pacer, &i.actor.share)
 	}
 	answer, err := i.running.Handle(i, t.Message)
+	if len(t.Again) > 0 {
+		l.Again = nil
+	}
 	i.rest()
 	if size := i.running.MemorySize(); size != i.memory {
 		i.actor.memory.Add(size - i.memory)

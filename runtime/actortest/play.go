@@ -152,6 +152,9 @@ func (s *stage) read() (out []Message, dead map[string]deadLetter, err error) {
 					return err
 				}
 				out = append(out, messages...)
+				bury(dead, e.Outputs)
+			case *journal.Accepted:
+				bury(dead, e.Copies)
 			case *journal.Dead:
 				d := deadLetter{Dead: e}
 				if m, err := abi.ParseMessage(e.Input); err == nil {
@@ -165,6 +168,18 @@ func (s *stage) read() (out []Message, dead map[string]deadLetter, err error) {
 		err = errors.New("the test sends more than the journal of a test keeps")
 	}
 	return out, dead, err
+}
+
+// bury adds the dead letters among the outputs of an entry.
+func bury(dead map[string]deadLetter, outputs []journal.Output) {
+	for _, o := range outputs {
+		if o.Grave == nil {
+			continue
+		}
+		if m, err := abi.ParseMessage(o.Frame); err == nil {
+			dead[m.ID()] = deadLetter{&journal.Dead{ID: m.ID(), Node: o.Grave.Node, Code: o.Grave.Code, Reason: o.Grave.Reason}, m.Type()}
+		}
+	}
 }
 
 // hosts are the attributes that the host sets, not the actor.

@@ -1,6 +1,7 @@
 package capability
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -79,6 +80,7 @@ type Recorded struct {
 	Request   []byte // SHA-256 of the request's operation, attributes and data
 	Frame     []byte // the answer, a frame of one
 	Duration  time.Duration
+	Failed    bool // the answer is that the request failed
 }
 
 // Ledger is what the broker knows of the message being handled: what it may
@@ -111,6 +113,11 @@ type Ledger struct {
 	requests []abi.View
 	answer   []byte
 	last     int // where the last answer of the frame begins
+
+	// Again are the successful answers that earlier attempts at the message
+	// were given, in the order of the requests. One that agrees with a request in
+	// number, operation, grant and content is given again, and nobody is asked.
+	Again []Recorded
 }
 
 // Reset prepares the ledger for another message.
@@ -167,13 +174,17 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 // same time, those the host answers itself run one after the other.
 func (b *Broker) serveAll(l *Ledger) error {
 	outside := make([]*outward, 0, 4)
+	asked := 0
 	for i := range l.requests {
 		o := b.outside(l, i)
 		if o == nil {
 			continue
 		}
 		outside = append(outside, o)
-		if len(outside) == 1 && l.Rest != nil {
+		if o.again = l.recall(o); o.again != nil {
+			continue
+		}
+		if asked++; asked == 1 && l.Rest != nil {
 			l.Rest()
 		}
 		if o.effect == Changes && l.Effect != nil {
@@ -182,16 +193,13 @@ func (b *Broker) serveAll(l *Ledger) error {
 			}
 		}
 	}
-	if len(outside) > 0 {
+	if asked > 0 {
 		b.ask(l, outside)
 	}
 	for i := range l.requests {
 		v := &l.requests[i]
 		if len(outside) > 0 && outside[0].index == i {
-			l.append(&outside[0].answer)
-			if outside[0].effect != Hides {
-				l.record(outside[0].number, v, outside[0].use, outside[0].took)
-			}
+			l.answered(v, outside[0])
 			outside = outside[1:]
 			continue
 		}
@@ -210,6 +218,36 @@ type outward struct {
 	timeout       time.Duration
 	answer        Answer
 	took          time.Duration
+	again         *Recorded // what answers it in place of the capability; nil: nothing does
+}
+
+// countSize is how many bytes of a frame say how many messages it holds.
+const countSize = 4
+
+// recall is the answer that an earlier attempt was given to the same request.
+func (l *Ledger) recall(o *outward) *Recorded {
+	for i := range l.Again {
+		r := &l.Again[i]
+		if r.Call == o.number && r.Operation == o.request.Operation && r.Use == o.use && len(r.Frame) > countSize && bytes.Equal(r.Request, digest(&l.requests[o.index])) {
+			return r
+		}
+	}
+	return nil
+}
+
+// answered adds the answer to a request that went outside.
+func (l *Ledger) answered(v *abi.View, o *outward) {
+	if o.again != nil {
+		l.last = len(l.answer)
+		l.answer = append(l.answer, o.again.Frame[countSize:]...)
+		l.recorded = append(l.recorded, *o.again)
+		return
+	}
+	l.append(&o.answer)
+	if o.effect != Hides {
+		l.record(o.number, v, o.use, o.took)
+		l.recorded[len(l.recorded)-1].Failed = o.answer.Code != ""
+	}
 }
 
 // outside returns the request when a grant serves it, nil when the host answers.
@@ -245,7 +283,13 @@ func (b *Broker) outside(l *Ledger, i int) *outward {
 }
 
 // ask runs requests at the same time and waits for all of them.
-func (b *Broker) ask(l *Ledger, list []*outward) {
+func (b *Broker) ask(l *Ledger, all []*outward) {
+	list := make([]*outward, 0, len(all))
+	for _, o := range all {
+		if o.again == nil {
+			list = append(list, o)
+		}
+	}
 	if !l.waited && l.Wait != nil {
 		l.waited = true
 		l.Wait()
@@ -388,11 +432,16 @@ func (l *Ledger) append(a *Answer) {
 
 // record keeps the last answer appended.
 func (l *Ledger) record(number int, v *abi.View, use string, took time.Duration) {
-	digest := sha256.New()
-	digest.Write(v.Encoded())
-	digest.Write(v.Data)
 	frame := append(abi.AppendCount(nil, 1), l.answer[l.last:]...)
 	l.recorded = append(l.recorded, Recorded{
-		Call: number, Operation: string(v.Type), Use: use, Request: digest.Sum(nil), Frame: frame, Duration: took,
+		Call: number, Operation: string(v.Type), Use: use, Request: digest(v), Frame: frame, Duration: took,
 	})
+}
+
+// digest is that of a request's operation, attributes and data.
+func digest(v *abi.View) []byte {
+	h := sha256.New()
+	h.Write(v.Encoded())
+	h.Write(v.Data)
+	return h.Sum(nil)
 }

@@ -54,6 +54,20 @@ func (c *coder) string(n protowire.Number, p *string) {
 	}
 }
 
+// strings is a repeated string.
+func (c *coder) strings(n protowire.Number, p *[]string) {
+	if c.reading {
+		if c.number == n {
+			*p = append(*p, unsafe.String(unsafe.SliceData(c.bytes), len(c.bytes)))
+		}
+		return
+	}
+	for _, s := range *p {
+		c.tag(n, protowire.BytesType)
+		c.b = append(varint(c.b, uint64(len(s))), s...)
+	}
+}
+
 func (c *coder) blob(n protowire.Number, p *[]byte) {
 	switch {
 	case c.reading:

@@ -3,7 +3,8 @@ package journal
 import "github.com/grow-platform/grow/abi"
 
 // Entry is one thing in a record: *Epoch, *Accepted, *Handled, *Dead,
-// *AttemptMade, *Timer, *Moved, *Revision, *LinkAck, *SnapshotTaken or *Packed.
+// *AttemptMade, *Timer, *Moved, *Revision, *LinkAck, *SnapshotTaken, *Packed,
+// *Asked or *Action. Pages of snapshots hold *Cell, *Waiting, *Dead, *Asked and *Root.
 type Entry interface{ message }
 
 // Epoch begins the time of an owner. A new owner appends it first.
@@ -17,11 +18,13 @@ type Epoch struct {
 type Accepted struct {
 	Source      string // endpoint or other face it came in through
 	ID          string
-	Node        string // node path
+	Node        string // node path; empty when only Copies go anywhere
 	Key         string
 	Input       []byte // frame of one message
 	Time        int64  // nanoseconds since 1970
 	Idempotency *Idempotency
+	Copies      []Output // what else the same request leads to
+	Asked       *Asked   // nil when nobody may ask what became of it
 }
 
 // Idempotency is a client's promise that requests of one key are one request.
@@ -50,6 +53,10 @@ type Handled struct {
 	Fuel        uint64
 	Duration    int64 // nanoseconds
 	Idempotency *Idempotency
+	Settles     bool   // the message was waiting here and is settled by this
+	Asked       *Asked // as in Accepted, when there was none
+	Code        string // when refused
+	Reason      string // likewise
 }
 
 // Outcome is how a message ended.
@@ -78,6 +85,15 @@ type Output struct {
 	Due     int64 // nanoseconds since 1970; 0 for at once
 	Frame   []byte
 	Message *abi.Message // for writing, in place of Frame; nil when read
+	Grave   *Grave       // when To is deadletter
+	Answers bool         // it is the reply to its flow
+}
+
+// Grave says why an output became a dead letter at once.
+type Grave struct {
+	Node   string // node path that it is a dead letter of
+	Code   string
+	Reason string
 }
 
 // Answer is what a capability answered.
@@ -103,6 +119,7 @@ type Dead struct {
 	InputSeq uint64
 	Revision string
 	Settles  bool // the message was waiting here and is settled by this
+	Fuel     uint64
 }
 
 // AttemptMade keeps the successful answers of an attempt that failed.
@@ -115,6 +132,11 @@ type AttemptMade struct {
 	Code    string
 	Reason  string
 	Answers []Answer
+	Hold    bool  // the message holds its key up until then
+	Time    int64 // of this one, nanoseconds since 1970
+	Fuel    uint64
+	// Revision is what it ran on.
+	Revision string
 }
 
 // Timer is a message that waits for its time.
@@ -158,3 +180,92 @@ type Packed struct {
 	Blob string // digest of the blob that holds it
 	Size uint64 // bytes of the blob
 }
+
+// Asked is a flow that somebody may ask about later. As an entry of its own it
+// says so of a flow that began before, or, with an outcome, what came of one.
+type Asked struct {
+	Flow    string   // id of the request's first message
+	Replies []string // types that answer it
+	Any     bool     // any type does
+	Waits   bool     // somebody waits for the answer
+	Outcome uint32   // 0: not known yet; otherwise as the shard numbers them
+	Reply   []byte   // frame of the message that answered it
+	Code    string
+	Text    string
+	Node    string
+
+	// In a snapshot only.
+	Idempotency *Idempotency
+	Until       int64 // nanoseconds since 1970 that Idempotency holds
+	Listed      bool  // it may be asked for by its id
+	Fault       bool  // Outcome is what came of it if no reply comes
+}
+
+// Action is what a person did to what is kept here.
+type Action struct {
+	Name   string // see the constants
+	ID     string // of the dead letter
+	By     string // who
+	Time   int64  // nanoseconds since 1970
+	Node   string
+	Key    string
+	Input  []byte // frame of the message put in place of it, or sent again
+	State  []StateChange
+	Reason string
+}
+
+// The names of actions.
+const (
+	ActionDrop     = "deadletter.drop"    // the dead letter is forgotten
+	ActionEdit     = "deadletter.edit"    // Input takes the place of its message
+	ActionRedrive  = "deadletter.redrive" // Input waits at Node and the dead letter is settled
+	ActionSetState = "state.set"          // State is changed
+)
+
+// Cell is the state of a key at a node, in a snapshot.
+type Cell struct {
+	Node  string
+	Key   string
+	State []StateChange
+}
+
+// Waiting is a message that waits, in a snapshot.
+type Waiting struct {
+	Node    string
+	Key     string
+	Frame   []byte
+	Order   uint64 // its place among all messages that ever waited
+	Attempt uint32 // of the next handling
+	Due     int64  // nanoseconds since 1970; 0: at once
+	Hold    bool   // it holds its key up
+	First   bool   // it came from outside
+	Answers []Answer
+}
+
+// Root is what a snapshot begins with.
+type Root struct {
+	Sequence uint64 // of the last record that the snapshot holds
+	Epoch    uint64 // in force then
+	Time     int64  // the latest that an entry named, nanoseconds since 1970
+	Order    uint64 // of the last message that waited
+	DeadEver uint64 // dead letters, ever
+	Pages    []Page
+	Previous string // digest of the root before this one
+	Before   uint64 // sequence of that one
+}
+
+// Page is one blob of a snapshot.
+type Page struct {
+	Kind   uint32 // see the constants
+	Low    uint64 // of state: the least hash of the cells that may lie there
+	Digest string // empty: there is nothing
+	Size   uint64 // bytes
+}
+
+// The kinds of pages.
+const (
+	PageState = iota + 1 // cells
+	PageWaiting
+	PageDead
+	PageFlows
+)

@@ -16,6 +16,8 @@ func (m *Accepted) fields(c *coder) {
 	c.blob(5, &m.Input)
 	c.int64(6, &m.Time)
 	nested(c, 7, &m.Idempotency)
+	list(c, 8, &m.Copies)
+	nested(c, 9, &m.Asked)
 }
 
 func (m *Idempotency) fields(c *coder) {
@@ -43,6 +45,10 @@ func (m *Handled) fields(c *coder) {
 	c.uint64(14, &m.Fuel)
 	c.int64(15, &m.Duration)
 	nested(c, 16, &m.Idempotency)
+	c.bool(17, &m.Settles)
+	nested(c, 18, &m.Asked)
+	c.string(19, &m.Code)
+	c.string(20, &m.Reason)
 }
 
 func (m *StateChange) fields(c *coder) {
@@ -58,6 +64,8 @@ func (m *Output) fields(c *coder) {
 	c.string(3, &m.Key)
 	c.int64(4, &m.Due)
 	c.frame(5, &m.Frame, m.Message)
+	nested(c, 6, &m.Grave)
+	c.bool(7, &m.Answers)
 }
 
 func (m *Answer) fields(c *coder) {
@@ -81,6 +89,7 @@ func (m *Dead) fields(c *coder) {
 	c.uint64(9, &m.InputSeq)
 	c.string(10, &m.Revision)
 	c.bool(11, &m.Settles)
+	c.uint64(12, &m.Fuel)
 }
 
 func (m *AttemptMade) fields(c *coder) {
@@ -92,6 +101,10 @@ func (m *AttemptMade) fields(c *coder) {
 	c.string(6, &m.Code)
 	c.string(7, &m.Reason)
 	list(c, 8, &m.Answers)
+	c.bool(9, &m.Hold)
+	c.int64(10, &m.Time)
+	c.uint64(11, &m.Fuel)
+	c.string(12, &m.Revision)
 }
 
 func (m *Timer) fields(c *coder) {
@@ -128,4 +141,74 @@ func (m *SnapshotTaken) fields(c *coder) {
 func (m *Packed) fields(c *coder) {
 	c.string(1, &m.Blob)
 	c.uint64(2, &m.Size)
+}
+
+func (m *Grave) fields(c *coder) {
+	c.string(1, &m.Node)
+	c.string(2, &m.Code)
+	c.string(3, &m.Reason)
+}
+
+func (m *Asked) fields(c *coder) {
+	c.string(1, &m.Flow)
+	c.strings(2, &m.Replies)
+	c.bool(3, &m.Any)
+	c.bool(4, &m.Waits)
+	c.uint32(5, &m.Outcome)
+	c.blob(6, &m.Reply)
+	c.string(7, &m.Code)
+	c.string(8, &m.Text)
+	c.string(9, &m.Node)
+	nested(c, 10, &m.Idempotency)
+	c.int64(11, &m.Until)
+	c.bool(12, &m.Listed)
+	c.bool(13, &m.Fault)
+}
+
+func (m *Action) fields(c *coder) {
+	c.string(1, &m.Name)
+	c.string(2, &m.ID)
+	c.string(3, &m.By)
+	c.int64(4, &m.Time)
+	c.string(5, &m.Node)
+	c.string(6, &m.Key)
+	c.blob(7, &m.Input)
+	list(c, 8, &m.State)
+	c.string(9, &m.Reason)
+}
+
+func (m *Cell) fields(c *coder) {
+	c.string(1, &m.Node)
+	c.string(2, &m.Key)
+	list(c, 3, &m.State)
+}
+
+func (m *Waiting) fields(c *coder) {
+	c.string(1, &m.Node)
+	c.string(2, &m.Key)
+	c.blob(3, &m.Frame)
+	c.uint64(4, &m.Order)
+	c.uint32(5, &m.Attempt)
+	c.int64(6, &m.Due)
+	c.bool(7, &m.Hold)
+	c.bool(8, &m.First)
+	list(c, 9, &m.Answers)
+}
+
+func (m *Root) fields(c *coder) {
+	c.uint64(1, &m.Sequence)
+	c.uint64(2, &m.Epoch)
+	c.int64(3, &m.Time)
+	c.uint64(4, &m.Order)
+	c.uint64(5, &m.DeadEver)
+	list(c, 6, &m.Pages)
+	c.string(7, &m.Previous)
+	c.uint64(8, &m.Before)
+}
+
+func (m *Page) fields(c *coder) {
+	c.uint32(1, &m.Kind)
+	c.uint64(2, &m.Low)
+	c.string(3, &m.Digest)
+	c.uint64(4, &m.Size)
 }

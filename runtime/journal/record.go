@@ -86,6 +86,9 @@ func (w *Writer) Merge(o *Writer) bool {
 // Entries is the number of entries added.
 func (w *Writer) Entries() int { return w.entries }
 
+// Size is the bytes of the record so far.
+func (w *Writer) Size() int { return len(w.coder.b) }
+
 // Bytes is the record. It is valid until the writer is changed.
 func (w *Writer) Bytes() []byte {
 	b := w.coder.b
@@ -236,6 +239,11 @@ const (
 	kindLinkAck
 	kindSnapshotTaken
 	kindPacked
+	kindAsked
+	kindAction
+	kindCell
+	kindWaiting
+	kindRoot
 )
 
 func kindOf(e Entry) protowire.Number {
@@ -260,6 +268,16 @@ func kindOf(e Entry) protowire.Number {
 		return kindLinkAck
 	case *SnapshotTaken:
 		return kindSnapshotTaken
+	case *Asked:
+		return kindAsked
+	case *Action:
+		return kindAction
+	case *Cell:
+		return kindCell
+	case *Waiting:
+		return kindWaiting
+	case *Root:
+		return kindRoot
 	}
 	return kindPacked
 }
@@ -284,6 +302,16 @@ func newEntry(kind protowire.Number) Entry {
 		return new(SnapshotTaken)
 	case kindPacked:
 		return new(Packed)
+	case kindAsked:
+		return new(Asked)
+	case kindAction:
+		return new(Action)
+	case kindCell:
+		return new(Cell)
+	case kindWaiting:
+		return new(Waiting)
+	case kindRoot:
+		return new(Root)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/router"
@@ -65,6 +66,14 @@ func newID(ms uint64) string {
 	return id.String()
 }
 
+// id makes the id of a message from outside.
+func (s *Shard) id(now time.Time) string {
+	if s.opts.ID != nil {
+		return s.opts.ID()
+	}
+	return newID(uint64(now.UnixMilli()))
+}
+
 // newTrace makes a trace context that is not sampled (W3C Trace Context, section 3.2).
 func newTrace() string {
 	var id [24]byte
@@ -80,14 +89,9 @@ func newTrace() string {
 // admit builds the request's message and finds out where it goes.
 func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	now := s.clock.Now()
-	id := ""
-	if s.opts.ID != nil {
-		id = s.opts.ID()
-	} else {
-		id = newID(uint64(now.UnixMilli()))
-	}
+	id := s.id(now)
 	first := parcels.Get().(*parcel)
-	first.attempt, first.direct, first.first, first.kept, first.out, first.origin = 1, r.Direct, true, false, false, r
+	first.attempt, first.direct, first.first, first.kept, first.out = 1, r.Direct, true, false, false
 	m := &first.msg
 	size := len(r.Type) + len(r.Source) + len(r.Data) + rootSize
 	for i := range r.Attrs {
@@ -120,11 +124,15 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	m.Finish(r.Data)
 	first.places = r.Places
 
-	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, waits: !r.Kept, done: make(chan struct{})}}
-	a.flow.handle.flow = a.flow
+	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, waits: !r.Kept, direct: r.Direct, done: make(chan struct{})}}
+	a.flow.handle.flow, a.flow.past.request = a.flow, r
+	first.past = &a.flow.past
 	a.parcels = a.only[:0]
-	if r.Kept && !r.Direct {
-		a.flow.kept, a.flow.keep = make(chan struct{}), true
+	if !r.Direct {
+		a.flow.asked = r.Kept || r.Idempotency != nil
+		if r.Kept {
+			a.flow.kept = make(chan struct{})
+		}
 	}
 	a.lane = s.lanes[int(s.next.Add(1))%len(s.lanes)]
 	var buffer [4]router.Target
@@ -213,8 +221,25 @@ func (a *admission) release() {
 	a.reserved = 0
 }
 
+// whole reports whether the request has to be in the journal as a whole before
+// any of it is handled: it was asked for, or what it leads to would be known in part.
+func (a *admission) whole() bool {
+	f, first := a.flow, a.parcels[0]
+	return !first.direct && (f.kept != nil || len(a.parcels) > 1 || f.asked && (first.node == nil || first.grave != nil))
+}
+
 // post hands the parcels over. The last one's lane, if it is asleep, is helped.
 func (a *admission) post() {
+	if a.whole() {
+		l := a.lane
+		if it := a.parcels[0]; it.node != nil {
+			l = a.shard.home(it, it.node.run.Load(), l)
+		}
+		if l.put(event{note: noteWhole{a}}) {
+			l.help()
+		}
+		return
+	}
 	for i, it := range a.parcels {
 		l := a.lane
 		if it.node != nil {

@@ -581,10 +581,31 @@ func TestJournal(t *testing.T) {
 		"handled a k outcome=1 attempt=1 to=[output] state=1 input=true")
 }
 
-// TestJournalFails: what the journal did not take is not promised to anybody,
-// and nothing more is accepted.
-func TestJournalFails(t *testing.T) {
-	for _, fault := range []mem.Fault{mem.Lost, mem.Fenced} {
+// TestJournalLost: once the journal has another owner, what it did not take is
+// not promised to anybody, and nothing more is accepted.
+func TestJournalLost(t *testing.T) {
+	var broken atomic.Bool
+	b := open(t, project(def("a", nil)), map[string]guest{"a": echo}, func(uint64) mem.Fault {
+		if broken.Load() {
+			return mem.Fenced
+		}
+		return mem.None
+	})
+	answered1(t, b.accept(t, &Request{To: "a", AnyReply: true, Data: []byte("x")}))
+	broken.Store(true)
+	if got := answered1(t, b.accept(t, &Request{To: "a", AnyReply: true})); !strings.HasPrefix(got, "failed journal.unavailable") {
+		t.Error(got)
+	}
+	if _, err := b.Accept(context.Background(), &Request{To: "a", Type: "in"}); !errors.Is(err, ErrJournal) || b.Err() == nil {
+		t.Errorf("after a failure: %v, want ErrJournal", err)
+	}
+}
+
+// TestJournalUnsure: while it is not known whether the journal has a record
+// nobody is told anything; when it takes no more nothing is accepted; and once
+// it does everything goes on, each record being there once.
+func TestJournalUnsure(t *testing.T) {
+	for _, fault := range []mem.Fault{mem.Lost, mem.Unsure} {
 		var broken atomic.Bool
 		b := open(t, project(def("a", nil)), map[string]guest{"a": echo}, func(uint64) mem.Fault {
 			if broken.Load() {
@@ -594,12 +615,26 @@ func TestJournalFails(t *testing.T) {
 		})
 		answered1(t, b.accept(t, &Request{To: "a", AnyReply: true, Data: []byte("x")}))
 		broken.Store(true)
-		if got := answered1(t, b.accept(t, &Request{To: "a", AnyReply: true})); !strings.HasPrefix(got, "failed journal.unavailable") {
+		f := b.accept(t, &Request{To: "a", AnyReply: true, Data: []byte("y")})
+		if fault == mem.Lost {
+			await(t, "the refusal", func() bool { b.clock.pass(time.Second); return b.Err() != nil })
+			if _, err := b.Accept(context.Background(), &Request{To: "a", Type: "in"}); !errors.Is(err, ErrJournal) {
+				t.Errorf("accept while the journal takes nothing: %v, want ErrJournal", err)
+			}
+			if f.Answer().Outcome != Pending {
+				t.Errorf("answered although nothing is known: %s", f.Answer().text())
+			}
+			broken.Store(false)
+		}
+		await(t, "the answer", func() bool { b.clock.pass(time.Second); return f.Answer().Outcome != Pending })
+		broken.Store(false)
+		if got := answered1(t, f); got != "replied out y" {
 			t.Errorf("%d: %s", fault, got)
 		}
-		if _, err := b.Accept(context.Background(), &Request{To: "a", Type: "in"}); !errors.Is(err, ErrJournal) || b.Err() == nil {
-			t.Errorf("%d: after a failure: %v, want ErrJournal", fault, err)
-		}
+		await(t, "health", func() bool { b.clock.pass(time.Second); return b.Err() == nil })
+		answered1(t, b.accept(t, &Request{To: "a", AnyReply: true, Data: []byte("z")}))
+		wantLines(t, b.entries(t), "Epoch", "handled a  outcome=1 attempt=1 to=[output] state=0 input=true",
+			"handled a  outcome=1 attempt=1 to=[output] state=0 input=true", "handled a  outcome=1 attempt=1 to=[output] state=0 input=true")
 	}
 }
 

@@ -20,20 +20,23 @@ type batch struct {
 	barriers []chan error // of handlings that must not go on before
 	blobs    []blob       // that entries of the batch lie in
 
-	lane  *lane
-	state atomic.Uint32
-	err   error
+	lane   *lane
+	number uint64 // among the lane's
+	seq    uint64 // of its record
+	state  atomic.Uint32
+	err    error
 
 	// What a record of this batch alone needs, made once.
 	alone  [1]*batch
-	landed func(uint64, error)
+	flight flight
 }
 
 // newBatch makes a batch of a lane.
 func newBatch(l *lane) *batch {
 	b := &batch{lane: l}
 	b.alone[0] = b
-	b.landed = func(_ uint64, err error) { l.shard.committer.landed(b.alone[:], err) }
+	b.flight = flight{committer: &l.shard.committer, writer: &b.writer, batches: b.alone[:]}
+	b.flight.done = b.flight.landed
 	b.writer.Reset(l.shard.committer.epoch)
 	return b
 }
@@ -61,15 +64,26 @@ type committer struct {
 
 	// order is held by whoever starts appends, one at a time; it is only ever
 	// tried, and who holds it looks for more to do after letting it go.
-	order  sync.Mutex
-	writer journal.Writer // of gathered batches; belongs to the holder of order
+	order sync.Mutex
+
+	committed atomic.Uint64 // sequence of the last record known to be there
+	jammed    atomic.Bool   // so much waits for the journal that lanes rest
 
 	mu      sync.Mutex
-	last    uint64 // sequence of the last append started
-	flight  int    // appends under way
+	last    uint64    // sequence of the last append started
+	flight  int       // appends under way
+	doubt   bool      // nothing is appended until it is known what became of unsure
+	unsure  []*flight // appends that failed or may have
+	misses  []int64   // when the last ones failed, nanoseconds since 1970
+	dead    error     // nothing more is appended
+	spare   []*journal.Writer
 	waiting []*batch
+	queued  int   // bytes of those
 	bytes   int64 // appended since the journal was opened
 	marks   []mark
+	kept    uint64 // the first record kept for replay; 0: all are
+	nudged  int64  // bytes when the keeper was told last
+	entries int    // since then
 	blobs   []blob // of records not trimmed, oldest first
 }
 
@@ -80,36 +94,33 @@ type blob struct {
 	size   int64
 }
 
-// mark says how many bytes had been appended when a record was.
+// mark says how many bytes had been appended when a record was, and when that was.
 type mark struct {
 	seq   uint64
 	bytes int64
+	time  int64 // nanoseconds since 1970
 }
 
-// trimStep is the bytes of journal between two marks.
+// trimStep is the bytes of journal between two marks, at most.
 const trimStep = 1 << 20
 
-// open finds the end of the journal and begins an epoch there.
-func (c *committer) open(ctx context.Context, s *Shard) error {
-	c.shard, c.journal = s, s.opts.Journal
-	_, last, err := c.journal.Bounds(ctx)
-	if err != nil {
-		return fmt.Errorf("find the journal's end: %w", err)
-	}
+// open begins an epoch after the record last, which is the journal's last one.
+func (c *committer) open(ctx context.Context, s *Shard, last uint64) (err error) {
+	c.journal = s.opts.Journal
 	c.last, c.epoch = last, last+1
-	c.writer.Reset(c.epoch)
-	c.writer.Add(&journal.Epoch{Number: c.epoch, Owner: s.opts.Owner, Format: journal.FormatVersion})
-	done := make(chan error, 1)
-	c.journal.Append(c.writer.Bytes(), c.last, func(_ uint64, err error) { done <- err })
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("begin an epoch: %w", err)
+	var w journal.Writer
+	w.Reset(c.epoch)
+	w.Add(&journal.Epoch{Number: c.epoch, Owner: s.opts.Owner, Format: journal.FormatVersion})
+	for tries := 1; ; tries++ {
+		if err = c.ensure(ctx, w.Bytes(), c.last); err == nil {
+			break
+		}
+		if tries == openTries || lost(err) || !c.pause(ctx, tries) {
+			return fmt.Errorf("begin an epoch: %w", err)
+		}
 	}
 	c.last++
+	c.committed.Store(c.last)
 	return nil
 }
 
@@ -119,7 +130,13 @@ func (c *committer) commit(b *batch) bool {
 	c.shard.begin()
 	b.state.Store(batchOpen)
 	c.mu.Lock()
+	if err := c.dead; err != nil {
+		c.mu.Unlock()
+		c.settle(&b.flight, err)
+		return true
+	}
 	c.waiting = append(c.waiting, b)
+	c.queue(b.writer.Size())
 	c.mu.Unlock()
 	c.pump()
 	return !b.state.CompareAndSwap(batchOpen, batchLeft)
@@ -129,34 +146,31 @@ func (c *committer) commit(b *batch) bool {
 func (c *committer) pump() {
 	for c.order.TryLock() {
 		c.mu.Lock()
-		for c.flight < journal.InFlight && len(c.waiting) > 0 {
-			batches := c.gather()
-			record, landed := batches[0].writer.Bytes(), batches[0].landed
-			if len(batches) > 1 {
-				record, landed = c.writer.Bytes(), func(_ uint64, err error) { c.landed(batches, err) }
-			}
+		for c.ready() {
+			f := c.gather()
+			record := f.writer.Bytes()
 			last := c.last
 			c.last++
+			f.seq = c.last
 			c.flight++
-			c.bytes += int64(len(record))
-			for _, b := range batches {
+			c.count(c.last, int64(len(record)))
+			for _, b := range f.batches {
+				b.seq = c.last
+				c.entries += b.writer.Entries()
 				for _, large := range b.blobs {
 					large.seq = c.last
 					c.blobs = append(c.blobs, large)
 					c.bytes += large.size
 				}
 			}
-			if n := len(c.marks); n == 0 || c.bytes-c.marks[n-1].bytes >= trimStep {
-				c.marks = append(c.marks, mark{c.last, c.bytes})
-			}
 			c.mu.Unlock()
-			c.journal.Append(record, last, landed)
+			c.append(f, record, last)
 			c.mu.Lock()
 		}
 		c.mu.Unlock()
 		c.order.Unlock()
 		c.mu.Lock()
-		more := c.flight < journal.InFlight && len(c.waiting) > 0
+		more := c.ready()
 		c.mu.Unlock()
 		if !more {
 			return
@@ -164,46 +178,65 @@ func (c *committer) pump() {
 	}
 }
 
+// ready reports whether another append may begin. Called with mu held.
+func (c *committer) ready() bool {
+	return c.flight < journal.InFlight && len(c.waiting) > 0 && !c.doubt && c.dead == nil
+}
+
 // gather takes the batches of the next record off the waiting ones: as many as
 // one record holds. Called with mu and order held.
-func (c *committer) gather() []*batch {
+func (c *committer) gather() *flight {
 	if len(c.waiting) == 1 {
 		b := c.waiting[0]
 		c.waiting[0] = nil
 		c.waiting = c.waiting[:0]
-		return b.alone[:]
+		c.queue(-b.writer.Size())
+		return &b.flight
 	}
-	c.writer.Reset(c.epoch)
+	f := &flight{committer: c}
+	f.done = f.landed
+	if n := len(c.spare); n > 0 {
+		f.writer, c.spare = c.spare[n-1], c.spare[:n-1]
+	} else {
+		f.writer = new(journal.Writer)
+	}
+	f.writer.Reset(c.epoch)
 	n := 0
-	for n < len(c.waiting) && c.writer.Merge(&c.waiting[n].writer) {
+	for n < len(c.waiting) && f.writer.Merge(&c.waiting[n].writer) {
+		c.queue(-c.waiting[n].writer.Size())
 		n++
 	}
-	n = max(n, 1) // a batch alone always fits: its writer saw to it
-	batches := append(make([]*batch, 0, n), c.waiting[:n]...)
+	f.batches = append(make([]*batch, 0, n), c.waiting[:n]...) // at least one: a batch alone always fits
 	c.waiting = append(c.waiting[:0], c.waiting[n:]...)
-	return batches
+	return f
 }
 
-// landed ends an append; on whatever goroutine the journal calls.
-func (c *committer) landed(batches []*batch, err error) {
-	if err != nil {
-		c.shard.fail(err)
+// count counts a record of so many bytes.
+func (c *committer) count(seq uint64, bytes int64) {
+	c.bytes += bytes
+	if n := len(c.marks); n == 0 || c.bytes-c.marks[n-1].bytes >= min(trimStep, c.shard.opts.KeepBytes/4) {
+		c.marks = append(c.marks, mark{seq, c.bytes, c.shard.clock.Now().UnixNano()})
 	}
+}
+
+// retained is the sequence of the first record that is kept for replay; 0 when
+// all of them are.
+func (c *committer) retained() uint64 {
 	c.mu.Lock()
-	c.flight--
-	c.mu.Unlock()
-	for _, b := range batches {
-		b.err = err
-		if !b.state.CompareAndSwap(batchOpen, batchSettled) {
-			b.lane.post(event{note: noteCommitted{b}})
-		}
-		c.shard.finish()
+	defer c.mu.Unlock()
+	old := c.shard.clock.Now().UnixNano() - int64(c.shard.opts.KeepTime)
+	for len(c.marks) > 1 && (c.bytes-c.marks[1].bytes >= c.shard.opts.KeepBytes || c.shard.opts.KeepTime > 0 && c.marks[1].time < old) {
+		c.marks = append(c.marks[:0], c.marks[1:]...)
+		c.kept = c.marks[0].seq
 	}
-	c.pump()
+	return c.kept
 }
 
-// trim drops what the journal need not keep any longer.
+// trim drops what the journal need not keep any longer, when no keeper does so.
 func (c *committer) trim() {
+	if c.shard.keeper != nil {
+		return
+	}
 	c.mu.Lock()
 	var before uint64
 	for len(c.marks) > 1 && c.bytes-c.marks[1].bytes >= c.shard.opts.KeepBytes {

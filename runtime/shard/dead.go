@@ -11,19 +11,23 @@ type deadLetters struct {
 	mu      sync.Mutex
 	list    []*DeadLetter // oldest first
 	bytes   int
-	total   uint64 // ever
-	dropped uint64 // of them, no longer kept
+	total   uint64          // ever
+	dropped uint64          // of them, no longer kept
+	busy    map[string]bool // ids of those that somebody does something to
 }
+
+// size is what counts against deadBytes.
+func (l *DeadLetter) size() int { return l.Message.Size() + len(l.Reason) }
 
 func (d *deadLetters) add(l *DeadLetter) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.list = append(d.list, l)
-	d.bytes += l.Message.Size() + len(l.Reason)
+	d.bytes += l.size()
 	d.total++
 	n := 0
 	for len(d.list)-n > deadMax || d.bytes > deadBytes && len(d.list)-n > 1 {
-		d.bytes -= d.list[n].Message.Size() + len(d.list[n].Reason)
+		d.bytes -= d.list[n].size()
 		d.list[n] = nil
 		d.dropped++
 		n++

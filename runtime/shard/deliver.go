@@ -73,8 +73,9 @@ func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Dura
 		return l.forward(w, it, to.Node, delay)
 	case router.ToOutput:
 		it.out = true
-		l.note(it, specs.Output, 0)
-		l.leave(it)
+		if o := l.note(it, specs.Output, 0); l.leave(it) && o != nil {
+			o.Answers = it.flow.asked || it.flow.late.Load()
+		}
 		l.recycle(it)
 		return 0
 	case router.ToDrop:
@@ -85,14 +86,23 @@ func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Dura
 	}
 	it.aim(l.plan, *to)
 	t.dead++
-	l.note(it, specs.DeadLetter, 0)
-	fault := Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: w.cell.local.node.path}
+	l.stillborn(it, w.cell.local.node.path, l.note(it, specs.DeadLetter, 0))
+	l.recycle(it)
+	return 0
+}
+
+// stillborn makes a dead letter of a message that goes nowhere from the start.
+// The entry that would have sent it on says so in place of one of its own; o is
+// its part there, nil: there is none.
+func (l *lane) stillborn(it *parcel, path string, o *journal.Output) {
+	fault := Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: path}
+	if o != nil {
+		o.Grave = &journal.Grave{Node: path, Code: fault.Code, Reason: fault.Text}
+	}
 	if it.flow != nil {
 		it.flow.blame(fault)
 	}
-	l.deadLetter(it, fault.Node, w.run.actor.Revision, &fault)
-	l.recycle(it)
-	return 0
+	l.lament(it, path, &fault)
 }
 
 // forward puts a message into the mailbox of a node, which may be another
@@ -119,33 +129,22 @@ func (l *lane) forward(w *worker, it *parcel, spec *router.Node, delay time.Dura
 	if delay > 0 {
 		due = l.now + int64(delay)
 	}
-	l.note(it, spec.Path, due)
 	var r *running
-	home := l
 	if it.grave == nil {
 		r = it.node.run.Load()
-		home = l.shard.home(it, r, l)
 	}
-	switch {
-	case it.grave != nil:
-		if it.node != nil {
-			t := l.counted(l.local(it.node))
-			t.depth++
-			t.bytes += int64(it.msg.Size())
-		}
-		l.pending(it, 1)
-		l.bury(it)
+	if r == nil || due == 0 && l.overflows(it, r) {
+		l.strand(it, spec.Path, r)
 		return 0
+	}
+	if !it.direct {
+		l.note(it, spec.Path, due)
+	}
+	home := l.shard.home(it, r, l)
+	switch {
 	case due > 0:
 		it.node.waiting.Add(1)
 		l.timers.add(l, timer{due: due, item: it})
-		return 1
-	case l.overflows(it, r):
-		it.grave = &grave{CodeOverflow, fmt.Sprintf("mailbox of %s holds %d times its capacity: the cycle produces more than it handles", it.node.path, overflow)}
-		l.pending(it, 1)
-		it.node.shift(1, int64(it.msg.Size()))
-		l.bury(it)
-		return 0
 	case home == l:
 		local := l.local(it.node)
 		t := l.counted(local)
@@ -159,20 +158,27 @@ func (l *lane) forward(w *worker, it *parcel, spec *router.Node, delay time.Dura
 	return 1
 }
 
-// pending counts a message that bury is about to settle although the flow
-// does not know of it yet.
-func (l *lane) pending(it *parcel, n int32) {
-	if it.flow != nil {
-		it.flow.pending.Add(n)
+// strand ends a message that was on its way to a node where it cannot go.
+func (l *lane) strand(it *parcel, to string, r *running) {
+	switch {
+	case it.grave != nil:
+	case r == nil:
+		it.grave = &grave{CodeGone, to + " is no longer part of the service"}
+	default:
+		it.grave = &grave{CodeOverflow, fmt.Sprintf("mailbox of %s holds %d times its capacity: the cycle produces more than it handles", to, overflow)}
 	}
+	path := it.msg.Source()
+	if it.node != nil {
+		path = it.node.path
+		l.counted(l.local(it.node)).dead++
+	}
+	l.stillborn(it, path, l.note(it, specs.DeadLetter, 0))
+	l.recycle(it)
 }
 
 // overflows reports whether a node's mailbox holds so much that not even a
 // message of its own cycle finds room.
 func (l *lane) overflows(it *parcel, r *running) bool {
-	if r == nil {
-		return false
-	}
 	limit := overflow*r.capacity + abi.OutputsMax
 	return it.node.depth.Load()+l.local(it.node).tally.depth > limit || it.node.bytes.Load() > overflow*abi.MailboxBytes
 }
@@ -183,12 +189,15 @@ func (l *lane) dispatch(home *lane, it *parcel) {
 	l.fill++
 }
 
-// note adds a delivery to the entry being made.
-func (l *lane) note(it *parcel, to string, due int64) {
+// note adds a delivery to the entry being made, and returns it: valid until the
+// next; nil when there is no entry.
+func (l *lane) note(it *parcel, to string, due int64) *journal.Output {
 	if it.direct {
-		return
+		return nil
 	}
-	l.handled.Outputs = append(l.handled.Outputs, journal.Output{To: to, Key: it.msg.Key(), Due: due, Message: &it.msg})
+	h := &l.handled
+	h.Outputs = append(h.Outputs, journal.Output{To: to, Key: it.msg.Key(), Due: due, Message: &it.msg})
+	return &h.Outputs[len(h.Outputs)-1]
 }
 
 // stalled has a cell wait while a mailbox it may send to is full.

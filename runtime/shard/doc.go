@@ -14,8 +14,11 @@
 // goroutine and the handling comes back to the lane as an event (worker.wait,
 // lane.finish). What other goroutines want from a lane they post to its inbox.
 //
+// Where snapshots are taken one more goroutine, the keeper's, follows the journal
+// behind the lanes (see keeper). It never asks a lane for anything.
+//
 // Locks, in the order in which they may be taken: lane.mu; committer.mu; each
-// of flows.mu, idempotency.mu, dead.mu alone.
+// of flows.mu, idempotency.mu, dead.mu, states.mu, keeper.mu alone.
 //
 // # When things become visible
 //
@@ -25,4 +28,23 @@
 // could see, wait for the commit. Messages to other lanes leave only after the
 // entry that caused them was given to the committer, so no record ever holds a
 // consequence before its cause.
+//
+// # How it comes back
+//
+//  1. Open reads the last snapshot and folds the records after it (package fold):
+//     that is the world as it was committed. It appends an epoch, which fences
+//     whoever had the journal before.
+//  2. Dead letters, idempotency keys and flows that may be asked about are there
+//     at once. Messages that wait are given to their lanes by the first Apply, in
+//     the journal's order and before anything new: those that are due go into
+//     their mailboxes, the others get their timers, and one that holds its key up
+//     does so again.
+//  3. The state of a key is loaded when its first message comes; see cell.loaded.
+//
+// One entry settles a message, changes the state, and holds what it leads to, so
+// every prefix of the journal is a world to go on from, and no message is settled twice.
+//
+// An append of which it is not known what became (see flight) is looked for and
+// made again with the same bytes; nothing follows it until then. What waits for it
+// is told nothing. Only when the journal has another owner is all given up.
 package shard

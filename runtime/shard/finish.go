@@ -38,16 +38,24 @@ func (l *lane) finish(w *worker) {
 		w.instance = nil
 		l.feed(c.local.node)
 	}
+	if len(l.acts) > 0 {
+		l.attend(c)
+	}
 	l.list(c)
-	l.tidy(c)
+	if len(c.local.cells) > cellsIdle || l.shard.keeper != nil {
+		l.tidy(c)
+	}
 	l.reuse()
 }
 
 // tidy forgets a key that has neither messages nor state, unless there are few:
 // the next message of such a key often comes soon.
 func (l *lane) tidy(c *cell) {
-	if len(c.local.cells) > cellsIdle && c.busy == 0 && c.queue.len() == 0 && len(c.state) == 0 && !c.parked && !c.listed && c != &c.local.open {
-		delete(c.local.cells, c.key)
+	if len(c.local.cells) > cellsIdle && len(c.state) == 0 && c.idle() && len(l.acts[c]) == 0 && (l.shard.keeper == nil || c.safe(l.safe())) {
+		l.forget(c.local, c.key, c)
+	}
+	if l.shard.keeper != nil {
+		l.evict()
 	}
 }
 
@@ -67,6 +75,9 @@ func (l *lane) succeeded(w *worker, t *tally) {
 	}
 	if !it.direct {
 		l.entry(w, journal.OutcomeHandled)
+		if w.cell.kept != nil && len(h.State) > 0 {
+			w.cell.kept.changed = l.batch.number
+		}
 	}
 	l.settle(it, branches)
 	l.recycle(it)
@@ -75,6 +86,11 @@ func (l *lane) succeeded(w *worker, t *tally) {
 // change makes a message's writes the state of its key.
 func (l *lane) change(c *cell, changes []capability.Change) {
 	for _, ch := range changes {
+		if c.kept != nil {
+			grown := len(ch.Data) - len(c.state[ch.Name].Data)
+			c.kept.size += grown
+			l.resident += grown
+		}
 		if ch.Data == nil {
 			delete(c.state, ch.Name)
 			continue
@@ -92,9 +108,12 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 	h.ID, h.Node, h.Key = w.task.ID, w.cell.local.node.path, w.cell.key
 	h.Message, h.Time, h.Seed, h.Attempt = &it.msg, w.time, r.Seed, uint32(it.attempt)
 	h.Revision, h.Outcome, h.Fuel = w.run.actor.Revision, outcome, r.Fuel
-	h.Idempotency = nil
-	if it.origin != nil && !it.kept {
-		h.Idempotency = it.origin.Idempotency
+	h.Settles, h.Idempotency, h.Asked, h.Code, h.Reason = it.kept, nil, nil, "", ""
+	if r := it.asked(); r != nil {
+		h.Idempotency, h.Asked = r.Idempotency, it.flow.question()
+	}
+	if outcome == journal.OutcomeRefused {
+		h.Code, h.Reason = r.Code, r.Text
 	}
 	h.State = h.State[:0]
 	if w.task.State != nil && outcome == journal.OutcomeHandled {
@@ -102,15 +121,20 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 			h.State = append(h.State, journal.StateChange{Name: c.Name, Value: c.Data, Deleted: c.Data == nil, Revision: c.Revision})
 		}
 	}
-	h.Answers = answers(h.Answers[:0], r.Recorded)
+	h.Duration = l.now - w.time // as far as the lane's clock tells: 0 unless it was for long
+	h.Answers = answers(h.Answers[:0], r.Recorded, true)
 	if !l.openBatch().writer.AddHandled(h) {
 		l.write(h)
 	}
 }
 
-func answers(dst []journal.Answer, recorded []capability.Recorded) []journal.Answer {
+// answers adds what capabilities answered; failed says whether failures too.
+func answers(dst []journal.Answer, recorded []capability.Recorded, failed bool) []journal.Answer {
 	for i := range recorded {
 		r := &recorded[i]
+		if r.Failed && !failed {
+			continue
+		}
 		dst = append(dst, journal.Answer{
 			Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration),
 		})
@@ -171,7 +195,7 @@ func (l *lane) unsuccessful(w *worker) {
 	if pause == 0 {
 		pause = backoff(policy.Backoff, policy.Factor, int(it.attempt))
 	}
-	l.retry(it, c, policy.Hold, pause, r)
+	l.retry(it, c, policy.Hold, pause, r, w.run.actor.Revision)
 }
 
 // backoff is the wait before the attempt after the nth.
@@ -187,26 +211,28 @@ func backoff(first time.Duration, factor float64, n int) time.Duration {
 }
 
 // retry has a message wait for its next attempt.
-func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *actor.Result) {
+func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *actor.Result, revision string) {
 	t := l.counted(c.local)
 	t.retried++
 	if !it.direct && !it.kept {
 		l.accepted(it)
 	}
+	hold = hold && (c != &c.local.open || l.alone(c))
 	due := l.now + int64(pause)
 	l.shard.log.Warn("message is tried again", "message", it.msg.Clone().ID(), "node", c.local.node.path, "code", r.Code, "reason", r.Text,
 		"attempt", it.attempt, "after", pause, "fuel", r.Fuel)
 	if !it.direct {
 		l.write(&journal.AttemptMade{
 			ID: it.msg.ID(), Node: c.local.node.path, Key: c.key, Attempt: uint32(it.attempt), Due: due,
-			Code: r.Code, Reason: r.Text, Answers: answers(nil, r.Recorded),
+			Code: r.Code, Reason: r.Text, Answers: answers(nil, r.Recorded, false), Hold: hold, Time: l.now, Fuel: r.Fuel, Revision: revision,
 		})
 	}
+	it.remember(r.Recorded)
 	it.attempt++
 	it.msg.SetAttempt(int(it.attempt))
 	c.local.node.waiting.Add(1)
 	again := timer{due: due, item: it}
-	if hold && (c != &c.local.open || l.alone(c)) {
+	if hold {
 		c.parked = true
 		again.cell = c
 	}
@@ -237,13 +263,14 @@ func (l *lane) startFailed(c *cell, r *running, err error) {
 
 // accepted writes the entry that keeps a message which has to wait.
 func (l *lane) accepted(it *parcel) {
+	request := it.asked()
 	it.kept = true
 	e := &journal.Accepted{Source: it.msg.Source(), ID: it.msg.ID(), Key: it.msg.Key(), Input: it.msg.Frame(), Time: l.now}
 	if it.node != nil {
 		e.Node = it.node.path
 	}
-	if it.origin != nil {
-		e.Idempotency = it.origin.Idempotency
+	if request != nil {
+		e.Idempotency, e.Asked = request.Idempotency, it.flow.question()
 	}
 	l.write(e)
 }
@@ -281,7 +308,24 @@ func (l *lane) bury(it *parcel) {
 	l.end(it)
 }
 
+// deadLetter makes a dead letter of a message, with an entry for it.
 func (l *lane) deadLetter(it *parcel, path, revision string, why *Answer) {
+	if it.direct {
+		l.lament(it, path, why)
+		return
+	}
+	if it.asked() != nil && it.flow.asked { // so that a repeat finds what came of it
+		l.accepted(it)
+	}
+	d := l.lament(it, path, why)
+	l.write(&journal.Dead{
+		ID: d.ID, Node: path, Key: d.Key, Code: d.Code, Reason: d.Reason, Attempt: uint32(it.attempt), Time: l.now,
+		Input: d.Message.Frame(), Revision: revision, Settles: it.kept, Fuel: d.Fuel,
+	})
+}
+
+// lament keeps a dead letter and says so.
+func (l *lane) lament(it *parcel, path string, why *Answer) *DeadLetter {
 	kept := it.msg.Clone()
 	d := &DeadLetter{
 		ID: kept.ID(), Node: path, Key: kept.Key(), Type: kept.Type(), Code: why.Code, Reason: why.Text,
@@ -289,12 +333,7 @@ func (l *lane) deadLetter(it *parcel, path, revision string, why *Answer) {
 	}
 	l.shard.dead.add(d)
 	l.shard.log.Error("message was given up on", "message", d.ID, "node", path, "code", d.Code, "reason", d.Reason, "attempt", d.Attempt, "fuel", d.Fuel)
-	if !it.direct {
-		l.write(&journal.Dead{
-			ID: d.ID, Node: path, Key: d.Key, Code: d.Code, Reason: d.Reason, Attempt: uint32(it.attempt), Time: l.now,
-			Input: kept.Frame(), Revision: revision, Settles: true,
-		})
-	}
+	return d
 }
 
 // clear buries everything in a cell whose node is no more.
@@ -306,11 +345,14 @@ func (l *lane) clear(c *cell) {
 	}
 }
 
-// leave ends a message that goes out: it answers its flow, if that waits for one of its type.
-func (l *lane) leave(it *parcel) {
+// leave ends a message that goes out: it answers its flow, if that waits for one
+// of its type. It returns whether it does.
+func (l *lane) leave(it *parcel) bool {
 	if f := it.flow; f != nil && it.out && f.wants(it.msg.Type()) && f.claim() {
 		l.answer(f, Answer{Outcome: Replied, Reply: it.msg.CloneTo(&f.reply)})
+		return true
 	} else if it.from != nil {
 		l.counted(it.from).dropped++
 	}
+	return false
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/fold"
 )
 
 // Flow is one request and everything it causes, until it ends. It is safe for
@@ -36,8 +37,11 @@ type flow struct {
 	id      string
 	replies []string
 	any     bool
-	keep    bool // an accepted entry is wanted
-	waits   bool // somebody waits for what comes of it
+	asked   bool        // the journal knows that somebody may ask what came of it
+	waits   bool        // somebody waits for what comes of it
+	direct  bool        // the journal knows nothing of it
+	late    atomic.Bool // it was found after it began that somebody may ask
+	told    atomic.Bool // the journal has the answer of a late one, or is about to
 
 	pending atomic.Int32 // messages not settled yet
 	fuel    atomic.Uint64
@@ -49,6 +53,7 @@ type flow struct {
 	answer  Answer      // once done is closed
 	reply   abi.Message // what answer refers to
 	handle  Flow        // what the first request is given
+	past    past        // of its first message
 }
 
 func (f *flow) result() Answer {
@@ -71,6 +76,41 @@ func (f *flow) wants(messageType string) bool {
 		}
 	}
 	return false
+}
+
+// question is what the journal is told of a flow that may be asked about.
+func (f *flow) question() *journal.Asked {
+	if !f.asked {
+		return nil
+	}
+	return &journal.Asked{Flow: f.id, Replies: f.replies, Any: f.any, Waits: f.waits}
+}
+
+// tell makes the entry that says of a flow that it may be asked about although it
+// began without it, and what came of it if that is known; nil: it has been made.
+func (f *flow) tell() *journal.Asked {
+	e := &journal.Asked{Flow: f.id, Replies: f.replies, Any: f.any, Waits: f.waits}
+	a := f.result()
+	if a.Outcome == Pending {
+		return e
+	}
+	if !f.told.CompareAndSwap(false, true) {
+		return nil
+	}
+	e.Outcome, e.Code, e.Text, e.Node = uint32(a.Outcome), a.Code, a.Text, a.Node
+	if a.Reply != nil {
+		e.Reply = a.Reply.Frame()
+	}
+	return e
+}
+
+// noteAsked has the journal told of a flow that may be asked about.
+type noteAsked struct{ flow *flow }
+
+func (n noteAsked) run(l *lane) {
+	if e := n.flow.tell(); e != nil {
+		l.write(e)
+	}
 }
 
 // claim reserves the one answer of the flow for the caller.
@@ -185,6 +225,16 @@ func (k *idempotency) join(i *journal.Idempotency, f *flow, now time.Time) (*flo
 	k.byKey[key] = p
 	k.order = append(k.order, p)
 	return nil, nil
+}
+
+// restore adds a promise of an earlier life of the shard.
+func (k *idempotency) restore(p *fold.Promise, f *flow) {
+	if k.byKey == nil {
+		k.byKey = map[[2]string]*promise{}
+	}
+	kept := &promise{key: [2]string{p.Scope, p.Key}, digest: p.Digest, flow: f, until: time.Unix(0, p.Until)}
+	k.byKey[kept.key] = kept
+	k.order = append(k.order, kept)
 }
 
 func (k *idempotency) expire(now time.Time) {

@@ -65,7 +65,14 @@ type lane struct {
 	away       []*worker // whose handlings wait for something outside
 	targets    []router.Target
 	handled    journal.Handled
-	_          apart
+
+	// Of states that may leave memory, and of people:
+	flushed  uint64             // batches begun
+	landings []landing          // of batches that the keeper had not folded, oldest first
+	known    uint64             // the last batch that it had
+	resident int                // about the bytes of states that were loaded
+	acts     map[*cell][]func() // what people want of a state, once nothing of its cell is being handled
+	_        apart
 }
 
 // event is what is posted to a lane: a message, or a note.
@@ -98,10 +105,17 @@ type cell struct {
 	key    string
 	queue  ring[*parcel]
 	state  map[string]capability.Value
-	loaded bool // state has been
-	busy   int  // messages being handled
-	listed bool // in ready, stalls or hungry
-	parked bool // a retry holds the key
+	loaded bool  // state has been
+	busy   int   // messages being handled
+	listed bool  // in ready, stalls or hungry
+	parked bool  // a retry holds the key
+	kept   *kept // only where there is a keeper
+}
+
+// kept is what is known of a cell's state where it may leave memory.
+type kept struct {
+	size    int    // about its bytes
+	changed uint64 // the batch that holds its last change
 }
 
 func newLane(s *Shard, index int) *lane {
@@ -191,7 +205,8 @@ func (l *lane) turn(budget int) bool {
 		l.receive(&l.spare[i])
 		l.spare[i] = event{}
 	}
-	for budget > 0 && l.ready.len() > 0 && !l.ended && !l.passed {
+	jammed := &l.shard.committer.jammed
+	for budget > 0 && l.ready.len() > 0 && !l.ended && !l.passed && !jammed.Load() {
 		n, gone := l.run(l.ready.pop(), w)
 		if gone {
 			return false // the token went to another goroutine
@@ -199,7 +214,7 @@ func (l *lane) turn(budget int) bool {
 		budget -= n
 	}
 	l.settleUp()
-	if l.ready.len() > 0 && !l.ended {
+	if l.ready.len() > 0 && !l.ended && !jammed.Load() {
 		return true
 	}
 	l.giveBack()
@@ -234,10 +249,6 @@ func (l *lane) receive(e *event) {
 
 // admit takes a parcel that belongs here; room for it has been counted.
 func (l *lane) admit(it *parcel) {
-	if it.flow != nil && it.flow.keep && it.origin != nil && !it.direct {
-		l.accepted(it)
-		l.batch.kept = append(l.batch.kept, it.flow)
-	}
 	if it.node == nil || it.grave != nil {
 		l.bury(it)
 		return
@@ -261,16 +272,22 @@ func (l *lane) local(n *node) *local {
 // cell returns the mailbox a parcel belongs into.
 func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 	if !r.spec.Keyed() {
-		if !local.open.loaded {
+		if !local.open.loaded && l.shard.keeper == nil {
 			l.load(&local.open)
 		}
 		return &local.open
 	}
-	key := it.msg.Key()
+	return l.keyed(local, it.msg.Key())
+}
+
+// keyed returns the mailbox of a key.
+func (l *lane) keyed(local *local, key string) *cell {
 	c := local.cells[key]
 	if c == nil {
 		c = &cell{local: local, key: string(append([]byte(nil), key...))}
-		l.load(c)
+		if l.shard.keeper == nil {
+			l.load(c)
+		}
 		if local.cells == nil {
 			local.cells = map[string]*cell{}
 		}
@@ -282,6 +299,9 @@ func (l *lane) cell(it *parcel, local *local, r *running) *cell {
 // load gives a key the state that it begins with.
 func (l *lane) load(c *cell) {
 	c.loaded = true
+	if c.state = l.shard.states.take(c.local.node.path, c.key); c.state != nil {
+		return
+	}
 	if l.shard.opts.State != nil {
 		c.state = l.shard.opts.State(c.local.node.path, c.key)
 	}
@@ -330,7 +350,9 @@ func (l *lane) settleUp() {
 		clear(l.answers)
 		l.answers = l.answers[:0]
 	}
-	l.flush()
+	for l.batch != nil { // what is committed at once may leave something to write
+		l.flush()
+	}
 	if l.fill > 0 {
 		for i, list := range l.cross {
 			if len(list) > 0 {
@@ -379,6 +401,9 @@ func (l *lane) committed(b *batch) {
 			a.answer = Answer{Outcome: Failed, Code: "journal.unavailable", Text: "the journal did not take the record"}
 		}
 		a.flow.publish(a.answer)
+		if a.flow.late.Load() && b.err == nil {
+			noteAsked{a.flow}.run(l)
+		}
 	}
 	for _, f := range b.kept {
 		f.lost.Store(b.err != nil)
@@ -386,6 +411,12 @@ func (l *lane) committed(b *batch) {
 	}
 	for _, done := range b.barriers {
 		done <- b.err
+	}
+	if l.shard.keeper != nil && b.err == nil && b.writer.Entries() > 0 {
+		l.landings = append(l.landings, landing{b.number, b.seq})
+		if len(l.landings) > landingsMax {
+			l.safe()
+		}
 	}
 	clear(b.answers)
 	clear(b.kept)
@@ -407,9 +438,11 @@ func (l *lane) openBatch() *batch {
 	}
 	if n := len(l.batches); n > 0 {
 		l.batch, l.batches = l.batches[n-1], l.batches[:n-1]
-		return l.batch
+	} else {
+		l.batch = newBatch(l)
 	}
-	l.batch = newBatch(l)
+	l.flushed++
+	l.batch.number = l.flushed
 	return l.batch
 }
 

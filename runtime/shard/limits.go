@@ -25,6 +25,15 @@ const (
 	deadBytes     = 64 << 20 // bytes of dead letters kept
 	overflow      = 2        // times its capacity that a mailbox in a cycle may hold
 	backoffMax    = time.Hour
+	foldBytes     = 1 << 20          // of the journal, before the keeper is told of them
+	foldEntries   = 4096             // likewise
+	openTries     = 5                // of the first append of a shard
+	pauseMin      = time.Millisecond // before an append that failed is tried again, twice as long each time
+	pauseMax      = time.Second
+	missMax       = 3 // appends that fail within missTime before nothing more is accepted
+	missTime      = 10 * time.Second
+	landingsMax   = 1024             // batches not folded that a lane remembers before it looks which were
+	jamBytes      = 64 << 20         // waiting for the journal before lanes rest
 	waitingTime   = time.Second      // that a lane may take to say what waits in it, at the end
 	idleInstances = 30 * time.Second // after which unused instances are closed
 

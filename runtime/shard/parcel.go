@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs/shape"
 )
 
@@ -18,10 +19,10 @@ type parcel struct {
 	node *node
 	flow *flow // nil when nobody may be waiting
 	// grave is set when the message goes nowhere: it becomes a dead letter.
-	grave  *grave
-	from   *local   // that sent it; nil for a message from outside
-	origin *Request // that brought it; nil for a message from inside
-	home   *lane    // that made it; nil: none did
+	grave *grave
+	from  *local // that sent it; nil for a message from outside
+	past  *past  // what it brings along; nil: nothing
+	home  *lane  // that made it; nil: none did
 
 	attempt int32 // of the next handling, from 1
 	direct  bool  // not journalled
@@ -32,6 +33,20 @@ type parcel struct {
 	places shape.Places // of the fields of the message's data
 
 	room [parcelRoom]byte // where the message lies, unless it is longer
+}
+
+// past is what few messages bring along.
+type past struct {
+	request *Request              // that brought it; nil for a message from inside
+	answers []capability.Recorded // successful ones of earlier attempts, one for each request
+}
+
+// asked is the request of a message that came with it just now.
+func (it *parcel) asked() *Request {
+	if it.kept || it.past == nil {
+		return nil
+	}
+	return it.past.request
 }
 
 // parcels are those that requests are put into.
@@ -74,7 +89,7 @@ func (l *lane) refill() {
 // recycle takes back a parcel nobody refers to any more. Its message may be
 // part of the entry being made, so it is not used before that is written.
 func (l *lane) recycle(p *parcel) {
-	p.node, p.flow, p.grave, p.from, p.origin = nil, nil, nil, nil, nil
+	p.node, p.flow, p.grave, p.from, p.past = nil, nil, nil, nil, nil
 	l.trash = append(l.trash, p)
 }
 

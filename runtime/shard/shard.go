@@ -28,6 +28,8 @@ type Options struct {
 	Lanes     int             // 0: one a processor of Go's but one, at most 64
 	Pacer     *pace.Pacer     // what lanes that are busy for long take turns at; nil: one of the shard's own
 	KeepBytes int64           // of the journal; 0: KeepBytes
+	KeepTime  time.Duration   // of the journal where there are snapshots; 0: as KeepBytes says
+	Snapshots Snapshots       // zero: none are taken, and everything is in memory
 	Log       *slog.Logger    // nil: discarded
 
 	// State gives what the state of a key begins with; nil, or an empty map:
@@ -54,23 +56,28 @@ type Shard struct {
 	promises  idempotency
 	dead      deadLetters
 
-	applying sync.Mutex // held by Apply
-	nodes    map[string]*node
+	applying  sync.Mutex // held by Apply
+	nodes     map[string]*node
+	recovered *recovered // what waits for the first Apply; nil afterwards
+	states    states
+	keeper    *keeper // nil: no snapshots are taken
 
 	closing  sync.Once
 	stopping atomic.Bool
-	failed   atomic.Pointer[error]
-	active   atomic.Int64  // lanes at work, handlings elsewhere, commits under way, timers firing
-	watched  atomic.Int32  // calls that wait for active to fall to 0
-	quiet    chan struct{} // gets a token when it does
+	failed   atomic.Pointer[error] // why nothing more is ever accepted
+	sick     atomic.Pointer[error] // why nothing is at the moment
+	active   atomic.Int64          // lanes at work, handlings elsewhere, commits under way, timers firing
+	watched  atomic.Int32          // calls that wait for active to fall to 0
+	quiet    chan struct{}         // gets a token when it does
 	workers  sync.WaitGroup
 	context  context.Context
 	cancel   context.CancelFunc
 	sweep    func() bool
 }
 
-// Open opens the shard of a journal: it appends an epoch, after which no other
-// owner's records are taken.
+// Open opens the shard of a journal: it works out what the journal holds and
+// appends an epoch, after which no other owner's records are taken. What waits
+// to be handled goes on when the first table is applied.
 func Open(ctx context.Context, o Options) (*Shard, error) {
 	if o.Clock == nil {
 		o.Clock = RealClock{}
@@ -94,9 +101,17 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 	for i := range o.Lanes {
 		s.lanes = append(s.lanes, newLane(s, i))
 	}
-	if err := s.committer.open(ctx, s); err != nil {
+	s.committer.shard = s
+	last, err := s.recover(ctx)
+	if err == nil {
+		err = s.committer.open(ctx, s, last)
+	}
+	if err != nil {
 		s.cancel()
 		return nil, fmt.Errorf("open shard of %s: %w", o.Service, err)
+	}
+	if s.keeper != nil {
+		s.workers.Go(s.keeper.run)
 	}
 	s.sweep = func() bool { return true }
 	if !o.KeepIdle {
@@ -135,6 +150,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 		kept[p.nodes[i]] = true
 		p.nodes[i].run.CompareAndSwap(nil, r)
 	}
+	s.restore()
 	s.plan.Store(p)
 	for i, n := range p.nodes {
 		n.run.Store(runs[i])
@@ -167,7 +183,7 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 	if s.stopping.Load() {
 		return nil, ErrStopping
 	}
-	if s.failed.Load() != nil {
+	if s.failed.Load() != nil || s.sick.Load() != nil {
 		return nil, ErrJournal
 	}
 	p := s.plan.Load()
@@ -212,8 +228,13 @@ func (s *Shard) Takes(to, messageType string) error {
 	return err
 }
 
-// Keep remembers a flow for Lookup.
-func (s *Shard) Keep(f *Flow) { s.flows.add(f.flow) }
+// Keep remembers a flow for Lookup, in this life of the shard and the next.
+func (s *Shard) Keep(f *Flow) {
+	s.flows.add(f.flow)
+	if !f.asked && !f.direct && f.late.CompareAndSwap(false, true) {
+		s.lanes[0].post(event{note: noteAsked{f.flow}})
+	}
+}
 
 // Lookup tells what has become of a flow that was kept, by id.
 func (s *Shard) Lookup(id string) (Answer, bool) {
@@ -330,10 +351,26 @@ func (s *Shard) fail(err error) {
 	}
 }
 
-// Err is why the shard accepts nothing more, nil while it does.
+// unhealthy has nothing more be accepted until the journal takes records again.
+func (s *Shard) unhealthy(err error) {
+	if s.sick.Swap(&err) == nil {
+		s.log.Error("journal takes no records; nothing more is accepted until it does", "error", err)
+	}
+}
+
+// healthy ends what unhealthy began.
+func (s *Shard) healthy() {
+	if s.sick.Swap(nil) != nil {
+		s.log.Info("journal takes records again")
+	}
+}
+
+// Err is why the shard accepts nothing more at the moment, nil while it does.
 func (s *Shard) Err() error {
-	if err := s.failed.Load(); err != nil {
-		return errors.Join(ErrJournal, *err)
+	for _, why := range [...]*atomic.Pointer[error]{&s.failed, &s.sick} {
+		if err := why.Load(); err != nil {
+			return errors.Join(ErrJournal, *err)
+		}
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 		if c.busy > 0 && r.spec.Exclusive() {
 			return n, false // finish lists it again
 		}
-		if l.stalled(c, r) || !l.equip(c, r) {
+		if !c.loaded && !l.ensureState(c, r) || l.stalled(c, r) || !l.equip(c, r) {
 			return n, false
 		}
 		it := c.queue.pop()
@@ -142,6 +142,11 @@ func (l *lane) takeTurn() {
 
 func (w *worker) handle() {
 	w.task.Message, w.task.ID, w.task.Now, w.task.State = &w.item.msg, w.item.msg.ID(), w.time, nil
+	if w.item.past != nil {
+		w.task.Again = w.item.past.answers
+	} else if w.task.Again != nil {
+		w.task.Again = nil
+	}
 	if decl := w.run.state; len(decl) > 0 {
 		w.state.Reset(decl, w.cell.state)
 		w.task.State = &w.state

@@ -89,7 +89,7 @@ func start(t *testing.T, get func() (built, error)) *client {
 		t.Fatal(err)
 	}
 	h, err := app.Start(t.Context(), app.Options{
-		Dir: t.TempDir(), Service: b.service, Modules: b.modules, Listen: "127.0.0.1:0", CacheDir: compiled,
+		Dir: t.TempDir(), Service: b.service, Modules: b.modules, Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, CacheDir: compiled,
 		Secret: func(name string) (string, bool) { return secret, name == "GITHUB_WEBHOOK_SECRET" },
 	})
 	if err != nil {

@@ -26,7 +26,6 @@ import (
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
-	"github.com/grow-platform/grow/runtime/journal/mem"
 	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/runtime/supervisor"
@@ -53,9 +52,10 @@ type Options struct {
 	// Secret looks secrets up by name; nil: the environment.
 	Secret func(name string) (string, bool)
 	// Stderr gets log lines at Level or above; nil: none.
-	Stderr io.Writer
-	Level  slog.Level
-	Color  bool // Stderr is a terminal that shows colours
+	Stderr  io.Writer
+	Level   slog.Level
+	Color   bool    // Stderr is a terminal that shows colours
+	Journal Journal // where what was accepted is kept; zero: in Dir
 	// Control opens the socket in Dir that commands reach the host by.
 	Control bool
 	// Watched is set when the service is edited while it runs; see Host.Fault.
@@ -174,16 +174,7 @@ func (h *Host) run(ctx context.Context) error {
 	if h.engine, err = newEngine(ctx, h.opts.CacheDir, h.log); err != nil {
 		return err
 	}
-	h.store = mem.New(mem.Options{Capacity: 4 * shard.KeepBytes})
-	j, err := h.store.Open(ctx, journal.Name{Namespace: "main", Service: h.opts.Service.Name})
-	if err != nil {
-		return fmt.Errorf("open journal: %w", err)
-	}
-	h.shard, err = shard.Open(ctx, shard.Options{
-		Namespace: "main", Service: h.opts.Service.Name, Journal: j, Owner: owner(), Log: h.log,
-		Lanes: processors(), Pacer: pacer(),
-	})
-	if err != nil {
+	if err := h.keep(ctx); err != nil {
 		return err
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
@@ -194,7 +185,7 @@ func (h *Host) run(ctx context.Context) error {
 }
 
 func (h *Host) serve(ctx context.Context) error {
-	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.shard, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
+	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
 	if err != nil {
 		return err
 	}
@@ -230,9 +221,11 @@ func (h *Host) Logs() *logs.Store { return h.logs }
 
 // Leftover is what a stopped host could not finish.
 type Leftover struct {
-	// Waiting are delayed messages and retries, which the memory of the process
-	// cannot keep, and what was not finished in time.
+	// Waiting are delayed messages and retries, and what was not finished in time.
 	Waiting []shard.Waiting
+	// Kept says that they go on with the next start. What a journal in memory
+	// held is gone.
+	Kept bool
 }
 
 // Stop ends the host in order: no more requests are accepted, those under way
@@ -243,7 +236,7 @@ func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
 		h.stopping.Store(true)
 		err = h.gateway.Shutdown(ctx)
 		waiting, stopErr := h.shard.Stop(ctx)
-		left.Waiting = waiting
+		left.Waiting, left.Kept = waiting, h.opts.Journal.At != Memory && h.store.Health() == nil
 		err = errors.Join(err, stopErr, h.abandon(ctx))
 	})
 	return left, err

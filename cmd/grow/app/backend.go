@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,7 @@ import (
 type backend struct{ *Host }
 
 // Status implements control.Backend.
-func (b backend) Status(context.Context) (control.Status, error) {
+func (b backend) Status(ctx context.Context) (control.Status, error) {
 	s := b.service.Load()
 	status := control.Status{
 		Service: s.Name, Version: s.Version, Dir: b.opts.Dir, URL: b.URL(), PID: os.Getpid(), Started: b.started, Time: time.Now(),
@@ -29,10 +30,30 @@ func (b backend) Status(context.Context) (control.Status, error) {
 		status.Endpoints = append(status.Endpoints, control.Endpoint{Endpoint: e.Name(), Send: e.Send, To: e.To})
 	}
 	status.Dead, status.Kept = b.shard.DeadCount()
+	status.Journal = b.journal(ctx)
 	if err := b.shard.Err(); err != nil {
 		status.Fault = err.Error()
+	} else if status.Journal.Fault != "" {
+		status.Fault = shard.ErrJournal.Error() + ": " + status.Journal.Fault
 	}
 	return status, nil
+}
+
+// journal is how the journal is.
+func (b backend) journal(ctx context.Context) control.Journal {
+	j := control.Journal{At: b.opts.Journal.place(b.opts.Dir)}
+	st, err := b.shard.JournalStatus(ctx)
+	j.Records, j.Epoch = st.Last, st.Epoch
+	if st.Snapshot != nil {
+		j.Snapshot, j.Taken = st.Snapshot.After, st.Snapshot.Time
+	}
+	if b.opts.Journal.At == "" {
+		j.Bytes = folderBytes(j.At)
+	}
+	if err = cmp.Or(b.store.Health(), err); err != nil {
+		j.Fault = err.Error()
+	}
+	return j
 }
 
 // sendTime is how long a sender waits who does not say.
@@ -57,7 +78,7 @@ func (b backend) Send(ctx context.Context, r control.SendRequest) (control.SendR
 		attrs = append(attrs, name, value)
 	}
 	began := time.Now()
-	f, err := b.shard.Accept(ctx, &shard.Request{To: r.To, Source: "grow send", Type: r.Type, Attrs: attrs, Data: r.Data, AnyReply: true, Kept: !r.Wait})
+	f, err := b.intake().Accept(ctx, &shard.Request{To: r.To, Source: "grow send", Type: r.Type, Attrs: attrs, Data: r.Data, AnyReply: true, Kept: !r.Wait})
 	if err != nil {
 		return control.SendReply{}, sendError(r, err)
 	}
@@ -107,7 +128,7 @@ func sendError(r control.SendRequest, err error) error {
 	case errors.Is(err, shard.ErrStopping):
 		e.Code = "host.stopping"
 	case errors.Is(err, shard.ErrJournal):
-		e.Code = "journal.unavailable"
+		e.Code, e.Next = CodeJournal, "it goes on by itself when the cause is gone; see: grow status"
 	}
 	return e
 }

@@ -20,6 +20,28 @@ var measures = []measure{
 		open: func(ctx context.Context, w *workspace) (rounder, error) { return overHTTP(ctx, w, 1) }},
 	{name: "http3", unit: "requests/s", goal: 0.75, atLeast: true, what: "the same with three actors one after the other",
 		open: func(ctx context.Context, w *workspace) (rounder, error) { return overHTTP(ctx, w, 3) }},
+	{name: "durable", unit: "us", goal: 1.6, what: "Rust actor, answered when it is on disk, one at a time, median; write and fdatasync",
+		open: durableOne},
+	{name: "durable-64", unit: "messages/s", goal: 10, atLeast: true, what: "the same, 64 in flight; JetStream that syncs each message",
+		open: func(ctx context.Context, w *workspace) (rounder, error) { return durable(ctx, w, 64) }},
+	{name: "durable-4096", unit: "messages/s", goal: 60, atLeast: true, what: "the same, 4,096 in flight; JetStream that syncs each message",
+		open: func(ctx context.Context, w *workspace) (rounder, error) { return durable(ctx, w, 4096) }},
+	{name: "durable-http", unit: "requests/s", goal: 0.5, atLeast: true, what: "64 connections, answered when it is on disk; plain Echo handler",
+		open: durableHTTP},
+	{name: "replay", unit: "entries/s", goal: 1_000_000, by: absolute, atLeast: true, what: "entries of a journal on disk read and applied; reading alone",
+		open: replay},
+	{name: "restart", unit: "ms", goal: 1000, by: absolute, what: "from the start to the first answer, with 60 MiB of journal that a crash left; with a new one",
+		open: restart},
+	{name: "backlog", unit: "s", goal: 15, by: absolute, what: "a million messages that waited when the last host ended, from the start on; 1",
+		open: func(ctx context.Context, w *workspace) (rounder, error) {
+			return backlog(ctx, w, func(seconds, _ float64) float64 { return seconds })
+		}},
+	{name: "backlog-memory", unit: "MiB", goal: 512, by: absolute, what: "memory of the process while it does so; 1",
+		open: func(ctx context.Context, w *workspace) (rounder, error) {
+			return backlog(ctx, w, func(_, mebibytes float64) float64 { return mebibytes })
+		}},
+	{name: "idle-key", unit: "bytes", goal: 200, by: absolute, what: "memory of a key without state that had a message; 1",
+		open: idleKey},
 	{name: "start-rust", unit: "us", goal: 100, by: absolute, what: "new instance of a Rust actor to its first answer; bare wazero",
 		open: startRust},
 	{name: "start-rust-disk", unit: "us", goal: 3000, by: absolute, what: "the same from the module in the disk cache; bare wazero",

@@ -105,7 +105,7 @@ func (e *edited) start(ctx context.Context) error {
 	for name, r := range built {
 		modules[name] = r.Module
 	}
-	if e.host, err = app.Start(ctx, app.Options{Dir: e.dir, Service: service, Modules: modules, Listen: "127.0.0.1:0", Watched: true}); err != nil {
+	if e.host, err = app.Start(ctx, app.Options{Dir: e.dir, Service: service, Modules: modules, Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, Watched: true}); err != nil {
 		return err
 	}
 	f, err := live.New(live.Options{

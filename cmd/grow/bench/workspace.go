@@ -101,8 +101,14 @@ func writeAll(dir string, files map[string]string) error {
 	return nil
 }
 
-// start starts a service through the constructor of the command line.
+// start starts a service through the constructor of the command line; its
+// journal is in memory.
 func (w *workspace) start(ctx context.Context, dir string) (*app.Host, error) {
+	return w.startAt(ctx, dir, app.Journal{At: app.Memory})
+}
+
+// startAt starts a service whose journal is where j says.
+func (w *workspace) startAt(ctx context.Context, dir string, j app.Journal) (*app.Host, error) {
 	service, err := app.Load(dir)
 	if err != nil {
 		return nil, err
@@ -111,7 +117,7 @@ func (w *workspace) start(ctx context.Context, dir string) (*app.Host, error) {
 	for name, a := range service.Actors {
 		modules[name] = a.Code.Source
 	}
-	return app.Start(ctx, app.Options{Dir: dir, Service: service, Modules: modules, Listen: "127.0.0.1:0"})
+	return app.Start(ctx, app.Options{Dir: dir, Service: service, Modules: modules, Listen: "127.0.0.1:0", Journal: j})
 }
 
 // stop ends a service at once; what circles in it is abandoned.

@@ -109,7 +109,7 @@ func start(t *testing.T, proof Proof) *watched {
 	_, err = project.Build(t.Context(), service, project.Options{})
 	w.do(err)
 	w.host, err = app.Start(t.Context(), app.Options{
-		Dir: w.dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", CacheDir: t.TempDir(), Watched: true,
+		Dir: w.dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, CacheDir: t.TempDir(), Watched: true,
 		Secret: func(string) (string, bool) { return "", false },
 	})
 	w.do(err)

@@ -1,0 +1,39 @@
+package fold
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/grow-platform/grow/runtime/journal"
+)
+
+// action folds what a person did.
+func (w *World) action(e *journal.Action) error {
+	w.now = max(w.now, e.Time)
+	if e.Name == journal.ActionSetState {
+		return w.states.change(Cell{e.Node, e.Key}, e.State)
+	}
+	i := slices.IndexFunc(w.dead, func(d *Dead) bool { return d.ID == e.ID })
+	if i >= 0 { // it may have gone because there were too many
+		w.deadSize -= w.dead[i].size()
+	}
+	switch e.Name {
+	case journal.ActionEdit:
+		if i >= 0 {
+			w.dead[i].Frame = slices.Clone(e.Input)
+			w.dead[i].touch()
+			w.deadSize += w.dead[i].size()
+		}
+		return nil
+	case journal.ActionDrop, journal.ActionRedrive:
+		if i >= 0 {
+			w.dead[i].remove()
+			w.dead = slices.Delete(w.dead, i, i+1)
+		}
+		if e.Name == journal.ActionDrop {
+			return nil
+		}
+		return w.add(&Message{Cell: Cell{e.Node, e.Key}, Frame: e.Input, Attempt: 1, First: true})
+	}
+	return fmt.Errorf("%w: action %q, which this version does not know", journal.ErrDamaged, e.Name)
+}

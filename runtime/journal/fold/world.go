@@ -1,0 +1,389 @@
+// Package fold works out what a journal leaves behind: the state of every key,
+// the messages that wait and in which order, dead letters, and what clients may
+// ask about. It does no input or output and knows no clock: the same records
+// always leave the same world, whoever folds them and however often.
+//
+// An entry that cannot be true of the world it comes to is an error that names
+// the record, never a guess: see [ErrContradicts].
+package fold
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/journal"
+)
+
+// ErrContradicts: an entry cannot be true of what the entries before it left.
+var ErrContradicts = errors.New("journal contradicts itself")
+
+// Limits bound what is remembered of what is over.
+type Limits struct {
+	Flows     int           // flows whose answer may be asked for
+	FlowBytes int           // bytes of replies of those
+	Dead      int           // dead letters
+	DeadBytes int           // bytes of those
+	KeyLife   time.Duration // of an idempotency key
+}
+
+// Cell is a key at a node. What has no key has the empty one.
+type Cell struct{ Node, Key string }
+
+// Value is one value of a cell's state.
+type Value struct {
+	Data     []byte
+	Revision uint64
+}
+
+// Message is one that waits to be handled.
+type Message struct {
+	place
+	Cell
+	ID      string
+	Flow    string // id of the first message of the request that caused it
+	Frame   []byte
+	Order   uint64           // its place among all that were ever added
+	Attempt uint32           // of the next handling, from 1
+	Due     int64            // not before, nanoseconds since 1970; 0: at once
+	Held    bool             // nothing else of its key is handled before it
+	First   bool             // it came from outside to this node
+	Answers []journal.Answer // that earlier attempts were given
+}
+
+// Dead is a message that was given up on.
+type Dead struct {
+	place
+	Cell
+	ID       string
+	Code     string
+	Reason   string
+	Attempt  uint32
+	Fuel     uint64
+	Time     int64
+	Revision string
+	Frame    []byte
+}
+
+// size is what counts against Limits.DeadBytes.
+func (d *Dead) size() int { return len(d.Frame) + len(d.Reason) }
+
+// World is what the records up to one of them leave. It belongs to one goroutine.
+type World struct {
+	limits   Limits
+	sequence uint64 // of the last record
+	epoch    uint64
+	now      int64  // the latest time that an entry names
+	order    uint64 // of the last message added
+	states   states
+	pending  map[string]*Message // by id
+	flows    flows
+	dead     []*Dead // oldest first
+	deadSize int
+	deadEver uint64
+
+	waiting, letters shelf      // pending and dead as snapshots have them
+	snapshots        [2]written // the last two, the newer one last
+
+	cursor journal.Cursor
+}
+
+// New returns the world before the first record.
+func New(l Limits) *World {
+	return &World{
+		limits: l, states: states{[]*page{{changes: map[Cell]map[string]change{}}}}, pending: map[string]*Message{},
+		flows: flows{byID: map[string]*Flow{}, promises: map[[2]string]*Promise{}},
+	}
+}
+
+// itemSize is about what an item takes in a page besides its message, in bytes.
+const itemSize = 64
+
+// Sequence is that of the last record folded.
+func (w *World) Sequence() uint64 { return w.sequence }
+
+// Epoch is the one in force.
+func (w *World) Epoch() uint64 { return w.epoch }
+
+// Pending lists the messages that wait, in the order in which they were added.
+func (w *World) Pending() []*Message {
+	list := make([]*Message, 0, len(w.pending))
+	for _, m := range w.pending {
+		list = append(list, m)
+	}
+	slices.SortFunc(list, func(a, b *Message) int { return int(int64(a.Order) - int64(b.Order)) })
+	return list
+}
+
+// Dead lists the dead letters that are kept, oldest first, and says how many there ever were.
+func (w *World) Dead() (kept []*Dead, ever uint64) { return w.dead, w.deadEver }
+
+// Record folds the next record and returns how many entries it has, not counting
+// those that only tell of a snapshot. unpack gives the entry that a packed one
+// stands for. After an error the world is of no more use.
+func (w *World) Record(seq uint64, record []byte, unpack func(*journal.Packed) (journal.Entry, error)) (entries int, err error) {
+	if seq != w.sequence+1 {
+		return 0, fmt.Errorf("fold record %d: %w: record %d should follow", seq, ErrContradicts, w.sequence+1)
+	}
+	r, err := journal.Parse(record)
+	if err == nil {
+		entries, err = w.record(r, unpack)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("fold record %d: %w", seq, err)
+	}
+	w.sequence = seq
+	w.flows.expire(w.now)
+	w.flows.bound(&w.limits)
+	return entries, nil
+}
+
+func (w *World) record(r journal.Record, unpack func(*journal.Packed) (journal.Entry, error)) (entries int, err error) {
+	w.cursor.Reset(r)
+	for {
+		e, err := w.cursor.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		if p, ok := e.(*journal.Packed); ok {
+			if e, err = unpack(p); err != nil {
+				return 0, err
+			}
+		}
+		if err := w.apply(e); err != nil {
+			return 0, err
+		}
+		if _, ok := e.(*journal.SnapshotTaken); !ok {
+			entries++
+		}
+	}
+	if r.Epoch != w.epoch {
+		return 0, fmt.Errorf("%w: it is of epoch %d; epoch %d is in force", ErrContradicts, r.Epoch, w.epoch)
+	}
+	return entries, nil
+}
+
+// apply folds one entry, which it does not keep.
+func (w *World) apply(e journal.Entry) error {
+	switch e := e.(type) {
+	case *journal.Epoch:
+		if e.Number <= w.epoch {
+			return fmt.Errorf("%w: epoch %d begins after epoch %d", ErrContradicts, e.Number, w.epoch)
+		}
+		w.epoch = e.Number
+	case *journal.Accepted:
+		return w.accepted(e)
+	case *journal.Handled:
+		return w.handled(e)
+	case *journal.Dead:
+		return w.died(e)
+	case *journal.AttemptMade:
+		return w.attempt(e)
+	case *journal.Asked:
+		return w.asked(e)
+	case *journal.Action:
+		return w.action(e)
+	case *journal.Revision, *journal.SnapshotTaken:
+	default:
+		return fmt.Errorf("%w: an entry %T, which nothing of this version writes", journal.ErrDamaged, e)
+	}
+	return nil
+}
+
+func (w *World) accepted(e *journal.Accepted) error {
+	w.now = max(w.now, e.Time)
+	w.promise(e.Idempotency, e.Asked, e.Time)
+	if e.Node != "" {
+		if err := w.add(&Message{Cell: Cell{e.Node, e.Key}, Frame: e.Input, Attempt: 1, First: true}); err != nil {
+			return err
+		}
+	}
+	flow := ""
+	if e.Asked != nil {
+		flow = e.Asked.Flow
+	}
+	for i := range e.Copies {
+		if err := w.output(&e.Copies[i], flow, e.Source, e.Time, true); err != nil {
+			return err
+		}
+	}
+	w.flows.settle(flow)
+	return nil
+}
+
+// promise remembers that a request is one with those of its idempotency key,
+// and may be asked about.
+func (w *World) promise(i *journal.Idempotency, a *journal.Asked, now int64) {
+	if a == nil {
+		return
+	}
+	f := w.flows.add(a)
+	if i != nil {
+		w.flows.promise(i, f, now+int64(w.limits.KeyLife))
+	}
+}
+
+func (w *World) handled(e *journal.Handled) error {
+	w.now = max(w.now, e.Time)
+	flow := ""
+	if e.Asked != nil {
+		flow = e.Asked.Flow
+	}
+	m, err := w.take(e.ID, e.Node, e.Settles, e.Attempt)
+	if err != nil {
+		return err
+	}
+	if m != nil {
+		flow = m.Flow
+	}
+	w.promise(e.Idempotency, e.Asked, e.Time)
+	if err := w.states.change(Cell{e.Node, e.Key}, e.State); err != nil {
+		return err
+	}
+	for i := range e.Outputs {
+		if err := w.output(&e.Outputs[i], flow, e.Node, e.Time, false); err != nil {
+			return err
+		}
+	}
+	if e.Outcome == journal.OutcomeRefused {
+		w.flows.blame(flow, Answer{Outcome: Refused, Code: e.Code, Text: e.Reason, Node: e.Node})
+	}
+	w.flows.settle(flow)
+	return nil
+}
+
+// take removes the message that an entry settles. It returns nil for one that
+// was handled without ever having waited here.
+func (w *World) take(id, node string, settles bool, attempt uint32) (*Message, error) {
+	m := w.pending[id]
+	switch {
+	case m == nil && settles:
+		return nil, fmt.Errorf("%w: message %s is settled at %s and does not wait", ErrContradicts, id, node)
+	case m == nil:
+		return nil, nil
+	case !settles:
+		return nil, fmt.Errorf("%w: message %s waits at %s and came to %s anew", ErrContradicts, id, m.Node, node)
+	case m.Node != node || m.Attempt != attempt:
+		return nil, fmt.Errorf("%w: attempt %d of message %s is settled at %s; attempt %d waits at %s", ErrContradicts, attempt, id, node, m.Attempt, m.Node)
+	}
+	delete(w.pending, m.ID)
+	m.remove()
+	w.flows.count(m.Flow, -1)
+	return m, nil
+}
+
+// The places that an output may go to instead of a node.
+const (
+	toOutput     = "output"
+	toDrop       = "drop"
+	toDeadLetter = "deadletter"
+)
+
+// output folds what a message or a request leads to.
+func (w *World) output(o *journal.Output, flow, from string, now int64, first bool) error {
+	switch o.To {
+	case toOutput:
+		if o.Answers {
+			w.flows.answer(flow, Answer{Outcome: Replied, Reply: slices.Clone(o.Frame)})
+		}
+	case toDrop:
+	case toDeadLetter:
+		m, err := abi.ParseMessage(slices.Clone(o.Frame))
+		if err != nil {
+			return fmt.Errorf("%w: a dead letter from %s: %w", journal.ErrDamaged, from, err)
+		}
+		d := &Dead{ID: m.ID(), Cell: Cell{from, m.Key()}, Attempt: 1, Time: now, Frame: slices.Clone(o.Frame)}
+		if o.Grave != nil {
+			d.Node, d.Code, d.Reason = strings.Clone(o.Grave.Node), strings.Clone(o.Grave.Code), strings.Clone(o.Grave.Reason)
+		}
+		w.bury(d)
+		w.flows.blame(flow, Answer{Outcome: Failed, Code: d.Code, Text: d.Reason, Node: d.Node})
+	default:
+		return w.add(&Message{Cell: Cell{o.To, o.Key}, Frame: o.Frame, Due: o.Due, Attempt: 1, First: first})
+	}
+	return nil
+}
+
+// add has a message wait. Its strings and frame are copied.
+func (w *World) add(m *Message) error {
+	m.Frame = slices.Clone(m.Frame)
+	parsed, err := abi.ParseMessage(m.Frame)
+	if err != nil {
+		return fmt.Errorf("%w: a message for %s: %w", journal.ErrDamaged, m.Node, err)
+	}
+	m.ID, m.Flow = parsed.ID(), parsed.Correlation() // which lie in the frame
+	if other := w.pending[m.ID]; other != nil {
+		return fmt.Errorf("%w: message %s comes to %s and waits at %s already", ErrContradicts, m.ID, m.Node, other.Node)
+	}
+	m.Node, m.Key = strings.Clone(m.Node), strings.Clone(m.Key)
+	w.order++
+	m.Order = w.order
+	w.pending[m.ID] = m
+	w.waiting.add(m, len(m.Frame)+itemSize)
+	w.flows.count(m.Flow, 1)
+	return nil
+}
+
+func (w *World) died(e *journal.Dead) error {
+	w.now = max(w.now, e.Time)
+	m, err := w.take(e.ID, e.Node, e.Settles, e.Attempt)
+	if err != nil {
+		return err
+	}
+	w.bury(&Dead{
+		ID: strings.Clone(e.ID), Cell: Cell{strings.Clone(e.Node), strings.Clone(e.Key)}, Code: strings.Clone(e.Code), Reason: strings.Clone(e.Reason),
+		Attempt: e.Attempt, Fuel: e.Fuel, Time: e.Time, Revision: strings.Clone(e.Revision), Frame: slices.Clone(e.Input),
+	})
+	if m != nil {
+		w.flows.blame(m.Flow, Answer{Outcome: Failed, Code: e.Code, Text: e.Reason, Node: e.Node})
+		w.flows.settle(m.Flow)
+	}
+	return nil
+}
+
+// bury adds a dead letter; the oldest go when there are too many.
+func (w *World) bury(d *Dead) {
+	w.dead = append(w.dead, d)
+	w.letters.add(d, d.size()+itemSize)
+	w.deadSize += d.size()
+	w.deadEver++
+	n := 0
+	for len(w.dead)-n > w.limits.Dead || w.deadSize > w.limits.DeadBytes && len(w.dead)-n > 1 {
+		w.deadSize -= w.dead[n].size()
+		w.dead[n].remove()
+		n++
+	}
+	w.dead = slices.Delete(w.dead, 0, n)
+}
+
+func (w *World) attempt(e *journal.AttemptMade) error {
+	w.now = max(w.now, e.Time)
+	m := w.pending[e.ID]
+	switch {
+	case m == nil:
+		return fmt.Errorf("%w: attempt %d of message %s, which does not wait", ErrContradicts, e.Attempt, e.ID)
+	case m.Node != e.Node || m.Attempt != e.Attempt:
+		return fmt.Errorf("%w: attempt %d of message %s at %s; attempt %d waits at %s", ErrContradicts, e.Attempt, e.ID, e.Node, m.Attempt, m.Node)
+	}
+	m.Attempt++
+	m.Due, m.Held = e.Due, e.Hold
+	m.touch()
+	for _, a := range e.Answers {
+		a.Operation, a.Use = strings.Clone(a.Operation), strings.Clone(a.Use)
+		a.Request, a.Frame = slices.Clone(a.Request), slices.Clone(a.Frame)
+		i, found := slices.BinarySearchFunc(m.Answers, a.Call, func(b journal.Answer, call uint32) int { return int(b.Call) - int(call) })
+		if found {
+			m.Answers[i] = a
+		} else {
+			m.Answers = slices.Insert(m.Answers, i, a)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+//go:build forget_dead
+
+package shard
+
+const planted = forgetDead

@@ -1,0 +1,5 @@
+//go:build !acknowledge_soon && !forget_keys && !skip_pending && !repeat_pending && !forget_dead
+
+package shard
+
+const planted = noBug

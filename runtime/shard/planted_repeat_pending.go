@@ -1,0 +1,5 @@
+//go:build repeat_pending
+
+package shard
+
+const planted = repeatPending

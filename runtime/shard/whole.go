@@ -1,0 +1,97 @@
+package shard
+
+import (
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/specs"
+)
+
+// noteWhole brings a request that is kept as a whole before any of it is handled.
+type noteWhole struct{ admission *admission }
+
+func (n noteWhole) run(l *lane) {
+	a := n.admission
+	first := a.parcels[0]
+	e := &journal.Accepted{
+		Source: first.msg.Source(), ID: a.flow.id, Input: first.msg.Frame(), Time: l.now, Idempotency: first.past.request.Idempotency, Asked: a.flow.question(),
+	}
+	for i, it := range a.parcels {
+		it.kept = true
+		switch {
+		case it.grave != nil || it.node == nil:
+			e.Copies = append(e.Copies, l.astray(it))
+		case i == 0:
+			e.Node, e.Key = it.node.path, it.msg.Key()
+		default:
+			e.Copies = append(e.Copies, journal.Output{To: it.node.path, Key: it.msg.Key(), Message: &it.msg})
+		}
+	}
+	l.write(e)
+	if a.flow.kept != nil {
+		l.batch.kept = append(l.batch.kept, a.flow)
+	}
+	for _, it := range a.parcels {
+		switch {
+		case it.grave != nil || it.node == nil:
+			l.end(it)
+		case l.shard.home(it, it.node.run.Load(), l) == l:
+			l.enqueue(it, l.local(it.node), it.node.run.Load())
+		default:
+			l.dispatch(l.shard.home(it, it.node.run.Load(), l), it)
+		}
+	}
+}
+
+// astray is the part of an entry that tells of a parcel that goes to no node.
+func (l *lane) astray(it *parcel) journal.Output {
+	o := journal.Output{To: specs.Drop, Key: it.msg.Key(), Message: &it.msg}
+	switch {
+	case it.grave != nil:
+		o.To = specs.DeadLetter
+		path := it.msg.Source()
+		if it.node != nil {
+			path = it.node.path
+			t := l.counted(l.local(it.node))
+			t.dead++
+			t.depth--
+			t.bytes -= int64(it.msg.Size())
+		}
+		l.stillborn(it, path, &o)
+	case it.out:
+		o.To = specs.Output
+		o.Answers = l.leave(it) && it.flow.asked
+	}
+	return o
+}
+
+// remember keeps the successful answers that an attempt was given, for the next.
+func (it *parcel) remember(recorded []capability.Recorded) {
+	var list []capability.Recorded
+	for _, r := range recorded {
+		if !r.Failed && r.Use != "" {
+			list = append(list, r)
+		}
+	}
+	if list == nil {
+		return
+	}
+	next := &past{}
+	if it.past != nil {
+		*next = *it.past // which a flow may hold for longer
+	}
+	it.past = next
+	for _, r := range list {
+		next.add(r)
+	}
+}
+
+// add keeps an answer in place of one to the same request.
+func (a *past) add(r capability.Recorded) {
+	for i := range a.answers {
+		if a.answers[i].Call == r.Call {
+			a.answers[i] = r
+			return
+		}
+	}
+	a.answers = append(a.answers, r)
+}
