@@ -333,3 +333,51 @@ func TestKeep(t *testing.T) {
 		t.Errorf("in the life after: %t %s", ok, a.text())
 	}
 }
+
+// TestRedriveAll sends many again into a mailbox that holds few, leaves those
+// that have nowhere to go, and is aborted.
+func TestRedriveAll(t *testing.T) {
+	var fixed atomic.Bool
+	guests := map[string]guest{"a": func(engine.Host, *abi.Message) ([]sent, error) {
+		if !fixed.Load() {
+			return nil, trap("bad")
+		}
+		return nil, nil
+	}, "b": func(engine.Host, *abi.Message) ([]sent, error) { return nil, trap("bad") }}
+	service := project(def("a", func(a *specs.Actor) { a.Scale.Mailbox = 3 }), def("b", nil))
+	b := open(t, service, guests, nil)
+	for i := range 30 {
+		answered1(t, b.accept(t, &Request{To: []string{"a", "a", "b"}[i%3], AnyReply: true}))
+	}
+	fixed.Store(true)
+	short := project(def("a", func(a *specs.Actor) { a.Scale.Mailbox = 3 }))
+	b.reopen(t, short, guests, Options{})
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // until stop is closed: a full mailbox is waited for
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				b.clock.pass(time.Millisecond)
+			}
+		}
+	}()
+	ctx, cancel := context.WithCancel(context.Background())
+	p, err := b.RedriveAll(ctx, nil, "", Act{By: "ann"}, func(p Progress) {
+		if p.Done == 5 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || p.All != 30 || p.Done != 5 {
+		t.Errorf("aborted: %+v %v", p, err)
+	}
+	p, err = b.RedriveAll(context.Background(), nil, "", Act{By: "ann"}, nil)
+	close(stop)
+	<-stopped
+	if err != nil || p.All != 25 || p.Done != 15 || p.Failed != 10 {
+		t.Errorf("to the end: %+v %v", p, err)
+	}
+	await(t, "their handling", func() bool { return b.status(t, "a").Handled == 20 })
+}

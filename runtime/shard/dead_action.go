@@ -97,6 +97,46 @@ func (s *Shard) redrive(ctx context.Context, d *DeadLetter, to string, by Act) (
 	}, it)
 }
 
+// Progress is how far a redrive of many has come.
+type Progress struct {
+	All, Done, Failed int
+	ID                string // of the letter last tried
+	Err               error  // why that one stays; nil: it was sent
+}
+
+// RedriveAll is Redrive for each dead letter that keep selects (nil: all), the oldest
+// first, and waits where a mailbox is full. It tells progress after each, and
+// ends early with ctx's error; what was sent until then stays so.
+func (s *Shard) RedriveAll(ctx context.Context, keep func(*DeadLetter) bool, to string, by Act, progress func(Progress)) (Progress, error) {
+	list := s.DeadLetters(keep, 0)
+	slices.Reverse(list)
+	p := Progress{All: len(list)}
+	for _, d := range list {
+		if ctx.Err() != nil {
+			return p, fmt.Errorf("redrive: %w", ctx.Err())
+		}
+		_, err := s.Redrive(ctx, d.ID, to, by)
+		for tries := 1; errors.Is(err, ErrFull); tries++ {
+			if !s.committer.pause(ctx, tries) {
+				return p, fmt.Errorf("redrive: %w", ctx.Err())
+			}
+			_, err = s.Redrive(ctx, d.ID, to, by)
+		}
+		switch {
+		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrStopping), errors.Is(err, ErrJournal):
+			return p, fmt.Errorf("redrive: %w", err)
+		case err != nil:
+			p.Failed++
+		default:
+			p.Done++
+		}
+		if p.ID, p.Err = d.ID, err; progress != nil {
+			progress(p)
+		}
+	}
+	return p, nil
+}
+
 // address is the node that a dead letter's message is sent to again.
 func (p *plan) address(d *DeadLetter, to string) (*router.Node, error) {
 	path := to

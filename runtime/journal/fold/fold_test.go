@@ -596,3 +596,41 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkRecord folds records of a chain of small messages with state.
+func BenchmarkRecord(b *testing.B) {
+	const each = 500
+	w := New(bounds)
+	var r journal.Writer
+	var records [][]byte
+	in := frameOf("m", "m")
+	for i := range 200 {
+		r.Reset(1)
+		if i == 0 {
+			r.Add(&journal.Epoch{Number: 1})
+			r.Add(&journal.Accepted{ID: "m", Node: "n", Input: in})
+		}
+		for k := range each {
+			id := "m"
+			if n := i*each + k; n > 0 {
+				id = fmt.Sprint("m.", n)
+			}
+			next := frameOf(fmt.Sprint("m.", i*each+k+1), "m")
+			r.Add(&journal.Handled{
+				ID: id, Node: "n", Key: fmt.Sprint(k), Attempt: 1, Settles: true, Input: frameOf(id, "m"),
+				State: []journal.StateChange{{Value: []byte("12345"), Revision: uint64(i + 1)}}, Outputs: []journal.Output{{To: "n", Key: fmt.Sprint(k), Frame: next}},
+			})
+		}
+		records = append(records, slices.Clone(r.Bytes()))
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i%len(records) == 0 {
+			w = New(bounds)
+		}
+		if _, err := w.Record(uint64(i%len(records)+1), records[i%len(records)], unpack); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/each, "ns/entry")
+}

@@ -3,7 +3,6 @@ package fold
 import (
 	"cmp"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -38,11 +37,15 @@ type change struct {
 // hash spreads cells over the pages (FNV-1a; Fowler, Noll, Vo), for ever: pages
 // are kept.
 func (c Cell) hash() uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(c.Node)) // never fails
-	_, _ = h.Write([]byte{0})
-	_, _ = h.Write([]byte(c.Key))
-	x := h.Sum64()
+	const prime = 1099511628211
+	x := uint64(14695981039346656037)
+	for i := range len(c.Node) {
+		x = (x ^ uint64(c.Node[i])) * prime
+	}
+	x *= prime // a zero byte between the two
+	for i := range len(c.Key) {
+		x = (x ^ uint64(c.Key[i])) * prime
+	}
 	return x ^ x>>32 // whose high bits mix poorly for short text
 }
 
