@@ -76,6 +76,8 @@ var exits = map[string]int{
 	codeTestUpdate:  exitNo,
 	codeTestProves:  exitNo,
 	codeTypesStale:  exitNo,
+	codeSomeStay:    exitNo,
+	app.CodeNowhere: exitNo,
 
 	codePermission:         exitPermission,
 	control.CodePermission: exitPermission,
@@ -83,12 +85,13 @@ var exits = map[string]int{
 	control.CodeNotFound: exitNotFound,
 	codeNoService:        exitNotFound,
 
-	control.CodeRunning: exitConflict,
-	codePort:            exitConflict,
-	codeSite:            exitConflict,
-	codeExists:          exitConflict,
-	codeInside:          exitConflict,
-	codeTypesOwn:        exitConflict,
+	control.CodeRunning:  exitConflict,
+	control.CodeConflict: exitConflict,
+	codePort:             exitConflict,
+	codeSite:             exitConflict,
+	codeExists:           exitConflict,
+	codeInside:           exitConflict,
+	codeTypesOwn:         exitConflict,
 
 	control.CodeNotRunning:  exitUnreachable,
 	control.CodeUnreachable: exitUnreachable,
@@ -101,6 +104,7 @@ var exits = map[string]int{
 	app.CodeJournal:       exitUnreachable,
 
 	codeInterrupted: exitInterrupted,
+	codeAborted:     exitInterrupted,
 }
 
 // usageError is a command line that makes no sense.

@@ -23,34 +23,39 @@ var update = flag.Bool("update", false, "rewrite the golden files of testdata/js
 // answers are the command lines that show what each command prints for
 // programs, asked of a service that runs.
 var answers = map[string]string{
-	"actor new":        "actor new pricing --lang wasm --plan",
-	"build":            "build",
-	"compare":          "compare . .",
-	"deadletters list": "deadletters list",
-	"deadletters show": "deadletters show $DEAD",
-	"graph":            "graph",
-	"init":             "init made --plan --lang go",
-	"logs":             "logs",
-	"schema":           "schema",
-	"send":             `send echo echo.asked --data {"text":"hello"} --wait`,
-	"site":             "site --out pages",
-	"status":           "status",
-	"test":             "test --coverage",
-	"top":              "top --once --every 100ms",
-	"types":            "types",
-	"version":          "version",
-	"vet":              "vet",
-	"workflow new":     "workflow new chain --nodes echo --plan",
+	"actor new":           "actor new pricing --lang wasm --plan",
+	"build":               "build",
+	"compare":             "compare . .",
+	"deadletters list":    "deadletters list",
+	"deadletters show":    "deadletters show $DEAD",
+	"deadletters actions": "deadletters actions",
+	"deadletters drop":    "deadletters drop $DEAD --plan",
+	"deadletters edit":    `deadletters edit $DEAD --data {"text":"again"} --reason test --plan`,
+	"deadletters redrive": "deadletters redrive $DEAD --plan",
+	"graph":               "graph",
+	"init":                "init made --plan --lang go",
+	"logs":                "logs",
+	"schema":              "schema",
+	"send":                `send echo echo.asked --data {"text":"hello"} --wait`,
+	"site":                "site --out pages",
+	"status":              "status",
+	"test":                "test --coverage",
+	"top":                 "top --once --every 100ms",
+	"types":               "types",
+	"version":             "version",
+	"vet":                 "vet",
+	"workflow new":        "workflow new chain --nodes echo --plan",
 }
 
 // empty are lists of a service in which nothing has happened: each is [].
-var empty = []string{"deadletters list"}
+var empty = []string{"deadletters list", "deadletters actions"}
 
 // elsewhere are the commands that do not answer once, or not in JSON, and why.
 var elsewhere = map[string]string{
-	"doctor": "tells of the machine: testdata/script/doctor.txtar",
-	"run":    "goes on until it is interrupted: testdata/script/run.txtar",
-	"help":   "is for people", "completion bash": "is a script", "completion zsh": "is a script", "completion fish": "is a script",
+	"deadletters abort": "takes one that runs: testdata/script/deadletters_settle.txtar",
+	"doctor":            "tells of the machine: testdata/script/doctor.txtar",
+	"run":               "goes on until it is interrupted: testdata/script/run.txtar",
+	"help":              "is for people", "completion bash": "is a script", "completion zsh": "is a script", "completion fish": "is a script",
 	"completion powershell": "is a script",
 }
 
@@ -76,6 +81,7 @@ func TestJSON(t *testing.T) {
 	if len(dead) != 1 {
 		t.Fatal("there is no dead letter")
 	}
+	ask(t, dir, "deadletters drop --text nothing-like-it --name sweep --reason test")
 	for _, name := range slices.Sorted(maps.Keys(answers)) {
 		t.Run(name, func(t *testing.T) {
 			in := dir
@@ -157,6 +163,7 @@ var unsteady = map[string]bool{
 	"took_ms": true, "time": true, "started": true, "pid": true, "id": true, "digest": true, "revision": true, "busy": true,
 	"go": true, "version": true, "traceparent": true, "correlation": true, "causation": true, "found": true, "path": false, "instances": true,
 	"interval_ms": true, "records": true, "rate": true, "fuel": true, "fuel_max": true, "fuel_mean": true, "fuel_rate": true, "memory": true,
+	"by": true, "ended": true,
 }
 
 var addresses, ids = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`)

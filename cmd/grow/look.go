@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -213,57 +211,6 @@ func checkLevel(name string) error {
 	return nil
 }
 
-func (s *shell) deadLetters() *cobra.Command {
-	return group(&cobra.Command{
-		Use: "deadletters", Short: "look at messages that were given up on", Example: "  grow deadletters list",
-		Long: "A message that could not be handled, after all its attempts, or that no route took, is kept with the reason.",
-	}, s.deadList(), s.deadShow())
-}
-
-func (s *shell) deadList() *cobra.Command {
-	var f control.DeadFilter
-	var since time.Duration
-	c := &cobra.Command{
-		Use: "list", Short: "list dead letters, newest first", Args: cobra.NoArgs,
-		Example: "  grow deadletters list\n  grow deadletters list --node checkout/pricing --code trap --since 1h",
-		RunE: func(c *cobra.Command, _ []string) error {
-			if f.Limit < 0 || since < 0 {
-				return usage("--limit and --since are not negative")
-			}
-			if since > 0 {
-				f.Since = time.Now().Add(-since)
-			}
-			host, err := s.host()
-			if err != nil {
-				return err
-			}
-			defer host.Close()
-			list, err := host.DeadLetters(c.Context(), f)
-			if err != nil {
-				return err
-			}
-			return s.print(list, func(w io.Writer) error {
-				if len(list) == 0 {
-					s.say("no dead letters")
-					return nil
-				}
-				var rows [][]string
-				for _, d := range list {
-					rows = append(rows, []string{d.ID, d.Time.Local().Format("15:04:05"), d.Node, cut(d.Key, 40), d.Type, cut(d.Code, 40), cut(d.Reason, 80)})
-				}
-				return table(w, "ID TIME NODE KEY TYPE CODE REASON", rows)
-			})
-		},
-	}
-	flags := c.Flags()
-	flags.StringVar(&f.Node, "node", "", "those of a node, by its `path`")
-	flags.StringVar(&f.Code, "code", "", "those with a `code`: trap, output.type, route.none")
-	flags.StringVar(&f.Type, "type", "", "messages of a `type`")
-	flags.DurationVar(&since, "since", 0, "those of the last `time`: 10m, 2h")
-	flags.IntVarP(&f.Limit, "limit", "n", 100, "at most so many; 0 for all")
-	return c
-}
-
 // cut is the first line of a text, at most n bytes of it; what is left out is
 // shown by dots.
 func cut(text string, n int) string {
@@ -278,72 +225,6 @@ func cut(text string, n int) string {
 func firstLine(text string) string {
 	first, _, _ := strings.Cut(text, "\n")
 	return first
-}
-
-func (s *shell) deadShow() *cobra.Command {
-	return &cobra.Command{
-		Use: "show ID", Short: "show one dead letter whole", Args: cobra.ExactArgs(1),
-		Example: "  grow deadletters show 01JBZ5V6XQ7N8M2K4D3C1B0A9Z",
-		RunE: func(c *cobra.Command, args []string) error {
-			host, err := s.host()
-			if err != nil {
-				return err
-			}
-			defer host.Close()
-			d, err := deadLetter(c.Context(), host, args[0])
-			if err != nil {
-				return err
-			}
-			return s.print(d, func(w io.Writer) error { return writeDead(w, &d) })
-		},
-	}
-}
-
-// deadListMax is how many ids an error names.
-const deadListMax = 10
-
-// deadLetter is the dead letter of an id, or else the only one that the message
-// of that id caused: who sent it knows no other id.
-func deadLetter(ctx context.Context, host *control.Client, id string) (control.DeadLetter, error) {
-	d, err := host.DeadLetter(ctx, id)
-	var none *control.Error
-	if !errors.As(err, &none) || none.Code != control.CodeNotFound {
-		return d, err
-	}
-	list, listErr := host.DeadLetters(ctx, control.DeadFilter{})
-	if listErr != nil {
-		return d, listErr
-	}
-	var ids []string
-	for _, d := range list {
-		if logs.Caused(d.ID, id) {
-			ids = append(ids, d.ID)
-		}
-	}
-	switch n := len(ids); {
-	case n == 0:
-		return d, err
-	case n == 1:
-		return host.DeadLetter(ctx, ids[0])
-	case n > deadListMax:
-		ids = append(ids[:deadListMax], fmt.Sprintf("and %d more: grow deadletters list", n-deadListMax))
-	}
-	return d, &control.Error{Code: none.Code, Message: none.Message + ", but of several that it caused", At: id, Next: "show one of them: " + strings.Join(ids, ", ")}
-}
-
-func writeDead(w io.Writer, d *control.DeadLetter) error {
-	fmt.Fprintf(w, "id       %s\ntime     %s\nnode     %s\ntype     %s\ncode     %s\nattempts %d\n",
-		cell(d.ID), d.Time.Local().Format(time.RFC3339), cell(d.Node), cell(d.Type), cell(d.Code), d.Attempt)
-	if d.Fuel > 0 {
-		fmt.Fprintf(w, "fuel     %d, by the last attempt\n", d.Fuel)
-	}
-	fmt.Fprintf(w, "reason   %s\n", logs.Lines(d.Reason, "         "))
-	fmt.Fprintln(w, "\nattributes")
-	for _, name := range slices.Sorted(maps.Keys(d.Attrs)) {
-		fmt.Fprintf(w, "  %-20s %s\n", cell(name), cell(d.Attrs[name]))
-	}
-	fmt.Fprintln(w, "\ndata")
-	return writeData(w, d.Data, d.Raw)
 }
 
 // writeData writes data as JSON, or else as it is; to a terminal without what

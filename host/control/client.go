@@ -91,38 +91,98 @@ func (c *Client) Logs(ctx context.Context, f logs.Filter, follow bool, emit func
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
-	in := bufio.NewScanner(response.Body)
-	in.Buffer(nil, lineMax)
-	for in.Scan() {
+	err = each(response.Body, func(r logs.Record) error {
 		if follow && ctx.Err() != nil {
-			return nil
+			return errEnough
 		}
-		var line struct {
-			logs.Record
-			Fault *Error `json:"error"`
-		}
-		if err := json.Unmarshal(in.Bytes(), &line); err != nil {
-			return &Error{Code: CodeUnreachable, Message: "read the host's answer: " + err.Error()}
-		}
-		if line.Fault != nil {
-			return line.Fault
-		}
-		if err := emit(line.Record); err != nil {
-			return err
-		}
-	}
-	switch err := in.Err(); {
-	case follow && ctx.Err() != nil:
+		return emit(r)
+	})
+	var cut *cutError
+	switch {
+	case errors.Is(err, errEnough), err != nil && follow && ctx.Err() != nil && errors.As(err, &cut):
 		return nil
 	case errors.Is(err, context.Canceled):
 		return err
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return &Error{Code: CodeUnreachable, Message: "read the host's log: " + err.Error()}
-	case err != nil || follow:
+	case errors.As(err, &cut) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{Code: CodeUnreachable, Message: "read the host's log: " + cut.err.Error()}
+	case errors.As(err, &cut), err == nil && follow && ctx.Err() == nil:
 		return &Error{Code: CodeUnreachable, Message: "the log ends here: the host has stopped", Next: "start it: grow run"}
 	}
+	return err
+}
+
+// errEnough: whoever follows wants no more.
+var errEnough = errors.New("enough")
+
+// cutError: an answer could not be read to its end.
+type cutError struct{ err error }
+
+// Error implements error.
+func (e *cutError) Error() string { return "read the host's answer: " + e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *cutError) Unwrap() error { return e.err }
+
+// each calls emit with the values of an answer that has one a line, and closes
+// it. An error that stands among them ends it and is returned.
+func each[T any](body io.ReadCloser, emit func(T) error) error {
+	defer body.Close()
+	in := bufio.NewScanner(body)
+	in.Buffer(nil, lineMax)
+	for in.Scan() {
+		var fault struct{ Error *Error }
+		var v T
+		err := json.Unmarshal(in.Bytes(), &fault)
+		if err == nil && fault.Error != nil {
+			return fault.Error
+		}
+		if err == nil {
+			err = json.Unmarshal(in.Bytes(), &v)
+		}
+		if err != nil {
+			return &Error{Code: CodeUnreachable, Message: "read the host's answer: " + err.Error()}
+		}
+		if err := emit(v); err != nil {
+			return err
+		}
+	}
+	if err := in.Err(); err != nil {
+		return &cutError{err}
+	}
 	return nil
+}
+
+// EditDeadLetter replaces the data of a dead letter, or says what that would do.
+func (c *Client) EditDeadLetter(ctx context.Context, r EditRequest) (reply EditReply, err error) {
+	return reply, c.call(ctx, callTime, http.MethodPost, "/v1/deadletters/edit", r, &reply)
+}
+
+// SettleDeadLetters sends dead letters again or forgets them, and calls emit with
+// what became of each. When ctx ends the host ends it too.
+func (c *Client) SettleDeadLetters(ctx context.Context, r SettleRequest, emit func(Settled) error) error {
+	response, err := c.do(ctx, http.MethodPost, "/v1/deadletters/settle", r)
+	if err != nil {
+		return err
+	}
+	err = each(response.Body, emit)
+	var cut *cutError
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &cut):
+		return &Error{Code: CodeUnreachable, Message: "the host has stopped before all was done", Next: "start it, and do the rest: grow run"}
+	}
+	return err
+}
+
+// Actions lists the actions on many dead letters that run or ran last, newest first.
+func (c *Client) Actions(ctx context.Context) (list []Action, err error) {
+	return list, c.call(ctx, callTime, http.MethodGet, "/v1/actions", nil, &list)
+}
+
+// AbortAction ends one that runs.
+func (c *Client) AbortAction(ctx context.Context, name string) (a Action, err error) {
+	return a, c.call(ctx, callTime, http.MethodPost, "/v1/actions/"+url.PathEscape(name)+"/abort", nil, &a)
 }
 
 // call makes a request and decodes its answer.

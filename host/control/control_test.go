@@ -69,6 +69,33 @@ func (f *fake) DeadLetter(_ context.Context, id string) (DeadLetter, error) {
 	return DeadLetter{ID: id, Reason: "a\nb", Raw: []byte{1}, Attrs: map[string]string{"id": id}}, f.note(id)
 }
 
+func (f *fake) EditDeadLetter(_ context.Context, r EditRequest) (EditReply, error) {
+	return EditReply{ID: r.ID, Was: json.RawMessage(`1`), Data: json.RawMessage(`{"a":"<&>"}`)}, f.note(r)
+}
+
+func (f *fake) SettleDeadLetters(ctx context.Context, r SettleRequest, emit func(Settled) error) error {
+	if err := f.note(r); err != nil {
+		return err
+	}
+	for i := range 3 {
+		if err := emit(Settled{ID: fmt.Sprint(i), All: 3, Done: i + 1}); err != nil {
+			return err
+		}
+	}
+	if r.Name == "endless" {
+		<-ctx.Done()
+		f.note("over")
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (f *fake) Actions(context.Context) ([]Action, error) { return []Action{}, f.note("actions") }
+
+func (f *fake) AbortAction(_ context.Context, name string) (Action, error) {
+	return Action{Name: name, Aborted: true}, f.note(name)
+}
+
 func listen(t *testing.T, dir string, b Backend) (*Server, error) {
 	t.Helper()
 	s, err := Listen(dir, b, "http://127.0.0.1:1", slog.New(slog.DiscardHandler))
@@ -126,8 +153,51 @@ func TestCalls(t *testing.T) {
 	if err != nil || d.ID != "a/b c" || d.Reason != "a\nb" || d.Raw[0] != 1 {
 		t.Errorf("dead letter %+v, %v", d, err)
 	}
-	if diff := cmp.Diff([]any{"status", send, send, filter, "a/b c"}, f.asked); diff != "" {
+	edit := EditRequest{ID: "x", Data: []byte{0, 255}, Act: Act{By: "ann", Reason: "why"}, Plan: true}
+	edited, err := c.EditDeadLetter(ctx, edit)
+	if err != nil || edited.ID != "x" || string(edited.Data) != `{"a":"<&>"}` {
+		t.Errorf("edited %+v, %v", edited, err)
+	}
+	if list, err := c.Actions(ctx); err != nil || list == nil {
+		t.Errorf("actions %v, %v; want an empty list that is not nil", list, err)
+	}
+	if a, err := c.AbortAction(ctx, "a/b"); err != nil || a.Name != "a/b" || !a.Aborted {
+		t.Errorf("aborted %+v, %v", a, err)
+	}
+	if diff := cmp.Diff([]any{"status", send, send, filter, "a/b c", edit, "actions", "a/b"}, f.asked); diff != "" {
 		t.Errorf("the host was asked\n%s", diff)
+	}
+}
+
+// TestSettle: what becomes of each dead letter is told as it happens, and the
+// host is told when nobody listens any more.
+func TestSettle(t *testing.T) {
+	f, c := served(t)
+	r := SettleRequest{How: SettleRedrive, Filter: DeadFilter{IDs: []string{"1", "2"}, Key: "k", Text: "t"}, To: "n", Act: Act{By: "ann"}}
+	var told []Settled
+	note := func(l Settled) error { told = append(told, l); return nil }
+	if err := c.SettleDeadLetters(t.Context(), r, note); err != nil || len(told) != 3 || told[2].Done != 3 {
+		t.Errorf("%v, %v", told, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := c.SettleDeadLetters(ctx, SettleRequest{Name: "endless"}, func(l Settled) error {
+		if l.Done == 3 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+	for over := false; !over; time.Sleep(time.Millisecond) {
+		f.mu.Lock()
+		over = f.asked[len(f.asked)-1] == "over"
+		f.mu.Unlock()
+	}
+	f.err = &Error{Code: CodeConflict, Message: "somebody is at it"}
+	if err := c.SettleDeadLetters(t.Context(), r, note); code(err) != CodeConflict {
+		t.Errorf("refused: %v", err)
 	}
 }
 

@@ -70,7 +70,8 @@ func FuzzClient(f *testing.F) {
 		_, list := c.DeadLetters(t.Context(), DeadFilter{})
 		_, one := c.DeadLetter(t.Context(), "a/../b")
 		lines := c.Logs(t.Context(), logs.Filter{}, false, func(logs.Record) error { return nil })
-		for _, err := range []error{status1, send, list, one, lines} {
+		settled := c.SettleDeadLetters(t.Context(), SettleRequest{}, func(Settled) error { return nil })
+		for _, err := range []error{status1, send, list, one, lines, settled} {
 			if e := (*Error)(nil); err != nil && !errors.As(err, &e) {
 				t.Errorf("%v is no *Error", err)
 			}

@@ -210,15 +210,7 @@ func (s *Server) routes() http.Handler {
 			answer(w, func() (SendReply, error) { return s.backend.Send(r.Context(), in) })
 		}
 	})
-	m.HandleFunc("POST /v1/deadletters", func(w http.ResponseWriter, r *http.Request) {
-		var in DeadFilter
-		if decode(w, r, &in) {
-			answer(w, func() ([]DeadLetter, error) { return s.backend.DeadLetters(r.Context(), in) })
-		}
-	})
-	m.HandleFunc("GET /v1/deadletters/{id}", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() (DeadLetter, error) { return s.backend.DeadLetter(r.Context(), r.PathValue("id")) })
-	})
+	s.letterRoutes(m)
 	m.HandleFunc("POST /v1/logs", s.logs)
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Error{Code: CodeInvalid, Message: "the host does not know " + r.Method + " " + r.URL.Path, Next: "use a grow of the same version as the host"})
@@ -237,17 +229,55 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &in) {
 		return
 	}
+	stream(w, in.Follow, func(emit func(logs.Record) error) error {
+		return s.backend.Logs(r.Context(), in.Filter, in.Follow, emit)
+	})
+}
+
+func (s *Server) letterRoutes(m *http.ServeMux) {
+	m.HandleFunc("POST /v1/deadletters", func(w http.ResponseWriter, r *http.Request) {
+		var in DeadFilter
+		if decode(w, r, &in) {
+			answer(w, func() ([]DeadLetter, error) { return s.backend.DeadLetters(r.Context(), in) })
+		}
+	})
+	m.HandleFunc("GET /v1/deadletters/{id}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, func() (DeadLetter, error) { return s.backend.DeadLetter(r.Context(), r.PathValue("id")) })
+	})
+	m.HandleFunc("POST /v1/deadletters/edit", func(w http.ResponseWriter, r *http.Request) {
+		var in EditRequest
+		if decode(w, r, &in) {
+			answer(w, func() (EditReply, error) { return s.backend.EditDeadLetter(r.Context(), in) })
+		}
+	})
+	m.HandleFunc("POST /v1/deadletters/settle", func(w http.ResponseWriter, r *http.Request) {
+		var in SettleRequest
+		if decode(w, r, &in) {
+			stream(w, true, func(emit func(Settled) error) error { return s.backend.SettleDeadLetters(r.Context(), in, emit) })
+		}
+	})
+	m.HandleFunc("GET /v1/actions", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, func() ([]Action, error) { return s.backend.Actions(r.Context()) })
+	})
+	m.HandleFunc("POST /v1/actions/{name}/abort", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, func() (Action, error) { return s.backend.AbortAction(r.Context(), r.PathValue("name")) })
+	})
+}
+
+// stream answers with a value a line, and an error as the last one. When live is
+// set each is sent at once.
+func stream[T any](w http.ResponseWriter, live bool, serve func(emit func(T) error) error) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := encoder(w)
 	flush := http.NewResponseController(w)
 	if err := flush.Flush(); err != nil {
 		return
 	}
-	err := s.backend.Logs(r.Context(), in.Filter, in.Follow, func(rec logs.Record) error {
-		if err := out.Encode(rec); err != nil {
+	err := serve(func(v T) error {
+		if err := out.Encode(v); err != nil {
 			return err
 		}
-		if in.Follow {
+		if live {
 			return flush.Flush()
 		}
 		return nil
@@ -308,6 +338,8 @@ func fail(w http.ResponseWriter, e *Error) {
 		status = http.StatusNotFound
 	case CodeInvalid:
 		status = http.StatusBadRequest
+	case CodeConflict:
+		status = http.StatusConflict
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

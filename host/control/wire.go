@@ -21,8 +21,7 @@ type Backend interface {
 	// Logs calls emit with log records until there are no more or, when follow
 	// is set, until ctx ends.
 	Logs(ctx context.Context, f logs.Filter, follow bool, emit func(logs.Record) error) error
-	DeadLetters(ctx context.Context, f DeadFilter) ([]DeadLetter, error)
-	DeadLetter(ctx context.Context, id string) (DeadLetter, error)
+	Letters
 }
 
 // Status is what a host runs.
@@ -97,31 +96,6 @@ type SendReply struct {
 	Took    float64           `json:"took_ms,omitempty"` // milliseconds until then
 }
 
-// DeadFilter picks dead letters. Its zero value picks all.
-type DeadFilter struct {
-	Node  string    `json:"node,omitempty"`
-	Code  string    `json:"code,omitempty"`
-	Type  string    `json:"type,omitempty"`
-	Since time.Time `json:"since,omitzero"`
-	Limit int       `json:"limit,omitempty"` // the newest; 0: all
-}
-
-// DeadLetter is a message that was given up on.
-type DeadLetter struct {
-	ID      string            `json:"id"`
-	Time    time.Time         `json:"time"`
-	Node    string            `json:"node"`
-	Key     string            `json:"key,omitempty"`
-	Type    string            `json:"type"`
-	Code    string            `json:"code"`
-	Reason  string            `json:"reason"`
-	Attempt int               `json:"attempt"`
-	Fuel    uint64            `json:"fuel"`            // units that the last attempt used
-	Attrs   map[string]string `json:"attrs,omitempty"` // only when one is asked for
-	Data    json.RawMessage   `json:"data,omitempty"`  // likewise, when it is JSON
-	Raw     []byte            `json:"raw,omitempty"`   // likewise, when it is not; base64
-}
-
 // Error is what a person is told. On the wire and for scripts it is an object.
 type Error struct {
 	Code    string `json:"code"` // stable
@@ -142,5 +116,6 @@ const (
 	CodeRunning     = "run.already"
 	CodeNotFound    = "not_found"
 	CodeInvalid     = "request.invalid"
+	CodeConflict    = "conflict" // somebody else was quicker, or is at it
 	CodeInternal    = "host.fault"
 )

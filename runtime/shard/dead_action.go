@@ -101,6 +101,7 @@ func (s *Shard) redrive(ctx context.Context, d *DeadLetter, to string, by Act) (
 type Progress struct {
 	All, Done, Failed int
 	ID                string // of the letter last tried
+	Again             string // id of the message that was sent in its place
 	Err               error  // why that one stays; nil: it was sent
 }
 
@@ -115,12 +116,12 @@ func (s *Shard) RedriveAll(ctx context.Context, keep func(*DeadLetter) bool, to 
 		if ctx.Err() != nil {
 			return p, fmt.Errorf("redrive: %w", ctx.Err())
 		}
-		_, err := s.Redrive(ctx, d.ID, to, by)
+		again, err := s.Redrive(ctx, d.ID, to, by)
 		for tries := 1; errors.Is(err, ErrFull); tries++ {
 			if !s.committer.pause(ctx, tries) {
 				return p, fmt.Errorf("redrive: %w", ctx.Err())
 			}
-			_, err = s.Redrive(ctx, d.ID, to, by)
+			again, err = s.Redrive(ctx, d.ID, to, by)
 		}
 		switch {
 		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrStopping), errors.Is(err, ErrJournal):
@@ -130,7 +131,7 @@ func (s *Shard) RedriveAll(ctx context.Context, keep func(*DeadLetter) bool, to 
 		default:
 			p.Done++
 		}
-		if p.ID, p.Err = d.ID, err; progress != nil {
+		if p.ID, p.Again, p.Err = d.ID, again, err; progress != nil {
 			progress(p)
 		}
 	}

@@ -81,6 +81,7 @@ type Host struct {
 	cancel     context.CancelFunc
 	serving    chan error // the gateway's last word
 	applying   sync.Mutex // held by Apply
+	actions    actions
 	stop       sync.Once
 	stopping   atomic.Bool
 }

@@ -106,12 +106,17 @@ func (b backend) Send(ctx context.Context, r control.SendRequest) (control.SendR
 
 // checked holds the data against its type, as endpoints do.
 func checked(s *specs.Service, r *control.SendRequest) error {
-	t, ok := s.Types[r.Type]
+	return checkedAs(s, r.Type, r.Data)
+}
+
+// checkedAs holds data against a type, if there is one of that name.
+func checkedAs(s *specs.Service, name string, data []byte) error {
+	t, ok := s.Types[name]
 	if !ok {
 		return nil // whether it is taken there is the shard's to say
 	}
-	if err := t.Check(r.Data); err != nil {
-		return &control.Error{Code: "request.type", Message: fmt.Sprintf("the data is not a valid %s: %v", r.Type, err), At: r.Type, Next: "look at the type in types/"}
+	if err := t.Check(data); err != nil {
+		return &control.Error{Code: "request.type", Message: fmt.Sprintf("the data is not a valid %s: %v", name, err), At: name, Next: "look at the type in types/"}
 	}
 	return nil
 }
@@ -152,6 +157,14 @@ func attributes(m *abi.Message) map[string]string {
 	return list
 }
 
+// valueOf is data when it is JSON, else nil.
+func valueOf(b []byte) json.RawMessage {
+	if json.Valid(b) {
+		return b
+	}
+	return nil
+}
+
 // data is a message's data as JSON when it is that, else as bytes.
 func data(m *abi.Message) (json.RawMessage, []byte) {
 	if json.Valid(m.Data()) {
@@ -171,33 +184,4 @@ func (b backend) Logs(ctx context.Context, f logs.Filter, follow bool, emit func
 		}
 	}
 	return nil
-}
-
-// DeadLetters implements control.Backend.
-func (b backend) DeadLetters(_ context.Context, f control.DeadFilter) ([]control.DeadLetter, error) {
-	list := []control.DeadLetter{}
-	for _, d := range b.shard.DeadLetters(func(d *shard.DeadLetter) bool {
-		return (f.Node == "" || d.Node == f.Node) && (f.Code == "" || d.Code == f.Code) && (f.Type == "" || d.Type == f.Type) && !d.Time.Before(f.Since)
-	}, f.Limit) {
-		list = append(list, dead(d))
-	}
-	return list, nil
-}
-
-// DeadLetter implements control.Backend.
-func (b backend) DeadLetter(_ context.Context, id string) (control.DeadLetter, error) {
-	d, ok := b.shard.DeadLetter(id)
-	if !ok {
-		return control.DeadLetter{}, &control.Error{Code: control.CodeNotFound, Message: "there is no dead letter " + id, At: id, Next: "see which there are: grow deadletters list"}
-	}
-	out := dead(d)
-	out.Attrs = attributes(d.Message)
-	out.Data, out.Raw = data(d.Message)
-	return out, nil
-}
-
-func dead(d *shard.DeadLetter) control.DeadLetter {
-	return control.DeadLetter{
-		ID: d.ID, Time: d.Time, Node: d.Node, Key: d.Key, Type: d.Type, Code: d.Code, Reason: d.Reason, Attempt: d.Attempt, Fuel: d.Fuel,
-	}
 }
