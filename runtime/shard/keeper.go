@@ -127,8 +127,9 @@ func (k *keeper) follow(ctx context.Context) error {
 		return nil
 	case err == nil || errors.Is(err, fold.ErrContradicts) || errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrTrimmed):
 		return err
+	case ctx.Err() == nil:
+		k.shard.log.Warn("follow the journal", "error", err) // it cannot be read at the moment
 	}
-	k.shard.log.Warn("follow the journal", "error", err) // it cannot be read at the moment
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -123,6 +124,20 @@ func (j *Journal) options(dir string) nats.Options {
 	}
 }
 
+// OpenStore opens what holds the journal of the service in dir, for those who read or
+// write one with no host beside them. While it is open, no host can have it.
+func (j Journal) OpenStore(ctx context.Context, dir string, log *slog.Logger) (journal.Store, error) {
+	if j.At == Memory {
+		return mem.New(mem.Options{Capacity: 4 * shard.KeepBytes}), nil
+	}
+	if err := j.Check(); err != nil {
+		return nil, err
+	}
+	o := j.options(dir)
+	o.Log = log
+	return nats.Open(ctx, o)
+}
+
 // keep opens the journal, and the shard on it.
 func (h *Host) keep(ctx context.Context) error {
 	began := time.Now()
@@ -162,22 +177,13 @@ func (h *Host) keep(ctx context.Context) error {
 }
 
 // openStore opens what holds the journal, and sets what the shard keeps in it.
-func (h *Host) openStore(ctx context.Context, o *shard.Options) error {
-	if h.opts.Journal.At == Memory {
-		h.store = mem.New(mem.Options{Capacity: 4 * shard.KeepBytes})
-		return nil
-	}
-	if err := h.opts.Journal.Check(); err != nil {
-		return err
-	}
-	where := h.opts.Journal.options(h.opts.Dir)
-	where.Log = h.log
-	store, err := nats.Open(ctx, where)
-	if err != nil {
+func (h *Host) openStore(ctx context.Context, o *shard.Options) (err error) {
+	if h.store, err = h.opts.Journal.OpenStore(ctx, h.opts.Dir, h.log); err != nil {
 		return h.journalError(err)
 	}
-	h.store = store
-	o.Snapshots, o.KeepBytes, o.KeepTime = shard.DefaultSnapshots, KeepBytes, KeepTime
+	if h.opts.Journal.At != Memory {
+		o.Snapshots, o.KeepBytes, o.KeepTime = shard.DefaultSnapshots, KeepBytes, KeepTime
+	}
 	return nil
 }
 

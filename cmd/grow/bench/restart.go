@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,7 +18,6 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/fold"
-	"github.com/grow-platform/grow/runtime/journal/nats"
 )
 
 const (
@@ -115,7 +115,7 @@ func replay(ctx context.Context, w *workspace) (rounder, error) {
 		return nil, err
 	}
 	return func(ctx context.Context) (value, reference float64, err error) {
-		store, err := nats.Open(ctx, nats.Options{Dir: app.JournalDir(dir)})
+		store, err := app.Journal{}.OpenStore(ctx, dir, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return 0, 0, err
 		}
@@ -173,7 +173,7 @@ func (w *workspace) waitingMessages(ctx context.Context) (dir string, err error)
 	if dir, err = w.durableService(ctx, "backlog-made"); err != nil {
 		return "", err
 	}
-	store, err := nats.Open(ctx, nats.Options{Dir: app.JournalDir(dir)})
+	store, err := app.Journal{}.OpenStore(ctx, dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}
