@@ -103,7 +103,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (store.Object
 		return store.Object{}, err
 	}
 	hash := sha256.New()
-	temp, err := s.fresh(io.TeeReader(store.Bounded(&contextual{ctx, r}, limit), hash))
+	temp, err := s.fresh(io.TeeReader(store.Bounded(store.While(ctx, r), limit), hash))
 	if err != nil {
 		return store.Object{}, fmt.Errorf("put object: %w", err)
 	}
@@ -289,18 +289,4 @@ func full(err error) error {
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	}
 	return err
-}
-
-// contextual reads while its context lasts.
-type contextual struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read implements io.Reader.
-func (c *contextual) Read(b []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(b)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -53,4 +54,20 @@ func (l *bounded) Read(b []byte) (int, error) {
 		return 0, fmt.Errorf("%w: over %d bytes", ErrTooLarge, l.limit)
 	}
 	return n, err
+}
+
+// While returns a reader of r that fails when ctx has ended.
+func While(ctx context.Context, r io.Reader) io.Reader { return &contextual{ctx, r} }
+
+type contextual struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (c *contextual) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(b)
 }
