@@ -1,0 +1,445 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/store"
+)
+
+// Candidate is something that may go live.
+type Candidate struct {
+	Service documents.Service
+	Dir     string            // the documents, as a folder
+	Modules map[string]string // path of each actor's module by the actor's name
+	Actors  map[string]Artifact
+	Live    *Deployment // what runs now; nil: nothing
+}
+
+// Runner checks and runs services. Its methods may be called concurrently for different
+// services.
+type Runner interface {
+	// Check looks at a candidate, and reports each check when it has ended. An error is
+	// one of checking itself, not of the candidate.
+	Check(ctx context.Context, c Candidate, report func(Check)) error
+	// Prepare compiles and starts what is new in a candidate. What runs is not touched.
+	Prepare(ctx context.Context, c Candidate) error
+	// Switch lets a prepared candidate take over, in one step.
+	Switch(ctx context.Context, c Candidate) error
+}
+
+// Options say what a Deployer works with.
+type Options struct {
+	Store     store.Store
+	Documents *documents.Documents
+	Runner    Runner
+	// Dir is where documents and modules are laid out as files, out of the store. What an
+	// earlier host has left there is removed: nobody has held it against its digests.
+	Dir string
+	Now func() time.Time // nil: the system's clock
+	// Step is called before each step that changes something, with its name: for
+	// tests, which end the host there.
+	Step func(name string)
+}
+
+// Deployer deploys to a host. Its methods may be called concurrently; deployments of one
+// service wait for each other.
+type Deployer struct {
+	o Options
+
+	mu    sync.Mutex // guards turns
+	turns map[documents.Service]chan struct{}
+}
+
+// New returns a deployer.
+func New(o Options) (*Deployer, error) {
+	if err := os.RemoveAll(o.Dir); err != nil {
+		return nil, fmt.Errorf("clear the folder of deployments: %w", err)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Step == nil {
+		o.Step = func(string) {}
+	}
+	return &Deployer{o: o, turns: map[documents.Service]chan struct{}{}}, nil
+}
+
+// Request says what to deploy.
+type Request struct {
+	Service   documents.Service
+	Documents documents.Tree      // all of the service
+	Change    store.Digest        // of the documents, that has this tree
+	Artifacts map[string]Artifact // by actor; those in the store already
+	Seen      int                 // the live deployment that the caller knows of; AnySeen for whichever
+	By        string
+	Text      string
+	Commit    string
+	// Force makes it live against its checks, and says why. Whether the caller may is
+	// for others to see to.
+	Force string
+	// Plan ends after the checks, and records nothing.
+	Plan bool
+	// Report is told of every check when it has ended; nil: nobody.
+	Report func(Check)
+}
+
+// AnySeen is for who does not care what was live before.
+const AnySeen = -1
+
+// turn waits until no other deployment of a service is under way, and returns what ends
+// the own one.
+func (d *Deployer) turn(ctx context.Context, s documents.Service) (func(), error) {
+	d.mu.Lock()
+	c := d.turns[s]
+	if c == nil {
+		c = make(chan struct{}, 1)
+		d.turns[s] = c
+	}
+	d.mu.Unlock()
+	select {
+	case c <- struct{}{}:
+		return func() { <-c }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for another deployment of %s: %w", s, ctx.Err())
+	}
+}
+
+// Deploy checks what is asked for and makes it live. It returns the deployment also with
+// an error: a *RefusedError when checks failed, a *StaleError when another deployment
+// was quicker, ErrStart when it could not be started.
+func (d *Deployer) Deploy(ctx context.Context, r Request) (Deployment, error) {
+	if len(r.Artifacts) > ActorsMax {
+		return Deployment{}, fmt.Errorf("%d actors: a service has at most %d", len(r.Artifacts), ActorsMax)
+	}
+	end, err := d.turn(ctx, r.Service)
+	if err != nil {
+		return Deployment{}, err
+	}
+	defer end()
+	a := &attempt{Deployer: d, request: r, began: d.o.Now()}
+	if err := a.begin(ctx); err != nil {
+		return a.deployment, err
+	}
+	if err := a.check(ctx); err != nil || r.Plan {
+		return a.deployment, err
+	}
+	return a.deployment, a.run(ctx)
+}
+
+// attempt is one deployment under way.
+type attempt struct {
+	*Deployer
+	request    Request
+	began      time.Time
+	deployment Deployment
+	candidate  Candidate
+	live       *Deployment
+	liveSeen   uint64 // revision of the live ref
+}
+
+// begin holds what the caller has seen against what is live, and lays the files out.
+func (a *attempt) begin(ctx context.Context) error {
+	s := a.request.Service
+	n, seen, err := a.liveNumber(ctx, s)
+	if err != nil {
+		return err
+	}
+	a.liveSeen = seen
+	if n > 0 {
+		live, err := a.Deployment(ctx, s, n)
+		if err != nil {
+			return err
+		}
+		a.live = &live
+	}
+	if a.request.Seen != AnySeen && a.request.Seen != n {
+		return a.stale(ctx, n)
+	}
+	tree, err := a.tree(ctx)
+	if err != nil {
+		return err
+	}
+	a.deployment = Deployment{
+		Service: s, Time: a.began.UTC(), By: a.request.By, Text: cut(a.request.Text), Commit: a.request.Commit, Change: a.request.Change, Tree: tree,
+		Actors: map[string]Deployed{}, Checks: []Check{}, Before: n, State: Ready,
+	}
+	for name, artifact := range a.request.Artifacts {
+		a.deployment.Actors[name] = Deployed{Artifact: artifact}
+	}
+	a.candidate, err = a.layOut(ctx, a.deployment, a.request.Documents)
+	a.candidate.Live = a.live
+	return err
+}
+
+// tree holds the request's change against its documents, and returns the digest of those.
+func (a *attempt) tree(ctx context.Context) (store.Digest, error) {
+	c, err := a.o.Documents.Change(ctx, a.request.Change)
+	if err != nil {
+		return "", err
+	}
+	t, err := a.o.Documents.Tree(ctx, c.Tree)
+	if err != nil {
+		return "", err
+	}
+	if !slices.Equal(t, a.request.Documents) {
+		return "", fmt.Errorf("the documents of %s are not those of change %d", a.request.Service, c.Number)
+	}
+	return c.Tree, nil
+}
+
+func (a *attempt) stale(ctx context.Context, live int) error {
+	e := &StaleError{Seen: a.request.Seen, Live: Deployment{Service: a.request.Service}}
+	if live == 0 {
+		return fmt.Errorf("nothing of %s is live, and deployment %d is said to be: %w", a.request.Service, a.request.Seen, store.ErrConflict)
+	}
+	e.Live = *a.live
+	now, err := a.o.Documents.Tree(ctx, a.live.Tree)
+	if err != nil {
+		return errors.Join(e, err)
+	}
+	var old documents.Tree
+	if seen, err := a.Deployment(ctx, a.request.Service, a.request.Seen); err == nil {
+		if old, err = a.o.Documents.Tree(ctx, seen.Tree); err != nil {
+			return errors.Join(e, err)
+		}
+	}
+	e.Since = documents.Diff(old, now)
+	return e
+}
+
+// check has the runner check the candidate.
+func (a *attempt) check(ctx context.Context) error {
+	n := &a.deployment
+	err := a.o.Runner.Check(ctx, a.candidate, func(c Check) {
+		c.Text = cut(c.Text)
+		if len(n.Checks) < ChecksMax || c.Outcome == Failed {
+			n.Checks = append(n.Checks, c)
+		}
+		if a.request.Report != nil {
+			a.request.Report(c)
+		}
+	})
+	n.Took = a.o.Now().Sub(a.began)
+	if err != nil {
+		return fmt.Errorf("check %s: %w", n.Service, err)
+	}
+	if len(n.Failed()) == 0 {
+		return nil
+	}
+	if a.request.Force != "" {
+		n.Forced = cut(a.request.Force)
+		return nil
+	}
+	n.State = Refused
+	if !a.request.Plan {
+		if err := a.record(ctx); err != nil {
+			return err
+		}
+	}
+	return &RefusedError{*n}
+}
+
+// record gives the deployment the next number and keeps it.
+func (a *attempt) record(ctx context.Context) error {
+	last, err := a.last(ctx, deploymentsRef(a.deployment.Service))
+	if err != nil {
+		return err
+	}
+	a.deployment.Number = last + 1
+	a.o.Step("record deployment")
+	return a.keep(ctx, &a.deployment)
+}
+
+// run makes live what was checked.
+func (a *attempt) run(ctx context.Context) error {
+	n := &a.deployment
+	if err := a.revise(ctx); err != nil {
+		return err
+	}
+	if err := a.record(ctx); err != nil {
+		return err
+	}
+	a.o.Step("prepare")
+	if err := a.o.Runner.Prepare(ctx, a.candidate); err != nil {
+		return a.broken(ctx, err)
+	}
+	a.o.Step("move live ref")
+	seen, err := a.o.Store.SetRef(ctx, liveRef(n.Service), []byte(strconv.Itoa(n.Number)), a.liveSeen)
+	if err != nil {
+		return fmt.Errorf("make deployment %d of %s live: %w", n.Number, n.Service, err)
+	}
+	a.o.Step("switch")
+	if err := a.o.Runner.Switch(ctx, a.candidate); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
+		defer cancel()
+		err = errors.Join(err, a.moveBack(ctx, *n, seen))
+		return a.broken(ctx, err)
+	}
+	n.Live, n.Took = a.o.Now().UTC(), a.o.Now().Sub(a.began)
+	a.o.Step("record that it is live")
+	err = a.keep(ctx, n)
+	n.State = Live
+	return err
+}
+
+// undoMax is how long moving back may take, whatever the caller waits for.
+const undoMax = 10 * time.Second
+
+// broken records why a deployment could not be started.
+func (a *attempt) broken(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
+	defer cancel()
+	a.deployment.State, a.deployment.Fault = Broken, cut(cause.Error())
+	return errors.Join(fmt.Errorf("deployment %d of %s: %w: %w", a.deployment.Number, a.deployment.Service, ErrStart, cause), a.keep(ctx, &a.deployment))
+}
+
+// revise records a revision of each actor that differs from its last one.
+func (a *attempt) revise(ctx context.Context) error {
+	last, err := a.last(ctx, deploymentsRef(a.deployment.Service))
+	if err != nil {
+		return err
+	}
+	types := a.request.Documents.Below("types")
+	for _, name := range slices.Sorted(maps.Keys(a.deployment.Actors)) {
+		now := a.deployment.Actors[name]
+		v := Revision{
+			Service: a.deployment.Service, Actor: name, Documents: slices.Concat(a.request.Documents.Below("actors/"+name), types), Artifact: now.Artifact,
+			Proof: about(a.deployment.Checks, name), Time: a.deployment.Time, By: a.request.By, Commit: a.request.Commit, Deployment: last + 1,
+		}
+		if now.Revision, err = a.reviseActor(ctx, v); err != nil {
+			return err
+		}
+		a.deployment.Actors[name] = now
+	}
+	return nil
+}
+
+// about are the checks whose names end with an actor's.
+func about(checks []Check, actor string) []Check {
+	list := []Check{}
+	for _, c := range checks {
+		if strings.HasSuffix(c.Name, " of "+actor) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// reviseActor returns the number of a revision: that of the last one, or of the one that
+// runs, when nothing has changed, else a new one.
+func (a *attempt) reviseActor(ctx context.Context, v Revision) (int, error) {
+	last, err := a.last(ctx, revisionsRef(v.Service, v.Actor))
+	if err != nil {
+		return 0, err
+	}
+	if a.live != nil {
+		v.Parent = a.live.Actors[v.Actor].Revision
+	}
+	for _, n := range []int{v.Parent, last} {
+		if n == 0 {
+			continue
+		}
+		old, err := a.Revision(ctx, v.Service, v.Actor, n)
+		if err != nil {
+			return 0, err
+		}
+		if old.Artifact.Digest == v.Artifact.Digest && slices.Equal(old.Documents, v.Documents) {
+			return n, nil
+		}
+	}
+	v.Number, v.Parent = last+1, cmp.Or(v.Parent, last)
+	digest, err := a.object(ctx, v)
+	if err == nil {
+		a.o.Step("record revision")
+		_, err = a.o.Store.SetRef(ctx, numbered(revisionsRef(v.Service, v.Actor), v.Number), []byte(digest), 0)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("record revision %d of %s: %w", v.Number, v.Actor, err)
+	}
+	return v.Number, nil
+}
+
+// Start has the runner run what of a service is live, when a host starts;
+// store.ErrNotFound when nothing is. A deployment that the last host did not live to see
+// run, and that cannot be started, is given up for the one before.
+func (d *Deployer) Start(ctx context.Context, s documents.Service) (Deployment, error) {
+	end, err := d.turn(ctx, s)
+	if err != nil {
+		return Deployment{}, err
+	}
+	defer end()
+	for {
+		live, err := d.Live(ctx, s)
+		if err != nil {
+			return live, err
+		}
+		startErr := d.startOne(ctx, live)
+		if startErr == nil && live.Live.IsZero() {
+			live.State, live.Live = Ready, d.o.Now().UTC()
+			err = d.keep(ctx, &live)
+			live.State = Live
+		}
+		if startErr == nil || !live.Live.IsZero() || ctx.Err() != nil {
+			return live, errors.Join(startErr, err)
+		}
+		if err := d.giveUp(ctx, live, startErr); err != nil {
+			return live, errors.Join(startErr, err)
+		}
+	}
+}
+
+func (d *Deployer) startOne(ctx context.Context, live Deployment) error {
+	tree, err := d.o.Documents.Tree(ctx, live.Tree)
+	if err != nil {
+		return err
+	}
+	c, err := d.layOut(ctx, live, tree)
+	if err != nil {
+		return err
+	}
+	if err := d.o.Runner.Prepare(ctx, c); err != nil {
+		return fmt.Errorf("deployment %d of %s: %w: %w", live.Number, live.Service, ErrStart, err)
+	}
+	if err := d.o.Runner.Switch(ctx, c); err != nil {
+		return fmt.Errorf("deployment %d of %s: %w: %w", live.Number, live.Service, ErrStart, err)
+	}
+	return nil
+}
+
+// giveUp goes back to the deployment before, if there is one.
+func (d *Deployer) giveUp(ctx context.Context, live Deployment, cause error) error {
+	_, seen, err := d.liveNumber(ctx, live.Service)
+	if err != nil {
+		return err
+	}
+	live.State, live.Fault = Broken, cut(cause.Error())
+	if err := d.keep(ctx, &live); err != nil {
+		return err
+	}
+	return d.moveBack(ctx, live, seen)
+}
+
+// moveBack makes the deployment before n the live one.
+func (d *Deployer) moveBack(ctx context.Context, n Deployment, seen uint64) (err error) {
+	d.o.Step("move live ref back")
+	if n.Before == 0 {
+		err = d.o.Store.RemoveRef(ctx, liveRef(n.Service), seen)
+	} else {
+		_, err = d.o.Store.SetRef(ctx, liveRef(n.Service), []byte(strconv.Itoa(n.Before)), seen)
+	}
+	if err != nil {
+		return fmt.Errorf("go back to deployment %d of %s: %w", n.Before, n.Service, err)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/store"
+)
+
+// Names of refs. Numbers have eight digits, so that names are in their order.
+func deploymentsRef(s documents.Service) string { return "deployments/" + s.Namespace + "/" + s.Name }
+func liveRef(s documents.Service) string        { return "live/" + s.Namespace + "/" + s.Name }
+func revisionsRef(s documents.Service, actor string) string {
+	return "revisions/" + s.Namespace + "/" + s.Name + "/" + actor
+}
+func numbered(ref string, n int) string { return fmt.Sprintf("%s/%08d", ref, n) }
+
+func number(r store.Ref) (int, error) {
+	n, err := strconv.Atoi(r.Name[strings.LastIndexByte(r.Name, '/')+1:])
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("ref %s: %w", r.Name, store.ErrDamaged)
+	}
+	return n, nil
+}
+
+// object keeps v as JSON.
+func (d *Deployer) object(ctx context.Context, v any) (store.Digest, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	o, err := d.o.Store.Put(ctx, bytes.NewReader(b), recordMax)
+	return o.Digest, err
+}
+
+// load reads what object has kept.
+func (d *Deployer) load(ctx context.Context, digest store.Digest, into any) (err error) {
+	r, o, err := d.o.Store.Get(ctx, digest)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if o.Size > recordMax {
+		return fmt.Errorf("%w: %d bytes", store.ErrTooLarge, o.Size)
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	}
+	return nil
+}
+
+// keep records a deployment under its number; again when it has one that is kept.
+func (d *Deployer) keep(ctx context.Context, n *Deployment) error {
+	digest, err := d.object(ctx, n)
+	if err == nil {
+		n.kept, err = d.o.Store.SetRef(ctx, numbered(deploymentsRef(n.Service), n.Number), []byte(digest), n.kept)
+	}
+	if err != nil {
+		return fmt.Errorf("record deployment %d of %s: %w", n.Number, n.Service, err)
+	}
+	return nil
+}
+
+// Deployment returns a deployment by its number; store.ErrNotFound when there is none.
+func (d *Deployer) Deployment(ctx context.Context, s documents.Service, n int) (Deployment, error) {
+	r, err := d.o.Store.Ref(ctx, numbered(deploymentsRef(s), n))
+	if err != nil {
+		return Deployment{}, fmt.Errorf("deployment %d of %s: %w", n, s, err)
+	}
+	live, _, err := d.liveNumber(ctx, s)
+	if err != nil {
+		return Deployment{}, err
+	}
+	return d.deployment(ctx, r, live)
+}
+
+// deployment reads one, and says whether it is live.
+func (d *Deployer) deployment(ctx context.Context, r store.Ref, live int) (Deployment, error) {
+	var n Deployment
+	if err := d.load(ctx, store.Digest(r.Value), &n); err != nil {
+		return n, fmt.Errorf("read %s: %w", r.Name, err)
+	}
+	n.kept = r.Revision
+	switch {
+	case n.Number == live:
+		n.State = Live
+	case n.State == Ready && !n.Live.IsZero():
+		n.State = Past
+	}
+	return n, nil
+}
+
+// Deployments returns those of a service, the last one first: at most limit, from
+// number before on downwards; 0 for the last one.
+func (d *Deployer) Deployments(ctx context.Context, s documents.Service, before, limit int) ([]Deployment, error) {
+	refs, err := d.o.Store.Refs(ctx, deploymentsRef(s))
+	if err != nil {
+		return nil, err
+	}
+	live, _, err := d.liveNumber(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	list := []Deployment{}
+	for i := len(refs) - 1; i >= 0 && len(list) < limit; i-- {
+		n, err := number(refs[i])
+		if err != nil {
+			return nil, err
+		}
+		if before > 0 && n >= before {
+			continue
+		}
+		one, err := d.deployment(ctx, refs[i], live)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+// last is the highest number below a ref, 0 for none.
+func (d *Deployer) last(ctx context.Context, ref string) (int, error) {
+	refs, err := d.o.Store.Refs(ctx, ref)
+	if err != nil || len(refs) == 0 {
+		return 0, err
+	}
+	return number(refs[len(refs)-1])
+}
+
+// Live returns the deployment that a service runs; store.ErrNotFound when it runs none.
+func (d *Deployer) Live(ctx context.Context, s documents.Service) (Deployment, error) {
+	n, _, err := d.liveNumber(ctx, s)
+	if err != nil {
+		return Deployment{}, err
+	}
+	if n == 0 {
+		return Deployment{}, fmt.Errorf("live deployment of %s: %w", s, store.ErrNotFound)
+	}
+	return d.Deployment(ctx, s, n)
+}
+
+// liveNumber returns the number of the live deployment, 0 for none, and the revision of
+// the ref that says so.
+func (d *Deployer) liveNumber(ctx context.Context, s documents.Service) (int, uint64, error) {
+	r, err := d.o.Store.Ref(ctx, liveRef(s))
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	n, err := strconv.Atoi(string(r.Value))
+	if err != nil {
+		return 0, 0, fmt.Errorf("ref %s: %w", r.Name, store.ErrDamaged)
+	}
+	return n, r.Revision, nil
+}
+
+// Revision returns a revision of an actor; store.ErrNotFound when there is none.
+func (d *Deployer) Revision(ctx context.Context, s documents.Service, actor string, n int) (Revision, error) {
+	r, err := d.o.Store.Ref(ctx, numbered(revisionsRef(s, actor), n))
+	if err != nil {
+		return Revision{}, fmt.Errorf("revision %d of %s: %w", n, actor, err)
+	}
+	var v Revision
+	if err := d.load(ctx, store.Digest(r.Value), &v); err != nil {
+		return Revision{}, fmt.Errorf("read %s: %w", r.Name, err)
+	}
+	return v, nil
+}
+
+// Revisions returns those of an actor, the last one first, at most limit.
+func (d *Deployer) Revisions(ctx context.Context, s documents.Service, actor string, limit int) ([]Revision, error) {
+	last, err := d.last(ctx, revisionsRef(s, actor))
+	if err != nil {
+		return nil, err
+	}
+	list := []Revision{}
+	for n := last; n > 0 && len(list) < limit; n-- {
+		v, err := d.Revision(ctx, s, actor, n)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
