@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -38,6 +39,9 @@ import (
 	_ "github.com/grow-platform/grow/host/capabilities/secret"
 )
 
+// defaultNamespace is that of services that nobody has put into another.
+const defaultNamespace = "main"
+
 // DefaultListen is the address a service is served at when none is given.
 const DefaultListen = "127.0.0.1:8080"
 
@@ -60,6 +64,21 @@ type Options struct {
 	Control bool
 	// Watched is set when the service is edited while it runs; see Host.Fault.
 	Watched bool
+	// Namespace is what the service belongs to; "": main.
+	Namespace string
+	// Shared is what services of one process share; nil: the host has all by itself.
+	Shared *Shared
+	// State is the folder for what a service keeps besides its journal; "": in Dir.
+	State string
+}
+
+// Shared is what services of one process share. Whoever made it closes it, after the
+// last of them has stopped. A service that shares listens nowhere: see Host.Handler.
+type Shared struct {
+	engine *ownEngine
+	store  journal.Store
+	logs   *logs.Store
+	kept   bool // what the store holds outlives the process
 }
 
 // Host is a running service. Its methods may be called concurrently.
@@ -118,9 +137,19 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if o.Secret == nil {
 		o.Secret = os.LookupEnv
 	}
+	if o.Namespace == "" {
+		o.Namespace = defaultNamespace
+	}
+	if o.State == "" {
+		o.State = StateDir(o.Dir)
+	}
 	h = &Host{opts: o, started: time.Now()}
 	h.service.Store(o.Service)
-	h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
+	if o.Shared != nil {
+		h.engine, h.store, h.logs = o.Shared.engine, o.Shared.store, o.Shared.logs
+	} else {
+		h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
+	}
 	h.log = slog.New(h.logs.Handler(o.Service.Name))
 	defer func() {
 		if err != nil {
@@ -131,8 +160,10 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if err := h.secrets(); err != nil {
 		return h, err
 	}
-	if err := h.listen(); err != nil {
-		return h, err
+	if o.Shared == nil {
+		if err := h.listen(); err != nil {
+			return h, err
+		}
 	}
 	if err := h.run(ctx); err != nil {
 		return h, err
@@ -168,12 +199,14 @@ func (h *Host) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	secret, err := ownSecret(h.opts.Dir)
+	secret, err := ownSecret(h.opts.State)
 	if err != nil {
 		return err
 	}
-	if h.engine, err = newEngine(ctx, h.opts.CacheDir, h.log); err != nil {
-		return err
+	if h.engine == nil {
+		if h.engine, err = newEngine(ctx, h.opts.CacheDir, h.log); err != nil {
+			return err
+		}
 	}
 	if err := h.keep(ctx); err != nil {
 		return err
@@ -191,6 +224,9 @@ func (h *Host) serve(ctx context.Context) error {
 		return err
 	}
 	h.gateway = g
+	if h.listener == nil {
+		return nil
+	}
 	if h.opts.Control {
 		if h.control, err = control.Listen(StateDir(h.opts.Dir), backend{h}, h.URL(), h.log); err != nil {
 			return err
@@ -208,8 +244,16 @@ func (h *Host) guestLine(l actor.Line) {
 	})
 }
 
-// URL is where the service is served.
-func (h *Host) URL() string { return "http://" + h.listener.Addr().String() }
+// URL is where the service is served; "" when it listens nowhere itself.
+func (h *Host) URL() string {
+	if h.listener == nil {
+		return ""
+	}
+	return "http://" + h.listener.Addr().String()
+}
+
+// Handler serves the service's endpoints, for who listens in its place.
+func (h *Host) Handler() http.Handler { return h.gateway.Handler() }
 
 // StartTime is how long Start took.
 func (h *Host) StartTime() time.Duration { return h.took }
@@ -237,10 +281,18 @@ func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
 		h.stopping.Store(true)
 		err = h.gateway.Shutdown(ctx)
 		waiting, stopErr := h.shard.Stop(ctx)
-		left.Waiting, left.Kept = waiting, h.opts.Journal.At != Memory && h.store.Health() == nil
+		left.Waiting, left.Kept = waiting, h.kept() && h.store.Health() == nil
 		err = errors.Join(err, stopErr, h.abandon(ctx))
 	})
 	return left, err
+}
+
+// kept reports whether the journal outlives the process.
+func (h *Host) kept() bool {
+	if h.opts.Shared != nil {
+		return h.opts.Shared.kept
+	}
+	return h.opts.Journal.At != Memory
 }
 
 // abandon releases everything, finished or not.
@@ -262,6 +314,9 @@ func (h *Host) abandon(ctx context.Context) error {
 	}
 	if h.supervisor != nil {
 		errs = append(errs, h.supervisor.Close())
+	}
+	if h.opts.Shared != nil {
+		return errors.Join(errs...)
 	}
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
@@ -301,14 +356,14 @@ func readModules(service *specs.Service, paths map[string]string) (map[string][]
 // StateDir is the folder of a service in which a host keeps what is its own.
 func StateDir(dir string) string { return filepath.Join(dir, ".grow") }
 
-// ownSecret returns the secret that keys the random streams of a service's
-// messages, making it at the first start.
+// ownSecret returns the secret, kept in dir, that keys the random streams of a
+// service's messages, making it at the first start.
 func ownSecret(dir string) ([]byte, error) {
-	path := filepath.Join(StateDir(dir), "secret")
+	path := filepath.Join(dir, "secret")
 	if b, err := os.ReadFile(path); err == nil && len(b) == 32 {
 		return b, nil
 	}
-	if err := os.MkdirAll(StateDir(dir), 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the host's folder: %w", err)
 	}
 	b := make([]byte, 32)

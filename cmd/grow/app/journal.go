@@ -146,7 +146,7 @@ func (j Journal) OpenStore(ctx context.Context, dir string, log *slog.Logger) (j
 func (h *Host) keep(ctx context.Context) error {
 	began := time.Now()
 	o := shard.Options{
-		Namespace: "main", Service: h.opts.Service.Name, Owner: owner(), Log: h.log, Lanes: processors(), Pacer: pacer(),
+		Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Owner: owner(), Log: h.log, Lanes: processors(), Pacer: pacer(),
 	}
 	if err := h.openStore(ctx, &o); err != nil {
 		return err
@@ -182,12 +182,14 @@ func (h *Host) keep(ctx context.Context) error {
 
 // openStore opens what holds the journal, and sets what the shard keeps in it.
 func (h *Host) openStore(ctx context.Context, o *shard.Options) error {
-	store, err := h.opts.Journal.OpenStore(ctx, h.opts.Dir, h.log)
-	if err != nil {
-		return h.journalError(err)
+	if h.store == nil {
+		store, err := h.opts.Journal.OpenStore(ctx, h.opts.Dir, h.log)
+		if err != nil {
+			return h.journalError(err)
+		}
+		h.store = store
 	}
-	h.store = store
-	if h.opts.Journal.At != Memory {
+	if h.kept() {
 		o.Snapshots, o.KeepBytes, o.KeepTime = shard.DefaultSnapshots, KeepBytes, KeepTime
 	}
 	return nil
