@@ -61,6 +61,7 @@ specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow
 specs/site < cmd/grow
 cmd/grow/app, host/watch < cmd/grow/live
+compiler/project < cmd/grow/edition < cmd/grow/app
 cmd/grow/live < cmd/grow, cmd/grow/bench
 specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow

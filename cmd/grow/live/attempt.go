@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/cmd/grow/edition"
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/watch"
 	"github.com/grow-platform/grow/specs"
@@ -48,7 +49,7 @@ type attempt struct {
 	*Follower
 	event   Event
 	files   watch.Files // before anything was read
-	next    edition
+	next    edition.Edition
 	applied bool
 }
 
@@ -59,15 +60,15 @@ func (a *attempt) run(ctx context.Context) error {
 	if a.files, err = watch.Scan(dir); err != nil {
 		return err
 	}
-	if a.next.inputs, err = readInputs(dir, a.files); err != nil {
+	if a.next.Inputs, err = edition.ReadInputs(dir, names(a.files)); err != nil {
 		return err
 	}
 	service, err := app.Load(dir)
 	if err != nil {
 		return a.fresh(err)
 	}
-	a.next.service = service
-	a.event.Warnings = added(a.live.service.Warnings, service.Warnings)
+	a.next.Service = service
+	a.event.Warnings = added(a.live.Service.Warnings, service.Warnings)
 	a.event.Stage = Build
 	if err := a.build(ctx); err != nil {
 		return a.fresh(err)
@@ -98,19 +99,19 @@ func (a *attempt) fresh(err error) error {
 // build builds what is out of date, down to machine code.
 func (a *attempt) build(ctx context.Context) error {
 	begin := time.Now()
-	built, err := project.Build(ctx, a.next.service, project.Options{Progress: a.Building})
+	built, err := project.Build(ctx, a.next.Service, project.Options{Progress: a.Building})
 	if err != nil {
 		return err
 	}
-	a.next.modules = map[string]string{}
+	a.next.Modules = map[string]string{}
 	worked := false
 	for name, r := range built {
-		a.next.modules[name] = r.Digest
+		a.next.Modules[name] = r.Digest
 		worked = worked || !r.Cached
 	}
-	if !maps.Equal(a.live.modules, a.next.modules) {
+	if !maps.Equal(a.live.Modules, a.next.Modules) {
 		worked = true
-		err = a.Host.Prepare(ctx, a.next.service, paths(a.next.service))
+		err = a.Host.Prepare(ctx, a.next.Service, paths(a.next.Service))
 	}
 	if worked {
 		a.event.Built = time.Since(begin)
@@ -123,7 +124,7 @@ func (a *attempt) prove(ctx context.Context) error {
 	if a.Proof == nil {
 		return nil
 	}
-	prints := a.next.prints()
+	prints := a.next.Prints()
 	var changed []string
 	for _, name := range slices.Sorted(maps.Keys(prints)) {
 		if a.proved[name] != prints[name] {
@@ -134,7 +135,7 @@ func (a *attempt) prove(ctx context.Context) error {
 		return nil
 	}
 	begin := time.Now()
-	passed, total, err := a.Proof(ctx, a.next.service, paths(a.next.service), changed)
+	passed, total, err := a.Proof(ctx, a.next.Service, paths(a.next.Service), changed)
 	a.event.Passed, a.event.Total, a.event.Tested = passed, total, time.Since(begin)
 	if err == nil && passed < total {
 		err = fmt.Errorf("%d of %d tests fail", total-passed, total)
@@ -151,12 +152,12 @@ func (a *attempt) apply(ctx context.Context) error {
 	if err := a.fresh(nil); err != nil || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err())
 	}
-	a.event.Files = differ(a.live.inputs.definitions, a.next.inputs.definitions)
-	if len(a.event.Files) == 0 && maps.Equal(a.live.modules, a.next.modules) {
+	a.event.Files = edition.Differ(a.live.Inputs.Definitions, a.next.Inputs.Definitions)
+	if len(a.event.Files) == 0 && maps.Equal(a.live.Modules, a.next.Modules) {
 		return nil
 	}
 	begin := time.Now()
-	changes, err := a.Host.Apply(ctx, a.next.service, paths(a.next.service))
+	changes, err := a.Host.Apply(ctx, a.next.Service, paths(a.next.Service))
 	if err != nil {
 		return err
 	}

@@ -7,11 +7,13 @@ package live
 import (
 	"context"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/cmd/grow/edition"
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/watch"
 	"github.com/grow-platform/grow/specs"
@@ -83,7 +85,7 @@ const (
 // it runs, else the goroutine of Run does.
 type Follower struct {
 	Options
-	live   edition           // what is served
+	live   edition.Edition   // what is served
 	proved map[string]string // prints of what has passed its tests
 	fault  string            // why the last edit is not live; "": it is
 }
@@ -103,16 +105,16 @@ func (f *Follower) begin() error {
 	if err != nil {
 		return err
 	}
-	f.live = edition{service: f.Service}
+	f.live = edition.Edition{Service: f.Service}
 	if len(f.Files.Diff(files)) == 0 { // else it is not known what was loaded
-		if f.live.inputs, err = readInputs(f.Service.Dir, files); err != nil {
+		if f.live.Inputs, err = edition.ReadInputs(f.Service.Dir, names(files)); err != nil {
 			return err
 		}
 	}
-	if f.live.modules, err = digests(f.Service); err != nil {
+	if f.live.Modules, err = edition.Modules(f.Service); err != nil {
 		return err
 	}
-	f.proved = f.live.prints()
+	f.proved = f.live.Prints()
 	return nil
 }
 
@@ -185,4 +187,15 @@ func (f *Follower) settle(e *Event, byTools bool) {
 	f.fault = fault
 	f.Host.Fault(fault)
 	f.Report(*e)
+}
+
+// names are the files among what was found.
+func names(found watch.Files) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name, state := range found {
+			if !state.Folder && !yield(name) {
+				return
+			}
+		}
+	}
 }
