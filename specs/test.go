@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"slices"
 	"time"
 
 	"github.com/grow-platform/grow/specs/expect"
@@ -166,4 +167,22 @@ type Sent struct {
 	Type  string
 	Data  []byte
 	Attrs []string
+}
+
+// TestsOf are the declared tests of actors, of workflows, and of the service itself, by
+// their names.
+func (s *Service) TestsOf(names []string) []*Test {
+	var list []*Test
+	for _, name := range names {
+		if a := s.Actors[name]; a != nil {
+			list = append(list, a.Tests...)
+		}
+		if w := s.Workflows[name]; w != nil {
+			list = append(list, w.Tests...)
+		}
+	}
+	if slices.Contains(names, s.Name) {
+		list = append(list, s.Tests...)
+	}
+	return list
 }

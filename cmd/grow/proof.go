@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
@@ -19,7 +18,7 @@ const failuresMax = 10
 // proof runs the declared tests of what an edit has changed: actors, workflows
 // and the service, by name. It is a live.Proof.
 func proof(ctx context.Context, service *specs.Service, modules map[string]string, changed []string) (passed, total int, err error) {
-	tests := testsOf(service, changed)
+	tests := service.TestsOf(changed)
 	if len(tests) == 0 {
 		return 0, 0, nil
 	}
@@ -35,7 +34,9 @@ func proof(ctx context.Context, service *specs.Service, modules map[string]strin
 			return
 		}
 		for _, f := range r.Failures {
-			failed = append(failed, failureLines(r.Test, f)...)
+			for _, l := range f.Lines(r.Test) {
+				failed = append(failed, fmt.Sprintf("%s:%d:%d: %s: %s", l.At.File, l.At.Line, l.At.Col, r.Test.Name, l.Text))
+			}
 		}
 	})
 	if err != nil || len(failed) == 0 {
@@ -50,41 +51,4 @@ func proof(ctx context.Context, service *specs.Service, modules map[string]strin
 	}
 	at, _, _ := strings.Cut(failed[0], ": ")
 	return passed, len(tests), &control.Error{Code: codeTestFailed, Message: text, At: at, Next: "make the code do what the test says, or have the test say what is right now"}
-}
-
-// testsOf are the tests of what is named.
-func testsOf(service *specs.Service, names []string) []*specs.Test {
-	var list []*specs.Test
-	for _, name := range names {
-		if a := service.Actors[name]; a != nil {
-			list = append(list, a.Tests...)
-		}
-		if w := service.Workflows[name]; w != nil {
-			list = append(list, w.Tests...)
-		}
-	}
-	if slices.Contains(names, service.Name) {
-		list = append(list, service.Tests...)
-	}
-	return list
-}
-
-// failureLines say what was not as a test expects, a line each.
-func failureLines(t *specs.Test, f actortest.Failure) []string {
-	at := f.At
-	if at.File == "" {
-		at = t.At
-	}
-	head := fmt.Sprintf("%s:%d:%d: %s: ", at.File, at.Line, at.Col, t.Name)
-	if f.Where != "" {
-		head += f.Where + ": "
-	}
-	var lines []string
-	if f.Text != "" {
-		lines = append(lines, head+strings.ReplaceAll(f.Text, "\n", " "))
-	}
-	for _, d := range f.Differences {
-		lines = append(lines, head+d.String())
-	}
-	return lines
 }

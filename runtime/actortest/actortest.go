@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,6 +79,31 @@ type Failure struct {
 	At          specs.Position // of what was expected
 	Text        string         // what is wrong, unless it is told by Differences alone
 	Differences []expect.Difference
+}
+
+// Line is one line that says what was not as a test expects.
+type Line struct {
+	At   specs.Position // of the expectation, or of the test
+	Text string
+}
+
+// Lines are what there is to say of a failure of t.
+func (f *Failure) Lines(t *specs.Test) []Line {
+	at, head := f.At, ""
+	if at.File == "" {
+		at = t.At
+	}
+	if f.Where != "" {
+		head = f.Where + ": "
+	}
+	var lines []Line
+	if f.Text != "" {
+		lines = append(lines, Line{at, head + strings.ReplaceAll(f.Text, "\n", " ")})
+	}
+	for _, d := range f.Differences {
+		lines = append(lines, Line{at, head + d.String()})
+	}
+	return lines
 }
 
 // Seen is what happened.

@@ -121,6 +121,13 @@ func (e *Error) Unwrap() error { return e.Err }
 // Load loads the service in dir for what this build can serve.
 func Load(dir string) (*specs.Service, error) { return specs.Load(dir, served()) }
 
+// loadDeployed loads a service from documents alone: its modules lie elsewhere.
+func loadDeployed(dir string) (*specs.Service, error) {
+	o := served()
+	o.NoSources = true
+	return specs.Load(dir, o)
+}
+
 // Outline reads what there is of the service in dir, and what is wrong with it.
 func Outline(dir string) (*specs.Service, specs.Problems, error) { return specs.Outline(dir, served()) }
 

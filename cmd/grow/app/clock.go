@@ -25,11 +25,11 @@ func (h *Host) checkClock(ctx context.Context, j journal.Journal, last uint64) e
 	}
 	first, last, err := j.Bounds(ctx)
 	if err != nil {
-		return h.journalError(err)
+		return journalError(h.opts.Journal, err)
 	}
 	latest, err := newest(ctx, j, max(first, last-min(last, tailMax)+1))
 	if err != nil {
-		return h.journalError(err)
+		return journalError(h.opts.Journal, err)
 	}
 	now := time.Now()
 	if ahead := time.Unix(0, latest).Sub(now); ahead > clockMax {

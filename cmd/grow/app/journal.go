@@ -153,22 +153,22 @@ func (h *Host) keep(ctx context.Context) error {
 	}
 	j, err := h.store.Open(ctx, journal.Name{Namespace: o.Namespace, Service: o.Service})
 	if err != nil {
-		return h.journalError(err)
+		return journalError(h.opts.Journal, err)
 	}
 	o.Journal = j
 	_, last, err := j.Bounds(ctx)
 	if err != nil {
-		return h.journalError(err)
+		return journalError(h.opts.Journal, err)
 	}
 	if err := h.checkClock(ctx, j, last); err != nil {
 		return err
 	}
 	had, err := shard.LastSnapshot(ctx, j)
 	if err != nil {
-		return h.journalError(err)
+		return journalError(h.opts.Journal, err)
 	}
 	if h.shard, err = shard.Open(ctx, o); err != nil {
-		return h.journalError(err)
+		return journalError(h.opts.Journal, err)
 	}
 	if last > 0 {
 		said := []any{"records", last, "took", time.Since(began).Round(time.Millisecond)}
@@ -185,7 +185,7 @@ func (h *Host) openStore(ctx context.Context, o *shard.Options) error {
 	if h.store == nil {
 		store, err := h.opts.Journal.OpenStore(ctx, h.opts.Dir, h.log)
 		if err != nil {
-			return h.journalError(err)
+			return journalError(h.opts.Journal, err)
 		}
 		h.store = store
 	}
@@ -229,14 +229,14 @@ var journalFaults = []struct {
 }
 
 // journalError is why the journal cannot be opened, with what to do.
-func (h *Host) journalError(err error) error {
+func journalError(j Journal, err error) error {
 	for _, f := range journalFaults {
 		if errors.Is(err, f.is) {
 			return &Error{Code: f.code, Err: fmt.Errorf("open journal: %w", err), Hint: f.hint}
 		}
 	}
 	hint := "see that the disk can be written to"
-	if h.opts.Journal.At != "" {
+	if j.At != "" {
 		hint = "see that the server runs and can be reached"
 	}
 	return &Error{Code: CodeJournal, Err: fmt.Errorf("open journal: %w", err), Hint: hint}

@@ -325,13 +325,12 @@ func portOf(t *testing.T, address string) (port int) {
 
 // TestJournalFaultsNamed: each reason has a code of its own, whatever it is wrapped in.
 func TestJournalFaultsNamed(t *testing.T) {
-	h := &Host{}
 	for is, code := range map[error]string{
 		journal.ErrFull: CodeJournalFull, journal.ErrFenced: CodeJournalLocked, journal.ErrShort: CodeJournalDamaged,
 		&journal.Damaged{Seq: 3, Cause: errors.New("sum")}: CodeJournalDamaged, shard.ErrJournal: CodeJournal, syscall.EACCES: CodeJournal,
 	} {
 		var fault *Error
-		if err := h.journalError(fmt.Errorf("open: %w", is)); !errors.As(err, &fault) || fault.Code != code || fault.Hint == "" {
+		if err := journalError(Journal{}, fmt.Errorf("open: %w", is)); !errors.As(err, &fault) || fault.Code != code || fault.Hint == "" {
 			t.Errorf("%v: %+v, want %s", is, fault, code)
 		}
 	}

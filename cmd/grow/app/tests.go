@@ -30,7 +30,12 @@ func OpenTests(ctx context.Context, s *specs.Service, modules map[string]string,
 	if err != nil {
 		return nil, err
 	}
-	runner := actortest.New(actortest.Options{
+	return &Tests{newTests(e, s, modules, parallel), e}, nil
+}
+
+// newTests makes what runs the tests of a service on an engine.
+func newTests(e engine.Engine, s *specs.Service, modules map[string]string, parallel int) *actortest.Runner {
+	return actortest.New(actortest.Options{
 		Service: s, Engine: e, Gateway: desk{}, Parallel: parallel,
 		Store: func() journal.Store { return mem.New(mem.Options{}) },
 		Module: func(actor string) ([]byte, error) {
@@ -45,7 +50,6 @@ func OpenTests(ctx context.Context, s *specs.Service, modules map[string]string,
 			return binary, nil
 		},
 	})
-	return &Tests{runner, e}, nil
 }
 
 // Close releases everything.

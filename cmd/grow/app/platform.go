@@ -1,0 +1,303 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/grow-platform/grow/host/deploy"
+	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/logs"
+	"github.com/grow-platform/grow/host/signing"
+	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/host/store/files"
+	"github.com/grow-platform/grow/host/token"
+	"github.com/grow-platform/grow/host/upload"
+	"github.com/grow-platform/grow/runtime/supervisor"
+	"github.com/grow-platform/grow/specs"
+)
+
+// PlatformOptions is what a host that services are deployed to is started with.
+type PlatformOptions struct {
+	Data     string // the host's folder
+	Journal  Journal
+	Listen   string // host:port of the services; "": DefaultListen
+	CacheDir string // of compiled modules; "": the user's cache folder
+	// Secret looks secrets up by name; nil: the environment.
+	Secret func(name string) (string, bool)
+	Signed bool // modules must be signed by a key that the host trusts
+	Stderr io.Writer
+	Level  slog.Level
+	Color  bool
+}
+
+// Platform is a host that services are deployed to while it runs. Its methods may be
+// called concurrently.
+type Platform struct {
+	opts    PlatformOptions
+	started time.Time
+	log     *slog.Logger
+	store   store.Store
+	shared  *Shared
+
+	Documents *documents.Documents
+	Tokens    *token.Tokens
+	Keys      *signing.Keys
+	Uploads   *upload.Uploads
+	Deployer  *deploy.Deployer
+
+	listener net.Listener
+	server   *http.Server
+	serving  chan error
+
+	mu       sync.RWMutex // guards services
+	services map[documents.Service]*placed
+}
+
+// placed is a service that runs on a platform.
+type placed struct {
+	*Host
+	mu        sync.Mutex // guards candidate
+	candidate deploy.Candidate
+}
+
+func (p *placed) dir() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.candidate.Dir
+}
+
+func (p *placed) modules() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.candidate.Modules
+}
+
+// StartPlatform starts a host and all services that are live on it. A service that
+// cannot be started does not keep the others from it: it is logged.
+func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err error) {
+	if o.Listen == "" {
+		o.Listen = DefaultListen
+	}
+	if o.Secret == nil {
+		o.Secret = os.LookupEnv
+	}
+	p = &Platform{opts: o, started: time.Now(), services: map[documents.Service]*placed{}}
+	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
+	p.log = slog.New(lines.Handler("host"))
+	p.shared = &Shared{logs: lines, kept: o.Journal.At != Memory}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.abandon(ctx))
+			p = nil
+		}
+	}()
+	if err := p.open(ctx); err != nil {
+		return p, err
+	}
+	if p.listener, err = net.Listen("tcp", o.Listen); err != nil {
+		return p, &Error{Code: "run.listen", Err: fmt.Errorf("listen: %w", err), Hint: "give --listen an address of this machine, such as " + DefaultListen}
+	}
+	if err := p.startServices(ctx); err != nil {
+		return p, err
+	}
+	p.serve()
+	return p, nil
+}
+
+// open opens all that the host remembers.
+func (p *Platform) open(ctx context.Context) error {
+	s, err := files.Open(filepath.Join(p.opts.Data, "store"))
+	if err != nil {
+		return &Error{Code: "serve.store", Err: err, Hint: "give --data a folder of your own, or stop the host that has it"}
+	}
+	p.store = s
+	p.Documents, p.Tokens, p.Keys = documents.New(s, nil), token.New(s, nil), signing.New(s, nil)
+	if p.Uploads, err = upload.New(upload.Options{Dir: filepath.Join(p.opts.Data, "uploads"), Store: s, SizeMax: ModuleMax}); err != nil {
+		return err
+	}
+	if p.Deployer, err = deploy.New(deploy.Options{Store: s, Documents: p.Documents, Runner: p, Dir: filepath.Join(p.opts.Data, "work")}); err != nil {
+		return err
+	}
+	if p.shared.engine, err = newEngine(ctx, p.opts.CacheDir, p.log); err != nil {
+		return err
+	}
+	j, err := p.opts.Journal.OpenStore(ctx, p.opts.Data, p.log)
+	if err != nil {
+		return journalError(p.opts.Journal, err)
+	}
+	p.shared.store = j
+	return nil
+}
+
+func (p *Platform) startServices(ctx context.Context) error {
+	list, err := p.Documents.Services(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		n, err := p.Deployer.Start(ctx, s)
+		switch {
+		case errors.Is(err, store.ErrNotFound): // it has documents, and nothing of it is live
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			p.log.Error("a service cannot be started", "service", s.String(), "deployment", n.Number, "error", err)
+		}
+	}
+	return nil
+}
+
+// running returns a service that runs, nil for one that does not.
+func (p *Platform) running(s documents.Service) *placed {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.services[s]
+}
+
+// Prepare implements deploy.Runner.
+func (p *Platform) Prepare(ctx context.Context, c deploy.Candidate) error {
+	service, err := loadDeployed(c.Dir)
+	if err != nil {
+		return err
+	}
+	if h := p.running(c.Service); h != nil {
+		return h.Prepare(ctx, service, c.Modules)
+	}
+	return nil // it is started in Switch, with nobody waiting for another
+}
+
+// Switch implements deploy.Runner.
+func (p *Platform) Switch(ctx context.Context, c deploy.Candidate) error {
+	service, err := loadDeployed(c.Dir)
+	if err != nil {
+		return err
+	}
+	h := p.running(c.Service)
+	if h == nil {
+		return p.start(ctx, c, service)
+	}
+	if _, err := h.Apply(ctx, service, c.Modules); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.candidate = c
+	h.mu.Unlock()
+	return nil
+}
+
+// start runs a service that did not run.
+func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs.Service) error {
+	h, err := Start(ctx, Options{
+		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: p.opts.Journal,
+		Namespace: c.Service.Namespace, Shared: p.shared, State: filepath.Join(p.opts.Data, "services", c.Service.Namespace, c.Service.Name),
+	})
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.services[c.Service] = &placed{Host: h, candidate: c}
+	return nil
+}
+
+// rehearsal compiles the modules of a candidate and starts each once, apart from all
+// that runs.
+func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *specs.Service) error {
+	binaries, err := readModules(service, c.Modules)
+	if err != nil {
+		return err
+	}
+	v := supervisor.New(supervisor.Options{Engine: p.shared.engine, Logger: p.log, Pacer: pacer()})
+	err = v.Prepare(ctx, supervisor.Wanted{Service: service, Modules: binaries})
+	return errors.Join(err, v.Close())
+}
+
+// serve answers requests to the services.
+func (p *Platform) serve() {
+	p.server = &http.Server{Handler: http.HandlerFunc(p.route), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn)}
+	p.serving = make(chan error, 1)
+	go func() { p.serving <- p.server.Serve(p.listener) }() // ends with Stop
+}
+
+// route passes a request on to the service that it is for.
+func (p *Platform) route(w http.ResponseWriter, r *http.Request) {
+	p.mu.RLock()
+	var only *placed
+	if len(p.services) == 1 {
+		for _, h := range p.services {
+			only = h
+		}
+	}
+	p.mu.RUnlock()
+	if only == nil {
+		http.NotFound(w, r)
+		return
+	}
+	only.Handler().ServeHTTP(w, r)
+}
+
+// URL is where the services are served.
+func (p *Platform) URL() string { return "http://" + p.listener.Addr().String() }
+
+// Stop ends the host and its services in order, as Host.Stop does with one.
+func (p *Platform) Stop(ctx context.Context) error {
+	err := p.server.Shutdown(ctx)
+	p.mu.Lock()
+	list := p.services
+	p.services = map[documents.Service]*placed{}
+	p.mu.Unlock()
+	for _, h := range list {
+		_, stopErr := h.Stop(ctx)
+		err = errors.Join(err, stopErr)
+	}
+	return errors.Join(err, p.abandon(ctx))
+}
+
+// abandon releases everything.
+func (p *Platform) abandon(ctx context.Context) error {
+	var errs []error
+	if p.server != nil {
+		errs = append(errs, p.server.Close())
+		if err := <-p.serving; !errors.Is(err, http.ErrServerClosed) {
+			errs = append(errs, err)
+		}
+	} else if p.listener != nil {
+		errs = append(errs, p.listener.Close())
+	}
+	for _, h := range p.services {
+		errs = append(errs, h.abandon(ctx))
+	}
+	if p.shared.store != nil {
+		errs = append(errs, p.shared.store.Close())
+	}
+	if p.shared.engine != nil {
+		errs = append(errs, p.shared.engine.Close(context.WithoutCancel(ctx)))
+	}
+	if p.store != nil {
+		errs = append(errs, p.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// filesIn are the paths of the files in a folder.
+func filesIn(root fs.FS) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		_ = fs.WalkDir(root, ".", func(path string, e fs.DirEntry, err error) error { // what cannot be read is missed when it is opened
+			if err == nil && !e.IsDir() && !yield(path) {
+				return fs.SkipAll
+			}
+			return nil
+		})
+	}
+}

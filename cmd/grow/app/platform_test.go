@@ -1,0 +1,136 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/host/deploy"
+	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/testdata/wat"
+)
+
+// echoFiles are the documents of a service that says what it hears.
+func echoFiles(about, test string) map[string]string {
+	files := map[string]string{
+		"grow.yaml":              "service: echoes\nhttp:\n  POST /: {send: echo.done, to: echo, reply: {echo.done: 200}, timeout: 2s}\n",
+		"types/echo.cue":         "\"echo.done\": string\n",
+		"actors/echo/actor.yaml": "actor: echo\nabout: " + about + "\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\n",
+	}
+	if test != "" {
+		files["actors/echo/tests/first.yaml"] = test
+	}
+	return files
+}
+
+var echoes2 = documents.Service{Namespace: "main", Name: "echoes"}
+
+// platform is a host in a folder, which can be started again.
+type platform struct {
+	*Platform
+	t       *testing.T
+	options PlatformOptions
+}
+
+func newPlatform(t *testing.T) *platform {
+	t.Helper()
+	p := &platform{t: t, options: PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", CacheDir: t.TempDir()}}
+	p.start()
+	t.Cleanup(p.stop)
+	return p
+}
+
+func (p *platform) start() {
+	p.t.Helper()
+	var err error
+	if p.Platform, err = StartPlatform(context.Background(), p.options); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *platform) stop() {
+	if err := p.Stop(context.Background()); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// request puts documents and a module on the host.
+func (p *platform) request(files map[string]string, module []byte) deploy.Request {
+	p.t.Helper()
+	var tree documents.Tree
+	for path, text := range files {
+		f, err := p.Documents.Put(p.t.Context(), path, []byte(text), false)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		tree = tree.With(f)
+	}
+	seen := store.Digest("")
+	if last, err := p.Documents.Last(p.t.Context(), echoes2); err == nil {
+		seen = last.ID
+	}
+	c, err := p.Documents.Revise(p.t.Context(), echoes2, tree, documents.Change{Parent: seen, By: "ann"})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	d := store.DigestOf(module)
+	if _, err := p.Uploads.Add(p.t.Context(), d, int64(len(module)), 0, bytes.NewReader(module)); err != nil {
+		p.t.Fatal(err)
+	}
+	return deploy.Request{Service: echoes2, Documents: tree, Change: c.ID, Artifacts: map[string]deploy.Artifact{"echo": {Digest: d, Size: int64(len(module))}}, Seen: deploy.AnySeen, By: "ann"}
+}
+
+func (p *platform) post() (int, string) {
+	p.t.Helper()
+	r, err := http.Post(p.URL()+"/", "application/json", strings.NewReader(`"hello"`))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return r.StatusCode, string(b)
+}
+
+const (
+	echoTest = "- test: it says what it hears\n  when: {echo.done: hello}\n  then: [{echo.done: hello}]\n"
+	badTest  = "- test: it says something else\n  when: {echo.done: hello}\n  then: [{echo.done: goodbye}]\n"
+)
+
+func TestPlatform(t *testing.T) {
+	p := newPlatform(t)
+	if status, _ := p.post(); status != 404 {
+		t.Errorf("before anything is deployed: %d", status)
+	}
+	n, err := p.Deployer.Deploy(t.Context(), p.request(echoFiles("One.", echoTest), wat.Module("echo")))
+	if err != nil {
+		t.Fatalf("%v\n%+v", err, n.Checks)
+	}
+	if status, body := p.post(); status != 200 || body != `"hello"` {
+		t.Errorf("%d %s", status, body)
+	}
+	n, err = p.Deployer.Deploy(t.Context(), p.request(echoFiles("Two.", badTest), wat.Module("echo")))
+	var refused *deploy.RefusedError
+	if !errors.As(err, &refused) {
+		t.Fatalf("%v\n%+v", err, n.Checks)
+	}
+	failed := n.Failed()
+	if len(failed) != 1 || failed[0].Name != "tests of echo" || !strings.Contains(failed[0].Details[0].Text, "goodbye") || failed[0].Details[0].At != "actors/echo/tests/first.yaml:3:10" {
+		t.Errorf("%+v", failed)
+	}
+	if status, body := p.post(); status != 200 || body != `"hello"` {
+		t.Errorf("what ran before: %d %s", status, body)
+	}
+	p.stop()
+	p.start()
+	if status, body := p.post(); status != 200 || body != `"hello"` {
+		t.Errorf("after a restart: %d %s", status, body)
+	}
+}
