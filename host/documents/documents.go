@@ -14,7 +14,10 @@ import (
 )
 
 // Service names a service on a host.
-type Service struct{ Namespace, Name string }
+type Service struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
 
 // String returns NAMESPACE/NAME.
 func (s Service) String() string { return s.Namespace + "/" + s.Name }
@@ -155,7 +158,7 @@ func (d *Documents) Missing(ctx context.Context, t Tree) ([]store.Digest, error)
 		case err != nil:
 			return nil, err
 		case o.Size != f.Size:
-			return nil, fmt.Errorf("%s is said to have %d bytes, and its digest is that of %d", f.Path, f.Size, o.Size)
+			return nil, &PathError{f.Path, fmt.Sprintf("it is said to have %d bytes, and its digest is that of %d", f.Size, o.Size)}
 		}
 	}
 	return missing, nil

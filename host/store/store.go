@@ -39,6 +39,8 @@ var (
 	ErrLocked = errors.New("in use by another host")
 	// ErrFull is returned when there is no room left.
 	ErrFull = errors.New("no room left for the store")
+	// ErrName is returned for what cannot be a digest or the name of a ref.
+	ErrName = errors.New("not a name that the store knows")
 	// ErrClosed is returned by a store that has been closed.
 	ErrClosed = errors.New("the store is closed")
 )
@@ -55,7 +57,7 @@ func DigestOf(b []byte) Digest {
 // Check reports whether d has the form of a digest.
 func (d Digest) Check() error {
 	if len(d) != 2*sha256.Size || strings.Trim(string(d), "0123456789abcdef") != "" {
-		return fmt.Errorf("%.80q is no digest: those have 64 digits from 0 to 9 and a to f", string(d))
+		return fmt.Errorf("%w: %.80q is no digest: those have 64 digits from 0 to 9 and a to f", ErrName, string(d))
 	}
 	return nil
 }
@@ -113,13 +115,13 @@ type Store interface {
 // single '.', those only between others, with slashes between them.
 func CheckRef(name string) error {
 	if len(name) > RefNameMax {
-		return fmt.Errorf("the name of a ref has %d bytes; at most %d are allowed", len(name), RefNameMax)
+		return fmt.Errorf("%w: a ref's has %d bytes; at most %d are allowed", ErrName, len(name), RefNameMax)
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "" || part[0] == '.' || part[len(part)-1] == '.' || strings.Contains(part, "..") || len(part) > PartMax || strings.ContainsFunc(part, func(r rune) bool {
 			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 		}) {
-			return fmt.Errorf("%.80q cannot be the name of a ref: its parts are letters, digits, '-', '_' and single '.' between those", name)
+			return fmt.Errorf("%w: %.80q cannot be that of a ref: its parts are letters, digits, '-', '_' and single '.' between those", ErrName, name)
 		}
 	}
 	return nil

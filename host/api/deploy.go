@@ -1,0 +1,217 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/deploy"
+	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/host/token"
+	"github.com/grow-platform/grow/host/upload"
+)
+
+func isMissing(err error) bool { return errors.Is(err, store.ErrNotFound) }
+
+func (a *API) uploadRoutes() {
+	huma.Register(a.huma, operation("get-object", token.Deploy, http.MethodGet, "/v1/objects/{digest}", "Ask how much of an object is on the host"), a.objectState)
+	put := operation("put-object", token.Deploy, http.MethodPut, "/v1/objects/{digest}", "Upload a piece of an object")
+	huma.Register(a.huma, put, a.objectPut)
+}
+
+// Object names an object in a path.
+type Object struct {
+	Digest string `path:"digest" pattern:"^[0-9a-f]{64}$" doc:"SHA-256 of the object"`
+}
+
+func (a *API) objectState(ctx context.Context, q *Object) (*body[upload.State], error) {
+	s, err := a.o.Uploads.State(ctx, store.Digest(q.Digest))
+	return &body[upload.State]{s}, a.fault(err)
+}
+
+type pieceInput struct {
+	Object
+	Size    int64  `query:"size" required:"true" minimum:"0" doc:"bytes of the whole object"`
+	Offset  int64  `query:"offset" minimum:"0" doc:"bytes that are there already"`
+	RawBody []byte `contentType:"application/octet-stream"`
+}
+
+func (a *API) objectPut(ctx context.Context, q *pieceInput) (*body[upload.State], error) {
+	s, err := a.o.Uploads.Add(ctx, store.Digest(q.Digest), q.Size, q.Offset, bytes.NewReader(q.RawBody))
+	return &body[upload.State]{s}, a.fault(err)
+}
+
+// Request is what to deploy.
+type Request struct {
+	Change    string              `json:"change" pattern:"^[0-9a-f]{64}$" doc:"of the documents"`
+	Artifacts map[string]Artifact `json:"artifacts,omitempty" doc:"module of each actor, by its name; those that stay as they run may be left out"`
+	Seen      int                 `json:"seen" minimum:"-1" doc:"number of the live deployment that the caller knows of; 0: none, -1: whichever"`
+	Text      string              `json:"text,omitempty" maxLength:"8192" doc:"why"`
+	Commit    string              `json:"commit,omitempty" maxLength:"200"`
+	Force     string              `json:"force,omitempty" maxLength:"8192" doc:"make it live against its checks, for this reason; needs the scope admin"`
+	Plan      bool                `json:"plan,omitempty" doc:"only check it"`
+}
+
+// Artifact is a module of an actor.
+type Artifact struct {
+	Digest    string `json:"digest" pattern:"^[0-9a-f]{64}$"`
+	Language  string `json:"language,omitempty" maxLength:"40" doc:"that it was built from"`
+	Signature string `json:"signature,omitempty" maxLength:"1024"`
+}
+
+// Progress is one line of what a deployment tells.
+type Progress struct {
+	Check      *deploy.Check      `json:"check,omitempty"`
+	Deployment *deploy.Deployment `json:"deployment,omitempty" doc:"the last line, unless it has an error alone"`
+	Error      *control.Error     `json:"error,omitempty"`
+}
+
+func (a *API) deployRoutes() {
+	huma.Register(a.huma, operation("list-deployments", token.Read, http.MethodGet, servicePath+"/deployments", "List the deployments of a service, the last one first"), a.deployments)
+	huma.Register(a.huma, operation("get-deployment", token.Read, http.MethodGet, servicePath+"/deployments/{number}", "Get a deployment with its checks"), a.deployment)
+	huma.Register(a.huma, operation("list-revisions", token.Read, http.MethodGet, servicePath+"/actors/{actor}/revisions", "List the revisions of an actor, the last one first"), a.revisions)
+	op := operation("create-deployment", token.Deploy, http.MethodPost, servicePath+"/deployments", "Check a service, and make it live")
+	op.Description = "Answers with lines of JSON: one for each check as it ends, and one for the deployment."
+	op.Responses = map[string]*huma.Response{"200": {Description: "Progress, a line each", Content: map[string]*huma.MediaType{
+		"application/x-ndjson": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[Progress](), true, "Progress")},
+	}}}
+	huma.Register(a.huma, op, a.deploy)
+}
+
+type deploymentsInput struct {
+	Place
+	Before int `query:"before" minimum:"0" doc:"those before this number; 0: all"`
+	Limit  int `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"how many at most"`
+}
+
+func (a *API) deployments(ctx context.Context, q *deploymentsInput) (*body[[]deploy.Deployment], error) {
+	list, err := a.o.Deployer.Deployments(ctx, q.service(), q.Before, q.Limit)
+	return &body[[]deploy.Deployment]{list}, a.fault(err)
+}
+
+type deploymentInput struct {
+	Place
+	Number int `path:"number" minimum:"1" doc:"number of the deployment"`
+}
+
+func (a *API) deployment(ctx context.Context, q *deploymentInput) (*body[deploy.Deployment], error) {
+	n, err := a.o.Deployer.Deployment(ctx, q.service(), q.Number)
+	return &body[deploy.Deployment]{n}, a.fault(err)
+}
+
+type revisionsInput struct {
+	Place
+	Actor string `path:"actor" pattern:"^[a-z0-9][a-z0-9_-]*$" maxLength:"63"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"how many at most"`
+}
+
+func (a *API) revisions(ctx context.Context, q *revisionsInput) (*body[[]deploy.Revision], error) {
+	list, err := a.o.Deployer.Revisions(ctx, q.service(), q.Actor, q.Limit)
+	return &body[[]deploy.Revision]{list}, a.fault(err)
+}
+
+type deployInput struct {
+	Place
+	Body Request
+}
+
+func (a *API) deploy(ctx context.Context, q *deployInput) (*huma.StreamResponse, error) {
+	t := caller(ctx)
+	if q.Body.Force != "" && !t.Allows(token.Admin, q.Namespace) {
+		return nil, a.fault(&control.Error{Code: control.CodePermission, Message: "only a token with the scope admin may make live what its checks refuse", At: t.ID, Next: "take another token, or have the checks pass"})
+	}
+	r, err := a.request(ctx, q)
+	if err != nil {
+		return nil, a.fault(err)
+	}
+	r.By = t.Name
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		c.SetHeader("Content-Type", "application/x-ndjson")
+		w := c.BodyWriter()
+		tell := func(p Progress) {
+			_ = encode(w, p) // the client may be gone; what it asked for goes on
+			if f, ok := w.(http.Flusher); ok {
+				f.Flush()
+			}
+		}
+		r.Report = func(k deploy.Check) { tell(Progress{Check: &k}) }
+		n, err := a.o.Deployer.Deploy(ctx, *r)
+		last := Progress{Deployment: &n}
+		if err != nil {
+			last.Error = a.deployFault(err)
+		}
+		tell(last)
+	}}, nil
+}
+
+// request fills in what is left out of a request: modules that stay as they run.
+func (a *API) request(ctx context.Context, q *deployInput) (*deploy.Request, error) {
+	_, t, err := a.tree(ctx, At{q.Place, q.Body.Change})
+	if err != nil {
+		return nil, err
+	}
+	r := &deploy.Request{
+		Service: q.service(), Documents: t, Change: store.Digest(q.Body.Change), Artifacts: map[string]deploy.Artifact{}, Seen: q.Body.Seen,
+		Text: q.Body.Text, Commit: q.Body.Commit, Force: q.Body.Force, Plan: q.Body.Plan,
+	}
+	live, err := a.o.Deployer.Live(ctx, q.service())
+	if err != nil && !isMissing(err) {
+		return nil, err
+	}
+	for name, have := range live.Actors {
+		if len(t.Below("actors/"+name)) > 0 {
+			r.Artifacts[name] = have.Artifact
+		}
+	}
+	for name, want := range q.Body.Artifacts {
+		s, err := a.o.Uploads.State(ctx, store.Digest(want.Digest))
+		if err != nil {
+			return nil, err
+		}
+		if !s.Done {
+			return nil, &control.Error{Code: control.CodeNotFound, Message: "the module of " + name + " has not been uploaded", At: want.Digest, Next: "upload it first"}
+		}
+		r.Artifacts[name] = deploy.Artifact{Digest: store.Digest(want.Digest), Size: s.Offset, Language: want.Language, Signature: want.Signature}
+	}
+	return r, nil
+}
+
+// deployFault is what is told of a deployment that did not go through.
+func (a *API) deployFault(err error) *control.Error {
+	var refused *deploy.RefusedError
+	var stale *deploy.StaleError
+	var other *failure
+	switch {
+	case errors.As(err, &refused):
+		return &control.Error{Code: "deploy.refused", Message: err.Error(), Next: "mend what the checks say; to go live all the same, which needs admin: --force REASON"}
+	case errors.As(err, &stale):
+		return &control.Error{Code: control.CodeConflict, Message: err.Error() + "; since what you know of: " + paths(stale.Since), Next: "get what has changed: grow pull"}
+	case errors.Is(err, deploy.ErrStart):
+		return &control.Error{Code: "deploy.start", Message: err.Error(), Next: "what ran before goes on"}
+	case errors.As(a.fault(err), &other):
+		return other.Fault
+	}
+	return &control.Error{Code: control.CodeInternal, Message: err.Error()}
+}
+
+// paths names what differs, a few of it.
+func paths(list []documents.Difference) string {
+	const most = 5
+	var b bytes.Buffer
+	for i, d := range list {
+		if i == most {
+			b.WriteString(", …")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(d.Path)
+	}
+	return b.String()
+}
