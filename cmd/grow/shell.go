@@ -89,6 +89,7 @@ func (s *shell) root() *cobra.Command {
 	)...)
 	root.AddCommand(in(groupRun,
 		s.run(),
+		s.serveHost(),
 		s.send(),
 	)...)
 	root.AddCommand(in(groupLook,

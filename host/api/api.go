@@ -134,8 +134,8 @@ func (a *API) authorize(c huma.Context, next func(huma.Context)) {
 }
 
 func (a *API) refuse(c huma.Context, status int, e *control.Error) {
-	c.SetStatus(status)
 	c.SetHeader("Content-Type", "application/json")
+	c.SetStatus(status)
 	_ = encode(c.BodyWriter(), failure{Fault: e}) // the client may be gone
 }
 
@@ -189,7 +189,7 @@ func (a *API) fault(err error) error {
 		status, e.Code, e.Next = http.StatusConflict, control.CodeConflict, "look again, and try once more"
 	case errors.Is(err, store.ErrNotFound):
 		status, e.Code = http.StatusNotFound, control.CodeNotFound
-	case errors.As(err, &wrong), errors.Is(err, documents.ErrLimit), errors.Is(err, store.ErrTooLarge), errors.Is(err, upload.ErrAltered), errors.Is(err, signing.ErrKey), errors.Is(err, store.ErrName):
+	case errors.As(err, &wrong), errors.Is(err, documents.ErrLimit), errors.Is(err, store.ErrTooLarge), errors.Is(err, upload.ErrAltered), errors.Is(err, signing.ErrKey), errors.Is(err, signing.ErrName), errors.Is(err, store.ErrName):
 		status, e.Code = http.StatusUnprocessableEntity, control.CodeInvalid
 	case errors.Is(err, upload.ErrOffset), errors.Is(err, upload.ErrBusy):
 		status, e.Code, e.Next = http.StatusConflict, control.CodeConflict, "ask how much is there, and go on from it"

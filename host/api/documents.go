@@ -45,7 +45,7 @@ type Change struct {
 // Revise is new documents of a service.
 type Revise struct {
 	Parent string `json:"parent,omitempty" pattern:"^([0-9a-f]{64})?$" doc:"the last change that the caller has seen; none for a service that is new"`
-	Files  []File `json:"files" maxItems:"10000" doc:"all files of the service"`
+	Files  []File `json:"files" maxItems:"10000" nullable:"false" doc:"all files of the service"`
 	Text   string `json:"text,omitempty" maxLength:"2048" doc:"why"`
 	Commit string `json:"commit,omitempty" maxLength:"200" doc:"of the git repository that they come from"`
 }

@@ -18,8 +18,8 @@ func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 // NewToken is a token to be made.
 type NewToken struct {
 	Name       string        `json:"name" minLength:"1" maxLength:"100" doc:"what it is for"`
-	Scopes     []token.Scope `json:"scopes" minItems:"1" maxItems:"4" enum:"read,deploy,debug,admin"`
-	Namespaces []string      `json:"namespaces" minItems:"1" maxItems:"20" doc:"* for all"`
+	Scopes     []token.Scope `json:"scopes" minItems:"1" maxItems:"4" nullable:"false" enum:"read,deploy,debug,admin"`
+	Namespaces []string      `json:"namespaces" minItems:"1" maxItems:"20" nullable:"false" doc:"* for all"`
 	Expires    *time.Time    `json:"expires,omitempty" doc:"none: never"`
 }
 

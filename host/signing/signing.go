@@ -42,6 +42,8 @@ var (
 	ErrUntrusted = errors.New("the host does not trust the key")
 	// ErrUnsigned is returned for an artifact without a signature where one is wanted.
 	ErrUnsigned = errors.New("the artifact is not signed")
+	// ErrName is returned for what cannot be a key's name.
+	ErrName = errors.New("a key needs a name that says whose it is")
 	// ErrKey is returned for what is no key of this kind.
 	ErrKey = errors.New("not an Ed25519 key in PEM")
 )
@@ -179,7 +181,7 @@ func ref(id string) string { return "signkeys/" + id }
 // Trust adds a public key's file. Trusting a key again gives it another name.
 func (k *Keys) Trust(ctx context.Context, name, by string, file []byte) (Key, error) {
 	if name == "" || len(name) > NameMax || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return Key{}, fmt.Errorf("a key needs a name that says whose it is, of at most %d bytes in one line", NameMax)
+		return Key{}, fmt.Errorf("%w, of at most %d bytes in one line", ErrName, NameMax)
 	}
 	public, err := Public(file)
 	if err != nil {

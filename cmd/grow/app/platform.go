@@ -1,20 +1,20 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/logs"
@@ -36,10 +36,18 @@ type PlatformOptions struct {
 	// Secret looks secrets up by name; nil: the environment.
 	Secret func(name string) (string, bool)
 	Signed bool // modules must be signed by a key that the host trusts
+	// Control is the host:port of the control API; "": DefaultControl. CertFile and
+	// KeyFile, in PEM, have it speak TLS.
+	Control           string
+	CertFile, KeyFile string
+	Version           string // of grow
 	Stderr io.Writer
 	Level  slog.Level
 	Color  bool
 }
+
+// DefaultControl is the address of the control API when none is given.
+const DefaultControl = "127.0.0.1:8600"
 
 // Platform is a host that services are deployed to while it runs. Its methods may be
 // called concurrently.
@@ -56,12 +64,11 @@ type Platform struct {
 	Uploads   *upload.Uploads
 	Deployer  *deploy.Deployer
 
-	listener net.Listener
-	server   *http.Server
-	serving  chan error
+	services *front // of the services' endpoints
+	control  *front // of the control API
 
-	mu       sync.RWMutex // guards services
-	services map[documents.Service]*placed
+	mu  sync.RWMutex // guards all
+	all map[documents.Service]*placed
 }
 
 // placed is a service that runs on a platform.
@@ -86,13 +93,11 @@ func (p *placed) modules() map[string]string {
 // StartPlatform starts a host and all services that are live on it. A service that
 // cannot be started does not keep the others from it: it is logged.
 func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err error) {
-	if o.Listen == "" {
-		o.Listen = DefaultListen
-	}
+	o.Listen, o.Control = cmp.Or(o.Listen, DefaultListen), cmp.Or(o.Control, DefaultControl)
 	if o.Secret == nil {
 		o.Secret = os.LookupEnv
 	}
-	p = &Platform{opts: o, started: time.Now(), services: map[documents.Service]*placed{}}
+	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}}
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	p.log = slog.New(lines.Handler("host"))
 	p.shared = &Shared{logs: lines, kept: o.Journal.At != Memory}
@@ -105,13 +110,20 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	if err := p.open(ctx); err != nil {
 		return p, err
 	}
-	if p.listener, err = net.Listen("tcp", o.Listen); err != nil {
-		return p, &Error{Code: "run.listen", Err: fmt.Errorf("listen: %w", err), Hint: "give --listen an address of this machine, such as " + DefaultListen}
+	if p.services, err = listenFront(o.Listen, "--listen"); err != nil {
+		return p, err
+	}
+	if p.control, err = listenFront(o.Control, "--control"); err != nil {
+		return p, err
 	}
 	if err := p.startServices(ctx); err != nil {
 		return p, err
 	}
-	p.serve()
+	if err := p.control.secure(o.CertFile, o.KeyFile); err != nil {
+		return p, err
+	}
+	p.services.serve(http.HandlerFunc(p.route), p.log)
+	p.control.serve(api.New(api.Options{Version: o.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer, Log: p.log}), p.log)
 	return p, nil
 }
 
@@ -162,7 +174,7 @@ func (p *Platform) startServices(ctx context.Context) error {
 func (p *Platform) running(s documents.Service) *placed {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.services[s]
+	return p.all[s]
 }
 
 // Prepare implements deploy.Runner.
@@ -207,7 +219,7 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.services[c.Service] = &placed{Host: h, candidate: c}
+	p.all[c.Service] = &placed{Host: h, candidate: c}
 	return nil
 }
 
@@ -223,19 +235,12 @@ func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *s
 	return errors.Join(err, v.Close())
 }
 
-// serve answers requests to the services.
-func (p *Platform) serve() {
-	p.server = &http.Server{Handler: http.HandlerFunc(p.route), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn)}
-	p.serving = make(chan error, 1)
-	go func() { p.serving <- p.server.Serve(p.listener) }() // ends with Stop
-}
-
 // route passes a request on to the service that it is for.
 func (p *Platform) route(w http.ResponseWriter, r *http.Request) {
 	p.mu.RLock()
 	var only *placed
-	if len(p.services) == 1 {
-		for _, h := range p.services {
+	if len(p.all) == 1 {
+		for _, h := range p.all {
 			only = h
 		}
 	}
@@ -248,14 +253,28 @@ func (p *Platform) route(w http.ResponseWriter, r *http.Request) {
 }
 
 // URL is where the services are served.
-func (p *Platform) URL() string { return "http://" + p.listener.Addr().String() }
+func (p *Platform) URL() string { return p.services.url() }
+
+// ControlURL is where the control API is served.
+func (p *Platform) ControlURL() string { return p.control.url() }
+
+// FirstToken makes the first token of a host that has none: its text, "" when there are
+// tokens.
+func (p *Platform) FirstToken(ctx context.Context) (string, error) {
+	list, err := p.Tokens.List(ctx)
+	if err != nil || len(list) > 0 {
+		return "", err
+	}
+	text, _, err := p.Tokens.Create(ctx, token.Token{Name: "first", Scopes: []token.Scope{token.Admin}, Namespaces: []string{token.AnyNamespace}, By: "the host"})
+	return text, err
+}
 
 // Stop ends the host and its services in order, as Host.Stop does with one.
 func (p *Platform) Stop(ctx context.Context) error {
-	err := p.server.Shutdown(ctx)
+	err := errors.Join(p.control.shutdown(ctx), p.services.shutdown(ctx))
 	p.mu.Lock()
-	list := p.services
-	p.services = map[documents.Service]*placed{}
+	list := p.all
+	p.all = map[documents.Service]*placed{}
 	p.mu.Unlock()
 	for _, h := range list {
 		_, stopErr := h.Stop(ctx)
@@ -266,16 +285,8 @@ func (p *Platform) Stop(ctx context.Context) error {
 
 // abandon releases everything.
 func (p *Platform) abandon(ctx context.Context) error {
-	var errs []error
-	if p.server != nil {
-		errs = append(errs, p.server.Close())
-		if err := <-p.serving; !errors.Is(err, http.ErrServerClosed) {
-			errs = append(errs, err)
-		}
-	} else if p.listener != nil {
-		errs = append(errs, p.listener.Close())
-	}
-	for _, h := range p.services {
+	errs := []error{p.control.close(), p.services.close()}
+	for _, h := range p.all {
 		errs = append(errs, h.abandon(ctx))
 	}
 	if p.shared.store != nil {

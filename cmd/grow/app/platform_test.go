@@ -39,7 +39,7 @@ type platform struct {
 
 func newPlatform(t *testing.T) *platform {
 	t.Helper()
-	p := &platform{t: t, options: PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", CacheDir: t.TempDir()}}
+	p := &platform{t: t, options: PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", Control: "127.0.0.1:0", CacheDir: t.TempDir()}}
 	p.start()
 	t.Cleanup(p.stop)
 	return p
