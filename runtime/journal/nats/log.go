@@ -51,6 +51,7 @@ type log struct {
 	mu     sync.Mutex
 	flight []*op
 	doubt  bool
+	spot   spot // where the last Read of blocks ended
 }
 
 // op is an append under way.
