@@ -37,6 +37,14 @@ const (
 	waitingTime   = time.Second      // that a lane may take to say what waits in it, at the end
 	idleInstances = 30 * time.Second // after which unused instances are closed
 
+	starvedTimes = 8        // times as much is read ahead where a lane has nothing to do
+	aheadBytes   = 16 << 20 // bytes of messages of a node that are read ahead
+	readMax      = 1024     // messages read at once, and
+	readBytes    = 2 << 20  // bytes of them after which no more are
+
+	// Ahead is how many messages of a node that waited when the journal ended are
+	// in memory when nothing else is said.
+	Ahead = 4096
 	// KeepBytes is how much of the journal is kept when nothing else is said.
 	KeepBytes = 4 << 20
 )

@@ -53,8 +53,7 @@ func (l *lane) astray(it *parcel) journal.Output {
 			path = it.node.path
 			t := l.counted(l.local(it.node))
 			t.dead++
-			t.depth--
-			t.bytes -= int64(it.msg.Size())
+			t.left(it)
 		}
 		l.stillborn(it, path, &o)
 	case it.out:
