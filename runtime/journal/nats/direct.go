@@ -14,12 +14,19 @@ import (
 	"github.com/minio/highwayhash"
 )
 
-// windowSize is how much of a block is read at a time; one that holds a larger
-// message grows.
-const windowSize = 1 << 20
+// windowSize is how much of a block is read at a time, at most, unless one
+// message is larger; windowMin is how much at first.
+const (
+	windowSize = 1 << 20
+	windowMin  = 16 << 10
+)
 
 // directMax is the bytes of the longest message that is a record.
 const directMax = journal.RecordMax + 2*overhead
+
+// spotsMax is how many places are remembered at which Reads of a journal ended:
+// several read it in turn, and each goes on where it was.
+const spotsMax = 16
 
 var windows = sync.Pool{New: func() any { b := make([]byte, windowSize); return &b }}
 
@@ -31,6 +38,34 @@ type spot struct {
 	at    int64
 }
 
+// spots are the last ones; log.mu guards them.
+type spots struct {
+	of   [spotsMax]spot
+	next int
+}
+
+// nearest is the spot from which a record is reached soonest; seq 0: there is none.
+func (s *spots) nearest(seq uint64) (best spot) {
+	for _, x := range s.of {
+		if x.seq <= seq && x.seq > best.seq {
+			best = x
+		}
+	}
+	return best
+}
+
+// replace remembers a spot in place of the one it was reached from, or of the oldest.
+func (s *spots) replace(old, now spot) {
+	for i := range s.of {
+		if s.of[i] == old && old.seq != 0 {
+			s.of[i] = now
+			return
+		}
+	}
+	s.of[s.next] = now
+	s.next = (s.next + 1) % spotsMax
+}
+
 // readBlocks visits records from the files of a server of this process, as many
 // as it can from sequence from to last, and returns the sequence after them. The
 // server has them on disk before it answers, and appends only. Whatever is not
@@ -40,35 +75,33 @@ func (l *log) readBlocks(ctx context.Context, from, last uint64, visit func(uint
 	if l.store.folder == nil {
 		return from, nil
 	}
-	scan := scanner{streams: filepath.Join(l.store.folder.path, storeDir, "$G", "streams")}
-	list, err := scan.blocks(l.stream)
-	if err != nil {
-		return from, nil
-	}
+	l.mu.Lock()
+	begin := l.spots.nearest(from)
+	l.mu.Unlock()
 	window := windows.Get().(*[]byte)
-	r := blockReader{log: l, next: from, last: last, visit: visit, format: fmt.Appendf(nil, "\r\n%s: %s\r\n", headerFormat, l.format), buf: *window}
+	r := blockReader{
+		log: l, next: from, last: last, visit: visit, format: fmt.Appendf(nil, "\r\n%s: %s\r\n", headerFormat, l.format), buf: *window,
+		scan: scanner{streams: filepath.Join(l.store.folder.path, storeDir, "$G", "streams")},
+	}
 	defer func() {
-		l.mu.Lock()
-		l.spot = spot{r.next, r.index, r.at + int64(r.head)}
-		l.mu.Unlock()
 		r.close()
 		*window = r.buf[:cap(r.buf)]
 		windows.Put(window)
 	}()
-	l.mu.Lock()
-	hint := l.spot
-	l.mu.Unlock()
-	i, at := r.find(list, hint)
-	for ; i < len(list) && r.next <= last; i, at = i+1, 0 {
-		if !r.open(&list[i], at) {
+	if !r.resume(begin) && !r.find() {
+		return from, nil
+	}
+	for more := true; more && r.next <= r.last; more = more && (r.next > r.last || r.follow()) {
+		if more, err = r.block(ctx); err != nil {
 			break
 		}
-		more, err := r.block(ctx)
-		if err != nil || !more {
-			return r.next, err
-		}
 	}
-	return r.next, nil
+	if r.mark.seq != 0 {
+		l.mu.Lock()
+		l.spots.replace(begin, r.mark)
+		l.mu.Unlock()
+	}
+	return r.next, err
 }
 
 // blockReader reads the blocks of one journal.
@@ -78,12 +111,15 @@ type blockReader struct {
 	visit      func(uint64, []byte) error
 	format     []byte // the header of a record that is ours
 
+	scan  scanner
 	check checker
 	file  *os.File
 	index uint64 // of the block
 	at    int64  // where in the file buf begins
 	buf   []byte // what has been read
 	head  int    // where in buf the next message begins
+	step  int    // bytes to read at once
+	mark  spot   // of the last record that was reached
 }
 
 func (r *blockReader) close() {
@@ -94,31 +130,53 @@ func (r *blockReader) close() {
 }
 
 // open opens a block for reading from a place on.
-func (r *blockReader) open(b *block, at int64) bool {
+func (r *blockReader) open(index uint64, at int64) bool {
 	r.close()
-	f, err := os.Open(b.path)
+	f, err := os.Open(filepath.Join(r.scan.streams, r.log.stream, "msgs", fmt.Sprintf("%d.blk", index)))
 	if err != nil {
 		return false
 	}
-	key := sha256.Sum256(fmt.Appendf(nil, "%s-%d", r.log.stream, b.index))
-	r.file, r.index, r.at, r.buf, r.head = f, b.index, at, r.buf[:0], 0
+	key := sha256.Sum256(fmt.Appendf(nil, "%s-%d", r.log.stream, index))
+	r.file, r.index, r.at, r.buf, r.head, r.step = f, index, at, r.buf[:0], 0, windowMin
 	r.check.hash, err = highwayhash.New64(key[:])
 	return err == nil
 }
 
-// find is the block in which the next record lies, and where in it to begin.
-func (r *blockReader) find(list []block, hint spot) (int, int64) {
+// resume opens the block where a Read has ended, if that is of use.
+func (r *blockReader) resume(s spot) bool {
+	return s.seq != 0 && r.open(s.block, s.at) && r.seq() == s.seq
+}
+
+// find opens the block in which the next record lies.
+func (r *blockReader) find() bool {
+	list, err := r.scan.blocks(r.log.stream)
+	if err != nil {
+		return false
+	}
 	for i := len(list) - 1; i >= 0; i-- {
-		if hint.seq == r.next && list[i].index == hint.block {
-			if r.open(&list[i], hint.at) && (len(r.peek(1)) == 0 || r.seq() == r.next) {
-				return i, hint.at
-			}
-		}
-		if r.open(&list[i], 0) && r.begins() {
-			return i, 0
+		if r.open(list[i].index, 0) && r.begins() {
+			return true
 		}
 	}
-	return len(list), 0
+	return false
+}
+
+// follow opens the next block.
+func (r *blockReader) follow() bool {
+	now := r.index
+	if r.open(now+1, 0) {
+		return true
+	}
+	list, err := r.scan.blocks(r.log.stream)
+	if err != nil {
+		return false
+	}
+	for i := range list {
+		if list[i].index > now {
+			return r.open(list[i].index, 0)
+		}
+	}
+	return false
 }
 
 // begins reports whether the block's first record is not after the next one.
@@ -160,16 +218,16 @@ func (r *blockReader) peek(n int) []byte {
 func (r *blockReader) fill(n int) {
 	rest := r.buf[min(r.head, len(r.buf)):]
 	r.at += int64(r.head)
-	size := max(n, cap(r.buf))
+	r.head = 0
+	size := max(n, r.step)
+	r.step = min(2*r.step, windowSize)
 	if size > cap(r.buf) {
-		size += windowSize
-		r.buf = append(make([]byte, 0, size), rest...)
+		r.buf = append(make([]byte, 0, size+windowSize), rest...)
 	} else {
 		r.buf = r.buf[:copy(r.buf[:len(rest)], rest)]
 	}
-	r.head = 0
 	have := len(r.buf)
-	got, _ := r.file.ReadAt(r.buf[have:size], r.at+int64(have)) // what is missing is seen by its length
+	got, _ := r.file.ReadAt(r.buf[have:max(size, have)], r.at+int64(have)) // what is missing is seen by its length
 	r.buf = r.buf[:have+got]
 }
 
@@ -194,6 +252,7 @@ func (r *blockReader) block(ctx context.Context) (more bool, err error) {
 		} else if seq != r.next {
 			return false, nil
 		}
+		r.mark = spot{r.next, r.index, r.at + int64(r.head)}
 		record, ok := r.record(length)
 		if !ok {
 			return false, nil

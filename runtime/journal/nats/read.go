@@ -28,7 +28,7 @@ const (
 // read. From the server records come in batches, each asked for when the one
 // before it is through, so what is on the way is bounded.
 func (l *log) Read(ctx context.Context, from uint64, visit func(uint64, []byte) error) error {
-	first, last, err := l.bounds(ctx)
+	first, last, err := l.extent(ctx)
 	switch {
 	case err != nil:
 		return err
