@@ -106,6 +106,14 @@ func (b *backlog) leave(list []*fold.Wait) (held []*fold.Wait) {
 	of := map[*node]*unread{}
 	now := b.shard.clock.Now().UnixNano()
 	var past []delayed
+	counts := map[string]int{}
+	for _, w := range list {
+		counts[b.world.Message(w).Node]++
+	}
+	for path, n := range counts {
+		q := &unread{node: b.shard.node(path), list: make([]*fold.Wait, 0, n)}
+		of[q.node] = q
+	}
 	for _, w := range list {
 		m := b.world.Message(w)
 		n := b.shard.node(m.Node)
@@ -136,6 +144,8 @@ func (b *backlog) queue(of map[*node]*unread, n *node, w *fold.Wait) {
 	if q == nil {
 		q = &unread{node: n}
 		of[n] = q
+	}
+	if len(q.list) == 0 {
 		b.queues = append(b.queues, q)
 	}
 	q.list = append(q.list, w)

@@ -33,11 +33,11 @@ const (
 	missMax       = 3 // appends that fail within missTime before nothing more is accepted
 	missTime      = 10 * time.Second
 	landingsMax   = 1024             // batches not folded that a lane remembers before it looks which were
-	jamBytes      = 64 << 20         // waiting for the journal before lanes rest
+	jamBytes      = 8 << 20          // waiting for the journal before lanes rest
 	waitingTime   = time.Second      // that a lane may take to say what waits in it, at the end
 	idleInstances = 30 * time.Second // after which unused instances are closed
 
-	starvedTimes = 8        // times as much is read ahead where a lane has nothing to do
+	starvedTimes = 4        // times as much is read ahead where a lane has nothing to do
 	aheadBytes   = 16 << 20 // bytes of messages of a node that are read ahead
 	readMax      = 1024     // messages read at once, and
 	readBytes    = 2 << 20  // bytes of them after which no more are

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
@@ -113,6 +114,43 @@ func (w *World) Pending() []*Message {
 	return list
 }
 
+// What is allocated at once for messages that wait: little, since one of them
+// that waits for long keeps all of it.
+const (
+	slabWaits = 16
+	slabText  = 512
+)
+
+// slab is where the next messages go.
+type slab struct {
+	waits []Wait
+	bytes []byte
+}
+
+func (s *slab) wait() *Wait {
+	if len(s.waits) == 0 {
+		s.waits = make([]Wait, slabWaits)
+	}
+	m := &s.waits[0]
+	s.waits = s.waits[1:]
+	return m
+}
+
+// text is id and key in memory that never changes again.
+func (s *slab) text(id []byte, key string) string {
+	n := len(id) + len(key)
+	if n > slabText/4 {
+		return string(id) + key
+	}
+	if n > len(s.bytes) {
+		s.bytes = make([]byte, slabText)
+	}
+	b := s.bytes[:n:n]
+	s.bytes = s.bytes[n:]
+	copy(b[copy(b, id):], key)
+	return unsafe.String(unsafe.SliceData(b), n)
+}
+
 // head is what a world has to know of a message.
 func head(frame []byte) (id, flow []byte, err error) {
 	r, err := abi.NewReader(frame)
@@ -154,9 +192,8 @@ func (w *World) wait(node, key string, frame []byte) (*Wait, error) {
 	if other := w.pending[string(id)]; other != nil {
 		return nil, fmt.Errorf("%w: message %s comes to %s and waits at %s already", ErrContradicts, id, node, w.nodes[other.node])
 	}
-	text := make([]byte, len(id)+len(key))
-	copy(text[copy(text, id):], key)
-	m := &Wait{text: string(text), node: w.node(node), attempt: 1, id: uint16(len(id)), key: uint16(len(key))}
+	m := w.slab.wait()
+	*m = Wait{text: w.slab.text(id, key), node: w.node(node), attempt: 1, id: uint16(len(id)), key: uint16(len(key))}
 	switch {
 	case len(flow) <= math.MaxUint8 && len(flow) <= len(id) && string(id[:len(flow)]) == string(flow):
 		m.flow = uint8(len(flow))

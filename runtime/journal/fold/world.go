@@ -68,6 +68,7 @@ type World struct {
 	pending  map[string]*Wait // by id
 	nodes    []string         // that messages ever waited at
 	nodeOf   map[string]uint32
+	slab     slab
 	nth      uint16 // messages that the record at hand has added
 	flows    flows
 	dead     []*Dead // oldest first
