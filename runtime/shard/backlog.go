@@ -24,19 +24,20 @@ import (
 //
 // What comes to such a node meanwhile waits behind all of it; see local.behind.
 //
-// mu guards queues and later; the keeper's mu, which is taken after it, the world.
+// mu guards what is below it; the keeper's mu, which is taken after it, the world.
 type backlog struct {
 	shard   *Shard
 	world   *fold.World
 	flows   map[string]*flow
 	wake    chan struct{} // gets a token when a lane has room, or time has passed
 	starved atomic.Bool   // a lane has nothing to do
-	busy    bool          // Settle waits for what is due
 	turn    int           // the lane of the next message without a home
 
 	mu     sync.Mutex
 	queues []*unread
 	later  []delayed // the next one first
+	nudged bool      // the reader is to look; Settle waits until it has
+	ended  bool      // it will not look again
 }
 
 // unread are messages of a node that are due, in the order of their handling.
@@ -93,7 +94,7 @@ func (s *Shard) restore() error {
 	}
 	if len(b.queues) > 0 || len(b.later) > 0 {
 		s.backlog.Store(b)
-		b.settle()
+		b.nudge()
 		s.workers.Go(b.run)
 	}
 	return nil
@@ -165,45 +166,49 @@ func (s *Shard) lockWorld() func() {
 
 // run is the life of the reader: until all has been read, or the shard is closed.
 func (b *backlog) run() {
-	ctx := b.shard.context
-	for b.settle(); ctx.Err() == nil; b.settle() {
-		stop := b.ripen()
-		starved := b.starved.Swap(false)
-		for _, q := range b.waiting() {
-			for more := true; more && len(q.list) > 0 && q.node.wants(b.shard.opts.Ahead, starved); starved = false {
-				if more = b.read(q); !more {
-					b.again()
-				}
-			}
-		}
-		if len(b.queues) == 0 && len(b.later) == 0 {
-			stop()
-			b.shard.backlog.Store(nil)
-			b.settle()
-			return
-		}
+	stop := func() bool { return true }
+	for more := true; more; {
 		select {
 		case <-b.wake:
-		case <-ctx.Done():
+			stop()
+			more, stop = b.look()
+		case <-b.shard.context.Done():
+			more = false
 		}
-		stop()
 	}
-	if b.busy {
-		b.busy = false
+	stop()
+	b.shard.backlog.Store(nil)
+	b.mu.Lock()
+	b.ended = true
+	nudged := b.nudged
+	b.mu.Unlock()
+	if nudged {
 		b.shard.finish()
 	}
 }
 
-// settle has Settle wait for as long as there is something due.
-func (b *backlog) settle() {
-	switch due := len(b.queues) > 0; {
-	case due && !b.busy:
-		b.shard.begin()
-		b.busy = true
-	case !due && b.busy:
-		b.busy = false
-		b.shard.finish()
+// look reads what there is room for. It returns whether there is more, and what
+// stops the alarm for it.
+func (b *backlog) look() (more bool, stop func() bool) {
+	b.mu.Lock()
+	b.nudged = false
+	b.mu.Unlock()
+	defer b.shard.finish()
+	stop = b.ripen()
+	starved := b.starved.Swap(false)
+	for _, q := range b.waiting() {
+		for len(q.list) > 0 && q.node.wants(b.shard.opts.Ahead, starved) {
+			starved = false
+			if b.shard.context.Err() != nil {
+				return false, stop
+			}
+			if !b.read(q) {
+				b.again()
+				break
+			}
+		}
 	}
+	return len(b.queues) > 0 || len(b.later) > 0, stop
 }
 
 // waiting are the queues that are not empty.
@@ -218,10 +223,14 @@ func (b *backlog) again() { b.shard.clock.AfterFunc(loadAgain, b.nudge) }
 
 // nudge tells the reader to look.
 func (b *backlog) nudge() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.nudged || b.ended {
+		return
 	}
+	b.nudged = true
+	b.shard.begin()
+	b.wake <- struct{}{} // which is taken before nudged is false again
 }
 
 // starve is called by a lane that has nothing to do: what is in memory may all
@@ -250,7 +259,6 @@ func (b *backlog) ripen() func() bool {
 		*d = delayed{}
 	}
 	b.later = b.later[n:]
-	b.settle()
 	if len(b.later) == 0 {
 		return func() bool { return true }
 	}
