@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
@@ -291,7 +292,7 @@ func (l *lane) bury(it *parcel) {
 		l.end(it)
 		return
 	}
-	path := it.msg.Source()
+	path := strings.Clone(it.msg.Source()) // which outlives the message
 	if it.node != nil {
 		path = it.node.path
 		t := l.counted(l.local(it.node))
