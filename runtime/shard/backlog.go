@@ -32,6 +32,7 @@ type backlog struct {
 	wake    chan struct{} // gets a token when a lane has room, or time has passed
 	starved atomic.Bool   // a lane has nothing to do
 	turn    int           // the lane of the next message without a home
+	begun   bool          // the reader has; whoever applies a table knows
 
 	mu     sync.Mutex
 	queues []*unread
@@ -94,10 +95,18 @@ func (s *Shard) restore() error {
 	}
 	if len(b.queues) > 0 || len(b.later) > 0 {
 		s.backlog.Store(b)
+	}
+	return nil
+}
+
+// readBacklog begins to read what restore has left where it is: once the table is
+// in force, since lanes handle at once what they are handed.
+func (s *Shard) readBacklog() {
+	if b := s.backlog.Load(); b != nil && !b.begun {
+		b.begun = true
 		b.nudge()
 		s.workers.Go(b.run)
 	}
-	return nil
 }
 
 // leave takes over what need not be in memory, and returns the rest: what holds

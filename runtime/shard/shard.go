@@ -170,6 +170,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	for _, l := range s.lanes {
 		l.post(event{note: noteApplied{}})
 	}
+	s.readBacklog()
 	return nil
 }
 

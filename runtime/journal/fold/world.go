@@ -1,7 +1,8 @@
 // Package fold works out what a journal leaves behind: the state of every key,
 // the messages that wait and in which order, dead letters, and what clients may
 // ask about. It does no input or output and knows no clock: the same records
-// always leave the same world, whoever folds them and however often.
+// always leave the same world, whoever folds them and however often. Messages
+// that wait are not kept themselves, only where they lie: see [Fetch].
 //
 // An entry that cannot be true of the world it comes to is an error that names
 // the record, never a guess: see [ErrContradicts].
