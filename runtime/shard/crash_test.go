@@ -456,6 +456,10 @@ func TestCrashOrder(t *testing.T) {
 	}
 	for n := range last {
 		c := cut(t, j, n+1)
+		x.options = Options{}
+		if n%2 == 1 { // what waits is read little by little
+			x.options.Ahead, x.options.Snapshots = 1, Snapshots{Bytes: 1 << 40, StateBytes: 1 << 20}
+		}
 		s := x.open(c)
 		x.send(s)
 		x.drain(s)

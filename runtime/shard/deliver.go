@@ -167,7 +167,7 @@ func (l *lane) strand(it *parcel, to string, r *running) {
 	default:
 		it.grave = &grave{CodeOverflow, fmt.Sprintf("mailbox of %s holds %d times its capacity: the cycle produces more than it handles", to, overflow)}
 	}
-	path := it.msg.Source()
+	path := strings.Clone(it.msg.Source()) // which outlives the message
 	if it.node != nil {
 		path = it.node.path
 		l.counted(l.local(it.node)).dead++

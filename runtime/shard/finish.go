@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
@@ -250,8 +251,7 @@ func (l *lane) alone(c *cell) bool {
 func (l *lane) startFailed(c *cell, r *running, err error) {
 	it := c.queue.pop()
 	t := l.counted(c.local)
-	t.depth--
-	t.bytes -= int64(it.msg.Size())
+	t.left(it)
 	t.failed++
 	w := l.hire()
 	w.cell, w.run, w.item, w.time = c, r, it, l.now
@@ -292,13 +292,12 @@ func (l *lane) bury(it *parcel) {
 		l.end(it)
 		return
 	}
-	path := it.msg.Source()
+	path := strings.Clone(it.msg.Source()) // which outlives the message
 	if it.node != nil {
 		path = it.node.path
 		t := l.counted(l.local(it.node))
 		t.dead++
-		t.depth--
-		t.bytes -= int64(it.msg.Size())
+		t.left(it)
 	}
 	fault := Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: path}
 	if it.flow != nil {

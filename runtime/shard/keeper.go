@@ -260,6 +260,30 @@ func (b keeperBlobs) Put(data []byte) (string, error) {
 	return b.keeper.shard.opts.Journal.PutBlob(b.ctx, data)
 }
 
+// source is where what a world keeps no more is read from, with the world free;
+// relock takes it back.
+func (b keeperBlobs) source() (from journalSource, relock func()) {
+	b.keeper.mu.Unlock()
+	return journalSource{b.ctx, b.keeper.shard.opts.Journal}, b.keeper.mu.Lock
+}
+
+func (b keeperBlobs) Blob(digest string) ([]byte, error) {
+	from, relock := b.source()
+	defer relock()
+	return from.Blob(digest)
+}
+
+func (b keeperBlobs) Records(first uint64, visit func(uint64, []byte) error) error {
+	from, relock := b.source()
+	defer relock()
+	return from.Records(first, visit)
+}
+
+// Unpack is called while Records runs.
+func (b keeperBlobs) Unpack(p *journal.Packed) (journal.Entry, error) {
+	return journalSource{b.ctx, b.keeper.shard.opts.Journal}.Unpack(p)
+}
+
 // Page reads past the cache, which is for what is asked for.
 func (b keeperBlobs) Page(digest string) (fold.Cells, error) {
 	cells, _, err := readPage(b.ctx, b.keeper.shard.opts.Journal, digest)

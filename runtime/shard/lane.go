@@ -95,8 +95,12 @@ type local struct {
 	starting bool             // an instance is being started for this lane
 	tally    tally
 	fault    error // of the last rule that could not be evaluated
-	touched  bool
-	_        apart
+	// behind says that not all has been read that waited here when the journal
+	// ended; what comes meanwhile goes to after.
+	behind  bool
+	after   []*parcel
+	touched bool
+	_       apart
 }
 
 // cell is the mailbox of one key at one node, and its state.
@@ -218,6 +222,9 @@ func (l *lane) turn(budget int) bool {
 		return true
 	}
 	l.giveBack()
+	if b := l.shard.backlog.Load(); b != nil && l.ready.len() == 0 {
+		b.starve()
+	}
 	l.mu.Lock()
 	if len(l.inbox) > 0 {
 		l.mu.Unlock()
@@ -314,6 +321,10 @@ func (l *lane) enqueue(it *parcel, local *local, r *running) {
 		l.bury(it)
 		return
 	}
+	if local.behind && !it.old {
+		local.after = append(local.after, it)
+		return
+	}
 	c := l.cell(it, local, r)
 	c.queue.push(it)
 	l.list(c)
@@ -378,6 +389,7 @@ func (l *lane) addUp() {
 		}
 		n.node.add(&n.tally)
 		l.shard.relieve(n.node)
+		l.shard.readOn(n.node)
 	}
 	l.touch = l.touch[:0]
 }

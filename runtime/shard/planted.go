@@ -37,7 +37,7 @@ func (c *committer) append(f *flight, record []byte, last uint64) {
 }
 
 // misremember does to a world that was recovered what the bug does.
-func misremember(pending []*fold.Message, dead []*fold.Dead) ([]*fold.Message, []*fold.Dead) {
+func misremember(pending []*fold.Wait, dead []*fold.Dead) ([]*fold.Wait, []*fold.Dead) {
 	switch {
 	case planted == skipPending && len(pending) > 0:
 		pending = pending[1:]

@@ -20,8 +20,9 @@ var limits = fold.Limits{Flows: flowsMax, FlowBytes: flowsBytes, Dead: deadMax, 
 
 // recovered is what a journal holds that needs a table to go on.
 type recovered struct {
-	pending []*fold.Message
-	flows   map[string]*flow
+	world *fold.World
+	waits []*fold.Wait
+	flows map[string]*flow
 }
 
 // states are the states of keys of which no message has come since the shard was
@@ -114,13 +115,13 @@ func (s *Shard) remember(ctx context.Context, w *fold.World, revision uint64) (e
 		}
 	}
 	letters, ever := w.Dead()
-	pending, letters := misremember(w.Pending(), letters)
+	waits, letters := misremember(w.Waits(), letters)
 	for _, d := range letters {
 		s.dead.add(revived(d))
 	}
 	s.dead.total, s.dead.dropped = ever, s.dead.dropped+ever-uint64(len(letters))
 	flows, promises := w.Flows()
-	r := &recovered{pending: pending, flows: make(map[string]*flow, len(flows))}
+	r := &recovered{world: w, waits: waits, flows: make(map[string]*flow, len(flows))}
 	for _, f := range flows {
 		s.flows.add(r.flow(f))
 	}
@@ -179,87 +180,4 @@ func answerOf(of *fold.Answer) Answer {
 		a.Reply = m
 	}
 	return a
-}
-
-// restore hands what waited when the journal ended to the lanes: in front of
-// everything that comes after it, and without waking them, since the table that
-// it is handled by is not in force yet. Apply does so afterwards.
-func (s *Shard) restore() {
-	r := s.recovered
-	if r == nil {
-		return
-	}
-	s.recovered = nil
-	lists := make([][]*waiting, len(s.lanes))
-	for i, m := range r.pending {
-		it := s.parcelOf(m)
-		it.flow = r.flows[m.Flow]
-		home := s.home(it, it.node.run.Load(), s.lanes[i%len(s.lanes)])
-		lists[home.index] = append(lists[home.index], &waiting{it, m.Due, m.Held})
-		if m.Due == 0 {
-			it.node.shift(1, int64(it.msg.Size()))
-		} else {
-			it.node.waiting.Add(1)
-		}
-	}
-	for i, list := range lists {
-		l := s.lanes[i]
-		l.mu.Lock()
-		l.inbox = append(l.inbox, event{note: noteRestored{list}})
-		l.mu.Unlock()
-	}
-}
-
-// parcelOf is the shard's form of a message that waits.
-func (s *Shard) parcelOf(m *fold.Message) *parcel {
-	it := &parcel{node: s.node(m.Node), attempt: int32(m.Attempt), first: m.First, kept: true}
-	parsed, err := abi.ParseMessage(slices.Clone(m.Frame))
-	if err != nil {
-		panic("shard: a message that the fold has read: " + err.Error())
-	}
-	it.msg = *parsed
-	if m.Attempt > 1 {
-		it.msg.SetAttempt(int(m.Attempt))
-	}
-	for i := range m.Answers {
-		a := &m.Answers[i]
-		if it.past == nil {
-			it.past = &past{}
-		}
-		it.past.add(capability.Recorded{
-			Call: int(a.Call), Operation: a.Operation, Use: a.Use, Request: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
-		})
-	}
-	return it
-}
-
-// waiting is a message that waited when the journal ended.
-type waiting struct {
-	item *parcel
-	due  int64 // 0: at once
-	held bool  // nothing else of its key is handled before it
-}
-
-// noteRestored brings a lane what waited when the journal ended, in its order.
-type noteRestored struct{ list []*waiting }
-
-func (n noteRestored) run(l *lane) {
-	for _, w := range n.list {
-		local, r := l.local(w.item.node), w.item.node.run.Load()
-		if w.due == 0 || r == nil {
-			if w.due != 0 {
-				w.item.node.waiting.Add(-1)
-				w.item.node.shift(1, int64(w.item.msg.Size()))
-			}
-			l.enqueue(w.item, local, r)
-			continue
-		}
-		next := timer{due: w.due, item: w.item}
-		if w.held {
-			next.cell = l.cell(w.item, local, r)
-			next.cell.parked = true
-		}
-		l.timers.add(l, next)
-	}
-	l.fire()
 }

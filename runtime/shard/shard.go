@@ -30,6 +30,7 @@ type Options struct {
 	KeepBytes int64           // of the journal; 0: KeepBytes
 	KeepTime  time.Duration   // of the journal where there are snapshots; 0: as KeepBytes says
 	Snapshots Snapshots       // zero: none are taken, and everything is in memory
+	Ahead     int             // messages of a node that waited when the journal ended, and are read ahead; 0: Ahead
 	Log       *slog.Logger    // nil: discarded
 
 	// State gives what the state of a key begins with; nil, or an empty map:
@@ -59,6 +60,7 @@ type Shard struct {
 	applying  sync.Mutex // held by Apply
 	nodes     map[string]*node
 	recovered *recovered // what waits for the first Apply; nil afterwards
+	backlog   atomic.Pointer[backlog]
 	states    states
 	keeper    *keeper // nil: no snapshots are taken
 
@@ -91,6 +93,9 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 	o.Lanes = min(o.Lanes, 64) // lanes are bits of a word in node
 	if o.KeepBytes == 0 {
 		o.KeepBytes = KeepBytes
+	}
+	if o.Ahead == 0 {
+		o.Ahead = Ahead
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -150,7 +155,9 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 		kept[p.nodes[i]] = true
 		p.nodes[i].run.CompareAndSwap(nil, r)
 	}
-	s.restore()
+	if err := s.restore(); err != nil {
+		return fmt.Errorf("apply table: %w", err)
+	}
 	s.plan.Store(p)
 	for i, n := range p.nodes {
 		n.run.Store(runs[i])
@@ -163,6 +170,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	for _, l := range s.lanes {
 		l.post(event{note: noteApplied{}})
 	}
+	s.readBacklog()
 	return nil
 }
 
@@ -257,6 +265,9 @@ func (s *Shard) Stop(ctx context.Context) ([]Waiting, error) {
 		err = fmt.Errorf("stop shard of %s: %w", s.opts.Service, err)
 	}
 	var list []Waiting
+	if b := s.backlog.Load(); b != nil {
+		list = b.left()
+	}
 	answer := make(chan []Waiting, len(s.lanes))
 	for _, l := range s.lanes {
 		l.post(event{note: noteWaiting{answer}})

@@ -73,8 +73,7 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 		}
 		it := c.queue.pop()
 		t := l.counted(local)
-		t.depth--
-		t.bytes -= int64(it.msg.Size())
+		t.left(it)
 		n++
 		c.busy++
 		w.cell, w.run, w.item, w.instance, w.time = c, r, it, local.instance, l.now

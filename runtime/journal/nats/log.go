@@ -51,6 +51,10 @@ type log struct {
 	mu     sync.Mutex
 	flight []*op
 	doubt  bool
+	spots  spots // where Reads of blocks ended
+	// What Read need not ask the server for: all that was appended or found since
+	// this journal was opened. last 0: it is not known.
+	first, last uint64
 }
 
 // op is an append under way.
@@ -177,6 +181,9 @@ func (l *log) landed(o *op, seq uint64, err error) {
 		}
 	}
 	err = l.appendError(o, err)
+	if err == nil && l.last != 0 {
+		l.last = max(l.last, seq)
+	}
 	if err != nil && !errors.Is(err, journal.ErrFenced) && !errors.Is(err, journal.ErrTooLarge) {
 		l.doubt = true
 		for _, other := range l.flight {
@@ -252,7 +259,25 @@ func (l *log) bounds(ctx context.Context) (first, last uint64, err error) {
 		}
 		return nil
 	})
+	if err == nil {
+		l.mu.Lock()
+		l.first, l.last = max(l.first, first), max(l.last, last)
+		l.mu.Unlock()
+	}
 	return first, last, err
+}
+
+// extent is the bounds as far as this journal's one owner knows them, who has
+// the folder to itself; the server is asked when that is not enough.
+func (l *log) extent(ctx context.Context) (first, last uint64, err error) {
+	l.mu.Lock()
+	first, last = l.first, l.last
+	known := last != 0 && !l.doubt && l.store.folder != nil
+	l.mu.Unlock()
+	if known && l.store.usable() == nil {
+		return first, last, nil
+	}
+	return l.bounds(ctx)
 }
 
 // Trim implements journal.Journal.
@@ -264,7 +289,15 @@ func (l *log) Trim(ctx context.Context, before uint64) error {
 	if before = min(before, last+1); before <= first {
 		return nil
 	}
-	return l.purge(ctx, l.stream, jetstream.WithPurgeSequence(before))
+	err = l.purge(ctx, l.stream, jetstream.WithPurgeSequence(before))
+	l.mu.Lock()
+	if err == nil {
+		l.first = max(l.first, before)
+	} else {
+		l.last = 0 // to be asked for
+	}
+	l.mu.Unlock()
+	return err
 }
 
 func (l *log) purge(ctx context.Context, stream string, opts ...jetstream.StreamPurgeOpt) error {
