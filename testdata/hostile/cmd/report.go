@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	verdictTime = 2 * time.Second  // in which any module should be accepted or refused
-	sayEvery    = 15 * time.Second // of progress
-	slowest     = 5                // modules that are named
+	sayEvery = 15 * time.Second // of progress
+	slowest  = 5                // modules that are named
 )
 
 // report gathers what came of modules. It is safe for concurrent use.
