@@ -41,6 +41,9 @@ type Case struct {
 	Limits Limits
 }
 
+// Whole is the name of a case that no other has.
+func (c *Case) Whole() string { return string(c.Class) + ": " + c.Name }
+
 // Limits are those a case is run with; zero ones are [Defaults].
 type Limits struct {
 	Memory int64  // bytes

@@ -72,8 +72,8 @@ func (e *ownEngine) Compile(ctx context.Context, binary []byte, c engine.Config)
 	return e.apart.Compile(ctx, binary, c)
 }
 
-// processes tells of the workers of isolated actors.
-func (e *ownEngine) processes() []control.Process {
+// Processes tells of the workers of isolated actors.
+func (e *ownEngine) Processes() []control.Process {
 	list := []control.Process{}
 	if e.apart != nil {
 		for _, p := range e.apart.Processes() {
