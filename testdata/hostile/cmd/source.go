@@ -226,7 +226,9 @@ func (s *source) alone() map[string]bool {
 	}
 	for i, c := range hostile.Light() {
 		switch c.Class {
-		case hostile.ABI, hostile.CPU, hostile.Memory, hostile.Stack, hostile.Trap, hostile.WASI:
+		case hostile.CPU:
+			names[c.Whole()] = c.Handles() && (!s.o.light || i%eachAlone == 0)
+		case hostile.ABI, hostile.Memory, hostile.Stack, hostile.Trap, hostile.WASI:
 			names[c.Whole()] = !s.o.light || i%eachAlone == 0
 		}
 	}
