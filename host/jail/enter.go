@@ -79,6 +79,9 @@ func work(name, text string) error {
 	if err != nil {
 		return errors.Join(errors.New("a worker is started by grow alone"), err)
 	}
+	if err := shed(firstFile + o.Files); err != nil {
+		return err
+	}
 	if o.Wait {
 		if o, err = awaited(conn); errors.Is(err, io.EOF) {
 			return nil // it was not needed
