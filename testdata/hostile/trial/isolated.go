@@ -54,6 +54,9 @@ func (c *Court) kill(ctx context.Context, t *trial, data []byte, first outcome, 
 	if o.code == engine.CodeDied { // it was handed to what was killed
 		o, _ = t.message(ctx, 0, data, &again)
 	}
+	if late(o) {
+		return
+	}
 	if after := pid(running); o != first || after == before {
 		v.fault("after process %d was killed the first message ended as %v in process %d, not as %v", before, o, after, first)
 	}

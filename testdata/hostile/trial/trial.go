@@ -112,7 +112,6 @@ func (c *Court) try(ctx context.Context, m *Job, v *Verdict) {
 		defer c.Neighbour.call(ctx)()
 	}
 	first := t.pass(ctx, inputs, v)
-	late := func(o outcome) bool { return o.code == actor.CodeTime } // how far it came by then differs
 	if slices.ContainsFunc(first, late) {
 		return
 	}
@@ -130,6 +129,9 @@ type outcome struct {
 	code string
 	fuel uint64
 }
+
+// late reports whether a message took too long: how far it came by then differs.
+func late(o outcome) bool { return o.code == actor.CodeTime }
 
 // pass has the actor handle the messages, beginning with a new instance.
 func (t *trial) pass(ctx context.Context, inputs [][]byte, v *Verdict) []outcome {
