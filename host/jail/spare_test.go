@@ -69,11 +69,12 @@ func TestSpareLimits(t *testing.T) {
 	defer s.Close()
 	s.begin(t, Limits{MemoryMax: 64 << 20})
 	for _, c := range []struct {
-		most, wants byte // MiB
-		fits        bool
-	}{{64, 128, false}, {200, 128, true}, {64, 16, true}} {
+		most  int64 // MiB
+		wants byte
+		fits  bool
+	}{{64, 200, false}, {2000, 200, true}} {
 		s.waits(t)
-		p := s.begin(t, Limits{MemoryMax: int64(c.most) << 20})
+		p := s.begin(t, Limits{MemoryMax: c.most << 20})
 		if _, err := p.Conn().Write([]byte{c.wants}); err != nil {
 			t.Fatal(err)
 		}
