@@ -159,6 +159,10 @@ func (v *Verdict) refuse(err error) {
 	v.Code, v.Text = coded.Code, coded.Reason
 }
 
+// startShare is how much more fuel starting an instance may take than a message. What
+// a host allows takes seconds, in each of hundreds of modules.
+const startShare = 20
+
 // trial is one module being tried.
 type trial struct {
 	actor  *actor.Actor
@@ -188,7 +192,8 @@ func (c *Court) open(ctx context.Context, m engine.Module, limits hostile.Limits
 		Def: &specs.Actor{Name: "trial", Out: []string{"out", "echo.done"}, State: []specs.State{{}}, Limits: specs.Limits{
 			Memory: limits.Memory, Fuel: limits.Fuel, Output: limits.Output, Calls: limits.Calls, Time: limits.Time,
 		}},
-		Types: make([]*shape.Type, 2), Config: []byte(`{"of":"the trial"}`),
+		StartFuel: startShare * limits.Fuel,
+		Types:     make([]*shape.Type, 2), Config: []byte(`{"of":"the trial"}`),
 		Log:      func(actor.Line) { t.lines++ },
 		Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
 		RealTime: func() int64 { return time.Now().UnixNano() },
