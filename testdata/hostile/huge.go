@@ -30,6 +30,20 @@ func Huge() []Case {
 		add(name+" in functions of 20 kB", filled(20_000, wasm.FuncsMax, code))
 		add(name+" in functions as large as they may be", filled(hugeLargest, wasm.FuncsMax, code))
 	}
+	hugeLists(add)
+	sections := hugeSections()
+	for _, name := range slices.Sorted(maps.Keys(sections)) {
+		section := sections[name]
+		list = append(list, Case{Name: "32 MiB of " + name, Class: Compile, Want: []string{Handled}, Binary: func() []byte {
+			return assemble(append(actor().sections(), section()))
+		}})
+	}
+	return list
+}
+
+// hugeLists adds modules that have as many as may be of what is no code, and of
+// functions that call each other.
+func hugeLists(add func(name string, make func(m *module) []byte)) {
 	add("data segments", func(m *module) []byte {
 		const n = wasm.DataMax - 10
 		for range n {
@@ -86,14 +100,6 @@ func Huge() []Case {
 		}
 		return nil
 	})
-	sections := hugeSections()
-	for _, name := range slices.Sorted(maps.Keys(sections)) {
-		section := sections[name]
-		list = append(list, Case{Name: "32 MiB of " + name, Class: Compile, Want: []string{Handled}, Binary: func() []byte {
-			return assemble(append(actor().sections(), section()))
-		}})
-	}
-	return list
 }
 
 // filled fills a module with functions of so many bytes each.
