@@ -11,10 +11,10 @@ ROUNDS  ?= 20
 # The secret that signs the example's webhooks, unless the environment has one.
 export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
 
-.PHONY: help setup build run test bench hostile hostile-oracle python-suite python-packages crash fuzz lint fmt clean
+.PHONY: help setup build run test bench hostile hostile-verdicts hostile-oracle python-suite python-packages crash fuzz lint fmt clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: ## get what building needs and this machine lacks
 	@.ci/setup
@@ -41,6 +41,9 @@ bench: setup ## measure: ONLY=hop,http picks by prefix, OUT=file.json writes JSO
 
 hostile: setup ## run modules that mean harm: MINUTES=10, SEED=n, ONLY=text of a name, OUT=file.json
 	@go run ./testdata/hostile/cmd -minutes $(MINUTES) -only "$(ONLY)" -out "$(OUT)" $(if $(SEED),-seed $(SEED))
+
+hostile-verdicts: setup ## accept or refuse modules of 32 MiB within 2 s and 512 MiB: ONLY=text of a name, OUT=file.json
+	@go run ./testdata/hostile/cmd -verdicts -only "$(ONLY)" -out "$(OUT)"
 
 hostile-oracle: ## hold the decoder against V8 and wabt: MUTANTS=1000000, SEED=n
 	@.ci/setup test

@@ -65,7 +65,7 @@ testdata/order, testdata/wat, runtime/admission < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 testdata/crash < testdata/crash/cmd
 abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
-runtime/actor < testdata/hostile/trial
+runtime/actor, host/control, testdata/wat < testdata/hostile/trial
 compiler/cache < testdata/hostile/smith
 testdata/hostile/trial, testdata/hostile/smith, testdata/hostile/oracle, testdata/wat, cmd/grow/app, host/jail < testdata/hostile/cmd
 `

@@ -14,6 +14,7 @@ import (
 // [engine.Language] for what the two say to each other.
 type speech struct {
 	from      *frozen // what it began with
+	on        *lent   // what runs, or ran last; nil: something whose stack is not lent
 	files     files
 	interrupt uint32 // where the guest says what interrupts it
 	since     uint64 // fuel used since its memory was looked at
@@ -169,7 +170,7 @@ func (i *instance) load(h engine.Host) error {
 
 // ask calls a function whose result is to be 0.
 func (i *instance) ask(h engine.Host, export, what string, value uint64) error {
-	if err := i.call(h, i.running.ExportedFunction(export), value, 0); err != nil {
+	if err := i.call(h, lending(i.running.ExportedFunction(export)), value, 0); err != nil {
 		return err
 	}
 	if int32(i.stack[0]) != 0 {

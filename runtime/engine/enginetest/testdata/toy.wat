@@ -122,6 +122,11 @@
     (loop $l (br_if $l (i32.eqz (i32.load (i32.const 20)))))
     (i32.store (i32.const 20) (i32.const 0)))
 
+  (func $deep (param $n i32)
+    (if (local.get $n) (then
+      (call $deep (i32.sub (local.get $n) (i32.const 1)))
+      (global.set $count (i32.add (global.get $count) (local.get $n))))))
+
   (func (export "grow_handle") (param $at i32) (param $n i32) (result i64)
     (local $op i32)
     (local.set $op (i32.load8_u (local.get $at)))
@@ -148,6 +153,8 @@
       (return (i64.const 0))))
     ;; L: a loop without an end, that does not look
     (if (i32.eq (local.get $op) (i32.const 0x4c)) (then (loop $l (br $l))))
+    ;; d: calls itself so many times, each within the one before
+    (if (i32.eq (local.get $op) (i32.const 0x64)) (then (call $deep (i32.load offset=4 (local.get $at))) (return (i64.const 0))))
     ;; f: fails
     (if (i32.eq (local.get $op) (i32.const 0x66)) (then (call $fault (i32.const 0) (i32.const 240) (i32.const 56)) (return (i64.const 0))))
     ;; s: says that it was stopped, by nobody
