@@ -48,7 +48,7 @@ var reactorExports = slices.Concat([]Export{
 // of values, of which 9 MiB have room for less than a hundred calls, each of them what
 // a program takes for one level of recursion through the interpreter. Instances that
 // do not run have no stack.
-const ReactorStack = 40 << 20
+const ReactorStack = 56 << 20
 
 // Reactor makes of the reactor of a language runtime what is compiled, and the
 // memory that it begins with. It fails with an *engine.Error.
