@@ -200,6 +200,9 @@ func descriptors(t *testing.T, e engine.Engine) {
 		r.wants(notsup, "fd_close", "", fd)
 		r.wants(0, "fd_fdstat_get", "", fd, toyRoom)
 		same(t, "kind", r.at(toyRoom, 1)[0], 3)
+		// A C library asks for no right that folders do not pass on: without that of
+		// writing nobody would be told that nothing can be written.
+		same(t, "rights passed on", r.at(toyRoom+16, 1)[0]&66, 66)
 	}
 	for _, fd := range []uint64{0, openFD, 1 << 31, 1<<32 - 1} {
 		r.wants(badf, "fd_prestat_get", "", fd, toyRoom)

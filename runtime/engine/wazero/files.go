@@ -248,7 +248,9 @@ func fdStatus(i *instance, f *files, p []uint64) uint32 {
 	default:
 		b[0] = n.kind()
 		if n.folder != nil {
-			rights, inherited = rightsFolder, rightsFolder|rightsFile
+			// A C library asks for no right that is not here: to be told of one who
+			// wants to write, that right is.
+			rights, inherited = rightsFolder, rightsFolder|rightsFile|rightWrite
 		}
 	}
 	binary.LittleEndian.PutUint64(b[8:], rights)
