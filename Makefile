@@ -70,5 +70,5 @@ fmt: ## format Go and Rust
 
 clean: ## remove what was built in this folder
 	@rm -rf bin
-	@find compiler/python/interpreter/dist -type f ! -name README -delete
+	@find compiler/python/interpreter/dist cmd/grow/notice/dist -type f ! -name README -delete
 	@find testdata -name .grow -type d -prune -exec rm -rf {} +

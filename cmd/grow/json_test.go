@@ -54,6 +54,7 @@ var empty = []string{"deadletters list", "deadletters actions"}
 var elsewhere = map[string]string{
 	"deadletters abort": "takes one that runs: testdata/script/deadletters_settle.txtar",
 	"doctor":            "tells of the machine: testdata/script/doctor.txtar",
+	"licenses":          "tells of the binary: testdata/script/licenses.txtar",
 	"run":               "goes on until it is interrupted: testdata/script/run.txtar",
 	"help":              "is for people", "completion bash": "is a script", "completion zsh": "is a script", "completion fish": "is a script",
 	"completion powershell": "is a script",
@@ -161,7 +162,7 @@ func ask(t *testing.T, dir, line string) string {
 // unsteady are the keys whose values differ from run to run.
 var unsteady = map[string]bool{
 	"took_ms": true, "time": true, "started": true, "pid": true, "id": true, "digest": true, "revision": true, "busy": true,
-	"go": true, "version": true, "traceparent": true, "correlation": true, "causation": true, "found": true, "path": false, "instances": true,
+	"go": true, "python": true, "version": true, "traceparent": true, "correlation": true, "causation": true, "found": true, "path": false, "instances": true,
 	"interval_ms": true, "records": true, "rate": true, "fuel": true, "fuel_max": true, "fuel_mean": true, "fuel_rate": true, "memory": true,
 	"by": true, "ended": true,
 }

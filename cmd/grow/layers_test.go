@@ -30,6 +30,7 @@ runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app
+compiler/python/interpreter < cmd/grow/notice < cmd/grow, cmd/grow/notice/collect
 abi, cmd/grow/app, host/jail < testdata/python/packages
 compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
 runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite

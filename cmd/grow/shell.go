@@ -100,6 +100,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(in(groupSetUp,
 		s.doctor(),
 		s.version(),
+		s.licenses(),
 	)...)
 	root.SetHelpCommandGroupID(groupSetUp)
 	root.SetCompletionCommandGroupID(groupSetUp)

@@ -79,11 +79,11 @@ func (i *instance) refill(left int64) uint64 {
 // slice asks the host for fuel, or takes it from what there is of grace.
 func (i *instance) slice(used uint64) (uint64, error) {
 	if i.speech != nil && i.speech.stop != nil {
-		return i.speech.mercy()
+		return i.mercy()
 	}
 	grant, err := i.served().Slice(used)
 	if err != nil && i.stops(err) {
-		return i.speech.mercy()
+		return i.mercy()
 	}
 	return grant, err
 }

@@ -41,9 +41,10 @@
   (global $ran (mut i64) (i64.const 0))
 
   ;; 16: the seed. 20: set by an interrupt. 24: another word of it. 32: where they
-  ;; are said to be. 64: texts. 512: an iovec. 520: results. 4096: the program, and at
+  ;; are said to be, and that 8 bytes at 131072
+  ;; are for why. 64: texts. 512: an iovec. 520: results. 4096: the program, and at
   ;; 4092 its length. 8192: what functions of WASI write. 65536: the input.
-  (data (i32.const 32) "\14\00\00\00\01\00\00\00\18\00\00\00\00\01\00\00\00\00\00\00")
+  (data (i32.const 32) "\14\00\00\00\01\00\00\00\18\00\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00\00\02\00\08\00\00\00")
   (data (i32.const 64) "main.txt")
   (data (i32.const 80) "NoProgram: there is no main.txt\n  at the beginning")
   (data (i32.const 160) "Stopped: interrupted\n  in a loop of main.txt")
@@ -142,6 +143,11 @@
     ;; l: waits for an interrupt, and says so
     (if (i32.eq (local.get $op) (i32.const 0x6c)) (then
       (call $wait)
+      (call $fault (i32.const 1) (i32.const 160) (i32.const 44))
+      (return (i64.const 0))))
+    ;; R: waits for three
+    (if (i32.eq (local.get $op) (i32.const 0x52)) (then
+      (call $wait) (call $wait) (call $wait)
       (call $fault (i32.const 1) (i32.const 160) (i32.const 44))
       (return (i64.const 0))))
     ;; i: waits for one, and goes on as if nothing had been
