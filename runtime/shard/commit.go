@@ -254,7 +254,7 @@ func (c *committer) trim() {
 	blobs := slices.Clone(c.blobs[:n])
 	c.blobs = slices.Delete(c.blobs, 0, n)
 	c.mu.Unlock()
-	c.shard.workers.Go(func() {
+	c.shard.start(func() {
 		err := c.journal.Trim(c.shard.context, before)
 		for _, b := range blobs {
 			err = errors.Join(err, c.journal.DeleteBlob(c.shard.context, b.digest))

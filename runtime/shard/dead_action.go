@@ -206,7 +206,7 @@ func (s *Shard) act(ctx context.Context, l *lane, a *journal.Action, it *parcel)
 	}
 	a.Time = s.clock.Now().UnixNano()
 	s.begin() // so that no lane ends before it has taken the note
-	s.tell(func(done chan struct{}) note { return noteFlush{done} })
+	s.tell(ctx, func(done chan struct{}) note { return noteFlush{done} })
 	done := make(chan error, 1)
 	l.post(event{note: noteAct{a, it, done}})
 	s.finish()

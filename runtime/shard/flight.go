@@ -48,7 +48,7 @@ func (f *flight) landed(_ uint64, err error) {
 		c.shard.keeper.nudge()
 	}
 	if find {
-		c.shard.workers.Go(func() {
+		c.shard.start(func() {
 			c.find()
 			c.shard.finish()
 		})
@@ -132,6 +132,7 @@ func (c *committer) ensure(ctx context.Context, record []byte, last uint64) erro
 	c.journal.Append(record, last, func(_ uint64, err error) { done <- err })
 	select {
 	case err := <-done:
+		c.shard.resume(ctx, "append")
 		if errors.Is(err, journal.ErrFenced) { // a copy of it that was late came first, or another owner
 			return c.same(ctx, record, last+1)
 		}
@@ -185,6 +186,7 @@ func (c *committer) pause(ctx context.Context, tries int) bool {
 	stop := c.shard.clock.AfterFunc(min(pauseMax, pauseMin<<min(tries-1, 10)), func() { close(over) })
 	select {
 	case <-over:
+		c.shard.resume(ctx, "pause")
 		return true
 	case <-ctx.Done():
 		stop()
@@ -219,7 +221,7 @@ func (c *committer) queue(n int) {
 		c.jammed.Store(true)
 	case jammed && c.queued < jamBytes/2:
 		c.jammed.Store(false)
-		c.shard.workers.Go(func() { // which holds no lock
+		c.shard.start(func() { // which holds no lock
 			for _, l := range c.shard.lanes {
 				l.post(event{note: noteRoom{}})
 			}

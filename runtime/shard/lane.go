@@ -129,7 +129,7 @@ func newLane(s *Shard, index int) *lane {
 // may be called from any goroutine.
 func (l *lane) post(e event) {
 	if l.put(e) {
-		l.shard.workers.Go(l.work)
+		l.shard.start(l.work)
 	}
 }
 
@@ -138,7 +138,7 @@ func (l *lane) postAll(list []event) {
 	l.mu.Lock()
 	l.inbox = append(l.inbox, list...)
 	if l.wake() {
-		l.shard.workers.Go(l.work)
+		l.shard.start(l.work)
 	}
 }
 
@@ -177,15 +177,15 @@ func (l *lane) help() {
 	more := l.turn(helpMax)
 	if more {
 		l.helping, l.passed = false, false
-		l.shard.workers.Go(l.work)
+		l.shard.start(l.work)
 	}
 }
 
 // crash makes a broken invariant end the process even where the caller of help
 // would recover from it: the token would be lost, and the lane with it.
-func (*lane) crash() {
+func (l *lane) crash() {
 	if fault := recover(); fault != nil {
-		go panic(fault)
+		l.shard.start(func() { panic(fault) })
 		select {}
 	}
 }
