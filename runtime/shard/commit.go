@@ -41,6 +41,14 @@ func newBatch(l *lane) *batch {
 	return b
 }
 
+// follow takes over what another batch of the lane, without entries, holds back.
+func (b *batch) follow(empty *batch) {
+	b.answers = append(b.answers, empty.answers...)
+	b.kept = append(b.kept, empty.kept...)
+	b.barriers = append(b.barriers, empty.barriers...)
+	empty.answers, empty.kept, empty.barriers = empty.answers[:0], empty.kept[:0], empty.barriers[:0]
+}
+
 // answered is an answer that waits for its commit.
 type answered struct {
 	flow   *flow

@@ -91,7 +91,6 @@ func (s *Shard) redrive(ctx context.Context, d *DeadLetter, to string, by Act) (
 	case it.node.full(r):
 		return "", fmt.Errorf("%w: %s", ErrFull, spec.Path)
 	}
-	it.node.shift(1, int64(it.msg.Size()))
 	return id, s.act(ctx, s.home(it, r, s.lanes[0]), &journal.Action{
 		Name: journal.ActionRedrive, ID: d.ID, By: by.By, Reason: by.Reason, Node: spec.Path, Key: it.msg.Key(), Input: it.msg.Frame(),
 	}, it)
@@ -241,6 +240,7 @@ func (n noteAct) run(l *lane) {
 	l.write(n.action)
 	l.batch.barriers = append(l.batch.barriers, n.done)
 	if it := n.item; it != nil {
+		it.node.shift(1, int64(it.msg.Size()))
 		l.enqueue(it, l.local(it.node), it.node.run.Load())
 	}
 }

@@ -342,7 +342,11 @@ func (w *World) died(e *journal.Dead) error {
 		Attempt: e.Attempt, Fuel: e.Fuel, Time: e.Time, Revision: strings.Clone(e.Revision), Frame: slices.Clone(e.Input),
 	})
 	if m != nil {
-		w.flows.blame(m.Flow, Answer{Outcome: Failed, Code: e.Code, Text: e.Reason, Node: e.Node})
+		fault := Answer{Outcome: Failed, Code: e.Code, Text: e.Reason, Node: e.Node}
+		if e.Refused {
+			fault.Outcome = Refused
+		}
+		w.flows.blame(m.Flow, fault)
 		w.flows.settle(m.Flow)
 	}
 	return nil
