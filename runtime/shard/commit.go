@@ -123,7 +123,7 @@ func (c *committer) open(ctx context.Context, s *Shard, last uint64) (err error)
 		if err = c.ensure(ctx, w.Bytes(), c.last); err == nil {
 			break
 		}
-		if tries == openTries || lost(err) || !c.pause(ctx, tries) {
+		if tries == openTries || lost(err) || !c.pause(ctx, tries, "open") {
 			return fmt.Errorf("begin an epoch: %w", err)
 		}
 	}

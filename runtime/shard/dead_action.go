@@ -117,7 +117,7 @@ func (s *Shard) RedriveAll(ctx context.Context, keep func(*DeadLetter) bool, to 
 		}
 		again, err := s.Redrive(ctx, d.ID, to, by)
 		for tries := 1; errors.Is(err, ErrFull); tries++ {
-			if !s.committer.pause(ctx, tries) {
+			if !s.committer.pause(ctx, tries, "redrive") {
 				return p, fmt.Errorf("redrive: %w", ctx.Err())
 			}
 			again, err = s.Redrive(ctx, d.ID, to, by)
@@ -211,6 +211,7 @@ func (s *Shard) act(ctx context.Context, l *lane, a *journal.Action, it *parcel)
 	s.finish()
 	select {
 	case err := <-done:
+		s.resume(ctx, "act")
 		if err != nil {
 			return errors.Join(ErrJournal, err)
 		}

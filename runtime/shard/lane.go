@@ -475,11 +475,8 @@ func (l *lane) write(e journal.Entry) {
 	if l.openBatch().writer.Add(e) {
 		return
 	}
-	packed, err := journal.Pack(l.shard.context, l.shard.opts.Journal, e)
-	if err != nil {
-		l.shard.fail(err)
-		return
+	if packed := l.pack(e); packed != nil {
+		l.batch.writer.Add(packed)
+		l.batch.blobs = append(l.batch.blobs, blob{digest: packed.Blob, size: int64(packed.Size)})
 	}
-	l.batch.writer.Add(packed)
-	l.batch.blobs = append(l.batch.blobs, blob{digest: packed.Blob, size: int64(packed.Size)})
 }

@@ -104,7 +104,7 @@ func (c *client) send(v *visitor, r *shard.Request) bool {
 		case errors.Is(err, shard.ErrStopping):
 			c.tries--
 			return false
-		case errors.Is(err, shard.ErrUnknownTarget) && w.model.revision == lesser:
+		case errors.Is(err, shard.ErrUnknownTarget) && w.plan.swaps: // at a revision that lacks the node
 			return true
 		case err == nil:
 			return c.took(v, r, f)

@@ -257,12 +257,19 @@ func (h *handle) write(what string, apply func() error) error {
 	return fmt.Errorf("%s: %w", what, journal.ErrUnknown)
 }
 
+// unreadable draws whether something cannot be read at the moment. What has
+// kept the shard from being opened again and again can be read some time.
+func (h *handle) unreadable() bool {
+	w := h.disk.world
+	return h.life.tries < 10 && w.faulty(w.plan.readFaults)
+}
+
 // Bounds implements journal.Journal.
 func (h *handle) Bounds(ctx context.Context) (first, last uint64, err error) {
 	if err := h.turn("bounds"); err != nil {
 		return 0, 0, err
 	}
-	if h.disk.world.faulty(h.disk.world.plan.readFaults) {
+	if h.unreadable() {
 		return 0, 0, journal.ErrUnhealthy
 	}
 	h.doubt = false
@@ -276,7 +283,7 @@ func (h *handle) Read(ctx context.Context, from uint64, visit func(uint64, []byt
 	}
 	w := h.disk.world
 	left := -1
-	if w.faulty(w.plan.readFaults) {
+	if h.unreadable() {
 		left = w.random.IntN(5)
 	}
 	return h.disk.journal.Read(context.WithoutCancel(ctx), from, func(seq uint64, record []byte) error {
@@ -314,8 +321,8 @@ func (h *handle) Blob(ctx context.Context, digest string) ([]byte, error) {
 	if h.life.dead() {
 		return nil, journal.ErrClosed
 	}
-	if w := h.disk.world; w.faulty(w.plan.readFaults) {
-		w.trace("blob %s cannot be read", digest)
+	if h.unreadable() {
+		h.disk.world.trace("blob %s cannot be read", digest)
 		return nil, journal.ErrUnhealthy
 	}
 	return h.disk.journal.Blob(context.WithoutCancel(ctx), digest)

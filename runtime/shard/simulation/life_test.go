@@ -25,6 +25,7 @@ type life struct {
 	killed  chan struct{}
 	people  sync.WaitGroup // all that is not the shard's
 	last    bool
+	tries   int  // at opening the shard
 	busy    int  // clients and the like that have something to do
 	closed  bool // the shard was, in order
 	audited bool
@@ -38,7 +39,7 @@ func newLife(w *world) *life {
 	l.options = shard.Options{
 		Namespace: "main", Service: "test", Journal: l.journal, Owner: fmt.Sprint("life ", w.lives), Clock: clock{l},
 		Lanes: 1 + w.random.IntN(3), Pacer: &pace.Pacer{Processors: 64}, KeepBytes: 1 << 40, Scheduler: l, KeepIdle: w.oneIn(2),
-		ID: func() string { return w.next },
+		ID: w.id,
 	}
 	if w.oneIn(3) {
 		return l
@@ -106,17 +107,17 @@ func (l *life) begin() {
 // open opens the shard and has its clients come.
 func (l *life) open(n uint64) bool {
 	w := l.world
-	for tries := 0; !l.dead(); tries++ {
+	for ; !l.dead(); l.tries++ {
 		s, err := shard.Open(l.context, l.options)
 		if err == nil {
-			l.shard = s
+			l.shard, l.tries = s, 0
 			break
 		}
 		if l.dead() {
 			return false
 		}
 		w.trace("open: %v", err)
-		if tries > 200 {
+		if l.tries > 200 {
 			w.violate("the shard cannot be opened: %v", err)
 			return false
 		}

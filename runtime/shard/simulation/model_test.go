@@ -37,7 +37,7 @@ type model struct {
 	done     map[turn]int      // index of the client's last request settled there at its first attempt
 	epoch    uint64
 
-	records, handledEver, attemptsEver, lettersEver, actionsEver, snapshotsEver int
+	records, handledEver, attemptsEver, lettersEver, actionsEver, snapshotsEver, packedEver int
 }
 
 type cell struct{ node, key string }
@@ -96,6 +96,7 @@ func (m *model) record(seq uint64, record []byte) {
 			break
 		}
 		if p, ok := e.(*journal.Packed); ok && err == nil {
+			m.packedEver++
 			e, err = journal.Unpack(context.Background(), m.journal, p)
 		}
 		if err != nil {

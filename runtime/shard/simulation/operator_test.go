@@ -51,7 +51,14 @@ func (o *operator) act(ctx context.Context, v *visitor, by shard.Act) (did strin
 		return o.set(ctx, v, by)
 	}
 	d := letters[w.random.IntN(len(letters))]
-	switch w.random.IntN(4) {
+	some := func(d *shard.DeadLetter) bool { return d.Code == "no" }
+	switch w.random.IntN(10) {
+	case 2:
+		_, err := s.DropAll(ctx, some, by, nil)
+		return "", err
+	case 3:
+		_, err := s.RedriveAll(ctx, some, "", by, nil)
+		return "", err
 	case 0:
 		return "edit " + d.ID, s.EditDeadLetter(ctx, d.ID, fmt.Appendf(nil, `{"k":"k0","n":%d}`, 1000+o.acts), by)
 	case 1:

@@ -32,7 +32,7 @@ type world struct {
 	life   *life
 	lives  int
 	ids    int
-	next   string // id of the next message from outside
+	next   string // what the ids of messages from outside begin with
 	calm   int    // not 0: nothing fails any more, and nothing is asked for
 
 	steps int
@@ -48,7 +48,7 @@ type world struct {
 
 // findings count what runs came upon, to show that they do what they are for.
 type findings struct {
-	Lives, Swaps, Rivals, Ghosts, Requests, Repeats, Answers, Records, Handled, Attempts, Letters, Actions, Snapshots, Effects int
+	Lives, Swaps, Rivals, Ghosts, Requests, Repeats, Answers, Records, Handled, Attempts, Letters, Actions, Snapshots, Effects, Packed int
 }
 
 func (f *findings) each(visit func(name string, n *int)) {
@@ -128,10 +128,13 @@ func (w *world) draw() plan {
 	}
 }
 
-// name sets the id of the next message from outside.
-func (w *world) name(of string) {
+// name sets what the ids of the next messages from outside begin with.
+func (w *world) name(of string) { w.next = of }
+
+// id is that of the next message from outside.
+func (w *world) id() string {
 	w.ids++
-	w.next = fmt.Sprintf("%s-%d", of, w.ids)
+	return fmt.Sprintf("%s-%d", w.next, w.ids)
 }
 
 // now is what the clock shows.
@@ -189,7 +192,7 @@ func (w *world) run() {
 		w.live(true)
 	}
 	w.found.Records, w.found.Handled, w.found.Attempts = w.model.records, w.model.handledEver, w.model.attemptsEver
-	w.found.Effects = len(w.model.effects)
+	w.found.Effects, w.found.Packed = len(w.model.effects), w.model.packedEver
 	w.found.Letters, w.found.Actions, w.found.Snapshots = w.model.lettersEver, w.model.actionsEver, w.model.snapshotsEver
 }
 
