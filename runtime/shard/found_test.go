@@ -218,3 +218,59 @@ func TestRedriveTakesNoRoom(t *testing.T) {
 		t.Errorf("%d messages in the mailbox", n)
 	}
 }
+
+// picky is a journal that takes no blob at first.
+type picky struct {
+	journal.Journal
+	left int // failures to come
+}
+
+func (p *picky) PutBlob(ctx context.Context, data []byte) (string, error) {
+	if p.left > 0 {
+		p.left--
+		return "", journal.ErrFull
+	}
+	return p.Journal.PutBlob(ctx, data)
+}
+
+// TestBlobTriedAgain: an entry that lies in a blob is in the journal before what
+// comes after it, also when the blob cannot be written at first.
+func TestBlobTriedAgain(t *testing.T) {
+	large := make([]byte, journal.InlineMax)
+	for i := range large {
+		large[i] = '1'
+	}
+	a := def("a", func(a *specs.Actor) { a.Retry = specs.Retry{Max: 1, Backoff: time.Second, Factor: 1} })
+	guests := map[string]guest{"a": func(_ engine.Host, m *abi.Message) ([]sent, error) {
+		if m.Attempt() == 1 {
+			return nil, trap("again")
+		}
+		return []sent{{typ: "out"}}, nil
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		p := &picky{openJournal(t), 5}
+		s, err := Open(context.Background(), Options{Namespace: "main", Service: "test", Journal: p, Lanes: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		serve(t, s, project(a), guests)
+		f, err := s.Accept(context.Background(), &Request{To: "a", Type: "in", AnyReply: true, Kept: true, Data: large})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-f.Done()
+		if f.Answer().Outcome != Replied || p.left != 0 || s.Err() != nil {
+			t.Errorf("%s; %d failures to come; %v", f.Answer().text(), p.left, s.Err())
+		}
+		want := f.Answer().text()
+		s.Close()
+		s, err = Open(context.Background(), Options{Namespace: "main", Service: "test", Journal: p, Lanes: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if a, ok := s.Lookup(f.ID()); !ok || a.text() != want {
+			t.Errorf("in the next life: %t %s", ok, a.text())
+		}
+	})
+}
