@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -301,5 +300,3 @@ func (l *life) end() {
 	w.began = w.began.Add(time.Since(before))
 	w.clock += time.Duration(w.random.Int64N(int64(10 * time.Second)))
 }
-
-var errDead = errors.New("the process is dead")
