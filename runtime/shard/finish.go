@@ -319,7 +319,7 @@ func (l *lane) deadLetter(it *parcel, path, revision string, why *Answer) {
 	d := l.lament(it, path, why)
 	l.write(&journal.Dead{
 		ID: d.ID, Node: path, Key: d.Key, Code: d.Code, Reason: d.Reason, Attempt: uint32(it.attempt), Time: l.now,
-		Input: d.Message.Frame(), Revision: revision, Settles: it.kept, Fuel: d.Fuel,
+		Input: d.Message.Frame(), Revision: revision, Settles: it.kept, Fuel: d.Fuel, Refused: why.Outcome == Refused,
 	})
 }
 

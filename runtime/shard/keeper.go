@@ -79,6 +79,7 @@ func (k *keeper) run() {
 		}
 		select {
 		case <-k.wake:
+			k.shard.resume(ctx, "keeper")
 		case <-ctx.Done():
 		}
 		stop()

@@ -31,7 +31,7 @@ func (c *committer) append(f *flight, record []byte, last uint64) {
 		return
 	}
 	record = bytes.Clone(record)
-	c.shard.workers.Go(func() { f.done(last+1, nil) })
+	c.shard.start(func() { f.done(last+1, nil) })
 	time.Sleep(soon)
 	c.journal.Append(record, last, func(uint64, error) {})
 }

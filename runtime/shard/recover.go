@@ -123,7 +123,9 @@ func (s *Shard) remember(ctx context.Context, w *fold.World, revision uint64) (e
 	flows, promises := w.Flows()
 	r := &recovered{world: w, waits: waits, flows: make(map[string]*flow, len(flows))}
 	for _, f := range flows {
-		s.flows.add(r.flow(f))
+		if f.Left > 0 || f.Answer != nil { // otherwise the journal got to know that it is asked about, and nothing else of it
+			s.flows.add(r.flow(f))
+		}
 	}
 	now := s.clock.Now().UnixNano()
 	for _, p := range promises {
@@ -158,13 +160,9 @@ func (r *recovered) flow(of *fold.Flow) *flow {
 		fault := answerOf(of.Fault)
 		f.fault.Store(&fault)
 	}
-	switch {
-	case of.Answer != nil:
+	if of.Answer != nil {
 		f.claimed.Store(true)
 		f.publish(answerOf(of.Answer))
-	case of.Left == 0: // it ended before anybody asked
-		f.claimed.Store(true)
-		f.publish(f.end())
 	}
 	r.flows[of.ID] = f
 	return f

@@ -32,6 +32,7 @@ type Options struct {
 	Snapshots Snapshots       // zero: none are taken, and everything is in memory
 	Ahead     int             // messages of a node that waited when the journal ended, and are read ahead; 0: Ahead
 	Log       *slog.Logger    // nil: discarded
+	Scheduler Scheduler       // nil: Go's
 
 	// State gives what the state of a key begins with; nil, or an empty map:
 	// nothing. It is called when the first message of a node and key comes,
@@ -116,7 +117,7 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 		return nil, fmt.Errorf("open shard of %s: %w", o.Service, err)
 	}
 	if s.keeper != nil {
-		s.workers.Go(s.keeper.run)
+		s.start(s.keeper.run)
 	}
 	s.sweep = func() bool { return true }
 	if !o.KeepIdle {
@@ -324,21 +325,22 @@ func (s *Shard) Close() {
 		s.stopping.Store(true)
 		s.sweep()
 		s.cancel()
-		s.tell(func(done chan struct{}) note { return noteEnd{done} })
+		s.tell(context.Background(), func(done chan struct{}) note { return noteEnd{done} })
 		_ = s.Settle(context.Background()) // which never ends
 		s.workers.Add(1)                   // until no lane can start another goroutine
-		s.tell(func(done chan struct{}) note { return noteClose{done} })
+		s.tell(context.Background(), func(done chan struct{}) note { return noteClose{done} })
 		s.workers.Done()
 		s.workers.Wait()
 	})
 }
 
 // tell posts a note to every lane and waits until each has taken it.
-func (s *Shard) tell(of func(done chan struct{}) note) {
+func (s *Shard) tell(ctx context.Context, of func(done chan struct{}) note) {
 	for _, l := range s.lanes {
 		done := make(chan struct{})
 		l.post(event{note: of(done)})
 		<-done
+		s.resume(ctx, "tell")
 	}
 }
 

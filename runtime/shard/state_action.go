@@ -177,6 +177,7 @@ func (s *Shard) ListStates(ctx context.Context, node, prefix string, after *stri
 		l.post(event{note: noteKeys{p.nodes[spec.Index], at}})
 		select {
 		case have := <-at:
+			s.resume(ctx, "list states")
 			maps.Copy(keys, have)
 		case <-s.context.Done():
 			return nil, ErrStopping

@@ -202,6 +202,9 @@ func (w *World) asked(e *journal.Asked) error {
 		return fmt.Errorf("%w: flow %s ended in way %d, which this version does not know", journal.ErrDamaged, e.Flow, e.Outcome)
 	}
 	if e.Outcome != 0 {
+		if f.Answer != nil && f.Answer.Outcome != Replied {
+			f.Answer = nil // it was made of what came after somebody asked
+		}
 		w.flows.answer(e.Flow, Answer{Outcome: Outcome(e.Outcome), Reply: e.Reply, Code: e.Code, Text: e.Text, Node: e.Node})
 	}
 	return nil

@@ -62,6 +62,7 @@ func (d *Dead) size() int { return len(d.Frame) + len(d.Reason) }
 type World struct {
 	limits   Limits
 	sequence uint64 // of the last record
+	folded   int    // entries of the next record that have been, before one could not be unpacked
 	epoch    uint64
 	now      int64  // the latest time that an entry names
 	order    uint64 // of the last message added
@@ -104,7 +105,8 @@ func (w *World) Dead() (kept []*Dead, ever uint64) { return w.dead, w.deadEver }
 
 // Record folds the next record and returns how many entries it has, not counting
 // those that only tell of a snapshot. unpack gives the entry that a packed one
-// stands for. After an error the world is of no more use.
+// stands for. After an error of unpack the same record may be given again, and
+// is folded from where that was; after any other the world is of no more use.
 func (w *World) Record(seq uint64, record []byte, unpack func(*journal.Packed) (journal.Entry, error)) (entries int, err error) {
 	if seq != w.sequence+1 {
 		return 0, fmt.Errorf("fold record %d: %w: record %d should follow", seq, ErrContradicts, w.sequence+1)
@@ -116,7 +118,7 @@ func (w *World) Record(seq uint64, record []byte, unpack func(*journal.Packed) (
 	if err != nil {
 		return 0, fmt.Errorf("fold record %d: %w", seq, err)
 	}
-	w.sequence = seq
+	w.sequence, w.folded = seq, 0
 	w.flows.expire(w.now)
 	w.flows.bound(&w.limits)
 	return entries, nil
@@ -124,8 +126,10 @@ func (w *World) Record(seq uint64, record []byte, unpack func(*journal.Packed) (
 
 func (w *World) record(r journal.Record, unpack func(*journal.Packed) (journal.Entry, error)) (entries int, err error) {
 	w.cursor.Reset(r)
-	w.nth = 0
-	for {
+	if w.folded == 0 {
+		w.nth = 0
+	}
+	for at := 0; ; at++ {
 		e, err := w.cursor.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -133,13 +137,16 @@ func (w *World) record(r journal.Record, unpack func(*journal.Packed) (journal.E
 		if err != nil {
 			return 0, err
 		}
-		if p, ok := e.(*journal.Packed); ok {
-			if e, err = unpack(p); err != nil {
+		if at >= w.folded {
+			if p, ok := e.(*journal.Packed); ok {
+				if e, err = unpack(p); err != nil {
+					w.folded = at
+					return 0, err
+				}
+			}
+			if err := w.apply(e); err != nil {
 				return 0, err
 			}
-		}
-		if err := w.apply(e); err != nil {
-			return 0, err
 		}
 		if _, ok := e.(*journal.SnapshotTaken); !ok {
 			entries++
@@ -303,7 +310,11 @@ func (w *World) died(e *journal.Dead) error {
 		Attempt: e.Attempt, Fuel: e.Fuel, Time: e.Time, Revision: strings.Clone(e.Revision), Frame: slices.Clone(e.Input),
 	})
 	if m != nil {
-		w.flows.blame(m.flowID(), Answer{Outcome: Failed, Code: e.Code, Text: e.Reason, Node: e.Node})
+		fault := Answer{Outcome: Failed, Code: e.Code, Text: e.Reason, Node: e.Node}
+		if e.Refused {
+			fault.Outcome = Refused
+		}
+		w.flows.blame(m.flowID(), fault)
 		w.flows.settle(m.flowID())
 	}
 	return nil
