@@ -135,7 +135,11 @@ func (j Journal) OpenStore(ctx context.Context, dir string, log *slog.Logger) (j
 	}
 	o := j.options(dir)
 	o.Log = log
-	return nats.Open(ctx, o)
+	s, err := nats.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // keep opens the journal, and the shard on it.
@@ -177,10 +181,12 @@ func (h *Host) keep(ctx context.Context) error {
 }
 
 // openStore opens what holds the journal, and sets what the shard keeps in it.
-func (h *Host) openStore(ctx context.Context, o *shard.Options) (err error) {
-	if h.store, err = h.opts.Journal.OpenStore(ctx, h.opts.Dir, h.log); err != nil {
+func (h *Host) openStore(ctx context.Context, o *shard.Options) error {
+	store, err := h.opts.Journal.OpenStore(ctx, h.opts.Dir, h.log)
+	if err != nil {
 		return h.journalError(err)
 	}
+	h.store = store
 	if h.opts.Journal.At != Memory {
 		o.Snapshots, o.KeepBytes, o.KeepTime = shard.DefaultSnapshots, KeepBytes, KeepTime
 	}
