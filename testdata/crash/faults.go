@@ -68,6 +68,7 @@ var Faults = []Fault{
 	{"flip", "one bit turned anywhere in the journal's files", func(ctx context.Context, r *Run) (func(context.Context) error, error) { return r.Flips(ctx) }},
 	{"full", "the disk is full under load, then has room again; then kill -9", always((*Run).Full)},
 	{"power", "the disk is shut down with what it has not yet written, then kill -9", always((*Run).Power)},
+	{"failpoint", "the host dies before, between and after the writes of append, snapshot, trim and blob: at each such moment in each round", func(ctx context.Context, r *Run) (func(context.Context) error, error) { return r.FailpointRounds(ctx) }},
 	{"eio", "every fsync fails for a time, then none; then kill -9", always((*Run).Eio)},
 	{"slow", "every fsync takes five seconds more for a time; then kill -9", always((*Run).Slow)},
 	{"backlog", "many messages that wait for their time, all due when the service starts again", always((*Run).Backlog)},

@@ -161,6 +161,9 @@ func (h *Host) refusal() error {
 			return &said.Error
 		}
 	}
+	if status, ok := h.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		return errDied
+	}
 	text := h.stderr.String()
 	if len(text) > 2000 {
 		text = text[:2000]

@@ -26,6 +26,8 @@ type Run struct {
 	Load    *Load
 	Random  *rand.Rand
 	Say     func(format string, args ...any)
+	// Root is the repository's folder, where grow is built from for some faults.
+	Root string
 	// Messages is how many a backlog has.
 	Messages int
 
@@ -39,11 +41,12 @@ type Run struct {
 	Harmless, Tail                      int            // damage without effect; taken for an unfinished end
 	Refusals                            map[string]int // starts refused by name, by code
 	Cut, Cuts                           int            // acknowledged entries cut off; cuts of a last record
+	Points                              int            // moments between writes that a host died at
 }
 
 // NewRun makes a run of the service of books; the same seed does the same.
 func NewRun(s *Service, seed uint64, clients int, say func(string, ...any)) *Run {
-	r := &Run{Service: s, Load: NewLoad(clients), Random: rand.New(rand.NewPCG(seed, 7)), Say: say, Refusals: map[string]int{}}
+	r := &Run{Service: s, Load: NewLoad(clients), Random: rand.New(rand.NewPCG(seed, 7)), Say: say, Root: ".", Refusals: map[string]int{}}
 	r.work = &books{run: r, known: Known{}}
 	return r
 }
@@ -144,6 +147,9 @@ func (r *Run) Summary() string {
 	}
 	if r.Cut+r.Cuts > 0 {
 		text += fmt.Sprintf("; %d entries cut off, %d cuts of a last record", r.Cut, r.Cuts)
+	}
+	if r.Points > 0 {
+		text += fmt.Sprintf("; died at %d moments between writes", r.Points)
 	}
 	return text
 }

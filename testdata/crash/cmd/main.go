@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -61,7 +60,7 @@ func (o *options) run(ctx context.Context) error {
 	}
 	if o.grow == "" {
 		o.grow = filepath.Join(dir, "grow")
-		if err := build(ctx, o.grow, ""); err != nil {
+		if err := crash.BuildGrow(ctx, ".", o.grow); err != nil {
 			return err
 		}
 	}
@@ -99,14 +98,6 @@ func faults() string {
 
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
-// build compiles grow, with a build tag unless that is empty.
-func build(ctx context.Context, to, tag string) error {
-	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", tag, "-o", to, "./cmd/grow").CombinedOutput(); err != nil {
-		return fmt.Errorf("build grow: %w: %s", err, out)
-	}
-	return nil
-}
-
 // planted is the fault that checks the checker.
 const planted = "planted"
 
@@ -114,7 +105,7 @@ const planted = "planted"
 func (o *options) plant(ctx context.Context, dir string) error {
 	missed, grow := 0, filepath.Join(dir, "grow")
 	for n, bug := range crash.Planted {
-		if err := build(ctx, grow, bug); err != nil {
+		if err := crash.BuildGrow(ctx, ".", grow, "-tags", bug); err != nil {
 			return err
 		}
 		service, err := crash.Build(ctx, grow, crash.Services[crash.ServiceBooks], filepath.Join(dir, fmt.Sprint(n)))
