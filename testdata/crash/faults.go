@@ -71,6 +71,7 @@ var Faults = []Fault{
 	{"failpoint", "the host dies before, between and after the writes of append, snapshot, trim and blob: at each such moment in each round", func(ctx context.Context, r *Run) (func(context.Context) error, error) { return r.FailpointRounds(ctx) }},
 	{"eio", "every fsync fails for a time, then none; then kill -9", always((*Run).Eio)},
 	{"slow", "every fsync takes five seconds more for a time; then kill -9", always((*Run).Slow)},
+	{"clock", "the clock of the whole process jumps forth and back by hours; then kill -9, and a start with a clock far behind", func(ctx context.Context, r *Run) (func(context.Context) error, error) { return r.Clocks(ctx) }},
 	{"backlog", "many messages that wait for their time, all due when the service starts again", always((*Run).Backlog)},
 }
 

@@ -31,6 +31,7 @@ type Service struct {
 	Grow string // path of the command
 	Dir  string
 	Env  []string // besides this process's
+	Args []string // of grow run, besides those that it always has
 }
 
 // Journal is the folder that the service keeps its journal in.
@@ -99,7 +100,8 @@ func (s *Service) Start(ctx context.Context) (*Host, error) {
 // Launch starts the process alone; serving is closed when it serves.
 func (s *Service) Launch() (h *Host, serving chan struct{}, err error) {
 	h = &Host{ended: make(chan struct{})}
-	h.cmd = exec.Command(s.Grow, "run", "--no-build", "--listen", "127.0.0.1:0", "--level", "warn", "-o", "json", s.Dir)
+	args := append([]string{"run", "--no-build", "--listen", "127.0.0.1:0", "--level", "warn", "-o", "json"}, s.Args...)
+	h.cmd = exec.Command(s.Grow, append(args, s.Dir)...)
 	h.cmd.Env = append(os.Environ(), s.Env...)
 	h.cmd.Stderr = h
 	stdout, err := h.cmd.StdoutPipe()
