@@ -44,6 +44,7 @@ type books struct {
 	run    *Run
 	known  Known
 	poison []*Op // of all rounds
+	late   []*Op // of all rounds, that were not answered and not in the books either: they may yet come
 	keys   []string
 	ops    []*Op // of this round
 }
@@ -70,7 +71,7 @@ func (b *books) probe(ctx context.Context, url, id string) int {
 	return op.Status
 }
 
-func (b *books) forget() { b.known, b.poison = Known{}, nil }
+func (b *books) forget() { b.known, b.poison, b.late = Known{}, nil, nil }
 
 func (b *books) spoil(poison float64, fill int) { b.run.Load.Poison, b.run.Load.Fill = poison, fill }
 
@@ -96,9 +97,17 @@ func (b *books) verify(ctx context.Context, url string) error {
 		return errors.Join(again, err)
 	}
 	b.count(found, unknown)
-	err = errors.Join(again, Check(found, b.known, b.ops), CheckLinear(found, b.known, b.ops), b.dead(ctx))
-	b.known.Learn(found)
+	ops := slices.Concat(b.ops, b.late)
+	err = errors.Join(again, Check(found, b.known, ops), CheckLinear(found, b.known, ops), b.dead(ctx))
+	b.learn(found, unknown)
 	return err
+}
+
+// learn takes what was found as what is known, and what was not as what may yet come.
+func (b *books) learn(found *Books, unknown []*Op) {
+	b.known.Learn(found)
+	in := found.ids()
+	b.late = slices.DeleteFunc(append(b.late, unknown...), func(op *Op) bool { return in[op.ID] || op.acknowledged() })
 }
 
 // count adds to what the summary says.
@@ -150,12 +159,11 @@ func (b *books) all(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	for key, book := range found.Ledger {
-		if len(book.Lines) != len(b.known[key]) {
-			return fmt.Errorf("%s: %d lines, %d were known", key, len(book.Lines), len(b.known[key]))
-		}
+	err = errors.Join(Check(found, b.known, b.late), b.dead(ctx))
+	if err == nil {
+		b.learn(found, nil)
 	}
-	return errors.Join(Check(found, b.known, nil), b.dead(ctx))
+	return err
 }
 
 // dead checks the dead letters until those of what was acknowledged are there.
@@ -194,6 +202,6 @@ func (b *books) cut(ctx context.Context, url string) error {
 	if err := Check(found, Known{}, kept); err != nil {
 		return err
 	}
-	b.known.Learn(found)
+	b.learn(found, slices.DeleteFunc(kept, func(op *Op) bool { return op.Read || op.settled() }))
 	return b.all(ctx, url)
 }

@@ -69,6 +69,7 @@ var Faults = []Fault{
 	{"full", "the disk is full under load, then has room again; then kill -9", always((*Run).Full)},
 	{"power", "the disk is shut down with what it has not yet written, then kill -9", always((*Run).Power)},
 	{"failpoint", "the host dies before, between and after the writes of append, snapshot, trim and blob: at each such moment in each round", func(ctx context.Context, r *Run) (func(context.Context) error, error) { return r.FailpointRounds(ctx) }},
+	{"write", "the host dies as it begins a system call that writes, at any of them", always((*Run).Write)},
 	{"eio", "every fsync fails for a time, then none; then kill -9", always((*Run).Eio)},
 	{"slow", "every fsync takes five seconds more for a time; then kill -9", always((*Run).Slow)},
 	{"clock", "the clock of the whole process jumps forth and back by hours; then kill -9, and a start with a clock far behind", func(ctx context.Context, r *Run) (func(context.Context) error, error) { return r.Clocks(ctx) }},

@@ -55,6 +55,36 @@ func (r *Run) out(ctx context.Context, cause, cure func() error) error {
 // Eio is a round in which every fsync fails for a time.
 func (r *Run) Eio(ctx context.Context) error { return r.syncs(ctx, "error=EIO") }
 
+// writes are system calls that write; writeMax is at which of a thread's a host
+// dies at most, writeWait how long that may take.
+var writes = []string{"pwrite64", "write", "fsync,fdatasync"}
+
+const (
+	writeMax  = 40
+	writeWait = 60 * time.Second
+)
+
+// Write is a round in which the host dies as it begins a system call that writes,
+// those of NATS's files among them: nothing is written after that one.
+func (r *Run) Write(ctx context.Context) error {
+	return r.Round(ctx, r.between(loadMin, loadMax), func(h *Host) error {
+		calls := writes[r.Random.IntN(len(writes))]
+		tamper, err := h.tamper(calls, fmt.Sprintf("signal=SIGKILL:when=%d", 1+r.Random.IntN(writeMax)), filepath.Join(r.Service.Dir, "strace"))
+		if err != nil {
+			return err
+		}
+		select {
+		case <-h.ended:
+			<-tamper.ended
+			return os.Remove(tamper.log)
+		case <-time.After(writeWait):
+			h.Kill()
+			<-tamper.ended
+			return fmt.Errorf("the host did not come to %s within %v", calls, writeWait)
+		}
+	})
+}
+
 // Slow is a round in which every fsync takes five seconds more for a time.
 func (r *Run) Slow(ctx context.Context) error { return r.syncs(ctx, "delay_enter=5s") }
 
@@ -63,7 +93,7 @@ func (r *Run) syncs(ctx context.Context, what string) error {
 	var tamper *tamper
 	cause := func() (err error) {
 		time.Sleep(r.between(loadMin, loadMax))
-		tamper, err = r.host.tamper(what, filepath.Join(r.Service.Dir, "strace"))
+		tamper, err = r.host.tamper("fsync,fdatasync", what, filepath.Join(r.Service.Dir, "strace"))
 		return err
 	}
 	err := r.outage(ctx, cause, func() error { return tamper.end() })
@@ -73,21 +103,21 @@ func (r *Run) syncs(ctx context.Context, what string) error {
 	return err
 }
 
-// tamper is a strace that changes the outcome of a process's fsyncs.
+// tamper is a strace that changes the outcome of a process's system calls.
 type tamper struct {
 	cmd   *exec.Cmd
 	log   string
 	ended chan error
 }
 
-// tamper attaches strace to the host; what says what it does to each fsync.
-func (h *Host) tamper(what, log string) (*tamper, error) {
+// tamper attaches strace to the host; what says what it does to each of these calls.
+func (h *Host) tamper(calls, what, log string) (*tamper, error) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		return nil, fmt.Errorf("%w: strace makes fsyncs fail and is not in PATH; on Debian: apt-get install -y strace", ErrSkipped)
+		return nil, fmt.Errorf("%w: strace, which tampers with system calls, is not in PATH; on Debian: apt-get install -y strace", ErrSkipped)
 	}
 	t := &tamper{log: log, ended: make(chan error, 1)}
-	t.cmd = exec.Command(strace, "-f", "-o", log, "-e", "trace=fsync,fdatasync", "-e", "signal=none", "-e", "inject=fsync,fdatasync:"+what, "-p", fmt.Sprint(h.cmd.Process.Pid))
+	t.cmd = exec.Command(strace, "-f", "-o", log, "-e", "trace="+calls, "-e", "signal=none", "-e", "inject="+calls+":"+what, "-p", fmt.Sprint(h.cmd.Process.Pid))
 	stderr, err := t.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
