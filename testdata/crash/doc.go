@@ -18,4 +18,7 @@
 //     history of each key is linearizable, as porcupine says
 //   - a request that is repeated is answered as it was the first time
 //   - a book read before is how the book begins
+//
+// The same is done to the example service, which is loaded with webhooks and
+// checked by the rule of package triagetest (triage.go, triagecheck.go).
 package crash
