@@ -89,10 +89,16 @@ func (r *Run) Triage(from string) error {
 	return nil
 }
 
-// fillMore: there are fewer webhooks a second than entries, and they are larger.
-const fillMore = 12
+// There are fewer webhooks a second than entries, and they are larger: up to
+// fillMax bytes, which with a real webhook are less than a request may have.
+const (
+	fillMore = 12
+	fillMax  = 900 << 10
+)
 
-func (t *triage) spoil(poison float64, fill int) { t.poison, t.fill = poison, fillMore*fill }
+func (t *triage) spoil(poison float64, fill int) {
+	t.poison, t.fill = poison, min(fillMore*fill, fillMax)
+}
 
 func (t *triage) forget() {
 	t.known, t.spoiled = map[string]triageKnown{}, map[string]string{}
