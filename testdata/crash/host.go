@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// startMax is how long a host may take until it serves, or says why it does not.
-const startMax = 60 * time.Second
+// startMax is how long a host may take until it serves, or says why it does not:
+// it reads all of a journal that was not closed, on a machine that does other things too.
+const startMax = 5 * time.Minute
 
 // Refused is why a host did not start, as it said itself.
 type Refused struct {

@@ -230,8 +230,16 @@ func (t *triage) probe(ctx context.Context, url, id string) int {
 }
 
 // get reads what the service tells under a path, which may have no other
-// fields; false when it knows nothing.
-func (t *triage) get(ctx context.Context, url, path string, into any) (bool, error) {
+// fields; false when it knows nothing. A host that cannot be asked now is asked again.
+func (t *triage) get(ctx context.Context, url, path string, into any) (found bool, err error) {
+	for end := time.Now().Add(untilMax); ; time.Sleep(50 * time.Millisecond) {
+		if found, err = t.ask(ctx, url, path, into); !errors.Is(err, errNotNow) || time.Now().After(end) {
+			return found, err
+		}
+	}
+}
+
+func (t *triage) ask(ctx context.Context, url, path string, into any) (bool, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+path, nil)
 	if err != nil {
 		return false, err
@@ -244,6 +252,9 @@ func (t *triage) get(ctx context.Context, url, path string, into any) (bool, err
 	data, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode == http.StatusNotFound {
 		return false, err
+	}
+	if answer.StatusCode == http.StatusServiceUnavailable {
+		return false, fmt.Errorf("read %s: %w: %s", path, errNotNow, data)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()

@@ -33,7 +33,11 @@ func (t *triage) verify(ctx context.Context, url string) error {
 			if compared++; compared%8 == 1 {
 				first := bytes.Clone(h.Body)
 				again := *h
-				if t.send(ctx, url, &again); again.Status != http.StatusOK || !bytes.Equal(again.Body, first) {
+				again.Status = 0
+				for end := time.Now().Add(untilMax); (again.Status == 0 || again.Status == http.StatusServiceUnavailable) && time.Now().Before(end); {
+					t.send(ctx, url, &again)
+				}
+				if again.Status != http.StatusOK || !bytes.Equal(again.Body, first) {
 					f.add("%s: %s was answered %s, and when it came again %d %s", h.Key, h.ID, first, again.Status, again.Body)
 				}
 			}
