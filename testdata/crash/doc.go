@@ -1,8 +1,8 @@
 // Package crash ends a running grow in every way that ends a process, a disk or
 // a file, and sees from outside what is left: it starts the shipped command,
 // loads it over HTTP, does the harm, starts it again and reads every state
-// through the public API. It imports nothing that grow is made of, so that an error of the
-// shard cannot hide in the checker.
+// through the public API. It imports nothing that grow is made of, so that an
+// error of the shard cannot hide in the checker.
 //
 // The service in folder service keeps two books a key, of which the second is
 // written by what the first sends on. A line is the client's id with a nonce drawn when the
