@@ -64,7 +64,7 @@ specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
 testdata/order, testdata/wat, runtime/admission < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
-testdata/crash < testdata/crash/cmd
+testdata/triagetest, testdata/webhooks < testdata/crash < testdata/crash/cmd
 abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
 runtime/actor, host/control, testdata/wat < testdata/hostile/trial
 compiler/cache < testdata/hostile/smith

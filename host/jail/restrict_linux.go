@@ -175,8 +175,9 @@ func nice(by int) error {
 		if err != nil {
 			return fmt.Errorf("list threads: %w", err)
 		}
-		// A thread may have ended since.
-		if err := unix.Setpriority(unix.PRIO_PROCESS, id, by); err != nil && !errors.Is(err, unix.ESRCH) {
+		// A thread may have ended since (ESRCH), or have a lower priority already,
+		// as under nice -n 19, which it may not raise (EACCES).
+		if err := unix.Setpriority(unix.PRIO_PROCESS, id, by); err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.EACCES) {
 			return fmt.Errorf("lower priority: %w", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -105,7 +106,7 @@ func (s *Shard) readBacklog() {
 	if b := s.backlog.Load(); b != nil && !b.begun {
 		b.begun = true
 		b.nudge()
-		s.workers.Go(b.run)
+		s.start(b.run)
 	}
 }
 
@@ -120,8 +121,8 @@ func (b *backlog) leave(list []*fold.Wait) (held []*fold.Wait) {
 	for _, w := range list {
 		counts[b.world.Message(w).Node]++
 	}
-	for path, n := range counts {
-		q := &unread{node: b.shard.node(path), list: make([]*fold.Wait, 0, n)}
+	for _, path := range slices.Sorted(maps.Keys(counts)) {
+		q := &unread{node: b.shard.node(path), list: make([]*fold.Wait, 0, counts[path])}
 		of[q.node] = q
 	}
 	for _, w := range list {
@@ -179,6 +180,7 @@ func (b *backlog) run() {
 	for more := true; more; {
 		select {
 		case <-b.wake:
+			b.shard.resume(b.shard.context, "backlog")
 			stop()
 			more, stop = b.look()
 		case <-b.shard.context.Done():

@@ -101,6 +101,7 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	brief(&o)
 	s := &Shard{opts: o, clock: o.Clock, log: o.Log, nodes: map[string]*node{}, quiet: make(chan struct{}, 1)}
 	s.context, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.plan.Store(&plan{table: &router.Table{}})

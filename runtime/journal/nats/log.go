@@ -143,6 +143,7 @@ func (l *log) Append(record []byte, last uint64, done func(uint64, error)) {
 		header[headerEpoch] = []string{strconv.FormatUint(epoch, 10)}
 		header[headerFormat] = []string{strconv.Itoa(int(format))}
 	}
+	failpoint("append.before")
 	l.store.session.Load().publish(l.subject, header, record, l.store.options.AppendTimeout, func(seq uint64, err error) { l.landed(o, seq, err) })
 }
 
@@ -194,7 +195,9 @@ func (l *log) landed(o *op, seq uint64, err error) {
 	if err != nil {
 		seq, err = 0, fmt.Errorf("append to %s after %d: %w", l.name, o.last, err)
 	}
+	failpoint("append.kept")
 	o.done(seq, err)
+	failpoint("append.told")
 }
 
 // appendError names what became of an append.
@@ -289,7 +292,9 @@ func (l *log) Trim(ctx context.Context, before uint64) error {
 	if before = min(before, last+1); before <= first {
 		return nil
 	}
+	failpoint("trim.before")
 	err = l.purge(ctx, l.stream, jetstream.WithPurgeSequence(before))
+	failpoint("trim.after")
 	l.mu.Lock()
 	if err == nil {
 		l.first = max(l.first, before)
