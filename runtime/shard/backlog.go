@@ -177,15 +177,18 @@ func (s *Shard) lockWorld() func() {
 // run is the life of the reader: until all has been read, or the shard is closed.
 func (b *backlog) run() {
 	stop := func() bool { return true }
+	ctx := b.shard.context
 	for more := true; more; {
 		select {
 		case <-b.wake:
-			b.shard.resume(b.shard.context, "backlog")
-			stop()
-			more, stop = b.look()
-		case <-b.shard.context.Done():
-			more = false
+		case <-ctx.Done():
 		}
+		stop()
+		if ctx.Err() != nil {
+			break
+		}
+		b.shard.resume(ctx, "backlog")
+		more, stop = b.look()
 	}
 	stop()
 	b.shard.backlog.Store(nil)

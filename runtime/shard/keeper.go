@@ -79,13 +79,13 @@ func (k *keeper) run() {
 		}
 		select {
 		case <-k.wake:
-			k.shard.resume(ctx, "keeper")
 		case <-ctx.Done():
 		}
 		stop()
 		if ctx.Err() != nil {
 			return
 		}
+		k.shard.resume(ctx, "keeper")
 		if err := k.follow(ctx); err != nil {
 			if ctx.Err() == nil {
 				k.shard.fail(fmt.Errorf("follow the journal: %w", err))

@@ -43,6 +43,9 @@ func newLife(w *world) *life {
 	if w.oneIn(3) {
 		return l
 	}
+	if w.oneIn(2) { // then what waits is left in the journal, and read ahead
+		l.options.Ahead = 1 + w.random.IntN(4)
+	}
 	l.options.Snapshots = shard.Snapshots{Entries: 2 + w.random.IntN(40), StateBytes: 1}
 	if w.oneIn(2) {
 		l.options.Snapshots.Every = time.Duration(1+w.random.IntN(60)) * time.Second
@@ -109,8 +112,17 @@ func (l *life) open(n uint64) bool {
 	for ; !l.dead(); l.tries++ {
 		s, err := shard.Open(l.context, l.options)
 		if err == nil {
-			l.shard, l.tries = s, 0
-			break
+			l.shard = s
+			if err = l.apply(w.model.revision); err == nil {
+				l.tries = 0
+				break
+			}
+			if l.dead() {
+				return false
+			}
+			l.shard = nil // what waits cannot be read at the moment
+			s.Close()
+			l.park(rankActor, n, "host gives up")
 		}
 		if l.dead() {
 			return false
@@ -126,7 +138,6 @@ func (l *life) open(n uint64) bool {
 	if l.dead() {
 		return false
 	}
-	l.apply(w.model.revision)
 	if w.calm > 1 {
 		return true
 	}
@@ -183,7 +194,9 @@ func (l *life) host(n uint64, stops bool) {
 		}
 		w.found.Swaps++
 		w.model.revision = w.random.IntN(len(revisions))
-		l.apply(w.model.revision)
+		if err := l.apply(w.model.revision); err != nil && !l.dead() {
+			w.violate("apply revision %d: %v", w.model.revision, err)
+		}
 	}
 	if stops && w.calm == 0 {
 		l.sleep(time.Duration(w.random.Int64N(int64(30 * time.Second))))
@@ -207,18 +220,20 @@ func (l *life) host(n uint64, stops bool) {
 }
 
 // apply puts a revision in force.
-func (l *life) apply(revision int) {
+func (l *life) apply(revision int) error {
 	w := l.world
 	w.trace("revision %d", revision)
 	before := l.actors
 	r := revisions[revision]
 	l.actors = w.actors(l, r)
-	if err := l.shard.Apply(r.table, l.actors); err != nil {
-		w.violate("apply revision %d: %v", revision, err)
+	err := l.shard.Apply(r.table, l.actors)
+	if err != nil {
+		before, l.actors = l.actors, before
 	}
 	for _, a := range before {
 		a.Close()
 	}
+	return err
 }
 
 // opened reports whether the shard takes requests.
