@@ -195,7 +195,7 @@ func (w *world) auditTrace(v *visitor) {
 	if !v.turn("has traced") {
 		return
 	}
-	if errors.Is(err, journal.ErrTrimmed) { // meanwhile
+	if first, _, _ := w.disk.journal.Bounds(context.Background()); first > 1 || errors.Is(err, journal.ErrTrimmed) { // meanwhile
 		return
 	}
 	ended := map[string]int{}
