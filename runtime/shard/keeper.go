@@ -138,7 +138,7 @@ var errEnd = errors.New("enough has been read")
 
 // due reports whether it is time for a snapshot.
 func (k *keeper) due() bool {
-	if k.entries == 0 {
+	if k.entries == 0 || !k.world.Whole() {
 		return false
 	}
 	p := &k.policy

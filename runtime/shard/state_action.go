@@ -29,7 +29,10 @@ func (s *Shard) GetState(ctx context.Context, node, key string) (map[string]capa
 		state = maps.Clone(c.state)
 		done <- nil
 	})
-	return state, err
+	if err != nil {
+		return nil, err // the lane may still come to it
+	}
+	return state, nil
 }
 
 // SetState sets a value of a key at a node, or deletes it when data is nil, if
@@ -44,7 +47,10 @@ func (s *Shard) SetState(ctx context.Context, node, key, name string, data []byt
 			done <- err
 		}
 	})
-	return next, err
+	if err != nil {
+		return 0, err // the lane may still come to it
+	}
+	return next, nil
 }
 
 // setState makes the change; done gets what the journal says of it, unless it

@@ -29,6 +29,9 @@ func TestRecordAgain(t *testing.T) {
 		if (err == nil) != (try == 2) || try == 2 && n != 4 {
 			t.Fatalf("try %d: %d entries, %v", try, n, err)
 		}
+		if w.Whole() != (try == 2) {
+			t.Errorf("try %d: whole: %t", try, w.Whole())
+		}
 	}
 	var ids string
 	for _, m := range w.Pending() {

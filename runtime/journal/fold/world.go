@@ -97,6 +97,10 @@ const itemSize = 64
 // Sequence is that of the last record folded.
 func (w *World) Sequence() uint64 { return w.sequence }
 
+// Whole reports whether no record has been folded in part only. Otherwise no
+// snapshot may be taken.
+func (w *World) Whole() bool { return w.folded == 0 }
+
 // Epoch is the one in force.
 func (w *World) Epoch() uint64 { return w.epoch }
 

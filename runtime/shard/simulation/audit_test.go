@@ -123,11 +123,15 @@ func (c *client) audit(v *visitor, a *asked) bool {
 
 func (w *world) auditLetters(v *visitor) {
 	var have, want []string
-	kept := func(d *shard.DeadLetter) bool { return !strings.HasPrefix(d.ID, direct) }
+	unkept := func(id, node string) bool { return strings.HasPrefix(id, direct) && node == "echo" } // where direct requests go
+	kept := func(d *shard.DeadLetter) bool { return !unkept(d.ID, d.Node) }
 	for _, d := range v.shard.DeadLetters(kept, 0) {
 		have = append(have, fmt.Sprintf("%s at %s %q: %s, attempt %d, %s %s", d.ID, d.Node, d.Key, d.Code, d.Attempt, d.Type, d.Message.Data()))
 	}
 	for _, d := range w.model.letters {
+		if unkept(d.id, d.node) {
+			continue
+		}
 		want = append(want, fmt.Sprintf("%s at %s %q: %s, attempt %d, %s %s", d.id, d.node, d.key, d.code, d.attempt, d.typ, d.data))
 	}
 	for _, d := range have {
@@ -191,7 +195,7 @@ func (w *world) auditTrace(v *visitor) {
 	if !v.turn("has traced") {
 		return
 	}
-	if errors.Is(err, journal.ErrTrimmed) { // meanwhile
+	if first, _, _ := w.disk.journal.Bounds(context.Background()); first > 1 || errors.Is(err, journal.ErrTrimmed) { // meanwhile
 		return
 	}
 	ended := map[string]int{}

@@ -302,7 +302,7 @@ func (h *handle) Trim(ctx context.Context, before uint64) error {
 
 // PutBlob implements journal.Journal.
 func (h *handle) PutBlob(ctx context.Context, data []byte) (digest string, err error) {
-	if h.disk.full {
+	if h.disk.full && !h.life.dead() {
 		return "", journal.ErrFull
 	}
 	data = slices.Clone(data)
