@@ -354,6 +354,17 @@ func (b *backlog) read(q *unread) bool {
 func (b *backlog) fetch(list []*fold.Wait, visit func(*fold.Message) error) (n int, err error) {
 	places := b.places(list)
 	from := journalSource{b.shard.context, b.shard.opts.Journal}
+	if frames := gather(places, from); frames != nil {
+		for i := range places {
+			m := &places[i].Message
+			m.Frame = frames[m.ID]
+			n++
+			if err := visit(m); err != nil {
+				return n, err
+			}
+		}
+		return n, nil
+	}
 	for {
 		begin := n
 		err = fold.Fetch(places, from, func(m *fold.Message) error {
@@ -370,6 +381,28 @@ func (b *backlog) fetch(list []*fold.Wait, visit func(*fold.Message) error) (n i
 		}
 		places = now
 	}
+}
+
+// gather reads messages by id that do not lie in their order, as delayed ones do
+// not, so that no record is read for each of them. nil: they do, or they are too
+// large to have all of them at once, or cannot be read so.
+func gather(places []fold.Place, from fold.Source) map[string][]byte {
+	near := func(a, b fold.Place) int { return a.Before(&b) }
+	if len(places) > readMax || slices.IsSortedFunc(places, near) {
+		return nil
+	}
+	frames, bytes := make(map[string][]byte, len(places)), 0
+	err := fold.Fetch(slices.SortedFunc(slices.Values(places), near), from, func(m *fold.Message) error {
+		if bytes += len(m.Frame); bytes > 2*readBytes {
+			return errEnd
+		}
+		frames[m.ID] = slices.Clone(m.Frame)
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return frames
 }
 
 // places are where messages are.
@@ -432,57 +465,6 @@ func (b *backlog) parcel(m *fold.Message, n *node) *parcel {
 		})
 	}
 	return it
-}
-
-// waiting is a message that waited when the journal ended.
-type waiting struct {
-	item *parcel
-	due  int64 // 0: at once
-	held bool  // nothing else of its key is handled before it
-}
-
-// noteRestored brings a lane what waited when the journal ended, in its order.
-type noteRestored struct {
-	list   []waiting
-	behind []*node // of which there is more to come
-}
-
-func (n noteRestored) run(l *lane) {
-	for _, node := range n.behind {
-		l.local(node).behind = true
-	}
-	for _, w := range n.list {
-		local, r := l.local(w.item.node), w.item.node.run.Load()
-		if w.due == 0 || r == nil {
-			if w.due != 0 {
-				w.item.node.waiting.Add(-1)
-				w.item.node.shift(1, int64(w.item.msg.Size()))
-			}
-			l.enqueue(w.item, local, r)
-			continue
-		}
-		next := timer{due: w.due, item: w.item}
-		if w.held {
-			next.cell = l.cell(w.item, local, r)
-			next.cell.parked = true
-		}
-		l.timers.add(l, next)
-	}
-	l.fire()
-}
-
-// noteThrough says that all that waited at a node has been handed over: what
-// came after it is next.
-type noteThrough struct{ node *node }
-
-func (n noteThrough) run(l *lane) {
-	local := l.local(n.node)
-	local.behind = false
-	after := local.after
-	local.after = nil
-	for _, it := range after {
-		l.enqueue(it, local, n.node.run.Load())
-	}
 }
 
 // journalSource is the journal as the fold reads it.
