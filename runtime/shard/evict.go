@@ -104,7 +104,9 @@ func (n noteLoaded) run(l *lane) {
 		return
 	}
 	c.listed = false
-	l.loadedState(c, n.state)
+	if !c.loaded { // who wants to see it may have found it sooner, and changed it since
+		l.loadedState(c, n.state)
+	}
 	l.attend(c)
 	l.list(c)
 }
