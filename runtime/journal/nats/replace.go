@@ -32,6 +32,16 @@ func (s *Salvage) Replace(ctx context.Context, o Options, build func(*Store) err
 	return s.folder.replace(ctx, o, build)
 }
 
+// Holds reports whether a data folder holds files of a server already.
+func Holds(dir string) bool {
+	for _, name := range []string{storeDir, swapFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Fill is Replace for a folder that does not hold journals yet, which is made.
 func Fill(ctx context.Context, o Options, build func(*Store) error) (err error) {
 	f, err := takeFolder(o.Dir)
@@ -39,7 +49,7 @@ func Fill(ctx context.Context, o Options, build func(*Store) error) (err error) 
 		return fmt.Errorf("open data folder %s: %w", o.Dir, err)
 	}
 	defer func() { err = errors.Join(err, f.release()) }()
-	if _, err := os.Stat(filepath.Join(o.Dir, storeDir)); err == nil {
+	if Holds(o.Dir) {
 		return fmt.Errorf("fill data folder %s: %w", o.Dir, journal.ErrExists)
 	}
 	_, err = f.replace(ctx, o, build)
