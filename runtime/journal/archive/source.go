@@ -163,6 +163,11 @@ func replay(ctx context.Context, src Source, limits fold.Limits, root string, un
 	return w, err
 }
 
+// World is what the records that a plan names leave.
+func World(ctx context.Context, src Source, limits fold.Limits, p *Plan) (*fold.World, error) {
+	return replay(ctx, src, limits, p.Root, p.Last)
+}
+
 // cells reads the state of every key, page by page.
 func cells(w *fold.World, get func(digest string) ([]byte, error)) error {
 	for i := 0; ; i++ {
