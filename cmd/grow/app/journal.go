@@ -135,7 +135,11 @@ func (j Journal) OpenStore(ctx context.Context, dir string, log *slog.Logger) (j
 	}
 	o := j.options(dir)
 	o.Log = log
-	return nats.Open(ctx, o)
+	s, err := nats.Open(ctx, o)
+	if err != nil {
+		return nil, err // and no store, which a nil *nats.Store would be
+	}
+	return s, nil
 }
 
 // keep opens the journal, and the shard on it.
