@@ -54,6 +54,9 @@ var empty = []string{"deadletters list", "deadletters actions"}
 var elsewhere = map[string]string{
 	"deadletters abort": "takes one that runs: testdata/script/deadletters_settle.txtar",
 	"doctor":            "tells of the machine: testdata/script/doctor.txtar",
+	"backup":            "goes with the next two: testdata/script/backup.txtar",
+	"fsck":              "wants a service that is stopped: testdata/script/backup.txtar",
+	"restore":           "wants a service that is stopped: testdata/script/backup.txtar",
 	"run":               "goes on until it is interrupted: testdata/script/run.txtar",
 	"help":              "is for people", "completion bash": "is a script", "completion zsh": "is a script", "completion fish": "is a script",
 	"completion powershell": "is a script",
