@@ -77,6 +77,7 @@ var exits = map[string]int{
 	codeTestProves:  exitNo,
 	codeTypesStale:  exitNo,
 	codeSomeStay:    exitNo,
+	codeFsck:        exitNo,
 	app.CodeNowhere: exitNo,
 
 	codePermission:         exitPermission,
@@ -100,6 +101,11 @@ var exits = map[string]int{
 	codeStopTimeout:         exitUnreachable,
 
 	app.CodeJournalLocked: exitConflict,
+	app.CodeRestoreTarget: exitConflict,
+	app.CodeBackupDamaged: exitNo,
+	app.CodeBackupForeign: exitNo,
+	app.CodeBackupFormat:  exitNo,
+	app.CodeBackupNothing: exitNotFound,
 	app.CodeJournalDenied: exitPermission,
 	app.CodeJournal:       exitUnreachable,
 

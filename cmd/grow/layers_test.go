@@ -38,6 +38,7 @@ runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, 
 runtime/journal < runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest, runtime/journal/fold
 runtime/journal/fold < runtime/shard
+runtime/journal/fold < runtime/journal/archive < cmd/grow/app, cmd/grow
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability

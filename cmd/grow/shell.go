@@ -98,6 +98,9 @@ func (s *shell) root() *cobra.Command {
 		s.deadLetters(),
 	)...)
 	root.AddCommand(in(groupSetUp,
+		s.backup(),
+		s.restore(),
+		s.fsck(),
 		s.doctor(),
 		s.version(),
 		s.licenses(),

@@ -46,6 +46,7 @@ type keeper struct {
 	taken    int64                 // when that was, nanoseconds since 1970
 	last     atomic.Pointer[Taken] // in this life of the shard; nil: none yet
 	garbage  []string              // blobs that no snapshot will need once the next one is in force
+	hold     hold
 
 	mu    sync.Mutex
 	world *fold.World
@@ -164,8 +165,14 @@ func (k *keeper) snapshot(ctx context.Context) error {
 	k.bytes, k.entries, k.taken = 0, 0, k.shard.clock.Now().UnixNano()
 	k.last.Store(&Taken{After: snap.Sequence, Time: time.Unix(0, k.taken)})
 	k.shard.lanes[0].post(event{note: noteTaken{taken}})
-	if snap.Older > 0 {
-		if err := k.trim(ctx, snap.Older+1); err != nil {
+	return k.hold.drop(func() error { return k.drop(ctx, snap.Older) })
+}
+
+// drop drops the records up to that of the older snapshot, and the blobs that
+// nobody needs any more.
+func (k *keeper) drop(ctx context.Context, older uint64) error {
+	if older > 0 {
+		if err := k.trim(ctx, older+1); err != nil {
 			return err
 		}
 	}

@@ -75,6 +75,16 @@ func newLog(s *Store, n journal.Name) *log {
 
 // open makes the journal's streams and buckets, or checks those that are there.
 func (l *log) open(ctx context.Context) error {
+	for _, c := range l.configs() {
+		if err := l.store.call(ctx, "open stream "+c.Name, func(ctx context.Context, s *session) error { return openStream(ctx, s.js, c) }); err != nil {
+			return err
+		}
+	}
+	return l.openBuckets(ctx)
+}
+
+// configs are the settings of the streams of records and of blobs.
+func (l *log) configs() [2]jetstream.StreamConfig {
 	replicas := l.store.options.Replicas
 	shared := jetstream.StreamConfig{
 		Storage: jetstream.FileStorage, Replicas: replicas, AllowDirect: true, Duplicates: 100 * time.Millisecond,
@@ -84,12 +94,7 @@ func (l *log) open(ctx context.Context) error {
 	records.Name, records.Subjects, records.DenyDelete = l.stream, []string{l.subject}, true
 	blobs := shared
 	blobs.Name, blobs.Subjects, blobs.MaxMsgsPerSubject = l.blobs, []string{l.blob + ">"}, 1
-	for _, c := range []jetstream.StreamConfig{records, blobs} {
-		if err := l.store.call(ctx, "open stream "+c.Name, func(ctx context.Context, s *session) error { return openStream(ctx, s.js, c) }); err != nil {
-			return err
-		}
-	}
-	return l.openBuckets(ctx)
+	return [2]jetstream.StreamConfig{records, blobs}
 }
 
 // openStream makes a stream, or checks that the one that is there is ours.
@@ -112,6 +117,8 @@ func checkStream(got, want jetstream.StreamConfig) error {
 	case want.Metadata[streamFormat]:
 	case "":
 		return fmt.Errorf("%w: stream %s was made by something else", journal.ErrForeign, want.Name)
+	case unfinishedFormat:
+		return fmt.Errorf("%w: a restore into stream %s did not come to its end: delete it on the server, and restore again", journal.ErrDamaged, want.Name)
 	default:
 		return fmt.Errorf("%w: stream %s is of version %s; this version of grow reads %s", journal.ErrFormat, want.Name, format, want.Metadata[streamFormat])
 	}
