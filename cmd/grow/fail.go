@@ -78,6 +78,7 @@ var exits = map[string]int{
 	codeTypesStale:  exitNo,
 	codeSomeStay:    exitNo,
 	app.CodeNowhere: exitNo,
+	app.CodeState:   exitNo,
 
 	codePermission:         exitPermission,
 	control.CodePermission: exitPermission,

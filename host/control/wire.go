@@ -22,6 +22,7 @@ type Backend interface {
 	// is set, until ctx ends.
 	Logs(ctx context.Context, f logs.Filter, follow bool, emit func(logs.Record) error) error
 	Letters
+	States
 }
 
 // Status is what a host runs.
