@@ -60,8 +60,9 @@ var (
 
 // Columns of a waterfall.
 const (
-	atWidth   = 10 // when
-	tookWidth = 10
+	atWidth   = 9 // when
+	tookWidth = 9
+	fuelWidth = 7
 	depthMost = 12 // that is drawn; what is deeper stands there
 	wordWidth = 9  // of what a line tells
 )
@@ -71,11 +72,11 @@ func newFall(s *shell, w io.Writer, t *control.Trace, full bool) *fall {
 	if utf8Locale() {
 		f.marks = drawnMarks
 	}
-	f.bars = min(max(0, (f.width-atWidth-tookWidth)/3), 40)
-	if f.width < 60 {
-		f.bars = 0
+	rest := f.width - atWidth - tookWidth - fuelWidth
+	if f.width >= 60 {
+		f.bars = min(rest/4+2, 40)
 	}
-	f.label = f.width - atWidth - tookWidth - f.bars - 1
+	f.label = rest - f.bars - 1
 	return f
 }
 
@@ -105,7 +106,7 @@ func (f *fall) write() error {
 	t := f.trace
 	f.line("%s, %s, %s, %s of fuel", t.Began.Local().Format("2006-01-02 15:04:05.000"), count(len(t.Messages), "message"), f.span(t.Took), amount(t.Fuel))
 	f.line("")
-	f.line("%s%*s%*s", runewidth.FillRight("MESSAGE", f.label), atWidth, "AT", tookWidth, "TOOK")
+	f.line("%s%*s%*s%*s", runewidth.FillRight("MESSAGE", f.label), atWidth, "AT", tookWidth, "TOOK", fuelWidth, "FUEL")
 	for i := range t.Messages {
 		m := &t.Messages[i]
 		branch, under := f.tree(i)
@@ -169,13 +170,21 @@ func (f *fall) message(m *control.TraceMessage, branch string) {
 	}
 	name = runewidth.Truncate(name, f.label-runewidth.StringWidth(branch)-1, f.marks.cut)
 	name = runewidth.FillRight(branch+name, f.label)
-	took := ""
+	took, fuel := "", ""
 	if n := len(m.Tries); n > 0 {
 		last := &m.Tries[n-1]
-		took = f.span(last.Took + float64(last.Time.Sub(m.Tries[0].Time))/float64(time.Millisecond))
+		took = "-" // too quick to be measured
+		if ms := last.Took + float64(last.Time.Sub(m.Tries[0].Time))/float64(time.Millisecond); ms > 0 {
+			took = f.span(ms)
+		}
+		used := uint64(0)
+		for _, t := range m.Tries {
+			used += t.Fuel
+		}
+		fuel = amount(used)
 	}
 	at := f.span(float64(m.Time.Sub(f.trace.Began)) / float64(time.Millisecond))
-	f.line("%s%*s%*s %s", f.paint(colorBold, name), atWidth, at, tookWidth, took, f.bar(m))
+	f.line("%s%*s%*s%*s %s", f.paint(colorBold, name), atWidth, at, tookWidth, took, fuelWidth, fuel, f.bar(m))
 }
 
 // bar draws when a message waited and when it was handled.
@@ -252,7 +261,7 @@ func (f *fall) about(m *control.TraceMessage, under string) {
 	if len(m.Tries) == 0 && m.Code != "" {
 		f.tell(under, m.Outcome, colorBad, coded(m.Code, m.Reason))
 	} else if m.Outcome == control.TraceDead || m.Outcome == control.TraceWaits || m.Outcome == control.TraceDropped {
-		words := map[string]string{control.TraceDead: "a dead letter, after all its attempts", control.TraceWaits: "to be handled, or being handled", control.TraceDropped: "by a route"}
+		words := map[string]string{control.TraceDead: "given up on, after all its attempts", control.TraceWaits: "to be handled, or being handled", control.TraceDropped: "by a route"}
 		f.tell(under, m.Outcome, outcomeColor(m.Outcome), words[m.Outcome])
 	}
 	for _, a := range m.Acts {
@@ -303,8 +312,11 @@ func (f *fall) try(m *control.TraceMessage, t *control.TraceTry, under string) {
 		}
 		f.tell(under, "state", "", fmt.Sprintf("%srevision %d: %s", name, v.Revision, oneLine(v.Data, v.Raw)))
 	}
-	if f.full || t.Code == "" && len(m.Tries) > 1 {
-		f.tell(under, "handled", "", fmt.Sprintf("attempt %d at %s, %s of fuel, revision %s, record %d", t.Attempt, when(t.Time), amount(t.Fuel), nothing(t.Revision), t.Record))
+	switch {
+	case f.full:
+		f.tell(under, "tried", "", fmt.Sprintf("attempt %d at %s, %s of fuel, revision %s, record %d", t.Attempt, when(t.Time), amount(t.Fuel), nothing(t.Revision), t.Record))
+	case t.Code == "" && len(m.Tries) > 1:
+		f.tell(under, "handled", "", fmt.Sprintf("attempt %d at %s", t.Attempt, when(t.Time)))
 	}
 	if t.Code == "" {
 		return
@@ -314,7 +326,7 @@ func (f *fall) try(m *control.TraceMessage, t *control.TraceTry, under string) {
 		word = "refused"
 	}
 	text := coded(t.Code, t.Reason)
-	if len(m.Tries) > 1 {
+	if len(m.Tries) > 1 && !f.full {
 		text = fmt.Sprintf("attempt %d at %s: %s", t.Attempt, when(t.Time), text)
 	}
 	if !t.Due.IsZero() {

@@ -208,7 +208,10 @@ func (b backend) SetState(ctx context.Context, r control.StateSet) (control.Stat
 func setError(s *specs.Service, r *control.StateSet, err error) error {
 	told := stateError(s, r.Node, err)
 	var e *control.Error
-	if !errors.As(told, &e) || e.Code != CodeState {
+	if errors.As(told, &e) && e.Code == control.CodeConflict && r.Key != "" {
+		e.Next += " " + r.Key
+	}
+	if e == nil || e.Code != CodeState {
 		return told
 	}
 	nodes, err := stateNodes(s)

@@ -176,19 +176,19 @@ func (w *tracing) hop(h *shard.Hop) {
 		m.Code, m.Reason = h.Code, string(w.mask.hide([]byte(h.Reason)))
 		w.fuel += h.Fuel
 	}
-	w.outputs(m, h)
+	w.outputs(h)
 }
 
 // outputs notes the messages that one led to.
-func (w *tracing) outputs(m *traced, h *shard.Hop) {
+func (w *tracing) outputs(h *shard.Hop) {
 	from := h.Time.Add(h.Took)
 	for i := range h.Outputs {
 		o := &h.Outputs[i]
-		out := w.message(o.ID)
-		if out == m { // what was accepted has a copy of its own
-			continue
+		out, cause := w.message(o.ID), h.ID
+		if h.What == shard.HopAccepted { // these came from outside too
+			cause = ""
 		}
-		w.see(out, &shard.Hop{Type: o.Type, Key: o.Key, Data: o.Data, Time: from, Cause: h.ID})
+		w.see(out, &shard.Hop{Type: o.Type, Key: o.Key, Data: o.Data, Time: from, Cause: cause})
 		out.Due = o.Due
 		switch o.To {
 		case "output":
