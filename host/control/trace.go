@@ -49,9 +49,9 @@ type TraceMessage struct {
 // TraceTry is one handling of a message.
 type TraceTry struct {
 	Attempt  int           `json:"attempt"`
-	Record   uint64        `json:"record"`            // of the journal
-	Time     time.Time     `json:"time"`              // when it began
-	Took     float64       `json:"took_ms,omitempty"` // not there: it was too quick to be measured
+	Record   uint64        `json:"record"`  // of the journal
+	Time     time.Time     `json:"time"`    // when it began
+	Took     float64       `json:"took_ms"` // 0: it was too quick to be measured
 	Fuel     uint64        `json:"fuel"`
 	Revision string        `json:"revision,omitempty"`
 	Code     string        `json:"code,omitempty"` // why it failed or was refused
