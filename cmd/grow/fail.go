@@ -79,6 +79,7 @@ var exits = map[string]int{
 	codeSomeStay:    exitNo,
 	codeFsck:        exitNo,
 	app.CodeNowhere: exitNo,
+	app.CodeState:   exitNo,
 
 	codePermission:         exitPermission,
 	control.CodePermission: exitPermission,

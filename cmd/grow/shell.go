@@ -96,6 +96,8 @@ func (s *shell) root() *cobra.Command {
 		s.top(),
 		s.logs(),
 		s.deadLetters(),
+		s.trace(),
+		s.state(),
 	)...)
 	root.AddCommand(in(groupSetUp,
 		s.backup(),

@@ -23,6 +23,7 @@ type Backend interface {
 	Logs(ctx context.Context, f logs.Filter, follow bool, emit func(logs.Record) error) error
 	Letters
 	Backups
+	States
 }
 
 // Status is what a host runs.

@@ -248,7 +248,7 @@ func (x *crash) end(s *Shard, j journal.Journal, flows []*Flow) map[string]strin
 // folded is the world that a journal leaves.
 func folded(t *testing.T, s *Shard, j journal.Journal) *fold.World {
 	t.Helper()
-	w, _, err := s.snapshot(context.Background())
+	w, _, err := readSnapshot(context.Background(), s.opts.Journal)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,42 +49,50 @@ func (s *states) take(node, key string) map[string]capability.Value {
 
 // recover works out what the journal holds, and returns the sequence of its last record.
 func (s *Shard) recover(ctx context.Context) (last uint64, err error) {
-	j := s.opts.Journal
+	w, revision, err := recoverWorld(ctx, s.opts.Journal, s.committer.count)
+	if err != nil {
+		return 0, err
+	}
+	return w.Sequence(), s.remember(ctx, w, revision)
+}
+
+// recoverWorld works out what a journal holds. It calls count with each record
+// that it reads after the snapshot and its bytes.
+func recoverWorld(ctx context.Context, j journal.Journal, count func(seq uint64, bytes int64)) (w *fold.World, revision uint64, err error) {
 	first, last, err := j.Bounds(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("find the journal's end: %w", err)
+		return nil, 0, fmt.Errorf("find the journal's end: %w", err)
 	}
-	w, revision, err := s.snapshot(ctx)
+	w, revision, err = readSnapshot(ctx, j)
 	if err != nil {
-		return 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
+		return nil, 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
 	}
 	switch had := w.Sequence(); {
 	case last < had:
-		return 0, fmt.Errorf("recover: %w: it ends at record %d and its snapshot was taken after record %d: what came last is gone; grow fsck says what can be saved",
+		return nil, 0, fmt.Errorf("recover: %w: it ends at record %d and its snapshot was taken after record %d: what came last is gone; grow fsck says what can be saved",
 			journal.ErrDamaged, last, had)
 	case first > had+1:
-		return 0, fmt.Errorf("recover: %w: it begins at record %d and what was before is kept up to record %d; grow fsck says what can be saved",
+		return nil, 0, fmt.Errorf("recover: %w: it begins at record %d and what was before is kept up to record %d; grow fsck says what can be saved",
 			journal.ErrTrimmed, first, had)
 	case last > had:
 		err = j.Read(ctx, had+1, func(seq uint64, record []byte) error {
-			s.committer.count(seq, int64(len(record)))
+			count(seq, int64(len(record)))
 			_, err := w.Record(seq, record, func(p *journal.Packed) (journal.Entry, error) { return journal.Unpack(ctx, j, p) })
 			return err
 		})
 		if err != nil {
-			return 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
+			return nil, 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
 		}
 	}
 	if w.Sequence() != last {
-		return 0, fmt.Errorf("recover: %w: record %d of %d cannot be read", journal.ErrDamaged, w.Sequence()+1, last)
+		return nil, 0, fmt.Errorf("recover: %w: record %d of %d cannot be read", journal.ErrDamaged, w.Sequence()+1, last)
 	}
-	return last, s.remember(ctx, w, revision)
+	return w, revision, nil
 }
 
-// snapshot reads the world that the last snapshot holds; without one, that
+// readSnapshot reads the world that the last snapshot holds; without one, that
 // before the first record.
-func (s *Shard) snapshot(ctx context.Context) (w *fold.World, revision uint64, err error) {
-	j := s.opts.Journal
+func readSnapshot(ctx context.Context, j journal.Journal) (w *fold.World, revision uint64, err error) {
 	pointer, revision, err := j.Snapshot(ctx)
 	if errors.Is(err, journal.ErrNotFound) {
 		return fold.New(limits), 0, nil

@@ -37,9 +37,9 @@ type Salvage struct {
 type Wreck struct {
 	salvage *Salvage
 	name    journal.Name
-	base    uint64 // sequence of the first of spots
+	base    uint64    // sequence of the first of spots
 	spots   []stretch // of records, in their order; of size 0: there is none
-	last    uint64 // sequence of the last record that is known of
+	last    uint64    // sequence of the last record that is known of
 	pieces  map[string]stretch
 	places  map[uint64]string // pieces by the sequence of their message
 	rests   map[uint64][]byte // what is left of damaged records

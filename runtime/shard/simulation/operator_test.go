@@ -89,7 +89,7 @@ func (o *operator) set(ctx context.Context, v *visitor, by shard.Act) (did strin
 		value = nil
 	}
 	did = fmt.Sprintf("set %s %s", node, key)
-	revision, err := v.shard.SetState(ctx, node, key, "note", value, have["note"].Revision, by)
+	_, revision, err := v.shard.SetState(ctx, &shard.StateSet{Node: node, Key: key, Name: "note", Data: value, Revision: have["note"].Revision}, by)
 	switch {
 	case errors.Is(err, shard.ErrMoved):
 		w.violate("%s: nobody else sets notes: %v", did, err)
