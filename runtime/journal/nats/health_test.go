@@ -195,7 +195,8 @@ func small(t *testing.T, size string) string {
 	return dir
 }
 
-// fillUp leaves so many bytes of a disk free, and returns the file that takes the rest.
+// fillUp leaves so many bytes of a disk free, and returns the file that takes the
+// rest, besides what it has taken before.
 func fillUp(t *testing.T, dir string, left int64) string {
 	t.Helper()
 	n, err := free(dir)
@@ -203,7 +204,7 @@ func fillUp(t *testing.T, dir string, left int64) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "ballast")
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,6 +261,9 @@ func TestFull(t *testing.T) {
 			}
 			if last < 10 {
 				t.Fatalf("full after %d records", last)
+			}
+			if reserve > 1 { // far enough that it stays so when the server tidies up
+				fillUp(t, disk, reserve/2)
 			}
 			if err := sick(t, s); !errors.Is(err, journal.ErrFull) {
 				t.Errorf("health: %v, want ErrFull", err)
