@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -60,9 +61,16 @@ type log struct {
 // op is an append under way.
 type op struct {
 	last  uint64
-	shaky bool // an append before it has an unknown outcome, so the fence says nothing
+	shaky bool   // an append before it has an unknown outcome, so the fence says nothing
+	held  []byte // the record, until the append before it has landed; nil: it is sent
 	done  func(uint64, error)
 }
+
+// precededError: an append was not sent, since the one before it failed.
+type precededError struct{ cause error }
+
+// Error implements error.
+func (e *precededError) Error() string { return "the one before it failed: " + e.cause.Error() }
 
 func newLog(s *Store, n journal.Name) *log {
 	id := fmt.Sprintf("%s_%s_%02d", n.Namespace, n.Service, n.Number)
@@ -141,11 +149,19 @@ func checkStream(got, want jetstream.StreamConfig) error {
 // Append implements journal.Journal.
 func (l *log) Append(record []byte, last uint64, done func(uint64, error)) {
 	o := &op{last: last, done: done}
-	if err := l.begin(o, record); err != nil {
+	held, err := l.begin(o, record)
+	if err != nil {
 		done(0, fmt.Errorf("append to %s after %d: %w", l.name, last, err))
 		return
 	}
-	header := client.Header{jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(last, 10)}, headerFormat: {l.format}}
+	if !held {
+		l.publish(o, record)
+	}
+}
+
+// publish sends the record of an append.
+func (l *log) publish(o *op, record []byte) {
+	header := client.Header{jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(o.last, 10)}, headerFormat: {l.format}}
 	if epoch, format, ok := journal.Version(record); ok {
 		header[headerEpoch] = []string{strconv.FormatUint(epoch, 10)}
 		header[headerFormat] = []string{strconv.Itoa(int(format))}
@@ -154,26 +170,32 @@ func (l *log) Append(record []byte, last uint64, done func(uint64, error)) {
 	l.store.session.Load().publish(l.subject, header, record, l.store.options.AppendTimeout, func(seq uint64, err error) { l.landed(o, seq, err) })
 }
 
-// begin takes an append on, or says why not.
-func (l *log) begin(o *op, record []byte) error {
+// begin takes an append on, or says why not. It is held when it is to be sent after
+// the one before it has landed.
+func (l *log) begin(o *op, record []byte) (held bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case len(record) > journal.RecordMax:
-		return fmt.Errorf("a record of %d bytes: %w", len(record), journal.ErrTooLarge)
+		return false, fmt.Errorf("a record of %d bytes: %w", len(record), journal.ErrTooLarge)
 	case len(l.flight) == journal.InFlight:
-		return journal.ErrBusy
+		return false, journal.ErrBusy
 	}
-	err := l.store.room(len(record))
+	err = l.store.room(len(record))
 	if err == nil && l.doubt {
 		err = journal.ErrUnknown
 	}
 	if err != nil {
 		l.doubt = true
-		return err
+		return false, err
+	}
+	if held = len(l.flight) > 0 && l.store.disk == nil; held {
+		// Servers that others write to, too, may have got a record of theirs in the place
+		// of the one under way. It would be refused then, and this one fit.
+		o.held = bytes.Clone(record)
 	}
 	l.flight = append(l.flight, o)
-	return nil
+	return held, nil
 }
 
 // landed ends an append; on whatever goroutine.
@@ -198,6 +220,7 @@ func (l *log) landed(o *op, seq uint64, err error) {
 			other.shaky = true
 		}
 	}
+	next, record := l.next()
 	l.mu.Unlock()
 	if err != nil {
 		seq, err = 0, fmt.Errorf("append to %s after %d: %w", l.name, o.last, err)
@@ -205,14 +228,38 @@ func (l *log) landed(o *op, seq uint64, err error) {
 	failpoint("append.kept")
 	o.done(seq, err)
 	failpoint("append.told")
+	switch {
+	case next == nil:
+	case err != nil:
+		l.landed(next, 0, &precededError{err})
+	default:
+		l.publish(next, record)
+	}
+}
+
+// next is the append that was held until another had landed. The caller holds mu.
+func (l *log) next() (*op, []byte) {
+	if len(l.flight) == 0 || l.flight[0].held == nil {
+		return nil, nil
+	}
+	o := l.flight[0]
+	record := o.held
+	o.held = nil
+	return o, record
 }
 
 // appendError names what became of an append.
 func (l *log) appendError(o *op, err error) error {
 	var no *refused
+	var preceded *precededError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &preceded):
+		if errors.Is(preceded.cause, journal.ErrFenced) {
+			return fmt.Errorf("%w: %w", journal.ErrFenced, err)
+		}
+		return fmt.Errorf("%w: %w", journal.ErrUnknown, err)
 	case errors.As(err, &no):
 		switch {
 		case no.ErrorCode == wrongSequence || no.ErrorCode == wrongSequenceConstant:
