@@ -121,7 +121,14 @@ func (s *Shard) withState(ctx context.Context, node, key string, f func(l *lane,
 		l = s.lanes[spread(key, len(s.lanes))]
 	}
 	done := make(chan error, 1)
-	l.post(event{note: noteState{n, key, f, done}})
+	wanted := func(l *lane, c *cell, r *running, done chan error) {
+		if err := ctx.Err(); err != nil {
+			done <- err // nobody waits any more, and who asks again must not have it twice
+			return
+		}
+		f(l, c, r, done)
+	}
+	l.post(event{note: noteState{n, key, wanted, done}})
 	select {
 	case err := <-done:
 		return err
