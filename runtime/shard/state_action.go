@@ -48,8 +48,10 @@ type StateSet struct {
 // still the one given, and fails with ErrMoved if not. Data is held against the
 // declared type; what that forbids is ErrState. It returns the value as it was,
 // and its new revision, 0 after a deletion, once that is in the journal.
-func (s *Shard) SetState(ctx context.Context, set *StateSet, by Act) (was capability.Value, revision uint64, err error) {
-	err = s.withState(ctx, set.Node, set.Key, func(l *lane, c *cell, r *running, done chan error) {
+func (s *Shard) SetState(ctx context.Context, set *StateSet, by Act) (capability.Value, uint64, error) {
+	var was capability.Value
+	var revision uint64
+	err := s.withState(ctx, set.Node, set.Key, func(l *lane, c *cell, r *running, done chan error) {
 		was = c.state[set.Name]
 		var err error
 		if revision, err = l.setState(c, r, set, by, done); err != nil || set.Plan {
