@@ -147,6 +147,23 @@ func (b *bench) set(ctx context.Context, key, name, data string, revision uint64
 	return next, err
 }
 
+// TestStateNobodyWaits: a change that nobody waits for any more is not made, so that who
+// asks again does not have it twice.
+func TestStateNobodyWaits(t *testing.T) {
+	service, guests := counter()
+	b := open(t, service, guests, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // the lane's word may be the quicker one
+		if _, err := b.set(ctx, "k", "note", "1", 0); !errors.Is(err, context.Canceled) {
+			t.Fatalf("%v, want context.Canceled", err)
+		}
+	}
+	if state, err := b.GetState(t.Context(), "count", "k"); err != nil || len(state) != 0 {
+		t.Errorf("%v, %v; want nothing", state, err)
+	}
+}
+
 // TestState: a state is read, listed, and set when nobody was quicker, with and
 // without states that leave memory, and what was set is what the next message
 // and the next process find.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -222,7 +221,7 @@ func (k *keeper) trim(ctx context.Context, before uint64) error {
 		if seq >= before {
 			return errEnd
 		}
-		return eachPacked(record, func(p *journal.Packed) { blobs = append(blobs, p.Blob) })
+		return journal.EachPacked(record, func(digest string) { blobs = append(blobs, digest) })
 	})
 	if err != nil && !errors.Is(err, errEnd) {
 		return fmt.Errorf("find what to trim: %w", err)
@@ -232,28 +231,6 @@ func (k *keeper) trim(ctx context.Context, before uint64) error {
 	}
 	k.garbage = append(k.garbage, blobs...)
 	return nil
-}
-
-// eachPacked visits the entries of a record that lie in blobs.
-func eachPacked(record []byte, visit func(*journal.Packed)) error {
-	r, err := journal.Parse(record)
-	if err != nil {
-		return err
-	}
-	var c journal.Cursor
-	c.Reset(r)
-	for {
-		e, err := c.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if p, ok := e.(*journal.Packed); ok {
-			visit(&journal.Packed{Blob: string(append([]byte(nil), p.Blob...)), Size: p.Size})
-		}
-	}
 }
 
 // keeperBlobs is where a snapshot's pages go. While one is written the world may be read.

@@ -210,7 +210,7 @@ func (s *source) page(t *testing.T) string {
 // packedBlob is the blob of record 9.
 func (s *source) packedBlob(t *testing.T) (blob string) {
 	t.Helper()
-	if err := packed(s.records[9], func(digest string) { blob = digest }); err != nil {
+	if err := journal.EachPacked(s.records[9], func(digest string) { blob = digest }); err != nil {
 		t.Fatal(err)
 	}
 	return blob

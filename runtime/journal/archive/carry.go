@@ -81,7 +81,7 @@ func eachNeeded(ctx context.Context, src Source, p *Plan, put func(digest string
 	}
 	return readUntil(ctx, src, p.First, p.Last, func(seq uint64, record []byte) error {
 		var list []string
-		if err := packed(record, func(digest string) { list = append(list, digest) }); err != nil {
+		if err := journal.EachPacked(record, func(digest string) { list = append(list, digest) }); err != nil {
 			return &journal.Damaged{Seq: seq, Cause: err}
 		}
 		for _, digest := range list {

@@ -148,7 +148,7 @@ func (x *examiner) records(ctx context.Context) error {
 		next := from
 		err := readUntil(ctx, x.src, from, x.Last, func(seq uint64, record []byte) error {
 			next = seq
-			if err := packed(record, func(digest string) { x.used[digest] = true }); err != nil {
+			if err := journal.EachPacked(record, func(digest string) { x.used[digest] = true }); err != nil {
 				return &journal.Damaged{Seq: seq, Cause: err}
 			}
 			next = seq + 1

@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/grow-platform/grow/runtime/journal"
@@ -113,28 +112,6 @@ func needs(ctx context.Context, src Source, root string) ([]string, error) {
 		}
 	}
 	return list, nil
-}
-
-// packed visits the digests of the blobs that a record's entries lie in.
-func packed(record []byte, visit func(digest string)) error {
-	r, err := journal.Parse(record)
-	if err != nil {
-		return err
-	}
-	var c journal.Cursor
-	c.Reset(r)
-	for {
-		e, err := c.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if p, ok := e.(*journal.Packed); ok {
-			visit(strings.Clone(p.Blob))
-		}
-	}
 }
 
 // replay folds what a snapshot holds and the records that follow it, up to one; root
