@@ -306,13 +306,13 @@ func TestAnswersAgain(t *testing.T) {
 		})
 	}
 	attempt(1)
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	attempt(2)
 	b.reopen(t, service, guests, Options{})
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	attempt(3)
 	b.reopen(t, service, guests, Options{Snapshots: Snapshots{Entries: 1}})
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	await(t, "the end", func() bool { a, _ := b.Lookup(f.ID()); return a.Outcome != Pending })
 	id := f.ID()
 	// Ticket 1 was drawn once, 2, 4, 6 and 7 failed, 3 was for another request, and 5 is the first attempt's of the kind.
@@ -336,7 +336,7 @@ func TestKeep(t *testing.T) {
 	again := b.accept(t, &Request{To: "outer", Replies: []string{"out"}, Data: []byte("late")})
 	await(t, "the delay", func() bool { return b.status(t, "outer/inner/w").Waiting == 2 })
 	b.Keep(again)
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	wanted := answered1(t, again)
 	late = b.accept(t, &Request{To: "outer", Replies: []string{"out"}, Data: []byte("late")})
 	await(t, "the delay", func() bool { return b.status(t, "outer/inner/w").Waiting == 1 })
@@ -354,7 +354,7 @@ func TestKeep(t *testing.T) {
 	if a, ok := b.Lookup(late.ID()); !ok || a.Outcome != Pending {
 		t.Errorf("one that had not: %t %s", ok, a.text())
 	}
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	await(t, "its end", func() bool { a, _ := b.Lookup(late.ID()); return a.Outcome == Replied })
 	b.reopen(t, service, guests, Options{})
 	if a, ok := b.Lookup(late.ID()); !ok || !strings.HasPrefix(a.text(), "replied out late") {

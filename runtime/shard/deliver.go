@@ -143,8 +143,8 @@ func (l *lane) forward(w *worker, it *parcel, spec *router.Node, delay time.Dura
 	home := l.shard.home(it, r, l)
 	switch {
 	case due > 0:
-		it.node.waiting.Add(1)
 		l.timers.add(l, timer{due: due, item: it})
+		it.node.waiting.Add(1)
 	case home == l:
 		local := l.local(it.node)
 		t := l.counted(local)

@@ -231,13 +231,13 @@ func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *act
 	it.remember(r.Recorded)
 	it.attempt++
 	it.msg.SetAttempt(int(it.attempt))
-	c.local.node.waiting.Add(1)
 	again := timer{due: due, item: it}
 	if hold {
 		c.parked = true
 		again.cell = c
 	}
 	l.timers.add(l, again)
+	c.local.node.waiting.Add(1)
 }
 
 // alone reports whether an unkeyed cell is handled one message at a time.
