@@ -8,13 +8,15 @@ SEED    ?=
 WRITE   ?=
 FAULT   ?= kill
 ROUNDS  ?= 20
+SEEDS   ?= 10000
+TAGS    ?=
 # The secret that signs the example's webhooks, unless the environment has one.
 export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
 
-.PHONY: help setup build run test bench hostile hostile-oracle python-suite python-packages crash fuzz lint fmt clean
+.PHONY: help setup build run test bench hostile hostile-verdicts hostile-oracle python-suite python-packages crash simulate fuzz lint fmt clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: ## get what building needs and this machine lacks
 	@.ci/setup
@@ -42,6 +44,9 @@ bench: setup ## measure: ONLY=hop,http picks by prefix, OUT=file.json writes JSO
 hostile: setup ## run modules that mean harm: MINUTES=10, SEED=n, ONLY=text of a name, OUT=file.json
 	@go run ./testdata/hostile/cmd -minutes $(MINUTES) -only "$(ONLY)" -out "$(OUT)" $(if $(SEED),-seed $(SEED))
 
+hostile-verdicts: setup ## accept or refuse modules of 32 MiB within 2 s and 512 MiB: ONLY=text of a name, OUT=file.json
+	@go run ./testdata/hostile/cmd -verdicts -only "$(ONLY)" -out "$(OUT)"
+
 hostile-oracle: ## hold the decoder against V8 and wabt: MUTANTS=1000000, SEED=n
 	@.ci/setup test
 	@go run ./testdata/hostile/cmd -oracle $(MUTANTS) $(if $(SEED),-seed $(SEED))
@@ -49,8 +54,12 @@ hostile-oracle: ## hold the decoder against V8 and wabt: MUTANTS=1000000, SEED=n
 python-suite: setup ## run CPython's own tests in actors: ONLY=test_json picks by prefix, WRITE=yes writes docs/python-suite.md
 	@go run ./testdata/python/suite -only "$(ONLY)" -out "$(OUT)" $(if $(WRITE),-write)
 
-crash: setup ## do harm to a running service and check all of it: FAULT=kill ROUNDS=20, SEED=n; docs/crash.md lists the faults
-	@go run ./testdata/crash/cmd -fault $(FAULT) -rounds $(ROUNDS) $(if $(SEED),-seed $(SEED)) $(if $(MESSAGES),-messages $(MESSAGES))
+crash: setup ## do harm to a running service and check all of it: FAULT=kill ROUNDS=20, SERVICE=triage, SEED=n; docs/crash.md lists the faults
+	@go run ./testdata/crash/cmd -fault $(FAULT) -rounds $(ROUNDS) $(if $(filter-out file,$(origin SERVICE)),-service $(SERVICE)) $(if $(SEED),-seed $(SEED)) $(if $(MESSAGES),-messages $(MESSAGES))
+
+simulate: setup ## run the shard in worlds that follow from a number: SEEDS=10000, SEED=n runs one of them again; docs/simulation.md says what is checked
+	@go test -c -tags "$(TAGS)" -o bin/simulate.test ./runtime/shard/simulation
+	@bin/simulate.test -test.run '^TestSeeds$$' -test.timeout 0 $(if $(SEED),-seed $(SEED) $(if $(filter command environment,$(origin SEEDS)),-seeds $(SEEDS)),-seeds $(SEEDS))
 
 python-packages: setup ## try packages that Python programmers use in actors: ONLY=attrs picks by prefix, WRITE=yes writes docs/python-packages.md
 	@go run ./testdata/python/packages -only "$(ONLY)" $(if $(WRITE),-write)
@@ -67,5 +76,5 @@ fmt: ## format Go and Rust
 
 clean: ## remove what was built in this folder
 	@rm -rf bin
-	@find compiler/python/interpreter/dist -type f ! -name README -delete
+	@find compiler/python/interpreter/dist cmd/grow/notice/dist -type f ! -name README -delete
 	@find testdata -name .grow -type d -prune -exec rm -rf {} +

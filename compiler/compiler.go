@@ -29,6 +29,9 @@ type Source struct {
 	Path     string // absolute path of the source folder, or of the .wasm file
 	Out      string // absolute path of the module to write; its folder is made when missing
 	Debug    bool   // keep names, lines and types for the debugger
+	// In is what types of messages the actor takes by its definition; nil: that is not
+	// known. Languages whose sources say so are held against it.
+	In []string
 	// Progress takes what the tools say while they work, one line at a time
 	// without its line break, and what the build does before them. It is called
 	// from one goroutine at a time and must not block for long. nil: nobody asks.

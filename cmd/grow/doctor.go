@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,6 +17,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/compiler/python/interpreter"
 	"github.com/grow-platform/grow/compiler/toolchain"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/jail"
@@ -205,6 +207,7 @@ type release struct {
 	Go      string `json:"go"`
 	System  string `json:"system"`
 	ABI     int    `json:"abi"`
+	Python  string `json:"python"` // what its runtime was made of; empty: it is not there
 }
 
 // thisRelease is that of the program that runs.
@@ -235,8 +238,15 @@ func (s *shell) version() *cobra.Command {
 		Use: "version", Short: "print the version of grow", Args: cobra.NoArgs, Example: "  grow version -o json",
 		RunE: func(*cobra.Command, []string) error {
 			r := thisRelease()
+			var err error
+			if r.Python, err = interpreter.Versions(); err != nil && !errors.Is(err, interpreter.ErrMissing) {
+				return err
+			}
 			return s.print(r, func(w io.Writer) error {
 				_, err := fmt.Fprintln(w, r)
+				if err == nil && r.Python != "" {
+					_, err = fmt.Fprintln(w, "Python actors run on", r.Python)
+				}
 				return err
 			})
 		},

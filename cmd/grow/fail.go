@@ -77,7 +77,9 @@ var exits = map[string]int{
 	codeTestProves:  exitNo,
 	codeTypesStale:  exitNo,
 	codeSomeStay:    exitNo,
+	codeFsck:        exitNo,
 	app.CodeNowhere: exitNo,
+	app.CodeState:   exitNo,
 
 	codePermission:         exitPermission,
 	control.CodePermission: exitPermission,
@@ -100,6 +102,11 @@ var exits = map[string]int{
 	codeStopTimeout:         exitUnreachable,
 
 	app.CodeJournalLocked: exitConflict,
+	app.CodeRestoreTarget: exitConflict,
+	app.CodeBackupDamaged: exitNo,
+	app.CodeBackupForeign: exitNo,
+	app.CodeBackupFormat:  exitNo,
+	app.CodeBackupNothing: exitNotFound,
 	app.CodeJournalDenied: exitPermission,
 	app.CodeJournal:       exitUnreachable,
 

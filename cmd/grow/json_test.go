@@ -14,6 +14,7 @@ import (
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/testdata/wat"
 	"github.com/spf13/cobra"
 )
@@ -38,8 +39,13 @@ var answers = map[string]string{
 	"schema":              "schema",
 	"send":                `send echo echo.asked --data {"text":"hello"} --wait`,
 	"site":                "site --out pages",
+	"state diff":          "state diff book alice",
+	"state get":           "state get book alice",
+	"state list":          "state list book",
+	"state set":           `state set book alice --data {"entries":[]} --reason test --plan`,
 	"status":              "status",
 	"test":                "test --coverage",
+	"trace":               "trace $POSTED",
 	"top":                 "top --once --every 100ms",
 	"types":               "types",
 	"version":             "version",
@@ -54,6 +60,10 @@ var empty = []string{"deadletters list", "deadletters actions"}
 var elsewhere = map[string]string{
 	"deadletters abort": "takes one that runs: testdata/script/deadletters_settle.txtar",
 	"doctor":            "tells of the machine: testdata/script/doctor.txtar",
+	"licenses":          "tells of the binary: testdata/script/licenses.txtar",
+	"backup":            "goes with the next two: testdata/script/backup.txtar",
+	"fsck":              "wants a service that is stopped: testdata/script/backup.txtar",
+	"restore":           "wants a service that is stopped: testdata/script/backup.txtar",
 	"run":               "goes on until it is interrupted: testdata/script/run.txtar",
 	"help":              "is for people", "completion bash": "is a script", "completion zsh": "is a script", "completion fish": "is a script",
 	"completion powershell": "is a script",
@@ -81,6 +91,7 @@ func TestJSON(t *testing.T) {
 	if len(dead) != 1 {
 		t.Fatal("there is no dead letter")
 	}
+	sent := posted(t, dir)
 	ask(t, dir, "deadletters drop --text nothing-like-it --name sweep --reason test")
 	for _, name := range slices.Sorted(maps.Keys(answers)) {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +99,7 @@ func TestJSON(t *testing.T) {
 			if name == "init" { // a service cannot be made in another
 				in = none
 			}
-			out := ask(t, in, strings.ReplaceAll(answers[name], "$DEAD", dead[0].ID))
+			out := ask(t, in, strings.NewReplacer("$DEAD", dead[0].ID, "$POSTED", sent).Replace(answers[name]))
 			golden(t, filepath.Join(folder, strings.ReplaceAll(name, " ", "_")+".json"), steady(t, in, out))
 		})
 	}
@@ -103,7 +114,19 @@ func TestJSON(t *testing.T) {
 	})
 }
 
-// jsonService makes a service of an actor that echoes and one that falls over.
+// posted puts something into the state of the service in dir, and returns the id of
+// the message that did it.
+func posted(t *testing.T, dir string) string {
+	t.Helper()
+	var reply control.SendReply
+	if err := json.Unmarshal([]byte(ask(t, dir, `send book ledger.post --data {"account":"alice","amount":5} --wait`)), &reply); err != nil {
+		t.Fatal(err)
+	}
+	return reply.ID
+}
+
+// jsonService makes a service of an actor that echoes, one that falls over, and
+// one that keeps a book.
 func jsonService(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -111,6 +134,9 @@ func jsonService(t *testing.T) string {
 		"grow.yaml": "service: small\nabout: Says what it is told.\nversion: 1.2.0\nhttp:\n" +
 			"  POST /echo: {send: echo.asked, to: echo, reply: {echo.done: 200}}\n  POST /trap: {send: echo.asked, to: trap, reply: 202}\n",
 		"types/echo.cue":           "\"echo.asked\": {text: string}\n\"echo.done\": {text: string}\n",
+		"types/ledger.cue":         "\"ledger.post\": {account: string, amount: int}\n\"ledger.posted\": {...}\n\"book\": {entries: [...]}\n",
+		"actors/book/actor.yaml":   "actor: book\nabout: Keeps a book.\ncode: {language: wasm, source: module.wasm}\nin: [ledger.post]\nout: [ledger.posted]\nkey: data.account\nstate: {type: book}\n",
+		"actors/book/module.wasm":  string(wat.Module("ledger")),
 		"actors/echo/actor.yaml":   "actor: echo\nabout: Sends back what it is sent.\ncode: {language: wasm, source: module.wasm}\nin: [echo.asked]\nout: [echo.done]\n",
 		"actors/trap/actor.yaml":   "actor: trap\nabout: Falls over.\ncode: {language: wasm, source: module.wasm}\nin: [echo.asked]\nretry: {max: 0}\n",
 		"workflows/twice.yaml":     "workflow: twice\nin: [echo.asked]\nout: [echo.done]\nnodes: {first: echo}\nroutes:\n  - {from: input, to: first}\n  - {from: first, to: output}\n",
@@ -161,9 +187,9 @@ func ask(t *testing.T, dir, line string) string {
 // unsteady are the keys whose values differ from run to run.
 var unsteady = map[string]bool{
 	"took_ms": true, "time": true, "started": true, "pid": true, "id": true, "digest": true, "revision": true, "busy": true,
-	"go": true, "version": true, "traceparent": true, "correlation": true, "causation": true, "found": true, "path": false, "instances": true,
+	"go": true, "python": true, "version": true, "traceparent": true, "correlation": true, "causation": true, "found": true, "path": false, "instances": true,
 	"interval_ms": true, "records": true, "rate": true, "fuel": true, "fuel_max": true, "fuel_mean": true, "fuel_rate": true, "memory": true,
-	"by": true, "ended": true,
+	"by": true, "ended": true, "record": true, "since": true, "began": true,
 }
 
 var addresses, ids = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`)

@@ -30,6 +30,7 @@ runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build
 compiler < compiler/python/interpreter < compiler/python < compiler/project
 compiler/python/interpreter < cmd/grow/app
+compiler/python/interpreter < cmd/grow/notice < cmd/grow, cmd/grow/notice/collect
 abi, cmd/grow/app, host/jail < testdata/python/packages
 compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
 runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite
@@ -37,6 +38,7 @@ runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, 
 runtime/journal < runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest, runtime/journal/fold
 runtime/journal/fold < runtime/shard
+runtime/journal/fold < runtime/journal/archive < cmd/grow/app, cmd/grow
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
@@ -68,9 +70,9 @@ specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
 testdata/order, testdata/wat, runtime/admission < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
-testdata/crash < testdata/crash/cmd
+testdata/triagetest, testdata/webhooks < testdata/crash < testdata/crash/cmd
 abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
-runtime/actor < testdata/hostile/trial
+runtime/actor, host/control, testdata/wat < testdata/hostile/trial
 compiler/cache < testdata/hostile/smith
 testdata/hostile/trial, testdata/hostile/smith, testdata/hostile/oracle, testdata/wat, cmd/grow/app, host/jail < testdata/hostile/cmd
 `

@@ -97,10 +97,16 @@ func (s *shell) root() *cobra.Command {
 		s.top(),
 		s.logs(),
 		s.deadLetters(),
+		s.trace(),
+		s.state(),
 	)...)
 	root.AddCommand(in(groupSetUp,
+		s.backup(),
+		s.restore(),
+		s.fsck(),
 		s.doctor(),
 		s.version(),
+		s.licenses(),
 	)...)
 	root.SetHelpCommandGroupID(groupSetUp)
 	root.SetCompletionCommandGroupID(groupSetUp)

@@ -24,7 +24,7 @@ func TestTerminals(t *testing.T) {
 	if err := host.Shard().Settle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	dead := host.Shard().DeadLetters(nil, 1)[0].ID
+	names := strings.NewReplacer("$DEAD", host.Shard().DeadLetters(nil, 1)[0].ID, "$POSTED", posted(t, dir))
 	for _, c := range []struct {
 		name    string
 		env     [2]string
@@ -53,7 +53,7 @@ func TestTerminals(t *testing.T) {
 				if name == "init" {
 					in = none
 				}
-				text, code := atTerminal(t, in, strings.ReplaceAll(line, "$DEAD", dead), c.columns)
+				text, code := atTerminal(t, in, names.Replace(line), c.columns)
 				if code != exitDone {
 					t.Errorf("grow %s: exit code %d\n%s", line, code, text)
 				}

@@ -116,7 +116,7 @@ func (b *build) one(ctx context.Context, a *specs.Actor) error {
 	}
 	result, err := c.Build(ctx, compiler.Source{
 		Dir: b.service.Dir, Actor: a.Name, Language: a.Code.Language, Path: a.Code.Source, Out: Module(b.service.Dir, a.Name),
-		Debug: b.options.Debug, Progress: func(line string) { tell(Event{Line: line}) },
+		Debug: b.options.Debug, In: a.In, Progress: func(line string) { tell(Event{Line: line}) },
 	})
 	if err != nil {
 		tell(Event{Err: err})

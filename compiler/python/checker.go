@@ -158,9 +158,11 @@ type finding struct {
 // checked is what the checker says of one file.
 type checked struct {
 	Fault    *finding  `json:"fault"`
-	Modules  []string  `json:"modules"` // top-level, sorted
-	Missing  []string  `json:"missing"` // those that the runtime does not have
-	On       bool      `json:"on"`      // it may register handlers
+	Modules  []string  `json:"modules"`  // top-level, sorted
+	Missing  []string  `json:"missing"`  // those that the runtime does not have
+	On       bool      `json:"on"`       // it may register handlers
+	Handlers []finding `json:"handlers"` // types of messages that it names with grow.on
+	Open     bool      `json:"open"`     // it may name others, which are not texts at its top
 	Warnings []finding `json:"warnings"`
 }
 

@@ -16,6 +16,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/grow-platform/grow/compiler"
@@ -97,7 +98,7 @@ func (c *Compiler) Build(ctx context.Context, s compiler.Source) (compiler.Resul
 		return compiler.Result{}, err
 	}
 	return compiler.Incremental(ctx, s, compiler.Recipe{
-		Parts: map[string]string{"recipe": recipe, "runtime": l.Digest, "checker": checkerDigest()},
+		Parts: map[string]string{"recipe": recipe, "runtime": l.Digest, "checker": checkerDigest(), "in": strings.Join(s.In, " ")},
 		Locks: []string{lockName},
 		Make:  func(ctx context.Context, draft string) (compiler.Made, error) { return c.make(ctx, s, l, draft) },
 	})

@@ -28,6 +28,8 @@ type review struct {
 	warnings []compiler.Diagnostic
 	hint     string
 	on       bool // some file registers handlers
+	handlers []taking
+	open     bool // some handlers are not known by their types
 }
 
 // review checks all sources and returns what is said of good ones. Its error
@@ -45,6 +47,7 @@ func (c *Compiler) review(ctx context.Context, s compiler.Source, files map[stri
 			return "", r.broken(ctx, err)
 		}
 	}
+	r.takes()
 	if len(r.faults) == 0 && !r.on {
 		r.fault(entry, 0, 0, "no handler: nothing is registered with @grow.on")
 		r.advise("write a function for each type that the actor takes: @grow.on(\"order.placed\") above def placed(ctx, order)")
@@ -115,6 +118,7 @@ func (r *review) file(ctx context.Context, name string) error {
 		return nil
 	}
 	r.on = r.on || said.On
+	r.handles(name, said)
 	for _, w := range said.Warnings {
 		r.warn(name, w.Line, w.Col, w.Text)
 	}

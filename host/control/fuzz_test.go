@@ -16,8 +16,8 @@ import (
 // FuzzServer: whatever is sent to the socket, the answer is JSON, and anything
 // but 200 is an error with a code.
 func FuzzServer(f *testing.F) {
-	paths := []string{"/v1/send", "/v1/deadletters", "/v1/logs", "/v1/status", "/v2"}
-	for _, body := range []string{`{"to":"price","type":"order","data":"e30=","wait":true,"timeout":5}`, `{"node":"n","since":"2026-01-02T03:04:05Z","limit":-1}`, `{"filter":{}}`, `{"limit":1e99}`, `[`, ``} {
+	paths := []string{"/v1/send", "/v1/deadletters", "/v1/logs", "/v1/status", "/v2", "/v1/state/get", "/v1/state/list", "/v1/state/set", "/v1/state/diff"}
+	for _, body := range []string{`{"to":"price","type":"order","data":"e30=","wait":true,"timeout":5}`, `{"node":"n","since":"2026-01-02T03:04:05Z","limit":-1}`, `{"filter":{}}`, `{"limit":1e99}`, `{"node":"n","key":"k","data":"e30=","revision":18446744073709551615,"delete":true}`, `{"node":"n","after":"","from":"1","to":"x"}`, `[`, ``} {
 		for i := range paths {
 			f.Add(uint8(i), []byte(body))
 		}
@@ -70,8 +70,13 @@ func FuzzClient(f *testing.F) {
 		_, list := c.DeadLetters(t.Context(), DeadFilter{})
 		_, one := c.DeadLetter(t.Context(), "a/../b")
 		lines := c.Logs(t.Context(), logs.Filter{}, false, func(logs.Record) error { return nil })
+		_, state := c.State(t.Context(), StateRequest{})
+		_, states := c.States(t.Context(), StateFilter{})
+		_, set := c.SetState(t.Context(), StateSet{})
+		_, diff := c.StateDiff(t.Context(), DiffRequest{})
+		_, trace := c.Trace(t.Context(), "a/../b")
 		settled := c.SettleDeadLetters(t.Context(), SettleRequest{}, func(Settled) error { return nil })
-		for _, err := range []error{status1, send, list, one, lines, settled} {
+		for _, err := range []error{status1, send, list, one, lines, settled, state, states, set, diff, trace} {
 			if e := (*Error)(nil); err != nil && !errors.As(err, &e) {
 				t.Errorf("%v is no *Error", err)
 			}

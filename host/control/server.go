@@ -211,6 +211,8 @@ func (s *Server) routes() http.Handler {
 		}
 	})
 	s.letterRoutes(m)
+	s.backupRoutes(m)
+	s.stateRoutes(m)
 	m.HandleFunc("POST /v1/logs", s.logs)
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Error{Code: CodeInvalid, Message: "the host does not know " + r.Method + " " + r.URL.Path, Next: "use a grow of the same version as the host"})

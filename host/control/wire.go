@@ -22,6 +22,8 @@ type Backend interface {
 	// is set, until ctx ends.
 	Logs(ctx context.Context, f logs.Filter, follow bool, emit func(logs.Record) error) error
 	Letters
+	Backups
+	States
 }
 
 // Status is what a host runs.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"sync/atomic"
@@ -19,6 +20,7 @@ type orders struct {
 	Limits Limits `json:"limits"`
 	Nice   int    `json:"nice,omitempty"`
 	Files  int    `json:"files"`
+	Wait   bool   `json:"wait,omitempty"` // for other orders, on the connection
 }
 
 func (o orders) encode() (string, error) {
@@ -76,6 +78,16 @@ func work(name, text string) error {
 	conn, err := inherited()
 	if err != nil {
 		return errors.Join(errors.New("a worker is started by grow alone"), err)
+	}
+	if err := shed(firstFile + o.Files); err != nil {
+		return err
+	}
+	if o.Wait {
+		if o, err = awaited(conn); errors.Is(err, io.EOF) {
+			return nil // it was not needed
+		} else if err != nil {
+			return fmt.Errorf("read orders: %w", err)
+		}
 	}
 	for i := range o.Files {
 		given = append(given, os.NewFile(uintptr(firstFile+i), fmt.Sprintf("file %d", i)))

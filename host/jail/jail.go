@@ -80,31 +80,36 @@ type Process struct {
 // however that comes about. Who started a worker calls [Process.Wait] or
 // [Process.Kill] in the end.
 func Start(ctx context.Context, o Options) (*Process, error) {
+	return launch(ctx, o.Role, orders{Limits: o.Limits, Nice: o.Nice, Files: len(o.Files)}, o.Files)
+}
+
+// launch starts a worker with orders.
+func launch(ctx context.Context, role string, o orders, files []*os.File) (*Process, error) {
 	if !Entered() {
-		return nil, fmt.Errorf("start worker %s: this program does not begin with jail.Enter", o.Role)
+		return nil, fmt.Errorf("start worker %s: this program does not begin with jail.Enter", role)
 	}
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("start worker %s: %w", o.Role, context.Cause(ctx))
+		return nil, fmt.Errorf("start worker %s: %w", role, context.Cause(ctx))
 	}
 	for {
 		way := bestWay()
-		p, err := start(ctx, o, way)
+		p, err := start(ctx, role, o, files, way)
 		if err == nil {
 			return p, nil
 		}
 		if !giveUp(way, err) {
-			return nil, fmt.Errorf("start worker %s: %w", o.Role, err)
+			return nil, fmt.Errorf("start worker %s: %w", role, err)
 		}
 	}
 }
 
 // start starts a worker in one of the ways that the system may have.
-func start(ctx context.Context, o Options, way int) (*Process, error) {
+func start(ctx context.Context, role string, o orders, files []*os.File, way int) (*Process, error) {
 	path, err := program()
 	if err != nil {
 		return nil, err
 	}
-	told, err := orders{Limits: o.Limits, Nice: o.Nice, Files: len(o.Files)}.encode()
+	told, err := o.encode()
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +117,13 @@ func start(ctx context.Context, o Options, way int) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{role: o.Role, limits: o.Limits, conn: own, output: &tail{}, done: make(chan struct{})}
+	p := &Process{role: role, limits: o.Limits, conn: own, output: &tail{}, done: make(chan struct{})}
 	p.cmd = &exec.Cmd{
-		Path: path, Args: []string{workerName, o.Role, told}, Env: []string{}, Dir: nowhere,
+		Path: path, Args: []string{workerName, role, told}, Env: []string{}, Dir: nowhere,
 		Stderr: p.output, WaitDelay: leftoverMax,
 	}
 	its.give(p.cmd)
-	p.cmd.ExtraFiles = append(p.cmd.ExtraFiles, o.Files...)
+	p.cmd.ExtraFiles = append(p.cmd.ExtraFiles, files...)
 	confine(p.cmd, way)
 	started := make(chan error, 1)
 	go p.run(ctx, started) // ends with the process

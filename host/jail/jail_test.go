@@ -37,6 +37,21 @@ func TestMain(m *testing.M) {
 			held = append(held, b)
 		}
 	})
+	Register("take", func(_ context.Context, c Conn) error { // as many MiB as it is told, and then answers
+		n := make([]byte, 1)
+		if _, err := io.ReadFull(c, n); err != nil {
+			return err
+		}
+		b := make([]byte, int(n[0])<<20)
+		for i := range b {
+			b[i] = 1
+		}
+		if _, err := c.Write(b[:1]); err != nil {
+			return err
+		}
+		_, err := io.ReadFull(c, n) // until it is killed
+		return err
+	})
 	Register("sees", sees)
 	Enter()
 	goleak.VerifyTestMain(m)

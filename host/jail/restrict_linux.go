@@ -90,6 +90,29 @@ func restrict(o orders) ([]Measure, error) {
 	return append(list, Measure{Name: measurePrivileges, Holds: err == nil && none == 1}), nil
 }
 
+// shed closes what the host was left with by who started it, and did not know of: all
+// that came across exec, from a descriptor on. What is this process's own is closed on
+// exec, so it is told by that.
+func shed(from int) error {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("list open files: %w", err)
+	}
+	for _, e := range list {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd < from {
+			continue
+		}
+		// The list's own descriptor has been closed since.
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			if err := unix.Close(fd); err != nil {
+				return fmt.Errorf("close a file that was left open: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // limit sets the resource limits. The hard ones are set too: nobody but root
 // raises them again.
 func limit(o orders, namespaces bool) error {
@@ -152,8 +175,9 @@ func nice(by int) error {
 		if err != nil {
 			return fmt.Errorf("list threads: %w", err)
 		}
-		// A thread may have ended since.
-		if err := unix.Setpriority(unix.PRIO_PROCESS, id, by); err != nil && !errors.Is(err, unix.ESRCH) {
+		// A thread may have ended since (ESRCH), or have a lower priority already,
+		// as under nice -n 19, which it may not raise (EACCES).
+		if err := unix.Setpriority(unix.PRIO_PROCESS, id, by); err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.EACCES) {
 			return fmt.Errorf("lower priority: %w", err)
 		}
 	}

@@ -43,12 +43,18 @@ var reactorExports = slices.Concat([]Export{
 	{Name: ExportInterrupt, Type: signature(":i")},
 }, Exports)
 
+// StackMemory is what recursion may cost an instance, in bytes of memory: the stack
+// that a guest runs on, and the one that it outgrew, half as large, which is there
+// while it is copied. For modules that people send, meter.StackMax sees to it.
+const StackMemory = 16 << 20
+
 // ReactorStack bounds the stack of a language runtime, in bytes of the estimate that
-// meter.StackMax bounds for other modules. An interpreter's main function has thousands
-// of values, of which 9 MiB have room for less than a hundred calls, each of them what
-// a program takes for one level of recursion through the interpreter. Instances that
-// do not run have no stack.
-const ReactorStack = 40 << 20
+// meter.StackMax bounds for other modules. Of CPython the estimate is 7.6 to 77 times
+// what its calls take (a test of the SDK has the figures): its main function has
+// thousands of values, which the compiler keeps a tenth of. So this is room for as
+// many levels as CPython allows itself, in less than StackMemory; the engine holds
+// what is really taken against that too.
+const ReactorStack = 64 << 20
 
 // Reactor makes of the reactor of a language runtime what is compiled, and the
 // memory that it begins with. It fails with an *engine.Error.

@@ -19,7 +19,10 @@ import "io/fs"
 //     those bits in the words at those addresses, in that order, while the guest
 //     waits for [Host.Slice], or for a sleep that the host ends: poll_oneoff then
 //     returns EINTR. It asks for the array once, after grow_boot, and reads it each
-//     time. Bits that are still set when the call returns it takes back.
+//     time. Bits that are still set when the call returns it takes back. Where the
+//     guest goes on, they are set again after some time. Behind the end of the array
+//     may stand the address u32 and the size u32 of room for a text, where the engine
+//     writes, in UTF-8 and with a 0 behind it, why it interrupts.
 //   - It imports language.fault (kind i32, ptr i32, len i32): why the call that is
 //     under way fails. The text's first line is the reason, the rest the guest's
 //     own traceback. Kind 0 is a failure of the actor, 1 says that it was stopped
@@ -41,7 +44,8 @@ type Language struct {
 	// Module returns the reactor. It is asked when there is no machine code of it.
 	Module func() ([]byte, error)
 	// Files is what the reactor sees of a file system, by mount point and in this
-	// order, besides the actor's own /app and /packages, which come after.
+	// order, besides the actor's own /app and /packages, which come after, and /,
+	// which leads to them all and comes last.
 	Files []Mount
 }
 

@@ -11,14 +11,17 @@ import (
 // coder writes or reads the fields of a message in protobuf's wire format
 // (protobuf.dev/programming-guides/encoding). A message says its fields once,
 // in its method fields, and both directions follow it: writing appends each
-// field in turn, reading calls the method for every field found and the one of
-// that number takes it.
+// field in turn; reading calls the method, and each field found is taken by the
+// one of that number, again and again as long as there are fields: once, when
+// they come in the order in which they are written.
 type coder struct {
 	b       []byte // what has been written
 	reading bool
-	number  protowire.Number // of the field found
+	number  protowire.Number // of the field found; 0: there is none
 	value   uint64           // of it, when it is a varint
 	bytes   []byte           // of it, when it is not
+	rest    []byte           // of the message, behind it
+	moved   bool             // another one was found
 	err     error
 }
 
@@ -47,6 +50,7 @@ func (c *coder) string(n protowire.Number, p *string) {
 	case c.reading:
 		if c.number == n {
 			*p = unsafe.String(unsafe.SliceData(c.bytes), len(c.bytes))
+			c.next()
 		}
 	case *p != "":
 		c.tag(n, protowire.BytesType)
@@ -57,8 +61,9 @@ func (c *coder) string(n protowire.Number, p *string) {
 // strings is a repeated string.
 func (c *coder) strings(n protowire.Number, p *[]string) {
 	if c.reading {
-		if c.number == n {
+		for c.number == n {
 			*p = append(*p, unsafe.String(unsafe.SliceData(c.bytes), len(c.bytes)))
+			c.next()
 		}
 		return
 	}
@@ -73,6 +78,7 @@ func (c *coder) blob(n protowire.Number, p *[]byte) {
 	case c.reading:
 		if c.number == n {
 			*p = c.bytes
+			c.next()
 		}
 	case len(*p) > 0:
 		c.tag(n, protowire.BytesType)
@@ -95,6 +101,7 @@ func (c *coder) uint64(n protowire.Number, p *uint64) {
 	case c.reading:
 		if c.number == n {
 			*p = c.value
+			c.next()
 		}
 	case *p != 0:
 		c.tag(n, protowire.VarintType)
@@ -149,6 +156,7 @@ func nested[T any, P interface {
 		if c.number == n {
 			*p = new(T)
 			c.read(c.bytes, *p)
+			c.next()
 		}
 	case *p != nil:
 		at := c.begin(n)
@@ -163,10 +171,11 @@ func list[T any, P interface {
 	message
 }](c *coder, n protowire.Number, p *[]T) {
 	if c.reading {
-		if c.number == n {
+		for c.number == n {
 			var zero T
 			*p = append(*p, zero)
 			c.read(c.bytes, P(&(*p)[len(*p)-1]))
+			c.next()
 		}
 		return
 	}
@@ -179,28 +188,53 @@ func list[T any, P interface {
 
 // read reads the fields of m from b. Bytes and strings alias b.
 func (c *coder) read(b []byte, m message) {
-	number, value, bytes := c.number, c.value, c.bytes
-	for len(b) > 0 && c.err == nil {
-		b = c.field(b)
-		if c.err == nil {
+	number, value, bytes, rest := c.number, c.value, c.bytes, c.rest
+	c.rest = b
+	for c.next(); c.number != 0; {
+		if c.moved = false; c.err == nil {
 			m.fields(c)
 		}
+		if !c.moved { // nothing has this number
+			c.next()
+		}
 	}
-	c.number, c.value, c.bytes = number, value, bytes
+	c.number, c.value, c.bytes, c.rest = number, value, bytes, rest
 }
 
-// field reads one field and returns what follows it.
+// next finds the next field of the message.
+func (c *coder) next() {
+	c.moved, c.number = true, 0
+	for len(c.rest) > 0 && c.number == 0 && c.err == nil {
+		c.rest = c.field(c.rest)
+	}
+	if c.err != nil {
+		c.number, c.rest = 0, nil
+	}
+}
+
+// field reads one field and returns what follows it. Its number is 0 if it is
+// of a kind that nothing here has.
 func (c *coder) field(b []byte) []byte {
-	number, kind, n := protowire.ConsumeTag(b)
-	if n < 0 {
+	number, kind, n := protowire.Number(0), protowire.Type(0), 1
+	if len(b) > 0 && b[0] < 0x80 && b[0] >= 1<<3 {
+		number, kind = protowire.Number(b[0]>>3), protowire.Type(b[0]&7)
+	} else if number, kind, n = protowire.ConsumeTag(b); n < 0 {
 		return c.fail(n)
 	}
 	b = b[n:]
 	c.number, c.value, c.bytes = number, 0, nil
 	switch kind {
 	case protowire.VarintType:
+		if len(b) > 0 && b[0] < 0x80 {
+			c.value = uint64(b[0])
+			return b[1:]
+		}
 		c.value, n = protowire.ConsumeVarint(b)
 	case protowire.BytesType:
+		if len(b) > 0 && b[0] < 0x80 && int(b[0]) < len(b) {
+			c.bytes = b[1 : 1+int(b[0])]
+			return b[1+int(b[0]):]
+		}
 		c.bytes, n = protowire.ConsumeBytes(b)
 	default: // of a later version: skipped
 		c.number = 0

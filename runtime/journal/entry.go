@@ -120,6 +120,7 @@ type Dead struct {
 	Revision string
 	Settles  bool // the message was waiting here and is settled by this
 	Fuel     uint64
+	Refused  bool // the actor did not want it; otherwise it failed for good
 }
 
 // AttemptMade keeps the successful answers of an attempt that failed.

@@ -47,6 +47,8 @@ var (
 	ErrPayload = errors.New("max_payload of the server is too small")
 	// ErrLocked: another process has the data folder open.
 	ErrLocked = errors.New("data folder is in use by another process")
+	// ErrExists: there is such a journal already.
+	ErrExists = errors.New("the journal is there already")
 	// ErrForeign: the data folder or stream was made by something else.
 	ErrForeign = errors.New("not a journal of grow")
 )

@@ -90,6 +90,7 @@ func (m *Dead) fields(c *coder) {
 	c.string(10, &m.Revision)
 	c.bool(11, &m.Settles)
 	c.uint64(12, &m.Fuel)
+	c.bool(13, &m.Refused)
 }
 
 func (m *AttemptMade) fields(c *coder) {

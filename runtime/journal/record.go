@@ -14,8 +14,11 @@ import (
 // FormatVersion is the version of the record format that this package writes.
 const FormatVersion = 1
 
+// Magic is what every record begins with.
+const Magic = "GROJ"
+
 const (
-	magic      = "GROJ"
+	magic      = Magic
 	headerSize = 21
 	checksum   = 17 // where it lies in the header
 )

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -78,10 +78,11 @@ func TestDeadLetterActions(t *testing.T) {
 	if left := b.DeadLetters(nil, 0); len(left) != 1 || left[0].ID != ids[2] {
 		t.Errorf("dead letters after all: %+v", left)
 	}
-	hops, err := b.Trace(ctx, again)
+	traced, err := b.Trace(ctx, again)
 	if err != nil {
 		t.Fatal(err)
 	}
+	hops := traced.Hops
 	var told []string
 	for _, h := range hops {
 		line := fmt.Sprintf("%s %s %s %s%s", h.What, h.Node, h.Key, h.Data, h.By)
@@ -90,13 +91,13 @@ func TestDeadLetterActions(t *testing.T) {
 		}
 		told = append(told, strings.TrimSpace(line))
 	}
-	wantLines(t, told, `accepted a bad "bad"`, `dead a bad "bad"`, `action   ann`, `action a good ann -> a "good"`,
+	wantLines(t, told, `accepted a bad "bad"`, `dead a bad "bad"`, `action   "good"ann`, `action a good ann -> a "good"`,
 		fmt.Sprintf(`handled a good "good" -> output "good" good %s`, ids[0]))
 	if hops[4].ID != again || hops[4].Cause != ids[0] {
 		t.Errorf("the redriven message is %s because of %s", hops[4].ID, hops[4].Cause)
 	}
-	if same, err := b.Trace(ctx, ids[0]); err != nil || len(same) != len(hops) {
-		t.Errorf("trace of the original: %d hops, %v", len(same), err)
+	if same, err := b.Trace(ctx, ids[0]); err != nil || len(same.Hops) != len(hops) {
+		t.Errorf("trace of the original: %+v, %v", same, err)
 	}
 	if _, err := b.Trace(ctx, "nobody"); !errors.Is(err, ErrNoTrace) {
 		t.Errorf("trace of nothing: %v", err)
@@ -136,6 +137,33 @@ func counter() (*specs.Service, map[string]guest) {
 	}}
 }
 
+// set sets a value of the counter, or deletes it when data is "".
+func (b *bench) set(ctx context.Context, key, name, data string, revision uint64) (uint64, error) {
+	s := StateSet{Node: "count", Key: key, Name: name, Revision: revision}
+	if data != "" {
+		s.Data = []byte(data)
+	}
+	_, next, err := b.SetState(ctx, &s, Act{By: "ann", Reason: "a slip"})
+	return next, err
+}
+
+// TestStateNobodyWaits: a change that nobody waits for any more is not made, so that who
+// asks again does not have it twice.
+func TestStateNobodyWaits(t *testing.T) {
+	service, guests := counter()
+	b := open(t, service, guests, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // the lane's word may be the quicker one
+		if _, err := b.set(ctx, "k", "note", "1", 0); !errors.Is(err, context.Canceled) {
+			t.Fatalf("%v, want context.Canceled", err)
+		}
+	}
+	if state, err := b.GetState(t.Context(), "count", "k"); err != nil || len(state) != 0 {
+		t.Errorf("%v, %v; want nothing", state, err)
+	}
+}
+
 // TestState: a state is read, listed, and set when nobody was quicker, with and
 // without states that leave memory, and what was set is what the next message
 // and the next process find.
@@ -145,7 +173,7 @@ func TestState(t *testing.T) {
 			service, guests := counter()
 			b := open(t, service, guests, nil)
 			b.reopen(t, service, guests, o)
-			ctx, by := context.Background(), Act{By: "ann"}
+			ctx := context.Background()
 			count := func(key, want string) {
 				t.Helper()
 				if got := answered1(t, b.accept(t, &Request{To: "count", AnyReply: true, Data: fmt.Appendf(nil, "%q", key)})); got != "replied out "+want {
@@ -158,29 +186,29 @@ func TestState(t *testing.T) {
 			if v, err := b.GetState(ctx, "count", "k07"); err != nil || string(v[""].Data) != "2" || v[""].Revision != 2 {
 				t.Errorf("k07: %v %v", v, err)
 			}
-			if _, err := b.SetState(ctx, "count", "k07", "", []byte("70"), 1, by); !errors.Is(err, ErrMoved) {
+			if _, err := b.set(ctx, "k07", "", "70", 1); !errors.Is(err, ErrMoved) {
 				t.Errorf("an old revision: %v", err)
 			}
-			if _, err := b.SetState(ctx, "count", "k07", "other", []byte("70"), 0, by); !errors.Is(err, ErrState) {
+			if _, err := b.set(ctx, "k07", "other", "70", 0); !errors.Is(err, ErrState) {
 				t.Errorf("a name that is not declared: %v", err)
 			}
-			if r, err := b.SetState(ctx, "count", "k07", "", []byte("70"), 2, by); err != nil || r != 3 {
+			if r, err := b.set(ctx, "k07", "", "70", 2); err != nil || r != 3 {
 				t.Errorf("set: %d %v", r, err)
 			}
-			if r, err := b.SetState(ctx, "count", "k08", "", nil, 2, by); err != nil || r != 0 {
+			if r, err := b.set(ctx, "k08", "", "", 2); err != nil || r != 0 {
 				t.Errorf("delete: %d %v", r, err)
 			}
-			if r, err := b.SetState(ctx, "count", "new", "note", []byte(`"x"`), 0, by); err != nil || r != 1 {
+			if r, err := b.set(ctx, "new", "note", `"x"`, 0); err != nil || r != 1 {
 				t.Errorf("set a new one: %d %v", r, err)
 			}
 			count("k07", "71")
 			for range 2 {
 				after := "k06"
-				list, err := b.ListStates(ctx, "count", "k0", &after, 2)
-				if err != nil || !slices.Equal(list, []string{"k07", "k09"}) {
+				list, err := b.ListStates(ctx, &StateFilter{"count", "k0", &after, 2})
+				if want := []KeyState{{"k07", []ValueSize{{"", 2, list[0].Values[0].Revision}}}, {"k09", []ValueSize{{"", 1, 2}}}}; err != nil || !reflect.DeepEqual(list, want) {
 					t.Errorf("list: %v %v", list, err)
 				}
-				if all, err := b.ListStates(ctx, "count", "", nil, 100); err != nil || len(all) != 20 || all[19] != "new" {
+				if all, err := b.ListStates(ctx, &StateFilter{Node: "count", Limit: 100}); err != nil || len(all) != 20 || all[19].Key != "new" {
 					t.Errorf("list of all: %v %v", all, err)
 				}
 				b.reopen(t, service, guests, o)
@@ -278,13 +306,13 @@ func TestAnswersAgain(t *testing.T) {
 		})
 	}
 	attempt(1)
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	attempt(2)
 	b.reopen(t, service, guests, Options{})
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	attempt(3)
 	b.reopen(t, service, guests, Options{Snapshots: Snapshots{Entries: 1}})
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	await(t, "the end", func() bool { a, _ := b.Lookup(f.ID()); return a.Outcome != Pending })
 	id := f.ID()
 	// Ticket 1 was drawn once, 2, 4, 6 and 7 failed, 3 was for another request, and 5 is the first attempt's of the kind.
@@ -308,7 +336,7 @@ func TestKeep(t *testing.T) {
 	again := b.accept(t, &Request{To: "outer", Replies: []string{"out"}, Data: []byte("late")})
 	await(t, "the delay", func() bool { return b.status(t, "outer/inner/w").Waiting == 2 })
 	b.Keep(again)
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	wanted := answered1(t, again)
 	late = b.accept(t, &Request{To: "outer", Replies: []string{"out"}, Data: []byte("late")})
 	await(t, "the delay", func() bool { return b.status(t, "outer/inner/w").Waiting == 1 })
@@ -326,7 +354,7 @@ func TestKeep(t *testing.T) {
 	if a, ok := b.Lookup(late.ID()); !ok || a.Outcome != Pending {
 		t.Errorf("one that had not: %t %s", ok, a.text())
 	}
-	b.clock.pass(time.Second)
+	b.clock.ring(t, time.Second)
 	await(t, "its end", func() bool { a, _ := b.Lookup(late.ID()); return a.Outcome == Replied })
 	b.reopen(t, service, guests, Options{})
 	if a, ok := b.Lookup(late.ID()); !ok || !strings.HasPrefix(a.text(), "replied out late") {

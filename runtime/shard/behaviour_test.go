@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -97,27 +96,15 @@ func (b *bench) entries(t *testing.T) (list []string) {
 func eachEntry(t *testing.T, j journal.Journal, visit func(journal.Entry)) {
 	t.Helper()
 	err := j.Read(context.Background(), 1, func(_ uint64, record []byte) error {
-		r, err := journal.Parse(record)
-		if err != nil {
-			return err
-		}
-		var c journal.Cursor
-		c.Reset(r)
-		for {
-			e, err := c.Next()
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
+		return journal.EachEntry(record, func(e journal.Entry) (err error) {
 			if p, ok := e.(*journal.Packed); ok {
 				if e, err = journal.Unpack(context.Background(), j, p); err != nil {
 					return err
 				}
 			}
 			visit(e)
-		}
+			return nil
+		})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,9 @@
 package shard
 
 import (
+	"slices"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -60,4 +62,16 @@ func (c *manual) pass(d time.Duration) {
 	for _, f := range due {
 		f()
 	}
+}
+
+// ring waits until an alarm is set that is due within d, and passes d: whoever
+// read the clock before it moved would set an alarm that is too late by d.
+func (c *manual) ring(t *testing.T, d time.Duration) {
+	t.Helper()
+	await(t, "an alarm", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return slices.ContainsFunc(c.alarm, func(a *alarm) bool { return a.f != nil && !a.due.After(c.now.Add(d)) })
+	})
+	c.pass(d)
 }

@@ -41,6 +41,14 @@ func newBatch(l *lane) *batch {
 	return b
 }
 
+// follow takes over what another batch of the lane, without entries, holds back.
+func (b *batch) follow(empty *batch) {
+	b.answers = append(b.answers, empty.answers...)
+	b.kept = append(b.kept, empty.kept...)
+	b.barriers = append(b.barriers, empty.barriers...)
+	empty.answers, empty.kept, empty.barriers = empty.answers[:0], empty.kept[:0], empty.barriers[:0]
+}
+
 // answered is an answer that waits for its commit.
 type answered struct {
 	flow   *flow
@@ -115,7 +123,7 @@ func (c *committer) open(ctx context.Context, s *Shard, last uint64) (err error)
 		if err = c.ensure(ctx, w.Bytes(), c.last); err == nil {
 			break
 		}
-		if tries == openTries || lost(err) || !c.pause(ctx, tries) {
+		if tries == openTries || lost(err) || !c.pause(ctx, tries, "open") {
 			return fmt.Errorf("begin an epoch: %w", err)
 		}
 	}
@@ -254,7 +262,7 @@ func (c *committer) trim() {
 	blobs := slices.Clone(c.blobs[:n])
 	c.blobs = slices.Delete(c.blobs, 0, n)
 	c.mu.Unlock()
-	c.shard.workers.Go(func() {
+	c.shard.start(func() {
 		err := c.journal.Trim(c.shard.context, before)
 		for _, b := range blobs {
 			err = errors.Join(err, c.journal.DeleteBlob(c.shard.context, b.digest))

@@ -111,6 +111,7 @@ func TestCrashSnapshots(t *testing.T) {
 	for n := int64(1); n < j.used.Load(); n += step {
 		j := &fragile{Journal: openJournal(t)}
 		j.left.Store(n)
+		x.options.Ahead = []int{0, 1, 5}[n/step%3]
 		s, err := x.tryOpen(j)
 		if err == nil {
 			serve(t, s, x.service, x.guests)

@@ -91,7 +91,6 @@ func (s *Shard) redrive(ctx context.Context, d *DeadLetter, to string, by Act) (
 	case it.node.full(r):
 		return "", fmt.Errorf("%w: %s", ErrFull, spec.Path)
 	}
-	it.node.shift(1, int64(it.msg.Size()))
 	return id, s.act(ctx, s.home(it, r, s.lanes[0]), &journal.Action{
 		Name: journal.ActionRedrive, ID: d.ID, By: by.By, Reason: by.Reason, Node: spec.Path, Key: it.msg.Key(), Input: it.msg.Frame(),
 	}, it)
@@ -118,7 +117,7 @@ func (s *Shard) RedriveAll(ctx context.Context, keep func(*DeadLetter) bool, to 
 		}
 		again, err := s.Redrive(ctx, d.ID, to, by)
 		for tries := 1; errors.Is(err, ErrFull); tries++ {
-			if !s.committer.pause(ctx, tries) {
+			if !s.committer.pause(ctx, tries, "redrive") {
 				return p, fmt.Errorf("redrive: %w", ctx.Err())
 			}
 			again, err = s.Redrive(ctx, d.ID, to, by)
@@ -206,12 +205,13 @@ func (s *Shard) act(ctx context.Context, l *lane, a *journal.Action, it *parcel)
 	}
 	a.Time = s.clock.Now().UnixNano()
 	s.begin() // so that no lane ends before it has taken the note
-	s.tell(func(done chan struct{}) note { return noteFlush{done} })
+	s.tell(ctx, func(done chan struct{}) note { return noteFlush{done} })
 	done := make(chan error, 1)
 	l.post(event{note: noteAct{a, it, done}})
 	s.finish()
 	select {
 	case err := <-done:
+		s.resume(ctx, "act")
 		if err != nil {
 			return errors.Join(ErrJournal, err)
 		}
@@ -241,6 +241,7 @@ func (n noteAct) run(l *lane) {
 	l.write(n.action)
 	l.batch.barriers = append(l.batch.barriers, n.done)
 	if it := n.item; it != nil {
+		it.node.shift(1, int64(it.msg.Size()))
 		l.enqueue(it, l.local(it.node), it.node.run.Load())
 	}
 }

@@ -143,8 +143,8 @@ func (l *lane) forward(w *worker, it *parcel, spec *router.Node, delay time.Dura
 	home := l.shard.home(it, r, l)
 	switch {
 	case due > 0:
-		it.node.waiting.Add(1)
 		l.timers.add(l, timer{due: due, item: it})
+		it.node.waiting.Add(1)
 	case home == l:
 		local := l.local(it.node)
 		t := l.counted(local)
@@ -167,7 +167,7 @@ func (l *lane) strand(it *parcel, to string, r *running) {
 	default:
 		it.grave = &grave{CodeOverflow, fmt.Sprintf("mailbox of %s holds %d times its capacity: the cycle produces more than it handles", to, overflow)}
 	}
-	path := it.msg.Source()
+	path := strings.Clone(it.msg.Source()) // which outlives the message
 	if it.node != nil {
 		path = it.node.path
 		l.counted(l.local(it.node)).dead++

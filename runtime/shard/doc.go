@@ -15,10 +15,12 @@
 // lane.finish). What other goroutines want from a lane they post to its inbox.
 //
 // Where snapshots are taken one more goroutine, the keeper's, follows the journal
-// behind the lanes (see keeper). It never asks a lane for anything.
+// behind the lanes (see keeper). It never asks a lane for anything. And where more
+// waited when the journal ended than is to be in memory, one reads it bit by bit
+// (see backlog), until it has handed the last of it over.
 //
-// Locks, in the order in which they may be taken: lane.mu; committer.mu; each
-// of flows.mu, idempotency.mu, dead.mu, states.mu, keeper.mu alone.
+// Locks, in the order in which they may be taken: lane.mu; committer.mu;
+// backlog.mu; each of flows.mu, idempotency.mu, dead.mu, states.mu, keeper.mu alone.
 //
 // # When things become visible
 //
@@ -38,7 +40,11 @@
 //     at once. Messages that wait are given to their lanes by the first Apply, in
 //     the journal's order and before anything new: those that are due go into
 //     their mailboxes, the others get their timers, and one that holds its key up
-//     does so again.
+//     does so again. Where there are snapshots, and more messages wait than
+//     Options.Ahead, only those that hold their key up are read at once. Of the
+//     others the place in the journal is known; they are read, node by node, as
+//     lanes handle what was read before, and what comes to such a node meanwhile
+//     waits in memory behind all of them.
 //  3. The state of a key is loaded when its first message comes; see cell.loaded.
 //
 // One entry settles a message, changes the state, and holds what it leads to, so

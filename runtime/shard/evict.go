@@ -67,7 +67,7 @@ func (l *lane) ensureState(c *cell, r *running) bool {
 // fetch reads a cell's state elsewhere; it comes back as an event.
 func (l *lane) fetch(c *cell) {
 	l.shard.begin()
-	l.shard.workers.Go(func() {
+	l.shard.start(func() {
 		state, err := l.shard.keeper.state(l.shard.context, c.local.node.path, c.key)
 		l.post(event{note: noteLoaded{c, state, err}})
 		l.shard.finish()
@@ -104,7 +104,9 @@ func (n noteLoaded) run(l *lane) {
 		return
 	}
 	c.listed = false
-	l.loadedState(c, n.state)
+	if !c.loaded { // who wants to see it may have found it sooner, and changed it since
+		l.loadedState(c, n.state)
+	}
 	l.attend(c)
 	l.list(c)
 }

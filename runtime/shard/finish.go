@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
@@ -230,13 +231,13 @@ func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *act
 	it.remember(r.Recorded)
 	it.attempt++
 	it.msg.SetAttempt(int(it.attempt))
-	c.local.node.waiting.Add(1)
 	again := timer{due: due, item: it}
 	if hold {
 		c.parked = true
 		again.cell = c
 	}
 	l.timers.add(l, again)
+	c.local.node.waiting.Add(1)
 }
 
 // alone reports whether an unkeyed cell is handled one message at a time.
@@ -250,8 +251,7 @@ func (l *lane) alone(c *cell) bool {
 func (l *lane) startFailed(c *cell, r *running, err error) {
 	it := c.queue.pop()
 	t := l.counted(c.local)
-	t.depth--
-	t.bytes -= int64(it.msg.Size())
+	t.left(it)
 	t.failed++
 	w := l.hire()
 	w.cell, w.run, w.item, w.time = c, r, it, l.now
@@ -292,13 +292,12 @@ func (l *lane) bury(it *parcel) {
 		l.end(it)
 		return
 	}
-	path := it.msg.Source()
+	path := strings.Clone(it.msg.Source()) // which outlives the message
 	if it.node != nil {
 		path = it.node.path
 		t := l.counted(l.local(it.node))
 		t.dead++
-		t.depth--
-		t.bytes -= int64(it.msg.Size())
+		t.left(it)
 	}
 	fault := Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: path}
 	if it.flow != nil {
@@ -320,7 +319,7 @@ func (l *lane) deadLetter(it *parcel, path, revision string, why *Answer) {
 	d := l.lament(it, path, why)
 	l.write(&journal.Dead{
 		ID: d.ID, Node: path, Key: d.Key, Code: d.Code, Reason: d.Reason, Attempt: uint32(it.attempt), Time: l.now,
-		Input: d.Message.Frame(), Revision: revision, Settles: it.kept, Fuel: d.Fuel,
+		Input: d.Message.Frame(), Revision: revision, Settles: it.kept, Fuel: d.Fuel, Refused: why.Outcome == Refused,
 	})
 }
 

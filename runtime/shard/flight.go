@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/grow-platform/grow/runtime/journal"
 )
@@ -48,7 +49,7 @@ func (f *flight) landed(_ uint64, err error) {
 		c.shard.keeper.nudge()
 	}
 	if find {
-		c.shard.workers.Go(func() {
+		c.shard.start(func() {
 			c.find()
 			c.shard.finish()
 		})
@@ -101,7 +102,7 @@ func (c *committer) find() {
 			c.unsure = c.unsure[1:]
 			c.committed.Store(f.seq)
 			c.settle(f, nil)
-		} else if c.miss(err); lost(err) || !c.pause(ctx, tries) {
+		} else if c.miss(err); lost(err) || !c.pause(ctx, tries, "find") {
 			c.abandon(err)
 			return
 		} else {
@@ -132,6 +133,7 @@ func (c *committer) ensure(ctx context.Context, record []byte, last uint64) erro
 	c.journal.Append(record, last, func(_ uint64, err error) { done <- err })
 	select {
 	case err := <-done:
+		c.shard.resume(ctx, "append")
 		if errors.Is(err, journal.ErrFenced) { // a copy of it that was late came first, or another owner
 			return c.same(ctx, record, last+1)
 		}
@@ -179,12 +181,14 @@ func (c *committer) miss(err error) {
 	}
 }
 
-// pause waits before another try; false: ctx has ended.
-func (c *committer) pause(ctx context.Context, tries int) bool {
+// pause waits before another try; false: ctx has ended. who is told apart from
+// others that pause under the same ctx.
+func (c *committer) pause(ctx context.Context, tries int, who string) bool {
 	over := make(chan struct{})
 	stop := c.shard.clock.AfterFunc(min(pauseMax, pauseMin<<min(tries-1, 10)), func() { close(over) })
 	select {
 	case <-over:
+		c.shard.resume(ctx, who)
 		return true
 	case <-ctx.Done():
 		stop()
@@ -198,13 +202,47 @@ func (c *committer) abandon(err error) {
 		c.shard.fail(err)
 	}
 	c.mu.Lock()
-	c.dead = err
-	unsure, waiting := c.unsure, c.waiting
-	c.unsure, c.waiting = nil, nil
+	unsure := c.unsure
+	c.unsure = nil
 	c.mu.Unlock()
 	for _, f := range unsure {
 		c.settle(f, err)
 	}
+	c.end(err)
+}
+
+// pack puts an entry into a blob, and tries again until the journal takes it:
+// nothing of the lane may come after an entry that is missing. nil: it never
+// will, and nothing more is appended.
+func (l *lane) pack(e journal.Entry) *journal.Packed {
+	s := l.shard
+	for tries := 1; ; tries++ {
+		packed, err := journal.Pack(s.context, s.opts.Journal, e)
+		switch {
+		case err == nil && tries > 1:
+			s.healthy() // or find says otherwise
+			return packed
+		case err == nil:
+			return packed
+		case !lost(err):
+			s.unhealthy(err)
+			if s.committer.pause(s.context, tries, "pack of lane "+strconv.Itoa(l.index)) {
+				continue
+			}
+		}
+		s.fail(err)
+		s.committer.end(err)
+		return nil
+	}
+}
+
+// end has nothing more be appended; what is under way may still arrive.
+func (c *committer) end(err error) {
+	c.mu.Lock()
+	c.dead = err
+	waiting := c.waiting
+	c.waiting = nil
+	c.mu.Unlock()
 	for _, b := range waiting {
 		c.settle(&b.flight, err)
 	}
@@ -219,7 +257,7 @@ func (c *committer) queue(n int) {
 		c.jammed.Store(true)
 	case jammed && c.queued < jamBytes/2:
 		c.jammed.Store(false)
-		c.shard.workers.Go(func() { // which holds no lock
+		c.shard.start(func() { // which holds no lock
 			for _, l := range c.shard.lanes {
 				l.post(event{note: noteRoom{}})
 			}

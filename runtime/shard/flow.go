@@ -88,9 +88,8 @@ func (f *flow) question() *journal.Asked {
 
 // tell makes the entry that says of a flow that it may be asked about although it
 // began without it, and what came of it if that is known; nil: it has been made.
-func (f *flow) tell() *journal.Asked {
+func (f *flow) tell(a Answer) *journal.Asked {
 	e := &journal.Asked{Flow: f.id, Replies: f.replies, Any: f.any, Waits: f.waits}
-	a := f.result()
 	if a.Outcome == Pending {
 		return e
 	}
@@ -108,7 +107,7 @@ func (f *flow) tell() *journal.Asked {
 type noteAsked struct{ flow *flow }
 
 func (n noteAsked) run(l *lane) {
-	if e := n.flow.tell(); e != nil {
+	if e := n.flow.tell(n.flow.result()); e != nil {
 		l.write(e)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +45,7 @@ type keeper struct {
 	taken    int64                 // when that was, nanoseconds since 1970
 	last     atomic.Pointer[Taken] // in this life of the shard; nil: none yet
 	garbage  []string              // blobs that no snapshot will need once the next one is in force
+	hold     hold
 
 	mu    sync.Mutex
 	world *fold.World
@@ -85,6 +85,7 @@ func (k *keeper) run() {
 		if ctx.Err() != nil {
 			return
 		}
+		k.shard.resume(ctx, "keeper")
 		if err := k.follow(ctx); err != nil {
 			if ctx.Err() == nil {
 				k.shard.fail(fmt.Errorf("follow the journal: %w", err))
@@ -137,7 +138,7 @@ var errEnd = errors.New("enough has been read")
 
 // due reports whether it is time for a snapshot.
 func (k *keeper) due() bool {
-	if k.entries == 0 {
+	if k.entries == 0 || !k.world.Whole() {
 		return false
 	}
 	p := &k.policy
@@ -163,8 +164,14 @@ func (k *keeper) snapshot(ctx context.Context) error {
 	k.bytes, k.entries, k.taken = 0, 0, k.shard.clock.Now().UnixNano()
 	k.last.Store(&Taken{After: snap.Sequence, Time: time.Unix(0, k.taken)})
 	k.shard.lanes[0].post(event{note: noteTaken{taken}})
-	if snap.Older > 0 {
-		if err := k.trim(ctx, snap.Older+1); err != nil {
+	return k.hold.drop(func() error { return k.drop(ctx, snap.Older) })
+}
+
+// drop drops the records up to that of the older snapshot, and the blobs that
+// nobody needs any more.
+func (k *keeper) drop(ctx context.Context, older uint64) error {
+	if older > 0 {
+		if err := k.trim(ctx, older+1); err != nil {
 			return err
 		}
 	}
@@ -214,7 +221,7 @@ func (k *keeper) trim(ctx context.Context, before uint64) error {
 		if seq >= before {
 			return errEnd
 		}
-		return eachPacked(record, func(p *journal.Packed) { blobs = append(blobs, p.Blob) })
+		return journal.EachPacked(record, func(digest string) { blobs = append(blobs, digest) })
 	})
 	if err != nil && !errors.Is(err, errEnd) {
 		return fmt.Errorf("find what to trim: %w", err)
@@ -224,28 +231,6 @@ func (k *keeper) trim(ctx context.Context, before uint64) error {
 	}
 	k.garbage = append(k.garbage, blobs...)
 	return nil
-}
-
-// eachPacked visits the entries of a record that lie in blobs.
-func eachPacked(record []byte, visit func(*journal.Packed)) error {
-	r, err := journal.Parse(record)
-	if err != nil {
-		return err
-	}
-	var c journal.Cursor
-	c.Reset(r)
-	for {
-		e, err := c.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if p, ok := e.(*journal.Packed); ok {
-			visit(&journal.Packed{Blob: string(append([]byte(nil), p.Blob...)), Size: p.Size})
-		}
-	}
 }
 
 // keeperBlobs is where a snapshot's pages go. While one is written the world may be read.
@@ -258,6 +243,30 @@ func (b keeperBlobs) Put(data []byte) (string, error) {
 	b.keeper.mu.Unlock()
 	defer b.keeper.mu.Lock()
 	return b.keeper.shard.opts.Journal.PutBlob(b.ctx, data)
+}
+
+// source is where what a world keeps no more is read from, with the world free;
+// relock takes it back.
+func (b keeperBlobs) source() (from journalSource, relock func()) {
+	b.keeper.mu.Unlock()
+	return journalSource{b.ctx, b.keeper.shard.opts.Journal}, b.keeper.mu.Lock
+}
+
+func (b keeperBlobs) Blob(digest string) ([]byte, error) {
+	from, relock := b.source()
+	defer relock()
+	return from.Blob(digest)
+}
+
+func (b keeperBlobs) Records(first uint64, visit func(uint64, []byte) error) error {
+	from, relock := b.source()
+	defer relock()
+	return from.Records(first, visit)
+}
+
+// Unpack is called while Records runs.
+func (b keeperBlobs) Unpack(p *journal.Packed) (journal.Entry, error) {
+	return journalSource{b.ctx, b.keeper.shard.opts.Journal}.Unpack(p)
 }
 
 // Page reads past the cache, which is for what is asked for.

@@ -60,6 +60,7 @@ type lane struct {
 	free       []*parcel // for reuse
 	trash      []*parcel // for reuse once the entry being made is written
 	batches    []*batch
+	latest     *batch // the last one on its way to the journal; nil: it is there
 	worker     *worker
 	workers    []*worker
 	away       []*worker // whose handlings wait for something outside
@@ -95,8 +96,12 @@ type local struct {
 	starting bool             // an instance is being started for this lane
 	tally    tally
 	fault    error // of the last rule that could not be evaluated
-	touched  bool
-	_        apart
+	// behind says that not all has been read that waited here when the journal
+	// ended; what comes meanwhile goes to after.
+	behind  bool
+	after   []*parcel
+	touched bool
+	_       apart
 }
 
 // cell is the mailbox of one key at one node, and its state.
@@ -129,7 +134,7 @@ func newLane(s *Shard, index int) *lane {
 // may be called from any goroutine.
 func (l *lane) post(e event) {
 	if l.put(e) {
-		l.shard.workers.Go(l.work)
+		l.shard.start(l.work)
 	}
 }
 
@@ -138,7 +143,7 @@ func (l *lane) postAll(list []event) {
 	l.mu.Lock()
 	l.inbox = append(l.inbox, list...)
 	if l.wake() {
-		l.shard.workers.Go(l.work)
+		l.shard.start(l.work)
 	}
 }
 
@@ -177,15 +182,15 @@ func (l *lane) help() {
 	more := l.turn(helpMax)
 	if more {
 		l.helping, l.passed = false, false
-		l.shard.workers.Go(l.work)
+		l.shard.start(l.work)
 	}
 }
 
 // crash makes a broken invariant end the process even where the caller of help
 // would recover from it: the token would be lost, and the lane with it.
-func (*lane) crash() {
+func (l *lane) crash() {
 	if fault := recover(); fault != nil {
-		go panic(fault)
+		l.shard.start(func() { panic(fault) })
 		select {}
 	}
 }
@@ -218,6 +223,9 @@ func (l *lane) turn(budget int) bool {
 		return true
 	}
 	l.giveBack()
+	if b := l.shard.backlog.Load(); b != nil && l.ready.len() == 0 {
+		b.starve()
+	}
 	l.mu.Lock()
 	if len(l.inbox) > 0 {
 		l.mu.Unlock()
@@ -314,6 +322,10 @@ func (l *lane) enqueue(it *parcel, local *local, r *running) {
 		l.bury(it)
 		return
 	}
+	if local.behind && !it.old {
+		local.after = append(local.after, it)
+		return
+	}
 	c := l.cell(it, local, r)
 	c.queue.push(it)
 	l.list(c)
@@ -378,6 +390,7 @@ func (l *lane) addUp() {
 		}
 		n.node.add(&n.tally)
 		l.shard.relieve(n.node)
+		l.shard.readOn(n.node)
 	}
 	l.touch = l.touch[:0]
 }
@@ -389,21 +402,39 @@ func (l *lane) flush() {
 		return
 	}
 	l.batch = nil
-	if b.writer.Entries() == 0 || l.shard.committer.commit(b) {
+	switch {
+	case b.writer.Entries() == 0 && l.latest != nil:
+		l.latest.follow(b) // what it holds back may be of an entry that is not committed yet
 		l.committed(b)
+	case b.writer.Entries() == 0:
+		if why := l.shard.failed.Load(); why != nil {
+			b.err = *why // and what was to come before it may be lost
+		}
+		l.committed(b)
+	case l.shard.committer.commit(b):
+		l.committed(b)
+	default:
+		l.latest = b
 	}
 }
 
 // committed makes visible what a batch held back.
 func (l *lane) committed(b *batch) {
+	if l.latest == b {
+		l.latest = nil
+	}
 	for _, a := range b.answers {
 		if b.err != nil {
 			a.answer = Answer{Outcome: Failed, Code: "journal.unavailable", Text: "the journal did not take the record"}
 		}
-		a.flow.publish(a.answer)
 		if a.flow.late.Load() && b.err == nil {
-			noteAsked{a.flow}.run(l)
+			if e := a.flow.tell(a.answer); e != nil { // in the journal before anybody is told
+				l.write(e)
+				l.batch.answers = append(l.batch.answers, a)
+				continue
+			}
 		}
+		a.flow.publish(a.answer)
 	}
 	for _, f := range b.kept {
 		f.lost.Store(b.err != nil)
@@ -456,11 +487,8 @@ func (l *lane) write(e journal.Entry) {
 	if l.openBatch().writer.Add(e) {
 		return
 	}
-	packed, err := journal.Pack(l.shard.context, l.shard.opts.Journal, e)
-	if err != nil {
-		l.shard.fail(err)
-		return
+	if packed := l.pack(e); packed != nil {
+		l.batch.writer.Add(packed)
+		l.batch.blobs = append(l.batch.blobs, blob{digest: packed.Blob, size: int64(packed.Size)})
 	}
-	l.batch.writer.Add(packed)
-	l.batch.blobs = append(l.batch.blobs, blob{digest: packed.Blob, size: int64(packed.Size)})
 }

@@ -33,10 +33,18 @@ const (
 	missMax       = 3 // appends that fail within missTime before nothing more is accepted
 	missTime      = 10 * time.Second
 	landingsMax   = 1024             // batches not folded that a lane remembers before it looks which were
-	jamBytes      = 64 << 20         // waiting for the journal before lanes rest
+	jamBytes      = 8 << 20          // waiting for the journal before lanes rest
 	waitingTime   = time.Second      // that a lane may take to say what waits in it, at the end
 	idleInstances = 30 * time.Second // after which unused instances are closed
 
+	starvedTimes = 4        // times as much is read ahead where a lane has nothing to do
+	aheadBytes   = 16 << 20 // bytes of messages of a node that are read ahead
+	readMax      = 1024     // messages read at once, and
+	readBytes    = 2 << 20  // bytes of them after which no more are
+
+	// Ahead is how many messages of a node that waited when the journal ended are
+	// in memory when nothing else is said.
+	Ahead = 4096
 	// KeepBytes is how much of the journal is kept when nothing else is said.
 	KeepBytes = 4 << 20
 )

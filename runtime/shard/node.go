@@ -17,16 +17,19 @@ type node struct {
 	lane int // of messages that have no key and are handled one at a time
 	run  atomic.Pointer[running]
 
-	_        apart         // what is read for every message from what many write
-	depth    atomic.Int64  // messages waiting, on their way to it included
-	bytes    atomic.Int64  // of those
-	waiting  atomic.Int64  // delayed messages and retries
-	hungry   atomic.Uint64 // lanes that wait for an instance, a bit each
-	held     atomic.Uint64 // lanes that wait until there is room here, a bit each
-	_        apart
-	counters counters
-	lastCode atomic.Pointer[string] // of what was refused or failed
-	_        apart
+	_          apart         // what is read for every message from what many write
+	depth      atomic.Int64  // messages waiting, on their way to it included
+	bytes      atomic.Int64  // of those
+	waiting    atomic.Int64  // delayed messages and retries
+	unread     atomic.Int64  // of depth, what is not in memory yet; see backlog
+	ahead      atomic.Int64  // of depth, what was read from there
+	aheadBytes atomic.Int64  // of those
+	hungry     atomic.Uint64 // lanes that wait for an instance, a bit each
+	held       atomic.Uint64 // lanes that wait until there is room here, a bit each
+	_          apart
+	counters   counters
+	lastCode   atomic.Pointer[string] // of what was refused or failed
+	_          apart
 }
 
 // apart keeps fields out of each other's cache lines, and of the neighbour's
@@ -76,7 +79,7 @@ type counters struct {
 // tally is what one lane has counted since it last added up.
 type tally struct {
 	handled, refused, failed, retried, dead, outputs, dropped, ruleFault, ignored, fuel, fuelMax uint64
-	busy, depth, bytes                                                                           int64
+	busy, depth, bytes, ahead, aheadBytes                                                        int64
 }
 
 func (n *node) add(t *tally) {
@@ -96,7 +99,23 @@ func (n *node) add(t *tally) {
 	}
 	c.busy.Add(t.busy)
 	n.shift(t.depth, t.bytes)
+	if t.ahead != 0 {
+		n.ahead.Add(t.ahead)
+		n.aheadBytes.Add(t.aheadBytes)
+	}
 	*t = tally{}
+}
+
+// left counts a message that has left its mailbox.
+func (t *tally) left(it *parcel) {
+	size := int64(it.msg.Size())
+	t.depth--
+	t.bytes -= size
+	if it.old {
+		it.old = false
+		t.ahead--
+		t.aheadBytes -= size
+	}
 }
 
 // says notes the code of what was refused or failed.

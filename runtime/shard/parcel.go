@@ -29,6 +29,7 @@ type parcel struct {
 	first   bool  // came from outside to this node, with nothing between
 	kept    bool  // an entry of the journal holds it
 	out     bool  // goes out of the service
+	old     bool  // it waited when the journal ended, and was read since
 
 	places shape.Places // of the fields of the message's data
 

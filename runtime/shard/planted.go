@@ -31,13 +31,13 @@ func (c *committer) append(f *flight, record []byte, last uint64) {
 		return
 	}
 	record = bytes.Clone(record)
-	c.shard.workers.Go(func() { f.done(last+1, nil) })
+	c.shard.start(func() { f.done(last+1, nil) })
 	time.Sleep(soon)
 	c.journal.Append(record, last, func(uint64, error) {})
 }
 
 // misremember does to a world that was recovered what the bug does.
-func misremember(pending []*fold.Message, dead []*fold.Dead) ([]*fold.Message, []*fold.Dead) {
+func misremember(pending []*fold.Wait, dead []*fold.Dead) ([]*fold.Wait, []*fold.Dead) {
 	switch {
 	case planted == skipPending && len(pending) > 0:
 		pending = pending[1:]

@@ -20,8 +20,9 @@ var limits = fold.Limits{Flows: flowsMax, FlowBytes: flowsBytes, Dead: deadMax, 
 
 // recovered is what a journal holds that needs a table to go on.
 type recovered struct {
-	pending []*fold.Message
-	flows   map[string]*flow
+	world *fold.World
+	waits []*fold.Wait
+	flows map[string]*flow
 }
 
 // states are the states of keys of which no message has come since the shard was
@@ -48,42 +49,50 @@ func (s *states) take(node, key string) map[string]capability.Value {
 
 // recover works out what the journal holds, and returns the sequence of its last record.
 func (s *Shard) recover(ctx context.Context) (last uint64, err error) {
-	j := s.opts.Journal
+	w, revision, err := recoverWorld(ctx, s.opts.Journal, s.committer.count)
+	if err != nil {
+		return 0, err
+	}
+	return w.Sequence(), s.remember(ctx, w, revision)
+}
+
+// recoverWorld works out what a journal holds. It calls count with each record
+// that it reads after the snapshot and its bytes.
+func recoverWorld(ctx context.Context, j journal.Journal, count func(seq uint64, bytes int64)) (w *fold.World, revision uint64, err error) {
 	first, last, err := j.Bounds(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("find the journal's end: %w", err)
+		return nil, 0, fmt.Errorf("find the journal's end: %w", err)
 	}
-	w, revision, err := s.snapshot(ctx)
+	w, revision, err = readSnapshot(ctx, j)
 	if err != nil {
-		return 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
+		return nil, 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
 	}
 	switch had := w.Sequence(); {
 	case last < had:
-		return 0, fmt.Errorf("recover: %w: it ends at record %d and its snapshot was taken after record %d: what came last is gone; grow fsck says what can be saved",
+		return nil, 0, fmt.Errorf("recover: %w: it ends at record %d and its snapshot was taken after record %d: what came last is gone; grow fsck says what can be saved",
 			journal.ErrDamaged, last, had)
 	case first > had+1:
-		return 0, fmt.Errorf("recover: %w: it begins at record %d and what was before is kept up to record %d; grow fsck says what can be saved",
+		return nil, 0, fmt.Errorf("recover: %w: it begins at record %d and what was before is kept up to record %d; grow fsck says what can be saved",
 			journal.ErrTrimmed, first, had)
 	case last > had:
 		err = j.Read(ctx, had+1, func(seq uint64, record []byte) error {
-			s.committer.count(seq, int64(len(record)))
+			count(seq, int64(len(record)))
 			_, err := w.Record(seq, record, func(p *journal.Packed) (journal.Entry, error) { return journal.Unpack(ctx, j, p) })
 			return err
 		})
 		if err != nil {
-			return 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
+			return nil, 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
 		}
 	}
 	if w.Sequence() != last {
-		return 0, fmt.Errorf("recover: %w: record %d of %d cannot be read", journal.ErrDamaged, w.Sequence()+1, last)
+		return nil, 0, fmt.Errorf("recover: %w: record %d of %d cannot be read", journal.ErrDamaged, w.Sequence()+1, last)
 	}
-	return last, s.remember(ctx, w, revision)
+	return w, revision, nil
 }
 
-// snapshot reads the world that the last snapshot holds; without one, that
+// readSnapshot reads the world that the last snapshot holds; without one, that
 // before the first record.
-func (s *Shard) snapshot(ctx context.Context) (w *fold.World, revision uint64, err error) {
-	j := s.opts.Journal
+func readSnapshot(ctx context.Context, j journal.Journal) (w *fold.World, revision uint64, err error) {
 	pointer, revision, err := j.Snapshot(ctx)
 	if errors.Is(err, journal.ErrNotFound) {
 		return fold.New(limits), 0, nil
@@ -114,15 +123,17 @@ func (s *Shard) remember(ctx context.Context, w *fold.World, revision uint64) (e
 		}
 	}
 	letters, ever := w.Dead()
-	pending, letters := misremember(w.Pending(), letters)
+	waits, letters := misremember(w.Waits(), letters)
 	for _, d := range letters {
 		s.dead.add(revived(d))
 	}
 	s.dead.total, s.dead.dropped = ever, s.dead.dropped+ever-uint64(len(letters))
 	flows, promises := w.Flows()
-	r := &recovered{pending: pending, flows: make(map[string]*flow, len(flows))}
+	r := &recovered{world: w, waits: waits, flows: make(map[string]*flow, len(flows))}
 	for _, f := range flows {
-		s.flows.add(r.flow(f))
+		if f.Left > 0 || f.Answer != nil { // otherwise the journal got to know that it is asked about, and nothing else of it
+			s.flows.add(r.flow(f))
+		}
 	}
 	now := s.clock.Now().UnixNano()
 	for _, p := range promises {
@@ -157,13 +168,9 @@ func (r *recovered) flow(of *fold.Flow) *flow {
 		fault := answerOf(of.Fault)
 		f.fault.Store(&fault)
 	}
-	switch {
-	case of.Answer != nil:
+	if of.Answer != nil {
 		f.claimed.Store(true)
 		f.publish(answerOf(of.Answer))
-	case of.Left == 0: // it ended before anybody asked
-		f.claimed.Store(true)
-		f.publish(f.end())
 	}
 	r.flows[of.ID] = f
 	return f
@@ -179,87 +186,4 @@ func answerOf(of *fold.Answer) Answer {
 		a.Reply = m
 	}
 	return a
-}
-
-// restore hands what waited when the journal ended to the lanes: in front of
-// everything that comes after it, and without waking them, since the table that
-// it is handled by is not in force yet. Apply does so afterwards.
-func (s *Shard) restore() {
-	r := s.recovered
-	if r == nil {
-		return
-	}
-	s.recovered = nil
-	lists := make([][]*waiting, len(s.lanes))
-	for i, m := range r.pending {
-		it := s.parcelOf(m)
-		it.flow = r.flows[m.Flow]
-		home := s.home(it, it.node.run.Load(), s.lanes[i%len(s.lanes)])
-		lists[home.index] = append(lists[home.index], &waiting{it, m.Due, m.Held})
-		if m.Due == 0 {
-			it.node.shift(1, int64(it.msg.Size()))
-		} else {
-			it.node.waiting.Add(1)
-		}
-	}
-	for i, list := range lists {
-		l := s.lanes[i]
-		l.mu.Lock()
-		l.inbox = append(l.inbox, event{note: noteRestored{list}})
-		l.mu.Unlock()
-	}
-}
-
-// parcelOf is the shard's form of a message that waits.
-func (s *Shard) parcelOf(m *fold.Message) *parcel {
-	it := &parcel{node: s.node(m.Node), attempt: int32(m.Attempt), first: m.First, kept: true}
-	parsed, err := abi.ParseMessage(slices.Clone(m.Frame))
-	if err != nil {
-		panic("shard: a message that the fold has read: " + err.Error())
-	}
-	it.msg = *parsed
-	if m.Attempt > 1 {
-		it.msg.SetAttempt(int(m.Attempt))
-	}
-	for i := range m.Answers {
-		a := &m.Answers[i]
-		if it.past == nil {
-			it.past = &past{}
-		}
-		it.past.add(capability.Recorded{
-			Call: int(a.Call), Operation: a.Operation, Use: a.Use, Request: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
-		})
-	}
-	return it
-}
-
-// waiting is a message that waited when the journal ended.
-type waiting struct {
-	item *parcel
-	due  int64 // 0: at once
-	held bool  // nothing else of its key is handled before it
-}
-
-// noteRestored brings a lane what waited when the journal ended, in its order.
-type noteRestored struct{ list []*waiting }
-
-func (n noteRestored) run(l *lane) {
-	for _, w := range n.list {
-		local, r := l.local(w.item.node), w.item.node.run.Load()
-		if w.due == 0 || r == nil {
-			if w.due != 0 {
-				w.item.node.waiting.Add(-1)
-				w.item.node.shift(1, int64(w.item.msg.Size()))
-			}
-			l.enqueue(w.item, local, r)
-			continue
-		}
-		next := timer{due: w.due, item: w.item}
-		if w.held {
-			next.cell = l.cell(w.item, local, r)
-			next.cell.parked = true
-		}
-		l.timers.add(l, next)
-	}
-	l.fire()
 }

@@ -30,7 +30,9 @@ type Options struct {
 	KeepBytes int64           // of the journal; 0: KeepBytes
 	KeepTime  time.Duration   // of the journal where there are snapshots; 0: as KeepBytes says
 	Snapshots Snapshots       // zero: none are taken, and everything is in memory
+	Ahead     int             // messages of a node that waited when the journal ended, and are read ahead; 0: Ahead
 	Log       *slog.Logger    // nil: discarded
+	Scheduler Scheduler       // nil: Go's
 
 	// State gives what the state of a key begins with; nil, or an empty map:
 	// nothing. It is called when the first message of a node and key comes,
@@ -59,6 +61,7 @@ type Shard struct {
 	applying  sync.Mutex // held by Apply
 	nodes     map[string]*node
 	recovered *recovered // what waits for the first Apply; nil afterwards
+	backlog   atomic.Pointer[backlog]
 	states    states
 	keeper    *keeper // nil: no snapshots are taken
 
@@ -92,9 +95,13 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 	if o.KeepBytes == 0 {
 		o.KeepBytes = KeepBytes
 	}
+	if o.Ahead == 0 {
+		o.Ahead = Ahead
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	brief(&o)
 	s := &Shard{opts: o, clock: o.Clock, log: o.Log, nodes: map[string]*node{}, quiet: make(chan struct{}, 1)}
 	s.context, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.plan.Store(&plan{table: &router.Table{}})
@@ -111,7 +118,7 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 		return nil, fmt.Errorf("open shard of %s: %w", o.Service, err)
 	}
 	if s.keeper != nil {
-		s.workers.Go(s.keeper.run)
+		s.start(s.keeper.run)
 	}
 	s.sweep = func() bool { return true }
 	if !o.KeepIdle {
@@ -150,7 +157,9 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 		kept[p.nodes[i]] = true
 		p.nodes[i].run.CompareAndSwap(nil, r)
 	}
-	s.restore()
+	if err := s.restore(); err != nil {
+		return fmt.Errorf("apply table: %w", err)
+	}
 	s.plan.Store(p)
 	for i, n := range p.nodes {
 		n.run.Store(runs[i])
@@ -163,6 +172,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	for _, l := range s.lanes {
 		l.post(event{note: noteApplied{}})
 	}
+	s.readBacklog()
 	return nil
 }
 
@@ -257,6 +267,9 @@ func (s *Shard) Stop(ctx context.Context) ([]Waiting, error) {
 		err = fmt.Errorf("stop shard of %s: %w", s.opts.Service, err)
 	}
 	var list []Waiting
+	if b := s.backlog.Load(); b != nil {
+		list = b.left()
+	}
 	answer := make(chan []Waiting, len(s.lanes))
 	for _, l := range s.lanes {
 		l.post(event{note: noteWaiting{answer}})
@@ -313,21 +326,22 @@ func (s *Shard) Close() {
 		s.stopping.Store(true)
 		s.sweep()
 		s.cancel()
-		s.tell(func(done chan struct{}) note { return noteEnd{done} })
+		s.tell(context.Background(), func(done chan struct{}) note { return noteEnd{done} })
 		_ = s.Settle(context.Background()) // which never ends
 		s.workers.Add(1)                   // until no lane can start another goroutine
-		s.tell(func(done chan struct{}) note { return noteClose{done} })
+		s.tell(context.Background(), func(done chan struct{}) note { return noteClose{done} })
 		s.workers.Done()
 		s.workers.Wait()
 	})
 }
 
 // tell posts a note to every lane and waits until each has taken it.
-func (s *Shard) tell(of func(done chan struct{}) note) {
+func (s *Shard) tell(ctx context.Context, of func(done chan struct{}) note) {
 	for _, l := range s.lanes {
 		done := make(chan struct{})
 		l.post(event{note: of(done)})
 		<-done
+		s.resume(ctx, "tell")
 	}
 }
 

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
+	"math"
 
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
-	"github.com/grow-platform/grow/runtime/journal/fold"
 )
 
 // Errors of what people do to states.
@@ -29,40 +27,62 @@ func (s *Shard) GetState(ctx context.Context, node, key string) (map[string]capa
 		state = maps.Clone(c.state)
 		done <- nil
 	})
-	return state, err
+	if err != nil {
+		return nil, err // the lane may still come to it
+	}
+	return state, nil
 }
 
-// SetState sets a value of a key at a node, or deletes it when data is nil, if
-// its revision is still the one given: 0 for one that is not there. It checks
-// data against the declared type and returns the new revision, 0 after a
-// deletion, once that is in the journal.
-func (s *Shard) SetState(ctx context.Context, node, key, name string, data []byte, revision uint64, by Act) (uint64, error) {
-	next := uint64(0)
-	err := s.withState(ctx, node, key, func(l *lane, c *cell, r *running, done chan error) {
+// AnyRevision stands for whatever revision a value has.
+const AnyRevision = math.MaxUint64
+
+// StateSet is a change of one value that somebody wants.
+type StateSet struct {
+	Node, Key, Name string
+	Data            []byte // nil: the value is deleted
+	Revision        uint64 // that the value has; 0: there is none; or AnyRevision
+	Plan            bool   // only say what would be
+}
+
+// SetState sets a value of a key at a node, or deletes it, if its revision is
+// still the one given, and fails with ErrMoved if not. Data is held against the
+// declared type; what that forbids is ErrState. It returns the value as it was,
+// and its new revision, 0 after a deletion, once that is in the journal.
+func (s *Shard) SetState(ctx context.Context, set *StateSet, by Act) (capability.Value, uint64, error) {
+	var was capability.Value
+	var revision uint64
+	err := s.withState(ctx, set.Node, set.Key, func(l *lane, c *cell, r *running, done chan error) {
+		was = c.state[set.Name]
 		var err error
-		if next, err = l.setState(c, r, name, data, revision, by, done); err != nil {
+		if revision, err = l.setState(c, r, set, by, done); err != nil || set.Plan {
 			done <- err
 		}
 	})
-	return next, err
+	if err != nil { // the lane may still be at it
+		return capability.Value{}, 0, err
+	}
+	return was, revision, nil
 }
 
 // setState makes the change; done gets what the journal says of it, unless it
-// returns an error.
-func (l *lane) setState(c *cell, r *running, name string, data []byte, revision uint64, by Act, done chan error) (uint64, error) {
-	if have := c.state[name].Revision; have != revision {
-		return 0, fmt.Errorf("%w: %q of %q at %s has %d, not %d", ErrMoved, name, c.key, c.local.node.path, have, revision)
+// returns an error or nothing is to be changed.
+func (l *lane) setState(c *cell, r *running, set *StateSet, by Act, done chan error) (uint64, error) {
+	if have := c.state[set.Name].Revision; set.Revision != AnyRevision && have != set.Revision {
+		return 0, fmt.Errorf("%w: %d, not %d", ErrMoved, have, set.Revision)
 	}
 	var state capability.State
 	state.Reset(r.state, c.state)
 	next := uint64(0)
-	if data == nil {
-		state.Delete(name)
+	if set.Data == nil {
+		state.Delete(set.Name)
 	} else {
 		var err error
-		if next, err = state.Set(name, data); err != nil {
+		if next, err = state.Set(set.Name, set.Data); err != nil {
 			return 0, fmt.Errorf("%w: %w", ErrState, err)
 		}
+	}
+	if set.Plan {
+		return next, nil
 	}
 	a := &journal.Action{Name: journal.ActionSetState, By: by.By, Reason: by.Reason, Time: l.now, Node: c.local.node.path, Key: c.key}
 	for _, ch := range state.Changes() {
@@ -92,15 +112,25 @@ func (s *Shard) withState(ctx context.Context, node, key string, f func(l *lane,
 		return fmt.Errorf("%w: %q", ErrUnknownTarget, node)
 	}
 	n := p.nodes[spec.Index]
-	if len(spec.Actor.State) == 0 || !spec.Keyed() && key != "" {
-		return fmt.Errorf("%w: %s has no state of %q", ErrState, node, key)
+	if len(spec.Actor.State) == 0 {
+		return fmt.Errorf("%w: %s keeps none", ErrState, node)
+	}
+	if !spec.Keyed() && key != "" {
+		return fmt.Errorf("%w: %s has one state and no keys; leave the key empty", ErrState, node)
 	}
 	l := s.lanes[n.lane]
 	if spec.Keyed() {
 		l = s.lanes[spread(key, len(s.lanes))]
 	}
 	done := make(chan error, 1)
-	l.post(event{note: noteState{n, key, f, done}})
+	wanted := func(l *lane, c *cell, r *running, done chan error) {
+		if err := ctx.Err(); err != nil {
+			done <- err // nobody waits any more, and who asks again must not have it twice
+			return
+		}
+		f(l, c, r, done)
+	}
+	l.post(event{note: noteState{n, key, wanted, done}})
 	select {
 	case err := <-done:
 		return err
@@ -157,75 +187,4 @@ func (l *lane) attend(c *cell) {
 	for _, f := range acts {
 		f()
 	}
-}
-
-// ListStates lists the keys of a node that have state, in order: those that begin
-// with prefix and, when after is not nil, come after it, at most limit.
-func (s *Shard) ListStates(ctx context.Context, node, prefix string, after *string, limit int) ([]string, error) {
-	p := s.plan.Load()
-	spec, ok := p.table.Node(node)
-	if !ok {
-		return nil, fmt.Errorf("%w: %q", ErrUnknownTarget, node)
-	}
-	keys := map[string]bool{}
-	if err := s.kept(ctx, node, keys); err != nil {
-		return nil, err
-	}
-	// What a lane has is newer.
-	for _, l := range s.lanes {
-		at := make(chan map[string]bool, 1)
-		l.post(event{note: noteKeys{p.nodes[spec.Index], at}})
-		select {
-		case have := <-at:
-			maps.Copy(keys, have)
-		case <-s.context.Done():
-			return nil, ErrStopping
-		}
-	}
-	var list []string
-	for key, has := range keys {
-		if has && strings.HasPrefix(key, prefix) && (after == nil || key > *after) {
-			list = append(list, key)
-		}
-	}
-	slices.Sort(list)
-	return list[:min(len(list), limit)], nil
-}
-
-// kept adds the keys of a node that have state where no lane has it.
-func (s *Shard) kept(ctx context.Context, node string, keys map[string]bool) error {
-	add := func(cells fold.Cells) {
-		for c := range cells {
-			if c.Node == node {
-				keys[strings.Clone(c.Key)] = true
-			}
-		}
-	}
-	if s.keeper != nil {
-		return s.keeper.each(ctx, add)
-	}
-	s.states.mu.Lock()
-	defer s.states.mu.Unlock()
-	add(s.states.of)
-	return nil
-}
-
-// noteKeys asks a lane which keys of a node it has, and whether they have state.
-type noteKeys struct {
-	node *node
-	at   chan map[string]bool
-}
-
-func (n noteKeys) run(l *lane) {
-	have := map[string]bool{}
-	local := l.local(n.node)
-	if local.open.loaded && l.index == n.node.lane {
-		have[""] = len(local.open.state) > 0
-	}
-	for key, c := range local.cells {
-		if c.loaded {
-			have[key] = len(c.state) > 0
-		}
-	}
-	n.at <- have
 }

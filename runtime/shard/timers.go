@@ -128,6 +128,9 @@ func (n noteWaiting) run(l *lane) {
 			continue
 		}
 		local.open.queue.each(func(it **parcel) { add(*it, 0) })
+		for _, it := range local.after {
+			add(it, 0)
+		}
 		for _, c := range local.cells {
 			c.queue.each(func(it **parcel) { add(*it, 0) })
 		}
@@ -167,6 +170,11 @@ func (noteApplied) run(l *lane) {
 		l.feedHere(local)
 		if local.node.run.Load() != nil {
 			continue
+		}
+		after := local.after
+		local.after = nil
+		for _, it := range after {
+			l.enqueue(it, local, nil)
 		}
 		l.clear(&local.open)
 		for _, c := range local.cells {

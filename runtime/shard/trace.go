@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -65,80 +66,221 @@ const (
 	HopAction   HopKind = "action"
 )
 
+// Limits of what a trace holds; what comes after them is left out.
+const (
+	traceHops  = 10_000
+	traceBytes = 64 << 20 // of data, values and answers
+	traceIDs   = 10       // that an [AmbiguousError] names
+)
+
+// Traced is what a journal has of one request.
+type Traced struct {
+	ID   string // of the message asked for, in full
+	Flow string // id of the request's first message
+	Hops []Hop  // in the journal's order
+	More bool   // there are others, which were too many
+}
+
+// AbsentError is an ErrNoTrace that says how far back the journal goes.
+type AbsentError struct {
+	ID    string
+	First uint64    // sequence of the first record that is kept
+	Since time.Time // of the first entry with a time; zero: there is none
+}
+
+// Error implements error.
+func (e *AbsentError) Error() string { return ErrNoTrace.Error() + ": " + e.ID }
+
+// Unwrap is ErrNoTrace.
+func (e *AbsentError) Unwrap() error { return ErrNoTrace }
+
+// AmbiguousError: ids of several requests begin with what was given.
+type AmbiguousError struct {
+	Prefix string
+	IDs    []string // some of them, in order
+}
+
+// Error implements error.
+func (e *AmbiguousError) Error() string {
+	return "several messages have an id that begins with " + e.Prefix
+}
+
 // Trace tells what happened to a message, and to everything of the same request,
-// from what the journal still keeps, in the journal's order. It reads all of it.
-func (s *Shard) Trace(ctx context.Context, id string) ([]Hop, error) {
-	flow := ""
-	err := s.eachHop(ctx, func(h *Hop, in string) error {
-		if h.ID == id || in == id || slices.ContainsFunc(h.Outputs, func(o HopOutput) bool { return o.ID == id }) {
-			flow = strings.Clone(in)
-			if flow != "" {
-				return errEnd
-			}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errEnd) {
+// as the function of that name does.
+func (s *Shard) Trace(ctx context.Context, id string) (*Traced, error) {
+	return Trace(ctx, s.opts.Journal, id)
+}
+
+// Trace tells what happened to a message, and to everything of the same request,
+// from what a journal still keeps. It reads all of that, twice. The beginning of
+// an id is enough where no other request's has it too: otherwise it fails with
+// an [AmbiguousError], and with an [AbsentError] when there is none.
+func Trace(ctx context.Context, j journal.Journal, id string) (*Traced, error) {
+	f := finder{id: id, flows: map[string]string{}}
+	if err := eachHop(ctx, j, f.hop); err != nil && !errors.Is(err, errEnd) {
 		return nil, err
 	}
-	if flow == "" {
-		return nil, fmt.Errorf("%w: %s", ErrNoTrace, id)
+	t, err := f.found(ctx, j)
+	if err != nil {
+		return nil, err
 	}
-	var hops []Hop
-	known := map[string]bool{}
-	err = s.eachHop(ctx, func(h *Hop, in string) error {
-		if in != flow && !known[h.ID] {
+	known, size := map[string]bool{}, 0
+	err = eachHop(ctx, j, func(h *Hop, in string) error {
+		if in != t.Flow && !known[h.ID] {
 			return nil
+		}
+		if size += h.size(); len(t.Hops) == traceHops || size > traceBytes {
+			t.More = true
+			return errEnd
 		}
 		kept := h.clone()
 		known[kept.ID] = true
 		for _, o := range kept.Outputs {
 			known[o.ID] = true
 		}
-		hops = append(hops, *kept)
+		t.Hops = append(t.Hops, *kept)
 		return nil
 	})
-	return hops, err
+	if errors.Is(err, errEnd) {
+		err = nil
+	}
+	return t, err
 }
 
-// eachHop visits what the journal has of messages, and the flow each is of, ""
-// when the entry does not say. Both are valid during the visit only.
-func (s *Shard) eachHop(ctx context.Context, visit func(h *Hop, flow string) error) error {
-	j := s.opts.Journal
-	first, last, err := j.Bounds(ctx)
-	if err != nil || last < first {
-		return err
+// finder looks for the request that a message is of.
+type finder struct {
+	id    string
+	exact string            // flow of the message that has the very id
+	flows map[string]string // those with an id that begins so: the least of them
+	since time.Time
+}
+
+func (f *finder) hop(h *Hop, in string) error {
+	if f.since.IsZero() {
+		f.since = h.Time
 	}
-	var c journal.Cursor
-	return j.Read(ctx, first, func(seq uint64, record []byte) error {
-		r, err := journal.Parse(record)
+	if in == "" {
+		return nil // an entry with the flow was there before, or is not any more
+	}
+	for _, id := range [...]string{h.ID, in} {
+		f.see(id, in)
+	}
+	for i := range h.Outputs {
+		f.see(h.Outputs[i].ID, in)
+	}
+	if f.exact != "" {
+		return errEnd
+	}
+	return nil
+}
+
+func (f *finder) see(id, flow string) {
+	if !strings.HasPrefix(id, f.id) {
+		return
+	}
+	if id == f.id {
+		f.exact = strings.Clone(flow)
+		return
+	}
+	if least, ok := f.flows[flow]; ok && least <= id || !ok && len(f.flows) > traceIDs {
+		return
+	}
+	f.flows[strings.Clone(flow)] = strings.Clone(id)
+}
+
+// found is a trace without its hops yet.
+func (f *finder) found(ctx context.Context, j journal.Journal) (*Traced, error) {
+	switch {
+	case f.exact != "":
+		return &Traced{ID: f.id, Flow: f.exact}, nil
+	case len(f.flows) == 0:
+		first, _, err := j.Bounds(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return nil, &AbsentError{f.id, first, f.since}
+	case len(f.flows) > 1:
+		ids := slices.Sorted(maps.Values(f.flows))
+		return nil, &AmbiguousError{f.id, ids[:min(len(ids), traceIDs)]}
+	}
+	for flow, id := range f.flows {
+		return &Traced{ID: id, Flow: flow}, nil
+	}
+	panic("a map of one is empty")
+}
+
+// size is about how many bytes of memory a hop refers to.
+func (h *Hop) size() int {
+	n := len(h.Data) + len(h.Reason)
+	for i := range h.State {
+		n += len(h.State[i].Value)
+	}
+	for i := range h.Answers {
+		n += len(h.Answers[i].Frame)
+	}
+	for i := range h.Outputs {
+		n += len(h.Outputs[i].Data)
+	}
+	return n
+}
+
+// eachHop visits what a journal has of messages, and the flow each is of, ""
+// when the entry does not say. Both are valid during the visit only.
+func eachHop(ctx context.Context, j journal.Journal, visit func(h *Hop, flow string) error) error {
+	return visitEntries(ctx, j, func(seq uint64, e journal.Entry) error {
+		h := Hop{Sequence: seq}
+		flow, ok, err := h.read(e)
 		if err != nil {
 			return fmt.Errorf("read record %d: %w", seq, err)
 		}
-		c.Reset(r)
-		for {
-			e, err := c.Next()
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if p, ok := e.(*journal.Packed); ok && err == nil {
-				e, err = journal.Unpack(ctx, j, p)
-			}
-			if err != nil {
-				return fmt.Errorf("read record %d: %w", seq, err)
-			}
-			h := Hop{Sequence: seq}
-			flow, ok, err := h.read(e)
-			if err != nil {
-				return fmt.Errorf("read record %d: %w", seq, err)
-			}
-			if ok {
-				if err := visit(&h, flow); err != nil {
-					return err
-				}
-			}
+		if !ok {
+			return nil
 		}
+		return visit(&h, flow)
 	})
+}
+
+// visitEntries visits all entries that a journal keeps, each valid during its visit only.
+func visitEntries(ctx context.Context, j journal.Journal, visit func(seq uint64, e journal.Entry) error) error {
+	for {
+		first, last, err := j.Bounds(ctx)
+		if err != nil || last < first {
+			return err
+		}
+		began := false
+		err = j.Read(ctx, first, func(seq uint64, record []byte) error {
+			began = true
+			return visitRecord(ctx, j, seq, record, visit)
+		})
+		if began || !errors.Is(err, journal.ErrTrimmed) { // otherwise it was just now
+			return err
+		}
+	}
+}
+
+// visitRecord visits those of a record.
+func visitRecord(ctx context.Context, j journal.Journal, seq uint64, record []byte, visit func(seq uint64, e journal.Entry) error) error {
+	r, err := journal.Parse(record)
+	if err != nil {
+		return fmt.Errorf("read record %d: %w", seq, err)
+	}
+	var c journal.Cursor
+	c.Reset(r)
+	for {
+		e, err := c.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if p, ok := e.(*journal.Packed); ok && err == nil {
+			e, err = journal.Unpack(ctx, j, p)
+		}
+		if err != nil {
+			return fmt.Errorf("read record %d: %w", seq, err)
+		}
+		if err := visit(seq, e); err != nil {
+			return err
+		}
+	}
 }
 
 // read makes a hop of an entry; false: the entry is about no message.
@@ -171,10 +313,18 @@ func (h *Hop) read(e journal.Entry) (flow string, ok bool, err error) {
 			return "", false, nil
 		}
 		h.What, h.ID, h.Node, h.Key, h.Time, h.Code, h.Reason, h.By = HopAction, e.ID, e.Node, e.Key, unix(e.Time), e.Name, e.Reason, e.By
-		if e.Name == journal.ActionRedrive {
-			return "", true, h.outputs([]journal.Output{{To: e.Node, Key: e.Key, Frame: e.Input}})
+		if len(e.Input) == 0 {
+			return "", true, nil
 		}
-		return "", true, nil
+		m, err := abi.ParseMessage(e.Input)
+		if err != nil {
+			return "", false, err
+		}
+		if e.Name == journal.ActionRedrive {
+			return m.Correlation(), true, h.outputs([]journal.Output{{To: e.Node, Key: e.Key, Frame: e.Input}})
+		}
+		h.Data = m.Data()
+		return m.Correlation(), true, nil
 	}
 	return "", false, nil
 }

@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"strings"
+
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/specs"
@@ -48,13 +50,12 @@ func (l *lane) astray(it *parcel) journal.Output {
 	switch {
 	case it.grave != nil:
 		o.To = specs.DeadLetter
-		path := it.msg.Source()
+		path := strings.Clone(it.msg.Source()) // which outlives the message
 		if it.node != nil {
 			path = it.node.path
 			t := l.counted(l.local(it.node))
 			t.dead++
-			t.depth--
-			t.bytes -= int64(it.msg.Size())
+			t.left(it)
 		}
 		l.stillborn(it, path, &o)
 	case it.out:

@@ -73,8 +73,7 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 		}
 		it := c.queue.pop()
 		t := l.counted(local)
-		t.depth--
-		t.bytes -= int64(it.msg.Size())
+		t.left(it)
 		n++
 		c.busy++
 		w.cell, w.run, w.item, w.instance, w.time = c, r, it, local.instance, l.now
@@ -177,7 +176,7 @@ func (w *worker) wait() {
 	w.cell.local.instance = nil
 	l.worker, l.helping = nil, false
 	l.list(w.cell)
-	l.shard.workers.Go(l.work)
+	l.shard.start(l.work)
 }
 
 // errNotKept ends a handling whose message the journal did not take.
@@ -191,6 +190,7 @@ func (w *worker) effect() error {
 	w.lane.post(event{note: noteBarrier{w, done}})
 	select {
 	case err := <-done:
+		w.lane.shard.resume(w.lane.shard.context, "effect of "+w.task.ID)
 		if err != nil {
 			return errors.Join(errNotKept, err)
 		}
@@ -274,7 +274,7 @@ func (l *lane) equip(c *cell, r *running) bool {
 func (l *lane) start(local *local, r *running) {
 	local.starting = true
 	l.shard.begin()
-	l.shard.workers.Go(func() {
+	l.shard.start(func() {
 		instance, err := r.actor.Start(l.shard.context)
 		l.post(event{note: noteStarted{local, r, instance, err}})
 		l.shard.finish()

@@ -21,7 +21,11 @@ const (
 // at which the service does not run: kill -9, and after the next start all of them
 // are due at once. All must be entered, each once.
 func (r *Run) Backlog(ctx context.Context) error {
-	r.Load.Poison = 0
+	b, ok := r.work.(*books)
+	if !ok {
+		return errBooks
+	}
+	b.spoil(0, 0)
 	if err := r.Start(ctx); err != nil {
 		return err
 	}
@@ -50,7 +54,8 @@ func (r *Run) Backlog(ctx context.Context) error {
 	for n := range backlogKeys(r.Messages) {
 		keys = append(keys, backlogKey(r.rounds, n))
 	}
-	return r.Verify(ctx, keys, ops)
+	b.keys, b.ops = keys, ops
+	return r.Verify(ctx)
 }
 
 func backlogKeys(messages int) int { return max(1, messages/backlogLines) }

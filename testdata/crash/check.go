@@ -291,13 +291,13 @@ func (l *Load) Again(ctx context.Context, url string, ops []*Op, retry float64, 
 		case compared < 64 && chance() < 0.1 || compared == 0:
 			compared++
 			again := &Op{Entry: op.Entry, Leave: op.Leave}
-			l.Send(ctx, url, again)
+			l.sure(ctx, url, again)
 			if again.Status != op.Status || !bytes.Equal(again.Body, op.Body) || again.Message != op.Message {
 				f.add("%s: %s was answered %d %s %s, and when it came again %d %s %s", op.Key, op.ID, op.Status, op.Message, op.Body, again.Status, again.Message, again.Body)
 			}
 			other := &Op{Entry: op.Entry, Leave: op.Leave}
 			other.Fill += "another"
-			if l.Send(ctx, url, other); other.Status != http.StatusUnprocessableEntity {
+			if l.sure(ctx, url, other); other.Status != http.StatusUnprocessableEntity {
 				f.add("%s: %s was sent with another body and answered %d, not 422", op.Key, op.ID, other.Status)
 			}
 		}

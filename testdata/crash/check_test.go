@@ -2,6 +2,7 @@ package crash
 
 import (
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -128,5 +129,20 @@ func TestOnlyEnd(t *testing.T) {
 	}
 	if err := onlyEnd(map[string]bool{"a": true, "d": true}, ops); err == nil {
 		t.Error("a hole before the end is not found")
+	}
+}
+
+// TestImports: the checker shares no code with what it checks, directly or not.
+func TestImports(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const module = "github.com/grow-platform/grow/"
+	ours := map[string]bool{"testdata/crash": true, "testdata/triagetest": true, "testdata/webhooks": true}
+	for path := range strings.Lines(string(out)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(path), module); ok && !ours[name] {
+			t.Errorf("it imports %s", name)
+		}
 	}
 }

@@ -33,7 +33,7 @@ func TestCrash(t *testing.T) {
 	for _, c := range []struct {
 		fault  string
 		rounds int
-	}{{"kill", 2}, {"torn", 1}, {"flip", 12}} {
+	}{{"kill", 2}, {"torn", 1}, {"flip", 8}} {
 		t.Run(c.fault, func(t *testing.T) {
 			r := NewRun(s, 1, 16, t.Logf)
 			t.Cleanup(func() { leave(t, r) })
@@ -53,6 +53,29 @@ func TestCrash(t *testing.T) {
 			t.Fatalf("%d cuts: %v", r.Cuts, err)
 		}
 	})
+	t.Run("bad days", func(t *testing.T) { badDays(t, s) })
+	t.Run("bad servers", func(t *testing.T) { badServers(t, s) })
+	t.Run("failpoint", func(t *testing.T) { failpoints(t, s) })
+	t.Run("triage", func(t *testing.T) { onTriage(t, s.Grow) })
+}
+
+// onTriage kills the example service, with its actor in Python.
+func onTriage(t *testing.T, grow string) {
+	const from = "../services/triage"
+	s, err := Build(t.Context(), grow, from, filepath.Join(t.TempDir(), "triage"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRun(s, 1, 16, t.Logf)
+	t.Cleanup(func() { leave(t, r) })
+	if err := r.Triage(from); err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range []string{"kill", "poison"} {
+		if held, ran, err := r.Rounds(t.Context(), fault, 1); err != nil || held != 1 {
+			t.Fatalf("%s: %d of %d rounds held: %v", fault, held, ran, err)
+		}
+	}
 }
 
 // leave ends a run and removes what it has kept, for the next one.

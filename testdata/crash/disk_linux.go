@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +20,6 @@ const (
 	roomSize  = "1g"
 	powerSize = 1 << 30 // bytes
 	fullFill  = 16 << 10
-	fullMax   = 60 * time.Second // until the disk is full
 )
 
 // extShutdown is EXT4_IOC_SHUTDOWN of linux/fs/ext4/ext4.h, XFS has the same;
@@ -45,7 +43,7 @@ func (r *Run) mount(args ...string) error {
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return err
 	}
-	r.known, r.poison = Known{}, nil
+	r.work.forget()
 	if err := command("mount", append(args, dir)...); err != nil {
 		return fmt.Errorf("%w: %w", ErrSkipped, err)
 	}
@@ -65,59 +63,11 @@ func (r *Run) Full(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.unmount()) }()
-	r.Load.Fill = fullFill
-	defer func() { r.Load.Fill = 0 }()
-	if err := r.Start(ctx); err != nil {
-		return err
-	}
-	keys := r.keys()
-	loading, end := context.WithCancel(ctx)
-	defer end()
-	result := make(chan []*Op, 1)
-	seed, round, url := r.Random.Uint64(), fmt.Sprint(r.rounds), r.host.URL
-	go func() { result <- r.Load.Run(loading, url, round, keys, seed) }()
-	err = r.fill(ctx)
-	end()
-	ops := <-result
-	if err != nil {
-		return err
-	}
-	if r.host.Ended() {
-		return errors.New("the host has ended because the disk is full")
-	}
-	if err := r.Verify(ctx, keys, ops); err != nil {
-		return err
-	}
-	r.host.Kill()
-	return r.All(ctx)
-}
-
-// fill waits until entries are refused, makes room, waits until they are taken
-// again, and kills.
-func (r *Run) fill(ctx context.Context) error {
-	probe := func(want int) error {
-		began, n := time.Now(), 0
-		for ; time.Since(began) < fullMax; n++ {
-			op := &Op{Entry: Entry{Key: "probe", ID: fmt.Sprintf("probe-%d-%d-%d", r.rounds, want, n)}}
-			if r.Load.Send(ctx, r.host.URL, op); op.Status == want {
-				return nil
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-		return fmt.Errorf("no entry was answered %d within %v", want, fullMax)
-	}
-	if err := probe(http.StatusServiceUnavailable); err != nil {
-		return fmt.Errorf("fill the disk: %w", err)
-	}
-	time.Sleep(r.between(100*time.Millisecond, time.Second))
-	if err := command("mount", "-o", "remount,size="+roomSize, r.Service.Journal()); err != nil {
-		return err
-	}
-	if err := probe(http.StatusOK); err != nil {
-		return fmt.Errorf("make room on the disk: %w", err)
-	}
-	time.Sleep(r.between(loadMin, loadMax))
-	return nil
+	r.work.spoil(0, fullFill)
+	defer r.work.spoil(0, 0)
+	return r.outage(ctx, func() error { return nil }, func() error {
+		return command("mount", "-o", "remount,size="+roomSize, r.Service.Journal())
+	})
 }
 
 // Power is a round on a disk of its own that loses its power under load: what

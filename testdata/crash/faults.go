@@ -39,7 +39,7 @@ func (r *Run) Kill(ctx context.Context) error {
 
 // Poison is a round of Kill in which a fifth of the entries crash their actor.
 func (r *Run) Poison(ctx context.Context) error {
-	r.Load.Poison = 0.2
+	r.work.spoil(0.2, 0)
 	return r.Kill(ctx)
 }
 
@@ -68,6 +68,11 @@ var Faults = []Fault{
 	{"flip", "one bit turned anywhere in the journal's files", func(ctx context.Context, r *Run) (func(context.Context) error, error) { return r.Flips(ctx) }},
 	{"full", "the disk is full under load, then has room again; then kill -9", always((*Run).Full)},
 	{"power", "the disk is shut down with what it has not yet written, then kill -9", always((*Run).Power)},
+	{"failpoint", "the host dies before, between and after the writes of append, snapshot, trim and blob: at each such moment in each round", func(ctx context.Context, r *Run) (func(context.Context) error, error) { return r.FailpointRounds(ctx) }},
+	{"write", "the host dies as it begins a system call that writes, at any of them", always((*Run).Write)},
+	{"eio", "every fsync fails for a time, then none; then kill -9", always((*Run).Eio)},
+	{"slow", "every fsync takes five seconds more for a time; then kill -9", always((*Run).Slow)},
+	{"clock", "the clock of the whole process jumps forth and back by hours; then kill -9, and a start with a clock far behind", func(ctx context.Context, r *Run) (func(context.Context) error, error) { return r.Clocks(ctx) }},
 	{"backlog", "many messages that wait for their time, all due when the service starts again", always((*Run).Backlog)},
 }
 

@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// startMax is how long a host may take until it serves, or says why it does not.
-const startMax = 60 * time.Second
+// startMax is how long a host may take until it serves, or says why it does not:
+// it reads all of a journal that was not closed, on a machine that does other things too.
+const startMax = 5 * time.Minute
 
 // Refused is why a host did not start, as it said itself.
 type Refused struct {
@@ -31,6 +32,7 @@ type Service struct {
 	Grow string // path of the command
 	Dir  string
 	Env  []string // besides this process's
+	Args []string // of grow run, besides those that it always has
 }
 
 // Journal is the folder that the service keeps its journal in.
@@ -99,7 +101,8 @@ func (s *Service) Start(ctx context.Context) (*Host, error) {
 // Launch starts the process alone; serving is closed when it serves.
 func (s *Service) Launch() (h *Host, serving chan struct{}, err error) {
 	h = &Host{ended: make(chan struct{})}
-	h.cmd = exec.Command(s.Grow, "run", "--no-build", "--listen", "127.0.0.1:0", "--level", "warn", "-o", "json", s.Dir)
+	args := append([]string{"run", "--no-build", "--listen", "127.0.0.1:0", "--level", "warn", "-o", "json"}, s.Args...)
+	h.cmd = exec.Command(s.Grow, append(args, s.Dir)...)
 	h.cmd.Env = append(os.Environ(), s.Env...)
 	h.cmd.Stderr = h
 	stdout, err := h.cmd.StdoutPipe()
@@ -160,6 +163,9 @@ func (h *Host) refusal() error {
 		if json.Unmarshal(line, &said) == nil && said.Error.Code != "" {
 			return &said.Error
 		}
+	}
+	if status, ok := h.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		return errDied
 	}
 	text := h.stderr.String()
 	if len(text) > 2000 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -153,6 +154,16 @@ func (l *Load) Send(ctx context.Context, url string, op *Op) {
 	op.read()
 }
 
+// sure sends an entry until the host does not refuse it because it takes nothing
+// now, at most untilMax.
+func (l *Load) sure(ctx context.Context, url string, op *Op) {
+	for end := time.Now().Add(untilMax); ; time.Sleep(50 * time.Millisecond) {
+		if l.Send(ctx, url, op); op.Status != http.StatusServiceUnavailable || time.Now().After(end) {
+			return
+		}
+	}
+}
+
 // read takes what the checker needs from an answer.
 func (o *Op) read() {
 	if o.Status != http.StatusOK {
@@ -186,8 +197,19 @@ type (
 	}
 )
 
-// Book reads a book: "ledger" or "mirror".
-func (l *Load) Book(ctx context.Context, url, which, key string) (*Book, error) {
+// Book reads a book: "ledger" or "mirror". A host that cannot be asked now, since
+// the disk is busy, is asked again for untilMax.
+func (l *Load) Book(ctx context.Context, url, which, key string) (b *Book, err error) {
+	for end := time.Now().Add(untilMax); ; time.Sleep(50 * time.Millisecond) {
+		if b, err = l.book(ctx, url, which, key); !errors.Is(err, errNotNow) || time.Now().After(end) {
+			return b, err
+		}
+	}
+}
+
+var errNotNow = errors.New("the host takes nothing now")
+
+func (l *Load) book(ctx context.Context, url, which, key string) (*Book, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/"+which+"/"+key, nil)
 	if err != nil {
 		return nil, err
@@ -200,6 +222,9 @@ func (l *Load) Book(ctx context.Context, url, which, key string) (*Book, error) 
 	data, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read %s of %s: %w", which, key, err)
+	}
+	if answer.StatusCode == http.StatusServiceUnavailable {
+		return nil, fmt.Errorf("read %s of %s: %w: %s", which, key, errNotNow, data)
 	}
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("read %s of %s: status %d: %s", which, key, answer.StatusCode, data)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
@@ -20,20 +19,14 @@ const cutMax = 4 << 10
 // what it was given. Grow must go on from the last whole record, or say by name
 // why it does not: of what was acknowledged only the end may be missing.
 func (r *Run) Torn(ctx context.Context) error {
-	r.Load.Poison = 0
+	r.work.spoil(0, 0)
 	if err := r.Start(ctx); err != nil {
 		return err
 	}
-	keys := r.keys()[:keysOwn] // those of this round alone: others would lose what is known of them
-	loading, end := context.WithCancel(ctx)
-	defer end()
-	result := make(chan []*Op, 1)
-	seed, round, url := r.Random.Uint64(), fmt.Sprint(r.rounds), r.host.URL
-	go func() { result <- r.Load.Run(loading, url, round, keys, seed) }()
+	end := r.begin(ctx, true) // with other keys what is known of them could be lost
 	time.Sleep(r.between(loadMin, loadMax))
 	r.host.Kill()
 	end()
-	ops := <-result
 	block, err := lastBlock(r.Service.Journal())
 	if err != nil {
 		return err
@@ -45,52 +38,16 @@ func (r *Run) Torn(ctx context.Context) error {
 	if err := os.Truncate(block, max(0, info.Size()-1-r.Random.Int64N(cutMax))); err != nil {
 		return err
 	}
-	return r.verifyTorn(ctx, keys, ops)
-}
-
-// verifyTorn checks what is left of a journal whose end was cut off.
-func (r *Run) verifyTorn(ctx context.Context, keys []string, ops []*Op) error {
-	err := r.Start(ctx)
+	err = r.Start(ctx)
 	if refused := (*Refused)(nil); errors.As(err, &refused) && strings.HasPrefix(refused.Code, "journal.") {
 		r.named(refused)
-		if err := os.RemoveAll(r.Service.Journal()); err != nil {
-			return err
-		}
-		r.known = Known{}
-		return nil
+		r.work.forget()
+		return os.RemoveAll(r.Service.Journal())
 	}
 	if err != nil {
 		return err
 	}
-	books, err := r.Load.Quiet(ctx, r.host.URL, keys)
-	if err != nil {
-		return err
-	}
-	in := map[string]bool{}
-	for _, b := range books.Ledger {
-		for _, line := range b.Lines {
-			in[line.ID] = true
-		}
-	}
-	if err := onlyEnd(in, ops); err != nil {
-		return err
-	}
-	kept := slices.DeleteFunc(slices.Clone(ops), func(op *Op) bool { return op.acknowledged() && !op.Read && !in[op.ID] })
-	for _, op := range ops {
-		if op.Read {
-			continue
-		}
-		r.Sent++
-		if op.acknowledged() {
-			r.Acknowledged++
-		}
-	}
-	r.Cut += len(ops) - len(kept)
-	if err := Check(books, Known{}, kept); err != nil {
-		return err
-	}
-	r.known.Learn(books)
-	return r.All(ctx)
+	return r.work.cut(ctx, r.host.URL)
 }
 
 // onlyEnd checks that nothing acknowledged is missing of which something later is
@@ -113,6 +70,9 @@ func onlyEnd(in map[string]bool, ops []*Op) error {
 // Bytes is a round that cuts the journal off at every step-th byte of its last
 // record, and then at the record's beginning.
 func (r *Run) Bytes(ctx context.Context, step int) error {
+	if _, ok := r.work.(*books); !ok {
+		return errBooks
+	}
 	if err := r.Start(ctx); err != nil {
 		return err
 	}

@@ -41,6 +41,13 @@ type Case struct {
 	Limits Limits
 }
 
+// Whole is the name of a case that no other has.
+func (c *Case) Whole() string { return string(c.Class) + ": " + c.Name }
+
+// Handles says whether its code runs when a message is handled, and not before the
+// first: there it has what starting an instance may take, seconds where it never ends.
+func (c *Case) Handles() bool { return c.place == 0 }
+
 // Limits are those a case is run with; zero ones are [Defaults].
 type Limits struct {
 	Memory int64  // bytes

@@ -185,7 +185,7 @@ func TestDecisions(t *testing.T) {
 		counted[want.Repository]++
 		want.Count = counted[want.Repository]
 		a := must(t)(c.deliver(h))
-		var got decided
+		var got Decided
 		if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != http.StatusOK {
 			t.Errorf("%s %s: %d %s", tt.event, tt.body, a.status, a.body)
 		} else if diff := cmp.Diff(want, got); diff != "" {
@@ -210,7 +210,7 @@ func TestCounts(t *testing.T) {
 	}
 	numbers := map[string][]int{}
 	for i, a := range c.deliverAll(t, list) {
-		var got decided
+		var got Decided
 		if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != http.StatusOK || got.Delivery != list[i].delivery {
 			t.Errorf("%s: %d %s", list[i].delivery, a.status, a.body)
 		}
@@ -312,8 +312,8 @@ func TestDocument(t *testing.T) {
 		}
 		printed = append(printed, string(out))
 	}
-	var got decided
-	var told counts
+	var got Decided
+	var told Counts
 	var about found
 	if len(printed) != 4 || json.Unmarshal([]byte(printed[0]), &got) != nil || json.Unmarshal([]byte(printed[1]), &told) != nil ||
 		json.Unmarshal([]byte(printed[3]), &about) != nil {
@@ -322,7 +322,7 @@ func TestDocument(t *testing.T) {
 	if about.Language != "en" || about.Kind != "bug" || about.Number != 7 {
 		t.Errorf("the last command prints %s", printed[3])
 	}
-	want := counts{Repository: "octo/hello", Total: 1, ByEvent: map[string]int{"issues": 1}, ByLabel: map[string]int{"bug": 1}}
+	want := Counts{Repository: "octo/hello", Total: 1, ByEvent: map[string]int{"issues": 1}, ByLabel: map[string]int{"bug": 1}}
 	if diff := cmp.Diff(want, told); diff != "" || got.Decision != "bug" {
 		t.Errorf("the commands print %q", printed)
 	}

@@ -16,11 +16,8 @@ import (
 	"github.com/grow-platform/grow/host/logs"
 )
 
-// remember and similar are the config of the node classify.
-const (
-	remember = 64
-	similar  = 400
-)
+// tables are those of the service.
+var tables = sync.OnceValues(func() (map[string][]row, error) { return readTables("../services/triage") })
 
 // classifiers are the languages that actor classify is written in, and the
 // service with it in that language.
@@ -63,17 +60,10 @@ func eachClassifier(t *testing.T, test func(*testing.T, *client)) {
 	}
 }
 
-// listed is what the service tells of a repository's threads.
-type listed struct {
-	Repository string       `json:"repository"`
-	Seen       int          `json:"seen"`
-	Threads    []classified `json:"threads"`
-}
-
 // found is what it tells of one.
 type found struct {
 	Repository string `json:"repository"`
-	classified
+	Classified
 }
 
 // ask decodes the answer to GET path, which may have no other fields; false
@@ -122,16 +112,16 @@ func (c *client) classify(t *testing.T, list []hook) map[string]*memory {
 	for repository, threads := range threads {
 		// Threads of a repository are classified in the order in which they
 		// came: when the list is there, all of them have been.
-		var got listed
+		var got Listed
 		if !c.ask(t, "/classified/"+repository, &got) {
 			t.Errorf("%s: nothing was classified", repository)
 			continue
 		}
 		m := c.replay(t, repository, threads)
 		memories[repository] = m
-		want := listed{repository, m.Seen, nil}
+		want := Listed{repository, m.Seen, nil}
 		for _, th := range m.Threads {
-			want.Threads = append(want.Threads, th.classified)
+			want.Threads = append(want.Threads, th.Classified)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: what is remembered differs from the rule (-rule +service):\n%s", repository, diff)
@@ -155,6 +145,10 @@ func (c *client) replay(t *testing.T, repository string, threads map[string]thre
 			bySeq[seq] = r
 		}
 	}
+	words, err := tables()
+	if err != nil {
+		t.Fatal(err)
+	}
 	m, seen := &memory{}, map[string]bool{}
 	for seq := range len(threads) {
 		r, ok := bySeq[seq+1]
@@ -163,7 +157,7 @@ func (c *client) replay(t *testing.T, repository string, threads map[string]thre
 			t.Fatalf("%s: no thread or a repeated one is number %d of %d", repository, seq+1, len(threads))
 		}
 		seen[delivery] = true
-		want := m.see(newReading(t, threads[delivery]), remember, similar)
+		want := m.see(newReading(words, threads[delivery]), remember, similar)
 		var numbers []string
 		for _, d := range want.Duplicates {
 			numbers = append(numbers, strconv.Itoa(d.Number))
@@ -192,7 +186,7 @@ func TestClassifyPayloads(t *testing.T) {
 				if !c.ask(t, fmt.Sprint("/classified/", repository, "/", want.Number), &got) {
 					t.Errorf("%s %d was not classified", repository, want.Number)
 				}
-				if diff := cmp.Diff(found{repository, want.classified}, got, cmp.AllowUnexported(found{})); diff != "" {
+				if diff := cmp.Diff(found{repository, want.Classified}, got, cmp.AllowUnexported(found{})); diff != "" {
 					t.Errorf("%s %d differs from the rule (-rule +service):\n%s", repository, want.Number, diff)
 				}
 			}

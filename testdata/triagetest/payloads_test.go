@@ -69,7 +69,7 @@ func TestPayloads(t *testing.T) {
 		}
 		wanted.add(want)
 		decisions[want.Decision]++
-		var got decided
+		var got Decided
 		if err := json.Unmarshal([]byte(answers[i].body), &got); err != nil || answers[i].status != http.StatusOK {
 			t.Errorf("%s %s: %d %s", h.event, h.delivery, answers[i].status, answers[i].body)
 			continue

@@ -128,13 +128,6 @@ func (a answer) problem() problem {
 	return p
 }
 
-// hook is one webhook, as GitHub delivers it.
-type hook struct {
-	event    string
-	delivery string
-	body     []byte
-}
-
 // header is what GitHub sends with it.
 func (h hook) header() http.Header {
 	return http.Header{
@@ -191,14 +184,14 @@ func must(t *testing.T) func(answer, error) answer {
 }
 
 // stats reads the counts of a repository; false when it has none.
-func (c *client) stats(t *testing.T, repository string) (counts, bool) {
+func (c *client) stats(t *testing.T, repository string) (Counts, bool) {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodGet, c.host.URL()+"/stats/"+repository, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := must(t)(c.do(r))
-	var got counts
+	var got Counts
 	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
 		t.Fatalf("counts of %s: %d %s: %v", repository, a.status, a.body, err)
 	}

@@ -2,9 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/journal"
@@ -43,22 +41,10 @@ func (h *Host) checkClock(ctx context.Context, j journal.Journal, last uint64) e
 // newest is the last time that records from one on tell of.
 func newest(ctx context.Context, j journal.Journal, from uint64) (at int64, err error) {
 	err = j.Read(ctx, from, func(_ uint64, record []byte) error {
-		r, err := journal.Parse(record)
-		if err != nil {
-			return err
-		}
-		var c journal.Cursor
-		c.Reset(r)
-		for {
-			e, err := c.Next()
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
+		return journal.EachEntry(record, func(e journal.Entry) error {
 			at = max(at, timeOf(e))
-		}
+			return nil
+		})
 	})
 	return at, err
 }

@@ -45,7 +45,8 @@ func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, e
 	if jail.Entered() {
 		own.queue = compiled.NewQueue(compiled.Workers)
 		o.Compile = own.queue.Compile
-		own.apart = isolating(o, log)
+		own.spare = jail.NewSpare(roleInstances)
+		own.apart = isolating(o, own.spare, log)
 	}
 	if own.Engine, err = wazero.New(ctx, o); err != nil {
 		return nil, fmt.Errorf("start engine: %w", err)
@@ -59,6 +60,7 @@ type ownEngine struct {
 	engine.Engine
 	queue *compiled.Queue // nil: it compiles itself, and isolates nothing
 	apart *process.Engine
+	spare *jail.Spare // of apart
 }
 
 // Compile implements engine.Engine.
@@ -72,8 +74,8 @@ func (e *ownEngine) Compile(ctx context.Context, binary []byte, c engine.Config)
 	return e.apart.Compile(ctx, binary, c)
 }
 
-// processes tells of the workers of isolated actors.
-func (e *ownEngine) processes() []control.Process {
+// Processes tells of the workers of isolated actors.
+func (e *ownEngine) Processes() []control.Process {
 	list := []control.Process{}
 	if e.apart != nil {
 		for _, p := range e.apart.Processes() {
@@ -87,6 +89,7 @@ func (e *ownEngine) processes() []control.Process {
 func (e *ownEngine) Close(ctx context.Context) error {
 	if e.queue != nil {
 		e.queue.Close()
+		e.spare.Close()
 	}
 	return e.Engine.Close(ctx)
 }

@@ -20,13 +20,14 @@ func init() {
 
 // isolating is the engine of actors that have a process of their own. Their
 // modules are checked and compiled as all others are, by the options of their engine;
-// workers are handed what comes of it.
-func isolating(o wazero.Options, log *slog.Logger) *process.Engine {
+// workers are handed what comes of it. Once there is one, another waits to be the
+// next, until spare is closed.
+func isolating(o wazero.Options, spare *jail.Spare, log *slog.Logger) *process.Engine {
 	return process.New(process.Options{
 		Log: log,
 		Start: func(ctx context.Context, memory int64) (process.Worker, error) {
 			// It outlives ctx, which is that of one start.
-			p, err := jail.Start(context.WithoutCancel(ctx), jail.Options{Role: roleInstances, Limits: jail.Limits{MemoryMax: memory}})
+			p, err := spare.Start(context.WithoutCancel(ctx), jail.Limits{MemoryMax: memory})
 			if err != nil {
 				return process.Worker{}, err
 			}

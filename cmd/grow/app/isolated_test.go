@@ -40,7 +40,7 @@ func TestProcessDies(t *testing.T) {
 	for h.Shard().Status()[0].Mailbox > 0 {
 		runtime.Gosched()
 	}
-	list := h.engine.processes()
+	list := h.engine.Processes()
 	if len(list) != 1 || list[0].Actor != "hog" || list[0].PID == 0 {
 		t.Fatalf("processes: %+v", list)
 	}
@@ -58,7 +58,7 @@ func TestProcessDies(t *testing.T) {
 	if a := say(t, h, "f", 10); a.Code != "" {
 		t.Errorf("afterwards: %s: %s", a.Code, a.Text)
 	}
-	again := h.engine.processes()
+	again := h.engine.Processes()
 	if len(again) != 1 || again[0].PID == list[0].PID || again[0].Deaths != 1 || again[0].Ended == "" {
 		t.Errorf("processes afterwards: %+v", again)
 	}

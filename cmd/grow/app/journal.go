@@ -137,7 +137,7 @@ func (j Journal) OpenStore(ctx context.Context, dir string, log *slog.Logger) (j
 	o.Log = log
 	s, err := nats.Open(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, err // and no store, which a nil *nats.Store would be
 	}
 	return s, nil
 }

@@ -121,3 +121,41 @@ func startIsolated(ctx context.Context, w *workspace) (rounder, error) {
 		return median(took[1]), median(took[0]), nil
 	}, nil
 }
+
+// nextIsolated measures the same beside startIsolated's, but in a host that has an
+// isolated actor already: a process waits for the next one, as it does for one whose
+// process has died.
+func nextIsolated(ctx context.Context, w *workspace) (rounder, error) {
+	binary, err := w.rust(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (value, reference float64, err error) {
+		e, err := app.NewEngine(ctx, filepath.Join(w.dir, "isolated"), nil)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer func() { err = errors.Join(err, e.Close(ctx)) }()
+		var took [2][]float64
+		for range nextStarts {
+			for k := range took {
+				begin := time.Now()
+				_, end, err := lone(ctx, e, binary, k == 0)
+				if err != nil {
+					return 0, 0, err
+				}
+				took[k] = append(took[k], float64(time.Since(begin))/float64(time.Millisecond))
+				if err := end(); err != nil {
+					return 0, 0, err
+				}
+				time.Sleep(nextRest)
+			}
+		}
+		return median(took[0]), median(took[1]), nil
+	}, nil
+}
+
+const (
+	nextStarts = 7
+	nextRest   = 100 * time.Millisecond // in which a process comes to wait
+)

@@ -76,6 +76,8 @@ var measures = []measure{
 		open: isolation},
 	{name: "start-isolated", unit: "ms", goal: 50, by: absolute, what: "Rust actor in a process of its own, from the module in the disk cache to its first answer; in this process",
 		open: startIsolated},
+	{name: "start-isolated-next", unit: "ms", goal: 25, by: absolute, what: "the same in a host that has an isolated actor, or after a process has died; in this process",
+		open: nextIsolated},
 	{name: "start-python", unit: "us", goal: 2000, by: absolute, what: "new instance of a Python actor to its first answer; the message alone in native Python",
 		open: onPython(startPython, func(n native) float64 { return n.message / 1e3 })},
 	{name: "python-json", unit: "us", goal: 20, by: absolute, what: "CPU of a message of 200 bytes of JSON; in native Python, whose json is not in C",

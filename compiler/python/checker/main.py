@@ -10,10 +10,20 @@ import importlib.util
 import sys
 import types
 import warnings
+from collections.abc import Iterator
 
 import grow
 
 IMPORT = dis.opmap["IMPORT_NAME"]
+FROM = dis.opmap["IMPORT_FROM"]
+STORE = dis.opmap["STORE_NAME"]
+NAME = dis.opmap["LOAD_NAME"]
+ATTR = dis.opmap["LOAD_ATTR"]
+CONST = dis.opmap["LOAD_CONST"]
+CALL = dis.opmap["CALL"]
+INTRINSIC = dis.opmap["CALL_INTRINSIC_1"]
+IMPORT_STAR = 2  # of those
+NOTHING = {dis.opmap["CACHE"], dis.opmap["PUSH_NULL"], dis.opmap["NOP"]}
 EXTENDED = dis.EXTENDED_ARG
 
 # What is found here is the checker's own, and not there for others.
@@ -45,6 +55,7 @@ def check(ctx, message: grow.Message):
             "modules": sorted(modules),
             "missing": sorted(m for m in modules if not there(m)),
             "on": "grow" in modules and "on" in names,
+            **(handlers(code) if "on" in names or "grow" in modules else {}),
             "warnings": [{"line": w.lineno, "col": 0, "text": str(w.message)} for w in caught],
         },
     )
@@ -102,6 +113,57 @@ def walk(code: types.CodeType, names: set[str], modules: set[str]) -> None:
                 modules.add(code.co_names[arg].partition(".")[0])
             arg = 0
     modules.discard("")
+
+
+def handlers(code: types.CodeType) -> dict:
+    """Which types of messages a file names with grow.on at its top; open: it may name others, too.
+
+    It reads compiled code: to parse the file again would take twice as long as all the rest."""
+    steps = list(instructions(code))
+    names, consts = code.co_names, code.co_consts
+    grows: set[str] = set()  # what the module is called
+    ons: set[str] = set()  # and its function
+    opened = within([c for c in consts if isinstance(c, types.CodeType)])
+    module = ""
+    found: list[dict] = []
+    for i, (op, arg, _) in enumerate(steps):
+        if op == IMPORT:
+            module = names[arg]
+            if module == "grow" and steps[i + 1][0] == STORE:
+                grows.add(names[steps[i + 1][1]])
+        elif op == FROM and names[arg] == "on" and module == "grow":
+            ons.add(names[steps[i + 1][1]])
+        elif op == FROM and names[arg] in ("on", "grow") or op == INTRINSIC and arg == IMPORT_STAR:
+            opened = True
+        elif op == NAME and (names[arg] in ons or names[arg] in grows and steps[i + 1][0] == ATTR and names[steps[i + 1][1] >> 1] == "on"):
+            first = last = i + (1 if names[arg] in ons else 2)
+            while steps[last][0] == CONST and isinstance(consts[steps[last][1]], str):
+                last += 1
+            if steps[last][:2] != (CALL, last - first):
+                opened = True  # not texts alone, or not called
+                continue
+            places = list(code.co_positions())
+            for _, arg, at in steps[first:last]:
+                found.append({"text": consts[arg], "line": places[at][0] or 0, "col": (places[at][2] or 0) + 1})
+    return {"handlers": found, "open": opened}
+
+
+def instructions(code: types.CodeType) -> Iterator[tuple[int, int, int]]:
+    """Operation, argument and place of all instructions that do something."""
+    ops = code.co_code
+    arg = 0
+    for i in range(0, len(ops), 2):
+        arg = arg << 8 | ops[i + 1]
+        if ops[i] == EXTENDED:
+            continue
+        if ops[i] not in NOTHING:
+            yield ops[i], arg, i // 2
+        arg = 0
+
+
+def within(codes: list[types.CodeType]) -> bool:
+    """Whether functions or classes may register handlers."""
+    return any("on" in c.co_names or within([d for d in c.co_consts if isinstance(d, types.CodeType)]) for c in codes)
 
 
 def there(name: str) -> bool:

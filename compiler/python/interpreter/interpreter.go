@@ -32,10 +32,14 @@ const Library = "/lib/python313.zip"
 
 // The files of a packed runtime.
 const (
-	moduleFile  = "python.wasm.zst"
-	libraryFile = "python313.zip.parts"
-	digestFile  = "digest"
+	moduleFile   = "python.wasm.zst"
+	libraryFile  = "python313.zip.parts"
+	licensesFile = "licenses.zip.zst"
+	versionsFile = "versions"
+	digestFile   = "digest"
 )
+
+var packedFiles = []string{moduleFile, libraryFile, licensesFile, versionsFile, digestFile}
 
 //go:embed dist
 var dist embed.FS
@@ -46,21 +50,30 @@ var ErrMissing = errors.New("the Python runtime is not built")
 // Find returns the runtime. It fails with ErrMissing when neither the binary nor the
 // user's cache has it.
 func Find() (engine.Language, error) {
-	embedded, err := fs.Sub(dist, "dist")
+	files, err := lies()
 	if err != nil {
 		return engine.Language{}, err
 	}
+	return open(files)
+}
+
+// lies is where the packed runtime lies.
+func lies() (fs.FS, error) {
+	embedded, err := fs.Sub(dist, "dist")
+	if err != nil {
+		return nil, err
+	}
 	if is, err := fs.ReadFile(embedded, digestFile); err == nil && string(is) == Digest() {
-		return open(embedded)
+		return embedded, nil
 	}
 	dir, err := Dir(Steps()[len(steps)-1])
 	if err == nil {
 		_, err = os.Stat(filepath.Join(dir, moduleFile))
 	}
 	if err != nil {
-		return engine.Language{}, fmt.Errorf("%w: in a clone of grow, run: make setup; a binary made by `make build` has it", ErrMissing)
+		return nil, fmt.Errorf("%w: in a clone of grow, run: make setup; a binary made by `make build` has it", ErrMissing)
 	}
-	return open(os.DirFS(dir))
+	return os.DirFS(dir), nil
 }
 
 // Dir returns the folder in the user's cache that has what a step makes, once it has

@@ -29,6 +29,7 @@ func made(t testing.TB) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"python.wasm": "\x00asm the reactor", "lib/json/__init__.pyc": "json", "lib/abc.pyc": "abc", "lib/json/decoder.pyc": "decoder",
+		"licenses/CPython 3.13.5": "a license", "licenses/zlib 1.3": "another", "versions": "python3.13 3.13.5\nzlib 1.3\n",
 	} {
 		name = filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -46,8 +47,13 @@ func TestFind(t *testing.T) {
 		t.Skip("the binary of this test carries a runtime; make clean removes it")
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	if _, err := Find(); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "make setup") {
-		t.Fatalf("with an empty cache: %v", err)
+	_, err := Find()
+	_, err2 := Versions()
+	_, err3 := Licenses()
+	for _, err := range []error{err, err2, err3} {
+		if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "make setup") {
+			t.Fatalf("with an empty cache: %v", err)
+		}
 	}
 	dir, err := Dir(Steps()[2])
 	if err == nil {
@@ -67,8 +73,21 @@ func TestFind(t *testing.T) {
 	if l.Name != "python" || l.Digest != Digest() || err != nil || string(module) != "\x00asm the reactor" {
 		t.Errorf("found %s %s, module %q, %v", l.Name, l.Digest, module, err)
 	}
-	if names := names(t, library(t, l)); !slices.Equal(names, []string{"abc.pyc", "json/__init__.pyc", "json/decoder.pyc"}) {
-		t.Errorf("the library has %q", names)
+	if list := names(t, library(t, l)); !slices.Equal(list, []string{"abc.pyc", "json/__init__.pyc", "json/decoder.pyc"}) {
+		t.Errorf("the library has %q", list)
+	}
+	licenses, err := Licenses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := names(t, licenses); !slices.Equal(list, []string{"CPython 3.13.5", "zlib 1.3"}) {
+		t.Errorf("the licenses are %q", list)
+	}
+	if text, err := fs.ReadFile(licenses, "zlib 1.3"); err != nil || string(text) != "another" {
+		t.Errorf("license %q, %v", text, err)
+	}
+	if versions, err := Versions(); err != nil || versions != "python3.13 3.13.5, zlib 1.3" {
+		t.Errorf("versions %q, %v", versions, err)
 	}
 }
 
@@ -104,7 +123,7 @@ func TestPackIsReproducible(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := fstest.MapFS{}
-		for _, name := range []string{moduleFile, libraryFile, digestFile} {
+		for _, name := range packedFiles {
 			data, err := os.ReadFile(filepath.Join(out, name))
 			if err != nil {
 				t.Fatal(err)

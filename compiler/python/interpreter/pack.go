@@ -12,8 +12,8 @@ import (
 	"github.com/grow-platform/grow/compiler/cache"
 )
 
-// Pack takes what the last step of the recipe made, python.wasm and the folder lib,
-// and writes the packed runtime to the folder out. The same input gives the same
+// Pack takes what the last step of the recipe made, python.wasm, the folders lib and
+// licenses and the file versions, and writes the packed runtime to the folder out. The same input gives the same
 // bytes.
 func Pack(in, out string) error {
 	module, err := os.ReadFile(filepath.Join(in, "python.wasm"))
@@ -24,6 +24,17 @@ func Pack(in, out string) error {
 	if err != nil {
 		return fmt.Errorf("pack Python's standard library: %w", err)
 	}
+	licenses, err := archive(os.DirFS(filepath.Join(in, "licenses")))
+	if err != nil {
+		return fmt.Errorf("pack the licenses of the Python runtime: %w", err)
+	}
+	versions, err := os.ReadFile(filepath.Join(in, versionsFile))
+	if err != nil {
+		return fmt.Errorf("pack the Python runtime: %w", err)
+	}
+	if licenses, err = packWhole(licenses); err != nil {
+		return err
+	}
 	var inParts bytes.Buffer
 	if err := packParts(&inParts, library); err != nil {
 		return err
@@ -33,7 +44,7 @@ func Pack(in, out string) error {
 		return err
 	}
 	for name, data := range map[string][]byte{
-		moduleFile: packed, libraryFile: inParts.Bytes(), digestFile: []byte(Digest()),
+		moduleFile: packed, libraryFile: inParts.Bytes(), licensesFile: licenses, versionsFile: versions, digestFile: []byte(Digest()),
 	} {
 		if err := os.WriteFile(filepath.Join(out, name), data, 0o644); err != nil {
 			return err
@@ -85,7 +96,7 @@ func unpackModule(files fs.FS) ([]byte, error) {
 
 // Embed puts the packed runtime in dir into the folder that the binary is built with.
 func Embed(dir, dist string) error {
-	for _, name := range []string{moduleFile, libraryFile, digestFile} {
+	for _, name := range packedFiles {
 		if _, err := cache.Place(filepath.Join(dir, name), filepath.Join(dist, name)); err != nil {
 			return fmt.Errorf("embed the Python runtime: %w", err)
 		}

@@ -15,6 +15,7 @@ const (
 	libFD = iota + 3
 	appFD
 	packagesFD
+	rootFD
 	openFD
 )
 
@@ -148,10 +149,13 @@ func noFiles(t *testing.T, e engine.Engine) {
 	r.wants(rofs, "fd_allocate", "", appFD, 0, 1)
 	r.wants(rofs, "fd_filestat_set_size", "", appFD, 0)
 	r.wants(rofs, "fd_pwrite", "", appFD, 0, 0, 0, 0)
-	for _, f := range []string{"path_create_directory", "path_unlink_file"} {
-		r.wants(rofs, f, "x", appFD, toyBlock+toyText, 1)
-	}
-	r.wants(rofs, "path_rename", "ab", appFD, toyBlock+toyText, 1, appFD, toyBlock+toyText+1, 1)
+	r.wants(rofs, "path_create_directory", "x", appFD, toyBlock+toyText, 1)
+	r.wants(rofs, "path_create_directory", "x", rootFD, toyBlock+toyText, 1)
+	r.wants(rofs, "path_unlink_file", "f", appFD, toyBlock+toyText, 1)
+	r.wants(noent, "path_unlink_file", "x", appFD, toyBlock+toyText, 1)
+	r.wants(fault, "path_unlink_file", "x", appFD, outside, 1)
+	r.wants(rofs, "path_rename", "fx", appFD, toyBlock+toyText, 1, appFD, toyBlock+toyText+1, 1)
+	r.wants(noent, "path_rename", "xf", appFD, toyBlock+toyText, 1, appFD, toyBlock+toyText+1, 1)
 	r.wants(inval, "path_readlink", "f", appFD, toyBlock+toyText, 1, toyRoom, 9, toyRoom)
 	r.wants(noent, "path_readlink", "x", appFD, toyBlock+toyText, 1, toyRoom, 9, toyRoom)
 	r.wants(noent, "path_filestat_get", "x", appFD, 0, toyBlock+toyText, 1, toyRoom)
@@ -186,7 +190,7 @@ func (r *reader) folder() uint64 {
 // number is open.
 func descriptors(t *testing.T, e engine.Engine) {
 	r := newReader(t, e)
-	for k, name := range []string{"/lib", "/app", "/packages"} {
+	for k, name := range []string{"/lib", "/app", "/packages", "/"} {
 		fd := uint64(libFD + k)
 		r.wants(0, "fd_prestat_get", "", fd, toyRoom)
 		same(t, "prestat", words(r.at(toyRoom, 8)), []uint32{0, uint32(len(name))})
@@ -196,6 +200,9 @@ func descriptors(t *testing.T, e engine.Engine) {
 		r.wants(notsup, "fd_close", "", fd)
 		r.wants(0, "fd_fdstat_get", "", fd, toyRoom)
 		same(t, "kind", r.at(toyRoom, 1)[0], 3)
+		// A C library asks for no right that folders do not pass on: without that of
+		// writing nobody would be told that nothing can be written.
+		same(t, "rights passed on", r.at(toyRoom+16, 1)[0]&66, 66)
 	}
 	for _, fd := range []uint64{0, openFD, 1 << 31, 1<<32 - 1} {
 		r.wants(badf, "fd_prestat_get", "", fd, toyRoom)
@@ -216,6 +223,26 @@ func descriptors(t *testing.T, e engine.Engine) {
 	r.wants(mfile, "path_open", "main.txt", appFD, 0, toyBlock+toyText, 8, 0, 2, 0, 0, toyRoom)
 	r.wants(0, "fd_close", "", openFD+7)
 	r.open(appFD, "main.txt", openFD+7)
+}
+
+// above: the folder above all leads to the others, and nowhere else.
+func above(t *testing.T, e engine.Engine) {
+	r := newReader(t, e, "packages/a/b.txt", "of a package")
+	r.open(rootFD, "app/main.txt", openFD)
+	same(t, "program", r.read(openFD, 100), "the program")
+	r.open(rootFD, "app/../packages/a/b.txt", openFD+1)
+	same(t, "package", r.read(openFD+1, 100), "of a package")
+	r.wants(0, "fd_readdir", "", rootFD, toyRoom+64, 1000, 0, toyRoom)
+	b := r.at(toyRoom+64, binary.LittleEndian.Uint32(r.at(toyRoom, 4)))
+	var names []string
+	for len(b) > 0 {
+		n := 24 + binary.LittleEndian.Uint32(b[16:])
+		names, b = append(names, string(b[24:n])), b[n:]
+	}
+	same(t, "names", names, []string{".", "..", "app", "lib", "packages"})
+	for path, errno := range map[string]uint32{"../app": notcapable, "etc/passwd": noent, "main.txt": noent} {
+		r.wants(errno, "path_open", path, rootFD, 0, toyBlock+toyText, uint64(len(path)), 0, 2, 0, 0, toyRoom)
+	}
 }
 
 // folders: all entries are listed, whatever the room.

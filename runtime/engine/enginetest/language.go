@@ -32,6 +32,7 @@ func RunLanguages(t *testing.T, open func(t *testing.T, languages ...engine.Lang
 		{"files", toyFiles},
 		{"files that are none", noFiles},
 		{"descriptors", descriptors},
+		{"above", above},
 		{"folders", folders},
 		{"fuel of files", fileFuel},
 	} {
@@ -256,6 +257,9 @@ func interrupts(t *testing.T, e engine.Engine) {
 		same(t, "words", words(handle(t, i, h, op('b'))), []uint32{0, 0})
 		h.Fuel = 500_000
 	}
+	// It is told why, as far as it has room.
+	why := append(bytes.Clone(handle(t, i, &Host{}, op('r', toyWhy))), handle(t, i, &Host{}, op('r', toyWhy+4))...)
+	same(t, "why", string(why), "no fuel\x00")
 	// One that takes no notice of it has used up what it may all the same.
 	_, err := i.Handle(h, engine.Frame(op('i')))
 	var stopped *engine.Stopped
@@ -278,6 +282,12 @@ func deaf(t *testing.T, e engine.Engine) {
 	if _, err := i.Handle(h, engine.Frame(op('m'))); err == nil {
 		t.Error("the instance goes on")
 	}
+	// One that goes on is interrupted again.
+	i = instance(t, m, h)
+	if a, err := i.Handle(h, engine.Frame(op('R'))); !errors.As(err, &stopped) || a.Fuel < 2_500_000 {
+		t.Errorf("%v after %d units", err, a.Fuel)
+	}
+	same(t, "the next message", string(handle(t, i, &Host{}, op('m'))), "x")
 	// A loop that ends in time is no reason to break the instance.
 	i = instance(t, m, h)
 	if _, err := i.Handle(h, engine.Frame(op('n', 400_000))); !errors.As(err, &stopped) {

@@ -62,8 +62,10 @@ var wasiFunctions = []string{
 	"poll_oneoff", "clock_time_get", "random_get", "fd_renumber",
 }
 
-// toyBlock is where the toy's input lies, and toyRoom where functions may write.
+// toyBlock is where the toy's input lies, toyRoom where functions may write, and toyWhy
+// where it is told why it is interrupted.
 const (
+	toyWhy   = 131072
 	toyBlock = 65536
 	toyRoom  = 8192
 	toyText  = 8 + 9*8 // of the input: where texts begin

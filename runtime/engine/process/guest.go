@@ -8,7 +8,7 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
-// errUnwind is what a guest is unwound with in the worker. The host knows why.
+// errUnwind is what a guest gets that asks again after the host has ended its message.
 var errUnwind = errors.New("the host ended the message")
 
 // guest implements engine.Host in the worker: what the guest asks goes to the
@@ -57,7 +57,7 @@ func (g *guest) ask(kind byte, value uint64, body []byte) ([]byte, error) {
 		return nil, err
 	}
 	if o.kind != orderReply {
-		return nil, errUnwind
+		return nil, errors.New(string(o.body))
 	}
 	g.failed = false
 	if o.knows&knowsClocks != 0 {

@@ -165,7 +165,7 @@ func (i *instance) converse(body engine.Input) (report, error) {
 			i.stop(err)
 		}
 		if i.err != nil {
-			answer = nil
+			answer = []byte(cut(i.err.Error(), ReasonMax))
 			putOrder(&i.head, orderFail, world{})
 		}
 		body = engine.Frame(answer)

@@ -17,7 +17,7 @@ const (
 	orderHandle            // have it handle the body
 	orderClose             // close it
 	orderReply             // the body answers the report
-	orderFail              // unwind the guest
+	orderFail              // unwind the guest: why
 	orderEnd               // no kind
 )
 

@@ -130,10 +130,26 @@ var fileFunctions = map[string]func(i *instance, f *files, p []uint64) uint32{
 	"path_readlink":       pathReadlink,
 }
 
-// readOnly are the functions of WASI that would change files.
-var readOnly = []string{
-	"fd_allocate", "fd_filestat_set_size", "fd_filestat_set_times", "fd_pwrite", "path_create_directory", "path_filestat_set_times",
-	"path_link", "path_remove_directory", "path_rename", "path_symlink", "path_unlink_file",
+// readOnly are the functions of WASI that would change files, and where among its
+// parameters stands a path that must be there for that; 0: nowhere.
+var readOnly = map[string]int{
+	"fd_allocate": 0, "fd_filestat_set_size": 0, "fd_filestat_set_times": 0, "fd_pwrite": 0, "path_create_directory": 0, "path_filestat_set_times": 2,
+	"path_link": 2, "path_remove_directory": 1, "path_rename": 1, "path_symlink": 0, "path_unlink_file": 1,
+}
+
+// unchanged is the answer of a function that would change files: that there is no file,
+// as programs expect that remove one if there is one, or that it cannot be changed.
+func (i *instance) unchanged(path int, p []uint64) uint32 {
+	if path > 0 {
+		name, errno := i.path(uint32(p[path]), uint32(p[path+1]))
+		if errno == 0 {
+			_, errno = i.speech.files.find(uint32(p[0]), name)
+		}
+		if errno != 0 {
+			return errno
+		}
+	}
+	return errnoRofs
 }
 
 // exportFiles has a module of host functions serve files. typed is the type of a
@@ -151,11 +167,12 @@ func exportFiles(b wazero.HostModuleBuilder, typed func(name string) (params, re
 			stack[0] = uint64(f(i, &i.speech.files, stack))
 		})
 	}
-	for _, name := range readOnly {
+	for name, path := range readOnly {
 		export(name, func(ctx context.Context, caller api.Module, stack []uint64) {
 			defer guard()
-			of(ctx, caller).payCall(0)
-			stack[0] = errnoRofs
+			i := of(ctx, caller)
+			i.payCall(0)
+			stack[0] = uint64(i.unchanged(path, stack))
 		})
 	}
 	return b
@@ -231,7 +248,9 @@ func fdStatus(i *instance, f *files, p []uint64) uint32 {
 	default:
 		b[0] = n.kind()
 		if n.folder != nil {
-			rights, inherited = rightsFolder, rightsFolder|rightsFile
+			// A C library asks for no right that is not here: to be told of one who
+			// wants to write, that right is.
+			rights, inherited = rightsFolder, rightsFolder|rightsFile|rightWrite
 		}
 	}
 	binary.LittleEndian.PutUint64(b[8:], rights)

@@ -54,13 +54,9 @@ func serveSlice(ctx context.Context, caller api.Module, stack []uint64) {
 	defer guard()
 	i := of(ctx, caller)
 	left := int64(stack[0])
-	if left == meter.StackEmpty {
-		most := meter.StackMax
-		if i.speech != nil {
-			most = admission.ReactorStack
-		}
+	if left == meter.StackEmpty || i.speech != nil && i.speech.on.deep() {
 		throw(&engine.Error{Code: engine.CodeStack, Reason: fmt.Sprintf(
-			"calls went deeper than the stack of %d MiB allows; does a recursion never end?", most>>20)})
+			"calls went deeper than the stack allows, which may take %d MiB of memory; does a recursion never end?", admission.StackMemory>>20)})
 	}
 	stack[0] = i.refill(left)
 }
@@ -83,11 +79,11 @@ func (i *instance) refill(left int64) uint64 {
 // slice asks the host for fuel, or takes it from what there is of grace.
 func (i *instance) slice(used uint64) (uint64, error) {
 	if i.speech != nil && i.speech.stop != nil {
-		return i.speech.mercy()
+		return i.mercy()
 	}
 	grant, err := i.served().Slice(used)
 	if err != nil && i.stops(err) {
-		return i.speech.mercy()
+		return i.mercy()
 	}
 	return grant, err
 }

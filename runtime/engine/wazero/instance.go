@@ -167,6 +167,9 @@ func (i *instance) badAnswer(at, n uint32) error {
 func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 	i.stack[0], i.stack[1] = a, b
 	i.host, i.wanted = h, 0
+	if i.speech != nil {
+		i.speech.on, _ = f.(*lent)
+	}
 	err := f.CallWithStack(i, i.stack[:2])
 	i.host = nil
 	if i.waits {

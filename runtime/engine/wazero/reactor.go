@@ -171,17 +171,18 @@ func (t *reactor) unbooted(i *instance, h *booting, err error) error {
 	return e
 }
 
-// actorTrees is how many trees are the actor's own.
-const actorTrees = 2
+// actorTrees is how many trees are the actor's own, with the one above all.
+const actorTrees = 3
 
-// shown is all that a guest sees of files: the runtime's, and the actor's own; nil:
-// there is no actor yet, and its folders are empty.
+// shown is all that a guest sees of files: the runtime's, the actor's own, and what is
+// above them; nil: there is no actor yet, and its folders are empty.
 func (t *reactor) shown(actor []*tree) []*tree {
 	if actor == nil {
 		actor, _ = own(nil) // no file, no fault
 	}
 	all := make([]*tree, 0, len(t.trees)+actorTrees)
-	return append(append(all, t.trees...), actor...)
+	all = append(append(all, t.trees...), actor...)
+	return append(all, above(all))
 }
 
 // spawn makes an instance that begins with an image, and may have so many bytes of

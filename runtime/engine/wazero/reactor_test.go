@@ -3,11 +3,14 @@ package wazero
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/engine/enginetest"
 	"github.com/grow-platform/grow/runtime/wasm"
@@ -178,4 +181,61 @@ func FuzzBundle(f *testing.F) {
 			t.Errorf("%d files in %d bytes", n, len(b))
 		}
 	})
+}
+
+// TestStackMemory: what is really taken of a stack ends a recursion too, at two
+// values of the limit; and the default is within admission.StackMemory.
+func TestStackMemory(t *testing.T) {
+	m := load(t, start(t, Options{Languages: []engine.Language{enginetest.Toy(nil)}}), enginetest.Thin(t, "x"), engine.Config{MemoryMax: 1 << 20})
+	half, _ := deepest(t, m, stackMost/2)
+	whole, memory := deepest(t, m, stackMost)
+	if off := whole - 2*half; max(off, -off) > whole/50 {
+		t.Errorf("%d calls with half the stack, %d with all of it", half, whole)
+	}
+	if memory > admission.StackMemory {
+		t.Errorf("%d calls took %d KiB", whole, memory>>10)
+	}
+	t.Logf("%d calls of %d bytes took %d KiB", whole, stackMost/whole, memory>>10)
+}
+
+// deepest is how often the toy can call itself on a stack of most bytes, and the
+// memory of the stack and the one that it outgrew. What a stack was made of is lent
+// again, or collected, so each time begins without any.
+func deepest(t *testing.T, m engine.Module, most uintptr) (calls int, memory uint64) {
+	t.Helper()
+	low, high := 1, 1<<20
+	for low < high {
+		n := (low + high + 1) / 2
+		running := instantiate(t, m)
+		running.handle.(*lent).most = most
+		runtime.GC() // what is not lent is kept for one collection
+		runtime.GC()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := running.Handle(&enginetest.Host{Grant: 1000}, engine.Frame(binary.LittleEndian.AppendUint32([]byte{'d', 0, 0, 0}, uint32(n))))
+		runtime.ReadMemStats(&after)
+		memory = max(memory, (after.TotalAlloc-before.TotalAlloc)*3/4) // of doublings, the last two are that
+		var fault *engine.Error
+		switch {
+		case err == nil:
+			low = n
+		case errors.As(err, &fault) && fault.Code == engine.CodeStack:
+			high = n - 1
+		default:
+			t.Fatal(err)
+		}
+		if err := running.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return low, memory
+}
+
+func instantiate(t *testing.T, m engine.Module) *instance {
+	t.Helper()
+	running, err := m.Instantiate(t.Context(), &enginetest.Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return running.(*instance)
 }

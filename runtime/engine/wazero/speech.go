@@ -14,6 +14,7 @@ import (
 // [engine.Language] for what the two say to each other.
 type speech struct {
 	from      *frozen // what it began with
+	on        *lent   // what runs, or ran last; nil: something whose stack is not lent
 	files     files
 	interrupt uint32 // where the guest says what interrupts it
 	since     uint64 // fuel used since its memory was looked at
@@ -30,11 +31,16 @@ const (
 	// graceFuel is what a guest has to come to its end by itself once it was
 	// interrupted: about 10 ms.
 	graceFuel = 100 * engine.SliceFuel
+	// againFuel is what it has until it is interrupted once more, if it goes on: enough
+	// for most of what a program does when it is stopped.
+	againFuel = 10 * engine.SliceFuel
 	// faultMax bounds the text of a failure, in bytes; the end of it is kept, where
 	// a traceback says what happened.
 	faultMax = 32 << 10
 	// wordsMax is how many words an interrupt sets.
 	wordsMax = 16
+	// whyMax bounds the text of why, in bytes.
+	whyMax = 4 << 10
 )
 
 // Kinds of failure that language.fault is told.
@@ -70,8 +76,32 @@ func (i *instance) stops(err error) bool {
 	if i.speech == nil || i.speech.stop != nil || !i.signal(true) {
 		return false
 	}
+	i.explain(err)
 	i.speech.stop, i.speech.grace = err, graceFuel
 	return true
+}
+
+// explain tells the guest why it is interrupted, if it has room for that.
+func (i *instance) explain(err error) {
+	last := i.speech.interrupt
+	for range wordsMax {
+		at, ok := i.memory.ReadUint32Le(last)
+		if !ok {
+			return
+		}
+		last += 8
+		if at == 0 {
+			break
+		}
+	}
+	at, ok := i.memory.ReadUint32Le(last)
+	room, ok2 := i.memory.ReadUint32Le(last + 4)
+	if at == 0 || room == 0 || !ok || !ok2 {
+		return
+	}
+	text := err.Error()
+	text = strings.ToValidUTF8(text[:min(len(text), int(min(room, whyMax))-1)], "")
+	i.memory.Write(at, append([]byte(text), 0))
 }
 
 // signal sets the bits that interrupt the guest, or takes those back that it has
@@ -98,13 +128,16 @@ func (i *instance) signal(on bool) (done bool) {
 
 // mercy is the next slice of a guest that was interrupted, or what it was
 // interrupted for when it has had them all.
-func (s *speech) mercy() (uint64, error) {
-	grant := min(s.grace, engine.SliceFuel)
-	if grant == 0 {
+func (i *instance) mercy() (uint64, error) {
+	s := i.speech
+	if s.grace == 0 {
 		return 0, s.stop
 	}
-	s.grace -= grant
-	return grant, nil
+	if s.grace < graceFuel && s.grace%againFuel == 0 {
+		i.signal(true) // who has caught the last one has gone on
+	}
+	s.grace -= engine.SliceFuel
+	return engine.SliceFuel, nil
 }
 
 // verdict is what became of a call that returned.
@@ -169,7 +202,7 @@ func (i *instance) load(h engine.Host) error {
 
 // ask calls a function whose result is to be 0.
 func (i *instance) ask(h engine.Host, export, what string, value uint64) error {
-	if err := i.call(h, i.running.ExportedFunction(export), value, 0); err != nil {
+	if err := i.call(h, lending(i.running.ExportedFunction(export)), value, 0); err != nil {
 		return err
 	}
 	if int32(i.stack[0]) != 0 {

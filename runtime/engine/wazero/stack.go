@@ -19,8 +19,11 @@ var stacks = sync.Pool{New: func() any { return &stack{make([]byte, stackFirst)}
 type stack struct{ b []byte }
 
 const (
-	stackFirst = 320 << 10 // bytes of a stack that is lent
-	stackKept  = 2 << 20   // bytes up to which one is lent again
+	stackFirst = 320 << 10 // bytes of a stack that is lent; wazero doubles it when it is full
+	// stackMost is how much of it may be used, in bytes: one that is larger would,
+	// together with the one that it outgrew, be more than admission.StackMemory.
+	stackMost  = stackFirst << 5
+	stackKept  = 2 << 20 // bytes up to which one is lent again
 	stackAlign = 16
 )
 
@@ -59,6 +62,7 @@ type lent struct {
 	api.Function
 	at     unsafe.Pointer
 	places places
+	most   uintptr // bytes of stack that it may use
 }
 
 // resting is the stack of functions that do not run. Nothing ever runs on it.
@@ -71,7 +75,7 @@ func lending(f api.Function) api.Function {
 	if !p.ok {
 		return f
 	}
-	l := &lent{Function: f, at: reflect.ValueOf(f).UnsafePointer(), places: p}
+	l := &lent{Function: f, at: reflect.ValueOf(f).UnsafePointer(), places: p, most: stackMost}
 	l.set(resting)
 	return l
 }
@@ -87,6 +91,16 @@ func (l *lent) CallWithStack(ctx context.Context, values []uint64) error {
 		stacks.Put(s)
 	}
 	return err
+}
+
+// deep reports whether more of the stack is used than may be. It is asked while the
+// guest waits in a call of the host.
+func (l *lent) deep() bool {
+	if l == nil {
+		return false
+	}
+	top := *(*uintptr)(unsafe.Add(l.at, l.places.top))
+	return top-*(*uintptr)(unsafe.Add(l.at, l.places.last)) > l.most
 }
 
 func (l *lent) stack() *[]byte { return (*[]byte)(unsafe.Add(l.at, l.places.stack)) }

@@ -41,6 +41,13 @@ func (t *tree) node(name string, folder bool) *node {
 	return n
 }
 
+// put has a folder contain a node.
+func (n *node) put(more *node) {
+	n.folder[more.name] = more
+	i, _ := slices.BinarySearchFunc(n.sorted, more.name, func(n *node, name string) int { return strings.Compare(n.name, name) })
+	n.sorted = slices.Insert(n.sorted, i, more)
+}
+
 // add adds a file. Its path is one that fs.ValidPath accepts.
 func (t *tree) add(path string, data []byte) error {
 	at := t.root
@@ -49,9 +56,7 @@ func (t *tree) add(path string, data []byte) error {
 		next := at.folder[name]
 		if next == nil {
 			next = t.node(name, deeper)
-			at.folder[name] = next
-			i, _ := slices.BinarySearchFunc(at.sorted, name, func(n *node, name string) int { return strings.Compare(n.name, name) })
-			at.sorted = slices.Insert(at.sorted, i, next)
+			at.put(next)
 		} else if !deeper || next.folder == nil {
 			return fmt.Errorf("%s/%s is both a file and a folder", t.at, path)
 		}
@@ -61,6 +66,24 @@ func (t *tree) add(path string, data []byte) error {
 		}
 		at, path = next, rest
 	}
+}
+
+// above is a tree of the folders that lead to the other trees, and those below them.
+// Without it a path that is in none of them is no path at all to a guest's C library,
+// which then says of each file that is to be written that there is none.
+func above(trees []*tree) *tree {
+	top := newTree("/")
+	for _, t := range trees {
+		at := top.root
+		for name := range strings.SplitSeq(strings.Trim(t.at, "/"), "/") {
+			if at.folder[name] == nil {
+				at.put(top.node(name, true))
+			}
+			at = at.folder[name]
+		}
+		at.folder, at.sorted = t.root.folder, t.root.sorted
+	}
+	return top
 }
 
 // plant makes trees of mounts, in their order.

@@ -21,19 +21,19 @@ func (w *World) action(e *journal.Action) error {
 	case journal.ActionEdit:
 		if i >= 0 {
 			w.dead[i].Frame = slices.Clone(e.Input)
-			w.dead[i].touch()
+			touch(w.dead[i])
 			w.deadSize += w.dead[i].size()
 		}
 		return nil
 	case journal.ActionDrop, journal.ActionRedrive:
 		if i >= 0 {
-			w.dead[i].remove()
+			remove(w.dead[i])
 			w.dead = slices.Delete(w.dead, i, i+1)
 		}
 		if e.Name == journal.ActionDrop {
 			return nil
 		}
-		return w.add(&Message{Cell: Cell{e.Node, e.Key}, Frame: e.Input, Attempt: 1, First: true})
+		return w.add(e.Node, e.Key, e.Input, 0, true)
 	}
 	return fmt.Errorf("%w: action %q, which this version does not know", journal.ErrDamaged, e.Name)
 }

@@ -79,7 +79,7 @@ func (k *flows) add(a *journal.Asked) *Flow {
 		k.shelf.add(f, itemSize)
 	}
 	if !f.listed {
-		f.touch()
+		touch(f)
 		f.listed = true
 		k.order = append(k.order, f)
 	}
@@ -95,7 +95,7 @@ func (k *flows) promise(i *journal.Idempotency, f *Flow, until int64) {
 		k.forget(before)
 	}
 	f.Promise = p
-	f.touch()
+	touch(f)
 	k.promises[[2]string{p.Scope, p.Key}] = p
 	at, _ := slices.BinarySearchFunc(k.until, until+1, func(p *Promise, until int64) int {
 		if p.Until < until {
@@ -139,10 +139,10 @@ func (k *flows) bound(l *Limits) {
 
 // leave forgets a flow for which there is no reason any more.
 func (k *flows) leave(f *Flow) {
-	f.touch()
+	touch(f)
 	if !f.listed && f.Promise == nil {
 		delete(k.byID, f.ID)
-		f.remove()
+		remove(f)
 	}
 }
 
@@ -157,7 +157,7 @@ func (k *flows) count(id string, n int) {
 func (k *flows) blame(id string, a Answer) {
 	if f := k.byID[id]; f != nil && f.Fault == nil {
 		f.Fault = a.clone()
-		f.touch()
+		touch(f)
 	}
 }
 
@@ -168,7 +168,7 @@ func (k *flows) answer(id string, a Answer) {
 		return
 	}
 	f.Answer = a.clone()
-	f.touch()
+	touch(f)
 	if f.listed {
 		k.bytes += len(a.Reply)
 	}
@@ -180,7 +180,7 @@ func (k *flows) settle(id string) {
 	if f == nil || f.Left > 0 || f.Answer != nil {
 		return
 	}
-	f.touch()
+	touch(f)
 	f.Answer = &Answer{Outcome: Ended}
 	if f.Fault != nil {
 		f.Answer = f.Fault
@@ -193,7 +193,7 @@ func (w *World) asked(e *journal.Asked) error {
 	f := w.flows.add(e)
 	if !known {
 		for _, m := range w.pending {
-			if m.Flow == f.ID {
+			if m.flowID() == f.ID {
 				f.Left++
 			}
 		}
@@ -202,6 +202,9 @@ func (w *World) asked(e *journal.Asked) error {
 		return fmt.Errorf("%w: flow %s ended in way %d, which this version does not know", journal.ErrDamaged, e.Flow, e.Outcome)
 	}
 	if e.Outcome != 0 {
+		if f.Answer != nil && f.Answer.Outcome != Replied {
+			f.Answer = nil // it was made of what came after somebody asked
+		}
 		w.flows.answer(e.Flow, Answer{Outcome: Outcome(e.Outcome), Reply: e.Reply, Code: e.Code, Text: e.Text, Node: e.Node})
 	}
 	return nil

@@ -369,6 +369,43 @@ func (b blobs) Page(digest string) (Cells, error) {
 	return ReadCells(data)
 }
 
+// kept is where the snapshots and the records of a test lie.
+type kept struct {
+	blobs
+	records [][]byte
+}
+
+func (k *kept) Blob(digest string) ([]byte, error) { return k.get(digest) }
+
+func (k *kept) Records(from uint64, visit func(uint64, []byte) error) error {
+	for i := int(from) - 1; i < len(k.records); i++ {
+		if err := visit(uint64(i+1), k.records[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *kept) Unpack(p *journal.Packed) (journal.Entry, error) { return unpack(p) }
+
+// fetched checks that each message that waits is found again, in whatever order.
+func (k *kept) fetched(t *rapid.T, w *World) {
+	var places []Place
+	for _, m := range rapid.Permutation(w.Waits()).Draw(t, "order") {
+		places = append(places, w.Place(m))
+	}
+	err := Fetch(places, k, func(m *Message) error {
+		if string(m.Frame) != string(frameOf(m.ID, m.Flow)) {
+			t.Errorf("%s has frame %q", m.ID, m.Frame)
+		}
+		places = places[1:]
+		return nil
+	})
+	if err != nil || len(places) > 0 {
+		t.Fatalf("%v; %d messages were not found", err, len(places))
+	}
+}
+
 func unpack(*journal.Packed) (journal.Entry, error) { return nil, errors.New("nothing is packed here") }
 
 // TestModel folds histories and compares what comes of them with the model:
@@ -376,7 +413,7 @@ func unpack(*journal.Packed) (journal.Entry, error) { return nil, errors.New("no
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, records := history(t)
-		store := blobs{}
+		store := &kept{blobs{}, records}
 		whole, cut := New(bounds), New(bounds)
 		var last Snapshot
 		for i, r := range records {
@@ -391,7 +428,7 @@ func TestModel(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, digest := range last.Garbage {
-					delete(store, digest)
+					delete(store.blobs, digest)
 				}
 			}
 			if last.Sequence == uint64(i+1) && m.draw("restart", 2) == 0 {
@@ -407,6 +444,8 @@ func TestModel(t *testing.T) {
 		if diff := cmp.Diff(m.text(), cut.text(t, store.Page)); diff != "" {
 			t.Fatalf("with snapshots (-model +fold):\n%s", diff)
 		}
+		store.fetched(t, whole)
+		store.fetched(t, cut)
 	})
 }
 
@@ -440,12 +479,13 @@ func TestTwice(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, snapshots := range []bool{false, true} {
-				w, store := New(bounds), blobs{}
+				w, store := New(bounds), &kept{blobs: blobs{}}
 				var err error
 				for i, e := range c.entries {
 					var r journal.Writer
 					r.Reset(1)
 					r.Add(e)
+					store.records = append(store.records, slices.Clone(r.Bytes()))
 					if _, err = w.Record(uint64(i+1), r.Bytes(), unpack); err != nil {
 						break
 					}
@@ -468,7 +508,7 @@ func TestTwice(t *testing.T) {
 
 // TestRevert: a page that is again what it was two snapshots ago is no garbage.
 func TestRevert(t *testing.T) {
-	w, store := New(bounds), blobs{}
+	w, store := New(bounds), &kept{blobs: blobs{}}
 	var s Snapshot
 	for i, entries := range [][]journal.Entry{
 		{&journal.Epoch{Number: 1}, &journal.Accepted{ID: "m1", Node: "n", Input: frameOf("m1", "m1")}},
@@ -480,6 +520,7 @@ func TestRevert(t *testing.T) {
 		for _, e := range entries {
 			r.Add(e)
 		}
+		store.records = append(store.records, slices.Clone(r.Bytes()))
 		if _, err := w.Record(uint64(i+1), r.Bytes(), unpack); err != nil {
 			t.Fatal(err)
 		}
@@ -488,7 +529,7 @@ func TestRevert(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, digest := range s.Garbage {
-			delete(store, digest)
+			delete(store.blobs, digest)
 		}
 	}
 	again, err := Load(bounds, s.Root, store.get)
@@ -541,9 +582,10 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, entries byte, body []byte) {
 		header[13] = entries
 		world := New(bounds)
-		_, err := world.Record(1, journal.Seal(header, body), unpack)
+		record := journal.Seal(header, body)
+		_, err := world.Record(1, record, unpack)
 		if err == nil {
-			_, err = world.Snapshot(blobs{})
+			_, err = world.Snapshot(&kept{blobs{}, [][]byte{record}})
 		}
 		if err != nil && !errors.Is(err, ErrContradicts) && !errors.Is(err, journal.ErrDamaged) && !strings.Contains(err.Error(), "packed") {
 			t.Error(err)
@@ -556,12 +598,13 @@ const headerSize = 21
 
 // FuzzLoad: no page makes Load do anything but say what is wrong.
 func FuzzLoad(f *testing.F) {
-	w, store := New(bounds), blobs{}
+	w, store := New(bounds), &kept{blobs: blobs{}}
 	var r journal.Writer
 	r.Reset(1)
 	r.Add(&journal.Epoch{Number: 1})
 	r.Add(&journal.Accepted{ID: "m1", Node: "n", Input: frameOf("m1", "m1"), Asked: &journal.Asked{Flow: "m1"}, Idempotency: &journal.Idempotency{Key: "k"}})
 	r.Add(&journal.Handled{ID: "m2", Node: "n", Attempt: 1, State: []journal.StateChange{{Revision: 1}}, Outputs: []journal.Output{{To: "deadletter", Frame: frameOf("m2.1", "m2")}}})
+	store.records = [][]byte{r.Bytes()}
 	if _, err := w.Record(1, r.Bytes(), unpack); err != nil {
 		f.Fatal(err)
 	}
@@ -569,11 +612,11 @@ func FuzzLoad(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for kind, digest := range slices.Sorted(maps.Keys(store)) {
-		f.Add(byte(kind), store[digest])
+	for kind, digest := range slices.Sorted(maps.Keys(store.blobs)) {
+		f.Add(byte(kind), store.blobs[digest])
 	}
 	f.Fuzz(func(t *testing.T, which byte, data []byte) {
-		digests := slices.Sorted(maps.Keys(store))
+		digests := slices.Sorted(maps.Keys(store.blobs))
 		replaced := digests[int(which)%len(digests)]
 		get := func(digest string) ([]byte, error) {
 			if digest == replaced {

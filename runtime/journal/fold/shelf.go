@@ -1,6 +1,8 @@
 package fold
 
 import (
+	"slices"
+
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
@@ -16,40 +18,46 @@ type chunk struct {
 	live   int // items that have not been taken away
 	bytes  int // about, of all that were ever put there
 	dirty  bool
-	digest string // of the blob, unless it is dirty
+	digest string // of the blob that holds what it was when it was last written
 	size   uint64 // of it
 }
 
 // item is something on a shelf.
 type item interface {
-	entry() journal.Entry
-	where() *place
+	home() *chunk    // nil: it is on none yet
+	settle(c *chunk) // that it is in from now on
+	gone() bool
+	leave() // it is gone
 }
 
 // place is where an item is.
 type place struct {
 	chunk *chunk
-	gone  bool
+	left  bool
 }
 
-func (p *place) where() *place { return p }
+func (p *place) home() *chunk    { return p.chunk }
+func (p *place) settle(c *chunk) { p.chunk = c }
+func (p *place) gone() bool      { return p.left }
+func (p *place) leave()          { p.left = true }
 
-// touch notes that the item has changed.
-func (p *place) touch() {
-	if p.chunk != nil {
-		p.chunk.dirty = true
+// touch notes that an item has changed.
+func touch(it item) {
+	if c := it.home(); c != nil {
+		c.dirty = true
 	}
 }
 
-// remove takes the item away.
-func (p *place) remove() {
-	if p.chunk == nil || p.gone {
+// remove takes an item away.
+func remove(it item) {
+	c := it.home()
+	if c == nil || it.gone() {
 		return
 	}
-	p.gone = true
-	p.chunk.dirty = true
-	if p.chunk.live--; p.chunk.live == 0 {
-		p.chunk.items = nil
+	it.leave()
+	c.dirty = true
+	if c.live--; c.live == 0 {
+		c.items = nil
 	}
 }
 
@@ -69,11 +77,12 @@ func (c *chunk) put(it item, bytes int) {
 	c.items = append(c.items, it)
 	c.live++
 	c.bytes += bytes
-	*it.where() = place{chunk: c}
+	it.settle(c)
 }
 
-// write puts the chunks that have changed into blobs.
-func (s *shelf) write(b Blobs) error {
+// write puts the chunks that have changed into blobs. entries are those of what
+// a chunk still holds, in its order.
+func (s *shelf) write(b Blobs, entries func(*chunk) ([]journal.Entry, error)) error {
 	kept := s.chunks[:0:0]
 	for _, c := range s.chunks {
 		if c.live == 0 {
@@ -83,22 +92,38 @@ func (s *shelf) write(b Blobs) error {
 		if !c.dirty {
 			continue
 		}
+		list, err := entries(c)
+		if err != nil {
+			return err
+		}
 		var data []byte
-		live := c.items[:0:0]
-		for _, it := range c.items {
-			if !it.where().gone {
-				live = append(live, it)
-				data = journal.AppendEntry(data, it.entry())
-			}
+		for _, e := range list {
+			data = journal.AppendEntry(data, e)
 		}
 		digest, err := b.Put(data)
 		if err != nil {
 			return err
 		}
-		c.items, c.digest, c.size, c.bytes, c.dirty = live, digest, uint64(len(data)), len(data), false
+		c.items = slices.DeleteFunc(c.items, item.gone)
+		for _, it := range c.items {
+			if m, ok := it.(*Wait); ok {
+				m.seq = 0
+			}
+		}
+		c.digest, c.size, c.bytes, c.dirty = digest, uint64(len(data)), len(data), false
 	}
 	s.chunks = kept
 	return nil
+}
+
+// told are the entries of items that know them.
+func told(c *chunk) (list []journal.Entry, err error) {
+	for _, it := range c.items {
+		if !it.gone() {
+			list = append(list, it.(interface{ entry() journal.Entry }).entry())
+		}
+	}
+	return list, nil
 }
 
 // pages names the chunks' blobs.

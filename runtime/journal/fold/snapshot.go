@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
@@ -15,6 +14,7 @@ type Blobs interface {
 	Put(data []byte) (digest string, err error)
 	// Page reads a page of states; see [ReadCells].
 	Page(digest string) (Cells, error)
+	Source
 }
 
 // Snapshot is one that has been written.
@@ -51,7 +51,11 @@ func (w *World) Snapshot(b Blobs) (Snapshot, error) {
 		i += len(parts) - 1
 	}
 	for _, s := range [...]*shelf{&w.waiting, &w.letters, &w.flows.shelf} {
-		if err := s.write(b); err != nil {
+		entries := told
+		if s == &w.waiting {
+			entries = func(c *chunk) ([]journal.Entry, error) { return w.messages(c, b) }
+		}
+		if err := s.write(b, entries); err != nil {
 			return Snapshot{}, fmt.Errorf("write what waits: %w", err)
 		}
 	}
@@ -180,29 +184,6 @@ func (w *World) load(p journal.Page, get func(digest string) ([]byte, error)) er
 		}
 		return err
 	})
-}
-
-func (m *Message) entry() journal.Entry {
-	return &journal.Waiting{
-		Node: m.Node, Key: m.Key, Frame: m.Frame, Order: m.Order, Attempt: m.Attempt, Due: m.Due, Hold: m.Held, First: m.First, Answers: m.Answers,
-	}
-}
-
-func (w *World) reload(e *journal.Waiting) (*Message, error) {
-	parsed, err := abi.ParseMessage(e.Frame)
-	if err != nil {
-		return nil, fmt.Errorf("%w: a message for %s: %w", journal.ErrDamaged, e.Node, err)
-	}
-	m := &Message{
-		Cell: Cell{e.Node, e.Key}, ID: parsed.ID(), Flow: parsed.Correlation(), Frame: e.Frame, Order: e.Order,
-		Attempt: e.Attempt, Due: e.Due, Held: e.Hold, First: e.First, Answers: e.Answers,
-	}
-	if w.pending[m.ID] != nil {
-		return nil, fmt.Errorf("%w: message %s waits twice", journal.ErrDamaged, m.ID)
-	}
-	w.pending[m.ID] = m
-	w.flows.count(m.Flow, 1)
-	return m, nil
 }
 
 func (d *Dead) entry() journal.Entry {

@@ -1,7 +1,8 @@
 // Package fold works out what a journal leaves behind: the state of every key,
 // the messages that wait and in which order, dead letters, and what clients may
 // ask about. It does no input or output and knows no clock: the same records
-// always leave the same world, whoever folds them and however often.
+// always leave the same world, whoever folds them and however often. Messages
+// that wait are not kept themselves, only where they lie: see [Fetch].
 //
 // An entry that cannot be true of the world it comes to is an error that names
 // the record, never a guess: see [ErrContradicts].
@@ -40,21 +41,6 @@ type Value struct {
 	Revision uint64
 }
 
-// Message is one that waits to be handled.
-type Message struct {
-	place
-	Cell
-	ID      string
-	Flow    string // id of the first message of the request that caused it
-	Frame   []byte
-	Order   uint64           // its place among all that were ever added
-	Attempt uint32           // of the next handling, from 1
-	Due     int64            // not before, nanoseconds since 1970; 0: at once
-	Held    bool             // nothing else of its key is handled before it
-	First   bool             // it came from outside to this node
-	Answers []journal.Answer // that earlier attempts were given
-}
-
 // Dead is a message that was given up on.
 type Dead struct {
 	place
@@ -76,11 +62,16 @@ func (d *Dead) size() int { return len(d.Frame) + len(d.Reason) }
 type World struct {
 	limits   Limits
 	sequence uint64 // of the last record
+	folded   int    // entries of the next record that have been, before one could not be unpacked
 	epoch    uint64
 	now      int64  // the latest time that an entry names
 	order    uint64 // of the last message added
 	states   states
-	pending  map[string]*Message // by id
+	pending  map[string]*Wait // by id
+	nodes    []string         // that messages ever waited at
+	nodeOf   map[string]uint32
+	slab     slab
+	nth      uint16 // messages that the record at hand has added
 	flows    flows
 	dead     []*Dead // oldest first
 	deadSize int
@@ -95,7 +86,7 @@ type World struct {
 // New returns the world before the first record.
 func New(l Limits) *World {
 	return &World{
-		limits: l, states: states{[]*page{{changes: map[Cell]map[string]change{}}}}, pending: map[string]*Message{},
+		limits: l, states: states{[]*page{{changes: map[Cell]map[string]change{}}}}, pending: map[string]*Wait{}, nodeOf: map[string]uint32{},
 		flows: flows{byID: map[string]*Flow{}, promises: map[[2]string]*Promise{}},
 	}
 }
@@ -106,25 +97,20 @@ const itemSize = 64
 // Sequence is that of the last record folded.
 func (w *World) Sequence() uint64 { return w.sequence }
 
+// Whole reports whether no record has been folded in part only. Otherwise no
+// snapshot may be taken.
+func (w *World) Whole() bool { return w.folded == 0 }
+
 // Epoch is the one in force.
 func (w *World) Epoch() uint64 { return w.epoch }
-
-// Pending lists the messages that wait, in the order in which they were added.
-func (w *World) Pending() []*Message {
-	list := make([]*Message, 0, len(w.pending))
-	for _, m := range w.pending {
-		list = append(list, m)
-	}
-	slices.SortFunc(list, func(a, b *Message) int { return int(int64(a.Order) - int64(b.Order)) })
-	return list
-}
 
 // Dead lists the dead letters that are kept, oldest first, and says how many there ever were.
 func (w *World) Dead() (kept []*Dead, ever uint64) { return w.dead, w.deadEver }
 
 // Record folds the next record and returns how many entries it has, not counting
 // those that only tell of a snapshot. unpack gives the entry that a packed one
-// stands for. After an error the world is of no more use.
+// stands for. After an error of unpack the same record may be given again, and
+// is folded from where that was; after any other the world is of no more use.
 func (w *World) Record(seq uint64, record []byte, unpack func(*journal.Packed) (journal.Entry, error)) (entries int, err error) {
 	if seq != w.sequence+1 {
 		return 0, fmt.Errorf("fold record %d: %w: record %d should follow", seq, ErrContradicts, w.sequence+1)
@@ -136,7 +122,7 @@ func (w *World) Record(seq uint64, record []byte, unpack func(*journal.Packed) (
 	if err != nil {
 		return 0, fmt.Errorf("fold record %d: %w", seq, err)
 	}
-	w.sequence = seq
+	w.sequence, w.folded = seq, 0
 	w.flows.expire(w.now)
 	w.flows.bound(&w.limits)
 	return entries, nil
@@ -144,7 +130,10 @@ func (w *World) Record(seq uint64, record []byte, unpack func(*journal.Packed) (
 
 func (w *World) record(r journal.Record, unpack func(*journal.Packed) (journal.Entry, error)) (entries int, err error) {
 	w.cursor.Reset(r)
-	for {
+	if w.folded == 0 {
+		w.nth = 0
+	}
+	for at := 0; ; at++ {
 		e, err := w.cursor.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -152,13 +141,16 @@ func (w *World) record(r journal.Record, unpack func(*journal.Packed) (journal.E
 		if err != nil {
 			return 0, err
 		}
-		if p, ok := e.(*journal.Packed); ok {
-			if e, err = unpack(p); err != nil {
+		if at >= w.folded {
+			if p, ok := e.(*journal.Packed); ok {
+				if e, err = unpack(p); err != nil {
+					w.folded = at
+					return 0, err
+				}
+			}
+			if err := w.apply(e); err != nil {
 				return 0, err
 			}
-		}
-		if err := w.apply(e); err != nil {
-			return 0, err
 		}
 		if _, ok := e.(*journal.SnapshotTaken); !ok {
 			entries++
@@ -201,7 +193,7 @@ func (w *World) accepted(e *journal.Accepted) error {
 	w.now = max(w.now, e.Time)
 	w.promise(e.Idempotency, e.Asked, e.Time)
 	if e.Node != "" {
-		if err := w.add(&Message{Cell: Cell{e.Node, e.Key}, Frame: e.Input, Attempt: 1, First: true}); err != nil {
+		if err := w.add(e.Node, e.Key, e.Input, 0, true); err != nil {
 			return err
 		}
 	}
@@ -241,7 +233,7 @@ func (w *World) handled(e *journal.Handled) error {
 		return err
 	}
 	if m != nil {
-		flow = m.Flow
+		flow = m.flowID()
 	}
 	w.promise(e.Idempotency, e.Asked, e.Time)
 	if err := w.states.change(Cell{e.Node, e.Key}, e.State); err != nil {
@@ -261,7 +253,7 @@ func (w *World) handled(e *journal.Handled) error {
 
 // take removes the message that an entry settles. It returns nil for one that
 // was handled without ever having waited here.
-func (w *World) take(id, node string, settles bool, attempt uint32) (*Message, error) {
+func (w *World) take(id, node string, settles bool, attempt uint32) (*Wait, error) {
 	m := w.pending[id]
 	switch {
 	case m == nil && settles:
@@ -269,13 +261,13 @@ func (w *World) take(id, node string, settles bool, attempt uint32) (*Message, e
 	case m == nil:
 		return nil, nil
 	case !settles:
-		return nil, fmt.Errorf("%w: message %s waits at %s and came to %s anew", ErrContradicts, id, m.Node, node)
-	case m.Node != node || m.Attempt != attempt:
-		return nil, fmt.Errorf("%w: attempt %d of message %s is settled at %s; attempt %d waits at %s", ErrContradicts, attempt, id, node, m.Attempt, m.Node)
+		return nil, fmt.Errorf("%w: message %s waits at %s and came to %s anew", ErrContradicts, id, w.nodes[m.node], node)
+	case w.nodes[m.node] != node || m.attempt != attempt:
+		return nil, fmt.Errorf("%w: attempt %d of message %s is settled at %s; attempt %d waits at %s", ErrContradicts, attempt, id, node, m.attempt, w.nodes[m.node])
 	}
-	delete(w.pending, m.ID)
-	m.remove()
-	w.flows.count(m.Flow, -1)
+	delete(w.pending, m.messageID())
+	remove(m)
+	w.flows.count(m.flowID(), -1)
 	return m, nil
 }
 
@@ -306,28 +298,8 @@ func (w *World) output(o *journal.Output, flow, from string, now int64, first bo
 		w.bury(d)
 		w.flows.blame(flow, Answer{Outcome: Failed, Code: d.Code, Text: d.Reason, Node: d.Node})
 	default:
-		return w.add(&Message{Cell: Cell{o.To, o.Key}, Frame: o.Frame, Due: o.Due, Attempt: 1, First: first})
+		return w.add(o.To, o.Key, o.Frame, o.Due, first)
 	}
-	return nil
-}
-
-// add has a message wait. Its strings and frame are copied.
-func (w *World) add(m *Message) error {
-	m.Frame = slices.Clone(m.Frame)
-	parsed, err := abi.ParseMessage(m.Frame)
-	if err != nil {
-		return fmt.Errorf("%w: a message for %s: %w", journal.ErrDamaged, m.Node, err)
-	}
-	m.ID, m.Flow = parsed.ID(), parsed.Correlation() // which lie in the frame
-	if other := w.pending[m.ID]; other != nil {
-		return fmt.Errorf("%w: message %s comes to %s and waits at %s already", ErrContradicts, m.ID, m.Node, other.Node)
-	}
-	m.Node, m.Key = strings.Clone(m.Node), strings.Clone(m.Key)
-	w.order++
-	m.Order = w.order
-	w.pending[m.ID] = m
-	w.waiting.add(m, len(m.Frame)+itemSize)
-	w.flows.count(m.Flow, 1)
 	return nil
 }
 
@@ -342,8 +314,12 @@ func (w *World) died(e *journal.Dead) error {
 		Attempt: e.Attempt, Fuel: e.Fuel, Time: e.Time, Revision: strings.Clone(e.Revision), Frame: slices.Clone(e.Input),
 	})
 	if m != nil {
-		w.flows.blame(m.Flow, Answer{Outcome: Failed, Code: e.Code, Text: e.Reason, Node: e.Node})
-		w.flows.settle(m.Flow)
+		fault := Answer{Outcome: Failed, Code: e.Code, Text: e.Reason, Node: e.Node}
+		if e.Refused {
+			fault.Outcome = Refused
+		}
+		w.flows.blame(m.flowID(), fault)
+		w.flows.settle(m.flowID())
 	}
 	return nil
 }
@@ -357,7 +333,7 @@ func (w *World) bury(d *Dead) {
 	n := 0
 	for len(w.dead)-n > w.limits.Dead || w.deadSize > w.limits.DeadBytes && len(w.dead)-n > 1 {
 		w.deadSize -= w.dead[n].size()
-		w.dead[n].remove()
+		remove(w.dead[n])
 		n++
 	}
 	w.dead = slices.Delete(w.dead, 0, n)
@@ -369,20 +345,20 @@ func (w *World) attempt(e *journal.AttemptMade) error {
 	switch {
 	case m == nil:
 		return fmt.Errorf("%w: attempt %d of message %s, which does not wait", ErrContradicts, e.Attempt, e.ID)
-	case m.Node != e.Node || m.Attempt != e.Attempt:
-		return fmt.Errorf("%w: attempt %d of message %s at %s; attempt %d waits at %s", ErrContradicts, e.Attempt, e.ID, e.Node, m.Attempt, m.Node)
+	case w.nodes[m.node] != e.Node || m.attempt != e.Attempt:
+		return fmt.Errorf("%w: attempt %d of message %s at %s; attempt %d waits at %s", ErrContradicts, e.Attempt, e.ID, e.Node, m.attempt, w.nodes[m.node])
 	}
-	m.Attempt++
-	m.Due, m.Held = e.Due, e.Hold
-	m.touch()
-	for _, a := range e.Answers {
-		a.Operation, a.Use = strings.Clone(a.Operation), strings.Clone(a.Use)
-		a.Request, a.Frame = slices.Clone(a.Request), slices.Clone(a.Frame)
-		i, found := slices.BinarySearchFunc(m.Answers, a.Call, func(b journal.Answer, call uint32) int { return int(b.Call) - int(call) })
+	m.attempt++
+	x := m.extra()
+	x.due, x.held = e.Due, e.Hold
+	touch(m)
+	for k := range e.Answers {
+		a := cloned(&e.Answers[k])
+		i, found := slices.BinarySearchFunc(x.answers, a.Call, func(b journal.Answer, call uint32) int { return int(b.Call) - int(call) })
 		if found {
-			m.Answers[i] = a
+			x.answers[i] = a
 		} else {
-			m.Answers = slices.Insert(m.Answers, i, a)
+			x.answers = slices.Insert(x.answers, i, a)
 		}
 	}
 	return nil

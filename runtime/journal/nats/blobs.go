@@ -49,11 +49,14 @@ func (l *log) PutBlob(ctx context.Context, data []byte) (string, error) {
 	if err := l.store.room(len(data)); err != nil {
 		return "", fmt.Errorf("put a blob of %d bytes: %w", len(data), err)
 	}
+	failpoint("blob.before")
 	pieces, err := l.putPieces(ctx, subject, data)
 	if err == nil {
 		var all []byte
 		if all, err = json.Marshal(whole{len(data), pieces, l.format}); err == nil {
+			failpoint("blob.pieces")
 			err = l.put(ctx, subject+"."+allToken, all)
+			failpoint("blob.whole")
 		}
 	}
 	if err != nil {
@@ -77,7 +80,10 @@ func (l *log) putPieces(ctx context.Context, subject string, data []byte) (int, 
 		}
 		piece := data[:min(len(data), pieceSize)]
 		data = data[len(piece):]
-		l.send(fmt.Sprintf("%s.%d", subject, n), piece, func(err error) { free <- err })
+		l.send(fmt.Sprintf("%s.%d", subject, n), piece, func(err error) {
+			failpoint("blob.piece")
+			free <- err
+		})
 		failed = ctx.Err()
 	}
 	for range pieceFlight {
@@ -188,12 +194,14 @@ func (l *log) DeleteBlob(ctx context.Context, digest string) error {
 	if err != nil {
 		return err
 	}
-	for _, part := range []string{allToken, ">"} {
-		if err := l.purge(ctx, l.blobs, jetstream.WithPurgeSubject(l.blob+subject+"."+part)); err != nil {
-			return err
-		}
+	failpoint("delete.before")
+	if err := l.purge(ctx, l.blobs, jetstream.WithPurgeSubject(l.blob+subject+"."+allToken)); err != nil {
+		return err
 	}
-	return nil
+	failpoint("delete.whole")
+	err = l.purge(ctx, l.blobs, jetstream.WithPurgeSubject(l.blob+subject+".>"))
+	failpoint("delete.pieces")
+	return err
 }
 
 // blobSubject checks a digest: it becomes part of a subject.

@@ -54,6 +54,13 @@ type scanner struct {
 	streams string // folder of the streams
 	limit   int64  // bytes to read of the end of each stream; 0: all
 
+	// visit is told of every sound message, if it is set; b is its bytes in the
+	// block, valid during the visit only.
+	visit func(stream, path string, at int, seq uint64, b []byte)
+	every bool // damaged records are named without a limit
+	// rest is told of what is left of a damaged one, if it is set, after it was named.
+	rest func(stream string, seq uint64, b []byte)
+
 	names   []string           // of the streams
 	last    []string           // file of the last block of each
 	damaged []*journal.Damaged // in the order of streams and sequences
@@ -295,6 +302,13 @@ func (c *checker) block(path string, b []byte, last bool) {
 				err = errors.New("a length is wrong, or the end is missing")
 			}
 			c.damage(path, at, err)
+			if c.scan.rest != nil {
+				left := b[at:]
+				if next >= 0 {
+					left = left[:next]
+				}
+				c.scan.rest(c.stream, c.seq+1, left)
+			}
 			if next < 0 {
 				c.seq++
 				return
@@ -304,6 +318,9 @@ func (c *checker) block(path string, b []byte, last bool) {
 			continue
 		}
 		c.follow(path, at, m)
+		if c.scan.visit != nil {
+			c.scan.visit(c.stream, path, at, m.seq, b[at:at+m.length])
+		}
 		at += m.length
 	}
 }
@@ -356,7 +373,7 @@ func (c *checker) unfinished(b []byte, err error) bool {
 
 // damage names the message after the last sound one.
 func (c *checker) damage(path string, at int, cause error) {
-	if len(c.scan.damaged) == damagedMax {
+	if len(c.scan.damaged) >= damagedMax && !c.scan.every {
 		return
 	}
 	c.scan.damaged = append(c.scan.damaged, &journal.Damaged{

@@ -292,6 +292,44 @@ func appendWait(j journal.Journal, record []byte, last uint64) error {
 	return <-done
 }
 
+// TestRivalBetween: where a rival has appended, of two appends under way neither is
+// kept, though the rival's record is what the second one should follow.
+func TestRivalBetween(t *testing.T) {
+	_, url := external(t, nil)
+	one, other := open(t, Options{URL: url}), open(t, Options{URL: url})
+	defer one.Close()
+	defer other.Close()
+	mine, rival := shopOf(t, one), shopOf(t, other)
+	if err := appendWait(mine, []byte("a"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := appendWait(rival, []byte("rival"), 1); err != nil {
+		t.Fatal(err)
+	}
+	ends := make(chan error, 2)
+	for last := range uint64(2) {
+		mine.Append([]byte("late"), last+1, func(_ uint64, err error) { ends <- err })
+	}
+	for range 2 {
+		if err := <-ends; !errors.Is(err, journal.ErrFenced) {
+			t.Errorf("%v, want ErrFenced", err)
+		}
+	}
+	if _, last, err := mine.Bounds(t.Context()); err != nil || last != 2 {
+		t.Errorf("the last record is %d, %v; want 2", last, err)
+	}
+	for last := uint64(2); last < 6; last += 2 { // and two by two it goes on
+		for i := range uint64(2) {
+			mine.Append([]byte("b"), last+i, func(_ uint64, err error) { ends <- err })
+		}
+		for range 2 {
+			if err := <-ends; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // TestRefuses: what keeps a store from being opened has a name.
 func TestRefuses(t *testing.T) {
 	_, without := external(t, func(o *server.Options) { o.JetStream = false })

@@ -121,6 +121,9 @@ func (f *folder) identify() error {
 // end of each stream is written again: what a disk refused to write can still
 // be read from memory, and would be gone after a power cut.
 func (f *folder) prepare(ctx context.Context) error {
+	if err := f.finishSwap(); err != nil {
+		return err
+	}
 	clean := filepath.Join(f.path, cleanFile)
 	_, err := os.Stat(clean)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

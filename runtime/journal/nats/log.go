@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,14 +52,25 @@ type log struct {
 	mu     sync.Mutex
 	flight []*op
 	doubt  bool
+	spots  spots // where Reads of blocks ended
+	// What Read need not ask the server for: all that was appended or found since
+	// this journal was opened. last 0: it is not known.
+	first, last uint64
 }
 
 // op is an append under way.
 type op struct {
 	last  uint64
-	shaky bool // an append before it has an unknown outcome, so the fence says nothing
+	shaky bool   // an append before it has an unknown outcome, so the fence says nothing
+	held  []byte // the record, until the append before it has landed; nil: it is sent
 	done  func(uint64, error)
 }
+
+// precededError: an append was not sent, since the one before it failed.
+type precededError struct{ cause error }
+
+// Error implements error.
+func (e *precededError) Error() string { return "the one before it failed: " + e.cause.Error() }
 
 func newLog(s *Store, n journal.Name) *log {
 	id := fmt.Sprintf("%s_%s_%02d", n.Namespace, n.Service, n.Number)
@@ -71,6 +83,16 @@ func newLog(s *Store, n journal.Name) *log {
 
 // open makes the journal's streams and buckets, or checks those that are there.
 func (l *log) open(ctx context.Context) error {
+	for _, c := range l.configs() {
+		if err := l.store.call(ctx, "open stream "+c.Name, func(ctx context.Context, s *session) error { return openStream(ctx, s.js, c) }); err != nil {
+			return err
+		}
+	}
+	return l.openBuckets(ctx)
+}
+
+// configs are the settings of the streams of records and of blobs.
+func (l *log) configs() [2]jetstream.StreamConfig {
 	replicas := l.store.options.Replicas
 	shared := jetstream.StreamConfig{
 		Storage: jetstream.FileStorage, Replicas: replicas, AllowDirect: true, Duplicates: 100 * time.Millisecond,
@@ -80,12 +102,7 @@ func (l *log) open(ctx context.Context) error {
 	records.Name, records.Subjects, records.DenyDelete = l.stream, []string{l.subject}, true
 	blobs := shared
 	blobs.Name, blobs.Subjects, blobs.MaxMsgsPerSubject = l.blobs, []string{l.blob + ">"}, 1
-	for _, c := range []jetstream.StreamConfig{records, blobs} {
-		if err := l.store.call(ctx, "open stream "+c.Name, func(ctx context.Context, s *session) error { return openStream(ctx, s.js, c) }); err != nil {
-			return err
-		}
-	}
-	return l.openBuckets(ctx)
+	return [2]jetstream.StreamConfig{records, blobs}
 }
 
 // openStream makes a stream, or checks that the one that is there is ours.
@@ -108,6 +125,8 @@ func checkStream(got, want jetstream.StreamConfig) error {
 	case want.Metadata[streamFormat]:
 	case "":
 		return fmt.Errorf("%w: stream %s was made by something else", journal.ErrForeign, want.Name)
+	case unfinishedFormat:
+		return fmt.Errorf("%w: a restore into stream %s did not come to its end: delete it on the server, and restore again", journal.ErrDamaged, want.Name)
 	default:
 		return fmt.Errorf("%w: stream %s is of version %s; this version of grow reads %s", journal.ErrFormat, want.Name, format, want.Metadata[streamFormat])
 	}
@@ -130,38 +149,53 @@ func checkStream(got, want jetstream.StreamConfig) error {
 // Append implements journal.Journal.
 func (l *log) Append(record []byte, last uint64, done func(uint64, error)) {
 	o := &op{last: last, done: done}
-	if err := l.begin(o, record); err != nil {
+	held, err := l.begin(o, record)
+	if err != nil {
 		done(0, fmt.Errorf("append to %s after %d: %w", l.name, last, err))
 		return
 	}
-	header := client.Header{jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(last, 10)}, headerFormat: {l.format}}
+	if !held {
+		l.publish(o, record)
+	}
+}
+
+// publish sends the record of an append.
+func (l *log) publish(o *op, record []byte) {
+	header := client.Header{jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(o.last, 10)}, headerFormat: {l.format}}
 	if epoch, format, ok := journal.Version(record); ok {
 		header[headerEpoch] = []string{strconv.FormatUint(epoch, 10)}
 		header[headerFormat] = []string{strconv.Itoa(int(format))}
 	}
+	failpoint("append.before")
 	l.store.session.Load().publish(l.subject, header, record, l.store.options.AppendTimeout, func(seq uint64, err error) { l.landed(o, seq, err) })
 }
 
-// begin takes an append on, or says why not.
-func (l *log) begin(o *op, record []byte) error {
+// begin takes an append on, or says why not. It is held when it is to be sent after
+// the one before it has landed.
+func (l *log) begin(o *op, record []byte) (held bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case len(record) > journal.RecordMax:
-		return fmt.Errorf("a record of %d bytes: %w", len(record), journal.ErrTooLarge)
+		return false, fmt.Errorf("a record of %d bytes: %w", len(record), journal.ErrTooLarge)
 	case len(l.flight) == journal.InFlight:
-		return journal.ErrBusy
+		return false, journal.ErrBusy
 	}
-	err := l.store.room(len(record))
+	err = l.store.room(len(record))
 	if err == nil && l.doubt {
 		err = journal.ErrUnknown
 	}
 	if err != nil {
 		l.doubt = true
-		return err
+		return false, err
+	}
+	if held = len(l.flight) > 0 && l.store.disk == nil; held {
+		// Servers that others write to, too, may have got a record of theirs in the place
+		// of the one under way. It would be refused then, and this one fit.
+		o.held = bytes.Clone(record)
 	}
 	l.flight = append(l.flight, o)
-	return nil
+	return held, nil
 }
 
 // landed ends an append; on whatever goroutine.
@@ -177,25 +211,55 @@ func (l *log) landed(o *op, seq uint64, err error) {
 		}
 	}
 	err = l.appendError(o, err)
+	if err == nil && l.last != 0 {
+		l.last = max(l.last, seq)
+	}
 	if err != nil && !errors.Is(err, journal.ErrFenced) && !errors.Is(err, journal.ErrTooLarge) {
 		l.doubt = true
 		for _, other := range l.flight {
 			other.shaky = true
 		}
 	}
+	next, record := l.next()
 	l.mu.Unlock()
 	if err != nil {
 		seq, err = 0, fmt.Errorf("append to %s after %d: %w", l.name, o.last, err)
 	}
+	failpoint("append.kept")
 	o.done(seq, err)
+	failpoint("append.told")
+	switch {
+	case next == nil:
+	case err != nil:
+		l.landed(next, 0, &precededError{err})
+	default:
+		l.publish(next, record)
+	}
+}
+
+// next is the append that was held until another had landed. The caller holds mu.
+func (l *log) next() (*op, []byte) {
+	if len(l.flight) == 0 || l.flight[0].held == nil {
+		return nil, nil
+	}
+	o := l.flight[0]
+	record := o.held
+	o.held = nil
+	return o, record
 }
 
 // appendError names what became of an append.
 func (l *log) appendError(o *op, err error) error {
 	var no *refused
+	var preceded *precededError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &preceded):
+		if errors.Is(preceded.cause, journal.ErrFenced) {
+			return fmt.Errorf("%w: %w", journal.ErrFenced, err)
+		}
+		return fmt.Errorf("%w: %w", journal.ErrUnknown, err)
 	case errors.As(err, &no):
 		switch {
 		case no.ErrorCode == wrongSequence || no.ErrorCode == wrongSequenceConstant:
@@ -252,7 +316,25 @@ func (l *log) bounds(ctx context.Context) (first, last uint64, err error) {
 		}
 		return nil
 	})
+	if err == nil {
+		l.mu.Lock()
+		l.first, l.last = max(l.first, first), max(l.last, last)
+		l.mu.Unlock()
+	}
 	return first, last, err
+}
+
+// extent is the bounds as far as this journal's one owner knows them, who has
+// the folder to itself; the server is asked when that is not enough.
+func (l *log) extent(ctx context.Context) (first, last uint64, err error) {
+	l.mu.Lock()
+	first, last = l.first, l.last
+	known := last != 0 && !l.doubt && l.store.folder != nil
+	l.mu.Unlock()
+	if known && l.store.usable() == nil {
+		return first, last, nil
+	}
+	return l.bounds(ctx)
 }
 
 // Trim implements journal.Journal.
@@ -264,7 +346,17 @@ func (l *log) Trim(ctx context.Context, before uint64) error {
 	if before = min(before, last+1); before <= first {
 		return nil
 	}
-	return l.purge(ctx, l.stream, jetstream.WithPurgeSequence(before))
+	failpoint("trim.before")
+	err = l.purge(ctx, l.stream, jetstream.WithPurgeSequence(before))
+	failpoint("trim.after")
+	l.mu.Lock()
+	if err == nil {
+		l.first = max(l.first, before)
+	} else {
+		l.last = 0 // to be asked for
+	}
+	l.mu.Unlock()
+	return err
 }
 
 func (l *log) purge(ctx context.Context, stream string, opts ...jetstream.StreamPurgeOpt) error {

@@ -85,7 +85,9 @@ func (l *log) SetSnapshot(ctx context.Context, pointer []byte, revision uint64) 
 		return 0, fmt.Errorf("a snapshot pointer of %d bytes: %w: at most %d are possible", len(pointer), journal.ErrTooLarge, journal.PointerMax)
 	}
 	err = l.bucket(ctx, "set snapshot pointer", l.pointers(), func(ctx context.Context, kv jetstream.KeyValue) error {
+		failpoint("pointer.before")
 		next, err = set(ctx, kv, l.key, pointer, revision)
+		failpoint("pointer.after")
 		return err
 	})
 	return next, err

@@ -24,10 +24,11 @@ const (
 	againPause = 20 * time.Millisecond
 )
 
-// Read implements journal.Journal. Records come in batches, each asked for
-// when the one before it is through, so what is on the way is bounded.
+// Read implements journal.Journal. Where the server's files are at hand they are
+// read. From the server records come in batches, each asked for when the one
+// before it is through, so what is on the way is bounded.
 func (l *log) Read(ctx context.Context, from uint64, visit func(uint64, []byte) error) error {
-	first, last, err := l.bounds(ctx)
+	first, last, err := l.extent(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -43,6 +44,9 @@ func (l *log) Read(ctx context.Context, from uint64, visit func(uint64, []byte) 
 		defer func() { <-l.store.readers }()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	if from, err = l.readBlocks(ctx, from, last, visit); err != nil || from > last {
+		return err
 	}
 	conn := l.store.session.Load().reads
 	inbox := client.NewInbox()

@@ -54,7 +54,7 @@ class CallError(Exception):
 
 
 class Deadline(KeyboardInterrupt):
-    """The message has taken longer than it may.
+    """The message has used up the time or the fuel that it may take.
 
     It is raised wherever the handler is, and again if it is caught and the handler goes
     on. It is no :class:`Exception`, so that ``except Exception`` lets it through; of

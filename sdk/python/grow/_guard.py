@@ -52,7 +52,24 @@ class _Finder:
 
 
 def _threads(*args: Any, **kwargs: Any) -> NoReturn:
-    raise RuntimeError("threads are not in an actor; make the handler async def, and await requests together with asyncio.gather")
+    raise RuntimeError(
+        "can't start new thread: an actor has no threads; make the handler async def, and await requests together with asyncio.gather"
+    )
+
+
+_DEPTH_MAX = 50_000  # calls of Python functions, each of at least 400 bytes of memory
+
+
+def _limit_recursion() -> None:
+    """Has a recursion without an end be a RecursionError whatever limit the actor sets:
+    else it would take all memory."""
+    set_limit = sys.setrecursionlimit
+
+    def setrecursionlimit(limit: int, /) -> None:
+        set_limit(min(limit, _DEPTH_MAX) if isinstance(limit, int) else limit)
+
+    setrecursionlimit.__doc__ = set_limit.__doc__
+    sys.setrecursionlimit = setrecursionlimit
 
 
 def _sockets(*args: Any, **kwargs: Any) -> NoReturn:
@@ -66,6 +83,7 @@ def _processes(*args: Any, **kwargs: Any) -> NoReturn:
 def guard() -> None:
     """Has the modules of the standard library say what an actor does not have."""
     import _thread
+    import os
     import socket
     import subprocess
     import threading
@@ -81,3 +99,5 @@ def guard() -> None:
     setattr(socket.socket, "__init__", _sockets)
     setattr(subprocess.Popen, "__init__", _processes)
     setattr(subprocess.Popen, "__del__", lambda self: None)
+    os.abort = lambda: os._exit(134)  # as a shell would tell; abort itself says nothing
+    _limit_recursion()

@@ -33,6 +33,7 @@ import linecache
 import logging
 import math  # noqa: F401
 import operator  # noqa: F401
+import os
 import pathlib  # noqa: F401
 import random  # noqa: F401
 import re  # noqa: F401
@@ -88,6 +89,7 @@ def _say() -> None:
 
 def load() -> None:
     """Loads the actor."""
+    os.chdir("/app")
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
     try:

@@ -7,10 +7,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,11 +20,11 @@ import (
 )
 
 type options struct {
-	fault, grow, dir string
-	rounds, clients  int
-	messages         int
-	seed             uint64
-	keep             bool
+	fault, grow, service string
+	rounds, clients      int
+	messages             int
+	seed                 uint64
+	keep                 bool
 }
 
 func main() {
@@ -34,7 +35,7 @@ func main() {
 	flag.IntVar(&o.messages, "messages", 1_000_000, "of a backlog")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "the same seed draws the same entries and moments")
 	flag.StringVar(&o.grow, "grow", "", "command to run; built from this folder when empty")
-	flag.StringVar(&o.dir, "dir", "testdata/crash/service", "the service")
+	flag.StringVar(&o.service, "service", crash.ServiceBooks, "what it is done to: "+strings.Join(slices.Sorted(maps.Keys(crash.Services)), ", "))
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder of the service; it is always kept after a failure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -46,6 +47,10 @@ func main() {
 }
 
 func (o *options) run(ctx context.Context) error {
+	from, ok := crash.Services[o.service]
+	if !ok {
+		return fmt.Errorf("there is no service %q; there are %s", o.service, strings.Join(slices.Sorted(maps.Keys(crash.Services)), ", "))
+	}
 	dir, err := os.MkdirTemp("", "crash")
 	if err != nil {
 		return err
@@ -55,16 +60,21 @@ func (o *options) run(ctx context.Context) error {
 	}
 	if o.grow == "" {
 		o.grow = filepath.Join(dir, "grow")
-		if err := build(ctx, o.grow, ""); err != nil {
+		if err := crash.BuildGrow(ctx, ".", o.grow); err != nil {
 			return err
 		}
 	}
-	service, err := crash.Build(ctx, o.grow, o.dir, filepath.Join(dir, "service"))
+	service, err := crash.Build(ctx, o.grow, from, filepath.Join(dir, "service"))
 	if err != nil {
 		return err
 	}
 	r := crash.NewRun(service, o.seed, o.clients, say)
 	r.Messages = o.messages
+	if o.service == crash.ServiceTriage {
+		if err := r.Triage(from); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	held, ran, err := r.Rounds(ctx, o.fault, o.rounds)
 	r.Close()
@@ -73,7 +83,7 @@ func (o *options) run(ctx context.Context) error {
 	} else {
 		fmt.Println("the service is kept in", dir)
 	}
-	fmt.Printf("crash: fault %s, seed %d: %d of %d rounds held; %s, %v\n", o.fault, o.seed, held, ran, r.Summary(), time.Since(began).Round(time.Second))
+	fmt.Printf("crash: fault %s, service %s, seed %d: %d of %d rounds held; %s, %v\n", o.fault, o.service, o.seed, held, ran, r.Summary(), time.Since(began).Round(time.Second))
 	return err
 }
 
@@ -88,14 +98,6 @@ func faults() string {
 
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
-// build compiles grow, with a build tag unless that is empty.
-func build(ctx context.Context, to, tag string) error {
-	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", tag, "-o", to, "./cmd/grow").CombinedOutput(); err != nil {
-		return fmt.Errorf("build grow: %w: %s", err, out)
-	}
-	return nil
-}
-
 // planted is the fault that checks the checker.
 const planted = "planted"
 
@@ -103,10 +105,10 @@ const planted = "planted"
 func (o *options) plant(ctx context.Context, dir string) error {
 	missed, grow := 0, filepath.Join(dir, "grow")
 	for n, bug := range crash.Planted {
-		if err := build(ctx, grow, bug); err != nil {
+		if err := crash.BuildGrow(ctx, ".", grow, "-tags", bug); err != nil {
 			return err
 		}
-		service, err := crash.Build(ctx, grow, o.dir, filepath.Join(dir, fmt.Sprint(n)))
+		service, err := crash.Build(ctx, grow, crash.Services[crash.ServiceBooks], filepath.Join(dir, fmt.Sprint(n)))
 		if err != nil {
 			return err
 		}

@@ -33,6 +33,7 @@ type farewell struct {
 	Before, After int64 // bytes in use
 	Peak          int64
 	Goroutines    int // more than before
+	Neighbour     trial.Latency
 }
 
 // child tries the modules that in holds, in gob, and writes a line for each.
@@ -49,6 +50,10 @@ func child(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, e.Close(ctx)) }()
 	court := &trial.Court{Engine: e}
 	defer func() { err = errors.Join(err, court.Close()) }()
+	if court.Neighbour, err = court.NewNeighbour(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, court.Neighbour.Close(ctx)) }()
 	court.Try(ctx, &trial.Job{Binary: wat.Module("echo")}) // has made what is made once
 	var bye farewell
 	var goroutines int
@@ -73,6 +78,6 @@ func child(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 		return err
 	}
 	bye.Goroutines -= goroutines
-	bye.Peak = trial.Peak()
+	bye.Peak, bye.Neighbour = trial.Peak(), court.Neighbour.Latency()
 	return say.Encode(reply{Farewell: &bye})
 }

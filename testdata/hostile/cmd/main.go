@@ -37,6 +37,9 @@ type options struct {
 	plain   bool
 	light   bool // fewer of those made by hand, and none that takes seconds to compile
 	child   bool
+	verdict bool   // judge large modules only
+	judge   string // be a process that does so
+	slow    bool   // do not mind how long they take: tests run on any machine
 }
 
 func main() {
@@ -52,6 +55,8 @@ func main() {
 	flag.StringVar(&o.file, "file", "", "run this module alone, in this process")
 	flag.IntVar(&o.oracle, "oracle", 0, "hold the decoder against V8 and wabt with so many mutants")
 	flag.BoolVar(&o.plain, "plain", false, "make no modules with wasm-smith, which has to be built")
+	flag.BoolVar(&o.verdict, "verdicts", false, "have large modules accepted or refused, each in a process of its own, and say what that takes")
+	flag.StringVar(&o.judge, "judge", "", "be a process that accepts or refuses this module")
 	flag.BoolVar(&o.child, "child", false, "be a child: read modules from standard input")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -67,6 +72,10 @@ func (o *options) run(ctx context.Context) error {
 	switch {
 	case o.child:
 		return child(ctx, os.Stdin, os.Stdout)
+	case o.judge != "":
+		return judgeFile(o.judge, os.Stdout)
+	case o.verdict:
+		return o.verdicts(ctx)
 	case o.file != "":
 		return o.alone(ctx)
 	case o.oracle > 0:

@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	verdictTime = 2 * time.Second  // in which any module should be accepted or refused
-	sayEvery    = 15 * time.Second // of progress
-	slowest     = 5                // modules that are named
+	sayEvery = 15 * time.Second // of progress
+	slowest  = 5                // modules that are named
 )
 
 // report gathers what came of modules. It is safe for concurrent use.
@@ -34,7 +33,10 @@ type report struct {
 	Slow    []timed                          `json:"slowest"`
 	Over    int                              `json:"overTwoSeconds"`
 	Peak    int64                            `json:"peakBytes"`
-	Kept    int64                            `json:"keptBytes"` // more than before, at most
+	Kept    int64                            `json:"keptBytes"`    // more than before, at most
+	P99     time.Duration                    `json:"neighbourP99"` // of the child where it was highest
+	Half    time.Duration                    `json:"neighbourHalf"`
+	Sent    int                              `json:"neighbourMessages"`
 	Seed    uint64                           `json:"seed"`
 	Modules int                              `json:"modules"`
 	Seconds float64                          `json:"seconds"`
@@ -118,7 +120,11 @@ func (r *report) left(f *farewell) {
 	}
 	r.mu.Lock()
 	r.Peak, r.Kept = max(r.Peak, f.Peak), max(r.Kept, f.After-f.Before)
+	r.P99, r.Half, r.Sent = max(r.P99, f.Neighbour.P99), max(r.Half, f.Neighbour.Half), r.Sent+f.Neighbour.Messages
 	r.mu.Unlock()
+	if failed := f.Neighbour.Failed; len(failed) > 0 {
+		r.trouble(fmt.Errorf("messages of a neighbour failed: %s", strings.Join(failed, "; ")))
+	}
 	if f.After-f.Before > raced*memoryBack {
 		r.trouble(fmt.Errorf("a child holds %d MiB more than before it began; %d are allowed", (f.After-f.Before)>>20, raced*memoryBack>>20))
 	}
@@ -205,6 +211,7 @@ func (r *report) finish() error {
 		fmt.Printf("verdict after %v: %s\n", s.Took.Round(time.Millisecond), s.Name)
 	}
 	fmt.Printf("%d modules in %.0f s, seed %d; %d took longer than %v to be accepted or refused\n", r.Modules, r.Seconds, r.Seed, r.Over, verdictTime)
+	fmt.Printf("neighbour of isolated modules: %d messages, half of them within %v, 99 %% within %v\n", r.Sent, r.Half, r.P99)
 	fmt.Printf("memory of a child: at most %d MiB, and %d MiB more at its end than before\n", r.Peak>>20, r.Kept>>20)
 	var err error
 	if r.o.out != "" {

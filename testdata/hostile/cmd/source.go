@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strings"
 
@@ -181,6 +182,7 @@ func (s *source) each(ctx context.Context, jobs chan<- *trial.Job, enough func(s
 			return ctx.Err()
 		}
 	}
+	alone := s.alone()
 	for i := range s.hand {
 		job := trial.Of(&s.hand[i])
 		if large := len(job.Binary) > lightMax; large && s.o.light && (job.Class == hostile.Compile || job.Class == hostile.CPU) {
@@ -191,6 +193,11 @@ func (s *source) each(ctx context.Context, jobs chan<- *trial.Job, enough func(s
 		}
 		if err := send(job); err != nil {
 			return err
+		}
+		if alone[job.Name] {
+			if err := send(isolated(job)); err != nil {
+				return err
+			}
 		}
 	}
 	if s.o.only != "" && s.o.count == 0 && sent > 0 {
@@ -209,8 +216,45 @@ func (s *source) each(ctx context.Context, jobs chan<- *trial.Job, enough func(s
 	return nil
 }
 
+// alone are the names of those made by hand that are run in a process of their own too:
+// what every run of the tests tries, of which a light run does one of eachAlone. What is
+// refused before anything is started is the same there.
+func (s *source) alone() map[string]bool {
+	names := map[string]bool{}
+	if runtime.GOOS != "linux" { // there are no such processes
+		return names
+	}
+	for i, c := range hostile.Light() {
+		switch c.Class {
+		case hostile.CPU:
+			names[c.Whole()] = c.Handles() && (!s.o.light || i%eachAlone == 0)
+		case hostile.ABI, hostile.Memory, hostile.Stack, hostile.Trap, hostile.WASI:
+			names[c.Whole()] = !s.o.light || i%eachAlone == 0
+		}
+	}
+	return names
+}
+
+// eachAlone says of how many modules one is run in a process of its own: starting one
+// takes as long as many modules do.
+const eachAlone = 40
+
+func isolated(job *trial.Job) *trial.Job {
+	alone := *job
+	alone.Name, alone.Isolated = job.Name+" (isolated)", true
+	return &alone
+}
+
 // nth is a module that is not made by hand.
 func (s *source) nth(n int) (*trial.Job, error) {
+	job, err := s.made(n)
+	if err == nil && n%eachAlone == n/eachAlone%eachAlone && runtime.GOOS == "linux" {
+		job = isolated(job)
+	}
+	return job, err
+}
+
+func (s *source) made(n int) (*trial.Job, error) {
 	r := rand.New(rand.NewPCG(s.o.seed, uint64(n)))
 	switch k := n % 10; {
 	case k < len(s.kinds):

@@ -49,7 +49,10 @@ func (v *Verdict) fault(format string, args ...any) {
 // Court tries modules, one after the other. Close it.
 type Court struct {
 	Engine engine.Engine
-	broker map[int]*capability.Broker // by the number of requests
+	// Neighbour is an actor that has messages while isolated modules are tried;
+	// nil: none has. It belongs to who made it.
+	Neighbour *Neighbour
+	broker    map[int]*capability.Broker // by the number of requests
 }
 
 // Close releases what the court has opened, and not the engine.
@@ -83,7 +86,7 @@ func (c *Court) try(ctx context.Context, m *Job, v *Verdict) {
 	v.Stage = Compile
 	begin := time.Now()
 	compiling, cancel := context.WithTimeout(ctx, compileTime)
-	module, err := c.Engine.Compile(compiling, m.Binary, engine.Config{MemoryMax: limits.Memory})
+	module, err := c.Engine.Compile(compiling, m.Binary, m.config(limits))
 	cancel()
 	v.Slow = time.Since(begin)
 	if err != nil {
@@ -105,14 +108,19 @@ func (c *Court) try(ctx context.Context, m *Job, v *Verdict) {
 	if len(inputs) == 0 {
 		inputs = [][]byte{nil, []byte(`{"id":1,"text":"of no importance"}`)}
 	}
+	if m.Isolated && c.Neighbour != nil {
+		defer c.Neighbour.call(ctx)()
+	}
 	first := t.pass(ctx, inputs, v)
-	late := func(o outcome) bool { return o.code == actor.CodeTime } // how far it came by then differs
 	if slices.ContainsFunc(first, late) {
 		return
 	}
 	var again Verdict
 	if second := t.pass(ctx, inputs, &again); !slices.Equal(first, second) && !slices.ContainsFunc(second, late) {
 		v.fault("the same messages had other outcomes: %v, then %v", first, second)
+	}
+	if m.Isolated && v.Stage == Handle {
+		c.kill(ctx, t, inputs[0], first[0], v)
 	}
 }
 
@@ -121,6 +129,9 @@ type outcome struct {
 	code string
 	fuel uint64
 }
+
+// late reports whether a message took too long: how far it came by then differs.
+func late(o outcome) bool { return o.code == actor.CodeTime }
 
 // pass has the actor handle the messages, beginning with a new instance.
 func (t *trial) pass(ctx context.Context, inputs [][]byte, v *Verdict) []outcome {
@@ -148,6 +159,10 @@ func (v *Verdict) refuse(err error) {
 	v.Code, v.Text = coded.Code, coded.Reason
 }
 
+// startShare is how much more fuel starting an instance may take than a message. What
+// a host allows takes seconds, in each of hundreds of modules.
+const startShare = 20
+
 // trial is one module being tried.
 type trial struct {
 	actor  *actor.Actor
@@ -174,10 +189,11 @@ func (c *Court) open(ctx context.Context, m engine.Module, limits hostile.Limits
 	t := &trial{limits: limits}
 	t.actor = actor.New(actor.Options{
 		Node: "trial", Module: m, Broker: b, Scale: specs.Scale{Max: 1}, Context: ctx,
-		Def: &specs.Actor{Name: "trial", Out: []string{"out"}, State: []specs.State{{}}, Limits: specs.Limits{
+		Def: &specs.Actor{Name: "trial", Out: []string{"out", "echo.done"}, State: []specs.State{{}}, Limits: specs.Limits{
 			Memory: limits.Memory, Fuel: limits.Fuel, Output: limits.Output, Calls: limits.Calls, Time: limits.Time,
 		}},
-		Types: make([]*shape.Type, 1), Config: []byte(`{"of":"the trial"}`),
+		StartFuel: startShare * limits.Fuel,
+		Types:     make([]*shape.Type, 2), Config: []byte(`{"of":"the trial"}`),
 		Log:      func(actor.Line) { t.lines++ },
 		Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
 		RealTime: func() int64 { return time.Now().UnixNano() },
@@ -265,11 +281,22 @@ type Job struct {
 	Inputs [][]byte
 	Want   []string
 	Limits hostile.Limits
+	// Isolated runs it in a process of its own, which is killed in the end, and has
+	// to be replaced.
+	Isolated bool
+}
+
+func (j *Job) config(limits hostile.Limits) engine.Config {
+	c := engine.Config{MemoryMax: limits.Memory}
+	if j.Isolated {
+		c.Isolated, c.Name, c.Instances = true, "trial", 1
+	}
+	return c
 }
 
 // Of makes a job of a case.
 func Of(c *hostile.Case) *Job {
-	return &Job{Name: string(c.Class) + ": " + c.Name, Class: c.Class, Binary: c.Binary(), Inputs: c.Inputs, Want: c.Want, Limits: c.Limits}
+	return &Job{Name: c.Whole(), Class: c.Class, Binary: c.Binary(), Inputs: c.Inputs, Want: c.Want, Limits: c.Limits}
 }
 
 // Memory is what this process holds, after it was asked to give back what it can.

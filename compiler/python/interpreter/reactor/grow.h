@@ -20,6 +20,7 @@ bool start_interpreter(uint32_t seed); // false: it has said why on stderr
 // interrupt.c
 void forget_interrupt(void); // so that none of this message reaches the next one
 bool interrupted(void);      // since forget_interrupt
+const char *interrupt_reason(void);
 void hold_interrupt(void);   // none is raised any more until forget_interrupt
 PyObject *raise_interrupt(PyObject *self, PyObject *args);
 

@@ -3,7 +3,7 @@
 #include "pycore_pystate.h"
 
 // How deep C code may recurse. CPython's own limit is made for other stacks: a level
-// takes up to 52 KiB of the engine's estimate (runtime/admission, ReactorStack), where
+// takes up to 70 KiB of the engine's estimate (runtime/admission, ReactorStack), where
 // C code calls Python code that calls C code, and so often it fits into that. Without C
 // code in between it is sys.getrecursionlimit that ends a recursion.
 enum { DEPTH_MAX = 700 };

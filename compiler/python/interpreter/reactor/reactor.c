@@ -105,7 +105,7 @@ EXPORT("grow_handle") uint64_t grow_handle(const uint8_t *p, uint32_t n) {
     PyObject *r = pass(reactor.handle, &m);
     // An actor that has caught the interrupt is stopped all the same.
     if (r && interrupted()) {
-        fault_text("the message has taken longer than it may");
+        fault_text(interrupt_reason());
         Py_DECREF(r);
         return 0;
     }
@@ -158,7 +158,7 @@ EXPORT("grow_load") int32_t grow_load(void) {
     if (PyErr_Occurred())
         fault_exception();
     else
-        fault_text("loading the actor has taken longer than it may");
+        fault_text(interrupt_reason());
     Py_XDECREF(r);
     return 1;
 }

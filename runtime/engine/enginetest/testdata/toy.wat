@@ -41,9 +41,10 @@
   (global $ran (mut i64) (i64.const 0))
 
   ;; 16: the seed. 20: set by an interrupt. 24: another word of it. 32: where they
-  ;; are said to be. 64: texts. 512: an iovec. 520: results. 4096: the program, and at
+  ;; are said to be, and that 8 bytes at 131072
+  ;; are for why. 64: texts. 512: an iovec. 520: results. 4096: the program, and at
   ;; 4092 its length. 8192: what functions of WASI write. 65536: the input.
-  (data (i32.const 32) "\14\00\00\00\01\00\00\00\18\00\00\00\00\01\00\00\00\00\00\00")
+  (data (i32.const 32) "\14\00\00\00\01\00\00\00\18\00\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00\00\02\00\08\00\00\00")
   (data (i32.const 64) "main.txt")
   (data (i32.const 80) "NoProgram: there is no main.txt\n  at the beginning")
   (data (i32.const 160) "Stopped: interrupted\n  in a loop of main.txt")
@@ -122,6 +123,11 @@
     (loop $l (br_if $l (i32.eqz (i32.load (i32.const 20)))))
     (i32.store (i32.const 20) (i32.const 0)))
 
+  (func $deep (param $n i32)
+    (if (local.get $n) (then
+      (call $deep (i32.sub (local.get $n) (i32.const 1)))
+      (global.set $count (i32.add (global.get $count) (local.get $n))))))
+
   (func (export "grow_handle") (param $at i32) (param $n i32) (result i64)
     (local $op i32)
     (local.set $op (i32.load8_u (local.get $at)))
@@ -139,6 +145,11 @@
       (call $wait)
       (call $fault (i32.const 1) (i32.const 160) (i32.const 44))
       (return (i64.const 0))))
+    ;; R: waits for three
+    (if (i32.eq (local.get $op) (i32.const 0x52)) (then
+      (call $wait) (call $wait) (call $wait)
+      (call $fault (i32.const 1) (i32.const 160) (i32.const 44))
+      (return (i64.const 0))))
     ;; i: waits for one, and goes on as if nothing had been
     (if (i32.eq (local.get $op) (i32.const 0x69)) (then (call $wait) (return (call $answer (i32.const 4096) (i32.const 1)))))
     ;; n: a loop of so many turns, that does not look
@@ -148,6 +159,8 @@
       (return (i64.const 0))))
     ;; L: a loop without an end, that does not look
     (if (i32.eq (local.get $op) (i32.const 0x4c)) (then (loop $l (br $l))))
+    ;; d: calls itself so many times, each within the one before
+    (if (i32.eq (local.get $op) (i32.const 0x64)) (then (call $deep (i32.load offset=4 (local.get $at))) (return (i64.const 0))))
     ;; f: fails
     (if (i32.eq (local.get $op) (i32.const 0x66)) (then (call $fault (i32.const 0) (i32.const 240) (i32.const 56)) (return (i64.const 0))))
     ;; s: says that it was stopped, by nobody

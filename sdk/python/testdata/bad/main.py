@@ -2,10 +2,12 @@
 
 import asyncio
 import concurrent.futures
+import functools
 import importlib
 import itertools
 import json
 import os
+import queue
 import re
 import socket
 import subprocess
@@ -55,6 +57,27 @@ def recursion_limit(ctx, data):
     recursion(ctx, data)
 
 
+@grow.on("recursion.memory")
+def recursion_memory(ctx, data):
+    def large(x):
+        kept = list(range(1000))
+        return large(kept)
+
+    sys.setrecursionlimit(10**9)
+    large(1)
+
+
+@grow.on("recursion.caught")
+def recursion_caught(ctx, data):
+    names = []
+    for do in (recursion, recursion_limit):
+        try:
+            do(ctx, data)
+        except RecursionError as e:
+            names.append(type(e).__name__)
+    return grow.Output("got", " ".join(names))
+
+
 @grow.on("recursion.json")
 def recursion_json(ctx, data):
     nested = nest(100_000)
@@ -89,6 +112,73 @@ def recursion_sort(ctx, data):
         return sorted([1, 2], key=key)
 
     key(1)
+
+
+class Again:
+    """Each method calls itself by way of C code."""
+
+    def __getattr__(self, name):
+        return self.other
+
+    def __add__(self, other):
+        return self + other
+
+    def __enter__(self):
+        with self:
+            pass
+
+    def __exit__(self, *args):
+        pass
+
+    def __format__(self, spec):
+        return format(self, spec)
+
+    def __iter__(self):
+        return iter(self)
+
+
+def again(x):
+    return list(map(again, [x]))
+
+
+@functools.cache
+def cached(n):
+    return cached(n + 1)
+
+
+@grow.on("recursion.python")
+def recursion_python(ctx, what):
+    sys.setrecursionlimit(10**9)
+    match what:
+        case "getattr":
+            Again().missing
+        case "add":
+            Again() + 1
+        case "enter":
+            Again().__enter__()
+        case "format":
+            f"{Again()}"
+        case "iter":
+            [*Again()]
+        case "map":
+            again(1)
+        case "cache":
+            cached(1)
+
+
+@grow.on("recursion.c")
+def recursion_c(ctx, what):
+    match what:
+        case "hash":
+            nested = ()
+            for _ in range(100_000):
+                nested = (nested,)
+            hash(nested)
+        case "chain":
+            chain = iter([1])
+            for _ in range(100_000):
+                chain = itertools.chain(chain)
+            next(chain)
 
 
 @grow.on("recursion.compare")
@@ -127,6 +217,11 @@ def exit_os(ctx, data):
     os._exit(3)
 
 
+@grow.on("abort")
+def abort(ctx, data):
+    os.abort()
+
+
 @grow.on("thread")
 def thread(ctx, data):
     threading.Thread(target=print).start()
@@ -135,6 +230,54 @@ def thread(ctx, data):
 @grow.on("executor")
 def executor(ctx, data):
     concurrent.futures.ThreadPoolExecutor().submit(print)
+
+
+@grow.on("thread.timer")
+def timer(ctx, data):
+    threading.Timer(1, print).start()
+
+
+@grow.on("executor.async")
+async def executor_async(ctx, data):
+    first = await asyncio.to_thread(int, "1")
+    return grow.Output("got", [first, await asyncio.get_running_loop().run_in_executor(None, int, "2")])
+
+
+@grow.on("wait")
+def wait(ctx, what):
+    match what:
+        case "lock":
+            lock = threading.Lock()
+            lock.acquire()
+            lock.acquire()
+        case "event":
+            threading.Event().wait()
+        case "queue":
+            queue.Queue().get()
+        case "simple":
+            queue.SimpleQueue().get()
+        case "future":
+            concurrent.futures.Future().result()
+        case "seconds":
+            lock = threading.Lock()
+            lock.acquire()
+            return grow.Output("got", [lock.acquire(timeout=1), threading.Event().wait(1)])
+
+
+@grow.on("write")
+def write(ctx, what):
+    do, path = what.split()
+    match do:
+        case "open":
+            open(path, "w")
+        case "append":
+            open(path, "a")
+        case "mkdir":
+            os.mkdir(path)
+        case "unlink":
+            os.unlink(path)
+        case "rename":
+            os.rename(path, "other")
 
 
 @grow.on("subprocess")
@@ -208,6 +351,16 @@ def endless_once(ctx, data):
             pass
     except:
         return grow.Output("got", "caught")
+
+
+@grow.on("endless.thrice")
+def endless_thrice(ctx, data):
+    for _ in range(3):
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass
 
 
 @grow.on("endless.bare")

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// decided is the answer to a webhook.
-type decided struct {
+// Decided is the answer to a webhook.
+type Decided struct {
 	Delivery   string   `json:"delivery"`
 	Event      string   `json:"event"`
 	Action     string   `json:"action"`
@@ -25,8 +25,8 @@ type decided struct {
 	Hours      int      `json:"hours"`
 }
 
-// counts is what the service tells of a repository.
-type counts struct {
+// Counts is what the service tells of a repository.
+type Counts struct {
 	Repository string         `json:"repository"`
 	Total      int            `json:"total"`
 	ByEvent    map[string]int `json:"by_event"`
@@ -44,14 +44,21 @@ var desks = map[string]struct {
 	"other":    {"triage@example.com", 72},
 }
 
+// hook is one webhook, as GitHub delivers it.
+type hook struct {
+	event    string
+	delivery string
+	body     []byte
+}
+
 // rule computes from a raw webhook what must be answered, but for the count,
 // which depends on what came before. The error is a body that must be refused.
-func rule(event, delivery string, body []byte) (decided, error) {
+func rule(event, delivery string, body []byte) (Decided, error) {
 	d, err := parse(body)
 	if err != nil {
-		return decided{}, err
+		return Decided{}, err
 	}
-	want := decided{Delivery: delivery, Event: event, Action: d.text("action"), Labels: d.labels()}
+	want := Decided{Delivery: delivery, Event: event, Action: d.text("action"), Labels: d.labels()}
 	want.Repository = d.first("repository.full_name", "organization.login", "installation.account.login", "sender.login")
 	if want.Repository == "" {
 		want.Repository = "github"
@@ -197,12 +204,12 @@ func (d *document) wrong(path string, v any) {
 }
 
 // tally counts what was decided, by repository.
-type tally map[string]*counts
+type tally map[string]*Counts
 
-func (t tally) add(d decided) {
+func (t tally) add(d Decided) {
 	c := t[d.Repository]
 	if c == nil {
-		c = &counts{Repository: d.Repository, ByEvent: map[string]int{}, ByLabel: map[string]int{}}
+		c = &Counts{Repository: d.Repository, ByEvent: map[string]int{}, ByLabel: map[string]int{}}
 		t[d.Repository] = c
 	}
 	c.Total++

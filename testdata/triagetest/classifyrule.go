@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"hash/crc32"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"testing"
 	"unicode/utf8"
 )
 
@@ -24,8 +23,8 @@ type thread struct {
 	Labels      []string `json:"labels"`
 }
 
-// classified is what the classifier says of a thread.
-type classified struct {
+// Classified is what the classifier says of a thread.
+type Classified struct {
 	Number      int         `json:"number"`
 	Seq         int         `json:"seq"`
 	Delivery    string      `json:"delivery"`
@@ -43,7 +42,7 @@ type duplicate struct {
 
 // remembered is a thread in the classifier's state.
 type remembered struct {
-	classified
+	Classified
 	Sketch []uint32 `json:"sketch"`
 }
 
@@ -59,9 +58,10 @@ type row struct {
 	entries []string
 }
 
-// tables reads the tables of docs/words.md, by their headings.
-var tables = sync.OnceValues(func() (map[string][]row, error) {
-	text, err := os.ReadFile("../services/triage/actors/classify/docs/words.md")
+// readTables reads the tables of docs/words.md of the service's folder, by their
+// headings.
+func readTables(service string) (map[string][]row, error) {
+	text, err := os.ReadFile(filepath.Join(service, "actors", "classify", "docs", "words.md"))
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ var tables = sync.OnceValues(func() (map[string][]row, error) {
 		}
 	}
 	return all, nil
-})
+}
 
 // reading is a thread as docs/requirements.md has it read. Its methods follow
 // the numbers of that document.
@@ -88,12 +88,7 @@ type reading struct {
 	title, body string // words, with a space around each
 }
 
-func newReading(t *testing.T, th thread) *reading {
-	t.Helper()
-	words, err := tables()
-	if err != nil {
-		t.Fatal(err)
-	}
+func newReading(words map[string][]row, th thread) *reading {
 	r := &reading{thread: th, words: words}
 	r.Title, r.raw = firstSigns(th.Title, 300), firstSigns(th.Body, 16000)
 	r.prose = onlyProse(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(r.raw))
@@ -168,8 +163,8 @@ func spaced(text string) string {
 // occurs is requirement 8.
 func occurs(entry, words string) bool { return strings.Contains(words, spaced(entry)) }
 
-func (r *reading) classify() classified {
-	c := classified{Number: r.Number, Delivery: r.Delivery, PullRequest: r.PullRequest, Language: r.language(), Kind: r.kind()}
+func (r *reading) classify() Classified {
+	c := Classified{Number: r.Number, Delivery: r.Delivery, PullRequest: r.PullRequest, Language: r.language(), Kind: r.kind()}
 	c.Urgency = r.urgency(c.Kind)
 	return c
 }
@@ -400,7 +395,7 @@ func similarity(a, b []uint32) int {
 
 // see is requirements 1, 4 and 24: it classifies a thread as the next one of
 // its repository.
-func (m *memory) see(r *reading, remember, similar int) classified {
+func (m *memory) see(r *reading, remember, similar int) Classified {
 	c, sketch := r.classify(), r.sketch()
 	m.Seen++
 	c.Seq, c.Duplicates = m.Seen, []duplicate{}

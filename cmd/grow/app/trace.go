@@ -1,0 +1,254 @@
+package app
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/specs"
+)
+
+// Trace implements control.Backend.
+func (b backend) Trace(ctx context.Context, id string) (control.Trace, error) {
+	t, err := b.shard.Trace(ctx, id)
+	if err != nil {
+		return control.Trace{}, traceError(err)
+	}
+	return toldOf(t, secretsOf(b.service.Load(), b.opts.Secret)), nil
+}
+
+// secretLeast is how many bytes a secret has that is looked for: to hide less
+// would hide what is none.
+const secretLeast = 6
+
+// hidden is what stands in the place of a secret.
+const hidden = "***"
+
+// mask hides secrets.
+type mask [][]byte
+
+// secretsOf hides the secrets that a service names. The journal keeps none, but
+// an actor may have written one into a message.
+func secretsOf(s *specs.Service, look func(string) (string, bool)) mask {
+	var m mask
+	add := func(name string) {
+		value, ok := look(name)
+		if !ok || len(value) < secretLeast {
+			return
+		}
+		quoted, _ := json.Marshal(value) // text always has a form in JSON
+		m = append(m, []byte(value), quoted[1:len(quoted)-1])
+	}
+	for _, e := range s.Endpoints {
+		if e.Webhook != nil {
+			add(e.Webhook.Secret)
+		}
+	}
+	for _, a := range s.Actors {
+		for _, g := range a.Uses {
+			names, _ := g.Params["names"].([]any)
+			for _, name := range names {
+				if text, ok := name.(string); ok && g.Kind == "secret" {
+					add(text)
+				}
+			}
+		}
+	}
+	return m
+}
+
+func (m mask) hide(data []byte) []byte {
+	for _, secret := range m {
+		data = bytes.ReplaceAll(data, secret, []byte(hidden))
+	}
+	return data
+}
+
+// value is data as it is told: as JSON when it is that, else as bytes.
+func (m mask) value(data []byte) (json.RawMessage, []byte) {
+	data = m.hide(data)
+	if v := valueOf(data); v != nil {
+		return v, nil
+	}
+	return nil, data
+}
+
+// tracing puts together what a journal says of each message of a request.
+type tracing struct {
+	mask mask
+	of   map[string]*traced
+	list []*traced // in the order they came up
+	last time.Time
+	fuel uint64
+}
+
+type traced struct {
+	control.TraceMessage
+	order  int
+	caused []*traced
+	set    bool // it was put under what caused it
+}
+
+// toldOf is what a person is told of a request.
+func toldOf(t *shard.Traced, m mask) control.Trace {
+	w := tracing{mask: m, of: map[string]*traced{}}
+	for i := range t.Hops {
+		w.hop(&t.Hops[i])
+	}
+	out := control.Trace{ID: t.ID, Flow: t.Flow, Fuel: w.fuel, Messages: []control.TraceMessage{}, More: t.More}
+	for _, m := range w.list {
+		if by := w.of[m.Cause]; by != nil && by != m {
+			by.caused, m.set = append(by.caused, m), true
+		}
+	}
+	var add func(m *traced, depth int)
+	add = func(m *traced, depth int) {
+		m.Depth = depth
+		out.Messages = append(out.Messages, m.TraceMessage)
+		slices.SortStableFunc(m.caused, func(a, b *traced) int { return cmp.Or(a.Time.Compare(b.Time), a.order-b.order) })
+		for _, c := range m.caused {
+			add(c, depth+1)
+		}
+	}
+	for _, m := range w.list {
+		if !m.set {
+			add(m, 0)
+		}
+	}
+	if len(w.list) > 0 {
+		out.Began = w.list[0].Time
+		out.Took = milliseconds(w.last.Sub(out.Began))
+	}
+	return out
+}
+
+// message is the message of an id.
+func (w *tracing) message(id string) *traced {
+	m := w.of[id]
+	if m == nil {
+		m = &traced{order: len(w.list)}
+		m.ID, m.Outcome, m.Tries = id, control.TraceWaits, []control.TraceTry{}
+		w.of[id] = m
+		w.list = append(w.list, m)
+	}
+	return m
+}
+
+// see notes what several entries may say of a message.
+func (w *tracing) see(m *traced, h *shard.Hop) {
+	m.Node, m.Key = cmp.Or(h.Node, m.Node), cmp.Or(h.Key, m.Key)
+	m.Type, m.Cause = cmp.Or(h.Type, m.Type), cmp.Or(m.Cause, h.Cause)
+	if m.Time.IsZero() {
+		m.Time = h.Time
+	}
+	if h.Data != nil && m.Data == nil && m.Raw == nil {
+		m.Data, m.Raw = w.mask.value(h.Data)
+	}
+	if end := h.Time.Add(h.Took); end.After(w.last) {
+		w.last = end
+	}
+}
+
+func (w *tracing) hop(h *shard.Hop) {
+	m := w.message(h.ID)
+	if h.What == shard.HopAction {
+		w.act(m, h)
+		return
+	}
+	w.see(m, h)
+	switch h.What {
+	case shard.HopHandled:
+		m.Outcome = control.TraceHandled
+	case shard.HopRefused:
+		m.Outcome = control.TraceRefused
+	case shard.HopDead:
+		m.Outcome = control.TraceDead
+	}
+	if h.What != shard.HopAccepted {
+		m.Tries = append(m.Tries, w.try(h))
+		m.Code, m.Reason = h.Code, string(w.mask.hide([]byte(h.Reason)))
+		w.fuel += h.Fuel
+	}
+	w.outputs(h)
+}
+
+// outputs notes the messages that one led to.
+func (w *tracing) outputs(h *shard.Hop) {
+	from := h.Time.Add(h.Took)
+	for i := range h.Outputs {
+		o := &h.Outputs[i]
+		out, cause := w.message(o.ID), h.ID
+		if h.What == shard.HopAccepted { // these came from outside too
+			cause = ""
+		}
+		w.see(out, &shard.Hop{Type: o.Type, Key: o.Key, Data: o.Data, Time: from, Cause: cause})
+		out.Due = o.Due
+		switch o.To {
+		case "output":
+			out.Outcome = control.TraceLeft
+		case "drop":
+			out.Outcome = control.TraceDropped
+		case "deadletter":
+			out.Outcome, out.Code, out.Reason = control.TraceDead, o.Code, string(w.mask.hide([]byte(o.Reason)))
+		default:
+			out.Node = o.To
+		}
+	}
+}
+
+func (w *tracing) act(m *traced, h *shard.Hop) {
+	a := control.TraceAct{Name: h.Code, Time: h.Time, By: h.By, Reason: h.Reason}
+	w.see(m, &shard.Hop{Time: h.Time})
+	for i := range h.Outputs {
+		o := &h.Outputs[i]
+		a.Again = o.ID
+		again := w.message(o.ID)
+		w.see(again, &shard.Hop{Type: o.Type, Node: o.To, Key: o.Key, Data: o.Data, Time: h.Time, Cause: m.ID})
+	}
+	m.Acts = append(m.Acts, a)
+}
+
+func (w *tracing) try(h *shard.Hop) control.TraceTry {
+	t := control.TraceTry{
+		Attempt: h.Attempt, Record: h.Sequence, Time: h.Time, Took: milliseconds(h.Took), Fuel: h.Fuel, Revision: h.Revision,
+		Code: h.Code, Reason: string(w.mask.hide([]byte(h.Reason))), Due: h.Due,
+	}
+	for i := range h.State {
+		c := &h.State[i]
+		v := control.StateValue{Name: c.Name}
+		if !c.Deleted {
+			v.Revision, v.Bytes = c.Revision, len(c.Value)
+			v.Data, v.Raw = w.mask.value(c.Value)
+		}
+		t.State = append(t.State, v)
+	}
+	for i := range h.Answers {
+		t.Answers = append(t.Answers, w.answer(&h.Answers[i]))
+	}
+	return t
+}
+
+func (w *tracing) answer(a *journal.Answer) control.TraceAnswer {
+	out := control.TraceAnswer{Call: a.Call, Operation: a.Operation, Use: a.Use, Took: milliseconds(time.Duration(a.Duration))}
+	m, err := abi.ParseMessage(a.Frame)
+	if err != nil { // the host made it
+		out.Raw = w.mask.hide(a.Frame)
+		return out
+	}
+	out.Code, _ = m.Attr(abi.Code)
+	if len(m.Data()) > 0 {
+		out.Data, out.Raw = w.mask.value(m.Data())
+	}
+	return out
+}
+
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
+}

@@ -1,0 +1,65 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func (f *fake) State(_ context.Context, r StateRequest) (State, error) {
+	return State{Node: r.Node, Key: r.Key, Values: []StateValue{{Revision: 2, Bytes: 9, Data: json.RawMessage(`{"a":"<&>"}`)}, {Name: "b", Raw: []byte{0}}}}, f.note(r)
+}
+
+func (f *fake) States(_ context.Context, w StateFilter) (StateList, error) {
+	return StateList{Keys: []State{{Node: w.Node, Key: "a"}}, Next: w.After}, f.note(w)
+}
+
+func (f *fake) SetState(_ context.Context, r StateSet) (StateSetReply, error) {
+	return StateSetReply{Node: r.Node, Key: r.Key, Name: r.Name, Revision: 3, Changes: []Difference{{Path: "a", Is: json.RawMessage(`1`)}}}, f.note(r)
+}
+
+func (f *fake) StateDiff(_ context.Context, r DiffRequest) (StateDiff, error) {
+	return StateDiff{Node: r.Node, Key: r.Key, Count: 1, Steps: []StateStep{}, Values: []ValueDiff{{Is: 1}}}, f.note(r)
+}
+
+func (f *fake) Trace(_ context.Context, id string) (Trace, error) {
+	return Trace{ID: id, Messages: []TraceMessage{{ID: id, Tries: []TraceTry{}, Raw: []byte{1}}}}, f.note(id)
+}
+
+// TestStates: what is asked of states and of the past comes to the host as it was
+// asked, and back as it was answered.
+func TestStates(t *testing.T) {
+	f, c := served(t)
+	revision, after := uint64(0), ""
+	key, filter := StateRequest{"n/a", "k <&>"}, StateFilter{Node: "n", Prefix: "p", After: &after, Limit: 3}
+	set, diff := StateSet{Node: "n", Key: "k", Name: "x", Data: []byte("{}"), Revision: &revision, Act: Act{By: "ann", Reason: "why"}}, DiffRequest{"n", "k", "1", "a b"}
+	deleted := StateSet{Node: "n", Delete: true, Plan: true}
+	state, err := c.State(t.Context(), key)
+	if err != nil || state.Key != key.Key || string(state.Values[0].Data) != `{"a":"<&>"}` || string(state.Values[1].Raw) != "\x00" {
+		t.Errorf("%+v, %v", state, err)
+	}
+	if list, err := c.States(t.Context(), filter); err != nil || len(list.Keys) != 1 || list.Next == nil || *list.Next != "" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if reply, err := c.SetState(t.Context(), set); err != nil || reply.Revision != 3 || string(reply.Changes[0].Is) != "1" || reply.Changes[0].Was != nil {
+		t.Errorf("%+v, %v", reply, err)
+	}
+	if _, err := c.SetState(t.Context(), deleted); err != nil {
+		t.Error(err)
+	}
+	if d, err := c.StateDiff(t.Context(), diff); err != nil || d.Count != 1 || d.Values[0].Is != 1 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if traced, err := c.Trace(t.Context(), "a/b c"); err != nil || traced.ID != "a/b c" || len(traced.Messages) != 1 {
+		t.Errorf("%+v, %v", traced, err)
+	}
+	if diff := cmp.Diff([]any{key, filter, set, deleted, diff, "a/b c"}, f.asked); diff != "" {
+		t.Errorf("the host was asked\n%s", diff)
+	}
+	f.err = &Error{Code: CodeConflict, Message: "moved", Next: "look"}
+	if _, err := c.SetState(t.Context(), set); err == nil || cmp.Diff(f.err, err) != "" {
+		t.Errorf("an error comes back as %v", err)
+	}
+}
