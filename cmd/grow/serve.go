@@ -17,7 +17,7 @@ func (s *shell) serveHost() *cobra.Command {
 	grace := graceTime
 	c := &cobra.Command{
 		Use: "serve", Short: "start a host that services are deployed to", Args: cobra.NoArgs,
-		Long: "serve starts a host that runs until it is stopped. Services are deployed to it with grow deploy and\ngrow upload, by whoever has a token; the first one is printed once, when the host is new.",
+		Long:    "serve starts a host that runs until it is stopped. Services are deployed to it with grow deploy and\ngrow upload, by whoever has a token; the first one is printed once, when the host is new.",
 		Example: "  grow serve --data /var/lib/grow\n  grow serve --listen :8080 --control 10.0.0.5:8600 --cert host.pem --key host.key",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.Level.UnmarshalText([]byte(level)); err != nil {
@@ -26,7 +26,7 @@ func (s *shell) serveHost() *cobra.Command {
 			if !s.json() {
 				o.Stderr, o.Color = s.stderr, s.color(s.stderr)
 			}
-			return s.platform(c.Context(), o, grace)
+			return s.serveUntil(c.Context(), o, grace)
 		},
 	}
 	f := c.Flags()
@@ -42,8 +42,8 @@ func (s *shell) serveHost() *cobra.Command {
 	return c
 }
 
-// platform runs a host until ctx ends.
-func (s *shell) platform(ctx context.Context, o app.PlatformOptions, grace time.Duration) error {
+// serveUntil runs a host until ctx ends.
+func (s *shell) serveUntil(ctx context.Context, o app.PlatformOptions, grace time.Duration) error {
 	p, err := app.StartPlatform(ctx, o)
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/specs/schema"
@@ -30,6 +29,7 @@ type shell struct {
 	dir     string // -C
 	noColor bool
 	quiet   bool
+	target  target
 }
 
 const about = `grow runs services made of actors: small modules that take messages and send messages.
@@ -67,6 +67,7 @@ func (s *shell) root() *cobra.Command {
 	f.StringVarP(&s.dir, "dir", "C", "", "work on the service in this `folder`")
 	f.BoolVar(&s.noColor, "no-color", false, "print without colours; so does NO_COLOR")
 	f.BoolVarP(&s.quiet, "quiet", "q", false, "print no progress")
+	s.target.flags(f)
 	fixed(root, "output", "table", "json")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: flagInstead(c, err)}}
@@ -330,13 +331,4 @@ func (s *shell) folder(args []string) (string, error) {
 		Code: codeNoService, Message: "there is no service here: no grow.yaml in " + dir, At: dir,
 		Next: "go to the service's folder, or name it: -C FOLDER; or make one: grow init",
 	}
-}
-
-// host is the running host of the service in the folder.
-func (s *shell) host() (*control.Client, error) {
-	dir, err := s.folder(nil)
-	if err != nil {
-		return nil, err
-	}
-	return control.Dial(app.StateDir(dir))
 }

@@ -41,7 +41,9 @@ type Options struct {
 	Keys      *signing.Keys
 	Uploads   *upload.Uploads
 	Deployer  *deploy.Deployer
-	Log       *slog.Logger
+	// Running returns a service that runs; nil for one that does not.
+	Running func(documents.Service) control.Backend
+	Log     *slog.Logger
 }
 
 // API serves the control API. It is safe for concurrent use.
@@ -66,6 +68,7 @@ func New(o Options) *API {
 	a.uploadRoutes()
 	a.deployRoutes()
 	a.tokenRoutes()
+	a.runningRoutes()
 	return a
 }
 
@@ -182,7 +185,7 @@ func (a *API) fault(err error) error {
 	var known *control.Error
 	switch {
 	case errors.As(err, &known):
-		return &failure{statusOf(known.Code), known}
+		return &failure{known.Status(), known}
 	case errors.As(err, &stale):
 		status, e.Code, e.At, e.Next = http.StatusConflict, control.CodeConflict, string(stale.Last.ID), "get what has changed, and put yours on top of it: grow pull"
 	case errors.Is(err, store.ErrConflict):
@@ -202,20 +205,6 @@ func (a *API) fault(err error) error {
 		e.Message = "the host cannot do it at the moment; its log says why"
 	}
 	return &failure{status, e}
-}
-
-func statusOf(code string) int {
-	switch code {
-	case control.CodeNotFound:
-		return http.StatusNotFound
-	case control.CodeConflict:
-		return http.StatusConflict
-	case control.CodeInvalid:
-		return http.StatusBadRequest
-	case control.CodePermission:
-		return http.StatusForbidden
-	}
-	return http.StatusInternalServerError
 }
 
 // Place names a service in a path.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/signing"
@@ -64,7 +65,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	h := &host{t: t, tokens: token.New(s, nil)}
-	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Uploads: uploads, Deployer: d, Log: slog.New(slog.DiscardHandler)}))
+	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(func() {
 		h.Close()
 		_ = s.Close()
@@ -196,7 +197,7 @@ func TestDeploy(t *testing.T) {
 	}
 	second := h.push(h.pipeline, first.ID, map[string]string{"grow.yaml": "no", "actors/price/actor.yaml": "price"})
 	refused := Request{Change: second.ID, Seen: 1}
-	if _, lines := h.deploy(h.pipeline, refused); len(lines) != 2 || lines[1].Error == nil || lines[1].Error.Code != "deploy.refused" || lines[1].Deployment.State != deploy.Refused {
+	if _, lines := h.deploy(h.pipeline, refused); len(lines) != 2 || lines[1].Fault == nil || lines[1].Fault.Code != "deploy.refused" || lines[1].Deployment.State != deploy.Refused {
 		t.Errorf("%+v", lines)
 	}
 	refused.Force = "we know"
@@ -206,7 +207,7 @@ func TestDeploy(t *testing.T) {
 	if status, lines := h.deploy(h.admin, refused); status != 200 || lines[1].Deployment.State != deploy.Live || lines[1].Deployment.Actors["price"].Digest != store.Digest(module) {
 		t.Errorf("forced by an administrator: %d %+v", status, lines)
 	}
-	if _, lines := h.deploy(h.admin, Request{Change: first.ID, Seen: 1}); lines[len(lines)-1].Error.Code != "conflict" || !strings.Contains(lines[len(lines)-1].Error.Message, "grow.yaml") {
+	if _, lines := h.deploy(h.admin, Request{Change: first.ID, Seen: 1}); lines[len(lines)-1].Fault.Code != "conflict" || !strings.Contains(lines[len(lines)-1].Fault.Message, "grow.yaml") {
 		t.Errorf("who has seen an older one: %+v", lines)
 	}
 	var all []deploy.Deployment

@@ -67,8 +67,8 @@ type Artifact struct {
 // Progress is one line of what a deployment tells.
 type Progress struct {
 	Check      *deploy.Check      `json:"check,omitempty"`
-	Deployment *deploy.Deployment `json:"deployment,omitempty" doc:"the last line, unless it has an error alone"`
-	Error      *control.Error     `json:"error,omitempty"`
+	Deployment *deploy.Deployment `json:"deployment,omitempty" doc:"what came of it, in the last line"`
+	Fault      *control.Error     `json:"fault,omitempty" doc:"why it did not go through"`
 }
 
 func (a *API) deployRoutes() {
@@ -143,7 +143,7 @@ func (a *API) deploy(ctx context.Context, q *deployInput) (*huma.StreamResponse,
 		n, err := a.o.Deployer.Deploy(ctx, *r)
 		last := Progress{Deployment: &n}
 		if err != nil {
-			last.Error = a.deployFault(err)
+			last.Fault = a.deployFault(err)
 		}
 		tell(last)
 	}}, nil

@@ -45,24 +45,15 @@ func Parts(name string, data []byte, emit func(BackupPart) error) error {
 	}
 }
 
-func (s *Server) backupRoutes(m *http.ServeMux) {
-	m.HandleFunc("POST /v1/backup", func(w http.ResponseWriter, r *http.Request) {
-		var in BackupRequest
-		if decode(w, r, &in) {
-			stream(w, true, func(emit func(BackupPart) error) error { return s.backend.Backup(r.Context(), in, emit) })
-		}
-	})
-}
-
 // Backup has the host send a backup of its journal while it goes on, and calls put
 // with each file of it. Without an error all of them were put.
 func (c *Client) Backup(ctx context.Context, r BackupRequest, put func(ctx context.Context, name string, data []byte) error) error {
-	response, err := c.do(ctx, http.MethodPost, "/v1/backup", r)
+	response, err := c.conn.Do(ctx, http.MethodPost, "/backup", r)
 	if err != nil {
 		return err
 	}
 	j := joiner{put: func(name string, data []byte) error { return put(ctx, name, data) }}
-	err = each(response.Body, j.take)
+	err = Each(response.Body, j.take)
 	var cut *cutError
 	switch {
 	case ctx.Err() != nil:

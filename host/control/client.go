@@ -24,11 +24,17 @@ const (
 	lineMax   = 4 << 20   // bytes of a log record on the wire
 )
 
-// Client speaks to the host of one service. It is safe for concurrent use.
-type Client struct {
-	info info
-	http *http.Client
+// Conn is a way to a host. It is safe for concurrent use.
+type Conn struct {
+	Base string // URL that paths are below
+	HTTP *http.Client
 }
+
+// Client speaks to the host of one service. It is safe for concurrent use.
+type Client struct{ conn Conn }
+
+// NewClient returns a client of the service that a way leads to.
+func NewClient(c Conn) *Client { return &Client{c} }
 
 // Dial finds the host that keeps its own files in dir. It fails with an *Error
 // of code host.not_running, host.unreachable or host.permission.
@@ -53,30 +59,33 @@ func Dial(dir string) (*Client, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", i.Socket)
 	}}
-	return &Client{info: i, http: &http.Client{Transport: t}}, nil
+	return NewClient(Conn{"http://host" + base, &http.Client{Transport: t}}), nil
 }
 
 // Close ends the client's connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.conn.Close() }
+
+// Close ends what is open of it.
+func (c Conn) Close() { c.HTTP.CloseIdleConnections() }
 
 // Status tells what the host runs.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
-	return s, c.call(ctx, callTime, http.MethodGet, "/v1/status", nil, &s)
+	return s, c.conn.Call(ctx, callTime, http.MethodGet, "/status", nil, &s)
 }
 
 // Send sends a message, and waits for its reply when r.Wait is set.
 func (c *Client) Send(ctx context.Context, r SendRequest) (reply SendReply, err error) {
-	return reply, c.call(ctx, callTime+r.Timeout, http.MethodPost, "/v1/send", r, &reply)
+	return reply, c.conn.Call(ctx, callTime+r.Timeout, http.MethodPost, "/send", r, &reply)
 }
 
 // DeadLetters lists dead letters, newest first, without their data.
 func (c *Client) DeadLetters(ctx context.Context, f DeadFilter) (list []DeadLetter, err error) {
-	return list, c.call(ctx, callTime, http.MethodPost, "/v1/deadletters", f, &list)
+	return list, c.conn.Call(ctx, callTime, http.MethodPost, "/deadletters", f, &list)
 }
 
 // DeadLetter returns one, with attributes and data. An unknown id is an *Error of code not_found.
 func (c *Client) DeadLetter(ctx context.Context, id string) (d DeadLetter, err error) {
-	return d, c.call(ctx, callTime, http.MethodGet, "/v1/deadletters/"+url.PathEscape(id), nil, &d)
+	return d, c.conn.Call(ctx, callTime, http.MethodGet, "/deadletters/"+url.PathEscape(id), nil, &d)
 }
 
 // Logs calls emit with log records: those there are, and with follow those to
@@ -87,11 +96,11 @@ func (c *Client) Logs(ctx context.Context, f logs.Filter, follow bool, emit func
 		ctx, cancel = context.WithTimeout(ctx, callTime)
 		defer cancel()
 	}
-	response, err := c.do(ctx, http.MethodPost, "/v1/logs", logsRequest{f, follow})
+	response, err := c.conn.Do(ctx, http.MethodPost, "/logs", LogsRequest{f, follow})
 	if err != nil {
 		return err
 	}
-	err = each(response.Body, func(r logs.Record) error {
+	err = Each(response.Body, func(r logs.Record) error {
 		if follow && ctx.Err() != nil {
 			return errEnough
 		}
@@ -123,9 +132,9 @@ func (e *cutError) Error() string { return "read the host's answer: " + e.err.Er
 // Unwrap returns the cause.
 func (e *cutError) Unwrap() error { return e.err }
 
-// each calls emit with the values of an answer that has one a line, and closes
-// it. An error that stands among them ends it and is returned.
-func each[T any](body io.ReadCloser, emit func(T) error) error {
+// Each calls emit with the values of an answer that has one a line, and closes
+// it. An error that stands alone among them ends it and is returned.
+func Each[T any](body io.ReadCloser, emit func(T) error) error {
 	defer body.Close()
 	in := bufio.NewScanner(body)
 	in.Buffer(nil, lineMax)
@@ -154,17 +163,17 @@ func each[T any](body io.ReadCloser, emit func(T) error) error {
 
 // EditDeadLetter replaces the data of a dead letter, or says what that would do.
 func (c *Client) EditDeadLetter(ctx context.Context, r EditRequest) (reply EditReply, err error) {
-	return reply, c.call(ctx, callTime, http.MethodPost, "/v1/deadletters/edit", r, &reply)
+	return reply, c.conn.Call(ctx, callTime, http.MethodPost, "/deadletters/edit", r, &reply)
 }
 
 // SettleDeadLetters sends dead letters again or forgets them, and calls emit with
 // what became of each. When ctx ends the host ends it too.
 func (c *Client) SettleDeadLetters(ctx context.Context, r SettleRequest, emit func(Settled) error) error {
-	response, err := c.do(ctx, http.MethodPost, "/v1/deadletters/settle", r)
+	response, err := c.conn.Do(ctx, http.MethodPost, "/deadletters/settle", r)
 	if err != nil {
 		return err
 	}
-	err = each(response.Body, emit)
+	err = Each(response.Body, emit)
 	var cut *cutError
 	switch {
 	case ctx.Err() != nil:
@@ -177,22 +186,31 @@ func (c *Client) SettleDeadLetters(ctx context.Context, r SettleRequest, emit fu
 
 // Actions lists the actions on many dead letters that run or ran last, newest first.
 func (c *Client) Actions(ctx context.Context) (list []Action, err error) {
-	return list, c.call(ctx, callTime, http.MethodGet, "/v1/actions", nil, &list)
+	return list, c.conn.Call(ctx, callTime, http.MethodGet, "/actions", nil, &list)
 }
 
 // AbortAction ends one that runs.
 func (c *Client) AbortAction(ctx context.Context, name string) (a Action, err error) {
-	return a, c.call(ctx, callTime, http.MethodPost, "/v1/actions/"+url.PathEscape(name)+"/abort", nil, &a)
+	return a, c.conn.Call(ctx, callTime, http.MethodPost, "/actions/"+url.PathEscape(name)+"/abort", nil, &a)
 }
 
-// call makes a request and decodes its answer.
-func (c *Client) call(ctx context.Context, limit time.Duration, method, path string, in, out any) error {
+// Call makes a request, which must end within limit, and decodes its answer into
+// out, unless that is nil. in is the request's JSON; nil: it has no body.
+func (c Conn) Call(ctx context.Context, limit time.Duration, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	response, err := c.do(ctx, method, path, in)
+	response, err := c.Do(ctx, method, path, in)
 	if err != nil {
 		return err
 	}
+	if out == nil {
+		return response.Body.Close()
+	}
+	return Decode(response, out)
+}
+
+// Decode reads an answer's JSON, and closes it.
+func Decode(response *http.Response, out any) error {
 	defer response.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(response.Body, answerMax)).Decode(out); err != nil {
 		return &Error{Code: CodeUnreachable, Message: "read the host's answer: " + err.Error()}
@@ -200,8 +218,8 @@ func (c *Client) call(ctx context.Context, limit time.Duration, method, path str
 	return nil
 }
 
-// do makes a request; an answer that is an error becomes one.
-func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Response, error) {
+// Do makes a request; an answer that is an error becomes one.
+func (c Conn) Do(ctx context.Context, method, path string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -210,11 +228,19 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Res
 		}
 		body = bytes.NewReader(b)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://host"+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, c.Base+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
-	response, err := c.http.Do(r)
+	if in != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return c.Send(r)
+}
+
+// Send makes a request as it is; an answer that is an error becomes one.
+func (c Conn) Send(r *http.Request) (*http.Response, error) {
+	response, err := c.HTTP.Do(r)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, &Error{Code: CodeTimeout, Message: "the host did not answer in time", Next: "look at its log; it may be overloaded"}
@@ -222,7 +248,7 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Res
 		return nil, err
 	case err != nil:
 		return nil, &Error{Code: CodeUnreachable, Message: "reach the host: " + err.Error(), Next: "look whether it still runs: grow status"}
-	case response.StatusCode == http.StatusOK:
+	case response.StatusCode >= 200 && response.StatusCode < 300:
 		return response, nil
 	}
 	defer response.Body.Close()

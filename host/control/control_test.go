@@ -231,13 +231,13 @@ func TestBadRequests(t *testing.T) {
 		body         any
 		want         string
 	}{
-		{"POST", "/v1/send", "no object", CodeInvalid},
-		{"POST", "/v1/send", map[string]int{"to": 1}, CodeInvalid},
-		{"POST", "/v1/send", SendRequest{Data: make([]byte, bodyMax)}, CodeInvalid},
-		{"POST", "/v1/logs", []int{1}, CodeInvalid},
+		{"POST", "/send", "no object", CodeInvalid},
+		{"POST", "/send", map[string]int{"to": 1}, CodeInvalid},
+		{"POST", "/send", SendRequest{Data: make([]byte, bodyMax)}, CodeInvalid},
+		{"POST", "/logs", []int{1}, CodeInvalid},
 		{"GET", "/v2/status", nil, CodeInvalid},
 	} {
-		err := c.call(t.Context(), callTime, r.method, r.path, r.body, &struct{}{})
+		err := c.conn.Call(t.Context(), callTime, r.method, r.path, r.body, &struct{}{})
 		if code(err) != r.want {
 			t.Errorf("%s %s: %v, want %s", r.method, r.path, err, r.want)
 		}

@@ -29,6 +29,23 @@ type Act struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+type callerKey struct{}
+
+// WithCaller says in whose name a request is made, whatever it says itself.
+func WithCaller(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, callerKey{}, name)
+}
+
+func (a *Act) by(ctx context.Context) {
+	if name, ok := ctx.Value(callerKey{}).(string); ok {
+		a.By = name
+	}
+}
+
+func (r *EditRequest) act() *Act   { return &r.Act }
+func (r *SettleRequest) act() *Act { return &r.Act }
+func (r *StateSet) act() *Act      { return &r.Act }
+
 // DeadFilter picks dead letters. Its zero value picks all.
 type DeadFilter struct {
 	IDs   []string  `json:"ids,omitempty"` // those, if there are any

@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"github.com/grow-platform/grow/host/logs"
 )
 
 const (
@@ -199,76 +197,22 @@ func reach(i info) error {
 	return nil
 }
 
+// base is what all paths begin with.
+const base = "/v1"
+
 func (s *Server) routes() http.Handler {
 	m := http.NewServeMux()
-	m.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() (Status, error) { return s.backend.Status(r.Context()) })
-	})
-	m.HandleFunc("POST /v1/send", func(w http.ResponseWriter, r *http.Request) {
-		var in SendRequest
-		if decode(w, r, &in) {
-			answer(w, func() (SendReply, error) { return s.backend.Send(r.Context(), in) })
-		}
-	})
-	s.letterRoutes(m)
-	s.backupRoutes(m)
-	s.stateRoutes(m)
-	m.HandleFunc("POST /v1/logs", s.logs)
+	for _, o := range Operations() {
+		m.HandleFunc(o.Method+" "+base+o.Path, func(w http.ResponseWriter, r *http.Request) { o.Serve(s.backend, w, r) })
+	}
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Error{Code: CodeInvalid, Message: "the host does not know " + r.Method + " " + r.URL.Path, Next: "use a grow of the same version as the host"})
 	})
 	return m
 }
 
-type logsRequest struct {
-	Filter logs.Filter `json:"filter"`
-	Follow bool        `json:"follow"`
-}
-
-// logs answers with a record a line.
-func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
-	var in logsRequest
-	if !decode(w, r, &in) {
-		return
-	}
-	stream(w, in.Follow, func(emit func(logs.Record) error) error {
-		return s.backend.Logs(r.Context(), in.Filter, in.Follow, emit)
-	})
-}
-
-func (s *Server) letterRoutes(m *http.ServeMux) {
-	m.HandleFunc("POST /v1/deadletters", func(w http.ResponseWriter, r *http.Request) {
-		var in DeadFilter
-		if decode(w, r, &in) {
-			answer(w, func() ([]DeadLetter, error) { return s.backend.DeadLetters(r.Context(), in) })
-		}
-	})
-	m.HandleFunc("GET /v1/deadletters/{id}", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() (DeadLetter, error) { return s.backend.DeadLetter(r.Context(), r.PathValue("id")) })
-	})
-	m.HandleFunc("POST /v1/deadletters/edit", func(w http.ResponseWriter, r *http.Request) {
-		var in EditRequest
-		if decode(w, r, &in) {
-			answer(w, func() (EditReply, error) { return s.backend.EditDeadLetter(r.Context(), in) })
-		}
-	})
-	m.HandleFunc("POST /v1/deadletters/settle", func(w http.ResponseWriter, r *http.Request) {
-		var in SettleRequest
-		if decode(w, r, &in) {
-			stream(w, true, func(emit func(Settled) error) error { return s.backend.SettleDeadLetters(r.Context(), in, emit) })
-		}
-	})
-	m.HandleFunc("GET /v1/actions", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() ([]Action, error) { return s.backend.Actions(r.Context()) })
-	})
-	m.HandleFunc("POST /v1/actions/{name}/abort", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() (Action, error) { return s.backend.AbortAction(r.Context(), r.PathValue("name")) })
-	})
-}
-
-// stream answers with a value a line, and an error as the last one. When live is
-// set each is sent at once.
-func stream[T any](w http.ResponseWriter, live bool, serve func(emit func(T) error) error) {
+// stream answers with a value a line, each at once, and an error as the last one.
+func stream[T any](w http.ResponseWriter, serve func(emit func(T) error) error) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := encoder(w)
 	flush := http.NewResponseController(w)
@@ -279,10 +223,7 @@ func stream[T any](w http.ResponseWriter, live bool, serve func(emit func(T) err
 		if err := out.Encode(v); err != nil {
 			return err
 		}
-		if live {
-			return flush.Flush()
-		}
-		return nil
+		return flush.Flush()
 	})
 	if err != nil {
 		_ = out.Encode(map[string]*Error{"error": asError(err)}) // the client may be gone
@@ -301,6 +242,9 @@ func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	}
 	if err == nil {
 		err = json.Unmarshal(b, into)
+	}
+	if a, ok := into.(interface{ act() *Act }); ok {
+		a.act().by(r.Context())
 	}
 	if err != nil {
 		fail(w, &Error{Code: CodeInvalid, Message: "read request: " + err.Error()})
@@ -334,16 +278,24 @@ func asError(err error) *Error {
 }
 
 func fail(w http.ResponseWriter, e *Error) {
-	status := http.StatusInternalServerError
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.Status())
+	_ = encoder(w).Encode(map[string]*Error{"error": e}) // the client may be gone
+}
+
+// Status is the HTTP status that an error is told with.
+func (e *Error) Status() int {
 	switch e.Code {
 	case CodeNotFound:
-		status = http.StatusNotFound
+		return http.StatusNotFound
 	case CodeInvalid:
-		status = http.StatusBadRequest
+		return http.StatusBadRequest
 	case CodeConflict:
-		status = http.StatusConflict
+		return http.StatusConflict
+	case CodePermission:
+		return http.StatusForbidden
+	case CodeTimeout:
+		return http.StatusServiceUnavailable
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = encoder(w).Encode(map[string]*Error{"error": e}) // the client may be gone
+	return http.StatusInternalServerError
 }

@@ -156,55 +156,25 @@ const lookTime = 10 * time.Minute
 
 // State reads what a key keeps.
 func (c *Client) State(ctx context.Context, r StateRequest) (s State, err error) {
-	return s, c.call(ctx, callTime, http.MethodPost, "/v1/state/get", r, &s)
+	return s, c.conn.Call(ctx, callTime, http.MethodPost, "/state/get", r, &s)
 }
 
 // States lists keys, in order.
 func (c *Client) States(ctx context.Context, f StateFilter) (l StateList, err error) {
-	return l, c.call(ctx, callTime, http.MethodPost, "/v1/state/list", f, &l)
+	return l, c.conn.Call(ctx, callTime, http.MethodPost, "/state/list", f, &l)
 }
 
 // SetState changes a value, or says what that would do.
 func (c *Client) SetState(ctx context.Context, r StateSet) (reply StateSetReply, err error) {
-	return reply, c.call(ctx, callTime, http.MethodPost, "/v1/state/set", r, &reply)
+	return reply, c.conn.Call(ctx, callTime, http.MethodPost, "/state/set", r, &reply)
 }
 
 // StateDiff tells how a state has changed.
 func (c *Client) StateDiff(ctx context.Context, r DiffRequest) (d StateDiff, err error) {
-	return d, c.call(ctx, lookTime, http.MethodPost, "/v1/state/diff", r, &d)
+	return d, c.conn.Call(ctx, lookTime, http.MethodPost, "/state/diff", r, &d)
 }
 
 // Trace tells what happened to a message.
 func (c *Client) Trace(ctx context.Context, id string) (t Trace, err error) {
-	return t, c.call(ctx, lookTime, http.MethodGet, "/v1/trace/"+url.PathEscape(id), nil, &t)
-}
-
-func (s *Server) stateRoutes(m *http.ServeMux) {
-	m.HandleFunc("POST /v1/state/get", func(w http.ResponseWriter, r *http.Request) {
-		var in StateRequest
-		if decode(w, r, &in) {
-			answer(w, func() (State, error) { return s.backend.State(r.Context(), in) })
-		}
-	})
-	m.HandleFunc("POST /v1/state/list", func(w http.ResponseWriter, r *http.Request) {
-		var in StateFilter
-		if decode(w, r, &in) {
-			answer(w, func() (StateList, error) { return s.backend.States(r.Context(), in) })
-		}
-	})
-	m.HandleFunc("POST /v1/state/set", func(w http.ResponseWriter, r *http.Request) {
-		var in StateSet
-		if decode(w, r, &in) {
-			answer(w, func() (StateSetReply, error) { return s.backend.SetState(r.Context(), in) })
-		}
-	})
-	m.HandleFunc("POST /v1/state/diff", func(w http.ResponseWriter, r *http.Request) {
-		var in DiffRequest
-		if decode(w, r, &in) {
-			answer(w, func() (StateDiff, error) { return s.backend.StateDiff(r.Context(), in) })
-		}
-	})
-	m.HandleFunc("GET /v1/trace/{id}", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() (Trace, error) { return s.backend.Trace(r.Context(), r.PathValue("id")) })
-	})
+	return t, c.conn.Call(ctx, lookTime, http.MethodGet, "/trace/"+url.PathEscape(id), nil, &t)
 }

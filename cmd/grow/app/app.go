@@ -39,8 +39,8 @@ import (
 	_ "github.com/grow-platform/grow/host/capabilities/secret"
 )
 
-// defaultNamespace is that of services that nobody has put into another.
-const defaultNamespace = "main"
+// DefaultNamespace is that of services that nobody has put into another.
+const DefaultNamespace = "main"
 
 // DefaultListen is the address a service is served at when none is given.
 const DefaultListen = "127.0.0.1:8080"
@@ -68,6 +68,8 @@ type Options struct {
 	Namespace string
 	// Shared is what services of one process share; nil: the host has all by itself.
 	Shared *Shared
+	// URL is where a service that shares is served, for people.
+	URL string
 	// State is the folder for what a service keeps besides its journal; "": in Dir.
 	State string
 }
@@ -145,7 +147,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 		o.Secret = os.LookupEnv
 	}
 	if o.Namespace == "" {
-		o.Namespace = defaultNamespace
+		o.Namespace = DefaultNamespace
 	}
 	if o.State == "" {
 		o.State = StateDir(o.Dir)
@@ -251,10 +253,10 @@ func (h *Host) guestLine(l actor.Line) {
 	})
 }
 
-// URL is where the service is served; "" when it listens nowhere itself.
+// URL is where the service is served.
 func (h *Host) URL() string {
 	if h.listener == nil {
-		return ""
+		return h.opts.URL
 	}
 	return "http://" + h.listener.Addr().String()
 }

@@ -39,7 +39,7 @@ func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(
 		return &control.Error{Code: CodeJournal, Message: "back up: " + err.Error(), Next: "it goes on by itself when the cause is gone; see: grow status"}
 	}
 	defer b.shard.Hold()()
-	name := mainJournal(b.opts.Service.Name)
+	name := journal.Name{Namespace: b.opts.Namespace, Service: b.opts.Service.Name}
 	j, err := b.store.Open(ctx, name)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/grow-platform/grow/host/api"
@@ -41,9 +42,9 @@ type PlatformOptions struct {
 	Control           string
 	CertFile, KeyFile string
 	Version           string // of grow
-	Stderr io.Writer
-	Level  slog.Level
-	Color  bool
+	Stderr            io.Writer
+	Level             slog.Level
+	Color             bool
 }
 
 // DefaultControl is the address of the control API when none is given.
@@ -67,13 +68,16 @@ type Platform struct {
 	services *front // of the services' endpoints
 	control  *front // of the control API
 
-	mu  sync.RWMutex // guards all
-	all map[documents.Service]*placed
+	mu     sync.RWMutex // guards all
+	all    map[documents.Service]*placed
+	routes atomic.Pointer[routes] // to those of all
 }
 
 // placed is a service that runs on a platform.
 type placed struct {
 	*Host
+	id        documents.Service
+	since     time.Time  // of its first deployment
 	mu        sync.Mutex // guards candidate
 	candidate deploy.Candidate
 }
@@ -98,6 +102,7 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 		o.Secret = os.LookupEnv
 	}
 	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}}
+	p.routes.Store(routesOf(nil))
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	p.log = slog.New(lines.Handler("host"))
 	p.shared = &Shared{logs: lines, kept: o.Journal.At != Memory}
@@ -123,7 +128,7 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 		return p, err
 	}
 	p.services.serve(http.HandlerFunc(p.route), p.log)
-	p.control.serve(api.New(api.Options{Version: o.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer, Log: p.log}), p.log)
+	p.control.serve(api.New(api.Options{Version: o.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer, Running: p.backendOf, Log: p.log}), p.log)
 	return p, nil
 }
 
@@ -211,15 +216,17 @@ func (p *Platform) Switch(ctx context.Context, c deploy.Candidate) error {
 // start runs a service that did not run.
 func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs.Service) error {
 	h, err := Start(ctx, Options{
-		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: p.opts.Journal,
-		Namespace: c.Service.Namespace, Shared: p.shared, State: filepath.Join(p.opts.Data, "services", c.Service.Namespace, c.Service.Name),
+		Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: p.opts.Journal,
+		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), State: filepath.Join(p.opts.Data, "services", c.Service.Namespace, c.Service.Name),
 	})
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.all[c.Service] = &placed{Host: h, candidate: c}
+	since := time.Now()
+	if first, err := p.Deployer.Deployment(ctx, c.Service, 1); err == nil {
+		since = first.Time
+	}
+	p.place(c.Service, &placed{Host: h, id: c.Service, since: since, candidate: c})
 	return nil
 }
 
@@ -233,23 +240,6 @@ func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *s
 	v := supervisor.New(supervisor.Options{Engine: p.shared.engine, Logger: p.log, Pacer: pacer()})
 	err = v.Prepare(ctx, supervisor.Wanted{Service: service, Modules: binaries})
 	return errors.Join(err, v.Close())
-}
-
-// route passes a request on to the service that it is for.
-func (p *Platform) route(w http.ResponseWriter, r *http.Request) {
-	p.mu.RLock()
-	var only *placed
-	if len(p.all) == 1 {
-		for _, h := range p.all {
-			only = h
-		}
-	}
-	p.mu.RUnlock()
-	if only == nil {
-		http.NotFound(w, r)
-		return
-	}
-	only.Handler().ServeHTTP(w, r)
 }
 
 // URL is where the services are served.
@@ -275,6 +265,7 @@ func (p *Platform) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	list := p.all
 	p.all = map[documents.Service]*placed{}
+	p.routes.Store(routesOf(nil))
 	p.mu.Unlock()
 	for _, h := range list {
 		_, stopErr := h.Stop(ctx)

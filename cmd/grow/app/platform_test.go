@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
@@ -132,5 +133,28 @@ func TestPlatform(t *testing.T) {
 	p.start()
 	if status, body := p.post(); status != 200 || body != `"hello"` {
 		t.Errorf("after a restart: %d %s", status, body)
+	}
+}
+
+// TestRoutes: who a host name leads to, and that the service which is the longest there
+// keeps every other name.
+func TestRoutes(t *testing.T) {
+	at := func(n int) time.Time { return time.Unix(int64(n), 0) }
+	all := map[documents.Service]*placed{}
+	for i, s := range []documents.Service{{Namespace: "main", Name: "orders"}, {Namespace: "main", Name: "audit"}, {Namespace: "lab", Name: "orders"}} {
+		all[s] = &placed{id: s, since: at(i)}
+	}
+	r := routesOf(all)
+	for host, want := range map[string]string{
+		"127.0.0.1:8080": "main/orders", "localhost": "main/orders", "example.org": "main/orders", "[::1]:80": "main/orders",
+		"audit.localhost:8080": "main/audit", "Audit.Example.org": "main/audit", "orders.lab.localhost": "lab/orders", "orders.localhost": "main/orders",
+		"audit.lab.localhost": "main/audit", "": "main/orders",
+	} {
+		if got := r.find(host); got == nil || got.id.String() != want {
+			t.Errorf("%q: %v, want %s", host, got, want)
+		}
+	}
+	if got := routesOf(nil).find("orders.localhost"); got != nil {
+		t.Errorf("nothing runs: %v", got)
 	}
 }

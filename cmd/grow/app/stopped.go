@@ -35,10 +35,10 @@ func OpenStopped(ctx context.Context, dir string) (s *Stopped, err error) {
 	h := &Host{opts: Options{Dir: dir, Service: service}}
 	s = &Stopped{service: service}
 	if s.store, err = h.opts.Journal.OpenStore(ctx, dir, slog.New(slog.DiscardHandler)); err != nil {
-		return nil, h.journalError(err)
+		return nil, journalError(h.opts.Journal, err)
 	}
 	if s.journal, err = s.store.Open(ctx, journal.Name{Namespace: "main", Service: service.Name}); err != nil {
-		return nil, errors.Join(h.journalError(err), s.store.Close())
+		return nil, errors.Join(journalError(h.opts.Journal, err), s.store.Close())
 	}
 	return s, nil
 }

@@ -1,0 +1,256 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/deploy"
+	"github.com/grow-platform/grow/host/signing"
+	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/host/token"
+	"github.com/grow-platform/grow/host/upload"
+)
+
+// Limits of what a client waits for.
+const (
+	callTime   = 30 * time.Second
+	deployTime = 10 * time.Minute
+	fileMax    = 32 << 20 // bytes of a file that is read
+)
+
+// ClientOptions say how a host is reached.
+type ClientOptions struct {
+	URL   string // of its control API
+	Token string
+	CA    []byte // certificates that its own may be signed by, in PEM; nil: the system's
+}
+
+// Client speaks to the control API of a host. Its errors are *control.Error where a
+// person can do something about them. It is safe for concurrent use.
+type Client struct{ conn control.Conn }
+
+// NewClient returns a client; nothing is sent yet. Tokens go over plain HTTP to this
+// machine only.
+func NewClient(o ClientOptions) (*Client, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, &control.Error{Code: control.CodeInvalid, Message: "a host is named by the address of its control API, such as http://127.0.0.1:8600", At: o.URL, Next: "it is printed when the host starts: grow serve"}
+	}
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
+		return nil, &control.Error{Code: control.CodeInvalid, Message: "a token is not sent to another machine over plain HTTP", At: o.URL, Next: "start the host with a certificate (grow serve --cert --key), and name it by https://"}
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	if o.CA != nil {
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(o.CA) {
+			return nil, &control.Error{Code: control.CodeInvalid, Message: "there is no certificate in PEM in the file of the host's authority"}
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	u.Path = ""
+	return &Client{control.Conn{Base: u.String() + "/v1", HTTP: &http.Client{
+		Transport:     bearer{t, o.Token},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}}, nil
+}
+
+func loopback(name string) bool {
+	return name == "localhost" || name == "::1" || len(name) > 4 && name[:4] == "127."
+}
+
+// bearer adds a token to each request.
+type bearer struct {
+	*http.Transport
+	token string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+b.token)
+	return b.Transport.RoundTrip(r)
+}
+
+// Close ends the client's connections.
+func (c *Client) Close() { c.conn.Close() }
+
+// At is a service of a host.
+func (c *Client) At(namespace, service string) *Remote {
+	way := c.conn
+	way.Base += "/namespaces/" + url.PathEscape(namespace) + "/services/" + url.PathEscape(service)
+	return &Remote{Client: control.NewClient(way), conn: way}
+}
+
+// Services lists the services that the token may see.
+func (c *Client) Services(ctx context.Context) (list []Service, err error) {
+	return list, c.conn.Call(ctx, callTime, http.MethodGet, "/services", nil, &list)
+}
+
+// Tokens lists the tokens of the host.
+func (c *Client) Tokens(ctx context.Context) (list []token.Token, err error) {
+	return list, c.conn.Call(ctx, callTime, http.MethodGet, "/tokens", nil, &list)
+}
+
+// CreateToken makes a token.
+func (c *Client) CreateToken(ctx context.Context, n NewToken) (made MadeToken, err error) {
+	return made, c.conn.Call(ctx, callTime, http.MethodPost, "/tokens", n, &made)
+}
+
+// RevokeToken revokes a token by its id.
+func (c *Client) RevokeToken(ctx context.Context, id string) error {
+	return c.conn.Call(ctx, callTime, http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, nil)
+}
+
+// SignKeys lists the keys that the host trusts.
+func (c *Client) SignKeys(ctx context.Context) (list []signing.Key, err error) {
+	return list, c.conn.Call(ctx, callTime, http.MethodGet, "/signkeys", nil, &list)
+}
+
+// TrustKey has the host trust a public key.
+func (c *Client) TrustKey(ctx context.Context, k NewKey) (key signing.Key, err error) {
+	return key, c.conn.Call(ctx, callTime, http.MethodPost, "/signkeys", k, &key)
+}
+
+// DistrustKey has the host trust a key no longer.
+func (c *Client) DistrustKey(ctx context.Context, id string) error {
+	return c.conn.Call(ctx, callTime, http.MethodDelete, "/signkeys/"+url.PathEscape(id), nil, nil)
+}
+
+// Object says how much of an object is on the host.
+func (c *Client) Object(ctx context.Context, d store.Digest) (s upload.State, err error) {
+	return s, c.conn.Call(ctx, callTime, http.MethodGet, "/objects/"+string(d), nil, &s)
+}
+
+// Upload puts an object on the host, in pieces, from where an earlier upload of it was
+// cut on, and calls tell, unless it is nil, with how much is there.
+func (c *Client) Upload(ctx context.Context, b []byte, tell func(done, all int64)) (store.Digest, error) {
+	d := store.DigestOf(b)
+	s, err := c.Object(ctx, d)
+	for err == nil {
+		if tell != nil && !s.Done {
+			tell(s.Offset, int64(len(b)))
+		}
+		if s.Done {
+			return d, nil
+		}
+		if s.Offset > int64(len(b)) {
+			return d, &control.Error{Code: control.CodeUnreachable, Message: "the host has more of the object than there is", At: string(d)}
+		}
+		s, err = c.piece(ctx, d, b, s.Offset)
+	}
+	return d, err
+}
+
+// piece sends what follows offset, as much as one request takes.
+func (c *Client) piece(ctx context.Context, d store.Digest, b []byte, offset int64) (s upload.State, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	q := url.Values{"size": {strconv.Itoa(len(b))}, "offset": {strconv.FormatInt(offset, 10)}}
+	part := b[offset:min(int64(len(b)), offset+pieceMax)]
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, c.conn.Base+"/objects/"+string(d)+"?"+q.Encode(), bytes.NewReader(part))
+	if err != nil {
+		return s, fmt.Errorf("make request: %w", err)
+	}
+	r.Header.Set("Content-Type", "application/octet-stream")
+	answer, err := c.conn.Send(r)
+	if err != nil {
+		return s, err
+	}
+	return s, control.Decode(answer, &s)
+}
+
+// Remote is a service of a host: what can be asked of one that runs, its documents,
+// revisions and deployments.
+type Remote struct {
+	*control.Client
+	conn control.Conn
+}
+
+// Documents returns a change of the documents with its files; "" for the last one.
+func (r *Remote) Documents(ctx context.Context, change string) (c Change, err error) {
+	return c, r.conn.Call(ctx, callTime, http.MethodGet, "/documents?change="+url.QueryEscape(change), nil, &c)
+}
+
+// Revise makes other files the service's documents, or says which are missing.
+func (r *Remote) Revise(ctx context.Context, v Revise) (done Revised, err error) {
+	return done, r.conn.Call(ctx, callTime, http.MethodPut, "/documents", v, &done)
+}
+
+// Changes lists changes of the documents, or of the file at path; the last one first.
+func (r *Remote) Changes(ctx context.Context, path string, limit int) (list []Change, err error) {
+	q := url.Values{"path": {path}, "limit": {strconv.Itoa(limit)}}
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, "/changes?"+q.Encode(), nil, &list)
+}
+
+// File reads a file of a change; "" for the last one.
+func (r *Remote) File(ctx context.Context, change, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	q := url.Values{"path": {path}, "change": {change}}
+	answer, err := r.conn.Do(ctx, http.MethodGet, "/file?"+q.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(answer.Body, fileMax))
+	if err == nil && answer.Header.Get("Grow-Digest") != string(store.DigestOf(b)) {
+		err = errors.New("what arrived is not what the host has")
+	}
+	if err != nil {
+		return nil, &control.Error{Code: control.CodeUnreachable, Message: "read file: " + err.Error(), At: path}
+	}
+	return b, nil
+}
+
+// Deploy checks what is asked for and makes it live, and calls tell, unless it is nil,
+// with each check as it ends. With an error the deployment is what came of it.
+func (r *Remote) Deploy(ctx context.Context, q Request, tell func(deploy.Check)) (n deploy.Deployment, err error) {
+	ctx, cancel := context.WithTimeout(ctx, deployTime)
+	defer cancel()
+	answer, err := r.conn.Do(ctx, http.MethodPost, "/deployments", q)
+	if err != nil {
+		return n, err
+	}
+	ended := false
+	err = control.Each(answer.Body, func(p Progress) error {
+		if p.Check != nil && tell != nil {
+			tell(*p.Check)
+		}
+		if p.Deployment != nil {
+			n, ended = *p.Deployment, true
+		}
+		if p.Fault != nil {
+			return p.Fault
+		}
+		return nil
+	})
+	if err == nil && !ended {
+		err = &control.Error{Code: control.CodeUnreachable, Message: "the host did not tell how the deployment ended", Next: "look: grow history"}
+	}
+	return n, err
+}
+
+// Deployments lists those before a number, 0 for the last ones.
+func (r *Remote) Deployments(ctx context.Context, before, limit int) (list []deploy.Deployment, err error) {
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/deployments?before=%d&limit=%d", before, limit), nil, &list)
+}
+
+// Deployment returns one by its number.
+func (r *Remote) Deployment(ctx context.Context, number int) (n deploy.Deployment, err error) {
+	return n, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/deployments/%d", number), nil, &n)
+}
+
+// Revisions lists those of an actor, the last one first.
+func (r *Remote) Revisions(ctx context.Context, actor string, limit int) (list []deploy.Revision, err error) {
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/actors/%s/revisions?limit=%d", url.PathEscape(actor), limit), nil, &list)
+}
