@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 // Besides testscript's own commands there are
 //
 //	serve [NAME=VALUE…] ARGUMENTS   start grow run and go on when it serves; sets $URL, $PORT and $PID, writes run.out
+//	platform ARGUMENTS              start grow serve in the folder data, go on when it serves; sets $URL, $GROW_HOST and, the first time, $GROW_TOKEN; else as serve
 //	until out|err PATTERN           wait until the service prints a line like that, after the one that was waited for last
 //	signal NAME [CODE] [again]      end it, hold its exit code against CODE (0), write run.out and run.err; again: until it has ended
 //	http METHOD PATH [FILE] [NAME=VALUE…]  call the service, with headers; status and body go to stdout
@@ -65,7 +66,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt,
+			"serve": serve, "platform": servePlatform, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt,
 		},
 	})
 }
@@ -92,7 +93,25 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	for len(args) > 0 && strings.Contains(args[0], "=") {
 		s.process.Env, args = append(s.process.Env, args[0]), args[1:]
 	}
-	s.process.Args = append([]string{"grow", "run", "--listen", "127.0.0.1:0"}, args...)
+	text := s.start(ts, append([]string{"grow", "run", "--listen", "127.0.0.1:0"}, args...))
+	ts.Setenv("URL", address.FindString(text))
+}
+
+func servePlatform(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(running{}).(*served)
+	s.process = exec.Command(ts.Getenv("GROW"))
+	s.process.Dir, s.process.Env = ts.MkAbs("."), s.vars.Vars
+	text := s.start(ts, append([]string{"grow", "serve", "--data", "data", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "-o", "json"}, args...))
+	ts.Setenv("URL", gjson.Get(text, "url").String())
+	ts.Setenv("GROW_HOST", gjson.Get(text, "control").String())
+	if token := gjson.Get(text, "token"); token.Exists() {
+		ts.Setenv("GROW_TOKEN", token.String())
+	}
+}
+
+// start starts the process, and returns what it has printed when it serves.
+func (s *served) start(ts *testscript.TestScript, args []string) (text string) {
+	s.process.Args = args
 	s.out.Reset()
 	s.err.Reset()
 	s.process.Stderr = &s.err
@@ -116,9 +135,8 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}()
 	select {
-	case text := <-up:
+	case text = <-up:
 		url := address.FindString(text)
-		ts.Setenv("URL", url)
 		ts.Setenv("PORT", url[strings.LastIndex(url, ":")+1:])
 		ts.Setenv("PID", strconv.Itoa(s.process.Process.Pid))
 		ts.Check(os.WriteFile(ts.MkAbs("run.out"), []byte(text), 0o600))
@@ -126,6 +144,7 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 		err := s.process.Wait()
 		ts.Fatalf("run ended: %v\n%s%s", err, s.out.String(), s.err.String())
 	}
+	return text
 }
 
 func end(ts *testscript.TestScript, _ bool, args []string) {
