@@ -103,6 +103,7 @@ type Host struct {
 	serving    chan error // the gateway's last word
 	applying   sync.Mutex // held by Apply
 	actions    actions
+	looked     lastLook
 	stop       sync.Once
 	stopping   atomic.Bool
 }
