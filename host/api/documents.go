@@ -207,7 +207,7 @@ func (a *API) changes(ctx context.Context, q *changesInput) (*body[[]Change], er
 
 type fileInput struct {
 	At
-	Path string `query:"path" required:"true" maxLength:"300" doc:"path of the file"`
+	Path string `query:"path" required:"true" minLength:"1" maxLength:"300" doc:"path of the file"`
 }
 
 type fileOutput struct {
