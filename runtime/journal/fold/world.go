@@ -193,7 +193,7 @@ func (w *World) accepted(e *journal.Accepted) error {
 	w.now = max(w.now, e.Time)
 	w.promise(e.Idempotency, e.Asked, e.Time)
 	if e.Node != "" {
-		if err := w.add(e.Node, e.Key, e.Input, 0, true); err != nil {
+		if err := w.add(e.Node, e.Key, e.Input, 0, firstFlag); err != nil {
 			return err
 		}
 	}
@@ -202,7 +202,7 @@ func (w *World) accepted(e *journal.Accepted) error {
 		flow = e.Asked.Flow
 	}
 	for i := range e.Copies {
-		if err := w.output(&e.Copies[i], flow, e.Source, e.Time, true); err != nil {
+		if err := w.output(&e.Copies[i], flow, e.Source, e.Time, firstFlag); err != nil {
 			return err
 		}
 	}
@@ -232,15 +232,16 @@ func (w *World) handled(e *journal.Handled) error {
 	if err != nil {
 		return err
 	}
+	var flags uint8
 	if m != nil {
-		flow = m.flowID()
+		flow, flags = m.flowID(), m.flags&apartFlag
 	}
 	w.promise(e.Idempotency, e.Asked, e.Time)
 	if err := w.states.change(Cell{e.Node, e.Key}, e.State); err != nil {
 		return err
 	}
 	for i := range e.Outputs {
-		if err := w.output(&e.Outputs[i], flow, e.Node, e.Time, false); err != nil {
+		if err := w.output(&e.Outputs[i], flow, e.Node, e.Time, flags); err != nil {
 			return err
 		}
 	}
@@ -278,8 +279,8 @@ const (
 	toDeadLetter = "deadletter"
 )
 
-// output folds what a message or a request leads to.
-func (w *World) output(o *journal.Output, flow, from string, now int64, first bool) error {
+// output folds what a message or a request leads to; flags are as for add.
+func (w *World) output(o *journal.Output, flow, from string, now int64, flags uint8) error {
 	switch o.To {
 	case toOutput:
 		if o.Answers {
@@ -298,7 +299,7 @@ func (w *World) output(o *journal.Output, flow, from string, now int64, first bo
 		w.bury(d)
 		w.flows.blame(flow, Answer{Outcome: Failed, Code: d.Code, Text: d.Reason, Node: d.Node})
 	default:
-		return w.add(o.To, o.Key, o.Frame, o.Due, first)
+		return w.add(o.To, o.Key, o.Frame, o.Due, flags)
 	}
 	return nil
 }
