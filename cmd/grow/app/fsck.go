@@ -23,7 +23,8 @@ type FsckOptions struct {
 
 // FsckReport is what Fsck found in a data folder, and did.
 type FsckReport struct {
-	Folder   string            `json:"folder"`
+	Folder   string            `json:"folder"`           // or address of the servers
+	Server   bool              `json:"server,omitempty"` // it is on servers
 	Sound    bool              `json:"sound"`
 	Files    []archive.Finding `json:"files"` // damage that belongs to no journal
 	Journals []FsckJournal     `json:"journals"`

@@ -314,6 +314,9 @@ func (x *examiner) plan(ctx context.Context, pointer *journal.SnapshotTaken) err
 		x.Open = true
 		x.find(Finding{Code: CodeShort, Text: fmt.Sprintf("the journal ends with record %d, and its snapshot holds everything up to record %d: what came last is gone", x.Last, x.newest(pointer))})
 	}
+	if best == nil && x.Snapshot+1 < x.First {
+		x.find(Finding{Code: CodeMissing, Record: x.Snapshot + 1, To: x.First - 1, Text: "gone, and no snapshot holds what they did"})
+	}
 	if best == nil || x.foreign {
 		return nil
 	}
