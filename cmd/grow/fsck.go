@@ -120,6 +120,8 @@ func writeFsck(w io.Writer, r *app.FsckReport, repair bool) error {
 	switch {
 	case r.Away != "":
 		fmt.Fprintf(w, "repaired; what was there is in %s\n", cell(nearby(r.Away)))
+	case r.Repaired && !r.Sound:
+		fmt.Fprintf(w, "repaired: %s is written anew; nothing else is changed\n", r.Files[0].Where)
 	case r.Repaired:
 		fmt.Fprintf(w, "repaired: %s deleted\n", count(r.Leaked, "leaked blob"))
 	case r.Sound && len(r.Journals) == 0:

@@ -69,6 +69,9 @@ func Fsck(ctx context.Context, dir string, o FsckOptions) (*FsckReport, error) {
 
 // examine looks everything over.
 func (r *FsckReport) examine(ctx context.Context, s *nats.Salvage) error {
+	if s.Unnamed != nil {
+		r.Files = append(r.Files, archive.Finding{Code: archive.CodeFile, Where: nats.IdentityFile, Text: s.Unnamed.Error()})
+	}
 	found := map[journal.Name][]archive.Finding{}
 	for _, d := range s.Damaged {
 		n, f := finding(s, d)
@@ -155,8 +158,23 @@ func (r *FsckReport) leaks() (n int) {
 	return n
 }
 
+// unnamed reports whether nothing is wrong but that the folder does not say what it holds.
+func (r *FsckReport) unnamed(s *nats.Salvage) bool {
+	for i := range r.Journals {
+		if !r.Journals[i].Sound() {
+			return false
+		}
+	}
+	return s.Unnamed != nil && len(r.Files) == 1
+}
+
 // repair builds the journals anew from what is sound, and puts them in place.
 func (r *FsckReport) repair(ctx context.Context, s *nats.Salvage, o FsckOptions) (err error) {
+	if r.unnamed(s) {
+		err = s.Name()
+		r.Repaired = err == nil
+		return err
+	}
 	r.Away, err = s.Replace(ctx, nats.Options{Log: o.Log}, func(store *nats.Store) error {
 		for i := range r.Journals {
 			j := &r.Journals[i]
