@@ -47,6 +47,9 @@ type FsckJournal struct {
 // is no error.
 func Fsck(ctx context.Context, dir string, o FsckOptions) (*FsckReport, error) {
 	at := JournalDir(dir)
+	if nats.Empty(at) {
+		return &FsckReport{Folder: at, Sound: true, Files: []archive.Finding{}, Journals: []FsckJournal{}}, nil
+	}
 	s, err := nats.OpenSalvage(ctx, at)
 	if err != nil {
 		return nil, journalFault("check journal", err, "see that the folder can be read and written to")

@@ -60,3 +60,12 @@ func (s *Salvage) Name() error {
 
 // IdentityFile is the file by which a data folder says that it is one.
 const IdentityFile = identityFile
+
+// Empty reports whether a folder, there or not, holds nothing yet.
+func Empty(dir string) bool {
+	if _, err := os.Stat(filepath.Join(dir, identityFile)); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	_, err := os.Stat(dir)
+	return errors.Is(err, fs.ErrNotExist) || checkForeign(dir) == nil
+}
