@@ -120,6 +120,9 @@ func writeFsck(w io.Writer, r *app.FsckReport, repair bool) error {
 	switch {
 	case r.Away != "":
 		fmt.Fprintf(w, "repaired; what was there is in %s\n", cell(nearby(r.Away)))
+		if r.LostIn != "" {
+			fmt.Fprintf(w, "what is lost is in %s, with all data, an entry a line\n", cell(nearby(r.LostIn)))
+		}
 	case r.Repaired && !r.Sound:
 		fmt.Fprintf(w, "repaired: %s is written anew; nothing else is changed\n", r.Files[0].Where)
 	case r.Repaired:

@@ -29,8 +29,9 @@ type FsckReport struct {
 	Files    []archive.Finding `json:"files"` // damage that belongs to no journal
 	Journals []FsckJournal     `json:"journals"`
 	Repaired bool              `json:"repaired"`
-	Away     string            `json:"away,omitempty"`   // folder in which what was there lies now
-	Leaked   int               `json:"leaked,omitempty"` // blobs that were deleted
+	Away     string            `json:"away,omitempty"`    // folder in which what was there lies now
+	LostIn   string            `json:"lost_in,omitempty"` // file that tells of all that the repair went on without
+	Leaked   int               `json:"leaked,omitempty"`  // blobs that were deleted
 }
 
 // FsckJournal is one journal of the folder.
@@ -176,6 +177,9 @@ func (r *FsckReport) repair(ctx context.Context, s *nats.Salvage, o FsckOptions)
 	if r.unnamed(s) {
 		err = s.Name()
 		r.Repaired = err == nil
+		return err
+	}
+	if r.LostIn, err = r.losses(ctx, s); err != nil {
 		return err
 	}
 	r.Away, err = s.Replace(ctx, nats.Options{Log: o.Log}, func(store *nats.Store) error {
