@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/grow-platform/grow/runtime/journal"
 )
@@ -39,6 +40,11 @@ func newBatch(l *lane) *batch {
 	b.flight.done = b.flight.landed
 	b.writer.Reset(l.shard.committer.epoch)
 	return b
+}
+
+// memory is about how many bytes a batch takes that holds nothing.
+func (b *batch) memory() int {
+	return int(unsafe.Sizeof(*b)) + b.writer.Cap() + cap(b.answers)*int(unsafe.Sizeof(answered{}))
 }
 
 // follow takes over what another batch of the lane, without entries, holds back.
