@@ -100,7 +100,7 @@ func (w *World) Message(m *Wait) Message {
 
 // Waits lists the messages that wait, in the order in which they were added.
 func (w *World) Waits() []*Wait {
-	list := make([]*Wait, 0, len(w.pending))
+	list := make([]*Wait, 0, w.pending.n)
 	for _, c := range w.waiting.chunks {
 		for _, it := range c.items {
 			if m := it.(*Wait); !m.gone() {
@@ -196,7 +196,7 @@ func (w *World) wait(node, key string, frame []byte) (*Wait, error) {
 	if len(id) > math.MaxUint16 || len(key) > math.MaxUint16 {
 		return nil, fmt.Errorf("%w: a message for %s: its id or its key is too long", journal.ErrDamaged, node)
 	}
-	if other := w.pending[string(id)]; other != nil {
+	if other := w.pending.get(unsafe.String(unsafe.SliceData(id), len(id))); other != nil {
 		return nil, fmt.Errorf("%w: message %s comes to %s and waits at %s already", ErrContradicts, id, node, w.nodes[other.node])
 	}
 	m := w.slab.wait()
@@ -226,7 +226,7 @@ func (w *World) add(node, key string, frame []byte, due int64, flags uint8) erro
 	w.order++
 	m.order, m.seq, m.nth, m.flags = w.order, w.sequence+1, w.nth, flags
 	w.nth++
-	w.pending[m.messageID()] = m
+	w.pending.add(m)
 	w.waiting.add(m, len(frame)+itemSize)
 	w.flows.count(m.flowID(), 1)
 	return nil
@@ -469,7 +469,7 @@ func (w *World) reload(e *journal.Waiting) (*Wait, error) {
 			x.answers = append(x.answers, cloned(&e.Answers[i]))
 		}
 	}
-	w.pending[m.messageID()] = m
+	w.pending.add(m)
 	w.flows.count(m.flowID(), 1)
 	return m, nil
 }

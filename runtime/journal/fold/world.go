@@ -67,8 +67,8 @@ type World struct {
 	now      int64  // the latest time that an entry names
 	order    uint64 // of the last message added
 	states   states
-	pending  map[string]*Wait // by id
-	nodes    []string         // that messages ever waited at
+	pending  index
+	nodes    []string // that messages ever waited at
 	nodeOf   map[string]uint32
 	slab     slab
 	nth      uint16 // messages that the record at hand has added
@@ -86,7 +86,7 @@ type World struct {
 // New returns the world before the first record.
 func New(l Limits) *World {
 	return &World{
-		limits: l, states: states{[]*page{{changes: map[Cell]map[string]change{}}}}, pending: map[string]*Wait{}, nodeOf: map[string]uint32{},
+		limits: l, states: states{[]*page{{changes: map[Cell]map[string]change{}}}}, nodeOf: map[string]uint32{},
 		flows: flows{byID: map[string]*Flow{}, promises: map[[2]string]*Promise{}},
 	}
 }
@@ -255,7 +255,7 @@ func (w *World) handled(e *journal.Handled) error {
 // take removes the message that an entry settles. It returns nil for one that
 // was handled without ever having waited here.
 func (w *World) take(id, node string, settles bool, attempt uint32) (*Wait, error) {
-	m := w.pending[id]
+	m := w.pending.get(id)
 	switch {
 	case m == nil && settles:
 		return nil, fmt.Errorf("%w: message %s is settled at %s and does not wait", ErrContradicts, id, node)
@@ -266,7 +266,7 @@ func (w *World) take(id, node string, settles bool, attempt uint32) (*Wait, erro
 	case w.nodes[m.node] != node || m.attempt != attempt:
 		return nil, fmt.Errorf("%w: attempt %d of message %s is settled at %s; attempt %d waits at %s", ErrContradicts, attempt, id, node, m.attempt, w.nodes[m.node])
 	}
-	delete(w.pending, m.messageID())
+	w.pending.remove(m)
 	remove(m)
 	w.flows.count(m.flowID(), -1)
 	return m, nil
@@ -342,7 +342,7 @@ func (w *World) bury(d *Dead) {
 
 func (w *World) attempt(e *journal.AttemptMade) error {
 	w.now = max(w.now, e.Time)
-	m := w.pending[e.ID]
+	m := w.pending.get(e.ID)
 	switch {
 	case m == nil:
 		return fmt.Errorf("%w: attempt %d of message %s, which does not wait", ErrContradicts, e.Attempt, e.ID)
