@@ -408,6 +408,10 @@ var processors = sync.OnceValue(func() int {
 // pacer is what takes turns on those.
 var pacer = sync.OnceValue(func() *pace.Pacer { return &pace.Pacer{Processors: processors()} })
 
+// Pacer is what the guests of all hosts of this process take turns at. Go is given
+// one processor more when it is first asked for.
+func Pacer() *pace.Pacer { return pacer() }
+
 func owner() string {
 	name, err := os.Hostname()
 	if err != nil {
