@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/logs"
@@ -128,7 +127,11 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 		return p, err
 	}
 	p.services.serve(http.HandlerFunc(p.route), p.log)
-	p.control.serve(api.New(api.Options{Version: o.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer, Running: p.backendOf, Log: p.log}), p.log)
+	handler, err := p.controlHandler()
+	if err != nil {
+		return p, err
+	}
+	p.control.serve(handler, p.log)
 	return p, nil
 }
 
