@@ -96,7 +96,8 @@ test('an actor shows its documents and its last tests', async (t) => {
   await page.locator('[data-node="checkout/price"]').click()
   await heading('Actor price')
   await page.getByText('actor: price').waitFor()
-  await page.getByText('1 test passed').waitFor()
+  await page.getByText('1 of 1 test failed').waitFor() // for the deployment that was refused
+  await page.getByText('expected "goodbye", got "hello"').waitFor()
   await page.getByRole('link', { name: 'docs/goals.md' }).click()
   await page.locator('pre').filter({ hasText: '<script>alert(1)</script><img src=x onerror=alert(2)>' }).waitFor() // as text
   await page.locator('pre').filter({ hasText: 'left\\u202eright' }).waitFor()

@@ -21,6 +21,8 @@ export function data(v: { data?: unknown; raw?: string }): string {
 const counts = new Intl.NumberFormat('en')
 export function count(n: number | undefined): string { return counts.format(n ?? 0) }
 
+export function several(n: number, what: string): string { return `${count(n)} ${what}${n === 1 ? '' : 's'}` }
+
 export function bytes(n: number | undefined): string {
   let v = n ?? 0
   for (const unit of ['B', 'KiB', 'MiB']) {
