@@ -100,6 +100,7 @@ func (s *shell) root() *cobra.Command {
 		s.deadLetters(),
 		s.trace(),
 		s.state(),
+		s.console(),
 	)...)
 	root.AddCommand(in(groupSetUp,
 		s.backup(),
