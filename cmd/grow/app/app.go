@@ -159,7 +159,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	} else {
 		h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	}
-	h.log = slog.New(h.logs.Handler(o.Service.Name))
+	h.log = slog.New(h.logs.Handler(o.Namespace, o.Service.Name))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.abandon(ctx))
@@ -249,7 +249,7 @@ func (h *Host) serve(ctx context.Context) error {
 
 func (h *Host) guestLine(l actor.Line) {
 	h.logs.Add(logs.Record{
-		Time: l.Time, Level: l.Level, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: l.Text, Fields: l.Fields,
+		Time: l.Time, Level: l.Level, Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: l.Text, Fields: l.Fields,
 	})
 }
 

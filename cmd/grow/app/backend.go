@@ -175,6 +175,7 @@ func data(m *abi.Message) (json.RawMessage, []byte) {
 
 // Logs implements control.Backend.
 func (b backend) Logs(ctx context.Context, f logs.Filter, follow bool, emit func(logs.Record) error) error {
+	f.Namespace, f.Service = b.opts.Namespace, b.opts.Service.Name // services of one host share a store
 	if follow {
 		return b.logs.Follow(ctx, f, emit)
 	}

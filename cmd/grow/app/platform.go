@@ -103,7 +103,7 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}}
 	p.routes.Store(routesOf(nil))
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
-	p.log = slog.New(lines.Handler("host"))
+	p.log = slog.New(lines.Handler("", "host"))
 	p.shared = &Shared{logs: lines, kept: o.Journal.At != Memory}
 	defer func() {
 		if err != nil {

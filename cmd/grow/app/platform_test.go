@@ -6,12 +6,15 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/testdata/wat"
 )
@@ -156,5 +159,38 @@ func TestRoutes(t *testing.T) {
 	}
 	if got := routesOf(nil).find("orders.localhost"); got != nil {
 		t.Errorf("nothing runs: %v", got)
+	}
+}
+
+// TestLogsApart: a service of a host is told nothing of another's log.
+func TestLogsApart(t *testing.T) {
+	p := newPlatform(t)
+	for _, namespace := range []string{"main", "lab"} {
+		s := documents.Service{Namespace: namespace, Name: "shop"}
+		if n, err := p.deployAs(s, consoleFiles(echoTest), map[string][]byte{"price": wat.Module("echo"), "ship": wat.Module("trap")}); err != nil {
+			t.Fatalf("%v\n%+v", err, n.Checks)
+		}
+	}
+	sent := map[string]string{}
+	for _, namespace := range []string{"main", "lab"} {
+		b := p.backendOf(documents.Service{Namespace: namespace, Name: "shop"})
+		r, err := b.Send(t.Context(), control.SendRequest{To: "checkout/ship", Type: "echo.done", Data: []byte(`"x"`), Wait: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent[namespace] = r.ID
+	}
+	for namespace, id := range sent {
+		b := p.backendOf(documents.Service{Namespace: namespace, Name: "shop"})
+		var told []string
+		if err := b.Logs(t.Context(), logs.Filter{Node: "checkout/ship"}, false, func(r logs.Record) error {
+			told = append(told, r.Message)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(told) == 0 || slices.ContainsFunc(told, func(m string) bool { return m != id }) {
+			t.Errorf("%s, which was sent %s, is told of %v", namespace, id, told)
+		}
 	}
 }
