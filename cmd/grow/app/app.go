@@ -81,6 +81,8 @@ type Shared struct {
 	store  journal.Store
 	logs   *logs.Store
 	kept   bool // what the store holds outlives the process
+	// ending ends when the process is about to stop: who follows a log is let go.
+	ending context.Context
 }
 
 // Host is a running service. Its methods may be called concurrently.

@@ -57,6 +57,7 @@ type Platform struct {
 	log     *slog.Logger
 	store   store.Store
 	shared  *Shared
+	end     context.CancelFunc // ends shared.ending
 
 	Documents *documents.Documents
 	Tokens    *token.Tokens
@@ -105,6 +106,7 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	p.log = slog.New(lines.Handler("", "host"))
 	p.shared = &Shared{logs: lines, kept: o.Journal.At != Memory}
+	p.shared.ending, p.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.abandon(ctx))
@@ -264,6 +266,7 @@ func (p *Platform) FirstToken(ctx context.Context) (string, error) {
 
 // Stop ends the host and its services in order, as Host.Stop does with one.
 func (p *Platform) Stop(ctx context.Context) error {
+	p.end()
 	err := errors.Join(p.control.shutdown(ctx), p.services.shutdown(ctx))
 	p.mu.Lock()
 	list := p.all

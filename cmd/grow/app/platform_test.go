@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
@@ -193,4 +194,38 @@ func TestLogsApart(t *testing.T) {
 			t.Errorf("%s, which was sent %s, is told of %v", namespace, id, told)
 		}
 	}
+}
+
+// TestStopLetsGo: a host that is stopped does not wait for those who follow a log.
+func TestStopLetsGo(t *testing.T) {
+	p := newPlatform(t)
+	if n, err := p.Deployer.Deploy(t.Context(), p.request(echoFiles("One.", ""), wat.Module("echo"))); err != nil {
+		t.Fatalf("%v\n%+v", err, n.Checks)
+	}
+	token, err := p.FirstToken(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := api.NewClient(api.ClientOptions{URL: p.ControlURL(), Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	followed, ended := make(chan struct{}, 1), make(chan error, 1)
+	go func() { // ends with the host
+		ended <- c.At("main", "echoes").Logs(t.Context(), logs.Filter{}, true, func(logs.Record) error {
+			select {
+			case followed <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+	}()
+	p.running(echoes2).log.Info("a line")
+	<-followed
+	p.stop() // it fails when the context of those who wait has to end
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "the host has stopped") {
+		t.Errorf("who followed is told: %v", err)
+	}
+	p.start()
 }
