@@ -216,10 +216,25 @@ func TestBuilt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const firstMax, allMax = 130 << 10, 400 << 10 // bytes, packed
+	first, all := len(h.pages["/"].zipped()), 0
+	for _, p := range h.pages {
+		if z := p.zipped(); z != nil {
+			all += len(z)
+		} else {
+			all += len(p.plain)
+		}
+	}
 	for _, m := range regexp.MustCompile(`(?:src|href)="\./([^"]+)"`).FindAllSubmatch(index, -1) {
 		p := h.pages["/"+string(m[1])]
 		if p == nil || len(p.plain) == 0 || bytes.Equal(p.plain, index) {
 			t.Errorf("the page asks for %s, which is not there", m[1])
+			continue
 		}
+		first += max(len(p.zipped()), min(len(p.plain), 1<<10))
+	}
+	t.Logf("%d bytes until it is seen, %d in all, packed", first, all)
+	if first > firstMax || all > allMax {
+		t.Errorf("it is larger than the %d and %d bytes that it may be", firstMax, allMax)
 	}
 }

@@ -90,6 +90,11 @@ test('the graph shows counts as messages are handled', async (t) => {
   await page.locator('[data-node="checkout/ship"]').filter({ hasText: '1 dead' }).waitFor()
   await row('checkout/price').getByRole('cell', { name: '1', exact: true }).first().waitFor()
   await accessible(t)
+  t.diagnostic(await page.evaluate(async () => {
+    const ms = (name) => Math.round(performance.getEntriesByName(name)[0]?.startTime ?? NaN)
+    const files = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((r) => !r.name.includes('/v1/'))
+    return `first paint after ${ms('first-contentful-paint')} ms, ${files.length} files of ${files.reduce((n, r) => n + r.encodedBodySize, 0)} bytes as sent`
+  }))
 })
 
 test('an actor shows its documents and its last tests', async (t) => {
@@ -103,6 +108,14 @@ test('an actor shows its documents and its last tests', async (t) => {
   await page.locator('pre').filter({ hasText: 'left\\u202eright' }).waitFor()
   await page.reload()
   await page.locator('pre').filter({ hasText: '<script>' }).waitFor() // the address names it
+  await accessible(t)
+})
+
+test('the documents of the service are there, too', async (t) => {
+  await page.getByRole('link', { name: 'Documents' }).click()
+  await page.locator('pre').filter({ hasText: 'service: shop' }).waitFor()
+  await page.getByRole('link', { name: 'workflows/checkout.yaml' }).click()
+  await page.locator('pre').filter({ hasText: 'workflow: checkout' }).waitFor()
   await accessible(t)
 })
 
