@@ -38,7 +38,7 @@ func get(t *testing.T, files fs.FS, method, path string, headers ...string) *htt
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
+	Guard(h).ServeHTTP(w, r)
 	return w.Result()
 }
 

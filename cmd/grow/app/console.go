@@ -21,7 +21,7 @@ func (p *Platform) controlHandler() (http.Handler, error) {
 		Version: p.opts.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer,
 		Running: p.backendOf, Graph: p.graphOf, Log: p.log,
 	}))
-	return m, nil
+	return console.Guard(m), nil
 }
 
 // graphOf says who sends to whom in a service; nil when it does not run.
