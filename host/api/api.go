@@ -68,11 +68,11 @@ func New(o Options) *API {
 	a.huma = humago.New(a.mux, config)
 	a.huma.UseMiddleware(a.authorize)
 	a.documentRoutes()
+	a.graphRoutes()
 	a.uploadRoutes()
 	a.deployRoutes()
 	a.tokenRoutes()
 	a.runningRoutes()
-	a.graphRoutes()
 	return a
 }
 

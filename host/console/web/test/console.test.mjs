@@ -161,6 +161,9 @@ test('the keyboard is enough', async () => {
   }
   await page.keyboard.press('Enter')
   await heading('Actor price')
+  await page.waitForFunction(() => document.activeElement?.localName === 'main')
+  await page.keyboard.press('Tab') // goes on in the page, not at its top
+  assert.equal(await page.evaluate(() => document.activeElement?.closest('nav')?.getAttribute('aria-label')), 'Service')
 })
 
 test('what is not there is said', async () => {
