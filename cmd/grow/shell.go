@@ -100,13 +100,13 @@ func (s *shell) root() *cobra.Command {
 		s.deadLetters(),
 		s.trace(),
 		s.state(),
-		s.console(),
 	)...)
 	root.AddCommand(in(groupSetUp,
 		s.backup(),
 		s.restore(),
 		s.fsck(),
 		s.doctor(),
+		s.console(),
 		s.version(),
 		s.licenses(),
 	)...)
