@@ -174,15 +174,35 @@ test('what is not there is said', async () => {
 
 test('it fits a phone, in the dark', async (t) => {
   await newPage({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' })
+  const fits = async (place) => assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), place + ' is wider than the screen')
   await page.goto(HOST + '/')
+  await heading('Sign in')
+  await fits('signing in')
   await signIn(token)
-  for (const place of ['/graph', '/actors/price', '/deployments/1', '/deadletters', '/messages/' + DEAD, '/logs']) {
+  await heading('Services')
+  await fits('services')
+  const places = {
+    '/graph': page.locator('[data-node="checkout/price"]'), '/actors': row('ship'), '/actors/price': page.locator('pre').filter({ hasText: 'actor: price' }),
+    '/documents': page.locator('pre'), '/deployments': row('refused'), '/deployments/1': page.getByText('vet: 2 actors'), '/messages': page.getByLabel('Id'),
+    '/deadletters': page.getByRole('link', { name: DEAD }), ['/messages/' + DEAD]: page.getByText('Attempt 1'), '/logs': page.getByRole('link', { name: DEAD }).first(),
+  }
+  for (const [place, there] of Object.entries(places)) {
     await open(place)
-    await page.getByRole('heading', { level: 1 }).waitFor()
-    await page.waitForLoadState('networkidle').catch(() => {}) // log lines never end
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), place + ' is wider than the screen')
+    await there.waitFor()
+    await fits(place)
     await accessible(t)
   }
+})
+
+test('a host that does not answer is said not to, and what it told stays', async () => {
+  await open('/graph')
+  await row('checkout/price').waitFor()
+  await page.context().setOffline(true)
+  await page.getByRole('alert').filter({ hasText: 'The host does not answer' }).waitFor()
+  await row('checkout/price').waitFor()
+  await page.context().setOffline(false)
+  await page.getByRole('alert').waitFor({ state: 'detached' })
+  assert.deepEqual(seen.splice(0).filter((text) => !text.includes('ERR_INTERNET_DISCONNECTED')), [])
 })
 
 test('a token that is revoked ends it', async () => {
