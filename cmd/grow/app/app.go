@@ -81,6 +81,8 @@ type Shared struct {
 	store  journal.Store
 	logs   *logs.Store
 	kept   bool // what the store holds outlives the process
+	// ending ends when the process is about to stop: who follows a log is let go.
+	ending context.Context
 }
 
 // Host is a running service. Its methods may be called concurrently.
@@ -157,7 +159,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	} else {
 		h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	}
-	h.log = slog.New(h.logs.Handler(o.Service.Name))
+	h.log = slog.New(h.logs.Handler(o.Namespace, o.Service.Name))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.abandon(ctx))
@@ -249,7 +251,7 @@ func (h *Host) serve(ctx context.Context) error {
 
 func (h *Host) guestLine(l actor.Line) {
 	h.logs.Add(logs.Record{
-		Time: l.Time, Level: l.Level, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: l.Text, Fields: l.Fields,
+		Time: l.Time, Level: l.Level, Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: l.Text, Fields: l.Fields,
 	})
 }
 
