@@ -46,6 +46,7 @@ type Change struct {
 type Revise struct {
 	Parent string `json:"parent,omitempty" pattern:"^([0-9a-f]{64})?$" doc:"the last change that the caller has seen; none for a service that is new"`
 	Files  []File `json:"files" maxItems:"10000" nullable:"false" doc:"all files of the service"`
+	Plan   bool   `json:"plan,omitempty" doc:"only say which files are missing"`
 	Text   string `json:"text,omitempty" maxLength:"2048" doc:"why"`
 	Commit string `json:"commit,omitempty" maxLength:"200" doc:"of the git repository that they come from"`
 }
@@ -167,7 +168,7 @@ func (a *API) revise(ctx context.Context, q *reviseInput) (*body[Revised], error
 	for _, d := range missing {
 		out.Body.Missing = append(out.Body.Missing, string(d))
 	}
-	if len(missing) > 0 {
+	if len(missing) > 0 || q.Body.Plan {
 		return out, nil
 	}
 	c, err := a.o.Documents.Revise(ctx, q.service(), t, documents.Change{Parent: store.Digest(q.Body.Parent), By: caller(ctx).Name, Text: q.Body.Text, Commit: q.Body.Commit})
@@ -221,7 +222,12 @@ func (a *API) file(ctx context.Context, q *fileInput) (*fileOutput, error) {
 	if err != nil {
 		return nil, a.fault(err)
 	}
-	f, ok := t.Find(q.Path)
+	return a.fileOf(ctx, t, q.Path)
+}
+
+// fileOf is a file of a tree.
+func (a *API) fileOf(ctx context.Context, t documents.Tree, path string) (*fileOutput, error) {
+	f, ok := t.Find(path)
 	if !ok {
 		return nil, a.fault(store.ErrNotFound)
 	}
