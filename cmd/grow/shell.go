@@ -91,6 +91,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(in(groupRun,
 		s.run(),
 		s.serveHost(),
+		s.deploy(),
 		s.send(),
 	)...)
 	root.AddCommand(in(groupLook,
