@@ -200,7 +200,9 @@ func (g *gate) compatibility(_ context.Context, k *deploy.Check) error {
 		k.Outcome, k.Text = deploy.Failed, several(len(k.Details)+k.More, "change")+" that break those who use it"
 		return nil
 	}
-	k.Text = several(len(changes), "change") + ", none of which breaks anybody"
+	if k.Text = several(len(changes), "change") + ", none of which breaks anybody"; len(changes) == 0 {
+		k.Text = "nothing that others see has changed"
+	}
 	if warnings > 0 {
 		k.Text += "; look at " + several(warnings, "warning") + ": grow compare"
 	}
