@@ -70,7 +70,7 @@ func (at *destination) look(ctx context.Context) error {
 
 // missing is the error of a service that is not on the host.
 func (at *destination) missing() error {
-	return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no service %s/%s on the host", at.namespace, at.service), At: at.service, Next: "deploy it from its folder: grow deploy; or see those there are: grow status without --service, outside of a service's folder"}
+	return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no service %s/%s on the host", at.namespace, at.service), At: at.service, Next: "deploy it first, from its folder: grow deploy"}
 }
 
 // liveNumber is the deployment that runs; 0: none.

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 //	json stdout|stderr PATH VALUE   hold a value of what was printed against VALUE (gjson paths)
 //	take NAME PATH                  set $NAME to a value of what was printed as JSON
 //	unspoilt stdout|stderr|FILE     hold that it is lines of text, with nothing in them that a terminal obeys
+//	section MODULE NAME [FILE]      add a custom section to a module, with what is in FILE
 //	timeless FILE                   write what was printed into FILE, with N for each number of ms or s
 func TestScript(t *testing.T) {
 	modules, err := filepath.Abs("../../testdata/wat")
@@ -66,7 +67,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "platform": servePlatform, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt,
+			"serve": serve, "platform": servePlatform, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt, "section": addSection,
 		},
 	})
 }

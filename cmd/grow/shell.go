@@ -92,6 +92,7 @@ func (s *shell) root() *cobra.Command {
 		s.run(),
 		s.serveHost(),
 		s.deploy(),
+		s.upload(),
 		s.send(),
 	)...)
 	root.AddCommand(in(groupLook,

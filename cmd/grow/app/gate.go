@@ -129,6 +129,9 @@ func (g *gate) modules(ctx context.Context, k *deploy.Check) error {
 	if err := g.prints(); err != nil {
 		return err
 	}
+	if err := g.definitions(k); err != nil || k.Outcome == deploy.Failed {
+		return err
+	}
 	err := g.rehearsal(ctx, g.candidate, g.service)
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -24,7 +24,6 @@ import (
 	"github.com/grow-platform/grow/host/store/files"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
-	"github.com/grow-platform/grow/runtime/supervisor"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -230,16 +229,32 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	return nil
 }
 
-// rehearsal compiles the modules of a candidate and starts each once, apart from all
-// that runs.
-func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *specs.Service) error {
-	binaries, err := readModules(service, c.Modules)
+// rehearsal starts a candidate once, apart from all that runs: its modules are taken in
+// and started, and its secrets are looked up. What it logs and keeps is thrown away.
+func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *specs.Service) (err error) {
+	if err := os.MkdirAll(p.opts.Data, 0o700); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(p.opts.Data, "rehearsal-")
 	if err != nil {
 		return err
 	}
-	v := supervisor.New(supervisor.Options{Engine: p.shared.engine, Logger: p.log, Pacer: pacer()})
-	err = v.Prepare(ctx, supervisor.Wanted{Service: service, Modules: binaries})
-	return errors.Join(err, v.Close())
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	memory := Journal{At: Memory}
+	kept, err := memory.OpenStore(ctx, dir, p.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	h, err := Start(ctx, Options{
+		Dir: dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: memory, Namespace: c.Service.Namespace,
+		Shared: &Shared{engine: p.shared.engine, store: kept, logs: logs.New(logs.Options{})}, State: dir,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = h.Stop(ctx)
+	return err
 }
 
 // URL is where the services are served.
