@@ -195,9 +195,6 @@ const checkWidth = 24
 
 func writeCheck(w io.Writer, k deploy.Check) {
 	fmt.Fprintf(w, "%s  %-*s  %s\n", outcomeMarks[k.Outcome], checkWidth, cell(k.Name), cell(k.Text))
-	if k.Outcome != deploy.Failed {
-		return
-	}
 	for _, d := range k.Details {
 		line := d.Text
 		if d.Subject != "" && !strings.Contains(line, d.Subject) {

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 // Besides testscript's own commands there are
 //
 //	serve [NAME=VALUE…] ARGUMENTS   start grow run and go on when it serves; sets $URL, $PORT and $PID, writes run.out
-//	platform ARGUMENTS              start grow serve in the folder data, go on when it serves; sets $URL, $GROW_HOST and, the first time, $GROW_TOKEN; else as serve
+//	platform [NAME=VALUE…] ARGUMENTS              start grow serve in the folder data, go on when it serves; sets $URL, $GROW_HOST and, the first time, $GROW_TOKEN; else as serve
 //	until out|err PATTERN           wait until the service prints a line like that, after the one that was waited for last
 //	signal NAME [CODE] [again]      end it, hold its exit code against CODE (0), write run.out and run.err; again: until it has ended
 //	http METHOD PATH [FILE] [NAME=VALUE…]  call the service, with headers; status and body go to stdout
@@ -102,6 +102,9 @@ func servePlatform(ts *testscript.TestScript, _ bool, args []string) {
 	s := ts.Value(running{}).(*served)
 	s.process = exec.Command(ts.Getenv("GROW"))
 	s.process.Dir, s.process.Env = ts.MkAbs("."), s.vars.Vars
+	for len(args) > 0 && strings.Contains(args[0], "=") {
+		s.process.Env, args = append(s.process.Env, args[0]), args[1:]
+	}
 	text := s.start(ts, append([]string{"grow", "serve", "--data", "data", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "-o", "json"}, args...))
 	ts.Setenv("URL", gjson.Get(text, "url").String())
 	ts.Setenv("GROW_HOST", gjson.Get(text, "control").String())

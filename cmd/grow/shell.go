@@ -93,6 +93,7 @@ func (s *shell) root() *cobra.Command {
 		s.serveHost(),
 		s.deploy(),
 		s.upload(),
+		s.rollback(),
 		s.send(),
 	)...)
 	root.AddCommand(in(groupLook,
@@ -102,6 +103,8 @@ func (s *shell) root() *cobra.Command {
 		s.deadLetters(),
 		s.trace(),
 		s.state(),
+		s.history(),
+		s.diff(),
 	)...)
 	root.AddCommand(in(groupSetUp,
 		s.backup(),

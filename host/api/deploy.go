@@ -102,18 +102,19 @@ func (a *API) deployments(ctx context.Context, q *deploymentsInput) (*body[[]dep
 	return &body[[]deploy.Deployment]{list}, a.fault(err)
 }
 
-type deploymentInput struct {
+// Numbered names a deployment in a path.
+type Numbered struct {
 	Place
 	Number int `path:"number" minimum:"1" doc:"number of the deployment"`
 }
 
-func (a *API) deployment(ctx context.Context, q *deploymentInput) (*body[deploy.Deployment], error) {
+func (a *API) deployment(ctx context.Context, q *Numbered) (*body[deploy.Deployment], error) {
 	n, err := a.o.Deployer.Deployment(ctx, q.service(), q.Number)
 	return &body[deploy.Deployment]{n}, a.fault(err)
 }
 
 // treeOfDeployment are the files of a deployment, live or not.
-func (a *API) treeOfDeployment(ctx context.Context, q *deploymentInput) (documents.Tree, error) {
+func (a *API) treeOfDeployment(ctx context.Context, q *Numbered) (documents.Tree, error) {
 	n, err := a.o.Deployer.Deployment(ctx, q.service(), q.Number)
 	if err != nil {
 		return nil, err
@@ -121,18 +122,18 @@ func (a *API) treeOfDeployment(ctx context.Context, q *deploymentInput) (documen
 	return a.o.Documents.Tree(ctx, n.Tree)
 }
 
-func (a *API) deploymentDocuments(ctx context.Context, q *deploymentInput) (*body[[]File], error) {
+func (a *API) deploymentDocuments(ctx context.Context, q *Numbered) (*body[[]File], error) {
 	t, err := a.treeOfDeployment(ctx, q)
 	return &body[[]File]{filesOf(t)}, a.fault(err)
 }
 
 type deploymentFileInput struct {
-	deploymentInput
+	Numbered
 	Path string `query:"path" required:"true" minLength:"1" maxLength:"300" doc:"path of the file"`
 }
 
 func (a *API) deploymentFile(ctx context.Context, q *deploymentFileInput) (*fileOutput, error) {
-	t, err := a.treeOfDeployment(ctx, &q.deploymentInput)
+	t, err := a.treeOfDeployment(ctx, &q.Numbered)
 	if err != nil {
 		return nil, a.fault(err)
 	}
@@ -228,7 +229,11 @@ func (a *API) request(ctx context.Context, q *deployInput) (*deploy.Request, err
 		if !s.Done {
 			return nil, &control.Error{Code: control.CodeNotFound, Message: "the module of " + name + " has not been uploaded", At: want.Digest, Next: "upload it first"}
 		}
-		r.Artifacts[name] = deploy.Artifact{Digest: store.Digest(want.Digest), Size: s.Offset, Language: want.Language, Signature: want.Signature}
+		one := deploy.Artifact{Digest: store.Digest(want.Digest), Size: s.Offset, Language: want.Language, Signature: want.Signature}
+		if key, err := a.o.Keys.Verify(ctx, one.Digest, one.Signature); err == nil { // what is wrong with it the check says
+			one.SignedBy = key.Name
+		}
+		r.Artifacts[name] = one
 	}
 	return r, nil
 }
