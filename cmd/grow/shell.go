@@ -93,6 +93,10 @@ func (s *shell) root() *cobra.Command {
 		s.serveHost(),
 		s.send(),
 	)...)
+	root.AddCommand(in(groupHost,
+		s.token(),
+		s.signKey(),
+	)...)
 	root.AddCommand(in(groupLook,
 		s.status(),
 		s.top(),
