@@ -94,6 +94,8 @@ func (s *shell) root() *cobra.Command {
 		s.send(),
 	)...)
 	root.AddCommand(in(groupHost,
+		s.push(),
+		s.pull(),
 		s.token(),
 		s.signKey(),
 	)...)

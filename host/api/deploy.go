@@ -21,7 +21,9 @@ func isMissing(err error) bool { return errors.Is(err, store.ErrNotFound) }
 func (a *API) uploadRoutes() {
 	huma.Register(a.huma, operation("get-object", token.Deploy, http.MethodGet, "/v1/objects/{digest}", "Ask how much of an object is on the host"), a.objectState)
 	put := operation("put-object", token.Deploy, http.MethodPut, "/v1/objects/{digest}", "Upload a piece of an object")
+	put.RequestBody = &huma.RequestBody{}
 	huma.Register(a.huma, put, a.objectPut)
+	put.RequestBody.Required = false // there are empty files
 }
 
 // Object names an object in a path.
