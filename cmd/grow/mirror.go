@@ -66,19 +66,9 @@ const (
 	pullDir    = "pull"
 )
 
-// mirror opens what a folder remembers of the service that a command is for. The caller
-// closes the client.
-func (s *shell) mirror() (*mirror, error) {
-	dir, err := s.folder(nil)
-	var none *control.Error
-	if errors.As(err, &none) && none.Code == codeNoService && s.target.service != "" {
-		if dir, err = filepath.Abs(s.dir); err != nil {
-			return nil, fmt.Errorf("find folder: %w", err)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
+// onHost is the service that a command is for, without a folder. The caller closes the
+// client.
+func (s *shell) onHost() (*mirror, error) {
 	client, remote, err := s.remote()
 	if err != nil {
 		return nil, err
@@ -88,14 +78,35 @@ func (s *shell) mirror() (*mirror, error) {
 		client.Close()
 		return nil, err
 	}
-	m := &mirror{dir: dir, remote: remote, client: client, service: documents.Service{Namespace: s.target.namespace, Name: name}, all: map[string]lastSeen{}}
+	m := &mirror{remote: remote, client: client, service: documents.Service{Namespace: s.target.namespace, Name: name}, all: map[string]lastSeen{}}
 	m.key = strings.TrimSuffix(s.target.named(), "/") + "/" + m.service.String()
+	return m, nil
+}
+
+// mirror opens what a folder remembers of the service that a command is for. The caller
+// closes the client.
+func (s *shell) mirror() (*mirror, error) {
+	dir, err := s.folder(nil)
+	var none *control.Error
+	if errors.As(err, &none) && none.Code == codeNoService && s.target.service != "" { // it may become one
+		if dir, err = filepath.Abs(s.dir); err != nil {
+			return nil, fmt.Errorf("find folder: %w", err)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.onHost()
+	if err != nil {
+		return nil, err
+	}
+	m.dir = dir
 	b, err := os.ReadFile(filepath.Join(app.StateDir(dir), mirrorFile))
 	if err == nil {
 		err = json.Unmarshal(b, &m.all)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		client.Close()
+		m.client.Close()
 		return nil, fmt.Errorf("read what the folder has seen of hosts: %w; remove %s to begin anew", err, filepath.Join(app.StateDir(dir), mirrorFile))
 	}
 	return m, nil

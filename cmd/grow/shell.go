@@ -96,6 +96,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(in(groupHost,
 		s.push(),
 		s.pull(),
+		s.docs(),
 		s.token(),
 		s.signKey(),
 	)...)
