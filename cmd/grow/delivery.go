@@ -83,8 +83,9 @@ func (at *destination) liveNumber() int {
 
 // delivery is what is to go to a host.
 type delivery struct {
-	files   []api.File
-	content map[string][]byte // of files, by digest, as far as the host may not have them
+	files []api.File
+	// send uploads files that the host does not have, by their digests; nil: it has all.
+	send    func(ctx context.Context, missing []string) error
 	modules map[string]artifact
 	request api.Request // what of it is the same for all commands
 	from    []api.File  // what the documents are based on
@@ -144,12 +145,11 @@ func (s *shell) uploadDocuments(ctx context.Context, at *destination, d *deliver
 	if err != nil {
 		return err
 	}
-	for _, digest := range r.Missing {
-		b, ok := d.content[digest]
-		if !ok {
-			return &control.Error{Code: control.CodeNotFound, Message: "the host misses a file that is not here either", At: digest, Next: "get it: grow pull"}
-		}
-		if _, err := at.client.Upload(ctx, b, nil); err != nil {
+	if len(r.Missing) > 0 && d.send == nil {
+		return &control.Error{Code: control.CodeNotFound, Message: "the host has lost a document", At: r.Missing[0], Next: "bring it again: grow push, from the service's folder"}
+	}
+	if d.send != nil {
+		if err := d.send(ctx, r.Missing); err != nil {
 			return err
 		}
 	}

@@ -68,29 +68,32 @@ func (s *shell) deploy() *cobra.Command {
 }
 
 func (s *shell) deployFolder(ctx context.Context, g gateFlags) error {
-	dir, err := s.folder(nil)
-	if err != nil {
-		return err
-	}
 	service, err := s.load(nil)
 	if err != nil {
 		return err
 	}
-	name := service.Name
-	if s.target.service != "" && s.target.service != name {
-		return usage("grow.yaml says that this is the service %s, and --service names %s", name, s.target.service)
+	if name := s.target.service; name != "" && name != service.Name {
+		return usage("grow.yaml says that this is the service %s, and --service names %s", service.Name, name)
 	}
-	at, err := s.visit(ctx, name)
+	m, err := s.mirror()
 	if err != nil {
 		return err
 	}
-	defer at.client.Close()
-	files, err := documentsIn(ctx, dir, service)
+	defer m.client.Close()
+	at := &destination{Remote: m.remote, client: m.client, namespace: m.service.Namespace, service: m.service.Name}
+	if err := at.look(ctx); err != nil {
+		return err
+	}
+	tree, links, err := documentsIn(ctx, m.dir)
 	if err != nil {
 		return err
 	}
-	d := &delivery{files: files.list, content: files.content, request: g.request(files.commit)}
-	if err := s.baseOf(ctx, at, dir, d); err != nil {
+	s.leftOut(links)
+	d := &delivery{
+		files: filesOf(tree), request: g.request(commitOf(ctx, m.dir)),
+		send: func(ctx context.Context, missing []string) error { return m.upload(ctx, tree, missing) },
+	}
+	if err := at.base(ctx, m, d); err != nil {
 		return err
 	}
 	if d.modules, err = s.modulesFor(ctx, service); err != nil {
@@ -100,29 +103,31 @@ func (s *shell) deployFolder(ctx context.Context, g gateFlags) error {
 		return err
 	}
 	if at.runs(d) {
-		return s.finish(ctx, at, dir, deployed{Plan: g.plan, Unchanged: true, Deployment: at.live}, nil)
+		return s.finish(ctx, at, m, deployed{Plan: g.plan, Unchanged: true, Deployment: at.live}, nil)
 	}
 	n, err := s.deliver(ctx, at, d)
-	return s.finish(ctx, at, dir, deployed{Plan: g.plan, Deployment: &n}, err)
+	return s.finish(ctx, at, m, deployed{Plan: g.plan, Deployment: &n}, err)
 }
 
-// baseOf says which change of the documents the folder's are based on. It fails when
-// others have changed what the folder does not have.
-func (s *shell) baseOf(ctx context.Context, at *destination, dir string, d *delivery) error {
-	have, err := seenAt(dir, s.seenKey(at))
-	if err != nil {
-		return err
-	}
+// base says which change of the documents the folder's are based on. It fails when
+// others have changed what the folder does not have. A folder that has never met the
+// service on this host, as that of a pipeline, has not missed anything.
+func (at *destination) base(ctx context.Context, m *mirror, d *delivery) error {
 	d.request.Parent, d.from = at.last.ID, at.last.Files
-	if have.Change == "" || have.Change == at.last.ID {
-		return nil
-	}
-	base, err := at.Documents(ctx, have.Change)
-	if isCode(err, control.CodeNotFound) { // of a host that was made anew
-		return nil
-	}
+	base, err := m.base(ctx)
 	if err != nil {
 		return err
+	}
+	if p := m.seen().Pull; p != nil {
+		if err := m.resolved(p, false); err != nil {
+			return err
+		}
+		if base, err = m.at(ctx, p.Change); err != nil {
+			return err
+		}
+	}
+	if base.ID == "" || base.ID == at.last.ID {
+		return nil
 	}
 	var theirs []changedFile
 	for _, f := range changedFiles(base.Files, at.last.Files) {
@@ -134,13 +139,8 @@ func (s *shell) baseOf(ctx context.Context, at *destination, dir string, d *deli
 	if len(theirs) == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("the documents of %s/%s have changed on the host: %s made change %d, and this folder has seen change %d", at.namespace, at.service, at.last.By, at.last.Number, base.Number)
+	text := fmt.Sprintf("the documents of %s have changed on the host: %s made change %d, and this folder has seen change %d", m.service, at.last.By, at.last.Number, base.Number)
 	return at.stale(ctx, text, base.ID, theirs)
-}
-
-// seenKey is the host and the service by which a folder keeps what it has seen.
-func (s *shell) seenKey(at *destination) string {
-	return s.target.named() + " " + at.namespace + "/" + at.service
 }
 
 // modulesFor builds what has changed, and returns the modules of all actors.
@@ -184,15 +184,15 @@ func (at *destination) runs(d *delivery) bool {
 	return true
 }
 
-// finish tells what came of a deployment, and keeps what dir has seen; "": it is of no
-// folder.
-func (s *shell) finish(ctx context.Context, at *destination, dir string, v deployed, err error) error {
+// finish tells what came of a deployment, and has the folder that it is of remember it;
+// nil: it is of none.
+func (s *shell) finish(ctx context.Context, at *destination, m *mirror, v deployed, err error) error {
 	if v.Deployment.Number == 0 && len(v.Deployment.Checks) == 0 { // it was not even checked
 		return err
 	}
 	if err == nil && !v.Plan {
-		if dir != "" && v.Deployment.Change != "" {
-			if err := saw(dir, s.seenKey(at), seen{string(v.Deployment.Change)}); err != nil {
+		if m != nil {
+			if err := m.settle(lastSeen{Change: string(v.Deployment.Change)}); err != nil {
 				return err
 			}
 		}

@@ -90,7 +90,7 @@ func (s *shell) deployments(ctx context.Context, at *destination, limit int) err
 		var rows [][]string
 		for i := range list {
 			n := &list[i]
-			rows = append(rows, []string{fmt.Sprint(n.Number), stateOf(n), moment(n.Time), n.By, commitOf(n.Commit), checked(n), cmp.Or(n.Text, n.Forced, "-")})
+			rows = append(rows, []string{fmt.Sprint(n.Number), stateOf(n), moment(n.Time), n.By, shortCommit(n.Commit), checked(n), cmp.Or(n.Text, n.Forced, "-")})
 		}
 		return table(w, "NUMBER STATE TIME BY COMMIT CHECKS WHY", rows)
 	})
@@ -124,13 +124,12 @@ func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05")
 // commitDigits are shown of a git commit.
 const commitDigits = 10
 
-func commitOf(commit string) string {
-	hash, dirty, _ := strings.Cut(commit, "-")
-	short := hash[:min(len(hash), commitDigits)]
-	if dirty != "" {
-		short += "-" + dirty
+func shortCommit(commit string) string {
+	hash, more, changed := strings.Cut(commit, "+")
+	if hash = hash[:min(len(hash), commitDigits)]; changed {
+		hash += "+" + more
 	}
-	return cmp.Or(short, "-")
+	return cmp.Or(hash, "-")
 }
 
 // actorRevision is a revision for programs.
@@ -158,7 +157,7 @@ func (s *shell) revisions(ctx context.Context, at *destination, actor string, li
 			if v.Live {
 				state = "live"
 			}
-			rows = append(rows, []string{fmt.Sprint(v.Number), state, moment(v.Time), v.By, commitOf(v.Commit), v.Artifact.Language, cut(string(v.Artifact.Digest), 12), proofOf(v.Proof), fmt.Sprint(v.Deployment)})
+			rows = append(rows, []string{fmt.Sprint(v.Number), state, moment(v.Time), v.By, shortCommit(v.Commit), v.Artifact.Language, cut(string(v.Artifact.Digest), 12), proofOf(v.Proof), fmt.Sprint(v.Deployment)})
 		}
 		return table(w, "REVISION STATE TIME BY COMMIT LANGUAGE DIGEST TESTS DEPLOYMENT", rows)
 	})

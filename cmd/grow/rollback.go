@@ -59,7 +59,7 @@ func (s *shell) goBack(ctx context.Context, args []string, to int, g gateFlags) 
 		return err
 	}
 	n, err := s.deliver(ctx, at, d)
-	return s.finish(ctx, at, "", deployed{Plan: g.plan, Deployment: &n}, err)
+	return s.finish(ctx, at, nil, deployed{Plan: g.plan, Deployment: &n}, err)
 }
 
 // asBefore has a delivery take a module that the host has.

@@ -96,6 +96,13 @@ func (s *shell) root() *cobra.Command {
 		s.rollback(),
 		s.send(),
 	)...)
+	root.AddCommand(in(groupHost,
+		s.push(),
+		s.pull(),
+		s.docs(),
+		s.token(),
+		s.signKey(),
+	)...)
 	root.AddCommand(in(groupLook,
 		s.status(),
 		s.top(),

@@ -70,7 +70,7 @@ func (s *shell) uploadModule(ctx context.Context, actor, file, definition string
 	}
 	digest := string(store.DigestOf(binary))
 	d := &delivery{
-		files: at.last.Files, content: map[string][]byte{}, from: at.last.Files, request: g.request(""),
+		files: at.last.Files, from: at.last.Files, request: g.request(""),
 		modules: map[string]artifact{actor: {api.Artifact{Digest: digest, Language: "wasm"}, binary}},
 	}
 	d.request.Parent, d.request.Hold = at.last.ID, noLive
@@ -82,20 +82,26 @@ func (s *shell) uploadModule(ctx context.Context, actor, file, definition string
 		return err
 	}
 	d.put(path, text)
+	d.send = func(ctx context.Context, missing []string) error {
+		if len(missing) == 0 {
+			return nil
+		}
+		_, err := at.client.Upload(ctx, text, nil) // all others come from the host
+		return err
+	}
 	if err := d.sign(g.key); err != nil {
 		return err
 	}
 	if at.has(actor, d) {
-		return s.finish(ctx, at, "", deployed{Plan: g.plan, Unchanged: true, Deployment: at.live}, nil)
+		return s.finish(ctx, at, nil, deployed{Plan: g.plan, Unchanged: true, Deployment: at.live}, nil)
 	}
 	n, err := s.deliver(ctx, at, d)
-	return s.finish(ctx, at, "", deployed{Plan: g.plan, Deployment: &n}, err)
+	return s.finish(ctx, at, nil, deployed{Plan: g.plan, Deployment: &n}, err)
 }
 
 // put makes a text the file at a path.
 func (d *delivery) put(path string, text []byte) {
 	f := api.File{Path: path, Digest: string(store.DigestOf(text)), Size: int64(len(text))}
-	d.content[f.Digest] = text
 	d.files = slices.DeleteFunc(slices.Clone(d.files), func(have api.File) bool { return have.Path == path })
 	d.files = append(d.files, f)
 	slices.SortFunc(d.files, func(a, b api.File) int { return strings.Compare(a.Path, b.Path) })

@@ -192,6 +192,12 @@ func (r *Remote) Changes(ctx context.Context, path string, limit int) (list []Ch
 	return list, r.conn.Call(ctx, callTime, http.MethodGet, "/changes?"+q.Encode(), nil, &list)
 }
 
+// ChangesBelow lists changes of the files in a folder, the last one first, with those files.
+func (r *Remote) ChangesBelow(ctx context.Context, dir string, limit int) (list []Change, err error) {
+	q := url.Values{"below": {dir}, "limit": {strconv.Itoa(limit)}}
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, "/changes?"+q.Encode(), nil, &list)
+}
+
 // File reads a file of a change; "" for the last one.
 func (r *Remote) File(ctx context.Context, change, path string) ([]byte, error) {
 	return r.file(ctx, "/file?"+url.Values{"path": {path}, "change": {change}}.Encode(), path)

@@ -24,7 +24,7 @@ func (a *API) uploadRoutes() {
 	put := operation("put-object", token.Deploy, http.MethodPut, "/v1/objects/{digest}", "Upload a piece of an object")
 	put.RequestBody = &huma.RequestBody{}
 	huma.Register(a.huma, put, a.objectPut)
-	put.RequestBody.Required = false // an object may be empty
+	put.RequestBody.Required = false // there are empty files
 }
 
 // Object names an object in a path.

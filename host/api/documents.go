@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -40,6 +41,14 @@ type Change struct {
 	Text   string    `json:"text,omitempty" doc:"why"`
 	Commit string    `json:"commit,omitempty" doc:"of the git repository that it came from"`
 	Files  []File    `json:"files,omitempty" doc:"all of the service, where one change is asked for"`
+	Below  []Touched `json:"below,omitempty" doc:"what it did to files of a folder, where that is asked for"`
+}
+
+// Touched is a file that a change has made another.
+type Touched struct {
+	Path string `json:"path"`
+	Old  string `json:"old,omitempty" doc:"digest; none: the change has made it"`
+	New  string `json:"new,omitempty" doc:"digest; none: the change has removed it"`
 }
 
 // Revise is new documents of a service.
@@ -117,17 +126,20 @@ func (a *API) services(ctx context.Context, _ *struct{}) (*body[[]Service], erro
 // At names a change of a service's documents.
 type At struct {
 	Place
-	Change string `query:"change" pattern:"^([0-9a-f]{64})?$" doc:"the change; none for the last one"`
+	Change string `query:"change" pattern:"^([0-9a-f]{64}|[0-9]{1,9})?$" doc:"the change, by its id or number; none for the last one"`
 }
 
 // tree returns the change that is asked for, and its files. It must be one of the
 // service's own: of another one's, nobody is told by its id.
 func (a *API) tree(ctx context.Context, q At) (documents.Change, documents.Tree, error) {
 	c, err := a.o.Documents.Last(ctx, q.service())
-	if err == nil && q.Change != "" && string(c.ID) != q.Change {
+	is := func(one documents.Change) bool {
+		return string(one.ID) == q.Change || strconv.Itoa(one.Number) == q.Change
+	}
+	if err == nil && q.Change != "" && !is(c) {
 		found := false
 		err = a.o.Documents.History(ctx, q.service(), func(one documents.Change) bool {
-			if found = string(one.ID) == q.Change; found {
+			if found = is(one); found {
 				c = one
 			}
 			return !found
@@ -184,10 +196,18 @@ type changesInput struct {
 	Place
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many at most"`
 	Path  string `query:"path" maxLength:"300" doc:"those of one file"`
+	Below string `query:"below" maxLength:"300" doc:"those of the files in a folder"`
 }
 
 func (a *API) changes(ctx context.Context, q *changesInput) (*body[[]Change], error) {
 	out := &body[[]Change]{Body: []Change{}}
+	if q.Below != "" {
+		list, err := a.o.Documents.HistoryBelow(ctx, q.service(), q.Below, q.Limit)
+		for _, step := range list {
+			out.Body = append(out.Body, touchedBy(step))
+		}
+		return out, a.fault(err)
+	}
 	if q.Path != "" {
 		list, err := a.o.Documents.HistoryOf(ctx, q.service(), q.Path, q.Limit)
 		for _, v := range list {
@@ -204,6 +224,22 @@ func (a *API) changes(ctx context.Context, q *changesInput) (*body[[]Change], er
 		return len(out.Body) < q.Limit
 	})
 	return out, a.fault(err)
+}
+
+// touchedBy is a change with the files that it made others.
+func touchedBy(step documents.Step) Change {
+	c := changeOf(step.Change)
+	for _, d := range step.Differences {
+		t := Touched{Path: d.Path}
+		if d.Old != nil {
+			t.Old = string(d.Old.Digest)
+		}
+		if d.New != nil {
+			t.New = string(d.New.Digest)
+		}
+		c.Below = append(c.Below, t)
+	}
+	return c
 }
 
 type fileInput struct {
