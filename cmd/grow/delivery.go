@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
-	"github.com/grow-platform/grow/host/signing"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/rogpeppe/go-internal/diff"
 )
@@ -102,16 +100,11 @@ func (d *delivery) sign(file string) error {
 	if file == "" {
 		return nil
 	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	key, err := signing.Private(b)
-	if err != nil {
-		return &control.Error{Code: control.CodeInvalid, Message: "read signing key: " + err.Error(), At: file, Next: "make one: grow signkey create"}
-	}
 	for name, a := range d.modules {
-		a.Signature = signing.Sign(key, store.Digest(a.Digest)).String()
+		var err error
+		if a.Signature, err = signature(file, store.Digest(a.Digest)); err != nil {
+			return err
+		}
 		d.modules[name] = a
 	}
 	return nil

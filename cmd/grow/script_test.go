@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/grow-platform/grow/host/jail"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tidwall/gjson"
@@ -34,6 +37,7 @@ func TestMain(m *testing.M) {
 //
 //	serve [NAME=VALUE…] ARGUMENTS   start grow run and go on when it serves; sets $URL, $PORT and $PID, writes run.out
 //	platform [NAME=VALUE…] ARGUMENTS              start grow serve in the folder data, go on when it serves; sets $URL, $GROW_HOST and, the first time, $GROW_TOKEN; else as serve
+//	registry                        start an OCI registry, set $REGISTRY to its address
 //	until out|err PATTERN           wait until the service prints a line like that, after the one that was waited for last
 //	signal NAME [CODE] [again]      end it, hold its exit code against CODE (0), write run.out and run.err; again: until it has ended
 //	http METHOD PATH [FILE] [NAME=VALUE…]  call the service, with headers; status and body go to stdout
@@ -67,7 +71,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "platform": servePlatform, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt, "section": addSection,
+			"serve": serve, "platform": servePlatform, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt, "section": addSection, "registry": startRegistry,
 		},
 	})
 }
@@ -111,6 +115,12 @@ func servePlatform(ts *testscript.TestScript, _ bool, args []string) {
 	if token := gjson.Get(text, "token"); token.Exists() {
 		ts.Setenv("GROW_TOKEN", token.String())
 	}
+}
+
+func startRegistry(ts *testscript.TestScript, _ bool, _ []string) {
+	r := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	ts.Defer(r.Close)
+	ts.Setenv("REGISTRY", strings.TrimPrefix(r.URL, "http://"))
 }
 
 // start starts the process, and returns what it has printed when it serves.

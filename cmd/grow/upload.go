@@ -30,11 +30,11 @@ func (s *shell) upload() *cobra.Command {
 	var noLive bool
 	var definition string
 	c := &cobra.Command{
-		Use: "upload ACTOR FILE.wasm", Short: "put a compiled module into a service that runs on a host", Args: cobra.ExactArgs(2),
+		Use: "upload ACTOR FILE.wasm|oci://REF", Short: "put a compiled module into a service that runs on a host", Args: cobra.ExactArgs(2),
 		Long: "upload brings a module that any compiler has made to a host, goes on where an earlier upload was cut, and has the host check it as grow deploy does: " +
 			"when all checks have passed it is live at once, and actor.yaml on the host says code: {language: wasm, digest: ...}. The same module again is done in an instant.\n\n" +
 			"ACTOR is an actor of the service in this folder, of that named by --service, or SERVICE:ACTOR. One that is new is made from the definition in the module's custom section " +
-			app.DefinitionSection + ", or from that given by --definition.",
+			app.DefinitionSection + ", or from that given by --definition. oci://REF is a module in an OCI registry, as grow publish puts it there.",
 		Example: "  grow upload price target/wasm32-unknown-unknown/release/price.wasm\n  grow upload shop:price price.wasm --no-live\n  grow upload price price.wasm --definition actor.yaml --sign release.key",
 		RunE: func(c *cobra.Command, args []string) error {
 			if service, actor, ok := strings.Cut(args[0], ":"); ok {
@@ -52,7 +52,7 @@ func (s *shell) upload() *cobra.Command {
 }
 
 func (s *shell) uploadModule(ctx context.Context, actor, file, definition string, noLive bool, g gateFlags) error {
-	binary, err := moduleIn(file)
+	binary, signed, err := moduleFrom(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *shell) uploadModule(ctx context.Context, actor, file, definition string
 	digest := string(store.DigestOf(binary))
 	d := &delivery{
 		files: at.last.Files, from: at.last.Files, request: g.request(""),
-		modules: map[string]artifact{actor: {api.Artifact{Digest: digest, Language: "wasm"}, binary}},
+		modules: map[string]artifact{actor: {api.Artifact{Digest: digest, Language: "wasm", Signature: signed}, binary}},
 	}
 	d.request.Parent, d.request.Hold = at.last.ID, noLive
 	path, text, err := at.definition(ctx, actor, definition, binary)
@@ -116,6 +116,19 @@ func (at *destination) has(actor string, d *delivery) bool {
 	return string(have.Digest) == want.Digest && (want.Signature == "" || want.Signature == have.Signature)
 }
 
+// moduleFrom reads a module out of a file or a registry, which may have a signature of it.
+func moduleFrom(ctx context.Context, name string) (binary []byte, signature string, err error) {
+	if !strings.HasPrefix(name, "oci://") {
+		binary, err = moduleIn(name)
+		return binary, "", err
+	}
+	m, err := pullModule(ctx, name, app.ModuleMax)
+	if err != nil {
+		return nil, "", err
+	}
+	return m.Bytes, m.Signature, admitted(name, m.Bytes)
+}
+
 // moduleIn reads a module's file, and refuses at once what no host takes.
 func moduleIn(file string) ([]byte, error) {
 	info, err := os.Stat(file)
@@ -135,11 +148,21 @@ func moduleIn(file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r := admission.Describe(b); !r.OK {
-		first := r.Faults[0]
-		return nil, &control.Error{Code: codeRefused, Message: fmt.Sprintf("%s is refused: %s: %s", file, first.Code, first.Message), At: file, Next: "see all that is wrong with it: grow vet " + quote(file)}
+	return b, admitted(file, b)
+}
+
+// admitted reports what no host would take in a module.
+func admitted(name string, binary []byte) error {
+	r := admission.Describe(binary)
+	if r.OK {
+		return nil
 	}
-	return b, nil
+	first := r.Faults[0]
+	e := &control.Error{Code: codeRefused, Message: fmt.Sprintf("%s is refused: %s: %s", name, first.Code, first.Message), At: name, Next: first.Next}
+	if !strings.HasPrefix(name, "oci://") {
+		e.Next = "see all that is wrong with it: grow vet " + quote(name)
+	}
+	return e
 }
 
 // definition is an actor's definition: that on the host, or that of a new actor.

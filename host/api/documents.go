@@ -244,7 +244,7 @@ func touchedBy(step documents.Step) Change {
 
 type fileInput struct {
 	At
-	Path string `query:"path" required:"true" maxLength:"300" doc:"path of the file"`
+	Path string `query:"path" required:"true" minLength:"1" maxLength:"300" doc:"path of the file"`
 }
 
 type fileOutput struct {
