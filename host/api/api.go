@@ -43,7 +43,9 @@ type Options struct {
 	Deployer  *deploy.Deployer
 	// Running returns a service that runs; nil for one that does not.
 	Running func(documents.Service) control.Backend
-	Log     *slog.Logger
+	// Lifecycle starts and ends services.
+	Lifecycle Lifecycle
+	Log       *slog.Logger
 }
 
 // API serves the control API. It is safe for concurrent use.
@@ -68,6 +70,7 @@ func New(o Options) *API {
 	a.uploadRoutes()
 	a.deployRoutes()
 	a.tokenRoutes()
+	a.serviceRoutes()
 	a.runningRoutes()
 	return a
 }

@@ -70,6 +70,8 @@ type Options struct {
 	Shared *Shared
 	// URL is where a service that shares is served, for people.
 	URL string
+	// Modes are those that the service and its actors begin in.
+	Modes shard.Modes
 	// State is the folder for what a service keeps besides its journal; "": in Dir.
 	State string
 }
