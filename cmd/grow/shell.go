@@ -94,6 +94,7 @@ func (s *shell) root() *cobra.Command {
 		s.send(),
 	)...)
 	root.AddCommand(in(groupHost,
+		s.service(),
 		s.push(),
 		s.pull(),
 		s.docs(),

@@ -123,4 +123,3 @@ func actorsOf(h *Host) []api.ActorStatus {
 	}
 	return list
 }
-
