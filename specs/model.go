@@ -92,6 +92,7 @@ type Actor struct {
 type Code struct {
 	Language string // rust, go, wasm, …
 	Source   string // absolute path of the source folder, or of the .wasm file
+	Digest   string // in place of Source, of a module on the host: 64 hex digits
 }
 
 // State declares the type of the state values whose name fits Pattern.

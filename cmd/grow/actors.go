@@ -47,7 +47,7 @@ func (s *shell) actorList() *cobra.Command {
 				}
 				var rows [][]string
 				for _, a := range list {
-					rows = append(rows, []string{a.Name, mode(&a), revisionOf(&a), strings.Join(a.Nodes, " "), strconv.FormatInt(a.Mailbox, 10), strconv.FormatInt(a.Waiting, 10), strconv.FormatUint(a.Handled, 10)})
+					rows = append(rows, []string{a.Name, mode(&a), liveRevision(&a), strings.Join(a.Nodes, " "), strconv.FormatInt(a.Mailbox, 10), strconv.FormatInt(a.Waiting, 10), strconv.FormatUint(a.Handled, 10)})
 				}
 				return table(w, "ACTOR MODE REVISION NODES MAILBOX WAITING HANDLED", rows)
 			})
@@ -66,7 +66,7 @@ func mode(a *api.ActorStatus) string {
 	return a.Mode.String()
 }
 
-func revisionOf(a *api.ActorStatus) string {
+func liveRevision(a *api.ActorStatus) string {
 	if a.Revision == 0 {
 		return "-"
 	}

@@ -82,7 +82,11 @@ var exits = map[string]int{
 	app.CodeState:    exitNo,
 	"deploy.refused": exitNo,
 
+	codeRegistryLayout: exitNo,
+
 	codePermission:         exitPermission,
+	codeRegistryDenied:     exitPermission,
+	codeRegistry:           exitUnreachable,
 	control.CodePermission: exitPermission,
 	"token.wrong":          exitPermission,
 

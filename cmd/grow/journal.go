@@ -11,11 +11,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// kept adds the flags that say where the journal is. What is secret comes from
-// the environment or from files, since everybody can see the flags of a process.
-func (o *runOptions) kept(c *cobra.Command) {
-	j, f := &o.journal, c.Flags()
-	f.StringVar(&j.At, "journal", "", "`where` what was accepted is kept: memory, or nats:// or tls:// and the address of a server; .grow/journal when nothing is said")
+func (o *runOptions) kept(c *cobra.Command) { journalFlags(c, &o.journal, ".grow/journal") }
+
+// journalFlags adds the flags that say where the journal is, which is in the folder
+// when nothing is said. What is secret comes from the environment or from files, since
+// everybody can see the flags of a process.
+func journalFlags(c *cobra.Command, j *app.Journal, folder string) {
+	f := c.Flags()
+	f.StringVar(&j.At, "journal", "", "`where` what was accepted is kept: memory, or nats:// or tls:// and the address of a server; "+folder+" when nothing is said")
 	for _, file := range []struct {
 		to                *string
 		flag, env, holder string
@@ -34,8 +37,10 @@ func (o *runOptions) kept(c *cobra.Command) {
 }
 
 // checkJournal finds a --journal that is no place for one before anything is built.
-func (o *runOptions) checkJournal() error {
-	if err := o.journal.Check(); err != nil {
+func (o *runOptions) checkJournal() error { return checkJournal(&o.journal) }
+
+func checkJournal(j *app.Journal) error {
+	if err := j.Check(); err != nil {
 		return usage("--journal: %v", err)
 	}
 	return nil

@@ -18,8 +18,11 @@ func (s *shell) serveHost() *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve", Short: "start a host that services are deployed to", Args: cobra.NoArgs,
 		Long:    "serve starts a host that runs until it is stopped. Services are deployed to it with grow deploy and\ngrow upload, by whoever has a token; the first one is printed once, when the host is new.",
-		Example: "  grow serve --data /var/lib/grow\n  grow serve --listen :8080 --control 10.0.0.5:8600 --cert host.pem --key host.key",
+		Example: "  grow serve --data /var/lib/grow\n  grow serve --journal tls://nats.example.org\n  grow serve --listen :8080 --control 10.0.0.5:8600 --cert host.pem --key host.key",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkJournal(&o.Journal); err != nil {
+				return err
+			}
 			if err := o.Level.UnmarshalText([]byte(level)); err != nil {
 				return usage("--level takes debug, info, warn or error, not %q", level)
 			}
@@ -36,6 +39,7 @@ func (s *shell) serveHost() *cobra.Command {
 	f.StringVar(&o.CertFile, "cert", "", "`file` of the control API's certificate, in PEM")
 	f.StringVar(&o.KeyFile, "key", "", "`file` of its key")
 	f.BoolVar(&o.Signed, "require-signatures", false, "take only modules that are signed by a key the host trusts")
+	journalFlags(c, &o.Journal, "the host's folder")
 	f.StringVar(&level, "level", "info", "log lines of this `level` and above: debug, info, warn or error")
 	fixed(c, "level", levels...)
 	f.DurationVar(&grace, "grace", grace, "how long what was accepted may take to finish at the end")

@@ -94,12 +94,18 @@ func (s *shell) root() *cobra.Command {
 		s.send(),
 	)...)
 	root.AddCommand(in(groupHost,
+		s.deploy(),
+		s.upload(),
+		s.history(),
+		s.diff(),
+		s.rollback(),
 		s.service(),
 		s.push(),
 		s.pull(),
 		s.docs(),
 		s.token(),
 		s.signKey(),
+		s.publish(),
 	)...)
 	root.AddCommand(in(groupLook,
 		s.status(),

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,14 +66,26 @@ func New(o Options) *API {
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", Description: "A token of the host: grow token create"}}
 	a := &API{o: o, mux: http.NewServeMux()}
 	a.huma = humago.New(a.mux, config)
-	a.huma.UseMiddleware(a.authorize)
+	a.huma.UseMiddleware(a.authorize, a.noBlanks)
 	a.documentRoutes()
 	a.uploadRoutes()
 	a.deployRoutes()
 	a.tokenRoutes()
 	a.serviceRoutes()
 	a.runningRoutes()
+	a.admitNull()
 	return a
+}
+
+// admitNull has the document say what is so: null stands for what may be left out.
+func (a *API) admitNull() {
+	for _, s := range a.huma.OpenAPI().Components.Schemas.Map() {
+		for name, p := range s.Properties {
+			if p.Ref == "" && p.Type != "" && len(p.Enum) == 0 && !slices.Contains(s.Required, name) {
+				p.Nullable = true
+			}
+		}
+	}
 }
 
 // schemaName names the schema of a type, which may be of any package.
@@ -137,6 +150,21 @@ func (a *API) authorize(c huma.Context, next func(huma.Context)) {
 	default:
 		next(huma.WithValue(c, callerKey{}, t))
 	}
+}
+
+// noBlanks refuses a number in the query that is there without a value, which would
+// be taken for one that is not there.
+func (a *API) noBlanks(c huma.Context, next func(huma.Context)) {
+	u := c.URL()
+	for name, values := range u.Query() {
+		for _, p := range c.Operation().Parameters {
+			if p.In == "query" && p.Name == name && p.Schema.Type != huma.TypeString && slices.Contains(values, "") {
+				a.refuse(c, http.StatusUnprocessableEntity, &control.Error{Code: control.CodeInvalid, Message: "there is no value behind " + name, At: "query." + name})
+				return
+			}
+		}
+	}
+	next(c)
 }
 
 func (a *API) refuse(c huma.Context, status int, e *control.Error) {

@@ -221,10 +221,13 @@ func (r *Remote) ChangesBelow(ctx context.Context, dir string, limit int) (list 
 
 // File reads a file of a change; "" for the last one.
 func (r *Remote) File(ctx context.Context, change, path string) ([]byte, error) {
+	return r.file(ctx, "/file?"+url.Values{"path": {path}, "change": {change}}.Encode(), path)
+}
+
+func (r *Remote) file(ctx context.Context, at, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	q := url.Values{"path": {path}, "change": {change}}
-	answer, err := r.conn.Do(ctx, http.MethodGet, "/file?"+q.Encode(), nil)
+	answer, err := r.conn.Do(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -275,6 +278,16 @@ func (r *Remote) Deployments(ctx context.Context, before, limit int) (list []dep
 // Deployment returns one by its number.
 func (r *Remote) Deployment(ctx context.Context, number int) (n deploy.Deployment, err error) {
 	return n, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/deployments/%d", number), nil, &n)
+}
+
+// DeploymentFiles lists the files of a deployment.
+func (r *Remote) DeploymentFiles(ctx context.Context, number int) (list []File, err error) {
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/deployments/%d/documents", number), nil, &list)
+}
+
+// DeploymentFile reads a file of a deployment.
+func (r *Remote) DeploymentFile(ctx context.Context, number int, path string) ([]byte, error) {
+	return r.file(ctx, fmt.Sprintf("/deployments/%d/file?%s", number, url.Values{"path": {path}}.Encode()), path)
 }
 
 // Revisions lists those of an actor, the last one first.

@@ -56,6 +56,7 @@ type Touched struct {
 type Revise struct {
 	Parent string `json:"parent,omitempty" pattern:"^([0-9a-f]{64})?$" doc:"the last change that the caller has seen; none for a service that is new"`
 	Files  []File `json:"files" maxItems:"10000" nullable:"false" doc:"all files of the service"`
+	Plan   bool   `json:"plan,omitempty" doc:"only say which files are missing"`
 	Text   string `json:"text,omitempty" maxLength:"2048" doc:"why"`
 	Commit string `json:"commit,omitempty" maxLength:"200" doc:"of the git repository that they come from"`
 }
@@ -184,7 +185,7 @@ func (a *API) revise(ctx context.Context, q *reviseInput) (*body[Revised], error
 	for _, d := range missing {
 		out.Body.Missing = append(out.Body.Missing, string(d))
 	}
-	if len(missing) > 0 {
+	if len(missing) > 0 || q.Body.Plan {
 		return out, nil
 	}
 	c, err := a.o.Documents.Revise(ctx, q.service(), t, documents.Change{Parent: store.Digest(q.Body.Parent), By: caller(ctx).Name, Text: q.Body.Text, Commit: q.Body.Commit})
@@ -248,7 +249,7 @@ func touchedBy(step documents.Step) Change {
 
 type fileInput struct {
 	At
-	Path string `query:"path" required:"true" maxLength:"300" doc:"path of the file"`
+	Path string `query:"path" required:"true" minLength:"1" maxLength:"300" doc:"path of the file"`
 }
 
 type fileOutput struct {
@@ -262,7 +263,12 @@ func (a *API) file(ctx context.Context, q *fileInput) (*fileOutput, error) {
 	if err != nil {
 		return nil, a.fault(err)
 	}
-	f, ok := t.Find(q.Path)
+	return a.fileOf(ctx, t, q.Path)
+}
+
+// fileOf is a file of a tree.
+func (a *API) fileOf(ctx context.Context, t documents.Tree, path string) (*fileOutput, error) {
+	f, ok := t.Find(path)
 	if !ok {
 		return nil, a.fault(store.ErrNotFound)
 	}

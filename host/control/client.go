@@ -163,13 +163,13 @@ func Each[T any](body io.ReadCloser, emit func(T) error) error {
 
 // EditDeadLetter replaces the data of a dead letter, or says what that would do.
 func (c *Client) EditDeadLetter(ctx context.Context, r EditRequest) (reply EditReply, err error) {
-	return reply, c.conn.Call(ctx, callTime, http.MethodPost, "/deadletters/edit", r, &reply)
+	return reply, c.conn.Call(ctx, callTime, http.MethodPost, "/deadletter-edit", r, &reply)
 }
 
 // SettleDeadLetters sends dead letters again or forgets them, and calls emit with
 // what became of each. When ctx ends the host ends it too.
 func (c *Client) SettleDeadLetters(ctx context.Context, r SettleRequest, emit func(Settled) error) error {
-	response, err := c.conn.Do(ctx, http.MethodPost, "/deadletters/settle", r)
+	response, err := c.conn.Do(ctx, http.MethodPost, "/deadletter-settle", r)
 	if err != nil {
 		return err
 	}

@@ -48,10 +48,10 @@ func Operations() []Operation {
 		get("get-deadletter", "/deadletters/{id}", "Get a dead letter", func(ctx context.Context, b Backend, r *http.Request) (DeadLetter, error) {
 			return b.DeadLetter(ctx, r.PathValue("id"))
 		}),
-		ask("edit-deadletter", scopeDebug, "/deadletters/edit", "Replace the data of a dead letter", func(ctx context.Context, b Backend, in EditRequest) (EditReply, error) {
+		ask("edit-deadletter", scopeDebug, "/deadletter-edit", "Replace the data of a dead letter", func(ctx context.Context, b Backend, in EditRequest) (EditReply, error) {
 			return b.EditDeadLetter(ctx, in)
 		}),
-		lines("settle-deadletters", scopeDebug, "/deadletters/settle", "Send dead letters again, or forget them", func(ctx context.Context, b Backend, in SettleRequest, emit func(Settled) error) error {
+		lines("settle-deadletters", scopeDebug, "/deadletter-settle", "Send dead letters again, or forget them", func(ctx context.Context, b Backend, in SettleRequest, emit func(Settled) error) error {
 			return b.SettleDeadLetters(ctx, in, emit)
 		}),
 		get("list-actions", "/actions", "List what is or was done to many dead letters", func(ctx context.Context, b Backend, _ *http.Request) ([]Action, error) { return b.Actions(ctx) }),

@@ -72,8 +72,8 @@ type Options struct {
 	URL string
 	// Modes are those that the service and its actors begin in.
 	Modes shard.Modes
-	// State is the folder for what a service keeps besides its journal; "": in Dir.
-	State string
+	// Seed keys the random streams of the service's messages; nil: that in Dir.
+	Seed []byte
 }
 
 // Shared is what services of one process share. Whoever made it closes it, after the
@@ -105,6 +105,7 @@ type Host struct {
 	serving    chan error // the gateway's last word
 	applying   sync.Mutex // held by Apply
 	actions    actions
+	looked     lastLook
 	stop       sync.Once
 	stopping   atomic.Bool
 }
@@ -150,9 +151,6 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	}
 	if o.Namespace == "" {
 		o.Namespace = DefaultNamespace
-	}
-	if o.State == "" {
-		o.State = StateDir(o.Dir)
 	}
 	h = &Host{opts: o, started: time.Now()}
 	h.service.Store(o.Service)
@@ -210,9 +208,11 @@ func (h *Host) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	secret, err := ownSecret(h.opts.State)
-	if err != nil {
-		return err
+	seed := h.opts.Seed
+	if seed == nil {
+		if seed, err = ownSeed(StateDir(h.opts.Dir)); err != nil {
+			return err
+		}
 	}
 	if h.engine == nil {
 		if h.engine, err = newEngine(ctx, h.opts.CacheDir, h.log); err != nil {
@@ -223,7 +223,7 @@ func (h *Host) run(ctx context.Context) error {
 		return err
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
-		Engine: h.engine, Shard: h.shard, Secret: secret, Logger: h.log, Log: h.guestLine,
+		Engine: h.engine, Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
 		Environment: capability.Environment{Secret: h.opts.Secret}, Pacer: pacer(),
 	})
 	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
@@ -367,22 +367,33 @@ func readModules(service *specs.Service, paths map[string]string) (map[string][]
 // StateDir is the folder of a service in which a host keeps what is its own.
 func StateDir(dir string) string { return filepath.Join(dir, ".grow") }
 
-// ownSecret returns the secret, kept in dir, that keys the random streams of a
-// service's messages, making it at the first start.
-func ownSecret(dir string) ([]byte, error) {
+// seedBytes is the size of a seed.
+const seedBytes = 32
+
+// ownSeed returns the seed, kept in dir, that keys the random streams of a service's
+// messages, making it at the first start.
+func ownSeed(dir string) ([]byte, error) {
 	path := filepath.Join(dir, "secret")
-	if b, err := os.ReadFile(path); err == nil && len(b) == 32 {
+	if b, err := os.ReadFile(path); err == nil && len(b) == seedBytes {
 		return b, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the host's folder: %w", err)
 	}
-	b := make([]byte, 32)
-	if _, err := rand.Read(b); err != nil {
-		return nil, fmt.Errorf("draw a secret: %w", err)
+	b, err := newSeed()
+	if err != nil {
+		return nil, err
 	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		return nil, fmt.Errorf("keep the service's secret: %w", err)
+	}
+	return b, nil
+}
+
+func newSeed() ([]byte, error) {
+	b := make([]byte, seedBytes)
+	if _, err := rand.Read(b); err != nil {
+		return nil, fmt.Errorf("draw a secret: %w", err)
 	}
 	return b, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -39,8 +40,25 @@ func (b backend) Status(ctx context.Context) (control.Status, error) {
 	return status, nil
 }
 
+// journalFresh is for how long what was told of the journal is told again: what it costs
+// to look does not grow with how many ask.
+const journalFresh = 200 * time.Millisecond
+
+// lastLook is what was told of the journal last.
+type lastLook struct {
+	mu      sync.Mutex // held while somebody looks
+	at      time.Time
+	journal control.Journal
+}
+
 // journal is how the journal is.
 func (b backend) journal(ctx context.Context) control.Journal {
+	l := &b.looked
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if since := time.Since(l.at); since >= 0 && since < journalFresh {
+		return l.journal
+	}
 	j := control.Journal{At: b.opts.Journal.place(b.opts.Dir)}
 	st, err := b.shard.JournalStatus(ctx)
 	j.Records, j.Epoch = st.Last, st.Epoch
@@ -52,6 +70,9 @@ func (b backend) journal(ctx context.Context) control.Journal {
 	}
 	if err = cmp.Or(b.store.Health(), err); err != nil {
 		j.Fault = err.Error()
+	}
+	if ctx.Err() == nil { // else it is the one who asked that has ended
+		l.at, l.journal = time.Now(), j
 	}
 	return j
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/grow-platform/grow/host/api"
@@ -86,13 +84,23 @@ func (p *Platform) Remove(ctx context.Context, s documents.Service, plan bool) (
 				return err
 			}
 		}
-		return os.RemoveAll(p.stateDir(s))
+		return p.forgetSeed(ctx, s)
 	})
 }
 
-// stateDir is the folder for what a service keeps besides its journal.
-func (p *Platform) stateDir(s documents.Service) string {
-	return filepath.Join(p.opts.Data, "services", s.Namespace, s.Name)
+// forgetSeed removes what keys the random streams of a service's messages.
+func (p *Platform) forgetSeed(ctx context.Context, s documents.Service) error {
+	r, err := p.store.Ref(ctx, seedRef(s))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = p.store.RemoveRef(ctx, r.Name, r.Revision)
+	}
+	if err != nil {
+		return fmt.Errorf("remove the seed of %s: %w", s, err)
+	}
+	return nil
 }
 
 // Actors implements api.Lifecycle: the actors of a service that runs, with what they do;

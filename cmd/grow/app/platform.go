@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -22,10 +23,12 @@ import (
 	"github.com/grow-platform/grow/host/signing"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/store/files"
+	storenats "github.com/grow-platform/grow/host/store/nats"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
-	"github.com/grow-platform/grow/runtime/supervisor"
+	"github.com/grow-platform/grow/runtime/journal/nats"
 	"github.com/grow-platform/grow/specs"
+	client "github.com/nats-io/nats.go"
 )
 
 // PlatformOptions is what a host that services are deployed to is started with.
@@ -134,9 +137,9 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 
 // open opens all that the host remembers.
 func (p *Platform) open(ctx context.Context) error {
-	s, err := files.Open(filepath.Join(p.opts.Data, "store"))
+	s, err := p.openStore(ctx)
 	if err != nil {
-		return &Error{Code: "serve.store", Err: err, Hint: "give --data a folder of your own, or stop the host that has it"}
+		return err
 	}
 	p.store = s
 	p.Documents, p.Tokens, p.Keys = documents.New(s, nil), token.New(s, nil), signing.New(s, nil)
@@ -155,6 +158,46 @@ func (p *Platform) open(ctx context.Context) error {
 	}
 	p.shared.store = j
 	return nil
+}
+
+// openStore opens what the host remembers besides its journal: on NATS servers when the
+// journal is there, else in its folder.
+func (p *Platform) openStore(ctx context.Context) (store.Store, error) {
+	j := p.opts.Journal
+	if j.At == "" || j.At == Memory {
+		s, err := files.Open(filepath.Join(p.opts.Data, "store"))
+		if err != nil {
+			return nil, &Error{Code: "serve.store", Err: err, Hint: "give --data a folder of your own, or stop the host that has it"}
+		}
+		return s, nil
+	}
+	if err := j.Check(); err != nil {
+		return nil, err
+	}
+	o := j.options(p.opts.Data)
+	o.Log = p.log
+	conn, err := nats.Dial(o)
+	if err != nil {
+		return nil, journalError(j, err)
+	}
+	s, err := storenats.Open(ctx, conn, 1)
+	if err != nil {
+		conn.Close()
+		return nil, journalError(j, err)
+	}
+	return onServer{s, conn}, nil
+}
+
+// onServer is a store with a connection of its own.
+type onServer struct {
+	store.Store
+	conn *client.Conn
+}
+
+// Close implements store.Store.
+func (s onServer) Close() error {
+	defer s.conn.Close()
+	return s.Store.Close()
 }
 
 func (p *Platform) startServices(ctx context.Context) error {
@@ -230,9 +273,13 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	if err != nil {
 		return err
 	}
+	seed, err := p.seed(ctx, c.Service)
+	if err != nil {
+		return err
+	}
 	h, err := Start(ctx, Options{
 		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: p.opts.Journal,
-		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), State: p.stateDir(c.Service),
+		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed,
 	})
 	if err != nil {
 		return err
@@ -245,16 +292,59 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	return nil
 }
 
-// rehearsal compiles the modules of a candidate and starts each once, apart from all
-// that runs.
-func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *specs.Service) error {
-	binaries, err := readModules(service, c.Modules)
+func seedRef(s documents.Service) string { return "seeds/" + s.Namespace + "/" + s.Name }
+
+// seed returns what keys the random streams of a service's messages, making it when the
+// service is new. A host that takes over goes on with the same one.
+func (p *Platform) seed(ctx context.Context, s documents.Service) ([]byte, error) {
+	name := seedRef(s)
+	r, err := p.store.Ref(ctx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		b, err := newSeed()
+		if err != nil {
+			return nil, err
+		}
+		if _, err = p.store.SetRef(ctx, name, b, 0); err == nil {
+			return b, nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return nil, fmt.Errorf("keep the seed of %s: %w", s, err)
+		}
+		r, err = p.store.Ref(ctx, name) // somebody else was quicker
+		if err != nil {
+			return nil, fmt.Errorf("read the seed of %s: %w", s, err)
+		}
+	} else if err != nil {
+		return nil, fmt.Errorf("read the seed of %s: %w", s, err)
+	}
+	if len(r.Value) != seedBytes {
+		return nil, fmt.Errorf("read the seed of %s: %w", s, store.ErrDamaged)
+	}
+	return r.Value, nil
+}
+
+// rehearsal starts a candidate once, apart from all that runs: its modules are taken in
+// and started, and its secrets are looked up. What it logs and keeps is thrown away.
+func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *specs.Service) (err error) {
+	seed, err := newSeed()
 	if err != nil {
 		return err
 	}
-	v := supervisor.New(supervisor.Options{Engine: p.shared.engine, Logger: p.log, Pacer: pacer()})
-	err = v.Prepare(ctx, supervisor.Wanted{Service: service, Modules: binaries})
-	return errors.Join(err, v.Close())
+	memory := Journal{At: Memory}
+	kept, err := memory.OpenStore(ctx, "", p.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	h, err := Start(ctx, Options{
+		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: memory, Namespace: c.Service.Namespace,
+		Shared: &Shared{engine: p.shared.engine, store: kept, logs: logs.New(logs.Options{})}, Seed: seed,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = h.Stop(ctx)
+	return err
 }
 
 // URL is where the services are served.

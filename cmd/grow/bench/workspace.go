@@ -15,8 +15,8 @@ import (
 
 // workspace is a folder of services made for measuring.
 type workspace struct {
-	dir   string
-	close func() error
+	dir  string
+	ends []func() error // before the folder is removed
 }
 
 func newWorkspace() (*workspace, error) {
@@ -24,7 +24,18 @@ func newWorkspace() (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &workspace{dir: dir, close: func() error { return os.RemoveAll(dir) }}, nil
+	return &workspace{dir: dir}, nil
+}
+
+// atEnd has f called when all is measured.
+func (w *workspace) atEnd(f func() error) { w.ends = append(w.ends, f) }
+
+// close ends what was started, and removes the folder.
+func (w *workspace) close() (err error) {
+	for _, f := range w.ends {
+		err = errors.Join(err, f())
+	}
+	return errors.Join(err, os.RemoveAll(w.dir))
 }
 
 // order is the data of every message: 200 bytes of JSON.
