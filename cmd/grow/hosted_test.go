@@ -214,3 +214,18 @@ func TestDeployWhileStopped(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What asks a host for its answer is held where one runs.
+func init() {
+	for where, names := range map[string][]string{
+		"testdata/script/token.txtar":     {"token create", "token list", "token revoke", "signkey create", "signkey list", "signkey trust", "signkey distrust"},
+		"testdata/script/push_pull.txtar": {"push", "pull"},
+		"testdata/script/docs.txtar":      {"docs list", "docs get", "docs put", "docs diff", "docs history", "docs restore"},
+		"testdata/script/service.txtar":   {"service list", "service create", "workflow list", "workflow create", "workflow delete", "actor delete"},
+		"TestLifecycle":                   {"service delete", "service start", "service stop", "service pause", "service drain", "actor list", "actor start", "actor stop", "actor pause", "actor drain"},
+	} {
+		for _, name := range names {
+			elsewhere[name] = "asks a host: " + where
+		}
+	}
+}
