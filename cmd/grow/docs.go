@@ -169,7 +169,7 @@ func (s *shell) docsGet() *cobra.Command {
 	c := &cobra.Command{
 		Use: "get ACTOR [FILE]", Short: "print a document of an actor; its definition when none is named", Args: cobra.RangeArgs(1, 2),
 		Long:    "get prints a document as it is.",
-		Example: "  grow docs get price\n  grow docs get price docs/goals.md --at 12\n  grow docs get price src/python/main.py > main.py",
+		Example: "  grow docs get price\n  grow docs get price docs/goals.md --at 12\n  grow docs get price src/python/main.py",
 		RunE: func(c *cobra.Command, args []string) error {
 			sh, err := s.shelf(c.Context(), args[0], change)
 			if err != nil {

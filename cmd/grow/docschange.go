@@ -177,7 +177,7 @@ func (s *shell) docsPut() *cobra.Command {
 					return err
 				}
 			}
-			f := documents.File{Path: path, Digest: store.DigestOf(data), Size: int64(len(data))}
+			f := fileOf(path, data)
 			if old, ok := last.tree.Find(path); ok {
 				f.Exec = old.Exec
 			}
@@ -234,6 +234,11 @@ func (s *shell) docsRestore() *cobra.Command {
 	c.Flags().StringVar(&change, "at", "", "the `change`, by its number")
 	r.flags(c)
 	return s.completes(c, actorsOf)
+}
+
+// fileOf is a document that is to be put on a host.
+func fileOf(path string, data []byte) documents.File {
+	return documents.File{Path: path, Digest: store.DigestOf(data), Size: int64(len(data))}
 }
 
 // revise makes a tree the service's documents, and tells. data are the contents that the

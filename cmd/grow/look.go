@@ -56,7 +56,7 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	rows = nil
 	for _, n := range st.Nodes {
 		rows = append(rows, []string{
-			n.Node, n.Actor, n.Revision, fmt.Sprintf("%d/%d", n.Mailbox, n.Capacity), fmt.Sprint(n.Instances), fmt.Sprint(n.Handled),
+			n.Node, n.Actor, n.Revision, mailbox(&n), fmt.Sprint(n.Instances), fmt.Sprint(n.Handled),
 			fmt.Sprint(n.Refused), fmt.Sprint(n.Failed), fmt.Sprint(n.Waiting), fmt.Sprint(n.Dead), perMessage(n.Busy, n.Handled), fuelPerMessage(&n),
 		})
 	}
@@ -71,6 +71,15 @@ func writeStatus(w io.Writer, st *control.Status) error {
 		return err
 	}
 	return nil
+}
+
+// mailbox is how full one is, and that it is not as ever.
+func mailbox(n *shard.NodeStatus) string {
+	text := fmt.Sprintf("%d/%d", n.Mailbox, n.Capacity)
+	if n.Mode != shard.Running {
+		text += " " + n.Mode.String()
+	}
+	return text
 }
 
 // writeProcesses writes which processes isolated actors have, if there are such.

@@ -99,6 +99,7 @@ func (s *shell) root() *cobra.Command {
 		s.history(),
 		s.diff(),
 		s.rollback(),
+		s.service(),
 		s.push(),
 		s.pull(),
 		s.docs(),

@@ -44,7 +44,9 @@ type Options struct {
 	Deployer  *deploy.Deployer
 	// Running returns a service that runs; nil for one that does not.
 	Running func(documents.Service) control.Backend
-	Log     *slog.Logger
+	// Lifecycle starts and ends services.
+	Lifecycle Lifecycle
+	Log       *slog.Logger
 }
 
 // API serves the control API. It is safe for concurrent use.
@@ -69,6 +71,7 @@ func New(o Options) *API {
 	a.uploadRoutes()
 	a.deployRoutes()
 	a.tokenRoutes()
+	a.serviceRoutes()
 	a.runningRoutes()
 	a.admitNull()
 	return a

@@ -25,7 +25,8 @@ import (
 const (
 	callTime   = 30 * time.Second
 	deployTime = 10 * time.Minute
-	fileMax    = 32 << 20 // bytes of a file that is read
+	lifeTime   = 2 * time.Minute // for a service to start or to end
+	fileMax    = 32 << 20        // bytes of a file that is read
 )
 
 // ClientOptions say how a host is reached.
@@ -94,6 +95,26 @@ func (c *Client) At(namespace, service string) *Remote {
 // Services lists the services that the token may see.
 func (c *Client) Services(ctx context.Context) (list []Service, err error) {
 	return list, c.conn.Call(ctx, callTime, http.MethodGet, "/services", nil, &list)
+}
+
+// CreateService makes a service that has nothing in it yet.
+func (r *Remote) CreateService(ctx context.Context, n NewService) (c Change, err error) {
+	return c, r.conn.Call(ctx, callTime, http.MethodPut, "", n, &c)
+}
+
+// DeleteService ends the service, and forgets all of it; with plan it only counts.
+func (r *Remote) DeleteService(ctx context.Context, plan bool) (n deploy.Removed, err error) {
+	return n, r.conn.Call(ctx, lifeTime, http.MethodDelete, fmt.Sprintf("?plan=%v", plan), nil, &n)
+}
+
+// Govern puts an actor, or the whole service, into a mode, and returns the actors.
+func (r *Remote) Govern(ctx context.Context, m Mode) (list []ActorStatus, err error) {
+	return list, r.conn.Call(ctx, lifeTime, http.MethodPost, "/mode", m, &list)
+}
+
+// Actors lists the actors of the service.
+func (r *Remote) Actors(ctx context.Context) (list []ActorStatus, err error) {
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, "/actors", nil, &list)
 }
 
 // Tokens lists the tokens of the host.

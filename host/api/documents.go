@@ -21,6 +21,7 @@ type Service struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	Live      int    `json:"live" doc:"number of the deployment that runs; 0: none"`
+	Mode      string `json:"mode" enum:"running,paused,drained,stopped"`
 }
 
 // File is one file of a service's documents.
@@ -118,7 +119,11 @@ func (a *API) services(ctx context.Context, _ *struct{}) (*body[[]Service], erro
 		if err != nil && !isMissing(err) {
 			return nil, a.fault(err)
 		}
-		out.Body = append(out.Body, Service{s.Namespace, s.Name, live.Number})
+		modes, err := a.o.Deployer.Modes(ctx, s)
+		if err != nil {
+			return nil, a.fault(err)
+		}
+		out.Body = append(out.Body, Service{s.Namespace, s.Name, live.Number, modes.Service.String()})
 	}
 	return out, nil
 }

@@ -410,6 +410,11 @@ func (d *Deployer) Start(ctx context.Context, s documents.Service) (Deployment, 
 		return Deployment{}, err
 	}
 	defer end()
+	return d.Resume(ctx, s)
+}
+
+// Resume does what Start does, for who has called SetModes and is called back.
+func (d *Deployer) Resume(ctx context.Context, s documents.Service) (Deployment, error) {
 	for {
 		live, err := d.Live(ctx, s)
 		if err != nil {

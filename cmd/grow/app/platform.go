@@ -131,7 +131,7 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 		return p, err
 	}
 	p.services.serve(http.HandlerFunc(p.route), p.log)
-	p.control.serve(api.New(api.Options{Version: o.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer, Running: p.backendOf, Log: p.log}), p.log)
+	p.control.serve(api.New(api.Options{Version: o.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer, Running: p.backendOf, Lifecycle: p, Log: p.log}), p.log)
 	return p, nil
 }
 
@@ -206,6 +206,13 @@ func (p *Platform) startServices(ctx context.Context) error {
 		return err
 	}
 	for _, s := range list {
+		stopped, err := p.stopped(ctx, s)
+		if err != nil {
+			return err
+		}
+		if stopped {
+			continue
+		}
 		n, err := p.Deployer.Start(ctx, s)
 		switch {
 		case errors.Is(err, store.ErrNotFound): // it has documents, and nothing of it is live
@@ -245,6 +252,10 @@ func (p *Platform) Switch(ctx context.Context, c deploy.Candidate) error {
 	}
 	h := p.running(c.Service)
 	if h == nil {
+		stopped, err := p.stopped(ctx, c.Service)
+		if err != nil || stopped {
+			return err // it runs once it is started again
+		}
 		return p.start(ctx, c, service)
 	}
 	if _, err := h.Apply(ctx, service, c.Modules); err != nil {
@@ -258,12 +269,16 @@ func (p *Platform) Switch(ctx context.Context, c deploy.Candidate) error {
 
 // start runs a service that did not run.
 func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs.Service) error {
+	modes, err := p.Deployer.Modes(ctx, c.Service)
+	if err != nil {
+		return err
+	}
 	seed, err := p.seed(ctx, c.Service)
 	if err != nil {
 		return err
 	}
 	h, err := Start(ctx, Options{
-		Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: p.opts.Journal,
+		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed,
 	})
 	if err != nil {
@@ -277,10 +292,12 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	return nil
 }
 
+func seedRef(s documents.Service) string { return "seeds/" + s.Namespace + "/" + s.Name }
+
 // seed returns what keys the random streams of a service's messages, making it when the
 // service is new. A host that takes over goes on with the same one.
 func (p *Platform) seed(ctx context.Context, s documents.Service) ([]byte, error) {
-	name := "seeds/" + s.Namespace + "/" + s.Name
+	name := seedRef(s)
 	r, err := p.store.Ref(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		b, err := newSeed()
