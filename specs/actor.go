@@ -88,6 +88,7 @@ func (l *loader) actor(file, dir string, tree *schema.Node) *Actor {
 	a.Limits = l.limits(file, tree.Get("limits"), a.Code.Language)
 	a.Isolated = tree.Get("isolation").String() == isolationProcess
 	a.Retry = l.retry(file, tree)
+	a.Targets = targets(tree.Get("targets"))
 	return a
 }
 
@@ -114,12 +115,28 @@ func (l *loader) code(file, dir string, n *schema.Node) Code {
 	if c.Language == "wasm" {
 		w = wantFile
 	}
+	c.Digest = strings.TrimPrefix(n.Get("digest").String(), "sha256:")
+	l.whereFrom(file, n, c)
 	if source := n.Get("source"); source != nil && c.Language != "" && !l.opts.NoSources {
 		if p := l.resolve(file, source, "code.source", w, dir); p != "" {
 			c.Source = filepath.Join(l.service.Dir, filepath.FromSlash(p))
 		}
 	}
 	return c
+}
+
+// whereFrom holds that code has a source or is on the host.
+func (l *loader) whereFrom(file string, n *schema.Node, c Code) {
+	source, digest := n.Get("source"), n.Get("digest")
+	switch {
+	case n == nil || n.Kind != schema.Map:
+	case source == nil && digest == nil:
+		l.problem(file, n.Pos, "code.source", "spec.missing", "is missing: the folder of its source, or the .wasm file, relative to actor.yaml")
+	case source != nil && digest != nil:
+		l.problem(file, digest.Pos, "code.digest", "spec.value", "says that the module lies on the host, and source that it is made here", "leave one of them out")
+	case digest != nil && c.Language != "wasm":
+		l.problem(file, digest.Pos, "code.digest", "spec.value", "is for modules that were compiled elsewhere", "write {language: wasm, digest: …}")
+	}
 }
 
 // enumerate joins words as a sentence does.

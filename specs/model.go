@@ -84,14 +84,22 @@ type Actor struct {
 	// Isolated actors run in a process of their own.
 	Isolated bool
 	Retry    Retry
+	Targets  Targets
 	Tests    []*Test // in the order of their files
 	At       Position
+}
+
+// Targets say how fast an actor is meant to be; what is 0 is not said.
+type Targets struct {
+	P99  time.Duration // of handling a message
+	Rate float64       // messages a second of one instance
 }
 
 // Code names the live implementation of an actor.
 type Code struct {
 	Language string // rust, go, wasm, …
 	Source   string // absolute path of the source folder, or of the .wasm file
+	Digest   string // in place of Source, of a module on the host: 64 hex digits
 }
 
 // State declares the type of the state values whose name fits Pattern.

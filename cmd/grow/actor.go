@@ -20,9 +20,9 @@ import (
 
 func (s *shell) actor() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "actor", Short: "make actors",
-		Long: "An actor is a folder of actors/: what it is for, what it takes and sends, tests that prove it, and code.", Example: "  grow actor new pricing",
-	}, s.actorNew())
+		Use: "actor", Short: "make actors; list, pause, drain, stop and delete those on a host",
+		Long: "An actor is a folder of actors/: what it is for, what it takes and sends, tests that prove it, and code.", Example: "  grow actor new pricing\n  grow actor list\n  grow actor pause pricing",
+	}, append([]*cobra.Command{s.actorNew()}, s.actorsOnHost()...)...)
 }
 
 // wish is what actor new is asked for.

@@ -147,6 +147,18 @@ func onlyOf(changes []compare.Change, name string, sides ...*side) ([]compare.Ch
 
 // tell prints the changes; what breaks makes an error of exit code 3.
 func (s *shell) tell(old, new string, changes []compare.Change) error {
+	v := comparisonOf(old, new, changes)
+	if err := s.print(&v, func(w io.Writer) error { return s.writeChanges(w, &v) }); err != nil {
+		return err
+	}
+	if !v.OK {
+		return &told{fault: control.Error{Code: codeBreak, Message: v.summary(), At: new, Next: "keep what the old revision accepts, or give the new type another name"}}
+	}
+	return nil
+}
+
+// comparisonOf is changes as they are printed.
+func comparisonOf(old, new string, changes []compare.Change) comparison {
 	v := comparison{OK: true, Old: old, New: new, Changes: []change{}}
 	for _, c := range changes {
 		switch c.Verdict {
@@ -167,13 +179,7 @@ func (s *shell) tell(old, new string, changes []compare.Change) error {
 		}
 		v.Changes = append(v.Changes, out)
 	}
-	if err := s.print(&v, func(w io.Writer) error { return s.writeChanges(w, &v) }); err != nil {
-		return err
-	}
-	if !v.OK {
-		return &told{fault: control.Error{Code: codeBreak, Message: v.summary(), At: new, Next: "keep what the old revision accepts, or give the new type another name"}}
-	}
-	return nil
+	return v
 }
 
 func (v *comparison) summary() string {

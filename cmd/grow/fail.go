@@ -99,6 +99,7 @@ var exits = map[string]int{
 	codeSite:             exitConflict,
 	codeExists:           exitConflict,
 	codeInside:           exitConflict,
+	codeConflict:         exitConflict,
 	codeTypesOwn:         exitConflict,
 
 	control.CodeNotRunning:  exitUnreachable,

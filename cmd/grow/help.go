@@ -16,6 +16,7 @@ import (
 const (
 	groupWrite = "write"
 	groupRun   = "run"
+	groupHost  = "host"
 	groupLook  = "look"
 	groupSetUp = "set-up"
 )
@@ -23,6 +24,7 @@ const (
 var groups = []*cobra.Group{
 	{ID: groupWrite, Title: "Write and check a service:"},
 	{ID: groupRun, Title: "Run it:"},
+	{ID: groupHost, Title: "Work with a host:"},
 	{ID: groupLook, Title: "Look at what runs:"},
 	{ID: groupSetUp, Title: "Set up:"},
 }

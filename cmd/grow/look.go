@@ -20,9 +20,13 @@ import (
 func (s *shell) status() *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "show what a running service is doing", Args: cobra.NoArgs,
-		Example: "  grow status\n  grow status -o json",
+		Long:    "status shows what a running service is doing: the one in this folder, or that named by --service on a host.\nOutside of a service's folder it lists the services of a host.",
+		Example: "  grow status\n  grow status -o json\n  grow status --host https://grow.example.com:8600 --service shop",
 		RunE: func(c *cobra.Command, _ []string) error {
 			host, err := s.host()
+			if isCode(err, codeNoService) && s.target.named() != "" {
+				return s.listServices(c.Context())
+			}
 			if err != nil {
 				return err
 			}
@@ -56,7 +60,7 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	rows = nil
 	for _, n := range st.Nodes {
 		rows = append(rows, []string{
-			n.Node, n.Actor, n.Revision, fmt.Sprintf("%d/%d", n.Mailbox, n.Capacity), fmt.Sprint(n.Instances), fmt.Sprint(n.Handled),
+			n.Node, n.Actor, n.Revision, mailbox(&n), fmt.Sprint(n.Instances), fmt.Sprint(n.Handled),
 			fmt.Sprint(n.Refused), fmt.Sprint(n.Failed), fmt.Sprint(n.Waiting), fmt.Sprint(n.Dead), perMessage(n.Busy, n.Handled), fuelPerMessage(&n),
 		})
 	}
@@ -71,6 +75,15 @@ func writeStatus(w io.Writer, st *control.Status) error {
 		return err
 	}
 	return nil
+}
+
+// mailbox is how full one is, and that it is not as ever.
+func mailbox(n *shard.NodeStatus) string {
+	text := fmt.Sprintf("%d/%d", n.Mailbox, n.Capacity)
+	if n.Mode != shard.Running {
+		text += " " + n.Mode.String()
+	}
+	return text
 }
 
 // writeProcesses writes which processes isolated actors have, if there are such.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -115,9 +116,9 @@ func signature(file string, d store.Digest) (string, error) {
 	return signing.Sign(key, d).String(), nil
 }
 
-// pulled is a module of a registry.
-func pulled(c *cobra.Command, ref string, limit int64) (*oci.Module, error) {
-	m, err := oci.Pull(c.Context(), ref, limit)
+// pullModule is a module of a registry.
+func pullModule(ctx context.Context, ref string, limit int64) (*oci.Module, error) {
+	m, err := oci.Pull(ctx, ref, limit)
 	if err != nil {
 		return nil, registryFault(ref, err)
 	}

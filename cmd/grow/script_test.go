@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 // Besides testscript's own commands there are
 //
 //	serve [NAME=VALUE…] ARGUMENTS   start grow run and go on when it serves; sets $URL, $PORT and $PID, writes run.out
-//	platform ARGUMENTS              start grow serve in the folder data, go on when it serves; sets $URL, $GROW_HOST and, the first time, $GROW_TOKEN; else as serve
+//	platform [NAME=VALUE…] ARGUMENTS              start grow serve in the folder data, go on when it serves; sets $URL, $GROW_HOST and, the first time, $GROW_TOKEN; else as serve
 //	registry                        start an OCI registry, set $REGISTRY to its address
 //	until out|err PATTERN           wait until the service prints a line like that, after the one that was waited for last
 //	signal NAME [CODE] [again]      end it, hold its exit code against CODE (0), write run.out and run.err; again: until it has ended
@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 //	json stdout|stderr PATH VALUE   hold a value of what was printed against VALUE (gjson paths)
 //	take NAME PATH                  set $NAME to a value of what was printed as JSON
 //	unspoilt stdout|stderr|FILE     hold that it is lines of text, with nothing in them that a terminal obeys
+//	section MODULE NAME [FILE]      add a custom section to a module, with what is in FILE
 //	timeless FILE                   write what was printed into FILE, with N for each number of ms or s
 func TestScript(t *testing.T) {
 	modules, err := filepath.Abs("../../testdata/wat")
@@ -70,7 +71,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "platform": servePlatform, "registry": startRegistry, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt,
+			"serve": serve, "platform": servePlatform, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt, "section": addSection, "registry": startRegistry,
 		},
 	})
 }
@@ -105,6 +106,9 @@ func servePlatform(ts *testscript.TestScript, _ bool, args []string) {
 	s := ts.Value(running{}).(*served)
 	s.process = exec.Command(ts.Getenv("GROW"))
 	s.process.Dir, s.process.Env = ts.MkAbs("."), s.vars.Vars
+	for len(args) > 0 && strings.Contains(args[0], "=") {
+		s.process.Env, args = append(s.process.Env, args[0]), args[1:]
+	}
 	text := s.start(ts, append([]string{"grow", "serve", "--data", "data", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "-o", "json"}, args...))
 	ts.Setenv("URL", gjson.Get(text, "url").String())
 	ts.Setenv("GROW_HOST", gjson.Get(text, "control").String())

@@ -19,9 +19,9 @@ const codeFit = "workflow.fit"
 
 func (s *shell) workflow() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "workflow", Short: "make workflows",
-		Long: "A workflow is a file of workflows/: nodes, which actors fill, and routes between them.", Example: "  grow workflow new checkout --nodes pricing,shipping",
-	}, s.workflowNew())
+		Use: "workflow", Short: "make workflows; list, create and delete those on a host",
+		Long: "A workflow is a file of workflows/: nodes, which actors fill, and routes between them.", Example: "  grow workflow new checkout --nodes pricing,shipping\n  grow workflow list",
+	}, append([]*cobra.Command{s.workflowNew()}, s.workflowsOnHost()...)...)
 }
 
 func (s *shell) workflowNew() *cobra.Command {

@@ -106,6 +106,12 @@ func (b *build) one(ctx context.Context, a *specs.Actor) error {
 	if !ok {
 		return &compiler.Error{Code: compiler.CodeSource, Actor: a.Name, Text: "this version of grow does not build " + a.Code.Language}
 	}
+	if a.Code.Source == "" && a.Code.Digest != "" {
+		return &compiler.Error{
+			Code: compiler.CodeSource, Actor: a.Name, Text: "its module was uploaded to a host, and is not here",
+			Hint: "put the .wasm file into the actor's folder, and name it in actor.yaml: code: {language: wasm, source: module.wasm}",
+		}
+	}
 	tell := func(e Event) {
 		if b.options.Progress != nil {
 			e.Actor, e.Language = a.Name, a.Code.Language

@@ -47,7 +47,9 @@ type Options struct {
 	Running func(documents.Service) control.Backend
 	// Graph says who sends to whom in a service that runs; nil for one that does not.
 	Graph func(documents.Service) *graph.Graph
-	Log   *slog.Logger
+	// Lifecycle starts and ends services.
+	Lifecycle Lifecycle
+	Log       *slog.Logger
 }
 
 // API serves the control API. It is safe for concurrent use.
@@ -73,6 +75,7 @@ func New(o Options) *API {
 	a.uploadRoutes()
 	a.deployRoutes()
 	a.tokenRoutes()
+	a.serviceRoutes()
 	a.runningRoutes()
 	a.admitNull()
 	return a

@@ -225,10 +225,10 @@ func TestDeploy(t *testing.T) {
 
 func TestDocuments(t *testing.T) {
 	h := newHost(t)
-	first := h.push(h.pipeline, "", map[string]string{"grow.yaml": "one", "a.md": "a"})
-	second := h.push(h.pipeline, first.ID, map[string]string{"grow.yaml": "two", "a.md": "a"})
+	first := h.push(h.pipeline, "", map[string]string{"grow.yaml": "one", "a.md": "a", "empty": ""})
+	second := h.push(h.pipeline, first.ID, map[string]string{"grow.yaml": "two", "a.md": "a", "empty": ""})
 	var c Change
-	if status, text := h.ask(h.reader, http.MethodGet, shop+"/documents", nil, &c); status != 200 || c.ID != second.ID || len(c.Files) != 2 {
+	if status, text := h.ask(h.reader, http.MethodGet, shop+"/documents", nil, &c); status != 200 || c.ID != second.ID || len(c.Files) != 3 {
 		t.Errorf("%d %s", status, text)
 	}
 	if status, text := h.ask(h.reader, http.MethodGet, shop+"/file?path=grow.yaml&change="+first.ID, nil, nil); status != 200 || text != "one" {

@@ -25,7 +25,8 @@ import (
 const (
 	callTime   = 30 * time.Second
 	deployTime = 10 * time.Minute
-	fileMax    = 32 << 20 // bytes of a file that is read
+	lifeTime   = 2 * time.Minute // for a service to start or to end
+	fileMax    = 32 << 20        // bytes of a file that is read
 )
 
 // ClientOptions say how a host is reached.
@@ -94,6 +95,26 @@ func (c *Client) At(namespace, service string) *Remote {
 // Services lists the services that the token may see.
 func (c *Client) Services(ctx context.Context) (list []Service, err error) {
 	return list, c.conn.Call(ctx, callTime, http.MethodGet, "/services", nil, &list)
+}
+
+// CreateService makes a service that has nothing in it yet.
+func (r *Remote) CreateService(ctx context.Context, n NewService) (c Change, err error) {
+	return c, r.conn.Call(ctx, callTime, http.MethodPut, "", n, &c)
+}
+
+// DeleteService ends the service, and forgets all of it; with plan it only counts.
+func (r *Remote) DeleteService(ctx context.Context, plan bool) (n deploy.Removed, err error) {
+	return n, r.conn.Call(ctx, lifeTime, http.MethodDelete, fmt.Sprintf("?plan=%v", plan), nil, &n)
+}
+
+// Govern puts an actor, or the whole service, into a mode, and returns the actors.
+func (r *Remote) Govern(ctx context.Context, m Mode) (list []ActorStatus, err error) {
+	return list, r.conn.Call(ctx, lifeTime, http.MethodPost, "/mode", m, &list)
+}
+
+// Actors lists the actors of the service.
+func (r *Remote) Actors(ctx context.Context) (list []ActorStatus, err error) {
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, "/actors", nil, &list)
 }
 
 // Tokens lists the tokens of the host.
@@ -192,12 +213,21 @@ func (r *Remote) Changes(ctx context.Context, path string, limit int) (list []Ch
 	return list, r.conn.Call(ctx, callTime, http.MethodGet, "/changes?"+q.Encode(), nil, &list)
 }
 
+// ChangesBelow lists changes of the files in a folder, the last one first, with those files.
+func (r *Remote) ChangesBelow(ctx context.Context, dir string, limit int) (list []Change, err error) {
+	q := url.Values{"below": {dir}, "limit": {strconv.Itoa(limit)}}
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, "/changes?"+q.Encode(), nil, &list)
+}
+
 // File reads a file of a change; "" for the last one.
 func (r *Remote) File(ctx context.Context, change, path string) ([]byte, error) {
+	return r.file(ctx, "/file?"+url.Values{"path": {path}, "change": {change}}.Encode(), path)
+}
+
+func (r *Remote) file(ctx context.Context, at, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	q := url.Values{"path": {path}, "change": {change}}
-	answer, err := r.conn.Do(ctx, http.MethodGet, "/file?"+q.Encode(), nil)
+	answer, err := r.conn.Do(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -248,6 +278,16 @@ func (r *Remote) Deployments(ctx context.Context, before, limit int) (list []dep
 // Deployment returns one by its number.
 func (r *Remote) Deployment(ctx context.Context, number int) (n deploy.Deployment, err error) {
 	return n, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/deployments/%d", number), nil, &n)
+}
+
+// DeploymentFiles lists the files of a deployment.
+func (r *Remote) DeploymentFiles(ctx context.Context, number int) (list []File, err error) {
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/deployments/%d/documents", number), nil, &list)
+}
+
+// DeploymentFile reads a file of a deployment.
+func (r *Remote) DeploymentFile(ctx context.Context, number int, path string) ([]byte, error) {
+	return r.file(ctx, fmt.Sprintf("/deployments/%d/file?%s", number, url.Values{"path": {path}}.Encode()), path)
 }
 
 // Revisions lists those of an actor, the last one first.

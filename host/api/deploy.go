@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,7 +22,9 @@ func isMissing(err error) bool { return errors.Is(err, store.ErrNotFound) }
 func (a *API) uploadRoutes() {
 	huma.Register(a.huma, operation("get-object", token.Deploy, http.MethodGet, "/v1/objects/{digest}", "Ask how much of an object is on the host"), a.objectState)
 	put := operation("put-object", token.Deploy, http.MethodPut, "/v1/objects/{digest}", "Upload a piece of an object")
+	put.RequestBody = &huma.RequestBody{}
 	huma.Register(a.huma, put, a.objectPut)
+	put.RequestBody.Required = false // there are empty files
 }
 
 // Object names an object in a path.
@@ -48,13 +51,16 @@ func (a *API) objectPut(ctx context.Context, q *pieceInput) (*body[upload.State]
 
 // Request is what to deploy.
 type Request struct {
-	Change    string              `json:"change" pattern:"^[0-9a-f]{64}$" doc:"of the documents"`
+	Change    string              `json:"change,omitempty" pattern:"^([0-9a-f]{64})?$" doc:"of the documents; none: files are new ones, which become the service's when they go live"`
+	Files     []File              `json:"files,omitempty" maxItems:"10000" doc:"all files of the service, where no change is named"`
+	Parent    string              `json:"parent,omitempty" pattern:"^([0-9a-f]{64})?$" doc:"the last change that the caller has seen, where no change is named"`
 	Artifacts map[string]Artifact `json:"artifacts,omitempty" doc:"module of each actor, by its name; those that stay as they run may be left out"`
 	Seen      int                 `json:"seen" minimum:"-1" doc:"number of the live deployment that the caller knows of; 0: none, -1: whichever"`
 	Text      string              `json:"text,omitempty" maxLength:"8192" doc:"why"`
 	Commit    string              `json:"commit,omitempty" maxLength:"200"`
 	Force     string              `json:"force,omitempty" maxLength:"8192" doc:"make it live against its checks, for this reason; needs the scope admin"`
 	Plan      bool                `json:"plan,omitempty" doc:"only check it"`
+	Hold      bool                `json:"hold,omitempty" doc:"check it and record its revisions, but do not make it live"`
 }
 
 // Artifact is a module of an actor.
@@ -74,6 +80,8 @@ type Progress struct {
 func (a *API) deployRoutes() {
 	huma.Register(a.huma, operation("list-deployments", token.Read, http.MethodGet, servicePath+"/deployments", "List the deployments of a service, the last one first"), a.deployments)
 	huma.Register(a.huma, operation("get-deployment", token.Read, http.MethodGet, servicePath+"/deployments/{number}", "Get a deployment with its checks"), a.deployment)
+	huma.Register(a.huma, operation("get-deployment-documents", token.Read, http.MethodGet, servicePath+"/deployments/{number}/documents", "List the files of a deployment"), a.deploymentDocuments)
+	huma.Register(a.huma, operation("get-deployment-file", token.Read, http.MethodGet, servicePath+"/deployments/{number}/file", "Get a file of a deployment"), a.deploymentFile)
 	huma.Register(a.huma, operation("list-revisions", token.Read, http.MethodGet, servicePath+"/actors/{actor}/revisions", "List the revisions of an actor, the last one first"), a.revisions)
 	op := operation("create-deployment", token.Deploy, http.MethodPost, servicePath+"/deployments", "Check a service, and make it live")
 	op.Description = "Answers with lines of JSON: one for each check as it ends, and one for the deployment."
@@ -94,14 +102,42 @@ func (a *API) deployments(ctx context.Context, q *deploymentsInput) (*body[[]dep
 	return &body[[]deploy.Deployment]{list}, a.fault(err)
 }
 
-type deploymentInput struct {
+// Numbered names a deployment in a path.
+type Numbered struct {
 	Place
 	Number int `path:"number" minimum:"1" doc:"number of the deployment"`
 }
 
-func (a *API) deployment(ctx context.Context, q *deploymentInput) (*body[deploy.Deployment], error) {
+func (a *API) deployment(ctx context.Context, q *Numbered) (*body[deploy.Deployment], error) {
 	n, err := a.o.Deployer.Deployment(ctx, q.service(), q.Number)
 	return &body[deploy.Deployment]{n}, a.fault(err)
+}
+
+// treeOfDeployment are the files of a deployment, live or not.
+func (a *API) treeOfDeployment(ctx context.Context, q *Numbered) (documents.Tree, error) {
+	n, err := a.o.Deployer.Deployment(ctx, q.service(), q.Number)
+	if err != nil {
+		return nil, err
+	}
+	return a.o.Documents.Tree(ctx, n.Tree)
+}
+
+func (a *API) deploymentDocuments(ctx context.Context, q *Numbered) (*body[[]File], error) {
+	t, err := a.treeOfDeployment(ctx, q)
+	return &body[[]File]{filesOf(t)}, a.fault(err)
+}
+
+type deploymentFileInput struct {
+	Numbered
+	Path string `query:"path" required:"true" minLength:"1" maxLength:"300" doc:"path of the file"`
+}
+
+func (a *API) deploymentFile(ctx context.Context, q *deploymentFileInput) (*fileOutput, error) {
+	t, err := a.treeOfDeployment(ctx, &q.Numbered)
+	if err != nil {
+		return nil, a.fault(err)
+	}
+	return a.fileOf(ctx, t, q.Path)
 }
 
 type revisionsInput struct {
@@ -149,15 +185,32 @@ func (a *API) deploy(ctx context.Context, q *deployInput) (*huma.StreamResponse,
 	}}, nil
 }
 
+// treeFor are the documents of a request: those of a change, or new ones.
+func (a *API) treeFor(ctx context.Context, q *deployInput) (documents.Tree, error) {
+	if q.Body.Change != "" && len(q.Body.Files) > 0 {
+		return nil, &control.Error{Code: control.CodeInvalid, Message: "a deployment is of a change or of files, not of both", At: "body.files"}
+	}
+	if q.Body.Change != "" {
+		_, t, err := a.tree(ctx, At{q.Place, q.Body.Change})
+		return t, err
+	}
+	t := treeOf(q.Body.Files)
+	missing, err := a.o.Documents.Missing(ctx, t)
+	if err == nil && len(missing) > 0 {
+		err = &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%d files have not been uploaded", len(missing)), At: string(missing[0]), Next: "upload them first"}
+	}
+	return t, err
+}
+
 // request fills in what is left out of a request: modules that stay as they run.
 func (a *API) request(ctx context.Context, q *deployInput) (*deploy.Request, error) {
-	_, t, err := a.tree(ctx, At{q.Place, q.Body.Change})
+	t, err := a.treeFor(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	r := &deploy.Request{
 		Service: q.service(), Documents: t, Change: store.Digest(q.Body.Change), Artifacts: map[string]deploy.Artifact{}, Seen: q.Body.Seen,
-		Text: q.Body.Text, Commit: q.Body.Commit, Force: q.Body.Force, Plan: q.Body.Plan,
+		Parent: store.Digest(q.Body.Parent), Text: q.Body.Text, Commit: q.Body.Commit, Force: q.Body.Force, Plan: q.Body.Plan, Hold: q.Body.Hold,
 	}
 	live, err := a.o.Deployer.Live(ctx, q.service())
 	if err != nil && !isMissing(err) {
@@ -176,7 +229,11 @@ func (a *API) request(ctx context.Context, q *deployInput) (*deploy.Request, err
 		if !s.Done {
 			return nil, &control.Error{Code: control.CodeNotFound, Message: "the module of " + name + " has not been uploaded", At: want.Digest, Next: "upload it first"}
 		}
-		r.Artifacts[name] = deploy.Artifact{Digest: store.Digest(want.Digest), Size: s.Offset, Language: want.Language, Signature: want.Signature}
+		one := deploy.Artifact{Digest: store.Digest(want.Digest), Size: s.Offset, Language: want.Language, Signature: want.Signature}
+		if key, err := a.o.Keys.Verify(ctx, one.Digest, one.Signature); err == nil { // what is wrong with it the check says
+			one.SignedBy = key.Name
+		}
+		r.Artifacts[name] = one
 	}
 	return r, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,6 +21,7 @@ type Service struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	Live      int    `json:"live" doc:"number of the deployment that runs; 0: none"`
+	Mode      string `json:"mode" enum:"running,paused,drained,stopped"`
 }
 
 // File is one file of a service's documents.
@@ -40,12 +42,21 @@ type Change struct {
 	Text   string    `json:"text,omitempty" doc:"why"`
 	Commit string    `json:"commit,omitempty" doc:"of the git repository that it came from"`
 	Files  []File    `json:"files,omitempty" doc:"all of the service, where one change is asked for"`
+	Below  []Touched `json:"below,omitempty" doc:"what it did to files of a folder, where that is asked for"`
+}
+
+// Touched is a file that a change has made another.
+type Touched struct {
+	Path string `json:"path"`
+	Old  string `json:"old,omitempty" doc:"digest; none: the change has made it"`
+	New  string `json:"new,omitempty" doc:"digest; none: the change has removed it"`
 }
 
 // Revise is new documents of a service.
 type Revise struct {
 	Parent string `json:"parent,omitempty" pattern:"^([0-9a-f]{64})?$" doc:"the last change that the caller has seen; none for a service that is new"`
 	Files  []File `json:"files" maxItems:"10000" nullable:"false" doc:"all files of the service"`
+	Plan   bool   `json:"plan,omitempty" doc:"only say which files are missing"`
 	Text   string `json:"text,omitempty" maxLength:"2048" doc:"why"`
 	Commit string `json:"commit,omitempty" maxLength:"200" doc:"of the git repository that they come from"`
 }
@@ -108,7 +119,11 @@ func (a *API) services(ctx context.Context, _ *struct{}) (*body[[]Service], erro
 		if err != nil && !isMissing(err) {
 			return nil, a.fault(err)
 		}
-		out.Body = append(out.Body, Service{s.Namespace, s.Name, live.Number})
+		modes, err := a.o.Deployer.Modes(ctx, s)
+		if err != nil {
+			return nil, a.fault(err)
+		}
+		out.Body = append(out.Body, Service{s.Namespace, s.Name, live.Number, modes.Service.String()})
 	}
 	return out, nil
 }
@@ -116,17 +131,20 @@ func (a *API) services(ctx context.Context, _ *struct{}) (*body[[]Service], erro
 // At names a change of a service's documents.
 type At struct {
 	Place
-	Change string `query:"change" pattern:"^([0-9a-f]{64})?$" doc:"the change; none for the last one"`
+	Change string `query:"change" pattern:"^([0-9a-f]{64}|[0-9]{1,9})?$" doc:"the change, by its id or number; none for the last one"`
 }
 
 // tree returns the change that is asked for, and its files. It must be one of the
 // service's own: of another one's, nobody is told by its id.
 func (a *API) tree(ctx context.Context, q At) (documents.Change, documents.Tree, error) {
 	c, err := a.o.Documents.Last(ctx, q.service())
-	if err == nil && q.Change != "" && string(c.ID) != q.Change {
+	is := func(one documents.Change) bool {
+		return string(one.ID) == q.Change || strconv.Itoa(one.Number) == q.Change
+	}
+	if err == nil && q.Change != "" && !is(c) {
 		found := false
 		err = a.o.Documents.History(ctx, q.service(), func(one documents.Change) bool {
-			if found = string(one.ID) == q.Change; found {
+			if found = is(one); found {
 				c = one
 			}
 			return !found
@@ -167,7 +185,7 @@ func (a *API) revise(ctx context.Context, q *reviseInput) (*body[Revised], error
 	for _, d := range missing {
 		out.Body.Missing = append(out.Body.Missing, string(d))
 	}
-	if len(missing) > 0 {
+	if len(missing) > 0 || q.Body.Plan {
 		return out, nil
 	}
 	c, err := a.o.Documents.Revise(ctx, q.service(), t, documents.Change{Parent: store.Digest(q.Body.Parent), By: caller(ctx).Name, Text: q.Body.Text, Commit: q.Body.Commit})
@@ -183,10 +201,18 @@ type changesInput struct {
 	Place
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many at most"`
 	Path  string `query:"path" maxLength:"300" doc:"those of one file"`
+	Below string `query:"below" maxLength:"300" doc:"those of the files in a folder"`
 }
 
 func (a *API) changes(ctx context.Context, q *changesInput) (*body[[]Change], error) {
 	out := &body[[]Change]{Body: []Change{}}
+	if q.Below != "" {
+		list, err := a.o.Documents.HistoryBelow(ctx, q.service(), q.Below, q.Limit)
+		for _, step := range list {
+			out.Body = append(out.Body, touchedBy(step))
+		}
+		return out, a.fault(err)
+	}
 	if q.Path != "" {
 		list, err := a.o.Documents.HistoryOf(ctx, q.service(), q.Path, q.Limit)
 		for _, v := range list {
@@ -205,6 +231,22 @@ func (a *API) changes(ctx context.Context, q *changesInput) (*body[[]Change], er
 	return out, a.fault(err)
 }
 
+// touchedBy is a change with the files that it made others.
+func touchedBy(step documents.Step) Change {
+	c := changeOf(step.Change)
+	for _, d := range step.Differences {
+		t := Touched{Path: d.Path}
+		if d.Old != nil {
+			t.Old = string(d.Old.Digest)
+		}
+		if d.New != nil {
+			t.New = string(d.New.Digest)
+		}
+		c.Below = append(c.Below, t)
+	}
+	return c
+}
+
 type fileInput struct {
 	At
 	Path string `query:"path" required:"true" minLength:"1" maxLength:"300" doc:"path of the file"`
@@ -221,7 +263,12 @@ func (a *API) file(ctx context.Context, q *fileInput) (*fileOutput, error) {
 	if err != nil {
 		return nil, a.fault(err)
 	}
-	f, ok := t.Find(q.Path)
+	return a.fileOf(ctx, t, q.Path)
+}
+
+// fileOf is a file of a tree.
+func (a *API) fileOf(ctx context.Context, t documents.Tree, path string) (*fileOutput, error) {
+	f, ok := t.Find(path)
 	if !ok {
 		return nil, a.fault(store.ErrNotFound)
 	}

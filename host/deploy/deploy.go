@@ -6,7 +6,7 @@
 //
 //  1. The documents are laid out as a folder.
 //  2. The runner checks it. What is refused is recorded, and nothing else happens.
-//  3. Revisions and the deployment are recorded.
+//  3. New documents become the service's. Revisions and the deployment are recorded.
 //  4. The runner compiles and starts everything that is new.
 //  5. The service's live ref is moved: from here on a restart runs the new one.
 //  6. The runner switches. Should it fail, the ref is moved back.
@@ -104,8 +104,8 @@ type Deployment struct {
 	By      string              `json:"by"`
 	Text    string              `json:"text,omitempty"`   // why
 	Commit  string              `json:"commit,omitempty"` // of the git repository that the documents came from
-	Change  store.Digest        `json:"change"`           // of the documents
-	Tree    store.Digest        `json:"tree"`             // that the change led to
+	Change  store.Digest        `json:"change,omitempty"` // of the documents; none for new ones that did not go live
+	Tree    store.Digest        `json:"tree"`             // of the documents
 	Actors  map[string]Deployed `json:"actors"`
 	Checks  []Check             `json:"checks"`
 	Forced  string              `json:"forced,omitempty"` // why it went live against its checks

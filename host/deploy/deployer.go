@@ -79,7 +79,8 @@ func New(o Options) (*Deployer, error) {
 type Request struct {
 	Service   documents.Service
 	Documents documents.Tree      // all of the service
-	Change    store.Digest        // of the documents, that has this tree
+	Change    store.Digest        // of the documents, that has this tree; "": one is made on top of Parent when it goes live
+	Parent    store.Digest        // the last change that the caller has seen; counts without Change
 	Artifacts map[string]Artifact // by actor; those in the store already
 	Seen      int                 // the live deployment that the caller knows of; AnySeen for whichever
 	By        string
@@ -90,6 +91,8 @@ type Request struct {
 	Force string
 	// Plan ends after the checks, and records nothing.
 	Plan bool
+	// Hold records revisions and deployment, and makes nothing live.
+	Hold bool
 	// Report is told of every check when it has ended; nil: nobody.
 	Report func(Check)
 }
@@ -182,8 +185,19 @@ func (a *attempt) begin(ctx context.Context) error {
 	return err
 }
 
-// tree holds the request's change against its documents, and returns the digest of those.
+// tree returns the digest of the request's documents: those of its change, or new ones
+// by who has seen the last change.
 func (a *attempt) tree(ctx context.Context) (store.Digest, error) {
+	if a.request.Change == "" {
+		last, err := a.o.Documents.Last(ctx, a.request.Service)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return "", err
+		}
+		if last.ID != a.request.Parent {
+			return "", &documents.StaleError{Service: a.request.Service, Last: last}
+		}
+		return a.o.Documents.Keep(ctx, a.request.Documents)
+	}
 	c, err := a.o.Documents.Change(ctx, a.request.Change)
 	if err != nil {
 		return "", err
@@ -264,10 +278,13 @@ func (a *attempt) record(ctx context.Context) error {
 // run makes live what was checked.
 func (a *attempt) run(ctx context.Context) error {
 	n := &a.deployment
+	if err := a.change(ctx); err != nil {
+		return err
+	}
 	if err := a.revise(ctx); err != nil {
 		return err
 	}
-	if err := a.record(ctx); err != nil {
+	if err := a.record(ctx); err != nil || a.request.Hold {
 		return err
 	}
 	a.o.Step("prepare")
@@ -290,6 +307,20 @@ func (a *attempt) run(ctx context.Context) error {
 	a.o.Step("record that it is live")
 	err = a.keep(ctx, n)
 	n.State = Live
+	return err
+}
+
+// change makes new documents the service's.
+func (a *attempt) change(ctx context.Context) error {
+	n := &a.deployment
+	if n.Change != "" || a.request.Hold {
+		return nil
+	}
+	a.o.Step("change documents")
+	c, err := a.o.Documents.Revise(ctx, n.Service, a.request.Documents, documents.Change{Parent: a.request.Parent, By: a.request.By, Text: a.request.Text, Commit: a.request.Commit})
+	if err == nil {
+		n.Change = c.ID
+	}
 	return err
 }
 
@@ -379,6 +410,11 @@ func (d *Deployer) Start(ctx context.Context, s documents.Service) (Deployment, 
 		return Deployment{}, err
 	}
 	defer end()
+	return d.Resume(ctx, s)
+}
+
+// Resume does what Start does, for who has called SetModes and is called back.
+func (d *Deployer) Resume(ctx context.Context, s documents.Service) (Deployment, error) {
 	for {
 		live, err := d.Live(ctx, s)
 		if err != nil {

@@ -172,12 +172,9 @@ func (d *Documents) Revise(ctx context.Context, s Service, t Tree, c Change) (Ch
 	if len(c.By) > personMax || len(c.Text) > textMax || len(c.Commit) > personMax {
 		return Change{}, fmt.Errorf("%w: who makes a change may have %d bytes, and why %d", ErrLimit, personMax, textMax)
 	}
-	missing, err := d.Missing(ctx, t)
+	tree, err := d.Keep(ctx, t)
 	if err != nil {
 		return Change{}, err
-	}
-	if len(missing) > 0 {
-		return Change{}, fmt.Errorf("%d files have not been sent: %w", len(missing), store.ErrNotFound)
 	}
 	last, seen, err := d.last(ctx, s)
 	if err != nil && (!errors.Is(err, store.ErrNotFound) || seen != 0) {
@@ -186,10 +183,7 @@ func (d *Documents) Revise(ctx context.Context, s Service, t Tree, c Change) (Ch
 	if last.ID != c.Parent {
 		return Change{}, &StaleError{s, last}
 	}
-	if c.Tree, err = d.keepTree(ctx, t); err != nil {
-		return Change{}, err
-	}
-	if c.Tree == last.Tree {
+	if c.Tree = tree; tree == last.Tree {
 		return last, nil
 	}
 	c.Number, c.Time = last.Number+1, d.now().UTC()
@@ -214,7 +208,16 @@ func (d *Documents) Revise(ctx context.Context, s Service, t Tree, c Change) (Ch
 	return c, nil
 }
 
-func (d *Documents) keepTree(ctx context.Context, t Tree) (store.Digest, error) {
+// Keep keeps a tree, without making it any service's. All files of it must be in the
+// store.
+func (d *Documents) Keep(ctx context.Context, t Tree) (store.Digest, error) {
+	missing, err := d.Missing(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	if len(missing) > 0 {
+		return "", fmt.Errorf("%d files have not been sent: %w", len(missing), store.ErrNotFound)
+	}
 	b, err := t.encode()
 	if err != nil {
 		return "", err

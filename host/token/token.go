@@ -77,7 +77,8 @@ func (t *Token) Allows(s Scope, namespace string) bool {
 // Sees reports whether the token may know that a namespace is there.
 func (t *Token) Sees(namespace string) bool { return t.Allows(Read, namespace) }
 
-func (t *Token) check(now time.Time) error {
+// Check reports what keeps a token from being made, but for its end.
+func (t *Token) Check() error {
 	switch {
 	case t.Name == "" || len(t.Name) > NameMax || strings.ContainsFunc(t.Name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return fmt.Errorf("a token needs a name that says what it is for, of at most %d bytes in one line", NameMax)
@@ -85,8 +86,6 @@ func (t *Token) check(now time.Time) error {
 		return errors.New("a token needs a scope: read, deploy, debug or admin")
 	case len(t.Namespaces) == 0 || len(t.Namespaces) > NamespaceMax:
 		return fmt.Errorf("a token needs 1 to %d namespaces, or %s for all", NamespaceMax, AnyNamespace)
-	case !t.Expires.IsZero() && !t.Expires.After(now):
-		return errors.New("a token cannot end before it begins")
 	}
 	for _, s := range t.Scopes {
 		if !slices.Contains(Scopes(), s) {
@@ -147,8 +146,11 @@ func ref(id string) string { return "tokens/" + id }
 // text is what its owner shows; it cannot be had again.
 func (t *Tokens) Create(ctx context.Context, want Token) (text string, made Token, err error) {
 	now := t.now().UTC()
-	if err := want.check(now); err != nil {
+	if err := want.Check(); err != nil {
 		return "", Token{}, err
+	}
+	if !want.Expires.IsZero() && !want.Expires.After(now) {
+		return "", Token{}, errors.New("a token cannot end before it begins")
 	}
 	list, err := t.List(ctx)
 	if err != nil {

@@ -199,6 +199,9 @@ func (a *admission) reserve() error {
 		r := it.node.run.Load()
 		if r == nil || it.node.full(r) {
 			a.release()
+			if it.node.shut() {
+				return &shutError{it.node.path, Mode(it.node.mode.Load())}
+			}
 			return fmt.Errorf("%w: %s", ErrFull, it.node.path)
 		}
 		it.node.shift(1, int64(it.msg.Size()))

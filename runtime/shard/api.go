@@ -132,4 +132,5 @@ type NodeStatus struct {
 	FuelMax   uint64 `json:"fuel_max"`   // by the one that used most
 	Memory    int64  `json:"memory"`     // bytes of linear memory of all instances
 	LastCode  string `json:"last_code"`  // of the last attempt that was refused or failed; "" for none
+	Mode      Mode   `json:"mode,omitempty"`
 }

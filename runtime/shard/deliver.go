@@ -204,7 +204,7 @@ func (l *lane) note(it *parcel, to string, due int64) *journal.Output {
 func (l *lane) stalled(c *cell, r *running) bool {
 	for _, below := range r.below {
 		to := below.run.Load()
-		if to == nil || below.depth.Load() < to.capacity && below.bytes.Load() < abi.MailboxBytes {
+		if to == nil || !below.full(to) {
 			continue
 		}
 		below.held.Or(1 << l.index)

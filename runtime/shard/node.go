@@ -16,6 +16,7 @@ type node struct {
 	slot int // index in lane.locals
 	lane int // of messages that have no key and are handled one at a time
 	run  atomic.Pointer[running]
+	mode atomic.Uint32 // a Mode
 
 	_          apart         // what is read for every message from what many write
 	depth      atomic.Int64  // messages waiting, on their way to it included
@@ -138,9 +139,10 @@ func (n *node) shift(messages, bytes int64) {
 	}
 }
 
-// full reports whether the mailbox has reached its limit.
+// full reports whether the mailbox takes nothing more: it has reached its limit, or
+// the actor is drained.
 func (n *node) full(r *running) bool {
-	return n.depth.Load() >= r.capacity || n.bytes.Load() >= abi.MailboxBytes
+	return n.depth.Load() >= r.capacity || n.bytes.Load() >= abi.MailboxBytes || n.shut()
 }
 
 // spread hashes text (FNV-1a; Fowler, Noll, Vo) to one of n.
@@ -169,7 +171,7 @@ func (s *Shard) Status() []NodeStatus {
 			Dead: c.dead.Load(), Outputs: c.outputs.Load(), Dropped: c.dropped.Load(),
 			RuleFault: c.ruleFault.Load(), Ignored: c.ignored.Load(), Busy: c.busy.Load(),
 			Fuel: c.fuel.Load(), FuelMax: c.fuelMax.Load(), Memory: r.actor.Memory(),
-			LastCode: n.lastSaid(),
+			LastCode: n.lastSaid(), Mode: Mode(n.mode.Load()),
 		})
 	}
 	return list

@@ -60,7 +60,9 @@ type Shard struct {
 
 	applying  sync.Mutex // held by Apply
 	nodes     map[string]*node
-	recovered *recovered // what waits for the first Apply; nil afterwards
+	modes     Modes
+	mode      atomic.Uint32 // the service's, a Mode
+	recovered *recovered    // what waits for the first Apply; nil afterwards
 	backlog   atomic.Pointer[backlog]
 	states    states
 	keeper    *keeper // nil: no snapshots are taken
@@ -155,6 +157,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 		}
 		runs[i] = r
 		kept[p.nodes[i]] = true
+		p.nodes[i].mode.Store(uint32(s.modes.of(spec.Actor.Name)))
 		p.nodes[i].run.CompareAndSwap(nil, r)
 	}
 	if err := s.restore(); err != nil {
@@ -200,6 +203,9 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 	entry, err := p.entry(r.To, r.Type)
 	if err != nil {
 		return nil, err
+	}
+	if m := Mode(s.mode.Load()); m&Drained != 0 {
+		return nil, &shutError{"the service", m}
 	}
 	a := s.admit(p, entry, r)
 	if err := a.reserve(); err != nil {

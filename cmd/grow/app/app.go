@@ -70,6 +70,8 @@ type Options struct {
 	Shared *Shared
 	// URL is where a service that shares is served, for people.
 	URL string
+	// Modes are those that the service and its actors begin in.
+	Modes shard.Modes
 	// Seed keys the random streams of the service's messages; nil: that in Dir.
 	Seed []byte
 }

@@ -19,7 +19,7 @@ func (p *Platform) controlHandler() (http.Handler, error) {
 	m.Handle("/", pages)
 	m.Handle("/v1/", api.New(api.Options{
 		Version: p.opts.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer,
-		Running: p.backendOf, Graph: p.graphOf, Log: p.log,
+		Running: p.backendOf, Lifecycle: p, Graph: p.graphOf, Log: p.log,
 	}))
 	return console.Guard(m), nil
 }

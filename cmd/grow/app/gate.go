@@ -129,6 +129,9 @@ func (g *gate) modules(ctx context.Context, k *deploy.Check) error {
 	if err := g.prints(); err != nil {
 		return err
 	}
+	if err := g.definitions(k); err != nil || k.Outcome == deploy.Failed {
+		return err
+	}
 	err := g.rehearsal(ctx, g.candidate, g.service)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -183,26 +186,34 @@ func (g *gate) compatibility(_ context.Context, k *deploy.Check) error {
 		return nil
 	}
 	changes := compare.Services(g.old, g.service, compare.Options{})
-	warnings := 0
+	breaks, warnings := 0, 0
 	for _, c := range changes {
+		d := deploy.Detail{Subject: c.Subject, Text: c.Message}
+		if c.Path != "" {
+			d.Text = c.Path + ": " + d.Text
+		}
 		switch c.Verdict {
 		case shape.Warn:
 			warnings++
+			k.Add(d)
 		case shape.Break:
-			d := deploy.Detail{Subject: c.Subject, At: c.Path, Text: c.Message}
+			breaks++
 			if len(c.Example) > 0 {
 				d.Text += fmt.Sprintf("; for instance %s: %s", c.Example, c.Refusal)
 			}
+			d.Text = "breaks: " + d.Text
 			k.Add(d)
 		}
 	}
-	if len(k.Details) > 0 {
-		k.Outcome, k.Text = deploy.Failed, several(len(k.Details)+k.More, "change")+" that break those who use it"
+	if breaks > 0 {
+		k.Outcome, k.Text = deploy.Failed, several(breaks, "change")+" that break those who use it"
 		return nil
 	}
-	k.Text = several(len(changes), "change") + ", none of which breaks anybody"
+	if k.Text = several(len(changes), "change") + ", none of which breaks anybody"; len(changes) == 0 {
+		k.Text = "nothing that others see has changed"
+	}
 	if warnings > 0 {
-		k.Text += "; look at " + several(warnings, "warning") + ": grow compare"
+		k.Text += "; look at " + several(warnings, "warning")
 	}
 	return nil
 }
@@ -217,7 +228,7 @@ func (g *gate) tests(ctx context.Context) error {
 			k.Outcome, k.Text = deploy.Skipped, "nothing that has changed has tests"
 			return nil
 		})
-		return err
+		return errors.Join(err, g.targets(ctx, changed))
 	}
 	checks := map[string]*deploy.Check{}
 	passed := map[string]int{}
@@ -257,7 +268,7 @@ func (g *gate) tests(ctx context.Context) error {
 		}
 		g.report(*k)
 	}
-	return nil
+	return g.targets(ctx, changed)
 }
 
 // subject is what a check of tests is called.

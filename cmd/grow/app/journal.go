@@ -170,6 +170,7 @@ func (h *Host) keep(ctx context.Context) error {
 	if h.shard, err = shard.Open(ctx, o); err != nil {
 		return journalError(h.opts.Journal, err)
 	}
+	h.shard.Govern(h.opts.Modes)
 	if last > 0 {
 		said := []any{"records", last, "took", time.Since(began).Round(time.Millisecond)}
 		if had != nil {

@@ -26,7 +26,6 @@ import (
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
 	"github.com/grow-platform/grow/runtime/journal/nats"
-	"github.com/grow-platform/grow/runtime/supervisor"
 	"github.com/grow-platform/grow/specs"
 	client "github.com/nats-io/nats.go"
 )
@@ -212,6 +211,13 @@ func (p *Platform) startServices(ctx context.Context) error {
 		return err
 	}
 	for _, s := range list {
+		stopped, err := p.stopped(ctx, s)
+		if err != nil {
+			return err
+		}
+		if stopped {
+			continue
+		}
 		n, err := p.Deployer.Start(ctx, s)
 		switch {
 		case errors.Is(err, store.ErrNotFound): // it has documents, and nothing of it is live
@@ -251,6 +257,10 @@ func (p *Platform) Switch(ctx context.Context, c deploy.Candidate) error {
 	}
 	h := p.running(c.Service)
 	if h == nil {
+		stopped, err := p.stopped(ctx, c.Service)
+		if err != nil || stopped {
+			return err // it runs once it is started again
+		}
 		return p.start(ctx, c, service)
 	}
 	if _, err := h.Apply(ctx, service, c.Modules); err != nil {
@@ -264,12 +274,16 @@ func (p *Platform) Switch(ctx context.Context, c deploy.Candidate) error {
 
 // start runs a service that did not run.
 func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs.Service) error {
+	modes, err := p.Deployer.Modes(ctx, c.Service)
+	if err != nil {
+		return err
+	}
 	seed, err := p.seed(ctx, c.Service)
 	if err != nil {
 		return err
 	}
 	h, err := Start(ctx, Options{
-		Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: p.opts.Journal,
+		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed,
 	})
 	if err != nil {
@@ -283,10 +297,12 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	return nil
 }
 
+func seedRef(s documents.Service) string { return "seeds/" + s.Namespace + "/" + s.Name }
+
 // seed returns what keys the random streams of a service's messages, making it when the
 // service is new. A host that takes over goes on with the same one.
 func (p *Platform) seed(ctx context.Context, s documents.Service) ([]byte, error) {
-	name := "seeds/" + s.Namespace + "/" + s.Name
+	name := seedRef(s)
 	r, err := p.store.Ref(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		b, err := newSeed()
@@ -312,16 +328,28 @@ func (p *Platform) seed(ctx context.Context, s documents.Service) ([]byte, error
 	return r.Value, nil
 }
 
-// rehearsal compiles the modules of a candidate and starts each once, apart from all
-// that runs.
-func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *specs.Service) error {
-	binaries, err := readModules(service, c.Modules)
+// rehearsal starts a candidate once, apart from all that runs: its modules are taken in
+// and started, and its secrets are looked up. What it logs and keeps is thrown away.
+func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *specs.Service) (err error) {
+	seed, err := newSeed()
 	if err != nil {
 		return err
 	}
-	v := supervisor.New(supervisor.Options{Engine: p.shared.engine, Logger: p.log, Pacer: pacer()})
-	err = v.Prepare(ctx, supervisor.Wanted{Service: service, Modules: binaries})
-	return errors.Join(err, v.Close())
+	memory := Journal{At: Memory}
+	kept, err := memory.OpenStore(ctx, "", p.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	h, err := Start(ctx, Options{
+		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: memory, Namespace: c.Service.Namespace,
+		Shared: &Shared{engine: p.shared.engine, store: kept, logs: logs.New(logs.Options{})}, Seed: seed,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = h.Stop(ctx)
+	return err
 }
 
 // URL is where the services are served.

@@ -76,6 +76,7 @@ func Run(t *testing.T, open func(t *testing.T, clock *Clock) journal.Store) {
 		{"lease", leases},
 		{"names are apart", apart},
 		{"opened again", again},
+		{"removed", removed},
 		{"closed", closed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
