@@ -116,6 +116,12 @@ test('the documents of the service are there, too', async (t) => {
   await page.locator('pre').filter({ hasText: 'service: shop' }).waitFor()
   await page.getByRole('link', { name: 'workflows/checkout.yaml' }).click()
   await page.locator('pre').filter({ hasText: 'workflow: checkout' }).waitFor()
+  await page.getByRole('link', { name: 'actors/price/tests/first.yaml' }).click()
+  await page.locator('pre').filter({ hasText: 'goodbye' }).waitFor()
+  await page.getByRole('link', { name: 'change 1' }).click()
+  await page.getByText('Change 1 by ann').waitFor()
+  await page.getByRole('link', { name: 'actors/price/tests/first.yaml' }).click()
+  await page.locator('pre').filter({ hasText: 'it says what it hears' }).waitFor() // as it was
   await accessible(t)
 })
 
