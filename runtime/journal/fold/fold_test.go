@@ -26,7 +26,7 @@ type model struct {
 	ids     int
 	waits   []*wait
 	state   map[Cell]map[string]Value
-	ever    []string // every value that was set
+	ever    []string          // every value that was set
 	dead    []string          // ids
 	flows   map[string]string // of the messages that died, by id
 	asked   map[string]*asked
