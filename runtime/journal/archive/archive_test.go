@@ -276,16 +276,10 @@ func TestExamine(t *testing.T) {
 			for _, l := range r.Lost {
 				held = append(held, l.ID)
 			}
-			plan := ""
-			if p := r.Plan; p != nil {
-				plan = fmt.Sprintf("%d %d-%d", p.Snapshot, p.First, p.Last)
-				if p.Rest > 0 {
-					plan += fmt.Sprintf(", rest to %d without %v", p.Rest, p.Skip)
-				}
-			} else {
+			if r.Plan == nil {
 				codes = append(codes, CodeNoPlan)
 			}
-			got := []any{codes, plan, r.LostFrom, r.Open, held}
+			got := []any{codes, planText(r.Plan), r.LostFrom, r.Open, held}
 			if diff := cmp.Diff([]any{c.codes, c.plan, c.lost, c.open, c.held}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s\n%+v", diff, r.Findings)
 			}
@@ -294,6 +288,18 @@ func TestExamine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// planText is a plan in words.
+func planText(p *Plan) string {
+	if p == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%d %d-%d", p.Snapshot, p.First, p.Last)
+	if p.Rest > 0 {
+		text += fmt.Sprintf(", rest to %d without %v", p.Rest, p.Skip)
+	}
+	return text
 }
 
 // CodeNoPlan stands in the table for a journal that cannot go on.
