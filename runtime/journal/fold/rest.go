@@ -132,7 +132,7 @@ func (r *Rest) fits(e journal.Entry) (c Cell, why, err error) {
 
 // waits says why a message cannot be settled or tried as an entry says, or nil.
 func (r *Rest) waits(id, node string, known bool, attempt uint32) error {
-	m := r.world.pending[id]
+	m := r.world.pending.get(id)
 	switch {
 	case m == nil && known:
 		return fmt.Errorf("%w: how message %s came to %s is lost", ErrContradicts, id, node)
