@@ -216,6 +216,8 @@ func follows(j *app.FsckJournal) string {
 	switch {
 	case j.Plan == nil:
 		return "no snapshot and no record is left to go on from"
+	case j.LostFrom > 0 && j.Plan.Rest > 0:
+		return fmt.Sprintf("what the damaged records from %d on did is lost, and what depends on it up to record %d; there is no looking back", j.LostFrom, j.Last)
 	case j.LostFrom > 0 && j.LostFrom < j.Last:
 		return fmt.Sprintf("what records %d to %d did is lost", j.LostFrom, j.Last)
 	case j.LostFrom > 0:
@@ -234,7 +236,10 @@ func goesOn(p *archive.Plan) string {
 	if p.Root != "" {
 		text = fmt.Sprintf("go on from the snapshot after record %d", p.Snapshot)
 	}
-	if p.First <= p.Last {
+	switch {
+	case p.Rest > 0:
+		text += fmt.Sprintf(", with all up to record %d, and all up to record %d that does not depend on what is lost", p.Last, p.Rest)
+	case p.First <= p.Last:
 		text += fmt.Sprintf(", with records %d to %d", p.First, p.Last)
 	}
 	return text

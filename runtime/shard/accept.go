@@ -141,7 +141,7 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 		s.log.Warn("a rule could not be evaluated and was not taken", "node", entry.Name, "message", id, "times", faults.Count, "error", faults.Last)
 	}
 	first.flow = a.flow
-	for k, t := range targets {
+	for k := range targets {
 		p := first
 		if k > 0 {
 			p = &parcel{attempt: 1, direct: r.Direct, first: true, flow: a.flow}
@@ -149,7 +149,9 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 			p.places = r.Places
 		}
 		a.parcels = append(a.parcels, p)
-		defer p.aim(plan, t) // once every copy is made: it may add the key
+	}
+	for k, t := range targets { // once every copy is made: it may add the key
+		a.parcels[k].aim(plan, t)
 	}
 	a.flow.pending.Store(int32(len(a.parcels)))
 	return a

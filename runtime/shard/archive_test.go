@@ -62,7 +62,7 @@ func restored(t *testing.T, dir archive.Folder) (journal.Journal, *archive.Kept)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := archive.Carry(t.Context(), j, kept, &kept.Plan, "test", nil); err != nil {
+	if err := archive.Carry(t.Context(), j, kept, FoldLimits(), &kept.Plan, "test", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := done(t.Context()); err != nil {
@@ -223,7 +223,7 @@ func (x *crash) salvage(dir, what string, want map[string]string, all *salvaged)
 		if err != nil {
 			return err
 		}
-		return errors.Join(archive.Carry(x.Context(), j, s.Journal(archived), report.Plan, "test", nil), done(x.Context()))
+		return errors.Join(archive.Carry(x.Context(), j, s.Journal(archived), FoldLimits(), report.Plan, "test", nil), done(x.Context()))
 	})
 	if err = errors.Join(err, s.Close()); err != nil || away == "" {
 		x.Fatalf("%s: %v, away %q", what, err, away)

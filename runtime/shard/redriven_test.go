@@ -12,10 +12,9 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-// TestRedrivenIsNoAnswer: what a request came to stays its answer, in every life,
-// also when a dead letter of it was sent again before it had one, and that
-// replies (the simulation's seed 7785).
-func TestRedrivenIsNoAnswer(t *testing.T) {
+// redriven is a workflow that a request takes two ways in: one ends in a dead letter
+// at once, and replies an hour after it was sent again; the other takes a minute.
+func redriven() (*specs.Service, map[string]guest) {
 	service := project(
 		def("bad", func(a *specs.Actor) { a.Retry = specs.Retry{Max: 1, Backoff: time.Hour, Factor: 1} }),
 		def("slow", func(a *specs.Actor) { a.Retry = specs.Retry{Max: 1, Backoff: time.Minute, Factor: 1} }),
@@ -47,6 +46,14 @@ func TestRedrivenIsNoAnswer(t *testing.T) {
 			return nil, nil
 		},
 	}
+	return service, guests
+}
+
+// TestRedrivenIsNoAnswer: what a request came to stays its answer, in every life,
+// also when a dead letter of it was sent again before it had one, and that
+// replies (the simulation's seed 7785).
+func TestRedrivenIsNoAnswer(t *testing.T) {
+	service, guests := redriven()
 	request := Request{To: "w", Type: "in", Replies: []string{"out"}, Idempotency: &journal.Idempotency{Scope: "s", Key: "k", Digest: []byte("d")}, Kept: true}
 	synctest.Test(t, func(t *testing.T) {
 		j := openJournal(t)

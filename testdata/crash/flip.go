@@ -61,6 +61,9 @@ func (r *Run) flip(ctx context.Context, whole string) error {
 	err = r.Start(ctx)
 	if refused := (*Refused)(nil); errors.As(err, &refused) && strings.HasPrefix(refused.Code, "journal.") {
 		r.named(refused)
+		if err := r.repair(ctx); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
 		return nil
 	}
 	if err != nil {

@@ -40,6 +40,38 @@ func (s *Service) Fsck(ctx context.Context) (wrong string, err error) {
 	return "", fmt.Errorf("grow fsck: %s: %s", said.Error.Code, said.Error.Message)
 }
 
+// Repair has grow repair the journal, whatever is lost by it, and returns whether it
+// could: nothing may be left to go on from.
+func (s *Service) Repair(ctx context.Context) (done bool, err error) {
+	cmd := exec.CommandContext(ctx, s.Grow, "fsck", "--repair", "--lose", "-o", "json", s.Dir)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	err = cmd.Run()
+	var said struct{ Error Refused }
+	if err != nil && json.Unmarshal(errs.Bytes(), &said) != nil {
+		return false, fmt.Errorf("grow fsck --repair: %w: %s", err, errs.Bytes())
+	}
+	if code := said.Error.Code; err != nil && code != codeFsck && !damageCode(code) {
+		return false, fmt.Errorf("grow fsck --repair: %s: %s", code, said.Error.Message)
+	}
+	return err == nil, nil
+}
+
+// repair has a damaged journal repaired. What that leaves is sound, and served.
+func (r *Run) repair(ctx context.Context) error {
+	done, err := r.Service.Repair(ctx)
+	if err != nil || !done {
+		r.hurt = true
+		return err
+	}
+	if err := r.Start(ctx); err != nil {
+		return fmt.Errorf("after a repair: %w", err)
+	}
+	r.Repaired++
+	r.Close()
+	return nil
+}
+
 // damageCode says whether a start is refused with a code because of what the
 // journal's files hold.
 func damageCode(code string) bool {

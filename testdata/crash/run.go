@@ -43,6 +43,7 @@ type Run struct {
 	Refusals                            map[string]int // starts refused by name, by code
 	Cut, Cuts                           int            // acknowledged entries cut off; cuts of a last record
 	Points                              int            // moments between writes that a host died at
+	Repaired                            int            // damaged journals that were served after a repair
 	Sound                               int            // starts before which grow fsck found nothing wrong
 }
 
@@ -155,6 +156,9 @@ func (r *Run) Summary() string {
 	}
 	if r.Cut+r.Cuts > 0 {
 		text += fmt.Sprintf("; %d entries cut off, %d cuts of a last record", r.Cut, r.Cuts)
+	}
+	if r.Repaired > 0 {
+		text += fmt.Sprintf("; %d repaired and served", r.Repaired)
 	}
 	if r.Sound > 0 {
 		text += fmt.Sprintf("; fsck found nothing before %d starts", r.Sound)

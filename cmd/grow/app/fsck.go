@@ -201,7 +201,7 @@ func carry(ctx context.Context, to journal.Maker, n journal.Name, src archive.So
 	if err != nil {
 		return err
 	}
-	if err := archive.Carry(ctx, j, src, p, by+" on "+owner(), tell); err != nil {
+	if err := archive.Carry(ctx, j, src, shard.FoldLimits(), p, by+" on "+owner(), tell); err != nil {
 		return err
 	}
 	return done(ctx)

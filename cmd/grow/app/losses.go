@@ -13,6 +13,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/journal/archive"
 	"github.com/grow-platform/grow/runtime/journal/nats"
+	"github.com/grow-platform/grow/runtime/shard"
 )
 
 // losses writes all that a repair goes on without to a file in the data folder, an
@@ -33,7 +34,7 @@ func (r *FsckReport) losses(ctx context.Context, s *nats.Salvage) (path string, 
 	for i := range r.Journals {
 		j := &r.Journals[i]
 		if err == nil && j.LostFrom > 0 {
-			err = archive.Losses(ctx, s.Journal(j.name), j.LostFrom, func(l *archive.Loss) error {
+			err = archive.Losses(ctx, s.Journal(j.name), shard.FoldLimits(), j.Plan, func(l *archive.Loss) error {
 				return lines.Encode(struct {
 					Journal string `json:"journal"`
 					*archive.Loss

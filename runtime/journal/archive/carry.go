@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/fold"
 )
 
 // Progress is how far a long work has come.
@@ -30,9 +31,13 @@ func (m *meter) add(records, blobs, bytes int) {
 }
 
 // Carry fills a new journal, whose first record is to be p.First, with what p says of
-// src, and begins a new epoch of owner there, which tells it from the old one.
-func Carry(ctx context.Context, dst journal.Journal, src Source, p *Plan, owner string, tell func(Progress)) error {
+// src, and begins a new epoch of owner there, which tells it from the old one. limits
+// are those of the world that is carried.
+func Carry(ctx context.Context, dst journal.Journal, src Source, limits fold.Limits, p *Plan, owner string, tell func(Progress)) error {
 	m := &meter{tell: tell}
+	if p.Rest > 0 {
+		return carryRest(ctx, dst, src, limits, p, owner, m)
+	}
 	if err := carryBlobs(ctx, dst, src, p, m); err != nil {
 		return err
 	}

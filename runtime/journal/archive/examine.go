@@ -56,6 +56,11 @@ type Plan struct {
 	Root     string `json:"root,omitempty"`
 	First    uint64 `json:"first"` // record that is kept; last + 1 when none is
 	Last     uint64 `json:"last"`
+	// Rest is the record up to which what does not depend on lost records is kept, as
+	// a snapshot without records; 0: nothing is beyond Last. Skip are damaged ones
+	// among those.
+	Rest uint64   `json:"rest,omitempty"`
+	Skip []uint64 `json:"skip,omitempty"`
 }
 
 // Report is what [Examine] found.
@@ -127,7 +132,7 @@ func Examine(ctx context.Context, src Source, limits fold.Limits, damaged []Find
 	if err := x.leaks(ctx, pointer); err != nil {
 		return nil, err
 	}
-	return &x.Report, x.lost(ctx)
+	return &x.Report, errors.Join(x.lost(ctx), x.keepRest(ctx))
 }
 
 func (x *examiner) find(f Finding) { x.Findings = append(x.Findings, f) }

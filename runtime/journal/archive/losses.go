@@ -7,6 +7,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/fold"
 )
 
 // Loss is an entry that a plan goes on without, with all that somebody needs to see
@@ -41,31 +42,33 @@ type LostMessage struct {
 	LostData
 }
 
-// Losses visits what the sound records from one on hold, each loss valid during its
-// visit only, until visit returns an error, which is returned. Records that are
-// damaged are left out: see [Held].
-func Losses(ctx context.Context, src Source, from uint64, visit func(*Loss) error) error {
+// Losses visits all that a plan goes on without and that can be read, each loss valid
+// during its visit only, until visit returns an error, which is returned. What
+// damaged records held is not among it: see [Held].
+func Losses(ctx context.Context, src Source, limits fold.Limits, p *Plan, visit func(*Loss) error) error {
+	tell := func(seq uint64, e journal.Entry) error {
+		if l := lossOf(seq, e); l != nil {
+			return visit(l)
+		}
+		return nil
+	}
+	if p.Rest > 0 {
+		_, err := beyond(ctx, src, limits, p, func(l loss) error {
+			if l.entry != nil {
+				return tell(l.seq, l.entry)
+			}
+			return eachUnpacked(ctx, src, l.seq, l.rest, tell)
+		})
+		return err
+	}
 	_, last, err := src.Bounds(ctx)
 	if err != nil {
 		return err
 	}
-	for next := from; next <= last; next++ {
+	for next := p.Last + 1; next <= last; next++ {
 		err := readUntil(ctx, src, next, last, func(seq uint64, record []byte) error {
 			next = seq
-			return journal.EachEntry(record, func(e journal.Entry) error {
-				if p, ok := e.(*journal.Packed); ok {
-					var err error
-					if e, err = unpack(func(digest string) ([]byte, error) { return src.Blob(ctx, digest) }, p); isDamage(err) {
-						return nil // the report names the blob
-					} else if err != nil {
-						return err
-					}
-				}
-				if l := lossOf(seq, e); l != nil {
-					return visit(l)
-				}
-				return nil
-			})
+			return eachUnpacked(ctx, src, seq, record, tell)
 		})
 		if err == nil {
 			return nil
@@ -75,6 +78,22 @@ func Losses(ctx context.Context, src Source, from uint64, visit func(*Loss) erro
 		}
 	}
 	return nil
+}
+
+// eachUnpacked visits the entries of a record but for those whose blob is damaged,
+// which the report names.
+func eachUnpacked(ctx context.Context, src Source, seq uint64, record []byte, visit func(seq uint64, e journal.Entry) error) error {
+	return journal.EachEntry(record, func(e journal.Entry) error {
+		if p, ok := e.(*journal.Packed); ok {
+			var err error
+			if e, err = unpack(func(digest string) ([]byte, error) { return src.Blob(ctx, digest) }, p); isDamage(err) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+		return visit(seq, e)
+	})
 }
 
 // lossOf is what an entry holds; nil: nothing that anybody would miss.

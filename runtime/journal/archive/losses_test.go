@@ -15,14 +15,16 @@ func TestLosses(t *testing.T) {
 	s.records[6] = flipped(s.records[6])
 	delete(s.records, 8)
 	var got []string
-	err := Losses(t.Context(), s, 5, func(l *Loss) error {
+	whole := &Plan{Last: 4}
+	note := func(l *Loss) error {
 		text := fmt.Sprintf("%d %s %s at %s %q: %s%s", l.Record, l.What, l.ID, l.Node, l.Key, l.Data, l.Raw)
 		for _, v := range l.Values {
 			text += fmt.Sprintf(", %s is %s, revision %d", v.Name, v.Data, v.Revision)
 		}
 		got = append(got, text)
 		return nil
-	})
+	}
+	err := Losses(t.Context(), s, limits, whole, note)
 	want := []string{
 		`5 handled m5 at book "k2": {}, n is 5, revision 2`,
 		`7 handled m7 at book "k1": {}, n is 7, revision 2`,
@@ -32,8 +34,15 @@ func TestLosses(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
+
+	// Of what does not depend on the lost ones nothing is told.
+	got = nil
+	err = Losses(t.Context(), s, limits, &Plan{Last: 4, Rest: 10, Skip: []uint64{6, 8}}, note)
+	if diff := cmp.Diff([]string{want[2]}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
 	stop := errors.New("enough")
-	if err := Losses(t.Context(), s, 5, func(*Loss) error { return stop }); !errors.Is(err, stop) {
+	if err := Losses(t.Context(), s, limits, whole, func(*Loss) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("the visit's error comes back as %v", err)
 	}
 }

@@ -140,8 +140,11 @@ func replay(ctx context.Context, src Source, limits fold.Limits, root string, un
 	return w, err
 }
 
-// World is what the records that a plan names leave.
+// World is what the records that a plan names leave, and what it keeps beyond them.
 func World(ctx context.Context, src Source, limits fold.Limits, p *Plan) (*fold.World, error) {
+	if p.Rest > 0 {
+		return beyond(ctx, src, limits, p, func(loss) error { return nil })
+	}
 	return replay(ctx, src, limits, p.Root, p.Last)
 }
 

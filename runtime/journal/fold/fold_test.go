@@ -26,6 +26,7 @@ type model struct {
 	ids     int
 	waits   []*wait
 	state   map[Cell]map[string]Value
+	ever    []string          // every value that was set
 	dead    []string          // ids
 	flows   map[string]string // of the messages that died, by id
 	asked   map[string]*asked
@@ -189,6 +190,7 @@ func (m *model) change(c Cell) (list []journal.StateChange) {
 				m.state[c] = map[string]Value{}
 			}
 			m.state[c][name] = Value{ch.Value, ch.Revision}
+			m.ever = append(m.ever, valueText(c, name, m.state[c][name]))
 		case 1:
 			if have.Revision == 0 {
 				continue
@@ -201,6 +203,11 @@ func (m *model) change(c Cell) (list []journal.StateChange) {
 		list = append(list, ch)
 	}
 	return list
+}
+
+// valueText is a value in words.
+func valueText(c Cell, name string, v Value) string {
+	return fmt.Sprint(c, " ", name, " ", v.Revision, " ", len(v.Data))
 }
 
 // die gives up on one that waits.

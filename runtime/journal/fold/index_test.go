@@ -12,6 +12,7 @@ import (
 func TestIndex(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var x index
+		var s slab
 		model := map[string]*Wait{}
 		for range rapid.IntRange(1, 8).Draw(t, "rounds") {
 			from := rapid.IntRange(0, 400).Draw(t, "from")
@@ -21,7 +22,7 @@ func TestIndex(t *testing.T) {
 				id := fmt.Sprint("01JD", i)
 				switch m := model[id]; {
 				case m == nil && add:
-					m = &Wait{text: id + "key", id: uint16(len(id))}
+					m = &Wait{text: s.text([]byte(id), "key"), id: uint16(len(id)), key: 3}
 					model[id] = m
 					x.add(m)
 				case m != nil && !add:

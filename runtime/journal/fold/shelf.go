@@ -87,6 +87,7 @@ func (c *chunk) put(it item, bytes int) {
 // a chunk still holds, in its order.
 func (s *shelf) write(b Blobs, entries func(*chunk) ([]journal.Entry, error)) error {
 	kept := s.chunks[:0:0]
+	var data []byte
 	for _, c := range s.chunks {
 		if c.live == 0 {
 			continue
@@ -99,7 +100,7 @@ func (s *shelf) write(b Blobs, entries func(*chunk) ([]journal.Entry, error)) er
 		if err != nil {
 			return err
 		}
-		var data []byte
+		data = data[:0]
 		for _, e := range list {
 			data = journal.AppendEntry(data, e)
 		}

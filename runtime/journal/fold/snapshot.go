@@ -10,7 +10,7 @@ import (
 
 // Blobs is where snapshots lie.
 type Blobs interface {
-	// Put keeps data and returns its digest.
+	// Put keeps data, which the caller may change afterwards, and returns its digest.
 	Put(data []byte) (digest string, err error)
 	// Page reads a page of states; see [ReadCells].
 	Page(digest string) (Cells, error)

@@ -241,7 +241,7 @@ func (p *page) write(b Blobs) ([]*page, error) {
 			}
 			part.digest = digest
 		}
-		parts, data = append(parts, part), nil
+		parts, data = append(parts, part), data[:0]
 		return nil
 	}
 	for i, h := range list {

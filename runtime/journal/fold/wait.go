@@ -18,7 +18,7 @@ import (
 // millions of them, so they are small.
 type Wait struct {
 	chunk   *chunk
-	text    string // id and key
+	text    *byte  // id and key
 	more    *more  // nil: nothing
 	order   uint64 // its place among all that were ever added
 	seq     uint64 // of the record that brought it; 0: it lies in the chunk's blob
@@ -64,8 +64,11 @@ func (m *Wait) home() *chunk      { return m.chunk }
 func (m *Wait) gone() bool        { return m.flags&goneFlag != 0 }
 func (m *Wait) settle(c *chunk)   { m.chunk = c }
 func (m *Wait) leave()            { m.flags |= goneFlag }
-func (m *Wait) messageID() string { return m.text[:m.id] }
+func (m *Wait) messageID() string { return m.words()[:m.id] }
 func (m *Wait) apart() bool       { return m.flags&apartFlag != 0 }
+
+// words are id and key.
+func (m *Wait) words() string { return unsafe.String(m.text, int(m.id)+int(m.key)) }
 
 func (m *Wait) extra() *more {
 	if m.more == nil {
@@ -79,7 +82,7 @@ func (m *Wait) flowID() string {
 	case m.apart():
 		return ""
 	case m.flow > 0:
-		return m.text[:m.flow]
+		return m.words()[:m.flow]
 	case m.more != nil:
 		return m.more.flow
 	}
@@ -89,7 +92,7 @@ func (m *Wait) flowID() string {
 // Message is what a world says of a message that waits; its frame is not there.
 func (w *World) Message(m *Wait) Message {
 	v := Message{
-		Cell: Cell{w.nodes[m.node], m.text[m.id:]}, ID: m.messageID(), Flow: m.flowID(), Order: m.order, Attempt: m.attempt,
+		Cell: Cell{w.nodes[m.node], m.words()[m.id:]}, ID: m.messageID(), Flow: m.flowID(), Order: m.order, Attempt: m.attempt,
 		First: m.flags&firstFlag != 0, Apart: m.apart(),
 	}
 	if e := m.more; e != nil {
@@ -144,10 +147,10 @@ func (s *slab) wait() *Wait {
 }
 
 // text is id and key in memory that never changes again.
-func (s *slab) text(id []byte, key string) string {
+func (s *slab) text(id []byte, key string) *byte {
 	n := len(id) + len(key)
 	if n > slabText/4 {
-		return string(id) + key
+		return unsafe.StringData(string(id) + key)
 	}
 	if n > len(s.bytes) {
 		s.bytes = make([]byte, slabText)
@@ -155,7 +158,7 @@ func (s *slab) text(id []byte, key string) string {
 	b := s.bytes[:n:n]
 	s.bytes = s.bytes[n:]
 	copy(b[copy(b, id):], key)
-	return unsafe.String(unsafe.SliceData(b), n)
+	return unsafe.SliceData(b)
 }
 
 // head is what a world has to know of a message.
