@@ -76,5 +76,6 @@ fmt: ## format Go and Rust
 
 clean: ## remove what was built in this folder
 	@rm -rf bin
-	@find compiler/python/interpreter/dist cmd/grow/notice/dist -type f ! -name README -delete
+	@find compiler/python/interpreter/dist cmd/grow/notice/dist host/console/dist -type f ! -name README -delete
+	@rm -rf host/console/web/node_modules
 	@find testdata -name .grow -type d -prune -exec rm -rf {} +

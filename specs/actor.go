@@ -88,6 +88,7 @@ func (l *loader) actor(file, dir string, tree *schema.Node) *Actor {
 	a.Limits = l.limits(file, tree.Get("limits"), a.Code.Language)
 	a.Isolated = tree.Get("isolation").String() == isolationProcess
 	a.Retry = l.retry(file, tree)
+	a.Targets = targets(tree.Get("targets"))
 	return a
 }
 

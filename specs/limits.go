@@ -2,6 +2,8 @@ package specs
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -49,6 +51,21 @@ func (l *loader) limits(file string, n *schema.Node, language string) Limits {
 		set.apart(&limits)
 	}
 	return limits
+}
+
+// targets reads how fast an actor is meant to be; what has another form the schema reports.
+func targets(n *schema.Node) (t Targets) {
+	if v := n.Get("p99"); v != nil && schema.Lookup("#Duration").Fits(v.Text) {
+		t.P99 = duration(v.Text)
+	}
+	if v := n.Get("rate"); v != nil && schema.Lookup("#Rate").Fits(v.Text) {
+		count, unit, _ := strings.Cut(v.Text, "/")
+		t.Rate, _ = strconv.ParseFloat(count, 64) // of this form: it has passed
+		if unit == "min" {
+			t.Rate /= 60
+		}
+	}
+	return t
 }
 
 // limit reads the limits of one definition.

@@ -84,8 +84,15 @@ type Actor struct {
 	// Isolated actors run in a process of their own.
 	Isolated bool
 	Retry    Retry
+	Targets  Targets
 	Tests    []*Test // in the order of their files
 	At       Position
+}
+
+// Targets say how fast an actor is meant to be; what is 0 is not said.
+type Targets struct {
+	P99  time.Duration // of handling a message
+	Rate float64       // messages a second of one instance
 }
 
 // Code names the live implementation of an actor.

@@ -24,7 +24,6 @@ var unserved = []struct {
 	{"#Service", "http.*.stream", present},
 	{"#Actor", "provides", filled},
 	{"#Actor", "rehearse", present},
-	{"#Actor", "targets", present},
 	{"#Actor", "state.from", present},
 	{"#Actor", "state.back", present},
 	{"#Workflow", "targets", present},

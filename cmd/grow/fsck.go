@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,23 +21,29 @@ const heldMax = 10
 
 func (s *shell) fsck() *cobra.Command {
 	var repair, lose bool
+	var run runOptions
 	c := &cobra.Command{
 		Use: "fsck [FOLDER]", Short: "check the journal of a stopped service, and repair it", Args: cobra.MaximumNArgs(1),
 		Long: "fsck reads every record, snapshot and blob of the journal of a service that does not run, names what is damaged, and says\n" +
 			"what follows from it and what --repair would do. It changes nothing.\n\n" +
 			"--repair builds the journal anew from the newest snapshot that is whole and the records that follow it, and puts it in the\n" +
-			"place of the damaged one, which is kept beside it. Where that would lose something, it does nothing without --lose.",
-		Example: "  grow fsck\n  grow fsck --repair\n  grow fsck shop -o json",
+			"place of the damaged one, which is kept beside it. Where that would lose something, it does nothing without --lose.\n\n" +
+			"With --journal, as for grow run, it checks what a NATS server keeps, which is not repaired in place. No host may serve\n" +
+			"the service meanwhile.",
+		Example: "  grow fsck\n  grow fsck --repair\n  grow fsck shop -o json\n  grow fsck --journal nats://127.0.0.1:4222",
 		RunE: func(c *cobra.Command, args []string) error {
 			if lose && !repair {
 				return usage("--lose goes with --repair")
+			}
+			if err := run.checkJournal(); err != nil {
+				return err
 			}
 			dir, err := s.stopped(args)
 			if err != nil {
 				return err
 			}
 			o := app.FsckOptions{Repair: repair, Lose: lose, Log: s.warnings(), Tell: s.progress("repaired")}
-			r, err := app.Fsck(c.Context(), dir, o)
+			r, err := look(c.Context(), dir, run.journal, o)
 			if err != nil {
 				return err
 			}
@@ -48,7 +55,23 @@ func (s *shell) fsck() *cobra.Command {
 	}
 	c.Flags().BoolVar(&repair, "repair", false, "repair what can be; what was there is kept beside it")
 	c.Flags().BoolVar(&lose, "lose", false, "with --repair: go on without what cannot be repaired")
+	run.kept(c)
 	return c
+}
+
+// look checks the journal of the service in dir, wherever it is kept.
+func look(ctx context.Context, dir string, j app.Journal, o app.FsckOptions) (*app.FsckReport, error) {
+	switch j.At {
+	case "":
+		return app.Fsck(ctx, dir, o)
+	case app.Memory:
+		return nil, usage("fsck checks a journal that is kept; memory is none")
+	}
+	service, _, err := app.Outline(dir)
+	if err != nil {
+		return nil, err
+	}
+	return j.Fsck(ctx, dir, service.Name, o)
 }
 
 // stopped is the folder of a service of which no host runs.
@@ -65,6 +88,9 @@ func (s *shell) warnings() *slog.Logger {
 	return slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
+// onServer says what to do about a journal on a server that is damaged.
+const onServer = "it is not repaired on a server: delete its streams there, and restore a backup: grow restore"
+
 // fsckFault is why a command that looked a journal over does not end well, or nil.
 func fsckFault(r *app.FsckReport, repair bool) error {
 	if r.Sound || r.Repaired {
@@ -72,6 +98,8 @@ func fsckFault(r *app.FsckReport, repair bool) error {
 	}
 	e := control.Error{Code: codeFsck, Message: "the journal is damaged", At: r.Folder, Next: "repair it: grow fsck --repair"}
 	switch {
+	case r.Server:
+		e.Next = onServer
 	case r.Stuck():
 		e.Message, e.Next = "the journal is damaged, and cannot be repaired", "restore a backup: grow restore"
 	case r.Lost():
@@ -92,12 +120,19 @@ func writeFsck(w io.Writer, r *app.FsckReport, repair bool) error {
 	switch {
 	case r.Away != "":
 		fmt.Fprintf(w, "repaired; what was there is in %s\n", cell(nearby(r.Away)))
+		if r.LostIn != "" {
+			fmt.Fprintf(w, "what is lost is in %s, with all data, an entry a line\n", cell(nearby(r.LostIn)))
+		}
+	case r.Repaired && !r.Sound:
+		fmt.Fprintf(w, "repaired: %s is written anew; nothing else is changed\n", r.Files[0].Where)
 	case r.Repaired:
 		fmt.Fprintf(w, "repaired: %s deleted\n", count(r.Leaked, "leaked blob"))
 	case r.Sound && len(r.Journals) == 0:
 		fmt.Fprintln(w, "nothing is kept there yet")
 	case r.Sound:
 		fmt.Fprintln(w, "sound")
+	case r.Server:
+		fmt.Fprintln(w, onServer)
 	case r.Stuck():
 		fmt.Fprintln(w, "it cannot be repaired; restore a backup: grow restore")
 	case r.Lost() && repair:

@@ -115,7 +115,13 @@ func checked(n *deploy.Deployment) string {
 	case n.Fault != "":
 		return "did not start"
 	}
-	return fmt.Sprintf("%d passed", len(n.Checks))
+	passed := 0
+	for _, k := range n.Checks {
+		if k.Outcome == deploy.Passed {
+			passed++
+		}
+	}
+	return fmt.Sprintf("%d passed", passed)
 }
 
 // moment is a time as people are shown it: in their zone, to the second.

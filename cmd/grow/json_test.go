@@ -59,6 +59,7 @@ var empty = []string{"deadletters list", "deadletters actions"}
 // elsewhere are the commands that do not answer once, or not in JSON, and why.
 var elsewhere = map[string]string{
 	"deadletters abort": "takes one that runs: testdata/script/deadletters_settle.txtar",
+	"console":           "wants a host that is deployed to: testdata/script/console.txtar",
 	"doctor":            "tells of the machine: testdata/script/doctor.txtar",
 	"licenses":          "tells of the binary: testdata/script/licenses.txtar",
 	"backup":            "goes with the next two: testdata/script/backup.txtar",

@@ -57,6 +57,8 @@ runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabili
 host/store < host/store/storetest
 host/documents, runtime/shard < host/deploy < cmd/grow/app
 host/control, host/deploy, host/token, host/signing, host/upload < host/api < cmd/grow/app
+specs/graph < host/api
+host/console < cmd/grow/app, cmd/grow/notice
 host/store < host/store/files, host/store/nats, host/documents, host/token, host/signing, host/upload < cmd/grow/app
 host/jail, runtime/engine < host/compiled < cmd/grow/app
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench

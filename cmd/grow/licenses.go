@@ -13,8 +13,9 @@ import (
 func (s *shell) licenses() *cobra.Command {
 	return &cobra.Command{
 		Use: "licenses [NAME]", Short: "print the licenses of the software in grow", Args: cobra.MaximumNArgs(1),
-		Long: "licenses prints the licenses of the software that grow contains: Go and its modules, and of the Python runtime\n" +
-			"CPython, the C libraries in it and the compiler's library. With a name it prints those whose names have it in them.",
+		Long: "licenses prints the licenses of the software that grow contains: Go and its modules, of the Python runtime\n" +
+			"CPython, the C libraries in it and the compiler's library, and the packages that the console is made of. With a name\n" +
+			"it prints those whose names have it in them.",
 		Example: "  grow licenses\n  grow licenses cpython\n  grow licenses -o json",
 		RunE: func(_ *cobra.Command, args []string) error {
 			all, err := notice.All()

@@ -20,9 +20,13 @@ import (
 func (s *shell) status() *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "show what a running service is doing", Args: cobra.NoArgs,
-		Example: "  grow status\n  grow status -o json",
+		Long:    "status shows what a running service is doing: the one in this folder, or that named by --service on a host.\nOutside of a service's folder it lists the services of a host.",
+		Example: "  grow status\n  grow status -o json\n  grow status --host https://grow.example.com:8600 --service shop",
 		RunE: func(c *cobra.Command, _ []string) error {
 			host, err := s.host()
+			if isCode(err, codeNoService) && s.target.named() != "" {
+				return s.listServices(c.Context())
+			}
 			if err != nil {
 				return err
 			}

@@ -55,35 +55,37 @@ func (s *shell) serviceList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "list the services of a host", Args: cobra.NoArgs,
 		Example: "  grow service list\n  grow service list -o json",
-		RunE: func(c *cobra.Command, _ []string) error {
-			host, err := s.platform()
-			if err != nil {
-				return err
-			}
-			defer host.Close()
-			list, err := host.Services(c.Context())
-			if err != nil {
-				return err
-			}
-			return s.print(list, func(w io.Writer) error {
-				if len(list) == 0 {
-					s.say("the host has no services; make one: grow service create NAME, or put a folder there: grow push")
-					return nil
-				}
-				var rows [][]string
-				for _, v := range list {
-					live, mode := "-", v.Mode
-					if v.Live > 0 {
-						live = strconv.Itoa(v.Live)
-					} else if mode == "running" {
-						mode = "nothing deployed"
-					}
-					rows = append(rows, []string{v.Namespace, v.Name, live, mode})
-				}
-				return table(w, "NAMESPACE SERVICE DEPLOYMENT MODE", rows)
-			})
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return s.listServices(c.Context()) },
 	}
+}
+
+func (s *shell) listServices(ctx context.Context) error {
+	host, err := s.platform()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	list, err := host.Services(ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(list, func(w io.Writer) error {
+		if len(list) == 0 {
+			s.say("the host has no services; make one: grow service create NAME, or put a folder there: grow push")
+			return nil
+		}
+		var rows [][]string
+		for _, v := range list {
+			live, mode := "-", v.Mode
+			if v.Live > 0 {
+				live = strconv.Itoa(v.Live)
+			} else if mode == "running" {
+				mode = "nothing deployed"
+			}
+			rows = append(rows, []string{v.Namespace, v.Name, live, mode})
+		}
+		return table(w, "NAMESPACE SERVICE DEPLOYMENT MODE", rows)
+	})
 }
 
 func (s *shell) serviceCreate() *cobra.Command {

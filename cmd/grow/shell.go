@@ -107,6 +107,7 @@ func (s *shell) root() *cobra.Command {
 		s.restore(),
 		s.fsck(),
 		s.doctor(),
+		s.console(),
 		s.version(),
 		s.licenses(),
 	)...)

@@ -144,6 +144,7 @@ func nothing(text string) string {
 }
 
 func (s *shell) stateGet() *cobra.Command {
+	var wait time.Duration
 	c := &cobra.Command{
 		Use: "get NODE [KEY [NAME]]", Short: "print what a node keeps of a key", Args: cobra.RangeArgs(1, 3),
 		Long:    "get prints the value of a key; of several, all, or the one named. KEY is left out, or '', where the actor has no key.",
@@ -151,6 +152,7 @@ func (s *shell) stateGet() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			r, name := stateArgs(args)
 			return s.look(c.Context(), func(from looker) error {
+				r.Timeout = wait
 				st, err := from.State(c.Context(), r)
 				if err != nil {
 					return err
@@ -164,7 +166,13 @@ func (s *shell) stateGet() *cobra.Command {
 			})
 		},
 	}
+	patience(c, &wait)
 	return s.keyed(c)
+}
+
+// patience adds the flag that says how long a state is waited for.
+func patience(c *cobra.Command, limit *time.Duration) {
+	c.Flags().DurationVar(limit, "timeout", control.StateTime, "how long to wait for a message of the key that is being handled")
 }
 
 // stateArgs reads NODE [KEY [NAME]].
@@ -246,6 +254,7 @@ func (s *shell) stateSet() *cobra.Command {
 	f.BoolVar(&r.Delete, "delete", false, "delete the value")
 	f.Uint64Var(&revision, "if-revision", 0, "only if it has this `revision`; 0: only if there is none")
 	f.BoolVar(&r.Plan, "plan", false, "only say what would be done")
+	patience(c, &r.Timeout)
 	because(c, &reason)
 	return s.keyed(c)
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
+	"github.com/grow-platform/grow/specs/graph"
 )
 
 // Limits of requests.
@@ -44,6 +45,8 @@ type Options struct {
 	Deployer  *deploy.Deployer
 	// Running returns a service that runs; nil for one that does not.
 	Running func(documents.Service) control.Backend
+	// Graph says who sends to whom in a service that runs; nil for one that does not.
+	Graph func(documents.Service) *graph.Graph
 	// Lifecycle starts and ends services.
 	Lifecycle Lifecycle
 	Log       *slog.Logger
@@ -68,6 +71,7 @@ func New(o Options) *API {
 	a.huma = humago.New(a.mux, config)
 	a.huma.UseMiddleware(a.authorize, a.noBlanks)
 	a.documentRoutes()
+	a.graphRoutes()
 	a.uploadRoutes()
 	a.deployRoutes()
 	a.tokenRoutes()

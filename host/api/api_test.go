@@ -65,7 +65,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	h := &host{t: t, tokens: token.New(s, nil)}
-	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Log: slog.New(slog.DiscardHandler)}))
+	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(func() {
 		h.Close()
 		_ = s.Close()

@@ -29,6 +29,7 @@ type fake struct {
 	mu    sync.Mutex
 	asked []any
 	err   error
+	over  chan struct{} // closed when an endless settling has been told that nobody listens
 }
 
 func (f *fake) note(v any) error {
@@ -84,7 +85,7 @@ func (f *fake) SettleDeadLetters(ctx context.Context, r SettleRequest, emit func
 	}
 	if r.Name == "endless" {
 		<-ctx.Done()
-		f.note("over")
+		close(f.over)
 		return ctx.Err()
 	}
 	return nil
@@ -109,7 +110,7 @@ func listen(t *testing.T, dir string, b Backend) (*Server, error) {
 func served(t *testing.T) (*fake, *Client) {
 	t.Helper()
 	dir := t.TempDir()
-	f := &fake{store: logs.New(logs.Options{})}
+	f := &fake{store: logs.New(logs.Options{}), over: make(chan struct{})}
 	if _, err := listen(t, dir, f); err != nil {
 		t.Fatal(err)
 	}
@@ -190,11 +191,7 @@ func TestSettle(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
-	for over := false; !over; time.Sleep(time.Millisecond) {
-		f.mu.Lock()
-		over = f.asked[len(f.asked)-1] == "over"
-		f.mu.Unlock()
-	}
+	<-f.over
 	f.err = &Error{Code: CodeConflict, Message: "somebody is at it"}
 	if err := c.SettleDeadLetters(t.Context(), r, note); code(err) != CodeConflict {
 		t.Errorf("refused: %v", err)

@@ -28,9 +28,17 @@ type States interface {
 
 // StateRequest names a key of a node.
 type StateRequest struct {
-	Node string `json:"node"`
-	Key  string `json:"key"`
+	Node    string        `json:"node"`
+	Key     string        `json:"key"`
+	Timeout time.Duration `json:"timeout,omitempty"` // for what is done with the key to end, nanoseconds; 0: StateTime
 }
+
+// StateTime is how long a state is waited for when nothing else is said: a
+// message of its key may be at it. StateTimeMax is the longest.
+const (
+	StateTime    = 20 * time.Second
+	StateTimeMax = 10 * time.Minute
+)
 
 // State is what a key keeps.
 type State struct {
@@ -90,6 +98,8 @@ type StateSet struct {
 	Revision *uint64 `json:"revision,omitempty"` // that it must have, 0 for none; nil: any
 	Act      Act     `json:"act"`
 	Plan     bool    `json:"plan,omitempty"` // only say what would be
+
+	Timeout time.Duration `json:"timeout,omitempty"` // as of StateRequest
 }
 
 // StateSetReply is a value as it was and as it is.
@@ -156,7 +166,7 @@ const lookTime = 10 * time.Minute
 
 // State reads what a key keeps.
 func (c *Client) State(ctx context.Context, r StateRequest) (s State, err error) {
-	return s, c.conn.Call(ctx, callTime, http.MethodPost, "/state/get", r, &s)
+	return s, c.conn.Call(ctx, callTime+r.Timeout, http.MethodPost, "/state/get", r, &s)
 }
 
 // States lists keys, in order.
@@ -166,7 +176,7 @@ func (c *Client) States(ctx context.Context, f StateFilter) (l StateList, err er
 
 // SetState changes a value, or says what that would do.
 func (c *Client) SetState(ctx context.Context, r StateSet) (reply StateSetReply, err error) {
-	return reply, c.conn.Call(ctx, callTime, http.MethodPost, "/state/set", r, &reply)
+	return reply, c.conn.Call(ctx, callTime+r.Timeout, http.MethodPost, "/state/set", r, &reply)
 }
 
 // StateDiff tells how a state has changed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -33,8 +34,8 @@ func (f *fake) Trace(_ context.Context, id string) (Trace, error) {
 func TestStates(t *testing.T) {
 	f, c := served(t)
 	revision, after := uint64(0), ""
-	key, filter := StateRequest{"n/a", "k <&>"}, StateFilter{Node: "n", Prefix: "p", After: &after, Limit: 3}
-	set, diff := StateSet{Node: "n", Key: "k", Name: "x", Data: []byte("{}"), Revision: &revision, Act: Act{By: "ann", Reason: "why"}}, DiffRequest{"n", "k", "1", "a b"}
+	key, filter := StateRequest{"n/a", "k <&>", time.Second}, StateFilter{Node: "n", Prefix: "p", After: &after, Limit: 3}
+	set, diff := StateSet{Node: "n", Key: "k", Name: "x", Data: []byte("{}"), Revision: &revision, Act: Act{By: "ann", Reason: "why"}, Timeout: time.Minute}, DiffRequest{"n", "k", "1", "a b"}
 	deleted := StateSet{Node: "n", Delete: true, Plan: true}
 	state, err := c.State(t.Context(), key)
 	if err != nil || state.Key != key.Key || string(state.Values[0].Data) != `{"a":"<&>"}` || string(state.Values[1].Raw) != "\x00" {

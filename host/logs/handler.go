@@ -7,15 +7,18 @@ import (
 	"time"
 )
 
-// Handler is an slog.Handler that adds the host's own lines to the store. An
+// Handler is an slog.Handler that adds the host's own lines about a service to the store. An
 // attribute named node or message becomes the record's.
-func (s *Store) Handler(service string) slog.Handler { return handler{store: s, service: service} }
+func (s *Store) Handler(namespace, service string) slog.Handler {
+	return handler{store: s, namespace: namespace, service: service}
+}
 
 type handler struct {
-	store   *Store
-	service string
-	group   string
-	fields  map[string]string
+	store     *Store
+	namespace string
+	service   string
+	group     string
+	fields    map[string]string
 }
 
 // Enabled implements slog.Handler: the store keeps all.
@@ -23,7 +26,7 @@ func (handler) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle implements slog.Handler.
 func (h handler) Handle(_ context.Context, r slog.Record) error {
-	out := Record{Time: r.Time, Level: word(r.Level), Service: h.service, Host: true, Text: r.Message, Fields: maps.Clone(h.fields)}
+	out := Record{Time: r.Time, Level: word(r.Level), Namespace: h.namespace, Service: h.service, Host: true, Text: r.Message, Fields: maps.Clone(h.fields)}
 	if out.Time.IsZero() {
 		out.Time = time.Now()
 	}

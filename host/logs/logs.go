@@ -32,6 +32,8 @@ type Record struct {
 	Message string            `json:"message,omitempty"` // id of the message being handled
 	Text    string            `json:"text"`
 	Fields  map[string]string `json:"fields,omitempty"`
+	// Namespace is that of the service, on a host of several.
+	Namespace string `json:"-"`
 }
 
 func (r *Record) size() int {
@@ -89,7 +91,7 @@ func (s *Store) Add(r Record) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	q := s.queue(source{r.Node, r.Host})
+	q := s.queue(source{r.Namespace, r.Service, r.Node, r.Host})
 	s.count++
 	s.push(q, kept{r, s.count})
 	for s.weight > bytesMax {
@@ -104,7 +106,7 @@ func (s *Store) Add(r Record) {
 	}
 	if q.missed > 0 {
 		s.tell(Record{
-			Time: r.Time, Level: "warn", Service: r.Service, Host: true, Node: r.Node, Text: "log lines left out here: they came too fast; those still kept: grow logs",
+			Time: r.Time, Level: "warn", Namespace: r.Namespace, Service: r.Service, Host: true, Node: r.Node, Text: "log lines left out here: they came too fast; those still kept: grow logs",
 			Fields: map[string]string{"lines": itoa(q.missed)},
 		})
 		q.missed = 0
@@ -172,10 +174,14 @@ type Filter struct {
 	Message string    `json:"message,omitempty"` // this message, or what it caused
 	Since   time.Time `json:"since,omitzero"`
 	Limit   int       `json:"limit,omitempty"` // the newest; 0: all
+	// Namespace and Service are whose lines alone are picked; whoever asks cannot say it.
+	// No Service: those of all.
+	Namespace string `json:"-"`
+	Service   string `json:"-"`
 }
 
 func (f *Filter) fits(r *Record) bool {
-	return level(r.Level) >= level(f.Level) && below(r.Node, f.Node) && (f.Message == "" || r.Message == f.Message || Caused(r.Message, f.Message)) && !r.Time.Before(f.Since)
+	return (f.Service == "" || f.Service == r.Service && f.Namespace == r.Namespace) && level(r.Level) >= level(f.Level) && below(r.Node, f.Node) && (f.Message == "" || r.Message == f.Message || Caused(r.Message, f.Message)) && !r.Time.Before(f.Since)
 }
 
 // below reports whether a node is top, or inside it.

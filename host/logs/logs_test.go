@@ -406,7 +406,7 @@ func TestHandler(t *testing.T) {
 	var s *Store
 	slogtest.Run(t, func(*testing.T) slog.Handler {
 		s = New(Options{})
-		return s.Handler("shop")
+		return s.Handler("main", "shop")
 	}, func(t *testing.T) map[string]any {
 		r := s.Query(Filter{})[0]
 		m := map[string]any{slog.LevelKey: r.Level, slog.MessageKey: r.Text}
@@ -435,12 +435,12 @@ func nest(m map[string]any, path []string, value any) {
 
 func TestHandlerNamesNodeAndMessage(t *testing.T) {
 	s := New(Options{})
-	log := slog.New(s.Handler("shop"))
+	log := slog.New(s.Handler("main", "shop"))
 	log.With("node", "a/b").Log(t.Context(), slog.LevelWarn+1, "slow", "message", "01J", "took", 3*time.Second)
 	log.Log(t.Context(), slog.LevelDebug-4, "detail")
 	want := []Record{
-		{Level: "warn", Service: "shop", Host: true, Node: "a/b", Message: "01J", Text: "slow", Fields: map[string]string{"took": "3s"}},
-		{Level: "debug", Service: "shop", Host: true, Text: "detail", Fields: map[string]string{}},
+		{Level: "warn", Namespace: "main", Service: "shop", Host: true, Node: "a/b", Message: "01J", Text: "slow", Fields: map[string]string{"took": "3s"}},
+		{Level: "debug", Namespace: "main", Service: "shop", Host: true, Text: "detail", Fields: map[string]string{}},
 	}
 	got := s.Query(Filter{})
 	for i := range got {
@@ -471,5 +471,44 @@ func TestConcurrent(t *testing.T) {
 	follow.Wait()
 	if n := len(s.Query(Filter{})); n != 800 {
 		t.Errorf("%d records, want 800", n)
+	}
+}
+
+// TestServicesApart: who looks at one service of a host sees nothing of another one, be it
+// of the same name in another namespace.
+func TestServicesApart(t *testing.T) {
+	s := New(Options{})
+	for _, of := range [][2]string{{"main", "shop"}, {"other", "shop"}, {"main", "audit"}, {"", "host"}} {
+		slog.New(s.Handler(of[0], of[1])).Info(strings.Join(of[:], "/"), "node", "price")
+		s.Add(Record{Namespace: of[0], Service: of[1], Node: "price", Text: strings.Join(of[:], "/")})
+	}
+	f := Filter{Namespace: "main", Service: "shop"}
+	ctx, cancel := context.WithCancel(t.Context())
+	for _, r := range s.Query(f) {
+		if r.Text != "main/shop" {
+			t.Errorf("a line of %s", r.Text)
+		}
+	}
+	n := 0
+	if err := s.Follow(ctx, f, func(r Record) error {
+		if n++; r.Text != "main/shop" {
+			t.Errorf("a line of %s is followed", r.Text)
+		}
+		switch n {
+		case 2: // those there were
+			s.Add(Record{Namespace: "other", Service: "shop", Text: "other/shop"})
+			s.Add(Record{Namespace: "main", Service: "shop", Text: "main/shop"})
+		case 3:
+			cancel()
+		}
+		return nil
+	}); err != nil || n != 3 {
+		t.Errorf("%d lines, %v", n, err)
+	}
+	if all := s.Query(Filter{}); len(all) != 10 {
+		t.Errorf("%d lines in all", len(all))
+	}
+	if err := json.Unmarshal([]byte(`{"Namespace":"other","Service":"shop","namespace":"other","service":"shop"}`), &f); err != nil || f.Namespace != "main" {
+		t.Errorf("whoever asks can say %+v, %v", f, err)
 	}
 }

@@ -14,10 +14,11 @@ const (
 	livePause   = 1        // seconds of its part that it must have again once it had more
 )
 
-// source is whose records are: a node's, or the host's about a node.
+// source is whose records are: a node's of a service, or the host's about a node.
 type source struct {
-	node string
-	host bool
+	namespace, service string
+	node               string
+	host               bool
 }
 
 // kept is a record with its place among all.

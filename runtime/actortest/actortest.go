@@ -68,6 +68,8 @@ type Result struct {
 	Seen     Seen
 	Logs     []actor.Line
 	Took     time.Duration
+	Busy     time.Duration // from each message's acceptance until all that it caused was done, together
+	Attempts uint64        // at messages
 }
 
 // Passed reports whether the test has passed.
@@ -273,6 +275,7 @@ func (r *Runner) one(ctx context.Context, t *specs.Test) *Result {
 		err = s.play(ctx)
 		timer.Stop()
 		result.Seen, result.Logs = s.seen(), s.logs()
+		result.Busy, result.Attempts = s.busy, s.attempts()
 		err = errors.Join(err, s.close())
 	}
 	switch {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
@@ -20,12 +21,14 @@ import (
 func (s *stage) play(ctx context.Context) error {
 	for i := range s.test.Steps {
 		step := &s.test.Steps[i]
+		began := time.Now()
 		if err := s.step(ctx, step); err != nil || s.fault != "" {
 			return err
 		}
 		if err := s.settle(ctx); err != nil {
 			return err
 		}
+		s.busy += time.Since(began)
 	}
 	if s.desk != nil {
 		if err := s.desk.end(ctx); err != nil {

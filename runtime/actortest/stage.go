@@ -44,6 +44,7 @@ type stage struct {
 	desk    *desk                   // of tests of endpoints
 	ids     int
 	waiting []shard.Waiting
+	busy    time.Duration           // that steps took
 	fault   string                  // that ended the play
 	end     context.CancelCauseFunc // ends the test
 
@@ -323,6 +324,14 @@ func (s *stage) logs() []actor.Line {
 }
 
 // close takes the stage down.
+// attempts is how often messages were handled.
+func (s *stage) attempts() (n uint64) {
+	for _, node := range s.shard.Status() {
+		n += node.Handled + node.Refused + node.Failed
+	}
+	return n
+}
+
 func (s *stage) close() error {
 	if s.desk != nil {
 		s.desk.close()

@@ -241,6 +241,7 @@ type Waiting struct {
 	Hold    bool   // it holds its key up
 	First   bool   // it came from outside
 	Answers []Answer
+	Apart   bool // what its flow is told does not come of it: it is, or comes of, a dead letter's message that was sent again
 }
 
 // Root is what a snapshot begins with.

@@ -194,6 +194,7 @@ func (m *Waiting) fields(c *coder) {
 	c.bool(7, &m.Hold)
 	c.bool(8, &m.First)
 	list(c, 9, &m.Answers)
+	c.bool(10, &m.Apart)
 }
 
 func (m *Root) fields(c *coder) {

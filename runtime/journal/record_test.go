@@ -294,7 +294,7 @@ func TestFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), text.String()); d != "" {
-		t.Errorf("the format has changed; a new FormatVersion is needed:\n%s", d)
+		t.Errorf("the format has changed; it needs a new FormatVersion, unless fields were only added, which earlier versions skip (then -update):\n%s", d)
 	}
 }
 

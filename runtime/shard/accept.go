@@ -238,7 +238,9 @@ func (a *admission) post() {
 		if it := a.parcels[0]; it.node != nil {
 			l = a.shard.home(it, it.node.run.Load(), l)
 		}
-		if l.put(event{note: noteWhole{a}}) {
+		if a.flow.kept != nil { // who has it kept is told so before it is handled, which may take long
+			l.post(event{note: noteWhole{a}})
+		} else if l.put(event{note: noteWhole{a}}) {
 			l.help()
 		}
 		return

@@ -237,7 +237,7 @@ func TestStateWaits(t *testing.T) {
 	<-entered
 	short, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	if v, err := b.GetState(short, "count", "k"); !errors.Is(err, context.DeadlineExceeded) {
+	if v, err := b.GetState(short, "count", "k"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrHandled) {
 		t.Errorf("while it is handled: %v %v", v, err)
 	}
 	close(gate)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/grow-platform/grow/runtime/journal"
 )
@@ -39,6 +40,11 @@ func newBatch(l *lane) *batch {
 	b.flight.done = b.flight.landed
 	b.writer.Reset(l.shard.committer.epoch)
 	return b
+}
+
+// memory is about how many bytes a batch takes that holds nothing.
+func (b *batch) memory() int {
+	return int(unsafe.Sizeof(*b)) + b.writer.Cap() + cap(b.answers)*int(unsafe.Sizeof(answered{}))
 }
 
 // follow takes over what another batch of the lane, without entries, holds back.
@@ -80,6 +86,8 @@ type committer struct {
 	mu      sync.Mutex
 	last    uint64    // sequence of the last append started
 	flight  int       // appends under way
+	sent    int       // bytes of those
+	landed  int       // bytes of the last one that has landed
 	doubt   bool      // nothing is appended until it is known what became of unsure
 	unsure  []*flight // appends that failed or may have
 	misses  []int64   // when the last ones failed, nanoseconds since 1970
@@ -161,6 +169,8 @@ func (c *committer) pump() {
 			c.last++
 			f.seq = c.last
 			c.flight++
+			f.size = len(record)
+			c.sent += f.size
 			c.count(c.last, int64(len(record)))
 			for _, b := range f.batches {
 				b.seq = c.last
@@ -186,9 +196,23 @@ func (c *committer) pump() {
 	}
 }
 
-// ready reports whether another append may begin. Called with mu held.
+// ready reports whether another append may begin. Called with mu held. The disk
+// takes one after the other and each takes it as long, however small it is. So one
+// follows another only if it would not become larger by waiting for it, or if both
+// are so small that what matters is the way to the disk; otherwise those who are
+// about to be answered, and bring more at once, would find what they bring split
+// among ever smaller records.
 func (c *committer) ready() bool {
-	return c.flight < journal.InFlight && len(c.waiting) > 0 && !c.doubt && c.dead == nil
+	switch {
+	case len(c.waiting) == 0 || c.doubt || c.dead != nil:
+		return false
+	case c.flight == 0:
+		return true
+	case c.flight == journal.InFlight:
+		return false
+	}
+	ahead := max(c.sent, c.landed)
+	return c.queued >= fullBytes || ahead <= smallBytes && c.queued >= ahead/4*3
 }
 
 // gather takes the batches of the next record off the waiting ones: as many as

@@ -58,8 +58,9 @@ func (s *Shard) DropDeadLetter(ctx context.Context, id string, by Act) error {
 // Redrive sends a dead letter's message again, as a message of its own whose
 // causation is the dead letter's id, and forgets the dead letter. It goes to the
 // node to, or when that is empty to where it was given up on, or wherever the
-// routes lead from there by now if none had fitted. It returns the new message's
-// id once all of that is in the journal. ErrFull: try again later.
+// routes lead from there by now if none had fitted. What comes of it is not what
+// the request is told that it once belonged to: that stays as it was. It returns
+// the new message's id once all of that is in the journal. ErrFull: try again later.
 func (s *Shard) Redrive(ctx context.Context, id, to string, by Act) (string, error) {
 	d, err := s.claimLetter(id)
 	if err != nil {

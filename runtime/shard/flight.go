@@ -18,6 +18,7 @@ type flight struct {
 	writer    *journal.Writer
 	batches   []*batch
 	seq       uint64
+	size      int                 // bytes of the record, once it is under way
 	err       error               // of the last try
 	done      func(uint64, error) // landed
 }
@@ -27,6 +28,8 @@ func (f *flight) landed(_ uint64, err error) {
 	c := f.committer
 	c.mu.Lock()
 	c.flight--
+	c.sent -= f.size
+	c.landed = f.size
 	if err != nil {
 		f.err = err
 		c.doubt = true

@@ -1,6 +1,10 @@
 package shard
 
-import "time"
+import (
+	"time"
+
+	"github.com/grow-platform/grow/runtime/journal"
+)
 
 // The limits of a shard.
 const (
@@ -32,10 +36,13 @@ const (
 	pauseMax      = time.Second
 	missMax       = 3 // appends that fail within missTime before nothing more is accepted
 	missTime      = 10 * time.Second
-	landingsMax   = 1024             // batches not folded that a lane remembers before it looks which were
-	jamBytes      = 8 << 20          // waiting for the journal before lanes rest
-	waitingTime   = time.Second      // that a lane may take to say what waits in it, at the end
-	idleInstances = 30 * time.Second // after which unused instances are closed
+	landingsMax   = 1024                      // batches not folded that a lane remembers before it looks which were
+	fullBytes     = journal.RecordMax / 4 * 3 // waiting for the journal that are a record of their own, and
+	smallBytes    = 4 << 10                   // of a record that another one need not wait for
+	batchesMax    = 2 << 20                   // bytes of memory for batches that a lane keeps for reuse
+	jamBytes      = 8 << 20                   // waiting for the journal before lanes rest
+	waitingTime   = time.Second               // that a lane may take to say what waits in it, at the end
+	idleInstances = 30 * time.Second          // after which unused instances are closed
 
 	starvedTimes = 4        // times as much is read ahead where a lane has nothing to do
 	aheadBytes   = 16 << 20 // bytes of messages of a node that are read ahead

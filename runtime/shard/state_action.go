@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"sync/atomic"
 
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
@@ -15,6 +16,9 @@ import (
 var (
 	// ErrMoved: the value has another revision than the one expected.
 	ErrMoved = errors.New("state has another revision")
+	// ErrHandled: a message of the key was being handled all the time that the
+	// context allowed.
+	ErrHandled = errors.New("a message of the key is being handled")
 	// ErrState: the value is not allowed there.
 	ErrState = errors.New("state is not allowed")
 )
@@ -130,11 +134,15 @@ func (s *Shard) withState(ctx context.Context, node, key string, f func(l *lane,
 		}
 		f(l, c, r, done)
 	}
-	l.post(event{note: noteState{n, key, wanted, done}})
+	var handled atomic.Bool
+	l.post(event{note: noteState{n, key, wanted, &handled, done}})
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
+		if handled.Load() {
+			return fmt.Errorf("reach the state: %w: %w", ErrHandled, ctx.Err())
+		}
 		return fmt.Errorf("reach the state: %w", ctx.Err())
 	case <-s.context.Done():
 		return ErrStopping
@@ -146,7 +154,9 @@ type noteState struct {
 	node *node
 	key  string
 	f    func(l *lane, c *cell, r *running, done chan error)
-	done chan error
+
+	handled *atomic.Bool // set when it has to wait for a message
+	done    chan error
 }
 
 func (n noteState) run(l *lane) {
@@ -164,7 +174,11 @@ func (n noteState) run(l *lane) {
 	if l.acts == nil {
 		l.acts = map[*cell][]func(){}
 	}
-	l.acts[c] = append(l.acts[c], func() { n.f(l, c, r, n.done) })
+	n.handled.Store(c.busy > 0)
+	l.acts[c] = append(l.acts[c], func() {
+		n.handled.Store(false)
+		n.f(l, c, r, n.done)
+	})
 	if !c.loaded && c.busy == 0 {
 		if state, ok := l.shard.keeper.peek(n.node.path, c.key); ok {
 			l.loadedState(c, state)

@@ -272,7 +272,9 @@ func visitRecord(ctx context.Context, j journal.Journal, seq uint64, record []by
 			return nil
 		}
 		if p, ok := e.(*journal.Packed); ok && err == nil {
-			e, err = journal.Unpack(ctx, j, p)
+			if e, err = journal.Unpack(ctx, j, p); errors.Is(err, journal.ErrNotFound) {
+				continue // it was trimmed with its blob, and a crash has brought the record back
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("read record %d: %w", seq, err)

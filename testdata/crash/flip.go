@@ -56,6 +56,7 @@ func (r *Run) flip(ctx context.Context, whole string) error {
 	if err := flip(filepath.Join(r.Service.Journal(), f.path), at, bit); err != nil {
 		return err
 	}
+	r.hurt = true
 	where := fmt.Sprintf("bit %d of byte %d of %d of %s", bit, at, f.size, f.path)
 	err = r.Start(ctx)
 	if refused := (*Refused)(nil); errors.As(err, &refused) && strings.HasPrefix(refused.Code, "journal.") {

@@ -34,6 +34,7 @@ type Run struct {
 	host   *Host // nil when none runs
 	work   work
 	rounds int
+	hurt   bool // the journal's files have been changed since a host had them
 
 	// What the summary says.
 	Sent, Acknowledged, Lost, Recovered int // entries; unanswered; unanswered and applied
@@ -42,6 +43,7 @@ type Run struct {
 	Refusals                            map[string]int // starts refused by name, by code
 	Cut, Cuts                           int            // acknowledged entries cut off; cuts of a last record
 	Points                              int            // moments between writes that a host died at
+	Sound                               int            // starts before which grow fsck found nothing wrong
 }
 
 // NewRun makes a run of the service of books; the same seed does the same.
@@ -51,11 +53,17 @@ func NewRun(s *Service, seed uint64, clients int, say func(string, ...any)) *Run
 	return r
 }
 
-// Start starts the service when it does not run.
+// Start starts the service when it does not run, after grow fsck has looked over
+// what it has kept.
 func (r *Run) Start(ctx context.Context) error {
 	if r.host != nil && !r.host.Ended() {
 		return nil
 	}
+	return r.looked(ctx, func() error { return r.start(ctx) })
+}
+
+// start starts the service.
+func (r *Run) start(ctx context.Context) error {
 	h, err := r.Service.Start(ctx)
 	// A disk that is busy with something else for so long is no finding.
 	for end := time.Now().Add(startMax); unavailable(err) && time.Now().Before(end); h, err = r.Service.Start(ctx) {
@@ -147,6 +155,9 @@ func (r *Run) Summary() string {
 	}
 	if r.Cut+r.Cuts > 0 {
 		text += fmt.Sprintf("; %d entries cut off, %d cuts of a last record", r.Cut, r.Cuts)
+	}
+	if r.Sound > 0 {
+		text += fmt.Sprintf("; fsck found nothing before %d starts", r.Sound)
 	}
 	if r.Points > 0 {
 		text += fmt.Sprintf("; died at %d moments between writes", r.Points)

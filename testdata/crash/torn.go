@@ -38,6 +38,7 @@ func (r *Run) Torn(ctx context.Context) error {
 	if err := os.Truncate(block, max(0, info.Size()-1-r.Random.Int64N(cutMax))); err != nil {
 		return err
 	}
+	r.hurt = true
 	err = r.Start(ctx)
 	if refused := (*Refused)(nil); errors.As(err, &refused) && strings.HasPrefix(refused.Code, "journal.") {
 		r.named(refused)
@@ -115,6 +116,7 @@ func (r *Run) Bytes(ctx context.Context, step int) error {
 		if err := os.Truncate(path, int64(cut)); err != nil {
 			return err
 		}
+		r.hurt = true
 		if err := r.cutOff(ctx, key); err != nil {
 			return fmt.Errorf("cut off at byte %d of a last record from %d to %d: %w", cut, first, last, err)
 		}

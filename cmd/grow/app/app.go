@@ -83,6 +83,8 @@ type Shared struct {
 	store  journal.Store
 	logs   *logs.Store
 	kept   bool // what the store holds outlives the process
+	// ending ends when the process is about to stop: who follows a log is let go.
+	ending context.Context
 }
 
 // Host is a running service. Its methods may be called concurrently.
@@ -159,7 +161,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	} else {
 		h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	}
-	h.log = slog.New(h.logs.Handler(o.Service.Name))
+	h.log = slog.New(h.logs.Handler(o.Namespace, o.Service.Name))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.abandon(ctx))
@@ -251,7 +253,7 @@ func (h *Host) serve(ctx context.Context) error {
 
 func (h *Host) guestLine(l actor.Line) {
 	h.logs.Add(logs.Record{
-		Time: l.Time, Level: l.Level, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: l.Text, Fields: l.Fields,
+		Time: l.Time, Level: l.Level, Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: l.Text, Fields: l.Fields,
 	})
 }
 
@@ -409,6 +411,10 @@ var processors = sync.OnceValue(func() int {
 
 // pacer is what takes turns on those.
 var pacer = sync.OnceValue(func() *pace.Pacer { return &pace.Pacer{Processors: processors()} })
+
+// Pacer is what the guests of all hosts of this process take turns at. Go is given
+// one processor more when it is first asked for.
+func Pacer() *pace.Pacer { return pacer() }
 
 func owner() string {
 	name, err := os.Hostname()

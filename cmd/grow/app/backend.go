@@ -196,7 +196,13 @@ func data(m *abi.Message) (json.RawMessage, []byte) {
 
 // Logs implements control.Backend.
 func (b backend) Logs(ctx context.Context, f logs.Filter, follow bool, emit func(logs.Record) error) error {
+	f.Namespace, f.Service = b.opts.Namespace, b.opts.Service.Name // services of one host share a store
 	if follow {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if b.opts.Shared != nil {
+			defer context.AfterFunc(b.opts.Shared.ending, cancel)()
+		}
 		return b.logs.Follow(ctx, f, emit)
 	}
 	for _, r := range b.logs.Query(f) {

@@ -63,16 +63,15 @@ func (j Journal) Backup(ctx context.Context, dir, service string, to archive.Put
 		}
 	}
 	const hint = "see that the journal can be reached, and the disk be written to"
-	store, err := j.OpenStore(ctx, dir, log)
+	store, from, err := j.find(ctx, dir, service, log)
+	if errors.Is(err, journal.ErrNotFound) {
+		return &Error{Code: CodeBackupNothing, Err: fmt.Errorf("back up: service %s has no journal at %s: %w", service, j.place(dir), err), Hint: "it has one when it has run there: grow run"}
+	}
 	if err != nil {
 		return journalFault("back up", err, hint)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	name := mainJournal(service)
-	from, err := store.Open(ctx, name)
-	if err == nil {
-		_, err = archive.Backup(ctx, from, name, to, history, time.Now().UTC(), tell)
-	}
+	_, err = archive.Backup(ctx, from, mainJournal(service), to, history, time.Now().UTC(), tell)
 	if err != nil {
 		return journalFault("back up", err, hint)
 	}

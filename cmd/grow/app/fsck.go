@@ -23,13 +23,15 @@ type FsckOptions struct {
 
 // FsckReport is what Fsck found in a data folder, and did.
 type FsckReport struct {
-	Folder   string            `json:"folder"`
+	Folder   string            `json:"folder"`           // or address of the servers
+	Server   bool              `json:"server,omitempty"` // it is on servers
 	Sound    bool              `json:"sound"`
 	Files    []archive.Finding `json:"files"` // damage that belongs to no journal
 	Journals []FsckJournal     `json:"journals"`
 	Repaired bool              `json:"repaired"`
-	Away     string            `json:"away,omitempty"`   // folder in which what was there lies now
-	Leaked   int               `json:"leaked,omitempty"` // blobs that were deleted
+	Away     string            `json:"away,omitempty"`    // folder in which what was there lies now
+	LostIn   string            `json:"lost_in,omitempty"` // file that tells of all that the repair went on without
+	Leaked   int               `json:"leaked,omitempty"`  // blobs that were deleted
 }
 
 // FsckJournal is one journal of the folder.
@@ -46,6 +48,9 @@ type FsckJournal struct {
 // is no error.
 func Fsck(ctx context.Context, dir string, o FsckOptions) (*FsckReport, error) {
 	at := JournalDir(dir)
+	if nats.Empty(at) {
+		return &FsckReport{Folder: at, Sound: true, Files: []archive.Finding{}, Journals: []FsckJournal{}}, nil
+	}
 	s, err := nats.OpenSalvage(ctx, at)
 	if err != nil {
 		return nil, journalFault("check journal", err, "see that the folder can be read and written to")
@@ -68,6 +73,9 @@ func Fsck(ctx context.Context, dir string, o FsckOptions) (*FsckReport, error) {
 
 // examine looks everything over.
 func (r *FsckReport) examine(ctx context.Context, s *nats.Salvage) error {
+	if s.Unnamed != nil {
+		r.Files = append(r.Files, archive.Finding{Code: archive.CodeFile, Where: nats.IdentityFile, Text: s.Unnamed.Error()})
+	}
 	found := map[journal.Name][]archive.Finding{}
 	for _, d := range s.Damaged {
 		n, f := finding(s, d)
@@ -154,8 +162,26 @@ func (r *FsckReport) leaks() (n int) {
 	return n
 }
 
+// unnamed reports whether nothing is wrong but that the folder does not say what it holds.
+func (r *FsckReport) unnamed(s *nats.Salvage) bool {
+	for i := range r.Journals {
+		if !r.Journals[i].Sound() {
+			return false
+		}
+	}
+	return s.Unnamed != nil && len(r.Files) == 1
+}
+
 // repair builds the journals anew from what is sound, and puts them in place.
 func (r *FsckReport) repair(ctx context.Context, s *nats.Salvage, o FsckOptions) (err error) {
+	if r.unnamed(s) {
+		err = s.Name()
+		r.Repaired = err == nil
+		return err
+	}
+	if r.LostIn, err = r.losses(ctx, s); err != nil {
+		return err
+	}
 	r.Away, err = s.Replace(ctx, nats.Options{Log: o.Log}, func(store *nats.Store) error {
 		for i := range r.Journals {
 			j := &r.Journals[i]

@@ -228,7 +228,7 @@ func (g *gate) tests(ctx context.Context) error {
 			k.Outcome, k.Text = deploy.Skipped, "nothing that has changed has tests"
 			return nil
 		})
-		return err
+		return errors.Join(err, g.targets(ctx, changed))
 	}
 	checks := map[string]*deploy.Check{}
 	passed := map[string]int{}
@@ -268,7 +268,7 @@ func (g *gate) tests(ctx context.Context) error {
 		}
 		g.report(*k)
 	}
-	return nil
+	return g.targets(ctx, changed)
 }
 
 // subject is what a check of tests is called.

@@ -217,7 +217,7 @@ var journalFaults = []struct {
 }{
 	{journal.ErrLocked, CodeJournalLocked, "see which process has it: grow status; each service has one host at a time"},
 	{journal.ErrFenced, CodeJournalLocked, "another host serves this service from the same journal: stop it, or this one"},
-	{journal.ErrForeign, CodeJournalForeign, "move it away, and start again"},
+	{journal.ErrForeign, CodeJournalForeign, "move it away, and start again; if it is grow's, grow fsck says so"},
 	{journal.ErrFormat, CodeJournalFormat, "run the version of grow that wrote it; nothing has been changed"},
 	{journal.ErrShort, CodeJournalDamaged, "nothing has been changed; see what can be saved: grow fsck"},
 	{journal.ErrTrimmed, CodeJournalDamaged, "nothing has been changed; see what can be saved: grow fsck"},

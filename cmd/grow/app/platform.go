@@ -16,7 +16,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/logs"
@@ -61,6 +60,7 @@ type Platform struct {
 	log     *slog.Logger
 	store   store.Store
 	shared  *Shared
+	end     context.CancelFunc // ends shared.ending
 
 	Documents *documents.Documents
 	Tokens    *token.Tokens
@@ -107,8 +107,9 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}}
 	p.routes.Store(routesOf(nil))
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
-	p.log = slog.New(lines.Handler("host"))
+	p.log = slog.New(lines.Handler("", "host"))
 	p.shared = &Shared{logs: lines, kept: o.Journal.At != Memory}
+	p.shared.ending, p.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.abandon(ctx))
@@ -131,7 +132,11 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 		return p, err
 	}
 	p.services.serve(http.HandlerFunc(p.route), p.log)
-	p.control.serve(api.New(api.Options{Version: o.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer, Running: p.backendOf, Lifecycle: p, Log: p.log}), p.log)
+	handler, err := p.controlHandler()
+	if err != nil {
+		return p, err
+	}
+	p.control.serve(handler, p.log)
 	return p, nil
 }
 
@@ -366,6 +371,7 @@ func (p *Platform) FirstToken(ctx context.Context) (string, error) {
 
 // Stop ends the host and its services in order, as Host.Stop does with one.
 func (p *Platform) Stop(ctx context.Context) error {
+	p.end()
 	err := errors.Join(p.control.shutdown(ctx), p.services.shutdown(ctx))
 	p.mu.Lock()
 	list := p.all

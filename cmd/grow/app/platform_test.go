@@ -6,12 +6,16 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/grow-platform/grow/host/api"
+	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/testdata/wat"
 )
@@ -157,4 +161,71 @@ func TestRoutes(t *testing.T) {
 	if got := routesOf(nil).find("orders.localhost"); got != nil {
 		t.Errorf("nothing runs: %v", got)
 	}
+}
+
+// TestLogsApart: a service of a host is told nothing of another's log.
+func TestLogsApart(t *testing.T) {
+	p := newPlatform(t)
+	for _, namespace := range []string{"main", "lab"} {
+		s := documents.Service{Namespace: namespace, Name: "shop"}
+		if n, err := p.deployAs(s, consoleFiles(echoTest), map[string][]byte{"price": wat.Module("echo"), "ship": wat.Module("trap")}); err != nil {
+			t.Fatalf("%v\n%+v", err, n.Checks)
+		}
+	}
+	sent := map[string]string{}
+	for _, namespace := range []string{"main", "lab"} {
+		b := p.backendOf(documents.Service{Namespace: namespace, Name: "shop"})
+		r, err := b.Send(t.Context(), control.SendRequest{To: "checkout/ship", Type: "echo.done", Data: []byte(`"x"`), Wait: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent[namespace] = r.ID
+	}
+	for namespace, id := range sent {
+		b := p.backendOf(documents.Service{Namespace: namespace, Name: "shop"})
+		var told []string
+		if err := b.Logs(t.Context(), logs.Filter{Node: "checkout/ship"}, false, func(r logs.Record) error {
+			told = append(told, r.Message)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(told) == 0 || slices.ContainsFunc(told, func(m string) bool { return m != id }) {
+			t.Errorf("%s, which was sent %s, is told of %v", namespace, id, told)
+		}
+	}
+}
+
+// TestStopLetsGo: a host that is stopped does not wait for those who follow a log.
+func TestStopLetsGo(t *testing.T) {
+	p := newPlatform(t)
+	if n, err := p.Deployer.Deploy(t.Context(), p.request(echoFiles("One.", ""), wat.Module("echo"))); err != nil {
+		t.Fatalf("%v\n%+v", err, n.Checks)
+	}
+	token, err := p.FirstToken(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := api.NewClient(api.ClientOptions{URL: p.ControlURL(), Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	followed, ended := make(chan struct{}, 1), make(chan error, 1)
+	go func() { // ends with the host
+		ended <- c.At("main", "echoes").Logs(t.Context(), logs.Filter{}, true, func(logs.Record) error {
+			select {
+			case followed <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+	}()
+	p.running(echoes2).log.Info("a line")
+	<-followed
+	p.stop() // it fails when the context of those who wait has to end
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "the host has stopped") {
+		t.Errorf("who followed is told: %v", err)
+	}
+	p.start()
 }

@@ -19,14 +19,22 @@ import (
 	"github.com/grow-platform/grow/specs/shape"
 )
 
-// CodeState is the code of a value that a state may not have.
-const CodeState = "state.invalid"
+// Codes of what is wrong with a state.
+const (
+	CodeState = "state.invalid" // a value that it may not have
+	CodeBusy  = "state.busy"    // a message of its key was being handled all the time
+)
 
 // State implements control.Backend.
 func (b backend) State(ctx context.Context, r control.StateRequest) (control.State, error) {
+	ctx, cancel, err := patience(ctx, &r.Timeout)
+	if err != nil {
+		return control.State{}, err
+	}
+	defer cancel()
 	values, err := b.shard.GetState(ctx, r.Node, r.Key)
 	if err != nil {
-		return control.State{}, stateError(b.service.Load(), r.Node, err)
+		return control.State{}, stateError(b.service.Load(), r.Node, r.Timeout, err)
 	}
 	return stateReply(&r, values)
 }
@@ -83,7 +91,7 @@ func listStates(ctx context.Context, s *specs.Service, from lister, f control.St
 	}
 	keys, err := from.ListStates(ctx, &shard.StateFilter{Node: f.Node, Prefix: f.Prefix, After: f.After, Limit: f.Limit + 1})
 	if err != nil {
-		return list, stateError(s, f.Node, err)
+		return list, stateError(s, f.Node, 0, err)
 	}
 	if len(keys) > f.Limit {
 		keys = keys[:f.Limit]
@@ -150,8 +158,24 @@ func hasState(s *specs.Service, node string) error {
 	return e
 }
 
-// stateError is what a person is told of a state that cannot be had or changed.
-func stateError(s *specs.Service, node string, err error) error {
+// patience is a context for a state that somebody waits for so long; 0 becomes
+// what that stands for.
+func patience(ctx context.Context, limit *time.Duration) (context.Context, context.CancelFunc, error) {
+	switch {
+	case *limit < 0 || *limit > control.StateTimeMax:
+		return nil, nil, &control.Error{
+			Code: control.CodeInvalid, Message: fmt.Sprintf("a state is waited for up to %v, not %v", control.StateTimeMax, *limit), Next: "give a time in between: --timeout",
+		}
+	case *limit == 0:
+		*limit = control.StateTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, *limit)
+	return ctx, cancel, nil
+}
+
+// stateError is what a person is told of a state that cannot be had or changed,
+// although it was waited for so long.
+func stateError(s *specs.Service, node string, limit time.Duration, err error) error {
 	var known *control.Error
 	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
 		return err
@@ -161,8 +185,11 @@ func stateError(s *specs.Service, node string, err error) error {
 	}
 	e := &control.Error{Code: control.CodeInternal, Message: err.Error(), At: node}
 	switch {
+	case errors.Is(err, shard.ErrHandled):
+		e.Code, e.Message = CodeBusy, fmt.Sprintf("a message of this key has been handled for the last %v, and its state cannot be had before that ends", limit)
+		e.Next = "wait longer: --timeout; or see what it does: grow top, grow logs " + node
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Code, e.Message, e.Next = control.CodeTimeout, "a message of this key is being handled, and the state cannot be had until then", "try again; see what is under way: grow status"
+		e.Code, e.Message, e.Next = control.CodeTimeout, fmt.Sprintf("the state could not be had within %v", limit), "see how the host and its journal are: grow status"
 	case errors.Is(err, shard.ErrMoved):
 		e.Code, e.Next = control.CodeConflict, "look at it again: grow state get "+node
 	case errors.Is(err, shard.ErrState):
@@ -175,9 +202,6 @@ func stateError(s *specs.Service, node string, err error) error {
 	return e
 }
 
-// stateTime is how long a change waits for a message of its key to be handled.
-const stateTime = 20 * time.Second
-
 // SetState implements control.Backend.
 func (b backend) SetState(ctx context.Context, r control.StateSet) (control.StateSetReply, error) {
 	if r.Delete != (r.Data == nil) {
@@ -187,7 +211,10 @@ func (b backend) SetState(ctx context.Context, r control.StateSet) (control.Stat
 	if r.Revision != nil {
 		set.Revision = *r.Revision
 	}
-	ctx, cancel := context.WithTimeout(ctx, stateTime)
+	ctx, cancel, err := patience(ctx, &r.Timeout)
+	if err != nil {
+		return control.StateSetReply{}, err
+	}
 	defer cancel()
 	was, revision, err := b.shard.SetState(ctx, set, shard.Act(r.Act))
 	if err != nil {
@@ -206,7 +233,7 @@ func (b backend) SetState(ctx context.Context, r control.StateSet) (control.Stat
 
 // setError is stateError with what is declared.
 func setError(s *specs.Service, r *control.StateSet, err error) error {
-	told := stateError(s, r.Node, err)
+	told := stateError(s, r.Node, r.Timeout, err)
 	var e *control.Error
 	if errors.As(told, &e) && e.Code == control.CodeConflict && r.Key != "" {
 		e.Next += " " + r.Key

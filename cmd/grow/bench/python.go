@@ -24,6 +24,7 @@ const (
 	pythonLive   = 300  // instances that are alive together
 	pythonCalls  = 4000 // messages in a round
 	pythonTurns  = 400_000
+	pythonTimes  = 5 // that a message, or the loop, is measured in a round
 )
 
 // pythonActor answers a message as the Rust actor does, and runs a loop when it
@@ -47,12 +48,16 @@ if __name__ == "__main__":
     import sys
     import time
 
-    def took(what):
-        begin = time.process_time_ns()
-        what()
-        return time.process_time_ns() - begin
+    data, turns, calls, times, path = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
 
-    data, turns, calls, path = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    def took(what):
+        all = []
+        for _ in range(times):
+            begin = time.process_time_ns()
+            what()
+            all.append(time.process_time_ns() - begin)
+        return sorted(all)[times // 2]
+
     with open(path, encoding="utf-8") as f:
         source = f.read()
 
@@ -87,7 +92,7 @@ func (w *workspace) native(ctx context.Context, path string) (n native, err erro
 		return n, err
 	}
 	main := filepath.Join(w.dir, "python/actors/order/src/python/main.py")
-	out, err := exec.CommandContext(ctx, python, "-I", "-S", "-B", main, string(order), strconv.Itoa(pythonTurns), strconv.Itoa(pythonCalls), path).Output()
+	out, err := exec.CommandContext(ctx, python, "-I", "-S", "-B", main, string(order), strconv.Itoa(pythonTurns), strconv.Itoa(pythonCalls), strconv.Itoa(pythonTimes), path).Output()
 	if err != nil {
 		return n, fmt.Errorf("run native Python: %w", err)
 	}
@@ -174,11 +179,12 @@ func pythonJSON(ctx context.Context, l *pythonHost) (float64, error) {
 
 // pythonLoop is that of a loop in Python, in milliseconds.
 func pythonLoop(ctx context.Context, l *pythonHost) (float64, error) {
-	us, err := l.handled(ctx, fmt.Appendf(nil, `{"turns":%d}`, pythonTurns), 3)
+	us, err := l.handled(ctx, fmt.Appendf(nil, `{"turns":%d}`, pythonTurns), 1)
 	return us / 1000, err
 }
 
-// handled is the processor time of messages with that data, in microseconds.
+// handled is the processor time of a message with that data, in microseconds: n of them
+// are handled, and that is done pythonTimes, of which it is the median.
 func (l *pythonHost) handled(ctx context.Context, data []byte, n int) (float64, error) {
 	i, err := first(ctx, l.actor)
 	if err != nil {
@@ -186,13 +192,17 @@ func (l *pythonHost) handled(ctx context.Context, data []byte, n int) (float64, 
 	}
 	defer l.actor.Discard(i)
 	m := abi.NewMessage(data, abi.Type, "echo.done", abi.ID, "bench", abi.ContentType, abi.ContentJSON)
-	used := cpu()
-	for range n {
-		if r := i.Handle(&actor.Task{Message: m, ID: "bench", Now: time.Now().UnixNano()}); r.Outcome != actor.Handled {
-			return 0, fmt.Errorf("the actor did not answer: %s %s", r.Code, r.Text)
+	var took []float64
+	for range pythonTimes {
+		used := cpu()
+		for range n {
+			if r := i.Handle(&actor.Task{Message: m, ID: "bench", Now: time.Now().UnixNano()}); r.Outcome != actor.Handled {
+				return 0, fmt.Errorf("the actor did not answer: %s %s", r.Code, r.Text)
+			}
 		}
+		took = append(took, micros(cpu()-used)/float64(n))
 	}
-	return micros(cpu()-used) / float64(n), nil
+	return median(took), nil
 }
 
 // pythonDensity is how many instances, each of which has handled a message, fit a

@@ -90,7 +90,7 @@ func newActor(ctx context.Context, m engine.Module) (*actor.Actor, error) {
 	}
 	def := &specs.Actor{Name: "order", Out: []string{"echo.done"}, Limits: specs.Limits{Memory: memoryMax, Output: abi.OutputBytesMax, Calls: 1000}}
 	return actor.New(actor.Options{
-		Node: "order", Revision: "bench", Def: def, Types: make([]*shape.Type, 1), Module: m, Broker: broker, Scale: specs.Scale{Max: small + starts}, Context: ctx,
+		Node: "order", Revision: "bench", Def: def, Types: make([]*shape.Type, 1), Module: m, Broker: broker, Pacer: app.Pacer(), Scale: specs.Scale{Max: small + starts}, Context: ctx,
 		Log: func(actor.Line) {}, Seed: func(string) (seed [32]byte) { return seed }, RealTime: func() int64 { return time.Now().UnixNano() },
 	}), nil
 }

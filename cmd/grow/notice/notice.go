@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/grow-platform/grow/compiler/python/interpreter"
+	"github.com/grow-platform/grow/host/console"
 )
 
 // License is that of one software.
@@ -33,16 +34,18 @@ var dist embed.FS
 // ErrModules says that a binary was not made by `make build`.
 var ErrModules = errors.New("this binary was made without the licenses of the Go modules in it; make build makes one that has them")
 
-// All returns the licenses, in the order of their names: of Go, its modules and the
-// Python runtime. Where some are missing it returns the others with the error.
+// All returns the licenses, in the order of their names: of Go, its modules, the Python
+// runtime and the packages in the console. Where some are missing it returns the others
+// with the error.
 func All() ([]License, error) {
 	modules, err := goModules(dist)
 	python, err2 := pythonRuntime()
-	all := append(modules, python...)
+	pages, err3 := consolePackages()
+	all := slices.Concat(modules, python, pages)
 	slices.SortFunc(all, func(a, b License) int {
 		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.Version, b.Version))
 	})
-	return all, errors.Join(err, err2)
+	return all, errors.Join(err, err2, err3)
 }
 
 func goModules(dist fs.FS) ([]License, error) {
@@ -80,6 +83,19 @@ func pythonRuntime() ([]License, error) {
 		list = append(list, License{name, version, string(text)})
 		return err
 	})
+	return list, err
+}
+
+// consolePackages are those of the packages in the console; none where it is not there.
+func consolePackages() ([]License, error) {
+	packages, err := console.Licenses()
+	if errors.Is(err, console.ErrMissing) {
+		return nil, nil
+	}
+	list := make([]License, 0, len(packages))
+	for _, p := range packages {
+		list = append(list, License(p))
+	}
 	return list, err
 }
 

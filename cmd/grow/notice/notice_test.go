@@ -10,6 +10,7 @@ import (
 	"testing/fstest"
 
 	"github.com/grow-platform/grow/compiler/python/interpreter"
+	"github.com/grow-platform/grow/host/console"
 )
 
 func TestWritten(t *testing.T) {
@@ -57,6 +58,21 @@ func TestPythonRuntime(t *testing.T) {
 		if part := list[i].Version == ""; part != slices.Contains([]string{"Expat", "libmpdec", "HACL", "wasi-libc", "musl", "cloudlibc"}, name) {
 			t.Errorf("%s has version %q", name, list[i].Version)
 		}
+	}
+}
+
+// TestConsole: so do the packages in the console.
+func TestConsole(t *testing.T) {
+	list, err := consolePackages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) == 0 {
+		t.Skip(console.ErrMissing)
+	}
+	i := slices.IndexFunc(list, func(l License) bool { return l.Name == "svelte" })
+	if i < 0 || list[i].Version == "" || !strings.Contains(list[i].Text, "Svelte Contributors") {
+		t.Errorf("no license of svelte among %d", len(list))
 	}
 }
 

@@ -325,8 +325,10 @@ func hostError(t *testing.T, e engine.Engine) {
 	if _, err := probe(t, e, h).Handle(h, engine.Frame(input(3, 64, 4, 64, 64))); !errors.Is(err, stop) {
 		t.Errorf("error of Call: %v", err)
 	}
-	h = &Host{SleepErr: stop}
-	if _, err := probe(t, e, h).Handle(h, engine.Frame(input(13, 1000))); !errors.Is(err, stop) {
+	h = &Host{}
+	i := probe(t, e, h)
+	h.SleepErr = stop // not before: a start that takes long asks by a sleep of nothing whether it may go on
+	if _, err := i.Handle(h, engine.Frame(input(13, 1000))); !errors.Is(err, stop) {
 		t.Errorf("error of Sleep: %v", err)
 	}
 }

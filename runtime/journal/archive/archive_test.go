@@ -249,6 +249,12 @@ func TestExamine(t *testing.T) {
 			delete(s.blobs, o)
 			s.first = 5
 		}, []string{CodeSnapshot, CodeNoPlan}, "", 0, false, nil},
+		{"the beginning, without a snapshot", func(t *testing.T, s *source) {
+			n, o := s.root(t)
+			delete(s.blobs, n)
+			delete(s.blobs, o)
+			s.pointer, s.first = nil, 3
+		}, []string{CodeMissing, CodeNoPlan}, "", 0, false, nil},
 		{"the newest root, and a record after the older", func(t *testing.T, s *source) { n, _ := s.root(t); delete(s.blobs, n); delete(s.records, 6) },
 			[]string{CodeMissing, CodeSnapshot}, "4 1-5", 6, false, []string{"m7", "m8", "m10"}},
 		{"the pointer", func(_ *testing.T, s *source) { s.pointer = []byte{0xff} }, []string{CodePointer}, "7 1-10", 0, false, nil},

@@ -88,7 +88,7 @@ type examiner struct {
 	limits  fold.Limits
 	damaged map[uint64]bool   // records
 	runs    [][2]uint64       // of sound records, first and last
-	used    map[string]bool   // blobs that records refer to
+	used    map[string]uint64 // blobs that records refer to, and the last record that does
 	roots   map[string]uint64 // snapshots, by their root
 	seen    map[string]bool   // blobs that a finding tells of
 	foreign bool              // something is of another format
@@ -99,7 +99,7 @@ type examiner struct {
 // already. Damage is no error.
 func Examine(ctx context.Context, src Source, limits fold.Limits, damaged []Finding) (*Report, error) {
 	x := &examiner{
-		src: src, limits: limits, damaged: map[uint64]bool{}, used: map[string]bool{}, roots: map[string]uint64{}, seen: map[string]bool{},
+		src: src, limits: limits, damaged: map[uint64]bool{}, used: map[string]uint64{}, roots: map[string]uint64{}, seen: map[string]bool{},
 		Report: Report{Findings: []Finding{}, Leaked: []string{}},
 	}
 	for _, f := range damaged {
@@ -118,7 +118,7 @@ func Examine(ctx context.Context, src Source, limits fold.Limits, damaged []Find
 	if err != nil {
 		x.find(Finding{Code: CodePointer, Text: err.Error()})
 	}
-	if err := errors.Join(x.records(ctx), x.blobs(ctx)); err != nil {
+	if err := errors.Join(x.records(ctx), x.blobs(ctx, x.trimmed(ctx, pointer))); err != nil {
 		return nil, err
 	}
 	if err := x.plan(ctx, pointer); err != nil {
@@ -148,7 +148,7 @@ func (x *examiner) records(ctx context.Context) error {
 		next := from
 		err := readUntil(ctx, x.src, from, x.Last, func(seq uint64, record []byte) error {
 			next = seq
-			if err := journal.EachPacked(record, func(digest string) { x.used[digest] = true }); err != nil {
+			if err := journal.EachPacked(record, func(digest string) { x.used[digest] = seq }); err != nil {
 				return &journal.Damaged{Seq: seq, Cause: err}
 			}
 			next = seq + 1
@@ -193,8 +193,27 @@ func (x *examiner) record(seq uint64, err error) {
 	x.find(f)
 }
 
-// blobs reads every blob there is, and notes which are the roots of snapshots.
-func (x *examiner) blobs(ctx context.Context) error {
+// trimmed is the record up to which a trim may have gone: the older snapshot holds
+// all of that. Records that were trimmed may be there again after a crash, without
+// their blobs, which were deleted then.
+func (x *examiner) trimmed(ctx context.Context, pointer *journal.SnapshotTaken) uint64 {
+	if pointer == nil {
+		return 0
+	}
+	data, err := x.src.Blob(ctx, pointer.Object)
+	if err != nil {
+		return 0
+	}
+	root, err := readRoot(data)
+	if err != nil {
+		return 0
+	}
+	return root.Before
+}
+
+// blobs reads every blob there is, and notes which are the roots of snapshots. Those
+// of records up to one may be gone.
+func (x *examiner) blobs(ctx context.Context, trimmed uint64) error {
 	lister, ok := x.src.(journal.BlobLister)
 	if !ok {
 		return nil
@@ -220,7 +239,7 @@ func (x *examiner) blobs(ctx context.Context) error {
 		return nil
 	})
 	for _, digest := range slices.Sorted(maps.Keys(x.used)) {
-		if !there[digest] {
+		if !there[digest] && x.used[digest] > trimmed {
 			x.blob(digest, fmt.Errorf("%w: a record needs it", journal.ErrNotFound))
 		}
 	}
@@ -246,6 +265,10 @@ func (x *examiner) leaks(ctx context.Context, pointer *journal.SnapshotTaken) er
 	if !ok || !x.Sound() { // where something is damaged, what it referred to is not known
 		return nil
 	}
+	used := map[string]bool{}
+	for digest := range x.used {
+		used[digest] = true
+	}
 	root := ""
 	if pointer != nil {
 		root = pointer.Object
@@ -262,14 +285,14 @@ func (x *examiner) leaks(ctx context.Context, pointer *journal.SnapshotTaken) er
 		if err != nil {
 			return err
 		}
-		x.used[root] = true
+		used[root] = true
 		for _, p := range r.Pages {
-			x.used[p.Digest] = true
+			used[p.Digest] = true
 		}
 		root = r.Previous
 	}
 	err := lister.ListBlobs(ctx, func(digest string, _ bool) error {
-		if !x.used[digest] {
+		if !used[digest] {
 			x.Leaked = append(x.Leaked, digest)
 		}
 		return nil
@@ -313,6 +336,9 @@ func (x *examiner) plan(ctx context.Context, pointer *journal.SnapshotTaken) err
 	if x.short(pointer) {
 		x.Open = true
 		x.find(Finding{Code: CodeShort, Text: fmt.Sprintf("the journal ends with record %d, and its snapshot holds everything up to record %d: what came last is gone", x.Last, x.newest(pointer))})
+	}
+	if best == nil && x.Snapshot+1 < x.First {
+		x.find(Finding{Code: CodeMissing, Record: x.Snapshot + 1, To: x.First - 1, Text: "gone, and no snapshot holds what they did"})
 	}
 	if best == nil || x.foreign {
 		return nil

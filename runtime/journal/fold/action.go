@@ -33,7 +33,7 @@ func (w *World) action(e *journal.Action) error {
 		if e.Name == journal.ActionDrop {
 			return nil
 		}
-		return w.add(e.Node, e.Key, e.Input, 0, true)
+		return w.add(e.Node, e.Key, e.Input, 0, firstFlag|apartFlag)
 	}
 	return fmt.Errorf("%w: action %q, which this version does not know", journal.ErrDamaged, e.Name)
 }

@@ -192,7 +192,7 @@ func (w *World) asked(e *journal.Asked) error {
 	known := w.flows.byID[e.Flow] != nil
 	f := w.flows.add(e)
 	if !known {
-		for _, m := range w.pending {
+		for m := range w.pending.all() {
 			if m.flowID() == f.ID {
 				f.Left++
 			}

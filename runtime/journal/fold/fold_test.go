@@ -26,7 +26,8 @@ type model struct {
 	ids     int
 	waits   []*wait
 	state   map[Cell]map[string]Value
-	dead    []string // ids
+	dead    []string          // ids
+	flows   map[string]string // of the messages that died, by id
 	asked   map[string]*asked
 	entries []journal.Entry // not in a record yet
 }
@@ -36,7 +37,16 @@ type wait struct {
 	attempt             uint32
 	due                 int64
 	held, first         bool
+	apart               bool // it comes of a message that was sent again
 	answers             map[uint32]string
+}
+
+// of is the flow that what becomes of a message counts for; empty: none.
+func (w *wait) of() string {
+	if w.apart {
+		return ""
+	}
+	return w.flow
 }
 
 type asked struct{ fault, answer string }
@@ -61,9 +71,10 @@ func (m *model) accept() {
 	e := &journal.Accepted{ID: id, Input: frameOf(id, id), Time: int64(m.ids)}
 	e.Node, e.Key = m.node()
 	m.ask(id, &e.Asked, &e.Idempotency)
-	m.waits = append(m.waits, &wait{id: id, flow: id, node: e.Node, key: e.Key, attempt: 1, first: true})
+	w := &wait{id: id, flow: id, node: e.Node, key: e.Key, attempt: 1, first: true}
+	m.waits = append(m.waits, w)
 	for i := range m.draw("copies", 3) {
-		e.Copies = append(e.Copies, m.output(fmt.Sprint(id, "-", i+2), id, e.Node, true))
+		e.Copies = append(e.Copies, m.output(fmt.Sprint(id, "-", i+2), w, true))
 	}
 	m.tell(e)
 	m.settle(id)
@@ -81,10 +92,10 @@ func (m *model) ask(id string, a **journal.Asked, i **journal.Idempotency) {
 	}
 }
 
-// output draws where one output goes.
-func (m *model) output(id, flow, from string, first bool) journal.Output {
-	o := journal.Output{Frame: frameOf(id, flow)}
-	a := m.asked[flow]
+// output draws where one output of a message goes.
+func (m *model) output(id string, from *wait, first bool) journal.Output {
+	o := journal.Output{Frame: frameOf(id, from.flow)}
+	a := m.asked[from.of()]
 	switch m.draw("to", 6) {
 	case 0:
 		o.To = "output"
@@ -94,18 +105,23 @@ func (m *model) output(id, flow, from string, first bool) journal.Output {
 	case 1:
 		o.To = "drop"
 	case 2:
-		o.To, o.Grave = "deadletter", &journal.Grave{Node: from, Code: "c"}
-		m.dead = append(m.dead, id)
-		m.blame(flow, "4 c")
+		o.To, o.Grave = "deadletter", &journal.Grave{Node: from.node, Code: "c"}
+		m.bury(id, from.flow)
+		m.blame(from.of(), "4 c")
 	default:
 		o.To, o.Key = m.node()
-		w := &wait{id: id, flow: flow, node: o.To, key: o.Key, attempt: 1, first: first}
+		w := &wait{id: id, flow: from.flow, node: o.To, key: o.Key, attempt: 1, first: first, apart: from.apart}
 		if !first && m.draw("delay", 3) == 0 {
 			o.Due, w.due = 77, 77
 		}
 		m.waits = append(m.waits, w)
 	}
 	return o
+}
+
+func (m *model) bury(id, flow string) {
+	m.dead = append(m.dead, id)
+	m.flows[id] = flow
 }
 
 func (m *model) blame(flow, fault string) {
@@ -117,7 +133,7 @@ func (m *model) blame(flow, fault string) {
 // settle ends a flow of which nothing waits.
 func (m *model) settle(flow string) {
 	a := m.asked[flow]
-	if a == nil || a.answer != "" || slices.ContainsFunc(m.waits, func(w *wait) bool { return w.flow == flow }) {
+	if a == nil || a.answer != "" || slices.ContainsFunc(m.waits, func(w *wait) bool { return w.of() == flow }) {
 		return
 	}
 	if a.answer = a.fault; a.answer == "" {
@@ -142,15 +158,15 @@ func (m *model) handle() {
 	e.ID, e.Node, e.Key, e.Attempt, e.Input = w.id, w.node, w.key, w.attempt, frameOf(w.id, w.flow)
 	if m.draw("refused", 5) == 0 {
 		e.Outcome, e.Code = journal.OutcomeRefused, "no"
-		m.blame(w.flow, "3 no")
+		m.blame(w.of(), "3 no")
 	} else {
 		e.State = m.change(Cell{w.node, w.key})
 		for i := range m.draw("outputs", 3) {
-			e.Outputs = append(e.Outputs, m.output(fmt.Sprint(w.id, ".", i+1), w.flow, w.node, false))
+			e.Outputs = append(e.Outputs, m.output(fmt.Sprint(w.id, ".", i+1), w, false))
 		}
 	}
 	m.tell(e)
-	m.settle(w.flow)
+	m.settle(w.of())
 }
 
 // take removes one that waits.
@@ -193,10 +209,10 @@ func (m *model) die() {
 		return
 	}
 	w := m.take()
-	m.dead = append(m.dead, w.id)
-	m.blame(w.flow, "4 dead")
+	m.bury(w.id, w.flow)
+	m.blame(w.of(), "4 dead")
 	m.tell(&journal.Dead{ID: w.id, Node: w.node, Key: w.key, Code: "dead", Attempt: w.attempt, Input: frameOf(w.id, w.flow), Settles: true})
-	m.settle(w.flow)
+	m.settle(w.of())
 }
 
 // fail is an attempt that failed.
@@ -236,9 +252,10 @@ func (m *model) act() {
 	if m.draw("redrive", 2) == 1 {
 		m.ids++
 		id := fmt.Sprint("m", m.ids)
-		e.Name, e.Input = journal.ActionRedrive, frameOf(id, id)
+		flow := m.flows[m.dead[i]]
+		e.Name, e.Input = journal.ActionRedrive, frameOf(id, flow)
 		e.Node, e.Key = m.node()
-		m.waits = append(m.waits, &wait{id: id, flow: id, node: e.Node, key: e.Key, attempt: 1, first: true})
+		m.waits = append(m.waits, &wait{id: id, flow: flow, node: e.Node, key: e.Key, attempt: 1, first: true, apart: true})
 	}
 	m.dead = slices.Delete(m.dead, i, i+1)
 	m.tell(e)
@@ -259,7 +276,7 @@ func (m *model) record(epoch uint64) []byte {
 
 // history draws records and the model that they leave.
 func history(t *rapid.T) (*model, [][]byte) {
-	m := &model{T: t, state: map[Cell]map[string]Value{}, asked: map[string]*asked{}}
+	m := &model{T: t, state: map[Cell]map[string]Value{}, asked: map[string]*asked{}, flows: map[string]string{}}
 	var records [][]byte
 	epoch := uint64(0)
 	for i := range m.draw("records", 40) + 1 {
@@ -279,7 +296,7 @@ func history(t *rapid.T) (*model, [][]byte) {
 func (m *model) text() string {
 	var list []string
 	for i, w := range m.waits {
-		list = append(list, fmt.Sprint("waits ", i, w.id, w.flow, w.node, w.key, w.attempt, w.due, w.held, w.first, w.answers))
+		list = append(list, fmt.Sprint("waits ", i, w.id, w.of(), w.node, w.key, w.attempt, w.due, w.held, w.first, w.apart, w.answers))
 	}
 	for c, values := range m.state {
 		for name, v := range values {
@@ -307,7 +324,7 @@ func (w *World) text(t *rapid.T, load func(string) (Cells, error)) string {
 			}
 			answers[a.Call] = string(a.Frame)
 		}
-		list = append(list, fmt.Sprint("waits ", i, m.ID, m.Flow, m.Node, m.Key, m.Attempt, m.Due, m.Held, m.First, answers))
+		list = append(list, fmt.Sprint("waits ", i, m.ID, m.Flow, m.Node, m.Key, m.Attempt, m.Due, m.Held, m.First, m.Apart, answers))
 	}
 	cells, err := w.Cells(load)
 	if err != nil {
@@ -395,7 +412,8 @@ func (k *kept) fetched(t *rapid.T, w *World) {
 		places = append(places, w.Place(m))
 	}
 	err := Fetch(places, k, func(m *Message) error {
-		if string(m.Frame) != string(frameOf(m.ID, m.Flow)) {
+		parsed, err := abi.ParseMessage(slices.Clone(m.Frame))
+		if err != nil || parsed.ID() != m.ID || !m.Apart && parsed.Correlation() != m.Flow {
 			t.Errorf("%s has frame %q", m.ID, m.Frame)
 		}
 		places = places[1:]

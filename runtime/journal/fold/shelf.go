@@ -65,6 +65,9 @@ func remove(it item) {
 func (s *shelf) add(it item, bytes int) {
 	n := len(s.chunks)
 	if n == 0 || s.chunks[n-1].bytes > chunkMax {
+		if n > 0 {
+			s.chunks[n-1].items = slices.Clone(s.chunks[n-1].items) // which gives back what it grew by too much
+		}
 		s.chunks = append(s.chunks, &chunk{})
 		n++
 	}

@@ -34,6 +34,7 @@ type Wait struct {
 const (
 	goneFlag  = 1 << iota // it waits no more
 	firstFlag             // it came from outside to this node
+	apartFlag             // it is of no flow: see Message.Apart
 )
 
 // more is what is to be said of few messages that wait.
@@ -48,13 +49,14 @@ type more struct {
 type Message struct {
 	Cell
 	ID      string
-	Flow    string           // id of the first message of the request that caused it
+	Flow    string           // id of the first message of the request that caused it; empty when Apart
 	Frame   []byte           // where it was asked for
 	Order   uint64           // its place among all that were ever added
 	Attempt uint32           // of the next handling, from 1
 	Due     int64            // not before, nanoseconds since 1970; 0: at once
 	Held    bool             // nothing else of its key is handled before it
 	First   bool             // it came from outside to this node
+	Apart   bool             // it is, or comes of, a message that a person sent again: what a request is told does not come of it
 	Answers []journal.Answer // that earlier attempts were given
 }
 
@@ -63,6 +65,7 @@ func (m *Wait) gone() bool        { return m.flags&goneFlag != 0 }
 func (m *Wait) settle(c *chunk)   { m.chunk = c }
 func (m *Wait) leave()            { m.flags |= goneFlag }
 func (m *Wait) messageID() string { return m.text[:m.id] }
+func (m *Wait) apart() bool       { return m.flags&apartFlag != 0 }
 
 func (m *Wait) extra() *more {
 	if m.more == nil {
@@ -72,10 +75,12 @@ func (m *Wait) extra() *more {
 }
 
 func (m *Wait) flowID() string {
-	if m.flow > 0 {
+	switch {
+	case m.apart():
+		return ""
+	case m.flow > 0:
 		return m.text[:m.flow]
-	}
-	if m.more != nil {
+	case m.more != nil:
 		return m.more.flow
 	}
 	return ""
@@ -84,7 +89,8 @@ func (m *Wait) flowID() string {
 // Message is what a world says of a message that waits; its frame is not there.
 func (w *World) Message(m *Wait) Message {
 	v := Message{
-		Cell: Cell{w.nodes[m.node], m.text[m.id:]}, ID: m.messageID(), Flow: m.flowID(), Order: m.order, Attempt: m.attempt, First: m.flags&firstFlag != 0,
+		Cell: Cell{w.nodes[m.node], m.text[m.id:]}, ID: m.messageID(), Flow: m.flowID(), Order: m.order, Attempt: m.attempt,
+		First: m.flags&firstFlag != 0, Apart: m.apart(),
 	}
 	if e := m.more; e != nil {
 		v.Due, v.Held, v.Answers = e.due, e.held, e.answers
@@ -94,7 +100,7 @@ func (w *World) Message(m *Wait) Message {
 
 // Waits lists the messages that wait, in the order in which they were added.
 func (w *World) Waits() []*Wait {
-	list := make([]*Wait, 0, len(w.pending))
+	list := make([]*Wait, 0, w.pending.n)
 	for _, c := range w.waiting.chunks {
 		for _, it := range c.items {
 			if m := it.(*Wait); !m.gone() {
@@ -190,7 +196,7 @@ func (w *World) wait(node, key string, frame []byte) (*Wait, error) {
 	if len(id) > math.MaxUint16 || len(key) > math.MaxUint16 {
 		return nil, fmt.Errorf("%w: a message for %s: its id or its key is too long", journal.ErrDamaged, node)
 	}
-	if other := w.pending[string(id)]; other != nil {
+	if other := w.pending.get(unsafe.String(unsafe.SliceData(id), len(id))); other != nil {
 		return nil, fmt.Errorf("%w: message %s comes to %s and waits at %s already", ErrContradicts, id, node, w.nodes[other.node])
 	}
 	m := w.slab.wait()
@@ -204,8 +210,9 @@ func (w *World) wait(node, key string, frame []byte) (*Wait, error) {
 	return m, nil
 }
 
-// add has a message wait. The record that is being folded brings it.
-func (w *World) add(node, key string, frame []byte, due int64, first bool) error {
+// add has a message wait. The record that is being folded brings it. flags are
+// firstFlag, apartFlag or both.
+func (w *World) add(node, key string, frame []byte, due int64, flags uint8) error {
 	m, err := w.wait(node, key, frame)
 	if err != nil {
 		return err
@@ -216,13 +223,10 @@ func (w *World) add(node, key string, frame []byte, due int64, first bool) error
 	if due != 0 {
 		m.extra().due = due
 	}
-	if first {
-		m.flags |= firstFlag
-	}
 	w.order++
-	m.order, m.seq, m.nth = w.order, w.sequence+1, w.nth
+	m.order, m.seq, m.nth, m.flags = w.order, w.sequence+1, w.nth, flags
 	w.nth++
-	w.pending[m.messageID()] = m
+	w.pending.add(m)
 	w.waiting.add(m, len(frame)+itemSize)
 	w.flows.count(m.flowID(), 1)
 	return nil
@@ -437,7 +441,8 @@ func (w *World) messages(c *chunk, from Source) (list []journal.Entry, err error
 	}
 	err = Fetch(places, from, func(m *Message) error {
 		list = append(list, &journal.Waiting{
-			Node: m.Node, Key: m.Key, Frame: slices.Clone(m.Frame), Order: m.Order, Attempt: m.Attempt, Due: m.Due, Hold: m.Held, First: m.First, Answers: m.Answers,
+			Node: m.Node, Key: m.Key, Frame: slices.Clone(m.Frame), Order: m.Order, Attempt: m.Attempt, Due: m.Due, Hold: m.Held, First: m.First,
+			Answers: m.Answers, Apart: m.Apart,
 		})
 		return nil
 	})
@@ -454,6 +459,9 @@ func (w *World) reload(e *journal.Waiting) (*Wait, error) {
 	if e.First {
 		m.flags |= firstFlag
 	}
+	if e.Apart {
+		m.flags |= apartFlag
+	}
 	if e.Due != 0 || e.Hold || len(e.Answers) > 0 {
 		x := m.extra()
 		x.due, x.held = e.Due, e.Hold
@@ -461,7 +469,7 @@ func (w *World) reload(e *journal.Waiting) (*Wait, error) {
 			x.answers = append(x.answers, cloned(&e.Answers[i]))
 		}
 	}
-	w.pending[m.messageID()] = m
+	w.pending.add(m)
 	w.flows.count(m.flowID(), 1)
 	return m, nil
 }

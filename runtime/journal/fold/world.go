@@ -67,8 +67,8 @@ type World struct {
 	now      int64  // the latest time that an entry names
 	order    uint64 // of the last message added
 	states   states
-	pending  map[string]*Wait // by id
-	nodes    []string         // that messages ever waited at
+	pending  index
+	nodes    []string // that messages ever waited at
 	nodeOf   map[string]uint32
 	slab     slab
 	nth      uint16 // messages that the record at hand has added
@@ -86,7 +86,7 @@ type World struct {
 // New returns the world before the first record.
 func New(l Limits) *World {
 	return &World{
-		limits: l, states: states{[]*page{{changes: map[Cell]map[string]change{}}}}, pending: map[string]*Wait{}, nodeOf: map[string]uint32{},
+		limits: l, states: states{[]*page{{changes: map[Cell]map[string]change{}}}}, nodeOf: map[string]uint32{},
 		flows: flows{byID: map[string]*Flow{}, promises: map[[2]string]*Promise{}},
 	}
 }
@@ -193,7 +193,7 @@ func (w *World) accepted(e *journal.Accepted) error {
 	w.now = max(w.now, e.Time)
 	w.promise(e.Idempotency, e.Asked, e.Time)
 	if e.Node != "" {
-		if err := w.add(e.Node, e.Key, e.Input, 0, true); err != nil {
+		if err := w.add(e.Node, e.Key, e.Input, 0, firstFlag); err != nil {
 			return err
 		}
 	}
@@ -202,7 +202,7 @@ func (w *World) accepted(e *journal.Accepted) error {
 		flow = e.Asked.Flow
 	}
 	for i := range e.Copies {
-		if err := w.output(&e.Copies[i], flow, e.Source, e.Time, true); err != nil {
+		if err := w.output(&e.Copies[i], flow, e.Source, e.Time, firstFlag); err != nil {
 			return err
 		}
 	}
@@ -232,15 +232,16 @@ func (w *World) handled(e *journal.Handled) error {
 	if err != nil {
 		return err
 	}
+	var flags uint8
 	if m != nil {
-		flow = m.flowID()
+		flow, flags = m.flowID(), m.flags&apartFlag
 	}
 	w.promise(e.Idempotency, e.Asked, e.Time)
 	if err := w.states.change(Cell{e.Node, e.Key}, e.State); err != nil {
 		return err
 	}
 	for i := range e.Outputs {
-		if err := w.output(&e.Outputs[i], flow, e.Node, e.Time, false); err != nil {
+		if err := w.output(&e.Outputs[i], flow, e.Node, e.Time, flags); err != nil {
 			return err
 		}
 	}
@@ -254,7 +255,7 @@ func (w *World) handled(e *journal.Handled) error {
 // take removes the message that an entry settles. It returns nil for one that
 // was handled without ever having waited here.
 func (w *World) take(id, node string, settles bool, attempt uint32) (*Wait, error) {
-	m := w.pending[id]
+	m := w.pending.get(id)
 	switch {
 	case m == nil && settles:
 		return nil, fmt.Errorf("%w: message %s is settled at %s and does not wait", ErrContradicts, id, node)
@@ -265,7 +266,7 @@ func (w *World) take(id, node string, settles bool, attempt uint32) (*Wait, erro
 	case w.nodes[m.node] != node || m.attempt != attempt:
 		return nil, fmt.Errorf("%w: attempt %d of message %s is settled at %s; attempt %d waits at %s", ErrContradicts, attempt, id, node, m.attempt, w.nodes[m.node])
 	}
-	delete(w.pending, m.messageID())
+	w.pending.remove(m)
 	remove(m)
 	w.flows.count(m.flowID(), -1)
 	return m, nil
@@ -278,8 +279,8 @@ const (
 	toDeadLetter = "deadletter"
 )
 
-// output folds what a message or a request leads to.
-func (w *World) output(o *journal.Output, flow, from string, now int64, first bool) error {
+// output folds what a message or a request leads to; flags are as for add.
+func (w *World) output(o *journal.Output, flow, from string, now int64, flags uint8) error {
 	switch o.To {
 	case toOutput:
 		if o.Answers {
@@ -298,7 +299,7 @@ func (w *World) output(o *journal.Output, flow, from string, now int64, first bo
 		w.bury(d)
 		w.flows.blame(flow, Answer{Outcome: Failed, Code: d.Code, Text: d.Reason, Node: d.Node})
 	default:
-		return w.add(o.To, o.Key, o.Frame, o.Due, first)
+		return w.add(o.To, o.Key, o.Frame, o.Due, flags)
 	}
 	return nil
 }
@@ -341,7 +342,7 @@ func (w *World) bury(d *Dead) {
 
 func (w *World) attempt(e *journal.AttemptMade) error {
 	w.now = max(w.now, e.Time)
-	m := w.pending[e.ID]
+	m := w.pending.get(e.ID)
 	switch {
 	case m == nil:
 		return fmt.Errorf("%w: attempt %d of message %s, which does not wait", ErrContradicts, e.Attempt, e.ID)

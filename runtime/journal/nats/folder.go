@@ -53,11 +53,22 @@ func takeFolder(path string) (*folder, error) {
 	if err := checkForeign(path); err != nil {
 		return nil, err
 	}
+	f, err := lockFolder(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.identify(); err != nil {
+		return nil, errors.Join(err, f.release())
+	}
+	return f, nil
+}
+
+// lockFolder takes a folder, whatever it says of itself.
+func lockFolder(path string) (*folder, error) {
 	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, diskError(err)
 	}
-	f := &folder{path: path, lock: lock}
 	held, err := tryLock(lock)
 	switch {
 	case err != nil:
@@ -65,10 +76,7 @@ func takeFolder(path string) (*folder, error) {
 	case !held:
 		return nil, errors.Join(fmt.Errorf("%w: stop it, or use another folder", journal.ErrLocked), lock.Close())
 	}
-	if err := f.identify(); err != nil {
-		return nil, errors.Join(err, f.release())
-	}
-	return f, nil
+	return &folder{path: path, lock: lock}, nil
 }
 
 // checkForeign refuses a folder that holds something and is not ours.
@@ -95,11 +103,7 @@ func (f *folder) identify() error {
 	path := filepath.Join(f.path, identityFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		b, err := json.Marshal(identity{identityWhat, FolderFormat})
-		if err != nil {
-			return err
-		}
-		return diskError(f.write(path, append(b, '\n')))
+		return f.name()
 	}
 	if err != nil {
 		return diskError(err)
@@ -114,6 +118,15 @@ func (f *folder) identify() error {
 		return fmt.Errorf("%w: the folder is of version %d; this version of grow reads %d", journal.ErrFormat, id.Format, FolderFormat)
 	}
 	return nil
+}
+
+// name writes the folder's identity.
+func (f *folder) name() error {
+	b, err := json.Marshal(identity{identityWhat, FolderFormat})
+	if err != nil {
+		return err
+	}
+	return diskError(f.write(filepath.Join(f.path, identityFile), append(b, '\n')))
 }
 
 // prepare checks the folder before a server is started on it, which would cut

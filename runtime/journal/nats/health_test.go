@@ -195,6 +195,25 @@ func small(t *testing.T, size string) string {
 	return dir
 }
 
+// looked waits until the store has looked at its disk once more.
+func looked(t *testing.T, s *Store) {
+	t.Helper()
+	page := func() string {
+		b, err := os.ReadFile(filepath.Join(s.disk.path, probeFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	before := page()
+	eventually(t, "a look at the disk", func() error {
+		if page() == before {
+			return errors.New("the probe is as it was")
+		}
+		return nil
+	})
+}
+
 // fillUp leaves so many bytes of a disk free, and returns the file that takes the
 // rest, besides what it has taken before.
 func fillUp(t *testing.T, dir string, left int64) string {
@@ -268,7 +287,8 @@ func TestFull(t *testing.T) {
 			if err := sick(t, s); !errors.Is(err, journal.ErrFull) {
 				t.Errorf("health: %v, want ErrFull", err)
 			}
-			time.Sleep(2 * probeEvery) // it stays so
+			looked(t, s) // it stays so
+			looked(t, s)
 			sick(t, s)
 			if reserve > 1 { // what is there can be read and trimmed
 				if _, _, err := j.Bounds(t.Context()); err != nil {

@@ -29,7 +29,10 @@ type swap struct {
 // changed; "" when there was nothing. Whatever ends it, the folder holds the old or
 // the new: a swap that was begun is finished by the next to open the folder.
 func (s *Salvage) Replace(ctx context.Context, o Options, build func(*Store) error) (away string, err error) {
-	return s.folder.replace(ctx, o, build)
+	if away, err = s.folder.replace(ctx, o, build); err == nil && s.Unnamed != nil {
+		err = s.Name()
+	}
+	return away, err
 }
 
 // Holds reports whether a data folder holds files of a server already.

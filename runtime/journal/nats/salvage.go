@@ -26,6 +26,9 @@ import (
 type Salvage struct {
 	// Damaged names every damaged message, of records and of everything else.
 	Damaged []*journal.Damaged
+	// Unnamed is what is wrong with the file that says that the folder holds journals
+	// of grow, although it does; nil: nothing is. [Salvage.Name] and Replace mend it.
+	Unnamed error
 
 	folder   *folder
 	journals map[journal.Name]*Wreck
@@ -54,14 +57,11 @@ type stretch struct {
 // OpenSalvage reads the data folder in dir and locks it until Close. It fails with
 // ErrForeign, ErrFormat, ErrLocked and ErrUnhealthy; damage is no error.
 func OpenSalvage(ctx context.Context, dir string) (*Salvage, error) {
-	if _, err := os.Stat(filepath.Join(dir, identityFile)); err != nil {
-		return nil, fmt.Errorf("read data folder %s: %w: %w", dir, journal.ErrForeign, err)
-	}
-	f, err := takeFolder(dir)
+	f, unnamed, err := takeWreck(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read data folder %s: %w", dir, err)
 	}
-	s := &Salvage{folder: f, journals: map[journal.Name]*Wreck{}, pointers: map[string][]byte{}}
+	s := &Salvage{Unnamed: unnamed, folder: f, journals: map[journal.Name]*Wreck{}, pointers: map[string][]byte{}}
 	if err = f.finishSwap(); err == nil {
 		scan := scanner{streams: filepath.Join(dir, storeDir, "$G", "streams"), every: true, visit: s.found, rest: s.rest}
 		err = scan.run(ctx)

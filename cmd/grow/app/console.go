@@ -1,0 +1,34 @@
+package app
+
+import (
+	"net/http"
+
+	"github.com/grow-platform/grow/host/api"
+	"github.com/grow-platform/grow/host/console"
+	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/specs/graph"
+)
+
+// controlHandler serves the control API below /v1, and the console beside it.
+func (p *Platform) controlHandler() (http.Handler, error) {
+	pages, err := console.New()
+	if err != nil {
+		return nil, err
+	}
+	m := http.NewServeMux()
+	m.Handle("/", pages)
+	m.Handle("/v1/", api.New(api.Options{
+		Version: p.opts.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer,
+		Running: p.backendOf, Lifecycle: p, Graph: p.graphOf, Log: p.log,
+	}))
+	return console.Guard(m), nil
+}
+
+// graphOf says who sends to whom in a service; nil when it does not run.
+func (p *Platform) graphOf(s documents.Service) *graph.Graph {
+	h := p.running(s)
+	if h == nil {
+		return nil
+	}
+	return graph.New(h.service.Load(), "")
+}

@@ -1,0 +1,221 @@
+// What a person does in the console, in Debian's Chromium, against the host at HOST with
+// an admin token TOKEN. The service main/shop takes what is posted to SERVICE; the message
+// DEAD is a dead letter of its node checkout/ship. cmd/grow/app/console_test.go starts it.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, afterEach, before, test } from 'node:test'
+import { chromium } from 'playwright-core'
+
+const { HOST, TOKEN, SERVICE, DEAD, CHROMIUM } = process.env
+let browser, page, token, tokenID
+const seen = [] // what went wrong in the page
+const elsewhere = [] // what was asked of others than the host
+
+async function admin(method, path, body) {
+  const answer = await fetch(HOST + '/v1' + path, { method, headers: { Authorization: 'Bearer ' + TOKEN, 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) })
+  const text = await answer.text()
+  assert.ok(answer.ok, text)
+  return text && JSON.parse(text)
+}
+
+async function newPage(options) {
+  await page?.context().close()
+  const context = await browser.newContext(options)
+  page = await context.newPage()
+  page.setDefaultTimeout(20_000)
+  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && seen.push(m.text()))
+  page.on('pageerror', (e) => seen.push(String(e)))
+  page.on('dialog', (d) => { seen.push('dialog: ' + d.message()); void d.dismiss() })
+  page.on('request', (r) => new URL(r.url()).origin === HOST || elsewhere.push(r.url()))
+}
+
+async function signIn(text) {
+  await page.getByLabel('Token').fill(text)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+const heading = (name) => page.getByRole('heading', { level: 1, name }).waitFor()
+const open = (path) => page.goto(HOST + '/#/main/shop' + path)
+const row = (text) => page.getByRole('row').filter({ hasText: text })
+
+/** Holds what axe says of the page that is open. */
+async function accessible(t) {
+  await page.evaluate(await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8'))
+  const found = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }))
+  const list = found.violations.map((v) => `${v.impact} ${v.id}: ${v.nodes.map((n) => n.html).slice(0, 3).join(' | ')}`)
+  assert.deepEqual(list, [], `axe: ${t.name}`)
+}
+
+before(async () => {
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] })
+  const made = await admin('POST', '/tokens', { name: 'console', scopes: ['read'], namespaces: ['main'] })
+  token = made.text
+  tokenID = made.token.id
+  await newPage()
+})
+after(() => browser?.close())
+afterEach(() => {
+  assert.deepEqual(seen.splice(0), [], 'errors in the page')
+  assert.deepEqual(elsewhere.splice(0), [], 'asked of others')
+})
+
+test('a wrong token is refused, and said to be', async (t) => {
+  await page.goto(HOST + '/')
+  await heading('Sign in')
+  await accessible(t)
+  await signIn('grow_wrong')
+  await page.getByRole('alert').filter({ hasText: 'the token is missing or wrong' }).waitFor()
+  assert.deepEqual(seen.splice(0).filter((text) => !text.includes('401')), [])
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0)
+})
+
+test('a right token shows the services', async (t) => {
+  await signIn(token)
+  await heading('Services')
+  await row('shop').waitFor()
+  await accessible(t)
+  const kept = await page.evaluate(() => ({ session: { ...sessionStorage }, local: localStorage.length, cookies: document.cookie, address: location.href }))
+  assert.deepEqual(kept, { session: { 'grow.token': token }, local: 0, cookies: '', address: HOST + '/' })
+})
+
+test('the graph shows counts as messages are handled', async (t) => {
+  await page.getByRole('link', { name: 'shop' }).click()
+  const node = page.locator('[data-node="checkout/price"]')
+  await node.filter({ hasText: '0 handled' }).waitFor()
+  for (const id of ['POST /', 'checkout/input', 'checkout/ship', 'checkout/output']) await page.locator(`[data-node="${id}"]`).waitFor()
+  assert.ok((await page.locator('.svelte-flow__edge').count()) >= 4)
+  const answer = await fetch(SERVICE + '/', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '"hello"' })
+  assert.equal(answer.status, 200)
+  await node.filter({ hasText: '1 handled' }).waitFor()
+  await page.locator('[data-node="checkout/ship"]').filter({ hasText: '1 dead' }).waitFor()
+  await row('checkout/price').getByRole('cell', { name: '1', exact: true }).first().waitFor()
+  await accessible(t)
+  t.diagnostic(await page.evaluate(async () => {
+    const ms = (name) => Math.round(performance.getEntriesByName(name)[0]?.startTime ?? NaN)
+    const files = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((r) => !r.name.includes('/v1/'))
+    return `first paint after ${ms('first-contentful-paint')} ms, ${files.length} files of ${files.reduce((n, r) => n + r.encodedBodySize, 0)} bytes as sent`
+  }))
+})
+
+test('an actor shows its documents and its last tests', async (t) => {
+  await page.locator('[data-node="checkout/price"]').click()
+  await heading('Actor price')
+  await page.getByText('actor: price').waitFor()
+  await page.getByText('1 of 1 test failed').waitFor() // for the deployment that was refused
+  await page.getByText('expected "goodbye", got "hello"').waitFor()
+  await page.getByRole('link', { name: 'docs/goals.md' }).click()
+  await page.locator('pre').filter({ hasText: '<script>alert(1)</script><img src=x onerror=alert(2)>' }).waitFor() // as text
+  await page.locator('pre').filter({ hasText: 'left\\u202eright' }).waitFor()
+  await page.reload()
+  await page.locator('pre').filter({ hasText: '<script>' }).waitFor() // the address names it
+  await accessible(t)
+})
+
+test('the documents of the service are there, too', async (t) => {
+  await page.getByRole('link', { name: 'Documents' }).click()
+  await page.locator('pre').filter({ hasText: 'service: shop' }).waitFor()
+  await page.getByRole('link', { name: 'workflows/checkout.yaml' }).click()
+  await page.locator('pre').filter({ hasText: 'workflow: checkout' }).waitFor()
+  await page.getByRole('link', { name: 'actors/price/tests/first.yaml' }).click()
+  await page.locator('pre').filter({ hasText: 'goodbye' }).waitFor()
+  await page.getByRole('link', { name: 'change 1' }).click()
+  await page.getByText('Change 1 by ann').waitFor()
+  await page.getByRole('link', { name: 'actors/price/tests/first.yaml' }).click()
+  await page.locator('pre').filter({ hasText: 'it says what it hears' }).waitFor() // as it was
+  await accessible(t)
+})
+
+test('deployments show their checks', async (t) => {
+  await page.getByRole('link', { name: 'Deployments' }).click()
+  await row('refused').filter({ hasText: '1 of 5 failed' }).getByRole('link').click()
+  await heading('Deployment 2 of shop')
+  await page.getByText('tests of price: 1 of 1 test failed').waitFor()
+  await page.getByText('actors/price/tests/first.yaml:3:10').waitFor()
+  await accessible(t)
+  await page.getByRole('link', { name: 'deployment 1' }).click()
+  await page.getByText('vet: 2 actors, 1 workflow, 1 endpoint').waitFor()
+})
+
+test('a dead letter, and the life of its message', async (t) => {
+  await page.getByRole('link', { name: 'Dead letters' }).click()
+  await page.getByRole('link', { name: DEAD }).click()
+  await heading('Dead letter ' + DEAD)
+  await page.locator('pre').filter({ hasText: '<b>9007199254740993</b>' }).waitFor()
+  await accessible(t)
+  await page.getByRole('link', { name: 'Its life' }).click()
+  await heading('Message ' + DEAD)
+  await page.getByText('Attempt 1').waitFor()
+  await page.locator('summary').filter({ hasText: 'checkout/ship' }).filter({ hasText: 'dead' }).waitFor()
+  await accessible(t)
+})
+
+test('log lines come by themselves, and lead to their message', async (t) => {
+  await page.getByRole('link', { name: 'Logs' }).click()
+  await page.getByRole('link', { name: DEAD }).first().waitFor()
+  await page.getByLabel('Level').selectOption('error')
+  await page.getByRole('button', { name: 'Show' }).click()
+  await page.waitForURL(/level=error/)
+  await accessible(t)
+})
+
+test('the keyboard is enough', async () => {
+  await open('/graph')
+  await page.locator('[data-node="checkout/price"]').waitFor()
+  for (let i = 0; i < 60; i++) {
+    await page.keyboard.press('Tab')
+    if ((await page.evaluate(() => document.activeElement?.getAttribute('data-node'))) === 'checkout/price') break
+  }
+  await page.keyboard.press('Enter')
+  await heading('Actor price')
+  await page.waitForFunction(() => document.activeElement?.localName === 'main')
+  await page.keyboard.press('Tab') // goes on in the page, not at its top
+  assert.equal(await page.evaluate(() => document.activeElement?.closest('nav')?.getAttribute('aria-label')), 'Service')
+})
+
+test('what is not there is said', async () => {
+  await page.goto(HOST + '/#/main/nothing/graph')
+  await page.getByRole('alert').filter({ hasText: 'there is no service main/nothing' }).first().waitFor()
+  seen.splice(0) // the browser writes down each 404
+})
+
+test('it fits a phone, in the dark', async (t) => {
+  await newPage({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' })
+  const fits = async (place) => assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), place + ' is wider than the screen')
+  await page.goto(HOST + '/')
+  await heading('Sign in')
+  await fits('signing in')
+  await signIn(token)
+  await heading('Services')
+  await fits('services')
+  const places = {
+    '/graph': page.locator('[data-node="checkout/price"]'), '/actors': row('ship'), '/actors/price': page.locator('pre').filter({ hasText: 'actor: price' }),
+    '/documents': page.locator('pre'), '/deployments': row('refused'), '/deployments/1': page.getByText('vet: 2 actors'), '/messages': page.getByLabel('Id'),
+    '/deadletters': page.getByRole('link', { name: DEAD }), ['/messages/' + DEAD]: page.getByText('Attempt 1'), '/logs': page.getByRole('link', { name: DEAD }).first(),
+  }
+  for (const [place, there] of Object.entries(places)) {
+    await open(place)
+    await there.waitFor()
+    await fits(place)
+    await accessible(t)
+  }
+})
+
+test('a host that does not answer is said not to, and what it told stays', async () => {
+  await open('/graph')
+  await row('checkout/price').waitFor()
+  await page.context().setOffline(true)
+  await page.getByRole('alert').filter({ hasText: 'The host does not answer' }).waitFor()
+  await row('checkout/price').waitFor()
+  await page.context().setOffline(false)
+  await page.getByRole('alert').waitFor({ state: 'detached' })
+  assert.deepEqual(seen.splice(0).filter((text) => !text.includes('ERR_INTERNET_DISCONNECTED')), [])
+})
+
+test('a token that is revoked ends it', async () => {
+  await open('/graph')
+  await page.locator('[data-node="checkout/price"]').waitFor()
+  await admin('DELETE', '/tokens/' + tokenID)
+  await page.getByRole('status').filter({ hasText: 'does not take the token any more' }).waitFor()
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0)
+  assert.deepEqual(seen.splice(0).filter((text) => !text.includes('401')), [])
+})

@@ -1,0 +1,55 @@
+package fold
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestIndex holds the table against a map, through growing and shrinking.
+func TestIndex(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var x index
+		model := map[string]*Wait{}
+		for range rapid.IntRange(1, 8).Draw(t, "rounds") {
+			from := rapid.IntRange(0, 400).Draw(t, "from")
+			to := from + rapid.IntRange(0, 400).Draw(t, "many")
+			add := rapid.Bool().Draw(t, "add")
+			for i := from; i < to; i++ {
+				id := fmt.Sprint("01JD", i)
+				switch m := model[id]; {
+				case m == nil && add:
+					m = &Wait{text: id + "key", id: uint16(len(id))}
+					model[id] = m
+					x.add(m)
+				case m != nil && !add:
+					delete(model, id)
+					x.remove(m)
+				}
+			}
+			if x.n != len(model) {
+				t.Fatalf("%d messages; want %d", x.n, len(model))
+			}
+			for i := range 900 {
+				id := fmt.Sprint("01JD", i)
+				if got := x.get(id); got != model[id] {
+					t.Fatalf("%s is %v; want %v", id, got, model[id])
+				}
+			}
+			all := slices.Collect(x.all())
+			if len(all) != len(model) {
+				t.Fatalf("%d messages are visited; want %d", len(all), len(model))
+			}
+			for _, m := range all {
+				if model[m.messageID()] != m {
+					t.Fatalf("%s is visited and not there", m.messageID())
+				}
+			}
+			if len(x.slots) > slotsMin && x.n < len(x.slots)/16 {
+				t.Fatalf("%d slots for %d messages", len(x.slots), x.n)
+			}
+		}
+	})
+}

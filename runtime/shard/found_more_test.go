@@ -1,0 +1,128 @@
+package shard
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/engine"
+
+	"github.com/grow-platform/grow/runtime/journal/fold"
+	"github.com/grow-platform/grow/specs"
+)
+
+// slowPage is a journal of which the next blob that is read is told of only once
+// something has been sent to it.
+type slowPage struct {
+	*gated
+	next atomic.Pointer[chan struct{}]
+}
+
+func (s *slowPage) Blob(ctx context.Context, digest string) ([]byte, error) {
+	held := s.next.Swap(nil)
+	data, err := s.Journal.Blob(ctx, digest)
+	if held != nil {
+		<-*held
+	}
+	return data, err
+}
+
+// TestStateReadBeforeItWasChanged: a state that was read for a message and came
+// to the lane late does not take the place of what somebody made of it meanwhile
+// (the simulation's seed 6641).
+func TestStateReadBeforeItWasChanged(t *testing.T) {
+	a := def("a", func(a *specs.Actor) { a.Key, a.State = map[string]string{"": "data"}, []specs.State{{}} })
+	service := project(a)
+	guests := map[string]guest{"a": func(h engine.Host, m *abi.Message) ([]sent, error) {
+		return []sent{{typ: "out", data: get(h, "")}}, nil
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		j := &slowPage{gated: &gated{Journal: openJournal(t), pass: -1}}
+		life := func(f func(s *Shard, set func(key, data string) error)) {
+			options := Options{Namespace: "main", Service: "test", Journal: j, Lanes: 1, Snapshots: Snapshots{Entries: 1, StateBytes: 1}}
+			s, err := Open(context.Background(), options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			serve(t, s, service, guests)
+			f(s, func(key, data string) error {
+				_, _, err := s.SetState(context.Background(), &StateSet{Node: "a", Key: key, Data: []byte(data), Revision: AnyRevision}, Act{})
+				return err
+			})
+			synctest.Wait()
+		}
+		life(func(_ *Shard, set func(key, data string) error) {
+			for _, key := range []string{"k", "other"} { // which lie in one page
+				if err := set(key, `"first"`); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		life(func(s *Shard, set func(key, data string) error) {
+			page := make(chan struct{})
+			j.next.Store(&page)
+			f, err := s.Accept(context.Background(), &Request{To: "a", Type: "in", AnyReply: true, Data: []byte(`"k"`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if _, err := s.GetState(context.Background(), "a", "other"); err != nil { // has the page read, too
+				t.Fatal(err)
+			}
+			j.close(0) // so that who reads the state again does not find the change in the journal
+			changed := make(chan error, 1)
+			go func() { changed <- set("k", `"second"`) }()
+			synctest.Wait()
+			close(page)
+			synctest.Wait()
+			j.open()
+			if err := <-changed; err != nil {
+				t.Fatal(err)
+			}
+			<-f.Done()
+			if got := f.Answer().text(); got != `replied out "second"` {
+				t.Errorf("the message was handled with a state that had been changed: %s", got)
+			}
+		})
+	})
+}
+
+// turns is a scheduler that counts how often a goroutine asks when it may go on.
+type turns struct {
+	sync.Mutex
+	of map[string]int
+}
+
+func (*turns) Start(f func()) func() { return f }
+
+func (s *turns) Resume(_ context.Context, what string) {
+	s.Lock()
+	defer s.Unlock()
+	s.of[what]++
+}
+
+// TestNoTurnAfterTheEnd: a goroutine that is woken while its shard ends asks for
+// no turn any more. Which of the two it saw first would be left to chance, and no
+// seed would be the same run twice (the simulation's seed 273).
+func TestNoTurnAfterTheEnd(t *testing.T) {
+	asked := &turns{of: map[string]int{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 64 {
+		s := &Shard{context: ctx, clock: newManual(), opts: Options{Scheduler: asked, Snapshots: DefaultSnapshots}}
+		k := newKeeper(s, fold.New(limits), 0)
+		k.nudge()
+		k.run()
+		b := &backlog{shard: s, wake: make(chan struct{}, 1), nudged: true}
+		b.wake <- struct{}{}
+		s.begin()
+		b.run()
+	}
+	if len(asked.of) > 0 {
+		t.Errorf("turns that were asked for: %v", asked.of)
+	}
+}
