@@ -59,6 +59,7 @@ host/documents, runtime/shard < host/deploy < cmd/grow/app
 host/control, host/deploy, host/token, host/signing, host/upload < host/api < cmd/grow/app
 host/store < host/store/files, host/store/nats, host/documents, host/token, host/signing, host/upload < cmd/grow/app
 host/jail, runtime/engine < host/compiled < cmd/grow/app
+host/oci < cmd/grow
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow

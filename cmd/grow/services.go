@@ -55,7 +55,7 @@ func (s *shell) serviceList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "list the services of a host", Args: cobra.NoArgs,
 		Example: "  grow service list\n  grow service list -o json",
-		RunE: func(c *cobra.Command, _ []string) error { return s.listServices(c.Context()) },
+		RunE:    func(c *cobra.Command, _ []string) error { return s.listServices(c.Context()) },
 	}
 }
 
