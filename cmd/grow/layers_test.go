@@ -61,6 +61,7 @@ specs/graph < host/api
 host/console < cmd/grow/app, cmd/grow/notice
 host/store < host/store/files, host/store/nats, host/documents, host/token, host/signing, host/upload < cmd/grow/app
 host/jail, runtime/engine < host/compiled < cmd/grow/app
+host/oci < cmd/grow
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow
