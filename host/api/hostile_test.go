@@ -180,6 +180,38 @@ func TestRevokedEverywhere(t *testing.T) {
 	}
 }
 
+// TestLifecycleScopes: who may read may not govern, who may deploy may not delete, and
+// nobody may in another namespace, plans included.
+func TestLifecycleScopes(t *testing.T) {
+	h := newHost(t)
+	h.push(h.pipeline, "", map[string]string{"grow.yaml": "one"})
+	pause := Mode{Mode: "paused"}
+	for name, k := range map[string]struct {
+		token, method, path string
+		in                  any
+		status              int
+	}{
+		"a reader pauses":                 {h.reader, http.MethodPost, shop + "/mode", pause, 403},
+		"a reader creates":                {h.reader, http.MethodPut, shop + "-2", NewService{}, 403},
+		"a pipeline deletes":              {h.pipeline, http.MethodDelete, shop, nil, 403},
+		"a pipeline plans to delete":      {h.pipeline, http.MethodDelete, shop + "?plan=true", nil, 403},
+		"of another namespace: pauses":    {h.elsewhere, http.MethodPost, shop + "/mode", pause, 404},
+		"of another namespace: creates":   {h.elsewhere, http.MethodPut, shop + "-2", NewService{}, 404},
+		"of another namespace: deletes":   {h.elsewhere, http.MethodDelete, shop, nil, 404},
+		"of another namespace: lists":     {h.elsewhere, http.MethodGet, shop + "/actors", nil, 404},
+		"a pipeline creates":              {h.pipeline, http.MethodPut, shop + "-2", NewService{About: "a: b\nservice: other"}, 200},
+		"a pipeline creates it again":     {h.pipeline, http.MethodPut, shop, NewService{}, 409},
+		"a pipeline says what is no mode": {h.pipeline, http.MethodPost, shop + "/mode", Mode{Mode: "asleep"}, 422},
+	} {
+		if status, text := h.ask(k.token, k.method, k.path, k.in, nil); status != k.status {
+			t.Errorf("%s: %d %s; want %d", name, status, text, k.status)
+		}
+	}
+	if status, text := h.ask(h.reader, http.MethodGet, shop+"-2/file?path=grow.yaml", nil, nil); status != 200 || text != "service: shop-2\nabout: \"a: b\\nservice: other\"\n" {
+		t.Errorf("%d %q", status, text)
+	}
+}
+
 // TestTokensApart: who is admin of one namespace sees, makes and revokes the tokens of that
 // one alone, and does not say which keys the host trusts.
 func TestTokensApart(t *testing.T) {
