@@ -123,6 +123,9 @@ func (s *shell) deliver(ctx context.Context, at *destination, d *delivery) (depl
 				return deploy.Deployment{}, err
 			}
 		}
+		if a.Signature == "" && at.live != nil && string(at.live.Actors[name].Digest) == a.Digest {
+			a.Signature = at.live.Actors[name].Signature
+		}
 		d.request.Artifacts[name] = a.Artifact
 	}
 	show := s.checks()

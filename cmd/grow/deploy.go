@@ -143,13 +143,25 @@ func (at *destination) base(ctx context.Context, m *mirror, d *delivery) error {
 	return at.stale(ctx, text, base.ID, theirs)
 }
 
-// modulesFor builds what has changed, and returns the modules of all actors.
+// modulesFor builds what has changed, and returns the modules of all actors. Those that
+// were uploaded are on the host already.
 func (s *shell) modulesFor(ctx context.Context, service *specs.Service) (map[string]artifact, error) {
-	built, err := s.compile(ctx, service, project.Options{})
+	list := map[string]artifact{}
+	var here []string
+	for name, a := range service.Actors {
+		if a.Code.Digest != "" {
+			list[name] = artifact{Artifact: api.Artifact{Digest: a.Code.Digest, Language: a.Code.Language}}
+		} else {
+			here = append(here, name)
+		}
+	}
+	if len(here) == 0 {
+		return list, nil
+	}
+	built, err := s.compile(ctx, service, project.Options{Only: here})
 	if err != nil {
 		return nil, err
 	}
-	list := map[string]artifact{}
 	for name, r := range built {
 		b, err := readModule(r)
 		if err != nil {

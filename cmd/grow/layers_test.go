@@ -62,6 +62,7 @@ host/oci < cmd/grow
 host/console < cmd/grow/app, cmd/grow/notice
 host/store < host/store/files, host/store/nats, host/documents, host/token, host/signing, host/upload < cmd/grow/app
 host/jail, runtime/engine < host/compiled < cmd/grow/app
+host/oci < cmd/grow
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow

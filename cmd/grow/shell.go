@@ -93,20 +93,7 @@ func (s *shell) root() *cobra.Command {
 		s.serveHost(),
 		s.send(),
 	)...)
-	root.AddCommand(in(groupHost,
-		s.deploy(),
-		s.upload(),
-		s.history(),
-		s.diff(),
-		s.rollback(),
-		s.service(),
-		s.push(),
-		s.pull(),
-		s.docs(),
-		s.token(),
-		s.signKey(),
-		s.publish(),
-	)...)
+	root.AddCommand(in(groupHost, s.onHosts()...)...)
 	root.AddCommand(in(groupLook,
 		s.status(),
 		s.top(),
@@ -129,6 +116,24 @@ func (s *shell) root() *cobra.Command {
 	completions(root)
 	wrapArgs(root)
 	return root
+}
+
+// onHosts are the commands for hosts that services are deployed to.
+func (s *shell) onHosts() []*cobra.Command {
+	return []*cobra.Command{
+		s.deploy(),
+		s.upload(),
+		s.history(),
+		s.diff(),
+		s.rollback(),
+		s.service(),
+		s.push(),
+		s.pull(),
+		s.docs(),
+		s.token(),
+		s.signKey(),
+		s.publish(),
+	}
 }
 
 // wrapArgs makes wrong arguments of any command errors of usage.

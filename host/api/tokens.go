@@ -2,14 +2,18 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/signing"
+	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
 )
 
@@ -40,7 +44,22 @@ func (a *API) tokenRoutes() {
 
 func (a *API) tokens(ctx context.Context, _ *struct{}) (*body[[]token.Token], error) {
 	list, err := a.o.Tokens.List(ctx)
+	list = slices.DeleteFunc(list, func(t token.Token) bool { return !governs(ctx, t.Namespaces) })
 	return &body[[]token.Token]{list}, a.fault(err)
+}
+
+// governs reports whether the caller is admin of all of some namespaces.
+func governs(ctx context.Context, namespaces []string) bool {
+	own := caller(ctx)
+	return !slices.ContainsFunc(namespaces, func(n string) bool { return !own.Allows(token.Admin, n) })
+}
+
+// governsHost refuses who is not admin of all namespaces what concerns all of them.
+func governsHost(ctx context.Context) error {
+	if governs(ctx, []string{token.AnyNamespace}) {
+		return nil
+	}
+	return &control.Error{Code: control.CodePermission, Message: "this concerns all namespaces, and the token " + caller(ctx).Name + " is not admin of all", At: caller(ctx).ID, Next: "take another token"}
 }
 
 func (a *API) createToken(ctx context.Context, q *struct{ Body NewToken }) (*body[MadeToken], error) {
@@ -48,10 +67,8 @@ func (a *API) createToken(ctx context.Context, q *struct{ Body NewToken }) (*bod
 	if q.Body.Expires != nil {
 		want.Expires = *q.Body.Expires
 	}
-	for _, n := range want.Namespaces {
-		if own := caller(ctx); !own.Allows(token.Admin, n) {
-			return nil, a.fault(&control.Error{Code: control.CodePermission, Message: "a token cannot make one for a namespace that it is not admin of", At: n})
-		}
+	if !governs(ctx, want.Namespaces) {
+		return nil, a.fault(&control.Error{Code: control.CodePermission, Message: "a token cannot make one for a namespace that it is not admin of", At: strings.Join(want.Namespaces, ", ")})
 	}
 	text, made, err := a.o.Tokens.Create(ctx, want)
 	if err != nil {
@@ -65,6 +82,13 @@ type idInput struct {
 }
 
 func (a *API) revokeToken(ctx context.Context, q *idInput) (*struct{}, error) {
+	list, err := a.o.Tokens.List(ctx)
+	if err != nil {
+		return nil, a.fault(err)
+	}
+	if !slices.ContainsFunc(list, func(t token.Token) bool { return t.ID == q.ID && governs(ctx, t.Namespaces) }) {
+		return nil, a.fault(fmt.Errorf("token %s: %w", q.ID, store.ErrNotFound))
+	}
 	return nil, a.fault(a.o.Tokens.Revoke(ctx, q.ID))
 }
 
@@ -80,10 +104,16 @@ type NewKey struct {
 }
 
 func (a *API) trust(ctx context.Context, q *struct{ Body NewKey }) (*body[signing.Key], error) {
+	if err := governsHost(ctx); err != nil {
+		return nil, a.fault(err)
+	}
 	k, err := a.o.Keys.Trust(ctx, q.Body.Name, caller(ctx).Name, []byte(q.Body.PEM))
 	return &body[signing.Key]{k}, a.fault(err)
 }
 
 func (a *API) distrust(ctx context.Context, q *idInput) (*struct{}, error) {
+	if err := governsHost(ctx); err != nil {
+		return nil, a.fault(err)
+	}
 	return nil, a.fault(a.o.Keys.Distrust(ctx, q.ID))
 }
