@@ -244,8 +244,8 @@ func (a *API) fault(err error) error {
 
 // Place names a service in a path.
 type Place struct {
-	Namespace string `path:"namespace" pattern:"^[a-z0-9][a-z0-9-]*$" maxLength:"63" doc:"namespace of the service"`
-	Service   string `path:"service" pattern:"^[a-z0-9][a-z0-9_-]*$" maxLength:"63" doc:"name of the service"`
+	Namespace string `path:"namespace" pattern:"^[a-z][a-z0-9-]*$" maxLength:"63" doc:"namespace of the service"`
+	Service   string `path:"service" pattern:"^[a-z][a-z0-9-]*$" maxLength:"63" doc:"name of the service"`
 }
 
 func (p Place) service() documents.Service {

@@ -101,7 +101,15 @@ func (a *API) documentRoutes() {
 	huma.Register(a.huma, operation("get-documents", token.Read, http.MethodGet, servicePath+"/documents", "Get the last change of a service's documents, with all files"), a.documents)
 	huma.Register(a.huma, operation("put-documents", token.Deploy, http.MethodPut, servicePath+"/documents", "Change a service's documents"), a.revise)
 	huma.Register(a.huma, operation("list-changes", token.Read, http.MethodGet, servicePath+"/changes", "List the changes of a service's documents, the last one first"), a.changes)
-	huma.Register(a.huma, operation("get-file", token.Read, http.MethodGet, servicePath+"/file", "Get a file of a service's documents"), a.file)
+	huma.Register(a.huma, binary(operation("get-file", token.Read, http.MethodGet, servicePath+"/file", "Get a file of a service's documents")), a.file)
+}
+
+// binary is an operation that answers with bytes.
+func binary(op huma.Operation) huma.Operation {
+	op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
+		"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+	}}}
+	return op
 }
 
 func (a *API) services(ctx context.Context, _ *struct{}) (*body[[]Service], error) {
