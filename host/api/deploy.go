@@ -170,7 +170,7 @@ func (a *API) deploy(ctx context.Context, q *deployInput) (*huma.StreamResponse,
 		c.SetHeader("Content-Type", "application/x-ndjson")
 		w := c.BodyWriter()
 		tell := func(p Progress) {
-			_ = encode(w, p) // the client may be gone; what it asked for goes on
+			_ = encode(w, p) // the client may be gone: Deploy is told by ctx
 			if f, ok := w.(http.Flusher); ok {
 				f.Flush()
 			}

@@ -58,7 +58,10 @@ func (r *runner) Check(_ context.Context, c Candidate, report func(Check)) error
 	return nil
 }
 
-func (r *runner) Prepare(_ context.Context, c Candidate) error {
+func (r *runner) Prepare(ctx context.Context, c Candidate) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	text, err := says(c)
 	if err != nil || r.refuse || strings.Contains(text, "traps at start") {
 		return errors.Join(err, errors.New("trap"))
@@ -67,7 +70,10 @@ func (r *runner) Prepare(_ context.Context, c Candidate) error {
 	return nil
 }
 
-func (r *runner) Switch(_ context.Context, c Candidate) error {
+func (r *runner) Switch(ctx context.Context, c Candidate) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	text, err := says(c)
 	if err != nil || text != r.prepared || strings.Contains(text, "cannot switch") {
 		return errors.Join(err, errors.New("no switch"))
@@ -331,6 +337,47 @@ func TestTurns(t *testing.T) {
 	cancel()
 	if _, err := h.Deploy(ctx, r); !errors.Is(err, context.Canceled) {
 		t.Errorf("who does not want to wait: %v", err)
+	}
+}
+
+// TestCallerGone: who asks for a deployment goes away at each of its steps. While it is
+// checked nothing comes of it; from then on it goes live all the same.
+func TestCallerGone(t *testing.T) {
+	steps := 0
+	for k := 1; ; k++ {
+		h := newHost(t)
+		if _, err := h.Deploy(t.Context(), h.request("one", "a")); err != nil {
+			t.Fatal(err)
+		}
+		r := h.request("two", "b")
+		ctx, cancel := context.WithCancel(t.Context())
+		n, at := 0, ""
+		h.step = func(name string) {
+			if n++; n == k {
+				at = name
+				cancel()
+			}
+		}
+		d, err := h.Deploy(ctx, r)
+		cancel()
+		if n < k { // it has no step more
+			break
+		}
+		steps++
+		live, liveErr := h.Live(t.Context(), shop)
+		switch {
+		case liveErr != nil:
+			t.Fatal(liveErr)
+		case err == nil && (d.State != Live || live.Number != d.Number || h.runner.running != "two" || live.Live.IsZero()):
+			t.Errorf("step %d: %+v, running %q", k, d, h.runner.running)
+		case err != nil && (at == "prepare" || at == "move live ref" || at == "switch"):
+			t.Errorf("who went away before %q took it along: %v", at, err)
+		case err != nil && (!errors.Is(err, context.Canceled) || live.Number != 1 || h.runner.running != "one"):
+			t.Errorf("step %d: %v; running %q", k, err, h.runner.running)
+		}
+	}
+	if steps < 5 {
+		t.Errorf("a deployment has %d steps", steps)
 	}
 }
 

@@ -275,8 +275,16 @@ func (a *attempt) record(ctx context.Context) error {
 	return a.keep(ctx, &a.deployment)
 }
 
-// run makes live what was checked.
+// runMax is how long it may take to make live what was checked.
+const runMax = 5 * time.Minute
+
+// run makes live what was checked, to its end, also when nobody waits for it any more.
 func (a *attempt) run(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err // who asked for it has gone while it was checked
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runMax)
+	defer cancel()
 	n := &a.deployment
 	if err := a.change(ctx); err != nil {
 		return err
