@@ -43,6 +43,10 @@ const suggestWithin = 2
 // maxGiven is how many letters of wrong arguments are repeated.
 const maxGiven = 60
 
+// Commands stand in help as they are listed here. It is a variable of the whole
+// process, and so not for every tree to set.
+func init() { cobra.EnableCommandSorting = false }
+
 // root makes the whole tree of commands.
 func (s *shell) root() *cobra.Command {
 	root := &cobra.Command{
@@ -72,7 +76,6 @@ func (s *shell) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: flagInstead(c, err)}}
 	})
-	cobra.EnableCommandSorting = false
 	root.SetHelpFunc(s.help)
 	root.AddGroup(groups...)
 	root.AddCommand(in(groupWrite,
