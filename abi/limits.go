@@ -18,8 +18,9 @@ const (
 	RequestBytesMax    = 4 << 20  // bytes of one request frame
 	AnswerBytesMax     = 16 << 20 // bytes of all answers to one message
 
-	StateValueMax = 1 << 20 // bytes of one state value
-	StateNameMax  = 256     // bytes of a state value's name
+	StateValueMax = 1 << 20  // bytes of one state value
+	StateNameMax  = 256      // bytes of a state value's name
+	StateMax      = 32 << 20 // bytes of all state values of a key, see capability.Size
 
 	MemoryDefault  = 32 << 20 // bytes of linear memory of an instance
 	MailboxDefault = 10_000   // messages waiting at one node
@@ -35,6 +36,10 @@ const (
 	StartTimeMax = 30 * time.Second // without the turns of others
 
 	// FrameMax is the size in bytes that no frame a guest answers with may
-	// exceed: outputs and their attributes together.
+	// exceed, where OutputBytesMax is the limit: outputs and their attributes
+	// together. See AnswerMax.
 	FrameMax = OutputBytesMax + OutputsMax*1024
 )
+
+// AnswerMax is FrameMax where the limit of outputs is another one, in bytes.
+func AnswerMax(outputs int64) int { return int(outputs) + FrameMax - OutputBytesMax }

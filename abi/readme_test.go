@@ -85,6 +85,7 @@ func TestReadmeLimits(t *testing.T) {
 		{AnswerBytesMax, 16 << 20, "| requests a message makes | 1,000 *, and 16 MiB of answers |"},
 		{StateValueMax, 1 << 20, "| state value, its name | 1 MiB, 256 bytes |"},
 		{StateNameMax, 256, "| state value, its name | 1 MiB, 256 bytes |"},
+		{StateMax, 32 << 20, "| all state of a key | 32 MiB, names counted, and 64 bytes for each value |"},
 		{MemoryDefault, 32 << 20, "| memory of an instance | 32 MiB *"},
 		{MailboxDefault, 10_000, "| mailbox | 10,000 messages or 64 MiB |"},
 		{MailboxBytes, 64 << 20, "| mailbox | 10,000 messages or 64 MiB |"},

@@ -17,7 +17,7 @@ const (
 	memoryMin          = 64 << 10 // bytes: one page of Wasm
 	memoryMax          = 4 << 30  // bytes: what 32 bits address
 	pageSize     int64 = 64 << 10
-	outputMax          = 64 << 20 // bytes
+	outputMax          = 32 << 20 // bytes: with what else a message leaves, one entry of the journal holds it
 	timeMin            = time.Millisecond
 	timeMax            = 10 * time.Minute
 	fuelMin            = 1_000             // units: no module does anything with less
@@ -42,7 +42,7 @@ func (l *loader) limits(file string, n *schema.Node, language string) Limits {
 	set := limit{l, file, n}
 	set.size("memory", &limits.Memory, memoryMin, memoryMax, "from 64KiB to 4GiB")
 	limits.Memory = (limits.Memory + pageSize - 1) / pageSize * pageSize
-	set.size("output", &limits.Output, 1, outputMax, "from 1B to 64MiB")
+	set.size("output", &limits.Output, 1, outputMax, "from 1B to 32MiB")
 	if v := n.Get("calls"); v != nil {
 		limits.Calls = int(v.Int())
 	}

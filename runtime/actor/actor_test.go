@@ -331,7 +331,7 @@ func TestLedger(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			lines = nil
 			var state capability.State
-			state.Reset([]specs.State{{}}, states[c.Key])
+			state.Reset([]specs.State{{}}, states[c.Key], capability.Size(states[c.Key]))
 			message := abi.NewMessage(c.Data, abi.Type, c.Type, abi.Subject, c.Key)
 			r := i.Handle(&Task{Message: message, ID: "m", State: &state})
 			if c.Outcome == "refused" {

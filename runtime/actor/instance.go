@@ -21,7 +21,7 @@ const (
 	CodeFrame      = "abi.frame"         // the answer is no frame
 	CodeUndeclared = "output.undeclared" // a message of a type that out does not name
 	CodeType       = "output.type"       // a message that its type does not allow
-	CodeOutputs    = "limit.output"      // too many outputs, or too many bytes of them
+	CodeOutputs    = engine.CodeOutput   // too many outputs, or too many bytes of them
 	CodeCalls      = "limit.calls"       // too many capability requests
 	CodeFuel       = "limit.fuel"        // more instructions than a message may take
 	CodeTime       = "limit.time"        // longer than a message may take

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
@@ -212,7 +213,9 @@ func (r *Runner) module(ctx context.Context, def *specs.Actor) (engine.Module, e
 	c.once.Do(func() {
 		var binary []byte
 		if binary, c.err = r.opts.Module(def.Name); c.err == nil {
-			c.module, c.err = r.opts.Engine.Compile(context.WithoutCancel(ctx), binary, engine.Config{MemoryMax: def.Limits.Memory, Name: def.Name, Isolated: def.Isolated})
+			c.module, c.err = r.opts.Engine.Compile(context.WithoutCancel(ctx), binary, engine.Config{
+				MemoryMax: def.Limits.Memory, AnswerMax: abi.AnswerMax(def.Limits.Output), Name: def.Name, Isolated: def.Isolated,
+			})
 		}
 		if c.err != nil {
 			c.err = fmt.Errorf("actor %s: %w", def.Name, c.err)

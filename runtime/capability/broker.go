@@ -164,9 +164,6 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 	}
 	l.calls += n
 	l.bytes += len(l.answer)
-	if l.bytes > abi.AnswerBytesMax {
-		return nil, fmt.Errorf("%w: answers exceed %d bytes", ErrTooMany, abi.AnswerBytesMax)
-	}
 	return l.answer, nil
 }
 
@@ -201,9 +198,12 @@ func (b *Broker) serveAll(l *Ledger) error {
 		if len(outside) > 0 && outside[0].index == i {
 			l.answered(v, outside[0])
 			outside = outside[1:]
-			continue
+		} else {
+			b.here(l, l.calls+i+1, v)
 		}
-		b.here(l, l.calls+i+1, v)
+		if l.bytes+len(l.answer) > abi.AnswerBytesMax {
+			return fmt.Errorf("%w: answers exceed %d bytes", ErrTooMany, abi.AnswerBytesMax)
+		}
 	}
 	return nil
 }
@@ -373,6 +373,9 @@ func (l *Ledger) state(v *abi.View) Answer {
 		return Answer{Attrs: []string{"revision", strconv.FormatUint(value.Revision, 10)}, Data: value.Data}
 	case "state.set":
 		revision, err := l.State.Set(name, v.Data)
+		if errors.Is(err, ErrFull) {
+			return Fail(Limit, "set state %q: %v", name, err)
+		}
 		if err != nil {
 			return Fail(Invalid, "set state %q: %v", name, err)
 		}

@@ -1,10 +1,12 @@
 package capability
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -148,6 +150,12 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+func ledgerWith(t *testing.T, s *State) *Ledger {
+	l := ledger(t)
+	l.State = s
+	return l
+}
+
 func TestLimits(t *testing.T) {
 	b, l := open(t, 2), ledger(t)
 	get := []string{"", "type", "config.get"}
@@ -167,6 +175,23 @@ func TestLimits(t *testing.T) {
 	if _, err := b.Serve(ledger(t), make([]byte, abi.RequestBytesMax+1)); !errors.Is(err, abi.ErrLimit) {
 		t.Errorf("a request too large: %v", err)
 	}
+	large := map[string]Value{"": {bytes.Repeat([]byte("1"), abi.StateValueMax), 1}}
+	read := []string{"", "type", "state.get"}
+	for _, together := range []bool{false, true} { // in one call or in several
+		b, l := open(t, 100), ledger(t)
+		l.State = new(State)
+		l.State.Reset([]specs.State{{}}, large, Size(large))
+		fits := abi.AnswerBytesMax/abi.StateValueMax - 1
+		got := ask(t, b, l, slices.Repeat([][]string{read}, fits)...)
+		if together {
+			got = ask(t, b, ledgerWith(t, l.State), slices.Repeat([][]string{read}, fits+1)...)
+		} else if len(got) == fits {
+			got = ask(t, b, l, read)
+		}
+		if !strings.Contains(got[0], ErrTooMany.Error()) {
+			t.Errorf("more than 16 MiB of answers, together %t: %d answers, %.80q", together, len(got), got[0])
+		}
+	}
 }
 
 // TestState: reads see the message's own writes, others see nothing until it is handled.
@@ -174,7 +199,7 @@ func TestState(t *testing.T) {
 	b, l := open(t, 100), ledger(t)
 	base := map[string]Value{"": {Data: []byte("1"), Revision: 4}, "old": {Data: []byte("2"), Revision: 1}}
 	l.State = new(State)
-	l.State.Reset([]specs.State{{Pattern: ""}, {Pattern: "*"}}, base)
+	l.State.Reset([]specs.State{{Pattern: ""}, {Pattern: "*"}}, base, Size(base))
 	set := func(name, data string) string {
 		return ask(t, b, l, []string{data, "type", "state.set", "name", name})[0]
 	}
@@ -204,6 +229,40 @@ func TestState(t *testing.T) {
 	}
 }
 
+// TestStateFull: all values of a key are bounded together, by what there was before
+// and what the message writes; what shrinks is taken.
+func TestStateFull(t *testing.T) {
+	value := []byte(`"` + strings.Repeat("x", abi.StateValueMax-2) + `"`)
+	for _, before := range []int{0, 20} { // values that are there
+		b, l := open(t, 100), ledger(t)
+		base := map[string]Value{}
+		for i := range before {
+			base[fmt.Sprint("b", i)] = Value{value, 1}
+		}
+		l.State = new(State)
+		l.State.Reset([]specs.State{{Pattern: "*"}}, base, Size(base))
+		set := func(name string, data []byte) string {
+			return ask(t, b, l, []string{string(data), "type", "state.set", "name", name})[0]
+		}
+		fits := abi.StateMax/abi.StateValueMax - 1 - before // names and the rest take one
+		for i := range fits {
+			if got := set(fmt.Sprint("n", i), value); got != "ok " {
+				t.Fatalf("%d before, value %d: %q", before, i, got)
+			}
+		}
+		if got := set("more", value); got != "failed limit" {
+			t.Errorf("%d before, one more than %d: %q", before, fits, got)
+		}
+		if got := set("n0", value); got != "ok " {
+			t.Errorf("%d before, a value again: %q", before, got)
+		}
+		ask(t, b, l, []string{"", "type", "state.delete", "name", "n0"})
+		if got := set("more", value); got != "ok " {
+			t.Errorf("%d before, in place of another: %q", before, got)
+		}
+	}
+}
+
 func TestOpen(t *testing.T) {
 	if _, err := Open(t.Context(), []specs.Grant{{Name: "x", Kind: "none"}}, 1, Environment{}); err == nil || !strings.Contains(err.Error(), `"none"`) {
 		t.Errorf("a kind that is not there: %v", err)
@@ -227,7 +286,7 @@ func FuzzServe(f *testing.F) {
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		l := ledger(t)
 		l.State = new(State)
-		l.State.Reset([]specs.State{{}}, nil)
+		l.State.Reset([]specs.State{{}}, nil, 0)
 		answer, err := b.Serve(l, frame)
 		if err != nil {
 			return

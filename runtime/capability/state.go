@@ -25,6 +25,28 @@ type Change struct {
 	Revision uint64
 }
 
+// ErrFull: the values of a key would take more than abi.StateMax together.
+var ErrFull = errors.New("the state of the key is full")
+
+// valueBytes is about what a value takes besides its name and its bytes.
+const valueBytes = 64
+
+// Size is about what the values of a key take, in bytes.
+func Size(values map[string]Value) (n int) {
+	for name, v := range values {
+		n += sizeOf(name, v.Data)
+	}
+	return n
+}
+
+// sizeOf is about what one value takes; none: nothing.
+func sizeOf(name string, data []byte) int {
+	if data == nil {
+		return 0
+	}
+	return len(name) + len(data) + valueBytes
+}
+
 // State is the state of one key as one message sees it: what was committed
 // before, under the message's own writes. It belongs to the goroutine that
 // handles the message.
@@ -32,15 +54,20 @@ type State struct {
 	decl    []specs.State
 	base    map[string]Value
 	changes []Change
+	size    int // of base and changes, as [Size] counts
 }
 
 // Reset prepares the state for a message: decl says which names there may be
-// and of what type, base holds the values before it, which State never changes.
-func (s *State) Reset(decl []specs.State, base map[string]Value) {
-	s.decl, s.base = decl, base
+// and of what type, base holds the values before it, which State never changes, and
+// size is their [Size].
+func (s *State) Reset(decl []specs.State, base map[string]Value, size int) {
+	s.decl, s.base, s.size = decl, base, size
 	clear(s.changes)
 	s.changes = s.changes[:0]
 }
+
+// Size is the [Size] of the values with the message's writes.
+func (s *State) Size() int { return s.size }
 
 // Changes are the message's writes, the last one of each name, in the order of
 // first writing. Valid until Reset.
@@ -67,7 +94,7 @@ func (s *State) Get(name string) Value {
 }
 
 // Set writes a value, which is copied, and returns its new revision. The error
-// tells the guest what is wrong.
+// tells the guest what is wrong; [ErrFull] is one.
 func (s *State) Set(name string, data []byte) (uint64, error) {
 	if len(name) > abi.StateNameMax {
 		return 0, fmt.Errorf("name is longer than %d bytes", abi.StateNameMax)
@@ -86,6 +113,9 @@ func (s *State) Set(name string, data []byte) (uint64, error) {
 	} else if err := d.Type.Check(data); err != nil {
 		return 0, fmt.Errorf("value is not a %s: %w", d.Name, err)
 	}
+	if more := s.more(name, data); more > 0 && s.size+more > abi.StateMax {
+		return 0, fmt.Errorf("%w: its values would take %d bytes; at most %d are allowed", ErrFull, s.size+more, abi.StateMax)
+	}
 	return s.put(name, append(make([]byte, 0, len(data)), data...)), nil
 }
 
@@ -96,7 +126,13 @@ func (s *State) Delete(name string) {
 	}
 }
 
+// more is how much the state grows when a value becomes data.
+func (s *State) more(name string, data []byte) int {
+	return sizeOf(name, data) - sizeOf(name, s.Get(name).Data)
+}
+
 func (s *State) put(name string, data []byte) uint64 {
+	s.size += s.more(name, data)
 	if i := s.written(name); i >= 0 {
 		s.changes[i].Data = data
 		return s.changes[i].Revision

@@ -29,6 +29,9 @@ type Config struct {
 	// runtime of a thin module has once it is started does not count: instances
 	// share it, until they write to it.
 	MemoryMax int64
+	// AnswerMax bounds the frame that a message is answered with, in bytes, see
+	// abi.AnswerMax; 0: abi.FrameMax.
+	AnswerMax int
 	// Name is what logs call the module by: the actor's name.
 	Name string
 	// Isolated wants the module's instances in a process of their own. Engines
@@ -186,6 +189,7 @@ const (
 	CodeAnswer      = "abi.answer"          // the answer lies outside memory or is too large
 	CodeRequest     = "abi.request"         // an address given to grow.call lies outside memory, or its frame is malformed
 	CodeMemory      = "limit.memory"        // linear memory could not be had
+	CodeOutput      = "limit.output"        // the answer is larger than outputs may be
 	CodeStack       = "limit.stack"         // calls went deeper than the stack allows
 	CodeDied        = "process.died"        // the worker process of an isolated actor ended, or could not be started
 	CodeUnsupported = "process.unsupported" // this system has no worker processes for actors

@@ -67,7 +67,7 @@ func Compile(s *specs.Service) (*Table, error) {
 	c.below()
 	for _, n := range c.table.Nodes {
 		for _, o := range n.Outs {
-			o.always = o.choice.only()
+			o.always, o.most = o.choice.only(), o.choice.most()
 		}
 	}
 	return c.table, nil

@@ -47,6 +47,7 @@ type Out struct {
 
 	choice *choice
 	always *Target // the one target of every message, when no rule has to be asked
+	most   int     // targets of one message
 }
 
 // Keyed reports whether the node's messages have keys.
@@ -136,6 +137,9 @@ type Faults struct {
 // to be asked, else nil. It must not be changed.
 func (o *Out) Only() *Target { return o.always }
 
+// Most is how many targets a message of this type may have.
+func (o *Out) Most() int { return o.most }
+
 // Next appends to dst where a message of this type goes. at is what checking
 // the data noted; nil: nothing.
 func (o *Out) Next(m *abi.Message, at *shape.Places, dst []Target) (targets []Target, faults Faults) {
@@ -146,6 +150,7 @@ func (o *Out) Next(m *abi.Message, at *shape.Places, dst []Target) (targets []Ta
 type choice struct {
 	from    string
 	options []option
+	targets int // see most; 0: not counted yet
 }
 
 type option struct {
@@ -174,6 +179,27 @@ func (c *choice) only() *Target {
 		}
 		c = o.steps[0].next
 	}
+}
+
+// most is how many targets a message may have.
+func (c *choice) most() int {
+	if c.targets > 0 {
+		return c.targets
+	}
+	most := 1
+	for i := range c.options {
+		n := 0
+		for j := range c.options[i].steps {
+			if next := c.options[i].steps[j].next; next != nil {
+				n += next.most()
+			} else {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	c.targets = most
+	return most
 }
 
 // follow takes the first option that fits. Scopes are nested at most as deep

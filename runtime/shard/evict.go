@@ -80,11 +80,8 @@ func (l *lane) loadedState(c *cell, state map[string]capability.Value) {
 	if state == nil && l.shard.opts.State != nil {
 		c.state = l.shard.opts.State(c.local.node.path, c.key)
 	}
-	c.kept = &kept{size: cellBytes}
-	for name, v := range c.state {
-		c.kept.size += len(name) + len(v.Data) + valueBytes
-	}
-	l.resident += c.kept.size
+	c.kept, c.size = &kept{}, capability.Size(c.state)
+	l.resident += cellBytes + c.size
 }
 
 // noteLoaded brings the state of a cell, or why there is none yet.
@@ -170,7 +167,7 @@ func (l *lane) forget(local *local, key string, c *cell) {
 		return
 	}
 	if c.kept != nil {
-		l.resident -= c.kept.size
+		l.resident -= cellBytes + c.size
 	}
 	delete(local.cells, key)
 }
@@ -180,7 +177,6 @@ func (c *cell) safe(safe uint64) bool { return c.kept == nil || c.kept.changed <
 
 const (
 	cellBytes  = 200 // about what a key takes besides its state
-	valueBytes = 64  // about what a value takes besides its bytes
 	evictLooks = 64  // cells looked at, at most, each time
 	loadAgain  = time.Second
 )

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ func (l *lane) finish(w *worker) {
 	if f := w.item.flow; f != nil {
 		f.fuel.Add(r.Fuel)
 	}
+	w.weigh()
 	switch r.Outcome {
 	case actor.Handled:
 		l.succeeded(w, t)
@@ -49,6 +51,39 @@ func (l *lane) finish(w *worker) {
 	l.reuse()
 }
 
+// Bytes of what a handling leaves in the journal.
+const (
+	entryMax    = journal.BlobMax - 1<<20 // of the entry, which lies in a blob when it is large
+	outputBytes = 1 << 10                 // of an output besides its data and its own attributes, at most
+)
+
+// weigh fails a message that leaves more behind than the journal can hold in one
+// piece: each alone keeps to the limits, but all of them together, with a copy of
+// an output for each of its receivers, do not.
+func (w *worker) weigh() {
+	r := w.result
+	if r.Outcome != actor.Handled {
+		return
+	}
+	size := w.item.msg.Size()
+	for k := range r.Outputs {
+		o := &r.Outputs[k]
+		size += (len(o.Data) + len(o.View.Encoded()) + outputBytes) * w.run.outs[o.Index].Most()
+	}
+	for k := range r.Recorded {
+		size += len(r.Recorded[k].Frame)
+	}
+	if w.task.State != nil {
+		for _, c := range w.state.Changes() {
+			size += len(c.Name) + len(c.Data)
+		}
+	}
+	if size > entryMax {
+		r.Outcome, r.Code, r.Outputs = actor.Failed, actor.CodeOutputs, nil
+		r.Text = fmt.Sprintf("outputs, with a copy for each receiver, writes of state and answers of capabilities have %d bytes together; at most %d are allowed", size, entryMax)
+	}
+}
+
 // tidy forgets a key that has neither messages nor state, unless there are few:
 // the next message of such a key often comes soon.
 func (l *lane) tidy(c *cell) {
@@ -72,7 +107,7 @@ func (l *lane) succeeded(w *worker, t *tally) {
 		branches += l.send(w, &r.Outputs[k], k+1, t)
 	}
 	if w.task.State != nil {
-		l.change(w.cell, w.state.Changes())
+		l.change(w.cell, &w.state)
 	}
 	if !it.direct {
 		l.entry(w, journal.OutcomeHandled)
@@ -85,13 +120,12 @@ func (l *lane) succeeded(w *worker, t *tally) {
 }
 
 // change makes a message's writes the state of its key.
-func (l *lane) change(c *cell, changes []capability.Change) {
-	for _, ch := range changes {
-		if c.kept != nil {
-			grown := len(ch.Data) - len(c.state[ch.Name].Data)
-			c.kept.size += grown
-			l.resident += grown
-		}
+func (l *lane) change(c *cell, s *capability.State) {
+	if c.kept != nil {
+		l.resident += s.Size() - c.size
+	}
+	c.size = s.Size()
+	for _, ch := range s.Changes() {
 		if ch.Data == nil {
 			delete(c.state, ch.Name)
 			continue

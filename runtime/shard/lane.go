@@ -111,6 +111,7 @@ type cell struct {
 	key    string
 	queue  ring[*parcel]
 	state  map[string]capability.Value
+	size   int   // about its bytes: see capability.Size
 	loaded bool  // state has been
 	busy   int   // messages being handled
 	listed bool  // in ready, stalls or hungry
@@ -120,7 +121,6 @@ type cell struct {
 
 // kept is what is known of a cell's state where it may leave memory.
 type kept struct {
-	size    int    // about its bytes
 	changed uint64 // the batch that holds its last change
 }
 
@@ -308,12 +308,11 @@ func (l *lane) keyed(local *local, key string) *cell {
 // load gives a key the state that it begins with.
 func (l *lane) load(c *cell) {
 	c.loaded = true
-	if c.state = l.shard.states.take(c.local.node.path, c.key); c.state != nil {
-		return
-	}
-	if l.shard.opts.State != nil {
+	c.state = l.shard.states.take(c.local.node.path, c.key)
+	if c.state == nil && l.shard.opts.State != nil {
 		c.state = l.shard.opts.State(c.local.node.path, c.key)
 	}
+	c.size = capability.Size(c.state)
 }
 
 // enqueue puts a parcel into its mailbox at a node where r runs; nil: nothing does.

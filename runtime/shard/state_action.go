@@ -75,7 +75,7 @@ func (l *lane) setState(c *cell, r *running, set *StateSet, by Act, done chan er
 		return 0, fmt.Errorf("%w: %d, not %d", ErrMoved, have, set.Revision)
 	}
 	var state capability.State
-	state.Reset(r.state, c.state)
+	state.Reset(r.state, c.state, c.size)
 	next := uint64(0)
 	if set.Data == nil {
 		state.Delete(set.Name)
@@ -92,7 +92,7 @@ func (l *lane) setState(c *cell, r *running, set *StateSet, by Act, done chan er
 	for _, ch := range state.Changes() {
 		a.State = append(a.State, journal.StateChange{Name: ch.Name, Value: ch.Data, Deleted: ch.Data == nil, Revision: ch.Revision})
 	}
-	l.change(c, state.Changes())
+	l.change(c, &state)
 	l.write(a)
 	if c.kept != nil {
 		c.kept.changed = l.batch.number

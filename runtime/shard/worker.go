@@ -147,7 +147,7 @@ func (w *worker) handle() {
 		w.task.Again = nil
 	}
 	if decl := w.run.state; len(decl) > 0 {
-		w.state.Reset(decl, w.cell.state)
+		w.state.Reset(decl, w.cell.state, w.cell.size)
 		w.task.State = &w.state
 	}
 	w.result = w.instance.Handle(&w.task)

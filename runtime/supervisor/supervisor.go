@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -247,7 +248,7 @@ func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table)
 // process may be shared by actors that have the same; an isolated one is its
 // actor's alone, and has all instances of its nodes.
 func config(def *specs.Actor, table *router.Table) engine.Config {
-	c := engine.Config{MemoryMax: def.Limits.Memory}
+	c := engine.Config{MemoryMax: def.Limits.Memory, AnswerMax: abi.AnswerMax(def.Limits.Output)}
 	if !def.Isolated {
 		return c
 	}

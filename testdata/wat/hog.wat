@@ -8,6 +8,11 @@
 ;;   "t12"  sleeps for 12 milliseconds
 ;;   "r12"  calls itself to a depth of 12
 ;;   "l12"  writes 12 lines to descriptor 1
+;;   "p12"  sends 12 messages hog.done whose data is a JSON string of 1 MiB
+;;   "s12"  sets 12 values of its state to a JSON string of 1 MiB, named by a character each from "0" on
+;;   "g12"  gets the value named "0" 12 times
+;;   "e12"  sets the value named "0" to a JSON string of 12 bytes
+;; What the state answers is not looked at but for an error, which ends in a trap.
 (module
   (import "grow" "call" (func $call (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
@@ -17,6 +22,8 @@
   (data (i32.const 128) "\01\00\04\00type\08\00\00\00hog.done") ;; what a message begins with, 20 bytes
   (data (i32.const 192) "\d0\00\00\00\02\00\00\00") ;; an iovec
   (data (i32.const 208) "x\0a")
+  (data (i32.const 320) "\01\00\00\00\02\00\04\00type\09\00\00\00state.set\04\00name\01\00\00\000\00\00\00\00") ;; 40 bytes, the name's last one at 35, the size of data at 36
+  (data (i32.const 384) "\01\00\00\00\02\00\04\00type\09\00\00\00state.get\04\00name\01\00\00\000\00\00\00\00") ;; likewise
   (func (export "grow_alloc") (param $len i32) (result i32) (i32.const 1024))
 
   ;; Sees to it that there are n bytes of memory.
@@ -37,10 +44,7 @@
     (i32.store (i32.const 65536) (i32.const 1))
     (local.set $at (call $message (i32.const 65540)))
     (i32.store (local.get $at) (local.get $n))
-    (local.set $at (i32.add (local.get $at) (i32.const 4)))
-    (memory.fill (local.get $at) (i32.const 120) (local.get $n))
-    (i32.store8 (local.get $at) (i32.const 34))
-    (i32.store8 (i32.add (local.get $at) (i32.sub (local.get $n) (i32.const 1))) (i32.const 34))
+    (call $text (i32.add (local.get $at) (i32.const 4)) (local.get $n))
     (i64.or (i64.const 0x1000000000000) (i64.extend_i32_u (i32.add (local.get $n) (i32.const 28)))))
 
   (func $many (param $n i32) (result i64)
@@ -56,6 +60,44 @@
       (local.set $at (i32.add (local.get $at) (i32.const 5)))
       (br_if $next (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
     (i64.or (i64.const 0x1000000000000) (i64.extend_i32_u (i32.sub (local.get $at) (i32.const 65536)))))
+
+  ;; Writes a JSON string of n bytes at a place.
+  (func $text (param $at i32) (param $n i32)
+    (memory.fill (local.get $at) (i32.const 120) (local.get $n))
+    (i32.store8 (local.get $at) (i32.const 34))
+    (i32.store8 (i32.add (local.get $at) (i32.sub (local.get $n) (i32.const 1))) (i32.const 34)))
+
+  ;; Sends n messages of 1 MiB.
+  (func $large (param $n i32) (result i64)
+    (local $at i32) (local $left i32)
+    (call $need (i32.add (i32.mul (local.get $n) (i32.const 1048600)) (i32.const 66560)))
+    (i32.store (i32.const 65536) (local.get $n))
+    (local.set $at (i32.const 65540))
+    (local.set $left (local.get $n))
+    (loop $next
+      (local.set $at (call $message (local.get $at)))
+      (i32.store (local.get $at) (i32.const 1048576))
+      (call $text (i32.add (local.get $at) (i32.const 4)) (i32.const 1048576))
+      (local.set $at (i32.add (local.get $at) (i32.const 1048580)))
+      (br_if $next (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+    (i64.or (i64.const 0x1000000000000) (i64.extend_i32_u (i32.sub (local.get $at) (i32.const 65536)))))
+
+  ;; Makes a request of the state, with n bytes of data behind it. The answer is of
+  ;; type ok or grow.error, whose first byte is at 16.
+  (func $ask (param $at i32) (param $n i32)
+    (i32.store offset=36 (local.get $at) (local.get $n))
+    (if (i32.le_u (call $call (local.get $at) (i32.add (local.get $n) (i32.const 40)) (i32.const 512) (i32.const 512)) (i32.const 512))
+      (then (if (i32.ne (i32.load8_u (i32.const 528)) (i32.const 111)) (then unreachable)))))
+
+  ;; Sets n values of the state to strings of a size.
+  (func $set (param $n i32) (param $size i32)
+    (call $need (i32.add (local.get $size) (i32.const 65576)))
+    (memory.copy (i32.const 65536) (i32.const 320) (i32.const 40))
+    (call $text (i32.const 65576) (local.get $size))
+    (loop $next
+      (call $ask (i32.const 65536) (local.get $size))
+      (i32.store8 (i32.const 65571) (i32.add (i32.load8_u (i32.const 65571)) (i32.const 1)))
+      (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
 
   (func $deep (param $n i32) (result i32)
     (if (result i32) (local.get $n)
@@ -82,6 +124,15 @@
         (return (i64.const 0))))
     (if (i32.eq (local.get $digit) (i32.const 111)) (then (return (call $one (local.get $n))))) ;; o
     (if (i32.eq (local.get $digit) (i32.const 110)) (then (return (call $many (local.get $n))))) ;; n
+    (if (i32.eq (local.get $digit) (i32.const 112)) (then (return (call $large (local.get $n))))) ;; p
+    (if (i32.eq (local.get $digit) (i32.const 115)) (then (call $set (local.get $n) (i32.const 1048576)) (return (i64.const 0)))) ;; s
+    (if (i32.eq (local.get $digit) (i32.const 101)) (then (call $set (i32.const 1) (local.get $n)) (return (i64.const 0)))) ;; e
+    (if (i32.eq (local.get $digit) (i32.const 103)) ;; g
+      (then
+        (loop $next
+          (call $ask (i32.const 384) (i32.const 0))
+          (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (return (i64.const 0))))
     (if (i32.eq (local.get $digit) (i32.const 114)) ;; r
       (then (drop (call $deep (local.get $n))) (return (i64.const 0))))
     (if (i32.eq (local.get $digit) (i32.const 116)) ;; t

@@ -92,6 +92,8 @@ func TestLimits(t *testing.T) {
 		{"calls: 3", "c", 3, 4, "limit.calls", "3"},
 		{"calls: 40", "c", 40, 41, "limit.calls", "40"},
 		{"calls: 1", "n", 1000, 1001, "limit.output", "1000"}, // messages, however small: not set by definitions
+		{"output: 3MiB", "p", 3, 4, "limit.output", "4194404"},
+		{"output: 8MiB", "p", 8, 9, "limit.output", "9437404"},
 		{"calls: 1", "r", 20_000, 10_000_000, "limit.stack", "stack"},
 	} {
 		for _, place := range places() {
@@ -108,6 +110,28 @@ func TestLimits(t *testing.T) {
 					t.Errorf("afterwards %d: %s: %s", c.fits, a.Code, a.Text)
 				}
 			})
+		}
+	}
+}
+
+// TestStateLimits: a message that would write more state than a key may have is told
+// so, and the service goes on: no entry is larger than the journal can hold.
+func TestStateLimits(t *testing.T) {
+	for _, place := range places() {
+		h := serve(t, "state: {\"*\": hog.done}\nisolation: "+place+"\n")
+		for _, c := range []struct {
+			does string
+			n    int64
+			code string
+		}{
+			{"e", 1 << 20, ""}, {"e", 1<<20 + 1, "trap"}, // one value; hog traps when it is refused
+			{"s", 31, ""}, {"s", 33, "trap"}, {"s", 70, "trap"}, // values of 1 MiB
+			{"g", 15, ""}, {"g", 16, "limit.calls"}, // answers of 1 MiB
+			{"s", 1, ""},
+		} {
+			if a := say(t, h, c.does, c.n); a.Code != c.code {
+				t.Errorf("%s, %s%d: %q: %s; want %q", place, c.does, c.n, a.Code, a.Text, c.code)
+			}
 		}
 	}
 }

@@ -299,8 +299,9 @@ func deaf(t *testing.T, e engine.Engine) {
 // interruptedSleep: a sleep that the host ends is an interrupt too.
 func interruptedSleep(t *testing.T, e engine.Engine) {
 	late := errors.New("late")
-	h := &Host{SleepErr: late}
+	h := &Host{}
 	i := toy(t, e, "x", h)
+	h.SleepErr = late // not before: see hostError
 	sub := make([]byte, 48)
 	binary.LittleEndian.PutUint32(sub[16:], 1)
 	binary.LittleEndian.PutUint64(sub[24:], 1000)

@@ -20,11 +20,12 @@ type hello struct {
 	Lines   int    `json:"lines"`
 	Module  int    `json:"module"` // bytes
 	Memory  int64  `json:"memory"` // bytes of an instance
+	Answer  int    `json:"answer"` // bytes of a frame that answers
 	Seed    uint32 `json:"seed"`
 }
 
 // version is that of all that passes between host and worker.
-const version = 3
+const version = 4
 
 const helloMax = 4 << 10 // bytes of the JSON text
 

@@ -365,7 +365,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(append(append(head[:], out...), appendFault(nil, &engine.Error{Code: engine.CodeTrap, Reason: "r", Stack: "s"})...))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := decodeReport(b)
+		r, err := decodeReport(b, abi.FrameMax)
 		if err != nil {
 			return
 		}

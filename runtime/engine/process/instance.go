@@ -184,12 +184,12 @@ func (i *instance) receive() (report, error) {
 	if cap(i.buffer) > bufferMax {
 		i.buffer = make([]byte, 0, bufferFirst)
 	}
-	b, err := i.line.receive(i.buffer, reportMax, i)
+	b, err := i.line.receive(i.buffer, max(reportMax, reportHead+OutputMax+i.worker.answerMax), i)
 	i.buffer = b
 	if err != nil {
 		return report{}, err
 	}
-	return decodeReport(b)
+	return decodeReport(b, i.worker.answerMax)
 }
 
 // ended takes the report that ends a conversation.

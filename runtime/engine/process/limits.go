@@ -17,7 +17,7 @@ const (
 	StackMax     = 32 << 10  // bytes of a guest's call stack
 
 	codeMax   = 64                                                // bytes of a fault's code
-	reportMax = reportHead + OutputMax + abi.RequestBytesMax + 16 // bytes of a report; an answer is less, see abi.FrameMax
+	reportMax = reportHead + OutputMax + abi.RequestBytesMax + 16 // bytes of a report, but for one with a larger answer
 	orderMax  = orderHead + 1<<31                                 // bytes of an order: the largest input block there can be
 	bufferMax = 64 << 10                                          // bytes of a message's memory that are kept for the next
 	wakesMax  = 10_000                                            // wake-ups without a reason that are put up with, one after the other
@@ -52,7 +52,11 @@ const (
 
 // memory is what a worker of the module may have, in bytes.
 func (m *module) memory() int64 {
-	most := BaseMemory + int64(m.config.Instances)*(m.config.MemoryMax+instanceMemory)
+	each := m.config.MemoryMax + instanceMemory
+	if m.config.AnswerMax > abi.FrameMax {
+		each += int64(m.config.AnswerMax) // its copy, on the way
+	}
+	most := BaseMemory + int64(m.config.Instances)*each
 	if m.engine.Prepare == nil {
 		most += compileMax
 	}

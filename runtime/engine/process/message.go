@@ -101,8 +101,9 @@ type report struct {
 	body    []byte // done: the answer; call: the request; failed: see decodeFault
 }
 
-// decodeReport decodes what a worker reports, of whom nothing is believed.
-func decodeReport(b []byte) (report, error) {
+// decodeReport decodes what a worker reports, of whom nothing is believed. An
+// answer has so many bytes at most.
+func decodeReport(b []byte, answerMax int) (report, error) {
 	if len(b) < reportHead {
 		return report{}, fmt.Errorf("a report of %d bytes", len(b))
 	}
@@ -118,18 +119,18 @@ func decodeReport(b []byte) (report, error) {
 		return report{}, fmt.Errorf("%d bytes of output in a report of %d bytes", outputs, len(b))
 	}
 	r.memory, r.outputs, r.body = int64(memory), b[reportHead:reportHead+outputs], b[reportHead+outputs:]
-	if err := r.check(); err != nil {
+	if err := r.check(answerMax); err != nil {
 		return report{}, err
 	}
 	return r, eachOutput(r.outputs, nil)
 }
 
 // check holds a report against what its kind allows.
-func (r *report) check() error {
+func (r *report) check(answerMax int) error {
 	body, value := 0, uint64(0)
 	switch r.kind {
 	case reportDone:
-		body, value = abi.FrameMax, 1<<63
+		body, value = answerMax, 1<<63
 	case reportFailed:
 		body, value = 12+codeMax+ReasonMax+StackMax, 1<<63
 	case reportCall:
@@ -177,7 +178,7 @@ func eachOutput(b []byte, visit func(descriptor int, p []byte)) error {
 var guestCodes = map[string]bool{
 	"": true, engine.CodeInvalid: true, engine.CodeExport: true, engine.CodeImport: true, engine.CodeVersion: true, engine.CodeLimit: true,
 	engine.CodeFeature: true, engine.CodeCompile: true, engine.CodeInit: true, engine.CodeTrap: true, engine.CodeExit: true, engine.CodeAlloc: true,
-	engine.CodeAnswer: true, engine.CodeRequest: true, engine.CodeMemory: true, engine.CodeStack: true, engine.CodePanic: true,
+	engine.CodeAnswer: true, engine.CodeRequest: true, engine.CodeMemory: true, engine.CodeOutput: true, engine.CodeStack: true, engine.CodePanic: true,
 	engine.CodeRuntime: true, engine.CodeException: true, codeStopped: true,
 }
 

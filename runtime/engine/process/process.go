@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
@@ -125,6 +126,7 @@ func (e *Engine) Compile(ctx context.Context, binary []byte, c engine.Config) (e
 	if c.Instances <= 0 {
 		c.Instances = InstancesMax
 	}
+	c.AnswerMax = cmp.Or(max(0, c.AnswerMax), abi.FrameMax)
 	m := &module{engine: e, binary: binary, config: c, turn: make(chan struct{}, 1)}
 	if e.Prepare != nil {
 		var err error

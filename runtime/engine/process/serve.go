@@ -48,7 +48,7 @@ func serveModule(ctx context.Context, conn Conn, open func(context.Context) (eng
 	if err != nil {
 		return err
 	}
-	m, err := e.Compile(ctx, binary, engine.Config{MemoryMax: h.Memory, Seed: h.Seed})
+	m, err := e.Compile(ctx, binary, engine.Config{MemoryMax: h.Memory, AnswerMax: h.Answer, Seed: h.Seed})
 	if err != nil {
 		return errors.Join(writeText(conn, verdict{Fault: appendFault(nil, err)}), e.Close(ctx))
 	}

@@ -19,6 +19,7 @@ type worker struct {
 	Worker
 	region    region
 	memoryMax int64 // bytes of an instance
+	answerMax int   // bytes of a frame that answers
 	born      time.Time
 	gone      chan struct{} // closed when the process has ended
 
@@ -42,7 +43,7 @@ func (m *module) launch(ctx context.Context) (*worker, engine.Info, error) {
 	if err != nil {
 		return nil, engine.Info{}, errors.Join(fmt.Errorf("start worker process: %w", err), r.close())
 	}
-	w := &worker{Worker: process, region: r, born: m.engine.Now(), gone: make(chan struct{}), users: 1, memoryMax: c.MemoryMax}
+	w := &worker{Worker: process, region: r, born: m.engine.Now(), gone: make(chan struct{}), users: 1, memoryMax: c.MemoryMax, answerMax: c.AnswerMax}
 	for k := range c.Instances {
 		w.free = append(w.free, c.Instances-1-k)
 	}
@@ -79,7 +80,7 @@ func dismiss(w Worker, err error) error {
 
 // greet hands the worker memory and module, and returns its verdict.
 func (m *module) greet(conn Conn, memory *os.File) (engine.Info, error) {
-	h := hello{Version: version, Lines: m.config.Instances, Module: len(m.binary), Memory: m.config.MemoryMax, Seed: m.config.Seed}
+	h := hello{Version: version, Lines: m.config.Instances, Module: len(m.binary), Memory: m.config.MemoryMax, Answer: m.config.AnswerMax, Seed: m.config.Seed}
 	err := writeText(conn, h)
 	if err == nil {
 		err = sendFile(conn, memory)

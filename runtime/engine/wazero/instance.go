@@ -7,7 +7,6 @@ import (
 	"math/bits"
 	"time"
 
-	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm/meter"
@@ -29,18 +28,19 @@ var errBroken = errors.New("call instance: it is closed or has failed before")
 type instance struct {
 	_ apart
 	// What every message touches lies together.
-	running api.Module
-	memory  api.Memory
-	handle  api.Function
-	host    engine.Host // while the guest runs
-	speech  *speech     // nil: it does not run on a language runtime
-	tank    tank
-	stack   [4]uint64
-	block   uint32 // input block the guest gave
-	broken  bool   // nothing may run: the guest failed, or its memory is gone
-	waits   bool   // an answer waits for grow.answer
-	size    int    // bytes of block; -1: there is none, or it may not be used any more
-	wanted  uint64 // bytes of memory it last asked for and did not get
+	running   api.Module
+	memory    api.Memory
+	handle    api.Function
+	host      engine.Host // while the guest runs
+	speech    *speech     // nil: it does not run on a language runtime
+	tank      tank
+	stack     [4]uint64
+	block     uint32 // input block the guest gave
+	broken    bool   // nothing may run: the guest failed, or its memory is gone
+	waits     bool   // an answer waits for grow.answer
+	answerMax uint32 // bytes of the frame that a message is answered with
+	size      int    // bytes of block; -1: there is none, or it may not be used any more
+	wanted    uint64 // bytes of memory it last asked for and did not get
 
 	base      context.Context
 	linear    experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
@@ -130,8 +130,8 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 		return engine.Answer{Fuel: fuel}, nil
 	}
 	answer, ok := i.memory.Read(at, n)
-	if !ok || n > abi.FrameMax {
-		return engine.Answer{Fuel: fuel}, i.badAnswer(at, n)
+	if !ok || n > i.answerMax {
+		return engine.Answer{Fuel: fuel}, i.badAnswer(at, n, ok)
 	}
 	return engine.Answer{Frame: answer, Fuel: fuel}, nil
 }
@@ -153,10 +153,10 @@ func (i *instance) fill(h engine.Host) error {
 	return err
 }
 
-func (i *instance) badAnswer(at, n uint32) error {
+func (i *instance) badAnswer(at, n uint32, inside bool) error {
 	i.breaks()
-	if n > abi.FrameMax {
-		return &engine.Error{Code: engine.CodeAnswer, Reason: fmt.Sprintf("grow_handle returned %d bytes; at most %d are allowed", n, abi.FrameMax)}
+	if inside {
+		return &engine.Error{Code: engine.CodeOutput, Reason: fmt.Sprintf("grow_handle returned %d bytes; at most %d are allowed", n, i.answerMax)}
 	}
 	return &engine.Error{Code: engine.CodeAnswer, Reason: fmt.Sprintf(
 		"grow_handle returned %d bytes at %d, which is outside the memory of %d bytes", n, at, i.memory.Size())}

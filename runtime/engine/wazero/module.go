@@ -19,6 +19,7 @@ type module struct {
 	linked    *linked
 	about     engine.Info
 	memoryMax int64 // bytes an instance may have, whole pages
+	answerMax uint32
 	closed    atomic.Bool
 }
 
@@ -42,7 +43,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, fmt.Errorf("start instance: %w", err)
 	}
 	l := m.linked
-	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
+	i := &instance{host: h, size: -1, own: l.own, answerMax: m.answerMax, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
 	i.has, i.owes = uint64(m.about.MemoryMin), m.about.MemoryMin
 	if !i.budget.join(m.about.MemoryMin) {
 		return nil, &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(

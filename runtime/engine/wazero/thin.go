@@ -21,6 +21,7 @@ type thinModule struct {
 	trees     []*tree
 	key       Key   // of the image with the actor loaded
 	memoryMax int64 // bytes an instance may have besides the runtime, whole pages
+	answerMax uint32
 	closed    atomic.Bool
 
 	turn   chan struct{} // holds one token: who has it owns what follows, and may make loaded
@@ -45,7 +46,7 @@ func (r *machine) compileThin(ctx context.Context, wasm []byte, a *thin.Actor, c
 // started is the runtime started with the seed of c; nil: that is still to be done.
 func (t *reactor) module(ctx context.Context, wasm []byte, a *thin.Actor, c engine.Config, started *frozen) (engine.Module, error) {
 	digest := sha256.Sum256(wasm)
-	m := &thinModule{machine: t.machine, reactor: t, memoryMax: c.MemoryMax / pageSize * pageSize, turn: make(chan struct{}, 1), booted: started}
+	m := &thinModule{machine: t.machine, reactor: t, memoryMax: c.MemoryMax / pageSize * pageSize, answerMax: answerMax(c), turn: make(chan struct{}, 1), booted: started}
 	m.turn <- struct{}{}
 	m.key = keyOf("loaded", &t.language, digest[:],
 		binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint32(nil, c.Seed), uint64(m.memoryMax)))
@@ -123,6 +124,7 @@ func (m *thinModule) Instantiate(ctx context.Context, h engine.Host) (engine.Ins
 	if err != nil {
 		return nil, err
 	}
+	i.answerMax = m.answerMax
 	return i, nil
 }
 

@@ -13,11 +13,14 @@ package wazero
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"sync"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm/thin"
@@ -92,7 +95,12 @@ func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (en
 		_ = r.release(ctx, b) // the fault is what matters
 		return nil, err
 	}
-	return &module{machine: r, image: b, linked: l, about: info, memoryMax: c.MemoryMax / pageSize * pageSize}, nil
+	return &module{machine: r, image: b, linked: l, about: info, memoryMax: c.MemoryMax / pageSize * pageSize, answerMax: answerMax(c)}, nil
+}
+
+// answerMax is the bytes of a frame that a message may be answered with.
+func answerMax(c engine.Config) uint32 {
+	return uint32(min(cmp.Or(max(0, c.AnswerMax), abi.FrameMax), math.MaxUint32))
 }
 
 // thin is what a thin module says; nil: it is a whole one.

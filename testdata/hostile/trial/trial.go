@@ -215,7 +215,7 @@ func (t *trial) message(ctx context.Context, n int, data []byte, v *Verdict) (o 
 	}
 	v.Stage = Handle
 	var state capability.State
-	state.Reset(t.actor.Def.State, nil)
+	state.Reset(t.actor.Def.State, nil, 0)
 	id := fmt.Sprintf("m%d", n)
 	r := i.Handle(&actor.Task{Message: abi.NewMessage(data, abi.Type, "in", abi.ID, id), ID: id, Now: 1_700_000_000_000_000_000, State: &state})
 	if v.Code == hostile.Handled { // the first that goes wrong decides
