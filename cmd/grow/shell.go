@@ -66,13 +66,7 @@ func (s *shell) root() *cobra.Command {
 	root.Version = thisRelease().String()
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version")
-	f := root.PersistentFlags()
-	f.StringVarP(&s.output, "output", "o", "table", "`format` of what is printed: table or json")
-	f.StringVarP(&s.dir, "dir", "C", "", "work on the service in this `folder`")
-	f.BoolVar(&s.noColor, "no-color", false, "print without colours; so does NO_COLOR")
-	f.BoolVarP(&s.quiet, "quiet", "q", false, "print no progress")
-	s.target.flags(f)
-	fixed(root, "output", "table", "json")
+	s.flags(root)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{control.Error{Code: codeUsage, Message: err.Error(), Next: flagInstead(c, err)}}
 	})
@@ -137,6 +131,17 @@ func (s *shell) onHosts() []*cobra.Command {
 		s.signKey(),
 		s.publish(),
 	}
+}
+
+// flags adds the flags that all commands take.
+func (s *shell) flags(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.StringVarP(&s.output, "output", "o", "table", "`format` of what is printed: table or json")
+	f.StringVarP(&s.dir, "dir", "C", "", "work on the service in this `folder`")
+	f.BoolVar(&s.noColor, "no-color", false, "print without colours; so does NO_COLOR")
+	f.BoolVarP(&s.quiet, "quiet", "q", false, "print no progress")
+	s.target.flags(f)
+	fixed(root, "output", "table", "json")
 }
 
 // wrapArgs makes wrong arguments of any command errors of usage.
