@@ -50,7 +50,7 @@ require (
 	oras.land/oras-go/v2 v2.7.0
 )
 
-require github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794 // indirect
+require github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794
 
 require (
 	cel.dev/expr v0.25.1 // indirect
