@@ -94,34 +94,48 @@ func (w *Watch) Run(ctx context.Context) (Verdict, error) {
 func (w *Watch) look() (Verdict, bool) {
 	nodes := w.o.Subject.Trial()
 	all, failed := totals(nodes)
+	if v := w.judge(nodes, all, failed); v != nil {
+		return *v, true
+	}
+	w.mu.Lock()
+	at, since, before := w.step, w.since, w.handled
+	w.mu.Unlock()
+	now, step := w.o.Clock.Now(), w.o.Plan.Steps[at]
+	passed := now.Sub(since)
+	if passed < step.Wait || all == before && passed < idleWaits*step.Wait {
+		return Verdict{}, false
+	}
+	if at == len(w.o.Plan.Steps)-1 {
+		return Verdict{Keep: true, Text: fmt.Sprintf("%d messages were handled by the new revision, and it is no worse than the old one", all)}, true
+	}
+	err := w.o.Reached(at + 1)
+	if err == nil {
+		err = w.o.Subject.Share(w.o.Plan.Steps[at+1].Share)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fault = err; err == nil {
+		w.step, w.since, w.handled = at+1, now, all
+	}
+	return Verdict{}, false
+}
+
+// judge looks, if there is something new to see; nil: nothing is found.
+func (w *Watch) judge(nodes []shard.TrialNode, all, failed uint64) *Verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	// Looks are as far apart as what they see differs: a tenth more messages, or another
 	// one that failed.
-	if all > w.looked+w.looked/10 || failed > w.failed {
-		w.looks++
-		w.looked, w.failed = all, failed
-		if list := Judge(nodes, w.looks, w.o.Plan.Slower); len(list) > 0 {
-			return Verdict{Text: reasons(list), Findings: list}, true
-		}
+	if all <= w.looked+w.looked/10 && failed <= w.failed {
+		return nil
 	}
-	now, step := w.o.Clock.Now(), w.o.Plan.Steps[w.step]
-	passed := now.Sub(w.since)
-	if passed < step.Wait || all == w.handled && passed < idleWaits*step.Wait {
-		return Verdict{}, false
+	w.looks++
+	w.looked, w.failed = all, failed
+	list := Judge(nodes, w.looks, w.o.Plan.Slower)
+	if len(list) == 0 {
+		return nil
 	}
-	if w.step == len(w.o.Plan.Steps)-1 {
-		return Verdict{Keep: true, Text: fmt.Sprintf("%d messages were handled by the new revision, and it is no worse than the old one", all)}, true
-	}
-	next := w.step + 1
-	err := w.o.Reached(next)
-	if err == nil {
-		err = w.o.Subject.Share(w.o.Plan.Steps[next].Share)
-	}
-	if w.fault = err; err == nil {
-		w.step, w.since, w.handled = next, now, all
-	}
-	return Verdict{}, false
+	return &Verdict{Text: reasons(list), Findings: list}
 }
 
 // totals counts what the new revision has done at all nodes.
