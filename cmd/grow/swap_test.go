@@ -20,10 +20,9 @@ func init() {
 func wasmFile(t *testing.T, name, mark string) string {
 	t.Helper()
 	file := name + mark + ".wasm"
-	b := append([]byte(nil), wat.Module(name)...)
+	b := wat.Module(name)
 	if mark != "" {
-		b = append(b, 0, byte(len(mark)+1), byte(len(mark)))
-		b = append(b, mark...)
+		b = withSection(b, mark, nil)
 	}
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
