@@ -41,7 +41,7 @@ type Arm struct {
 	Revision string        `json:"revision"`
 	Handled  uint64        `json:"handled"`
 	Refused  uint64        `json:"refused"`
-	Failed   uint64        `json:"failed" doc:"attempts"`
+	Failed   uint64        `json:"failed" doc:"messages whose first attempt failed"`
 	Median   time.Duration `json:"median_ns" doc:"time of a message that was handled"`
 	Slow     time.Duration `json:"p99_ns" doc:"99 of 100 messages took less"`
 	Fuel     uint64        `json:"fuel" doc:"that a message used, the median"`

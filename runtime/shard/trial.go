@@ -68,7 +68,8 @@ type Sample struct {
 // Arm is what one revision of a node did during a trial.
 type Arm struct {
 	Revision string
-	// Handled are messages, Refused those that the actor did not want, Failed attempts.
+	// Handled are messages, Refused those that the actor did not want, Failed those whose
+	// first attempt failed.
 	Handled, Refused, Failed uint64
 	Samples                  []Sample // of Handled; at most SamplesMax
 }
@@ -83,9 +84,10 @@ func newArm(salt uint64) *arm {
 	return &arm{random: rand.New(rand.NewPCG(salt, salt))} //nolint:gosec // which samples are kept is no secret
 }
 
-// count adds a handling.
-func (a *arm) count(r *actor.Result, took time.Duration) {
-	if a == nil {
+// count adds a handling. A message counts by its first attempt, so that one which nobody
+// can handle does not count as often as its policy has it tried.
+func (a *arm) count(it *parcel, r *actor.Result, took time.Duration) {
+	if a == nil || it.attempt > 1 {
 		return
 	}
 	switch r.Outcome {

@@ -133,6 +133,24 @@ func TestTrialFailures(t *testing.T) {
 	}
 }
 
+// TestTrialPoison: a message that is tried again and again counts once.
+func TestTrialPoison(t *testing.T) {
+	service := keyedService(func(a *specs.Actor) { a.Retry = specs.Retry{Max: 3, Backoff: 1, Factor: 1, Hold: true} })
+	b := open(t, service, says("old"), nil)
+	broken := map[string]guest{"who": func(engine.Host, *abi.Message) ([]sent, error) { return nil, errors.New("boom") }}
+	if err := b.try(t, service, broken, 1); err != nil {
+		t.Fatal(err)
+	}
+	f := b.accept(t, &Request{To: "who", AnyReply: true, Data: []byte(`{"k":"a"}`)})
+	await(t, "the end of all attempts", func() bool {
+		b.clock.pass(2)
+		return f.Answer().Outcome == Failed
+	})
+	if n := b.Trial()[0].New; n.Failed != 1 || b.status(t, "who").Failed != 4 {
+		t.Errorf("one message counts as %d, of %d attempts", n.Failed, b.status(t, "who").Failed)
+	}
+}
+
 // TestTrialInFlight: a key is not served by what is tried before what the old revision
 // handles of it has ended.
 func TestTrialInFlight(t *testing.T) {
@@ -203,7 +221,7 @@ var handledWith = [2]actor.Result{{Outcome: actor.Handled}, {Outcome: actor.Hand
 func TestSamples(t *testing.T) {
 	a := newArm(1)
 	for i := range 10 * SamplesMax {
-		a.count(&handledWith[i%2], 0)
+		a.count(&parcel{attempt: 1}, &handledWith[i%2], 0)
 	}
 	r := a.report("")
 	odd := 0
