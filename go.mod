@@ -50,6 +50,8 @@ require (
 	oras.land/oras-go/v2 v2.7.0
 )
 
+require github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794
+
 require (
 	cel.dev/expr v0.25.1 // indirect
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect

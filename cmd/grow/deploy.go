@@ -33,12 +33,14 @@ type gateFlags struct {
 	plan           bool
 	force, message string
 	key            string // file
+	canary         canaryFlags
 }
 
 func (g *gateFlags) flags(f *pflag.FlagSet) {
 	f.BoolVar(&g.plan, "plan", false, "only check it, and say what would happen")
 	f.StringVar(&g.force, "force", "", "make it live against its checks, for a `reason` that is kept; needs the scope admin")
 	f.StringVarP(&g.message, "message", "m", "", "say why, in the service's history")
+	g.canary.flags(f)
 }
 
 func (g *gateFlags) signing(f *pflag.FlagSet) {
@@ -46,7 +48,7 @@ func (g *gateFlags) signing(f *pflag.FlagSet) {
 }
 
 func (g *gateFlags) request(commit string) api.Request {
-	return api.Request{Plan: g.plan, Force: g.force, Text: g.message, Commit: commit}
+	return api.Request{Plan: g.plan, Force: g.force, Text: g.message, Commit: commit, Canary: g.canary.plan()}
 }
 
 func (s *shell) deploy() *cobra.Command {
@@ -229,6 +231,8 @@ func writeDeployed(w io.Writer, at *destination, v *deployed, err error) error {
 		return err
 	case v.Plan:
 		fmt.Fprintf(w, "\n%s: this would go live\n", name)
+	case n.State == deploy.Tried:
+		fmt.Fprintf(w, "\n%s: deployment %d has the first share of the keys; see how it does: grow swap --watch\n", name, n.Number)
 	case n.State == deploy.Ready:
 		fmt.Fprintf(w, "\n%s: deployment %d is recorded, and not live\n", name, n.Number)
 	default:

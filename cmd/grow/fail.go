@@ -81,6 +81,7 @@ var exits = map[string]int{
 	app.CodeNowhere:  exitNo,
 	app.CodeState:    exitNo,
 	"deploy.refused": exitNo,
+	codeWithdrawn:    exitNo,
 
 	codeRegistryLayout: exitNo,
 
@@ -95,6 +96,7 @@ var exits = map[string]int{
 
 	control.CodeRunning:  exitConflict,
 	control.CodeConflict: exitConflict,
+	"deploy.trial":       exitConflict,
 	codePort:             exitConflict,
 	codeSite:             exitConflict,
 	codeExists:           exitConflict,

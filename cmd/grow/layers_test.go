@@ -55,6 +55,7 @@ runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, runtime/journal/nats, compiler/project < cmd/grow/app
 host/store < host/store/storetest
+runtime/shard < runtime/canary < host/deploy, host/api
 host/documents, runtime/shard < host/deploy < cmd/grow/app
 host/control, host/deploy, host/token, host/signing, host/upload < host/api < cmd/grow/app
 specs/graph < host/api

@@ -120,6 +120,7 @@ func (s *shell) onHosts() []*cobra.Command {
 	return []*cobra.Command{
 		s.deploy(),
 		s.upload(),
+		s.swap(),
 		s.history(),
 		s.diff(),
 		s.rollback(),

@@ -74,6 +74,7 @@ func New(o Options) *API {
 	a.graphRoutes()
 	a.uploadRoutes()
 	a.deployRoutes()
+	a.canaryRoutes()
 	a.tokenRoutes()
 	a.serviceRoutes()
 	a.runningRoutes()
@@ -225,7 +226,7 @@ func (a *API) fault(err error) error {
 		status, e.Code, e.At, e.Next = http.StatusConflict, control.CodeConflict, string(stale.Last.ID), "get what has changed, and put yours on top of it: grow pull"
 	case errors.Is(err, store.ErrConflict):
 		status, e.Code, e.Next = http.StatusConflict, control.CodeConflict, "look again, and try once more"
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, deploy.ErrNoTrial):
 		status, e.Code = http.StatusNotFound, control.CodeNotFound
 	case errors.As(err, &wrong), errors.Is(err, documents.ErrLimit), errors.Is(err, store.ErrTooLarge), errors.Is(err, upload.ErrAltered), errors.Is(err, signing.ErrKey), errors.Is(err, signing.ErrName), errors.Is(err, store.ErrName):
 		status, e.Code = http.StatusUnprocessableEntity, control.CodeInvalid

@@ -36,8 +36,10 @@ func (runner) Check(_ context.Context, c deploy.Candidate, report func(deploy.Ch
 	report(k)
 	return err
 }
-func (runner) Prepare(context.Context, deploy.Candidate) error { return nil }
-func (runner) Switch(context.Context, deploy.Candidate) error  { return nil }
+func (runner) Prepare(context.Context, deploy.Candidate) error           { return nil }
+func (runner) Try(context.Context, deploy.Candidate, deploy.Trial) error { return nil }
+func (runner) Untry(context.Context, documents.Service) error            { return nil }
+func (runner) Switch(context.Context, deploy.Candidate) error            { return nil }
 
 // host is an API with tokens for all that it takes.
 type host struct {

@@ -270,6 +270,16 @@ func (r *Remote) Deploy(ctx context.Context, q Request, tell func(deploy.Check))
 	return n, err
 }
 
+// Trial says how far the trial of a deployment has come.
+func (r *Remote) Trial(ctx context.Context) (t Trial, err error) {
+	return t, r.conn.Call(ctx, callTime, http.MethodGet, "/trial", nil, &t)
+}
+
+// Withdraw ends the trial of a deployment, and returns it.
+func (r *Remote) Withdraw(ctx context.Context, w Withdrawal) (n deploy.Deployment, err error) {
+	return n, r.conn.Call(ctx, lifeTime, http.MethodPost, "/trial/withdraw", w, &n)
+}
+
 // Deployments lists those before a number, 0 for the last ones.
 func (r *Remote) Deployments(ctx context.Context, before, limit int) (list []deploy.Deployment, err error) {
 	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/deployments?before=%d&limit=%d", before, limit), nil, &list)

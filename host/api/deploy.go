@@ -15,6 +15,7 @@ import (
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
+	"github.com/grow-platform/grow/runtime/canary"
 )
 
 func isMissing(err error) bool { return errors.Is(err, store.ErrNotFound) }
@@ -61,6 +62,7 @@ type Request struct {
 	Force     string              `json:"force,omitempty" maxLength:"8192" doc:"make it live against its checks, for this reason; needs the scope admin"`
 	Plan      bool                `json:"plan,omitempty" doc:"only check it"`
 	Hold      bool                `json:"hold,omitempty" doc:"check it and record its revisions, but do not make it live"`
+	Canary    *canary.Plan        `json:"canary,omitempty" doc:"try it on a share of the keys first"`
 }
 
 // Artifact is a module of an actor.
@@ -211,6 +213,12 @@ func (a *API) request(ctx context.Context, q *deployInput) (*deploy.Request, err
 	r := &deploy.Request{
 		Service: q.service(), Documents: t, Change: store.Digest(q.Body.Change), Artifacts: map[string]deploy.Artifact{}, Seen: q.Body.Seen,
 		Parent: store.Digest(q.Body.Parent), Text: q.Body.Text, Commit: q.Body.Commit, Force: q.Body.Force, Plan: q.Body.Plan, Hold: q.Body.Hold,
+		Canary: q.Body.Canary,
+	}
+	if r.Canary != nil {
+		if err := r.Canary.Check(); err != nil {
+			return nil, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: "body.canary"}
+		}
 	}
 	live, err := a.o.Deployer.Live(ctx, q.service())
 	if err != nil && !isMissing(err) {
@@ -243,7 +251,10 @@ func (a *API) deployFault(err error) *control.Error {
 	var refused *deploy.RefusedError
 	var stale *deploy.StaleError
 	var other *failure
+	var trial *deploy.TrialError
 	switch {
+	case errors.As(err, &trial):
+		return &control.Error{Code: "deploy.trial", Message: err.Error(), At: fmt.Sprint(trial.Trial.Number), Next: "see how it does: grow swap --watch; or end it: grow swap --abort"}
 	case errors.As(err, &refused):
 		return &control.Error{Code: "deploy.refused", Message: err.Error(), Next: "mend what the checks say; to go live all the same, which needs admin: --force REASON"}
 	case errors.As(err, &stale):

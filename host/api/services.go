@@ -23,6 +23,8 @@ type Lifecycle interface {
 	Remove(ctx context.Context, s documents.Service, plan bool) (deploy.Removed, error)
 	// Actors are those of a service that runs; nil for one that does not.
 	Actors(documents.Service) []ActorStatus
+	// Trial is how far the trial of a service's deployment has come; nil: there is none.
+	Trial(documents.Service) *Trial
 }
 
 // ActorStatus is what an actor is and does.

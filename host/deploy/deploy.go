@@ -94,6 +94,9 @@ const (
 	Ready   State = "ready"   // recorded, and not yet or not any more made live
 	Live    State = "live"    // it runs
 	Past    State = "past"    // it ran
+	Tried   State = "tried"   // it has a share of the keys
+	// Withdrawn is one that was tried, and did not go live.
+	Withdrawn State = "withdrawn"
 )
 
 // Deployment is one attempt to make something live.
@@ -111,7 +114,7 @@ type Deployment struct {
 	Forced  string              `json:"forced,omitempty"` // why it went live against its checks
 	Before  int                 `json:"before,omitempty"` // the deployment that was live; 0: none
 	State   State               `json:"state"`
-	Fault   string              `json:"fault,omitempty"` // why it is failed
+	Fault   string              `json:"fault,omitempty"` // why it is failed or withdrawn
 	Took    time.Duration       `json:"took_ns"`
 	Live    time.Time           `json:"live,omitzero"` // when it went live first
 	kept    uint64              // revision of its ref

@@ -32,6 +32,8 @@ type host struct {
 type runner struct {
 	running  string // what grow.yaml says of what runs
 	prepared string
+	tried    string // beside what runs
+	share    float64
 	refuse   bool // whatever it is
 }
 
@@ -78,7 +80,21 @@ func (r *runner) Switch(ctx context.Context, c Candidate) error {
 	if err != nil || text != r.prepared || strings.Contains(text, "cannot switch") {
 		return errors.Join(err, errors.New("no switch"))
 	}
-	r.running = text
+	r.running, r.tried = text, ""
+	return nil
+}
+
+func (r *runner) Try(ctx context.Context, c Candidate, t Trial) error {
+	text, err := says(c)
+	if err != nil || text != r.prepared || strings.Contains(text, "cannot be tried") {
+		return errors.Join(err, errors.New("no trial"))
+	}
+	r.tried, r.share = text, t.Plan.Steps[t.Step].Share
+	return ctx.Err()
+}
+
+func (r *runner) Untry(context.Context, documents.Service) error {
+	r.tried = ""
 	return nil
 }
 
@@ -426,10 +442,15 @@ func TestKilled(t *testing.T) {
 
 // killed deploys until the host is killed, or to the end.
 func (h *host) killed(r Request) {
+	h.dies(func() { _, _ = h.Deploy(h.t.Context(), r) })
+}
+
+// dies does something until the host is killed, or to the end.
+func (h *host) dies(act func()) {
 	defer func() {
 		if p := recover(); p != nil && p != errKilled { //nolint:errorlint // what is thrown is the value itself
 			panic(p)
 		}
 	}()
-	_, _ = h.Deploy(h.t.Context(), r)
+	act()
 }

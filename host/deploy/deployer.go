@@ -15,6 +15,7 @@ import (
 
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/runtime/canary"
 )
 
 // Candidate is something that may go live.
@@ -34,8 +35,13 @@ type Runner interface {
 	Check(ctx context.Context, c Candidate, report func(Check)) error
 	// Prepare compiles and starts what is new in a candidate. What runs is not touched.
 	Prepare(ctx context.Context, c Candidate) error
-	// Switch lets a prepared candidate take over, in one step.
+	// Switch lets a prepared candidate take over, in one step. It ends a trial.
 	Switch(ctx context.Context, c Candidate) error
+	// Try has a prepared candidate handle the share of the keys that a trial has come
+	// to, and follows its plan from there: when that is over, Deployer.Settle is called.
+	Try(ctx context.Context, c Candidate, t Trial) error
+	// Untry ends a trial, whoever wants it: what runs handles all keys again.
+	Untry(ctx context.Context, s documents.Service) error
 }
 
 // Options say what a Deployer works with.
@@ -93,6 +99,9 @@ type Request struct {
 	Plan bool
 	// Hold records revisions and deployment, and makes nothing live.
 	Hold bool
+	// Canary tries it on a share of the keys first. Where nothing is live yet it counts
+	// for nothing.
+	Canary *canary.Plan
 	// Report is told of every check when it has ended; nil: nobody.
 	Report func(Check)
 }
@@ -155,6 +164,9 @@ type attempt struct {
 func (a *attempt) begin(ctx context.Context) error {
 	s := a.request.Service
 	n, seen, err := a.liveNumber(ctx, s)
+	if err == nil && !a.request.Plan {
+		err = a.free(ctx, s)
+	}
 	if err != nil {
 		return err
 	}
@@ -299,6 +311,9 @@ func (a *attempt) run(ctx context.Context) error {
 	if err := a.o.Runner.Prepare(ctx, a.candidate); err != nil {
 		return a.broken(ctx, err)
 	}
+	if a.request.Canary != nil && a.live != nil {
+		return a.try(ctx)
+	}
 	a.o.Step("move live ref")
 	seen, err := a.o.Store.SetRef(ctx, liveRef(n.Service), []byte(strconv.Itoa(n.Number)), a.liveSeen)
 	if err != nil {
@@ -434,6 +449,9 @@ func (d *Deployer) Resume(ctx context.Context, s documents.Service) (Deployment,
 			err = d.keep(ctx, &live)
 			live.State = Live
 		}
+		if startErr == nil && err == nil {
+			err = d.retry(ctx, live)
+		}
 		if startErr == nil || !live.Live.IsZero() || ctx.Err() != nil {
 			return live, errors.Join(startErr, err)
 		}
@@ -444,11 +462,7 @@ func (d *Deployer) Resume(ctx context.Context, s documents.Service) (Deployment,
 }
 
 func (d *Deployer) startOne(ctx context.Context, live Deployment) error {
-	tree, err := d.o.Documents.Tree(ctx, live.Tree)
-	if err != nil {
-		return err
-	}
-	c, err := d.layOut(ctx, live, tree)
+	c, err := d.again(ctx, live)
 	if err != nil {
 		return err
 	}
@@ -459,6 +473,15 @@ func (d *Deployer) startOne(ctx context.Context, live Deployment) error {
 		return fmt.Errorf("deployment %d of %s: %w: %w", live.Number, live.Service, ErrStart, err)
 	}
 	return nil
+}
+
+// again makes a candidate of what was deployed before.
+func (d *Deployer) again(ctx context.Context, n Deployment) (Candidate, error) {
+	tree, err := d.o.Documents.Tree(ctx, n.Tree)
+	if err != nil {
+		return Candidate{}, err
+	}
+	return d.layOut(ctx, n, tree)
 }
 
 // giveUp goes back to the deployment before, if there is one.

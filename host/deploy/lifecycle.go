@@ -118,7 +118,7 @@ func (d *Deployer) Remove(ctx context.Context, s documents.Service, plan bool, s
 	}
 	forgotten := false
 	for _, r := range refs {
-		if r.Name != liveRef(s) && !forgotten {
+		if r.Name != liveRef(s) && r.Name != trialRef(s) && !forgotten {
 			d.o.Step("forget what it has kept")
 			if err := forget(); err != nil {
 				return n, err
@@ -146,8 +146,10 @@ func (d *Deployer) refsOf(ctx context.Context, s documents.Service) (refs []stor
 		}
 		return err
 	}
-	if err := add(liveRef(s)); err != nil {
-		return nil, n, err
+	for _, name := range []string{liveRef(s), trialRef(s)} {
+		if err := add(name); err != nil {
+			return nil, n, err
+		}
 	}
 	for _, prefix := range []string{deploymentsRef(s), "revisions/" + s.Namespace + "/" + s.Name} {
 		list, err := d.o.Store.Refs(ctx, prefix)

@@ -78,23 +78,40 @@ func (d *Deployer) Deployment(ctx context.Context, s documents.Service, n int) (
 	if err != nil {
 		return Deployment{}, fmt.Errorf("deployment %d of %s: %w", n, s, err)
 	}
-	live, _, err := d.liveNumber(ctx, s)
+	now, err := d.now(ctx, s)
 	if err != nil {
 		return Deployment{}, err
 	}
-	return d.deployment(ctx, r, live)
+	return d.deployment(ctx, r, now)
 }
 
-// deployment reads one, and says whether it is live.
-func (d *Deployer) deployment(ctx context.Context, r store.Ref, live int) (Deployment, error) {
+// now is which deployments of a service run, by number; 0: none.
+type now struct{ live, tried int }
+
+func (d *Deployer) now(ctx context.Context, s documents.Service) (n now, err error) {
+	if n.live, _, err = d.liveNumber(ctx, s); err != nil {
+		return n, err
+	}
+	t, err := d.Trial(ctx, s)
+	if errors.Is(err, store.ErrNotFound) {
+		return n, nil
+	}
+	n.tried = t.Number
+	return n, err
+}
+
+// deployment reads one, and says whether it runs.
+func (d *Deployer) deployment(ctx context.Context, r store.Ref, runs now) (Deployment, error) {
 	var n Deployment
 	if err := d.load(ctx, store.Digest(r.Value), &n); err != nil {
 		return n, fmt.Errorf("read %s: %w", r.Name, err)
 	}
 	n.kept = r.Revision
 	switch {
-	case n.Number == live:
+	case n.Number == runs.live:
 		n.State = Live
+	case n.Number == runs.tried && n.State == Ready:
+		n.State = Tried
 	case n.State == Ready && !n.Live.IsZero():
 		n.State = Past
 	}
@@ -108,7 +125,7 @@ func (d *Deployer) Deployments(ctx context.Context, s documents.Service, before,
 	if err != nil {
 		return nil, err
 	}
-	live, _, err := d.liveNumber(ctx, s)
+	now, err := d.now(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +138,7 @@ func (d *Deployer) Deployments(ctx context.Context, s documents.Service, before,
 		if before > 0 && n >= before {
 			continue
 		}
-		one, err := d.deployment(ctx, refs[i], live)
+		one, err := d.deployment(ctx, refs[i], now)
 		if err != nil {
 			return nil, err
 		}

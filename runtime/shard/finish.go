@@ -23,6 +23,7 @@ func (l *lane) finish(w *worker) {
 		f.fuel.Add(r.Fuel)
 	}
 	w.weigh()
+	w.run.arm.count(w.item, r, w.took)
 	switch r.Outcome {
 	case actor.Handled:
 		l.succeeded(w, t)
@@ -290,6 +291,7 @@ func (l *lane) startFailed(c *cell, r *running, err error) {
 	w := l.hire()
 	w.cell, w.run, w.item, w.time = c, r, it, l.now
 	w.result = &actor.Result{Outcome: actor.Failed, Code: actor.StartCode(err), Text: err.Error()}
+	r.arm.count(it, w.result, 0)
 	l.unsuccessful(w)
 	*w = worker{lane: l, task: w.task, state: w.state}
 	l.workers = append(l.workers, w)

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/grow-platform/grow/abi"
@@ -51,6 +52,10 @@ type running struct {
 	// one did: they leave the lane before they begin, and who has a client of its
 	// own does not take part.
 	long atomic.Int32
+	// While there is a trial, next is what is tried here, and arm counts.
+	trial *trial
+	next  *running
+	arm   *arm
 }
 
 // plan is the table in force and the nodes by its indexes.
@@ -145,14 +150,28 @@ func (n *node) full(r *running) bool {
 	return n.depth.Load() >= r.capacity || n.bytes.Load() >= abi.MailboxBytes || n.shut()
 }
 
-// spread hashes text (FNV-1a; Fowler, Noll, Vo) to one of n.
-func spread(text string, n int) int {
-	h := uint64(14695981039346656037)
+// fnvBasis is what FNV-1a begins with.
+const fnvBasis = 14695981039346656037
+
+// hash goes on with a hash over text (FNV-1a; Fowler, Noll, Vo).
+func hash(h uint64, text string) uint64 {
 	for i := range len(text) {
 		h = (h ^ uint64(text[i])) * 1099511628211
 	}
+	return h
+}
+
+// spread hashes text to one of n.
+func spread(text string, n int) int {
+	h := hash(fnvBasis, text)
 	h ^= h >> 32 // FNV's low bits mix poorly
 	return int(h % uint64(n))
+}
+
+func byPath(a, b *node) int { return strings.Compare(a.path, b.path) }
+
+func sameState(a, b specs.State) bool {
+	return a.Pattern == b.Pattern && a.Name == b.Name && a.Type.Fingerprint() == b.Type.Fingerprint()
 }
 
 // Status lists what every node of the table in force is doing.

@@ -60,6 +60,7 @@ type Shard struct {
 
 	applying  sync.Mutex // held by Apply
 	nodes     map[string]*node
+	trial     atomic.Pointer[trial] // nil: there is none
 	modes     Modes
 	mode      atomic.Uint32 // the service's, a Mode
 	recovered *recovered    // what waits for the first Apply; nil afterwards
@@ -130,7 +131,7 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 }
 
 // Apply puts a table in force: actors gives what runs at each of its nodes, by
-// path. Messages of nodes that are gone become dead letters. What ran before
+// path. It ends a trial. Messages of nodes that are gone become dead letters. What ran before
 // goes on with the messages it is handling; the caller closes it.
 func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	s.applying.Lock()
@@ -148,22 +149,16 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	runs := make([]*running, len(t.Nodes))
 	kept := map[*node]bool{}
 	for i, spec := range t.Nodes {
-		r := &running{
-			spec: spec, table: t, outs: spec.Outs, state: spec.Actor.State,
-			actor: actors[spec.Path], capacity: int64(spec.Scale.Mailbox), waits: actors[spec.Path].Waits(),
-		}
-		for _, below := range spec.Below {
-			r.below = append(r.below, p.nodes[below.Index])
-		}
-		runs[i] = r
+		runs[i] = s.running(spec, t, actors[spec.Path])
 		kept[p.nodes[i]] = true
 		p.nodes[i].mode.Store(uint32(s.modes.of(spec.Actor.Name)))
-		p.nodes[i].run.CompareAndSwap(nil, r)
+		p.nodes[i].run.CompareAndSwap(nil, runs[i])
 	}
 	if err := s.restore(); err != nil {
 		return fmt.Errorf("apply table: %w", err)
 	}
 	s.plan.Store(p)
+	s.trial.Store(nil)
 	for i, n := range p.nodes {
 		n.run.Store(runs[i])
 	}
@@ -177,6 +172,18 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	}
 	s.readBacklog()
 	return nil
+}
+
+// running makes what runs an actor at a node of a table.
+func (s *Shard) running(spec *router.Node, t *router.Table, a *actor.Actor) *running {
+	r := &running{
+		spec: spec, table: t, outs: spec.Outs, state: spec.Actor.State,
+		actor: a, capacity: int64(spec.Scale.Mailbox), waits: a.Waits(),
+	}
+	for _, below := range spec.Below {
+		r.below = append(r.below, s.node(below.Path))
+	}
+	return r
 }
 
 func (s *Shard) node(path string) *node {

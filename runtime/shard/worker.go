@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/bits"
 	"slices"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
@@ -23,7 +24,8 @@ type worker struct {
 	item     *parcel
 	instance *actor.Instance
 	result   *actor.Result
-	time     int64 // the clock the guest saw
+	time     int64         // the clock the guest saw
+	took     time.Duration // in a trial
 	_        apart
 }
 
@@ -60,6 +62,9 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 		if r == nil {
 			l.clear(c)
 			return n, false
+		}
+		if r.trial != nil {
+			r = r.pick(c)
 		}
 		if l.helping && (r.waits || r.long.Load() > 0) {
 			l.passed = true
@@ -150,7 +155,14 @@ func (w *worker) handle() {
 		w.state.Reset(decl, w.cell.state, w.cell.size)
 		w.task.State = &w.state
 	}
+	var began time.Time
+	if w.run.arm != nil {
+		began = w.lane.shard.clock.Now()
+	}
 	w.result = w.instance.Handle(&w.task)
+	if w.run.arm != nil {
+		w.took = w.lane.shard.clock.Now().Sub(began)
+	}
 	w.task.Long = false
 	if w.result.Long {
 		w.run.long.Store(longMax)

@@ -64,6 +64,7 @@ type Supervisor struct {
 
 	mu      sync.Mutex // held by Prepare, Apply and Close
 	current generation
+	tried   generation         // of a trial; nil: there is none
 	ready   map[string]*module // what Prepare compiled, for the next Apply
 	retired sync.WaitGroup
 }
@@ -144,25 +145,80 @@ func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 	s.release(s.ready)
 	s.ready = nil
 	if err != nil {
-		return errors.Join(err, retire(next, s.current))
+		return errors.Join(err, retire(next, s.current, s.tried))
 	}
-	actors := map[string]*actor.Actor{}
-	for path, p := range next {
-		actors[path] = p.actor
+	if err := s.opts.Shard.Apply(table, next.actors()); err != nil {
+		return errors.Join(err, retire(next, s.current, s.tried))
 	}
-	if err := s.opts.Shard.Apply(table, actors); err != nil {
-		return errors.Join(err, retire(next, s.current))
-	}
-	old := s.current
-	s.current = next
-	if old != nil {
-		s.retired.Go(func() {
-			if err := retire(old, next); err != nil {
-				s.opts.Logger.Warn("retire what was replaced", "error", err)
-			}
-		})
-	}
+	old, tried := s.current, s.tried
+	s.current, s.tried = next, nil
+	s.retireLater(old, next)
+	s.retireLater(tried, next, old)
 	return nil
+}
+
+// actors are those of a generation, by node path.
+func (g generation) actors() map[string]*actor.Actor {
+	list := map[string]*actor.Actor{}
+	for path, p := range g {
+		list[path] = p.actor
+	}
+	return list
+}
+
+// retireLater retires what is in no other generation, once its last message is done.
+func (s *Supervisor) retireLater(g generation, kept ...generation) {
+	if len(g) == 0 {
+		return
+	}
+	s.retired.Go(func() {
+		if err := retire(g, kept...); err != nil {
+			s.opts.Logger.Warn("retire what was replaced", "error", err)
+		}
+	})
+}
+
+// Try has the nodes that are other revisions of what runs in what is wanted handle a
+// share of their keys, from 0 to 1: see [shard.Trial]. As with Apply, everything is
+// compiled and started first. An Apply of the same makes them handle all keys, any
+// other, or Untry, ends the trial.
+func (s *Supervisor) Try(ctx context.Context, w Wanted, salt string, share float64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tried != nil {
+		return fmt.Errorf("%w: there is a trial already", shard.ErrTrial)
+	}
+	table, err := router.Compile(w.Service)
+	if err != nil {
+		return err
+	}
+	next, err := s.prepare(ctx, w, table)
+	s.release(s.ready)
+	s.ready = nil
+	if err != nil {
+		return errors.Join(err, retire(next, s.current))
+	}
+	tried := generation{}
+	for path, p := range next {
+		if s.current[path] != p {
+			tried[path] = p
+		}
+	}
+	if err := s.opts.Shard.Try(&shard.Trial{Table: table, Actors: tried.actors(), Salt: salt, Share: share}); err != nil {
+		return errors.Join(err, retire(tried))
+	}
+	s.tried = tried
+	return nil
+}
+
+// Untry ends a trial: what ran before handles all keys again. Without one it does
+// nothing.
+func (s *Supervisor) Untry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.Shard.Untry()
+	s.retireLater(s.tried)
+	s.tried = nil
 }
 
 // prepare compiles and starts; what it returns is to be retired even on an error.
@@ -177,7 +233,7 @@ func (s *Supervisor) prepare(ctx context.Context, w Wanted, table *router.Table)
 	for _, n := range table.Nodes {
 		m := modules[n.Actor.Name]
 		name := revision(w.Service, n, m.Info().Digest)
-		if now := s.current[n.Path]; now != nil && now.actor.Revision == name {
+		if now := s.runs(n.Path, name); now != nil {
 			next[n.Path] = now
 			continue
 		}
@@ -189,6 +245,16 @@ func (s *Supervisor) prepare(ctx context.Context, w Wanted, table *router.Table)
 		made = append(made, p.actor)
 	}
 	return next, start(ctx, made)
+}
+
+// runs returns the part that runs a revision at a node, or is tried there; nil: none.
+func (s *Supervisor) runs(path, revision string) *part {
+	for _, g := range []generation{s.current, s.tried} {
+		if p := g[path]; p != nil && p.actor.Revision == revision {
+			return p
+		}
+	}
+	return nil
 }
 
 // part makes what runs at a node; no instance of it runs yet.
@@ -267,8 +333,10 @@ func (s *Supervisor) module(ctx context.Context, wasm []byte, c engine.Config) (
 	digest := "sha256:" + hex.EncodeToString(sum[:])
 	c.Seed = s.hashes(digest)
 	have := slices.Collect(maps.Values(s.ready))
-	for _, p := range s.current {
-		have = append(have, p.module)
+	for _, g := range []generation{s.current, s.tried} {
+		for _, p := range g {
+			have = append(have, p.module)
+		}
 	}
 	for _, m := range have {
 		if m.config == c && m.Info().Digest == digest {
@@ -295,15 +363,16 @@ func start(ctx context.Context, actors []*actor.Actor) error {
 	return group.Wait()
 }
 
-// retire closes the parts of a generation that kept does not have, each once
+// retire closes the parts of a generation that none of those kept has, each once
 // nothing uses it any more.
-func retire(g, kept generation) error {
+func retire(g generation, kept ...generation) error {
 	var over []*part
 	for path, p := range g {
-		if kept[path] != p {
-			p.actor.Close()
-			over = append(over, p)
+		if slices.ContainsFunc(kept, func(k generation) bool { return k[path] == p }) {
+			continue
 		}
+		p.actor.Close()
+		over = append(over, p)
 	}
 	var errs []error
 	for _, p := range over {
@@ -319,8 +388,8 @@ func (s *Supervisor) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.release(s.ready)
-	err := retire(s.current, nil)
-	s.current, s.ready = nil, nil
+	err := errors.Join(retire(s.current), retire(s.tried))
+	s.current, s.tried, s.ready = nil, nil, nil
 	s.retired.Wait()
 	return err
 }

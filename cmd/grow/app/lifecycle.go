@@ -46,6 +46,7 @@ func (p *Platform) halt(ctx context.Context, s documents.Service) error {
 	if h == nil {
 		return nil
 	}
+	h.unwatch()
 	p.place(s, nil)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()

@@ -73,6 +73,7 @@ type Platform struct {
 
 	mu     sync.RWMutex // guards all
 	all    map[documents.Service]*placed
+	trials sync.WaitGroup         // that are watched
 	routes atomic.Pointer[routes] // to those of all
 }
 
@@ -81,8 +82,9 @@ type placed struct {
 	*Host
 	id        documents.Service
 	since     time.Time  // of its first deployment
-	mu        sync.Mutex // guards candidate
+	mu        sync.Mutex // guards those below
 	candidate deploy.Candidate
+	trial     *watched // nil: none
 }
 
 func (p *placed) dir() string {
@@ -266,6 +268,7 @@ func (p *Platform) Switch(ctx context.Context, c deploy.Candidate) error {
 	if _, err := h.Apply(ctx, service, c.Modules); err != nil {
 		return err
 	}
+	h.unwatch()
 	h.mu.Lock()
 	h.candidate = c
 	h.mu.Unlock()
@@ -372,6 +375,7 @@ func (p *Platform) FirstToken(ctx context.Context) (string, error) {
 // Stop ends the host and its services in order, as Host.Stop does with one.
 func (p *Platform) Stop(ctx context.Context) error {
 	p.end()
+	p.trials.Wait()
 	err := errors.Join(p.control.shutdown(ctx), p.services.shutdown(ctx))
 	p.mu.Lock()
 	list := p.all
@@ -387,6 +391,8 @@ func (p *Platform) Stop(ctx context.Context) error {
 
 // abandon releases everything.
 func (p *Platform) abandon(ctx context.Context) error {
+	p.end()
+	p.trials.Wait()
 	errs := []error{p.control.close(), p.services.close()}
 	for _, h := range p.all {
 		errs = append(errs, h.abandon(ctx))

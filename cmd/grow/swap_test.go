@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/grow-platform/grow/testdata/wat"
+	"github.com/tidwall/gjson"
+)
+
+func init() {
+	elsewhere["swap"] = "asks a host: TestSwap"
+}
+
+// wasmFile writes a module of testdata/wat, with a custom section that makes it another
+// one, and returns the file's name.
+func wasmFile(t *testing.T, name, mark string) string {
+	t.Helper()
+	file := name + mark + ".wasm"
+	b := wat.Module(name)
+	if mark != "" {
+		b = withSection(b, mark, nil)
+	}
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// traffic asks an endpoint again and again until it is ended, and then returns how many
+// requests were answered otherwise than they should be.
+func (h *hosted) traffic(want string) (end func() []string) {
+	stop := make(chan struct{})
+	var wrong []string
+	var done sync.WaitGroup
+	done.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if got := h.call("/", `"a"`); got != want && len(wrong) < 5 {
+				wrong = append(wrong, fmt.Sprintf("request %d: %s", i, got))
+			}
+		}
+	})
+	return func() []string {
+		close(stop)
+		done.Wait()
+		return wrong
+	}
+}
+
+// TestSwap: another module takes over under traffic, and an old revision does.
+func TestSwap(t *testing.T) {
+	h := newHosted(t)
+	t.Chdir(echoFolder(t))
+	h.golive(map[string]string{"echo": "echo"})
+	end := h.traffic(`200 "a"`)
+	holds(t, h.run(exitNotFound, "swap"), "no deployment of main/echoes is being tried", "grow swap ACTOR FILE.wasm --canary 5%")
+	holds(t, h.run(exitDone, "swap echo "+wasmFile(t, "echo", "two")), "deployment 2 is live")
+	holds(t, h.run(exitDone, "swap echo 1"), "deployment 3 is live")
+	holds(t, h.run(exitUsage, "swap echo 0"), "grow history echo")
+	holds(t, h.run(exitUsage, "swap --abort --watch"), "--abort")
+	holds(t, h.run(exitUsage, "swap echo 1 --canary 120%"), "5%")
+	got := h.run(exitDone, "swap echo "+wasmFile(t, "echo", "three")+" --canary 50% --wait 1ms --slower 1000 --watch")
+	holds(t, got, "deployment 4 has the first share of the keys", "50 % of the keys (step 1 of 2", "ok       canary", "is no worse than the old one", "main/echoes: deployment 4 is live")
+	if wrong := end(); len(wrong) > 0 {
+		t.Errorf("requests that were answered otherwise: %q", wrong)
+	}
+}
+
+// TestCanaryWithdrawn: a revision that traps has its share of the messages until that is
+// found out; then it is withdrawn, and the old one handles what it left.
+func TestCanaryWithdrawn(t *testing.T) {
+	h := newHosted(t)
+	t.Chdir(echoFolder(t))
+	h.golive(map[string]string{"echo": "echo"})
+	for range 200 {
+		h.call("/later", `"a"`)
+	}
+	h.run(exitDone, "swap echo "+wasmFile(t, "trap", "")+" --canary 50% --wait 1h")
+	for range 60 {
+		if got := h.call("/later", `"b"`); !strings.HasPrefix(got, "202") {
+			t.Fatal(got)
+		}
+	}
+	holds(t, h.run(exitNo, "swap --watch"), "FAILED   canary", "errors: ", "deployment 2 was withdrawn: echo: ", "deployment 1 has all keys", "grow history --deployment 2")
+	if got := h.call("/", `"c"`); got != `200 "c"` {
+		t.Error(got)
+	}
+	holds(t, h.run(exitDone, "history --deployment 2"), "withdrawn", "canary")
+	holds(t, h.run(exitNotFound, "swap"), "is being tried")
+	if n := gjson.Get(h.run(exitDone, "deadletters list -o json"), "#").Int(); n != 0 {
+		t.Errorf("%d messages were given up on", n)
+	}
+}
+
+// TestCanaryAborted: while a deployment is tried no other one is made; the trial goes on
+// when the host is started again, and is ended by a command.
+func TestCanaryAborted(t *testing.T) {
+	h := newHosted(t)
+	t.Chdir(echoFolder(t))
+	h.golive(map[string]string{"echo": "echo"})
+	file := wasmFile(t, "echo", "two")
+	h.run(exitDone, "swap echo "+file+" --canary 5% --wait 1h")
+	holds(t, h.run(exitConflict, "swap echo "+wasmFile(t, "echo", "three")), "deployment 2 of main/echoes by first is being tried", "grow swap --abort")
+	h.stop()
+	h.start()
+	got := h.run(exitDone, "swap -o json")
+	if gjson.Get(got, "deployment").Int() != 2 || gjson.Get(got, "share").Float() != 0.05 || gjson.Get(got, "nodes.0.node").String() != "echo" {
+		t.Errorf("after another start of the host: %s", got)
+	}
+	holds(t, h.run(exitDone, "swap"), "deployment 2 has 5 % of the keys (step 1 of 4", "NODE", "old", "new")
+	holds(t, h.run(exitDone, "history"), "tried")
+	holds(t, h.run(exitDone, "swap --abort -m slow"), "deployment 2 is withdrawn; deployment 1 has all keys")
+	holds(t, h.run(exitDone, "history --deployment 2"), "ended by first: slow")
+	h.run(exitDone, "swap echo "+file)
+	if got := h.call("/", `"c"`); got != `200 "c"` {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,188 @@
+package deploy
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/runtime/canary"
+)
+
+// try asks for a deployment that is tried first.
+func (h *host) try(text, module string) (Deployment, error) {
+	h.t.Helper()
+	r := h.request(text, module)
+	r.Canary = &canary.Plan{Steps: canary.Grow(0.1, time.Minute), Slower: 2}
+	return h.Deploy(h.t.Context(), r)
+}
+
+var good = Check{Name: "canary", Outcome: Passed, Text: "as good as the old one"}
+
+func TestTrialKept(t *testing.T) {
+	h := newHost(t)
+	h.deploy("one", "a")
+	n, err := h.try("two", "b")
+	if err != nil || n.State != Tried || h.runner.running != "one" || h.runner.tried != "two" || h.runner.share != 0.1 {
+		t.Fatalf("%v, %+v, %+v", err, n.State, h.runner)
+	}
+	if live, err := h.Live(t.Context(), shop); err != nil || live.Number != 1 {
+		t.Errorf("live is %d, %v", live.Number, err)
+	}
+	var busy *TrialError
+	if _, err := h.Deploy(t.Context(), h.request("three", "c")); !errors.As(err, &busy) || !errors.Is(err, store.ErrConflict) {
+		t.Errorf("a deployment meanwhile: %v", err)
+	}
+	if err := h.Reached(t.Context(), shop, n.Number, 1); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	if h.runner.running != "one" || h.runner.tried != "two" || h.runner.share < 0.29 {
+		t.Errorf("after a restart: %+v", h.runner)
+	}
+	kept, err := h.Settle(t.Context(), shop, n.Number, true, good)
+	if err != nil || kept.State != Live || h.runner.running != "two" || h.runner.tried != "" {
+		t.Errorf("kept: %v, %s, %+v", err, kept.State, h.runner)
+	}
+	if got, err := h.Deployment(t.Context(), shop, n.Number); err != nil || got.State != Live || got.Checks[len(got.Checks)-1].Text != good.Text {
+		t.Errorf("%v, %+v", err, got)
+	}
+	if _, err := h.Settle(t.Context(), shop, n.Number, false, good); !errors.Is(err, ErrNoTrial) {
+		t.Errorf("settled twice: %v", err)
+	}
+	if err := h.Reached(t.Context(), shop, n.Number, 2); !errors.Is(err, ErrNoTrial) {
+		t.Errorf("a step after the end: %v", err)
+	}
+	h.deploy("three", "c")
+}
+
+func TestTrialWithdrawn(t *testing.T) {
+	h := newHost(t)
+	h.deploy("one", "a")
+	n, err := h.try("two", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := Check{Name: "canary", Outcome: Failed, Text: "it traps"}
+	if _, err := h.Settle(t.Context(), shop, n.Number, false, bad); err != nil {
+		t.Fatal(err)
+	}
+	got, err := h.Deployment(t.Context(), shop, n.Number)
+	if err != nil || got.State != Withdrawn || got.Fault != "it traps" || h.runner.running != "one" || h.runner.tried != "" {
+		t.Errorf("%v, %+v, %+v", err, got, h.runner)
+	}
+	h.start()
+	if h.runner.running != "one" || h.runner.tried != "" {
+		t.Errorf("after a restart: %+v", h.runner)
+	}
+	h.deploy("three", "c")
+}
+
+// TestTrialFirst: where nothing is live there is nothing to compare with.
+func TestTrialFirst(t *testing.T) {
+	h := newHost(t)
+	if n, err := h.try("one", "a"); err != nil || n.State != Live {
+		t.Errorf("%v, %s", err, n.State)
+	}
+}
+
+func TestTrialCannot(t *testing.T) {
+	h := newHost(t)
+	h.deploy("one", "a")
+	n, err := h.try("cannot be tried", "b")
+	if !errors.Is(err, ErrStart) || n.State != Broken || h.runner.running != "one" {
+		t.Errorf("%v, %s", err, n.State)
+	}
+	if _, err := h.Trial(t.Context(), shop); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a trial is left: %v", err)
+	}
+	h.deploy("two", "b")
+}
+
+// TestTrialStartFails: what was tried cannot be started again by the next host; the
+// old one serves.
+func TestTrialStartFails(t *testing.T) {
+	h := newHost(t)
+	h.deploy("one", "a")
+	n, err := h.try("two", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its documents are lost on the way to the next host.
+	d, err := h.Deployment(t.Context(), shop, n.Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Tree = store.DigestOf([]byte("gone"))
+	d.State = Ready
+	if err := h.keep(t.Context(), &d); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	if h.runner.running != "one" || h.runner.tried != "" {
+		t.Errorf("after a restart: %+v", h.runner)
+	}
+	if got, err := h.Deployment(t.Context(), shop, n.Number); err != nil || got.State != Withdrawn {
+		t.Errorf("%v, %s", err, got.State)
+	}
+	h.deploy("three", "c")
+}
+
+// TestTrialKilled: a host dies before each step of a trial's beginning, of its next
+// step and of both its ends; the next one runs the old revision, tried or not, or the
+// new one, and can deploy again.
+func TestTrialKilled(t *testing.T) {
+	for name, act := range map[string]func(h *host){
+		"begin": func(h *host) { _, _ = h.try("two", "b") },
+		"keep":  func(h *host) { _, _ = h.Settle(h.t.Context(), shop, 2, true, good) },
+		"withdraw": func(h *host) {
+			_, _ = h.Settle(h.t.Context(), shop, 2, false, Check{Name: "canary", Outcome: Failed, Text: "it traps"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for k := 1; ; k++ {
+				h := newHost(t)
+				h.deploy("one", "a")
+				if name != "begin" {
+					if _, err := h.try("two", "b"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				n, at := 0, ""
+				h.step = func(step string) {
+					if n++; n == k {
+						at = step
+						panic(errKilled)
+					}
+				}
+				h.dies(func() { act(h) })
+				h.step = func(string) {}
+				if n < k {
+					if k < 4 {
+						t.Errorf("%d steps", k-1)
+					}
+					return
+				}
+				h.start()
+				live, err := h.Live(t.Context(), shop)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := map[int]string{1: "one", 2: "two"}[live.Number]
+				if h.runner.running != want || live.Number == 2 && h.runner.tried != "" {
+					t.Errorf("killed before %q: deployment %d is live, %+v", at, live.Number, h.runner)
+				}
+				switch trial, err := h.Trial(t.Context(), shop); {
+				case errors.Is(err, store.ErrNotFound):
+					h.deploy("three", "c")
+				case err != nil || trial.Number != 2 || h.runner.tried != "two":
+					t.Errorf("killed before %q: %+v, %v, %+v", at, trial, err, h.runner)
+				default:
+					if _, err := h.Settle(t.Context(), shop, 2, true, good); err != nil || h.runner.running != "two" {
+						t.Errorf("killed before %q, settled: %v, %+v", at, err, h.runner)
+					}
+				}
+			}
+		})
+	}
+}

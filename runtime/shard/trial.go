@@ -1,0 +1,268 @@
+package shard
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/router"
+)
+
+// Trial is another revision of some nodes, which handles a share of their keys beside
+// the one that runs.
+type Trial struct {
+	// Table is what would be in force if the trial's actors had all keys. It has the
+	// nodes of the one in force.
+	Table *router.Table
+	// Actors are what is tried, by node path. All other nodes are left alone.
+	Actors map[string]*actor.Actor
+	// Salt decides which keys come first: with the same one it is always the same keys.
+	Salt string
+	// Share is the part of the keys that it handles, from 0 to 1.
+	Share float64
+}
+
+// ErrTrial is returned by Try while there is a trial, and for one that cannot be made.
+var ErrTrial = errors.New("cannot be tried")
+
+// trial is a Trial under way.
+type trial struct {
+	salt  uint64
+	below atomic.Uint64 // keys whose hash is less are handled by what is tried
+	nodes map[*node]*tried
+}
+
+// tried is a node in a trial.
+type tried struct {
+	old, next *running
+	arms      [2]*arm // of those
+}
+
+// arm counts what a revision did during a trial. Its methods may be called concurrently,
+// and on nil, which counts nothing.
+type arm struct {
+	handled, refused, failed atomic.Uint64
+	mu                       sync.Mutex // guards those below
+	seen                     uint64
+	samples                  []Sample
+	random                   *rand.Rand // which samples are kept
+}
+
+// SamplesMax is how many handlings of an arm are kept: picked at random from all, each
+// as likely as any other (reservoir sampling; Vitter 1985, algorithm R).
+const SamplesMax = 2048
+
+// Sample is what one handling took.
+type Sample struct {
+	Time time.Duration
+	Fuel uint64
+}
+
+// Arm is what one revision of a node did during a trial.
+type Arm struct {
+	Revision string
+	// Handled are messages, Refused those that the actor did not want, Failed those whose
+	// first attempt failed.
+	Handled, Refused, Failed uint64
+	Samples                  []Sample // of Handled; at most SamplesMax
+}
+
+// TrialNode is a node in a trial.
+type TrialNode struct {
+	Node, Actor string
+	Old, New    Arm
+}
+
+func newArm(salt uint64) *arm {
+	return &arm{random: rand.New(rand.NewPCG(salt, salt))} //nolint:gosec // which samples are kept is no secret
+}
+
+// count adds a handling. A message counts by its first attempt, so that one which nobody
+// can handle does not count as often as its policy has it tried.
+func (a *arm) count(it *parcel, r *actor.Result, took time.Duration) {
+	if a == nil || it.attempt > 1 {
+		return
+	}
+	switch r.Outcome {
+	case actor.Refused:
+		a.refused.Add(1)
+		return
+	case actor.Handled:
+		a.handled.Add(1)
+	default:
+		a.failed.Add(1)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen++
+	s := Sample{took, r.Fuel}
+	if len(a.samples) < SamplesMax {
+		a.samples = append(a.samples, s)
+	} else if i := a.random.Uint64N(a.seen); i < SamplesMax {
+		a.samples[i] = s
+	}
+}
+
+func (a *arm) report(revision string) Arm {
+	r := Arm{Revision: revision, Handled: a.handled.Load(), Refused: a.refused.Load(), Failed: a.failed.Load()}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r.Samples = slices.Clone(a.samples)
+	return r
+}
+
+// spare returns what runs, as a copy that can be put in force by itself.
+func (r *running) spare() *running {
+	return &running{spec: r.spec, table: r.table, outs: r.outs, state: r.state, actor: r.actor, below: r.below, capacity: r.capacity, waits: r.waits}
+}
+
+// Try begins a trial; there is at most one. What it tries handles messages of its keys
+// from now on, once what the old revision is handling of the same key has ended. The
+// trial ends with Untry, or when a table is applied. The caller closes its actors then.
+func (s *Shard) Try(t *Trial) error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	if s.trial.Load() != nil {
+		return fmt.Errorf("%w: there is a trial already", ErrTrial)
+	}
+	p := s.plan.Load()
+	if err := tryable(p.table, t); err != nil {
+		return err
+	}
+	x := &trial{salt: hash(fnvBasis, t.Salt), nodes: map[*node]*tried{}}
+	x.grow(t.Share)
+	for _, spec := range t.Table.Nodes {
+		if t.Actors[spec.Path] == nil {
+			continue
+		}
+		n := s.nodes[spec.Path]
+		old := n.run.Load().spare()
+		next := s.running(spec, t.Table, t.Actors[spec.Path])
+		node := &tried{old: old, next: next, arms: [2]*arm{newArm(x.salt), newArm(x.salt)}}
+		old.trial, old.next = x, next
+		old.arm, next.arm = node.arms[0], node.arms[1]
+		x.nodes[n] = node
+	}
+	s.trial.Store(x)
+	for n, node := range x.nodes {
+		n.run.Store(node.old)
+	}
+	return nil
+}
+
+// tryable reports what of a trial does not fit to the table in force.
+func tryable(now *router.Table, t *Trial) error {
+	if len(t.Actors) == 0 {
+		return fmt.Errorf("%w: it is what runs already", ErrTrial)
+	}
+	if len(now.Nodes) != len(t.Table.Nodes) {
+		return fmt.Errorf("%w: the service has %d nodes, and had %d", ErrTrial, len(t.Table.Nodes), len(now.Nodes))
+	}
+	for _, spec := range t.Table.Nodes {
+		old, ok := now.Node(spec.Path)
+		switch {
+		case !ok:
+			return fmt.Errorf("%w: node %s is new", ErrTrial, spec.Path)
+		case t.Actors[spec.Path] == nil:
+		case old.Keyed() != spec.Keyed() || old.Exclusive() != spec.Exclusive():
+			return fmt.Errorf("%w: the keys of %s are others than before", ErrTrial, spec.Path)
+		case !slices.EqualFunc(old.Actor.State, spec.Actor.State, sameState):
+			return fmt.Errorf("%w: the state of %s is of another type than before", ErrTrial, spec.Path)
+		}
+	}
+	for path := range t.Actors {
+		if _, ok := t.Table.Node(path); !ok {
+			return fmt.Errorf("%w: there is no node %s", ErrTrial, path)
+		}
+	}
+	return nil
+}
+
+// Share sets which part of the keys, from 0 to 1, is handled by what is tried. Keys that
+// it handles stay with it while the share grows.
+func (s *Shard) Share(share float64) error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	x := s.trial.Load()
+	if x == nil {
+		return fmt.Errorf("%w: there is no trial", ErrTrial)
+	}
+	x.grow(share)
+	return nil
+}
+
+// Untry ends a trial: the old revision handles all keys again. It reports whether there
+// was one.
+func (s *Shard) Untry() bool {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	x := s.trial.Swap(nil)
+	if x == nil {
+		return false
+	}
+	for n, t := range x.nodes {
+		n.run.Store(t.old.spare())
+	}
+	for _, l := range s.lanes {
+		l.post(event{note: noteApplied{}})
+	}
+	return true
+}
+
+// Trial reports what the two revisions of each node in the trial have done since it
+// began, ordered by path; nil: there is none.
+func (s *Shard) Trial() []TrialNode {
+	x := s.trial.Load()
+	if x == nil {
+		return nil
+	}
+	list := make([]TrialNode, 0, len(x.nodes))
+	for _, n := range slices.SortedFunc(maps.Keys(x.nodes), byPath) {
+		t := x.nodes[n]
+		list = append(list, TrialNode{
+			Node: n.path, Actor: t.old.spec.Actor.Name,
+			Old: t.arms[0].report(t.old.actor.Revision), New: t.arms[1].report(t.next.actor.Revision),
+		})
+	}
+	return list
+}
+
+func (x *trial) grow(share float64) {
+	switch {
+	case !(share > 0): // NaN too
+		x.below.Store(0)
+	case share >= 1:
+		x.below.Store(math.MaxUint64)
+	default:
+		x.below.Store(uint64(share * (1 << 63) * 2))
+	}
+}
+
+// pick returns which revision handles the next message of a cell: a key's is always the
+// same, and where there are no keys a message's is, whichever attempt at it.
+func (r *running) pick(c *cell) *running {
+	what := c.key
+	if !r.spec.Exclusive() {
+		what = (*c.queue.at(0)).msg.ID()
+	}
+	if mix(hash(r.trial.salt, what)) < r.trial.below.Load() {
+		return r.next
+	}
+	return r
+}
+
+// mix has every bit of a hash depend on all others (the finalizer of MurmurHash3;
+// Appleby): those of FNV that count here hardly depend on the last letters.
+func mix(h uint64) uint64 {
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
+}
