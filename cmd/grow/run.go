@@ -32,6 +32,7 @@ type runOptions struct {
 	noBuild, watch bool
 	grace          time.Duration
 	journal        app.Journal
+	networks       networks
 }
 
 func (s *shell) run() *cobra.Command {
@@ -77,6 +78,7 @@ func (s *shell) run() *cobra.Command {
 	fixed(c, "level", levels...)
 	c.Flags().DurationVar(&o.grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
 	c.Flags().BoolVar(&o.noBuild, "no-build", false, "serve the modules that are there")
+	c.Flags().Var(&o.networks, "allow-network", networkHelp)
 	o.kept(c)
 	c.Flags().BoolVar(&o.watch, "watch", false, "have edits of the files take effect while it runs")
 	return c
@@ -93,7 +95,7 @@ func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Ser
 			return nil, nil, err
 		}
 	}
-	options := app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: o.listen, Control: true, Watched: o.watch, Journal: o.journal}
+	options := app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: o.listen, Control: true, Watched: o.watch, Journal: o.journal, Networks: o.networks}
 	if err := options.Level.UnmarshalText([]byte(o.level)); err != nil {
 		return nil, nil, fmt.Errorf("read --level: %w", err)
 	}

@@ -38,6 +38,7 @@ func (s *shell) serveHost() *cobra.Command {
 	f.StringVar(&o.Control, "control", app.DefaultControl, "`address` of the control API")
 	f.StringVar(&o.CertFile, "cert", "", "`file` of the control API's certificate, in PEM")
 	f.StringVar(&o.KeyFile, "key", "", "`file` of its key")
+	f.Var((*networks)(&o.Networks), "allow-network", networkHelp)
 	f.BoolVar(&o.Signed, "require-signatures", false, "take only modules that are signed by a key the host trusts")
 	journalFlags(c, &o.Journal, "the host's folder")
 	f.StringVar(&level, "level", "info", "log lines of this `level` and above: debug, info, warn or error")

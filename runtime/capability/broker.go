@@ -278,6 +278,16 @@ func (b *Broker) outside(l *Ledger, i int) *outward {
 	o.request = Request{
 		Operation: string(v.Type), Data: v.Data, Stable: l.ID + "/" + strconv.Itoa(number),
 		Attr: func(name string) (string, bool) { a, ok := v.Attr(name); return string(a), ok },
+		Each: func(yield func(string, string) bool) {
+			for name, value := range v.All() {
+				if !yield(string(name), string(value)) {
+					return
+				}
+			}
+		},
+	}
+	if j, ok := g.capability.(Judge); ok {
+		o.effect = j.Effect(&o.request)
 	}
 	return o
 }

@@ -11,6 +11,8 @@ package capability
 import (
 	"context"
 	"fmt"
+	"iter"
+	"net/netip"
 	"sort"
 	"sync"
 	"time"
@@ -51,12 +53,20 @@ const (
 	Hides                 // as Reads, and the answer is a secret: it is never recorded
 )
 
+// Judge is a capability whose operations change something outside or do not by what is
+// asked of them: it is asked in place of what Operations says.
+type Judge interface {
+	Effect(r *Request) Effect
+}
+
 // Environment is what the host offers to capabilities.
 type Environment struct {
 	Service string
 	Node    string
 	// Secret looks a secret up by name.
 	Secret func(name string) (string, bool)
+	// Networks are addresses that are not public, and that the host lets grants reach.
+	Networks []netip.Prefix
 }
 
 // Request is one operation asked for. It is valid until Do returns.
@@ -69,6 +79,8 @@ type Request struct {
 	Stable string
 	// Attr returns an attribute of the request.
 	Attr func(name string) (string, bool)
+	// Each yields all attributes; nil: there are none but those that Attr knows.
+	Each iter.Seq2[string, string]
 }
 
 // Answer is what came of a request: data and attributes, or an error code.

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,6 +37,7 @@ import (
 	_ "github.com/grow-platform/grow/compiler/golang"
 	_ "github.com/grow-platform/grow/compiler/rust"
 	_ "github.com/grow-platform/grow/compiler/wasm"
+	_ "github.com/grow-platform/grow/host/capabilities/http"
 	_ "github.com/grow-platform/grow/host/capabilities/secret"
 )
 
@@ -55,6 +57,8 @@ type Options struct {
 	CacheDir string // of compiled modules; "": the user's cache folder
 	// Secret looks secrets up by name; nil: the environment.
 	Secret func(name string) (string, bool)
+	// Networks are addresses that are not public, and that the host lets grants reach.
+	Networks []netip.Prefix
 	// Stderr gets log lines at Level or above; nil: none.
 	Stderr  io.Writer
 	Level   slog.Level
@@ -226,7 +230,7 @@ func (h *Host) run(ctx context.Context) error {
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
 		Engine: h.engine, Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
-		Environment: capability.Environment{Secret: h.opts.Secret}, Pacer: pacer(),
+		Environment: capability.Environment{Secret: h.opts.Secret, Networks: h.opts.Networks}, Pacer: pacer(),
 	})
 	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
 }

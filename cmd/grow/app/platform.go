@@ -10,6 +10,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -38,7 +39,9 @@ type PlatformOptions struct {
 	CacheDir string // of compiled modules; "": the user's cache folder
 	// Secret looks secrets up by name; nil: the environment.
 	Secret func(name string) (string, bool)
-	Signed bool // modules must be signed by a key that the host trusts
+	// Networks are addresses that are not public, and that the host lets grants reach.
+	Networks []netip.Prefix
+	Signed   bool // modules must be signed by a key that the host trusts
 	// Control is the host:port of the control API; "": DefaultControl. CertFile and
 	// KeyFile, in PEM, have it speak TLS.
 	Control           string
@@ -286,7 +289,7 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 		return err
 	}
 	h, err := Start(ctx, Options{
-		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: p.opts.Journal,
+		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Networks: p.opts.Networks, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed,
 	})
 	if err != nil {
@@ -345,7 +348,7 @@ func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *s
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
 	h, err := Start(ctx, Options{
-		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Journal: memory, Namespace: c.Service.Namespace,
+		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Networks: p.opts.Networks, Journal: memory, Namespace: c.Service.Namespace,
 		Shared: &Shared{engine: p.shared.engine, store: kept, logs: logs.New(logs.Options{})}, Seed: seed,
 	})
 	if err != nil {

@@ -1,0 +1,189 @@
+// Package http is the capability of kind http: requests to the hosts, methods and paths
+// that a grant names, and to no address that is not public unless grant and host both
+// say so.
+//
+//	uses:
+//	  tax: {kind: http, hosts: [tax.example.com], methods: [GET], paths: [/v1]}
+//
+// Its one operation, http.fetch, takes the attributes method (GET), url or path,
+// header.<name>, and timeout in milliseconds, and the body as data. It answers with the
+// body, and the attributes status and header.<name>; an answer of any status is one.
+package http
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/errors"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/specs"
+)
+
+// Fetch is the operation.
+const Fetch = "http.fetch"
+
+func init() { capability.Register(kind{}) }
+
+type kind struct{}
+
+// Name implements capability.Kind.
+func (kind) Name() string { return "http" }
+
+// grant is what grant.cue describes.
+type grant struct {
+	Hosts       []string          `json:"hosts"`
+	Methods     []string          `json:"methods"`
+	Paths       []string          `json:"paths"`
+	Schemes     []string          `json:"schemes"`
+	Networks    []netip.Prefix    `json:"networks"`
+	Headers     map[string]string `json:"headers"`
+	Redirects   int               `json:"redirects"`
+	Retries     int               `json:"retries"`
+	Connections int               `json:"connections"`
+	Answer      int               `json:"answer"`
+}
+
+//go:embed grant.cue
+var definition string
+
+// form is grant.cue, compiled; CUE's values must not be used concurrently.
+var form = sync.OnceValue(func() *lockedForm {
+	v := cuecontext.New().CompileString(definition).LookupPath(cue.ParsePath("#Grant"))
+	return &lockedForm{value: v}
+})
+
+type lockedForm struct {
+	mu    sync.Mutex
+	value cue.Value
+}
+
+// read reads a grant's parameters.
+func read(params map[string]any) (*grant, error) {
+	f := form()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v := f.value.Unify(f.value.Context().Encode(params))
+	if err := v.Validate(cue.Concrete(true)); err != nil {
+		first := errors.Errors(err)[0]
+		format, args := first.Msg()
+		return nil, fmt.Errorf("http grant: %s: %s", strings.TrimPrefix(strings.Join(first.Path(), "."), "#Grant."), fmt.Sprintf(format, args...))
+	}
+	var g grant
+	if err := v.Decode(&g); err != nil {
+		return nil, fmt.Errorf("http grant: networks take addresses such as 10.1.0.0/16: %w", err)
+	}
+	for _, h := range g.Hosts {
+		if _, err := parseHost(h); err != nil {
+			return nil, err
+		}
+	}
+	for name := range g.Headers {
+		if forbidden(name) {
+			return nil, fmt.Errorf("http grant: headers: %s is the host's to set", name)
+		}
+	}
+	return &g, nil
+}
+
+// Check implements capability.Kind.
+func (kind) Check(params map[string]any) error {
+	_, err := read(params)
+	return err
+}
+
+// secretName is how a header of a grant names a secret.
+var secretName = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// Open implements capability.Kind: a secret or a network that the host does not give is
+// an error at start.
+func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
+	read, err := read(g.Params)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{grant: read, headers: map[string]string{}}
+	for _, h := range read.Hosts {
+		host, err := parseHost(h)
+		if err != nil {
+			return nil, err
+		}
+		c.hosts = append(c.hosts, host)
+	}
+	for name, text := range read.Headers {
+		var missing error
+		c.headers[strings.ToLower(name)] = secretName.ReplaceAllStringFunc(text, func(ref string) string {
+			secret := secretName.FindStringSubmatch(ref)[1]
+			value, ok := env.Secret(secret)
+			if !ok {
+				missing = fmt.Errorf("secret %s is not set: give it in the environment", secret)
+			}
+			c.masks = append(c.masks, value)
+			return value
+		})
+		if missing != nil {
+			return nil, missing
+		}
+	}
+	for _, n := range read.Networks {
+		if !slices.ContainsFunc(env.Networks, func(allowed netip.Prefix) bool { return covers(allowed, n) }) {
+			return nil, fmt.Errorf("the host does not let anybody reach %s: start it with --allow-network %s", n, n)
+		}
+	}
+	c.transport = transport(read, nil)
+	return c, nil
+}
+
+// client serves one grant.
+type client struct {
+	*grant
+	hosts     []host
+	headers   map[string]string // that every request has, by lower-case names
+	masks     []string          // secrets in those
+	transport *http.Transport
+}
+
+// Operations implements capability.Capability. A request by a method that reads changes
+// nothing: see Effect.
+func (*client) Operations() map[string]capability.Effect {
+	return map[string]capability.Effect{Fetch: capability.Changes}
+}
+
+// Effect implements capability.Judge.
+func (*client) Effect(r *capability.Request) capability.Effect {
+	if reads(methodOf(r)) {
+		return capability.Reads
+	}
+	return capability.Changes
+}
+
+// Close implements capability.Capability.
+func (c *client) Close() error {
+	c.transport.CloseIdleConnections()
+	return nil
+}
+
+func methodOf(r *capability.Request) string {
+	m, _ := r.Attr("method")
+	if m == "" {
+		return http.MethodGet
+	}
+	return m
+}
+
+// reads reports whether a method is safe (RFC 9110 section 9.2.1).
+func reads(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
