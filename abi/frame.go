@@ -2,7 +2,6 @@ package abi
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"iter"
@@ -70,7 +69,10 @@ func (r *Reader) Next(v *View) (bool, error) {
 	}
 	n := int(binary.LittleEndian.Uint16(b))
 	b = b[2:]
-	most := cmp.Or(r.most, &standard)
+	most := r.most
+	if most == nil {
+		most = &standard
+	}
 	if n > most.attrs {
 		return false, ErrLimit
 	}
