@@ -3,6 +3,7 @@ SERVICE ?= testdata/services/triage
 ONLY    ?=
 OUT     ?=
 MINUTES ?= 10
+JOBS    ?= 1
 MUTANTS ?= 1000000
 SEED    ?=
 WRITE   ?=
@@ -64,8 +65,8 @@ simulate: setup ## run the shard in worlds that follow from a number: SEEDS=1000
 python-packages: setup ## try packages that Python programmers use in actors: ONLY=attrs picks by prefix, WRITE=yes writes docs/python-packages.md
 	@go run ./testdata/python/packages -only "$(ONLY)" $(if $(WRITE),-write)
 
-fuzz: setup ## run every fuzz target: FUZZTIME=10m each, ONLY=A,B picks by name
-	@.ci/fuzz
+fuzz: setup ## run every fuzz target for MINUTES=10, those that have on these sources not again: ONLY=A,B picks by name, JOBS=1, OUT=fuzz-summary.jsonl
+	@go run ./testdata/fuzzing -minutes $(MINUTES) -only "$(ONLY)" -jobs $(JOBS) $(if $(OUT),-summary "$(OUT)")
 
 lint: ## the checks of style alone
 	@.ci/lint

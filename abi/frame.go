@@ -32,6 +32,7 @@ const (
 type Reader struct {
 	rest []byte
 	left uint32
+	most *bounds // nil: standard
 }
 
 // NewReader begins to read frame, which must not change while the Reader and
@@ -68,7 +69,11 @@ func (r *Reader) Next(v *View) (bool, error) {
 	}
 	n := int(binary.LittleEndian.Uint16(b))
 	b = b[2:]
-	if n > AttrsMax {
+	most := r.most
+	if most == nil {
+		most = &standard
+	}
+	if n > most.attrs {
 		return false, ErrLimit
 	}
 	if n*attrMin > len(b) {
@@ -77,7 +82,7 @@ func (r *Reader) Next(v *View) (bool, error) {
 	v.Type, v.ContentType, v.others = nil, nil, false
 	start := b
 	for i := range n {
-		name, value, rest, err := readAttr(b)
+		name, value, rest, err := readAttr(b, most)
 		if err != nil {
 			return false, err
 		}
@@ -103,14 +108,14 @@ func (r *Reader) Next(v *View) (bool, error) {
 	return true, nil
 }
 
-func readAttr(b []byte) (name, value, rest []byte, err error) {
+func readAttr(b []byte, most *bounds) (name, value, rest []byte, err error) {
 	name, value, rest, ok := cutAttr(b)
 	switch {
 	case !ok:
 		return nil, nil, nil, ErrShort
 	case len(name) == 0:
 		return nil, nil, nil, ErrName
-	case len(name) > AttrNameMax || len(value) > AttrValueMax:
+	case len(name) > most.name || len(value) > most.value:
 		return nil, nil, nil, ErrLimit
 	case !utf8.Valid(name) || !utf8.Valid(value):
 		return nil, nil, nil, ErrUTF8

@@ -43,3 +43,12 @@ const (
 
 // AnswerMax is FrameMax where the limit of outputs is another one, in bytes.
 func AnswerMax(outputs int64) int { return int(outputs) + FrameMax - OutputBytesMax }
+
+// bounds are what a message in a frame may have; only tests give a Reader
+// others than the standard ones.
+type bounds struct {
+	attrs, name, value int
+}
+
+// standard are the bounds of the ABI; nothing changes them.
+var standard = bounds{attrs: AttrsMax, name: AttrNameMax, value: AttrValueMax}

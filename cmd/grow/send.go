@@ -83,7 +83,7 @@ func (s *shell) data(ctx context.Context, given string) ([]byte, error) {
 		return nil, fmt.Errorf("read data: %w", err)
 	}
 	if len(b) > abi.DataMax {
-		return nil, &control.Error{Code: "request.too_large", Message: fmt.Sprintf("the data has more than %d bytes", abi.DataMax)}
+		return nil, &control.Error{Code: control.CodeTooLarge, Message: fmt.Sprintf("the data has more than %d bytes", abi.DataMax)}
 	}
 	return b, nil
 }

@@ -290,6 +290,8 @@ func (e *Error) Status() int {
 		return http.StatusNotFound
 	case CodeInvalid:
 		return http.StatusBadRequest
+	case CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
 	case CodeConflict:
 		return http.StatusConflict
 	case CodePermission:

@@ -143,6 +143,8 @@ func refusal(err error) *problem {
 		return newProblem(http.StatusServiceUnavailable, codeFull, "the service has more to do than it can hold; try again").header("Retry-After", retryAfter)
 	case errors.Is(err, shard.ErrStopping):
 		return newProblem(http.StatusServiceUnavailable, codeStopping, "the service is about to stop").header("Retry-After", retryAfter)
+	case errors.Is(err, shard.ErrTooLarge): // made of its query: a body and attributes have been looked at
+		return newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, err.Error())
 	case errors.Is(err, shard.ErrReused):
 		return newProblem(http.StatusUnprocessableEntity, codeReused, "this idempotency key was used for another request before")
 	case errors.Is(err, shard.ErrJournal):

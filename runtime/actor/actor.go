@@ -71,6 +71,7 @@ type Actor struct {
 	fuel   uint64         // of a message
 	share  pace.Share
 	memory atomic.Int64 // bytes of all instances
+	most   bounds
 }
 
 // outsCompared is the number of types up to which comparing beats hashing.
@@ -78,7 +79,7 @@ const outsCompared = 6
 
 // New makes an actor; no instance runs yet.
 func New(o Options) *Actor {
-	a := &Actor{Options: o, fuel: cmp.Or(o.Def.Limits.Fuel, abi.FuelDefault)}
+	a := &Actor{Options: o, fuel: cmp.Or(o.Def.Limits.Fuel, abi.FuelDefault), most: standard}
 	a.StartFuel = max(a.fuel, cmp.Or(a.StartFuel, abi.StartFuelMax))
 	a.StartTime = max(o.Def.Limits.Time, cmp.Or(a.StartTime, abi.StartTimeMax))
 	if a.Pacer == nil {
@@ -164,9 +165,9 @@ func traceback(err error) string {
 	var fault *engine.Error
 	switch {
 	case errors.As(err, &stopped):
-		return shortened([]byte(stopped.Stack), 0)
+		return shortened([]byte(stopped.Stack))
 	case errors.As(err, &fault) && fault.Code == engine.CodeException:
-		return shortened([]byte(fault.Stack), 0)
+		return shortened([]byte(fault.Stack))
 	}
 	return ""
 }

@@ -198,15 +198,15 @@ func faultText(err error) string {
 	if fault.Stack != "" {
 		text += "\n" + fault.Stack // with names that the module gives, of any length
 	}
-	return shortened([]byte(text), 0)
+	return shortened([]byte(text))
 }
 
 // decode reads the answer frame into the result.
 func (i *Instance) decode(frame []byte) {
 	r := &i.result
 	reader, err := abi.NewReader(frame)
-	if err == nil && reader.Left() > abi.OutputsMax {
-		r.broken(CodeOutputs, fmt.Sprintf("%d outputs; at most %d are allowed", reader.Left(), abi.OutputsMax))
+	if err == nil && reader.Left() > i.actor.most.outputs {
+		r.broken(CodeOutputs, fmt.Sprintf("%d outputs; at most %d are allowed", reader.Left(), i.actor.most.outputs))
 		return
 	}
 	n := reader.Left()
@@ -277,14 +277,15 @@ func (i *Instance) take(k int, v *abi.View) {
 // data checks the data of an output whose type is known.
 func (i *Instance) data(k, index int, v *abi.View) {
 	o := &i.outputs[k]
+	if most := i.actor.most.data; len(v.Data) > most {
+		i.result.broken(CodeOutputs, fmt.Sprintf("output %s has %d bytes of data; at most %d are allowed", v.Type, len(v.Data), most))
+		return
+	}
 	if t := i.actor.Types[index]; t != nil {
 		if err := t.CheckPlaces(v.Data, &o.Places); err != nil {
 			i.result.broken(CodeType, fmt.Sprintf("output %s: %v", v.Type, err))
 			return
 		}
-	} else if len(v.Data) > abi.DataMax {
-		i.result.broken(CodeOutputs, fmt.Sprintf("output %s has %d bytes of data; at most %d are allowed", v.Type, len(v.Data), abi.DataMax))
-		return
 	} else {
 		o.Places.Forget()
 	}
@@ -329,7 +330,7 @@ func (i *Instance) refusal(v *abi.View) {
 	if r.Outcome != Handled {
 		return
 	}
-	r.Outcome, r.Code, r.Text = Refused, CodeRefused, shortened(v.Data, 0)
+	r.Outcome, r.Code, r.Text = Refused, CodeRefused, shortened(v.Data)
 	if code, ok := v.Attr(abi.Code); ok && len(code) > 0 {
 		r.Code = string(code)
 	}

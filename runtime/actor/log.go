@@ -32,7 +32,7 @@ type said struct {
 }
 
 // partial is an unfinished line of standard output or error; its text lies in
-// Instance.output. cut is what it had beyond LogTextMax.
+// Instance.output. cut is what it had beyond the longest line.
 type partial struct{ length, cut int }
 
 // anything reports whether there is something to flush.
@@ -41,7 +41,9 @@ func (s *said) anything() bool {
 }
 
 // full reports whether nothing more is kept.
-func (s *said) full() bool { return s.lines >= LogLinesMax || s.bytes >= LogBytesMax }
+func (i *Instance) full() bool {
+	return i.said.lines >= i.actor.most.lines || i.said.bytes >= i.actor.most.logged
+}
 
 // Output implements engine.Host: every line written to standard output is a
 // log line at info, to standard error at warn. What it does with one p takes no
@@ -52,7 +54,7 @@ func (i *Instance) Output(descriptor int, p []byte) {
 		n, level = 1, "warn"
 	}
 	for len(p) > 0 {
-		if i.said.full() {
+		if i.full() {
 			i.said.drop(p)
 			return
 		}
@@ -79,7 +81,7 @@ func (i *Instance) print(n int, text []byte) {
 	if at.length == 0 && at.cut == 0 {
 		*b = (*b)[:0]
 	}
-	room := min(LogTextMax-len(*b), len(text))
+	room := min(i.actor.most.text-len(*b), len(text))
 	*b = append(*b, text[:room]...)
 	at.length = len(*b)
 	at.cut += len(text) - room
@@ -118,9 +120,9 @@ func (i *Instance) flush() {
 // log serves log.debug to log.error.
 func (i *Instance) log(level string, text []byte, v *abi.View) {
 	var fields map[string]string
-	if v.Others() && !i.said.full() {
+	if v.Others() && !i.full() {
 		for name, value := range v.All() {
-			if own, ok := strings.CutPrefix(string(name), abi.OwnPrefix); ok && len(fields) < LogFieldsMax {
+			if own, ok := strings.CutPrefix(string(name), abi.OwnPrefix); ok && len(fields) < i.actor.most.fields {
 				if fields == nil {
 					fields = map[string]string{}
 				}
@@ -133,13 +135,13 @@ func (i *Instance) log(level string, text []byte, v *abi.View) {
 
 // line logs a line, of which so many bytes were cut already.
 func (i *Instance) line(level string, text []byte, cut int, fields map[string]string) {
-	if i.said.full() {
+	if i.full() {
 		i.said.dropped++
 		i.said.lost += int64(len(text) + cut)
 		return
 	}
 	i.said.lines++
-	i.said.bytes += min(len(text), LogTextMax)
+	i.said.bytes += min(len(text), i.actor.most.text)
 	for name, value := range fields {
 		i.said.bytes += len(name) + len(value)
 	}
@@ -148,15 +150,18 @@ func (i *Instance) line(level string, text []byte, cut int, fields map[string]st
 	}
 	i.actor.Log(Line{
 		Time: time.Unix(0, i.actor.RealTime()), Level: level, Node: i.actor.Node, Message: strings.Clone(i.id),
-		Text: shortened(text, cut), Fields: fields,
+		Text: within(i.actor.most.text, text, cut), Fields: fields,
 	})
 }
 
-// shortened is a text as valid UTF-8; of a long one the beginning, with how much
-// was cut, here and before.
-func shortened(text []byte, cut int) string {
-	if more := len(text) - LogTextMax; more > 0 {
-		text, cut = text[:LogTextMax], cut+more
+// shortened is a text as valid UTF-8; of one that is longer than a line of the log
+// may be the beginning, with how much was cut.
+func shortened(text []byte) string { return within(LogTextMax, text, 0) }
+
+// within is shortened for at most most bytes, where cut were left out before.
+func within(most int, text []byte, cut int) string {
+	if more := len(text) - most; more > 0 {
+		text, cut = text[:most], cut+more
 	}
 	if cut == 0 {
 		return strings.ToValidUTF8(string(text), "\uFFFD")

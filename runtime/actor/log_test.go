@@ -136,7 +136,7 @@ func TestOutputPieces(t *testing.T) {
 // message's id, though it does not start.
 func TestInitSays(t *testing.T) {
 	var lines []Line
-	i := &Instance{actor: &Actor{Options: Options{Log: func(l Line) { lines = append(lines, l) }, RealTime: func() int64 { return 1 }}}}
+	i := &Instance{actor: &Actor{most: standard, Options: Options{Log: func(l Line) { lines = append(lines, l) }, RealTime: func() int64 { return 1 }}}}
 	i.begin("", 1)
 	i.Output(2, []byte("Traceback"))
 	i.flush()

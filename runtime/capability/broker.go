@@ -28,6 +28,7 @@ var ErrTooMany = errors.New("message made more capability requests than it may")
 type Broker struct {
 	grants map[string]*grant
 	calls  int
+	most   bounds
 }
 
 type grant struct {
@@ -38,7 +39,7 @@ type grant struct {
 
 // Open opens every grant. calls bounds the requests of one message.
 func Open(ctx context.Context, grants []specs.Grant, calls int, env Environment) (*Broker, error) {
-	b := &Broker{grants: map[string]*grant{}, calls: calls}
+	b := &Broker{grants: map[string]*grant{}, calls: calls, most: standard}
 	for _, g := range grants {
 		kind, ok := Lookup(g.Kind)
 		if !ok {
@@ -56,7 +57,7 @@ func Open(ctx context.Context, grants []specs.Grant, calls int, env Environment)
 // Of makes a broker of capabilities that are open already, by the name of their
 // grant. Closing it closes them.
 func Of(capabilities map[string]Capability, calls int) *Broker {
-	b := &Broker{grants: map[string]*grant{}, calls: calls}
+	b := &Broker{grants: map[string]*grant{}, calls: calls, most: standard}
 	for name, c := range capabilities {
 		b.grants[name] = &grant{name: name, capability: c, operations: c.Operations()}
 	}
@@ -132,7 +133,7 @@ func (l *Ledger) Recorded() []Recorded { return l.recorded }
 // Serve answers one request frame. The answer is valid until the next call.
 // An error ends the message: the frame is malformed, or the message asked too much.
 func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
-	if len(frame) > abi.RequestBytesMax {
+	if len(frame) > b.most.request {
 		return nil, fmt.Errorf("request of %d bytes: %w", len(frame), abi.ErrLimit)
 	}
 	r, err := abi.NewReader(frame)
@@ -140,8 +141,8 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 		return nil, err
 	}
 	n := r.Left()
-	if n < 1 || n > abi.RequestsPerCallMax {
-		return nil, fmt.Errorf("request frame of %d messages, not 1 to %d: %w", n, abi.RequestsPerCallMax, abi.ErrCount)
+	if n < 1 || n > b.most.perCall {
+		return nil, fmt.Errorf("request frame of %d messages, not 1 to %d: %w", n, b.most.perCall, abi.ErrCount)
 	}
 	if l.calls+n > b.calls {
 		return nil, fmt.Errorf("%w: the limit is %d", ErrTooMany, b.calls)
@@ -201,8 +202,8 @@ func (b *Broker) serveAll(l *Ledger) error {
 		} else {
 			b.here(l, l.calls+i+1, v)
 		}
-		if l.bytes+len(l.answer) > abi.AnswerBytesMax {
-			return fmt.Errorf("%w: answers exceed %d bytes", ErrTooMany, abi.AnswerBytesMax)
+		if l.bytes+len(l.answer) > b.most.answers {
+			return fmt.Errorf("%w: answers exceed %d bytes", ErrTooMany, b.most.answers)
 		}
 	}
 	return nil
@@ -266,9 +267,9 @@ func (b *Broker) outside(l *Ledger, i int) *outward {
 		return nil
 	}
 	number := l.calls + i + 1
-	o := &outward{index: i, number: number, use: g.name, grant: g, effect: effect, timeout: CallTimeMax}
+	o := &outward{index: i, number: number, use: g.name, grant: g, effect: effect, timeout: b.most.time}
 	if l.Allow != nil {
-		o.timeout = min(CallTimeMax, l.Allow())
+		o.timeout = min(b.most.time, l.Allow())
 	}
 	if ms, ok := v.Attr("timeout"); ok {
 		if n, err := strconv.Atoi(string(ms)); err == nil && n > 0 {

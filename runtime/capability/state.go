@@ -1,6 +1,7 @@
 package capability
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -54,7 +54,8 @@ type State struct {
 	decl    []specs.State
 	base    map[string]Value
 	changes []Change
-	size    int // of base and changes, as [Size] counts
+	size    int     // of base and changes, as [Size] counts
+	most    *bounds // nil: standard; only tests set others
 }
 
 // Reset prepares the state for a message: decl says which names there may be
@@ -96,11 +97,12 @@ func (s *State) Get(name string) Value {
 // Set writes a value, which is copied, and returns its new revision. The error
 // tells the guest what is wrong; [ErrFull] is one.
 func (s *State) Set(name string, data []byte) (uint64, error) {
-	if len(name) > abi.StateNameMax {
-		return 0, fmt.Errorf("name is longer than %d bytes", abi.StateNameMax)
+	most := cmp.Or(s.most, &standard)
+	if len(name) > most.name {
+		return 0, fmt.Errorf("name is longer than %d bytes", most.name)
 	}
-	if len(data) > abi.StateValueMax {
-		return 0, fmt.Errorf("value of %d bytes is larger than %d", len(data), abi.StateValueMax)
+	if len(data) > most.value {
+		return 0, fmt.Errorf("value of %d bytes is larger than %d", len(data), most.value)
 	}
 	d, ok := s.declared(name)
 	if !ok {
@@ -113,8 +115,8 @@ func (s *State) Set(name string, data []byte) (uint64, error) {
 	} else if err := d.Type.Check(data); err != nil {
 		return 0, fmt.Errorf("value is not a %s: %w", d.Name, err)
 	}
-	if more := s.more(name, data); more > 0 && s.size+more > abi.StateMax {
-		return 0, fmt.Errorf("%w: its values would take %d bytes; at most %d are allowed", ErrFull, s.size+more, abi.StateMax)
+	if more := s.more(name, data); more > 0 && s.size+more > most.state {
+		return 0, fmt.Errorf("%w: its values would take %d bytes; at most %d are allowed", ErrFull, s.size+more, most.state)
 	}
 	return s.put(name, append(make([]byte, 0, len(data)), data...)), nil
 }

@@ -180,7 +180,7 @@ func (l *lane) strand(it *parcel, to string, r *running) {
 // message of its own cycle finds room.
 func (l *lane) overflows(it *parcel, r *running) bool {
 	limit := overflow*r.capacity + abi.OutputsMax
-	return it.node.depth.Load()+l.local(it.node).tally.depth > limit || it.node.bytes.Load() > overflow*abi.MailboxBytes
+	return it.node.depth.Load()+l.local(it.node).tally.depth > limit || it.node.bytes.Load() > overflow*r.bytes
 }
 
 // dispatch has a parcel leave for another lane at the end of the turn.

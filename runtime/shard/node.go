@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs"
@@ -47,7 +46,8 @@ type running struct {
 	actor    *actor.Actor
 	below    []*node
 	capacity int64
-	waits    bool // a handling may wait for something outside
+	bytes    int64 // that may wait
+	waits    bool  // a handling may wait for something outside
 	// long is how many handlings, at most, are expected to run for long because
 	// one did: they leave the lane before they begin, and who has a client of its
 	// own does not take part.
@@ -147,7 +147,7 @@ func (n *node) shift(messages, bytes int64) {
 // full reports whether the mailbox takes nothing more: it has reached its limit, or
 // the actor is drained.
 func (n *node) full(r *running) bool {
-	return n.depth.Load() >= r.capacity || n.bytes.Load() >= abi.MailboxBytes || n.shut()
+	return n.depth.Load() >= r.capacity || n.bytes.Load() >= r.bytes || n.shut()
 }
 
 // fnvBasis is what FNV-1a begins with.

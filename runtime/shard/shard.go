@@ -56,6 +56,7 @@ type Shard struct {
 	committer committer
 	flows     flows
 	promises  idempotency
+	most      bounds
 	dead      deadLetters
 
 	applying  sync.Mutex // held by Apply
@@ -105,7 +106,7 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	brief(&o)
-	s := &Shard{opts: o, clock: o.Clock, log: o.Log, nodes: map[string]*node{}, quiet: make(chan struct{}, 1)}
+	s := &Shard{opts: o, clock: o.Clock, log: o.Log, nodes: map[string]*node{}, most: standard, quiet: make(chan struct{}, 1)}
 	s.context, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.plan.Store(&plan{table: &router.Table{}})
 	for i := range o.Lanes {
@@ -178,7 +179,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 func (s *Shard) running(spec *router.Node, t *router.Table, a *actor.Actor) *running {
 	r := &running{
 		spec: spec, table: t, outs: spec.Outs, state: spec.Actor.State,
-		actor: a, capacity: int64(spec.Scale.Mailbox), waits: a.Waits(),
+		actor: a, capacity: int64(spec.Scale.Mailbox), bytes: s.most.mailbox, waits: a.Waits(),
 	}
 	for _, below := range spec.Below {
 		r.below = append(r.below, s.node(below.Path))
@@ -209,6 +210,9 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 	p := s.plan.Load()
 	entry, err := p.entry(r.To, r.Type)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.most.check(r); err != nil {
 		return nil, err
 	}
 	if m := Mode(s.mode.Load()); m&Drained != 0 {

@@ -151,6 +151,8 @@ func sendError(r control.SendRequest, err error) error {
 		e.Next = "see what it takes: `in:` in its definition"
 	case errors.Is(err, shard.ErrFull):
 		e.Code, e.Next = "mailbox.full", "try again later; see: grow status"
+	case errors.Is(err, shard.ErrTooLarge):
+		e.Code, e.Next = control.CodeTooLarge, "send less; what is large can lie elsewhere, and the message say where"
 	case errors.Is(err, shard.ErrStopping):
 		e.Code = "host.stopping"
 	case errors.Is(err, shard.ErrJournal):

@@ -43,8 +43,10 @@ type talk struct {
 	ctx     context.Context // ends it too
 	host    engine.Host
 	err     error // ended it, and is what it fails with
-	silence int   // times that quiet was called since
-	refused int   // reports that came since
+	silence int   // times that quiet was called since, and the worker could have answered
+	starved int   // times that it could not
+	look    look
+	refused int // reports that came since
 	asks    int
 	starts  int    // calls of the guest, by the slices that were asked for at their start
 	used    uint64 // fuel, as last reported
@@ -218,8 +220,11 @@ func (i *instance) ended(r *report) error {
 	return bad
 }
 
-// graceSteps is GraceMax in steps of quiet.
-const graceSteps = int(GraceMax / quietStep)
+// GraceMax and StarvedMax in steps of quiet.
+const (
+	graceSteps   = int(GraceMax / quietStep)
+	starvedSteps = int(StarvedMax / quietStep)
+)
 
 // quiet implements watcher: the guest has asked nothing for a while. Whether it
 // may go on is the host's to say, which a sleep of nothing asks it.
@@ -233,7 +238,11 @@ func (i *instance) quiet() error {
 			return nil
 		}
 	}
-	i.silence++
+	if i.worker.kept(&i.look) && i.starved < starvedSteps { // it is the machine that is slow
+		i.starved++
+	} else {
+		i.silence++
+	}
 	if i.silence > graceSteps {
 		return errSilent
 	}

@@ -18,8 +18,9 @@ import (
 type worker struct {
 	Worker
 	region    region
-	memoryMax int64 // bytes of an instance
-	answerMax int   // bytes of a frame that answers
+	kept      func(*look) bool // whether it was kept from running
+	memoryMax int64            // bytes of an instance
+	answerMax int              // bytes of a frame that answers
 	born      time.Time
 	gone      chan struct{} // closed when the process has ended
 
@@ -44,6 +45,7 @@ func (m *module) launch(ctx context.Context) (*worker, engine.Info, error) {
 		return nil, engine.Info{}, errors.Join(fmt.Errorf("start worker process: %w", err), r.close())
 	}
 	w := &worker{Worker: process, region: r, born: m.engine.Now(), gone: make(chan struct{}), users: 1, memoryMax: c.MemoryMax, answerMax: c.AnswerMax}
+	w.kept = func(l *look) bool { return l.kept(process.PID) }
 	for k := range c.Instances {
 		w.free = append(w.free, c.Instances-1-k)
 	}

@@ -32,6 +32,7 @@ type report struct {
 	Found   []finding                        `json:"found"`
 	Slow    []timed                          `json:"slowest"`
 	Over    int                              `json:"overTwoSeconds"`
+	Past    float64                          `json:"pastFuel"` // by how much fuel passed its limit at most, of 1
 	Peak    int64                            `json:"peakBytes"`
 	Kept    int64                            `json:"keptBytes"`    // more than before, at most
 	P99     time.Duration                    `json:"neighbourP99"` // of the child where it was highest
@@ -78,6 +79,7 @@ func (r *report) add(job *trial.Job, v *trial.Verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count(job, v.Code)
+	r.Past = max(r.Past, v.Past)
 	if v.Slow > verdictTime {
 		r.Over++
 	}
@@ -164,6 +166,14 @@ func (r *report) enough(sent int) bool {
 	return time.Since(r.begin) >= time.Duration(r.o.minutes*float64(time.Minute))
 }
 
+// whole says of how much a run will be, where that is known.
+func (r *report) whole() string {
+	if r.o.count > 0 {
+		return fmt.Sprintf(", of %d modules", r.o.count)
+	}
+	return fmt.Sprintf(" of %.0f", r.o.minutes*60)
+}
+
 // progress says how far it is until the channel it returns is closed.
 func (r *report) progress() chan struct{} {
 	done := make(chan struct{})
@@ -176,7 +186,8 @@ func (r *report) progress() chan struct{} {
 				return
 			case <-tick.C:
 				r.mu.Lock()
-				fmt.Printf("    %4.0f s: %d modules, %d findings\n", time.Since(r.begin).Seconds(), r.tried, len(r.Found))
+				fmt.Printf("    %4.0f s%s: %d modules, %d findings; fuel at most %.2f %% beyond its limit\n",
+					time.Since(r.begin).Seconds(), r.whole(), r.tried, len(r.Found), 100*r.Past)
 				r.mu.Unlock()
 			}
 		}
@@ -212,7 +223,8 @@ func (r *report) finish() error {
 	}
 	fmt.Printf("%d modules in %.0f s, seed %d; %d took longer than %v to be accepted or refused\n", r.Modules, r.Seconds, r.Seed, r.Over, verdictTime)
 	fmt.Printf("neighbour of isolated modules: %d messages, half of them within %v, 99 %% within %v\n", r.Sent, r.Half, r.P99)
-	fmt.Printf("memory of a child: at most %d MiB, and %d MiB more at its end than before\n", r.Peak>>20, r.Kept>>20)
+	fmt.Printf("memory of a child: at most %d MiB, and %d MiB more at its end than before; %d may be\n", r.Peak>>20, r.Kept>>20, raced*memoryBack>>20)
+	fmt.Printf("fuel beyond its limit: at most %.2f %%; %d %% may be\n", 100*r.Past, 100/trial.Overrun)
 	var err error
 	if r.o.out != "" {
 		var b []byte

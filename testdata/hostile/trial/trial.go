@@ -36,6 +36,7 @@ type Verdict struct {
 	Code  string        `json:"code"`  // handled, or why not
 	Text  string        `json:"text,omitempty"`
 	Fuel  uint64        `json:"fuel,omitempty"` // of the dearest message
+	Past  float64       `json:"past,omitempty"` // by how much that passed its limit, of 1
 	Took  time.Duration `json:"took"`           // altogether
 	Slow  time.Duration `json:"slow"`           // compiling
 	// Faults are what must not be: limits exceeded, faults of the host.
@@ -234,6 +235,7 @@ func (t *trial) message(ctx context.Context, n int, data []byte, v *Verdict) (o 
 // check holds a result against the limits.
 func (t *trial) check(r *actor.Result, v *Verdict) {
 	v.Fuel = max(v.Fuel, r.Fuel)
+	v.Past = max(v.Past, float64(v.Fuel)/float64(t.limits.Fuel)-1)
 	if most := t.limits.Fuel + t.limits.Fuel/Overrun; r.Fuel > most {
 		v.fault("used %d units of fuel; the limit is %d", r.Fuel, t.limits.Fuel)
 	}
