@@ -260,7 +260,7 @@ func (l *loader) state(a *actorFile) {
 			l.problem(a.file, v.Pos, where, "spec.type", fmt.Sprintf("%s is bytes; state is JSON", v.Text))
 			return
 		}
-		a.def.State = append(a.def.State, State{Pattern: pattern, Type: t, Name: v.Text})
+		a.def.State = append(a.def.State, State{Pattern: pattern, Type: t, Name: v.Text, Print: t.Print()})
 	}
 	switch {
 	case n.Kind == schema.String:

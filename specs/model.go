@@ -107,6 +107,9 @@ type State struct {
 	Pattern string // a name, or a path.Match pattern; "" is the usual single value
 	Type    *shape.Type
 	Name    string // name of the type
+	// Print stands for the type in what is kept: two of one print are the same. 0: the
+	// type is not known.
+	Print uint64
 }
 
 // Grant is the permission to use one capability.

@@ -175,7 +175,7 @@ func TestLimits(t *testing.T) {
 	if _, err := b.Serve(ledger(t), make([]byte, abi.RequestBytesMax+1)); !errors.Is(err, abi.ErrLimit) {
 		t.Errorf("a request too large: %v", err)
 	}
-	large := map[string]Value{"": {bytes.Repeat([]byte("1"), abi.StateValueMax), 1}}
+	large := map[string]Value{"": {bytes.Repeat([]byte("1"), abi.StateValueMax), 1, 0}}
 	read := []string{"", "type", "state.get"}
 	for _, together := range []bool{false, true} { // in one call or in several
 		b, l := open(t, 100), ledger(t)
@@ -237,7 +237,7 @@ func TestStateFull(t *testing.T) {
 		b, l := open(t, 100), ledger(t)
 		base := map[string]Value{}
 		for i := range before {
-			base[fmt.Sprint("b", i)] = Value{value, 1}
+			base[fmt.Sprint("b", i)] = Value{value, 1, 0}
 		}
 		l.State = new(State)
 		l.State.Reset([]specs.State{{Pattern: "*"}}, base, Size(base))

@@ -16,6 +16,7 @@ import (
 type Value struct {
 	Data     []byte
 	Revision uint64 // counts the sets of this name, from 1
+	Type     uint64 // specs.State.Print of what it was checked against; 0: not known
 }
 
 // Change is a value set, or deleted when Data is nil.
@@ -23,6 +24,7 @@ type Change struct {
 	Name     string
 	Data     []byte
 	Revision uint64
+	Type     uint64 // as in Value
 }
 
 // ErrFull: the values of a key would take more than abi.StateMax together.
@@ -89,7 +91,7 @@ func (s *State) Get(name string) Value {
 		if s.changes[i].Data == nil {
 			return Value{}
 		}
-		return Value{Data: s.changes[i].Data, Revision: s.changes[i].Revision}
+		return Value{s.changes[i].Data, s.changes[i].Revision, s.changes[i].Type}
 	}
 	return s.base[name]
 }
@@ -118,13 +120,13 @@ func (s *State) Set(name string, data []byte) (uint64, error) {
 	if more := s.more(name, data); more > 0 && s.size+more > most.state {
 		return 0, fmt.Errorf("%w: its values would take %d bytes; at most %d are allowed", ErrFull, s.size+more, most.state)
 	}
-	return s.put(name, append(make([]byte, 0, len(data)), data...)), nil
+	return s.put(name, append(make([]byte, 0, len(data)), data...), d.Print), nil
 }
 
 // Delete removes a value; one that is not there is no error.
 func (s *State) Delete(name string) {
 	if s.Get(name).Revision != 0 {
-		s.put(name, nil)
+		s.put(name, nil, 0)
 	}
 }
 
@@ -133,14 +135,14 @@ func (s *State) more(name string, data []byte) int {
 	return sizeOf(name, data) - sizeOf(name, s.Get(name).Data)
 }
 
-func (s *State) put(name string, data []byte) uint64 {
+func (s *State) put(name string, data []byte, kind uint64) uint64 {
 	s.size += s.more(name, data)
 	if i := s.written(name); i >= 0 {
-		s.changes[i].Data = data
+		s.changes[i].Data, s.changes[i].Type = data, kind
 		return s.changes[i].Revision
 	}
 	revision := s.base[name].Revision + 1
-	s.changes = append(s.changes, Change{Name: strings.Clone(name), Data: data, Revision: revision})
+	s.changes = append(s.changes, Change{Name: strings.Clone(name), Data: data, Revision: revision, Type: kind})
 	return revision
 }
 

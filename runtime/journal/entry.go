@@ -75,6 +75,7 @@ type StateChange struct {
 	Value    []byte
 	Deleted  bool
 	Revision uint64
+	Type     uint64 // print of the type that it was checked against; 0: not known
 }
 
 // Output is a message that goes on to a node, or out.

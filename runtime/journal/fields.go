@@ -56,6 +56,7 @@ func (m *StateChange) fields(c *coder) {
 	c.blob(2, &m.Value)
 	c.bool(3, &m.Deleted)
 	c.uint64(4, &m.Revision)
+	c.uint64(5, &m.Type)
 }
 
 func (m *Output) fields(c *coder) {

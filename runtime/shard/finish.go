@@ -134,7 +134,7 @@ func (l *lane) change(c *cell, s *capability.State) {
 		if c.state == nil {
 			c.state = map[string]capability.Value{}
 		}
-		c.state[ch.Name] = capability.Value{Data: ch.Data, Revision: ch.Revision}
+		c.state[ch.Name] = capability.Value{Data: ch.Data, Revision: ch.Revision, Type: ch.Type}
 	}
 }
 
@@ -154,7 +154,7 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 	h.State = h.State[:0]
 	if w.task.State != nil && outcome == journal.OutcomeHandled {
 		for _, c := range w.state.Changes() {
-			h.State = append(h.State, journal.StateChange{Name: c.Name, Value: c.Data, Deleted: c.Data == nil, Revision: c.Revision})
+			h.State = append(h.State, journal.StateChange{Name: c.Name, Value: c.Data, Deleted: c.Data == nil, Revision: c.Revision, Type: c.Type})
 		}
 	}
 	h.Duration = l.now - w.time // as far as the lane's clock tells: 0 unless it was for long

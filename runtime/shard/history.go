@@ -186,7 +186,7 @@ func (w *historian) change(at *StateStep, state []journal.StateChange) {
 		}
 		w.now[name] = capability.Value{}
 		if !ch.Deleted {
-			w.now[name] = capability.Value{Data: append([]byte{}, ch.Value...), Revision: ch.Revision}
+			w.now[name] = capability.Value{Data: append([]byte{}, ch.Value...), Revision: ch.Revision, Type: ch.Type}
 		}
 		at.Names = append(at.Names, name)
 	}

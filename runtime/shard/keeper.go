@@ -351,7 +351,7 @@ func stateOf(values map[string]fold.Value) map[string]capability.Value {
 	}
 	state := make(map[string]capability.Value, len(values))
 	for name, v := range values {
-		state[name] = capability.Value{Data: v.Data, Revision: v.Revision}
+		state[name] = capability.Value{Data: v.Data, Revision: v.Revision, Type: v.Type}
 	}
 	return state
 }

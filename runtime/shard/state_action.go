@@ -90,7 +90,7 @@ func (l *lane) setState(c *cell, r *running, set *StateSet, by Act, done chan er
 	}
 	a := &journal.Action{Name: journal.ActionSetState, By: by.By, Reason: by.Reason, Time: l.now, Node: c.local.node.path, Key: c.key}
 	for _, ch := range state.Changes() {
-		a.State = append(a.State, journal.StateChange{Name: ch.Name, Value: ch.Data, Deleted: ch.Data == nil, Revision: ch.Revision})
+		a.State = append(a.State, journal.StateChange{Name: ch.Name, Value: ch.Data, Deleted: ch.Data == nil, Revision: ch.Revision, Type: ch.Type})
 	}
 	l.change(c, &state)
 	l.write(a)

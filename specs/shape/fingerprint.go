@@ -2,6 +2,7 @@ package shape
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash"
@@ -11,9 +12,20 @@ import (
 // in this process and any other. Types that admit the same values by rules
 // that are written differently may have different ones.
 func (t *Type) Fingerprint() string {
+	h := t.sum()
+	return hex.EncodeToString(h[:])
+}
+
+// Print is the Fingerprint as a number, which is not 0.
+func (t *Type) Print() uint64 {
+	h := t.sum()
+	return max(1, binary.BigEndian.Uint64(h[:]))
+}
+
+func (t *Type) sum() [8]byte {
 	h := sha256.New()
 	t.print(h)
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	return [8]byte(h.Sum(nil)[:8])
 }
 
 // print writes the type so that no two types are written alike: what has no

@@ -186,10 +186,11 @@ func (m *model) change(c Cell) (list []journal.StateChange) {
 		switch m.draw("change", 4) {
 		case 0:
 			ch.Value = []byte(strings.Repeat("v", m.draw("size", 9)*8000))
+			ch.Type = uint64(m.draw("type", 3))
 			if m.state[c] == nil {
 				m.state[c] = map[string]Value{}
 			}
-			m.state[c][name] = Value{ch.Value, ch.Revision}
+			m.state[c][name] = Value{ch.Value, ch.Revision, ch.Type}
 			m.ever = append(m.ever, valueText(c, name, m.state[c][name]))
 		case 1:
 			if have.Revision == 0 {
@@ -207,7 +208,7 @@ func (m *model) change(c Cell) (list []journal.StateChange) {
 
 // valueText is a value in words.
 func valueText(c Cell, name string, v Value) string {
-	return fmt.Sprint(c, " ", name, " ", v.Revision, " ", len(v.Data))
+	return fmt.Sprint(c, " ", name, " ", v.Revision, " ", v.Type, " ", len(v.Data))
 }
 
 // die gives up on one that waits.

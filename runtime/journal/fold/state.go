@@ -86,7 +86,7 @@ func (s *states) change(c Cell, list []journal.StateChange) error {
 				continue
 			}
 		} else {
-			v.Value = Value{slices.Clone(ch.Value), ch.Revision}
+			v.Value = Value{slices.Clone(ch.Value), ch.Revision, ch.Type}
 		}
 		if known {
 			values[ch.Name] = v
@@ -203,7 +203,7 @@ func ReadCells(data []byte) (Cells, error) {
 		}
 		values := make(map[string]Value, len(c.State))
 		for i := range c.State {
-			values[c.State[i].Name] = Value{c.State[i].Value, c.State[i].Revision}
+			values[c.State[i].Name] = Value{c.State[i].Value, c.State[i].Revision, c.State[i].Type}
 		}
 		cells[Cell{c.Node, c.Key}] = values
 		return nil
@@ -260,7 +260,7 @@ func (p *page) write(b Blobs) ([]*page, error) {
 func entryOf(c Cell, values map[string]Value) *journal.Cell {
 	e := &journal.Cell{Node: c.Node, Key: c.Key}
 	for name, v := range values {
-		e.State = append(e.State, journal.StateChange{Name: name, Value: v.Data, Revision: v.Revision})
+		e.State = append(e.State, journal.StateChange{Name: name, Value: v.Data, Revision: v.Revision, Type: v.Type})
 	}
 	slices.SortFunc(e.State, func(a, b journal.StateChange) int { return strings.Compare(a.Name, b.Name) })
 	return e

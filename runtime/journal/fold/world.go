@@ -39,6 +39,7 @@ type Cell struct{ Node, Key string }
 type Value struct {
 	Data     []byte
 	Revision uint64
+	Type     uint64 // as in journal.StateChange
 }
 
 // Dead is a message that was given up on.
