@@ -128,7 +128,7 @@ func handled(t testing.TB, j journal.Journal, n int) *world {
 		Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault},
 	}}
 	w.broker = capability.Of(map[string]capability.Capability{"shop": w.shop}, 1000)
-	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: j})
+	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: j, KeepBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}

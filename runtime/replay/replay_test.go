@@ -3,10 +3,17 @@ package replay
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/nats"
+	"github.com/grow-platform/grow/runtime/pace"
 )
 
 // run runs what a world has handled on another guest.
@@ -190,4 +197,66 @@ func TestOrder(t *testing.T) {
 	if d := (&Mask{}).differences(then, now); len(d) != 1 || d[0].Name != "outputs.order" || d[0].Is != "b a b" {
 		t.Errorf("%+v", d)
 	}
+}
+
+// TestEmbedded: the same from a journal on disk, after a restart.
+func TestEmbedded(t *testing.T) {
+	dir := t.TempDir()
+	open := func() (*nats.Store, journal.Journal) {
+		store, err := nats.Open(t.Context(), nats.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := store.Open(t.Context(), journal.Name{Namespace: "main", Service: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store, j
+	}
+	store, j := open()
+	w := handled(t, j, 30)
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	store, w.journal = open()
+	if r := w.run(t, facts(plain, nothing), nil); r.Ran != 30 || r.Equal != 30 {
+		t.Errorf("%+v", r)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOld: both revisions are run where both are given, and what does not repeat
+// on the old one either is told apart.
+func TestOld(t *testing.T) {
+	w := handled(t, openMem(t), 30)
+	var old *actor.Actor
+	never := facts(plain, func(int) string { return fmt.Sprintf(`,"never":%d`, time.Now().UnixNano()) })
+	r := w.run(t, facts(plain, nothing), func(o *Options) {
+		o.OldRecord, o.Pacer = &Record{}, &pace.Pacer{}
+		old = w.actor(never, o.OldRecord.Broker(w.broker), o.OldRecord.Seed)
+		o.Old = old
+	})
+	<-old.Close()
+	if r.Equal != 30 || r.Unsteady != 30 || r.Old == nil || r.Old.Fuel != r.Recorded {
+		t.Errorf("%+v", r)
+	}
+}
+
+// BenchmarkRun is what running a message again takes besides its handling: reading
+// it, its state, and comparing. The guest does next to nothing.
+func BenchmarkRun(b *testing.B) {
+	const messages = 10_000
+	w := handled(b, openMem(b), messages)
+	for b.Loop() {
+		o := Options{Journal: w.journal, Node: "facts", Record: &Record{}}
+		o.New = w.actor(facts(plain, nothing), o.Record.Broker(w.broker), o.Record.Seed)
+		r, err := Run(b.Context(), o)
+		if err != nil || r.Equal != messages {
+			b.Fatalf("%+v, %v", r, err)
+		}
+		<-o.New.Close()
+	}
+	b.ReportMetric(float64(messages*b.N)/b.Elapsed().Seconds(), "messages/s")
 }
