@@ -45,7 +45,8 @@ specs < runtime/router, runtime/capability
 specs < specs/compare < cmd/grow, cmd/grow/app
 runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
-runtime/shard < runtime/supervisor, runtime/actortest
+runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
+runtime/replay < cmd/grow/app
 compiler/cache < compiler/toolchain
 sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm

@@ -54,6 +54,8 @@ type Task struct {
 	Effect func() error
 	// Again are answers that earlier attempts were given; see [capability.Ledger].
 	Again []capability.Recorded
+	// RealTime is the clock that time.now tells, as in [Options]; nil: the actor's.
+	RealTime func() int64
 }
 
 // Output is one message that the actor sends. Its bytes lie in the instance's
@@ -129,6 +131,10 @@ func (i *Instance) Handle(t *Task) *Result {
 	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
 	if len(t.Again) > 0 {
 		l.Again = t.Again
+	}
+	if t.RealTime != nil {
+		l.RealTime = t.RealTime
+		defer func() { l.RealTime = i.actor.RealTime }()
 	}
 	r := &i.result
 	*r = Result{}

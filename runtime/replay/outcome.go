@@ -1,0 +1,163 @@
+package replay
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/journal"
+)
+
+// Outcome is what came of a message.
+type Outcome struct {
+	What    string // handled, refused, later or failed
+	Code    string // when not handled
+	Text    string // likewise; not compared
+	Outputs []Output
+	State   []capability.Change // in the order of first writing
+	Calls   []Call              // that were asked of grants, in their order
+	Fuel    uint64
+	// Took is how long it took; as far as it was measured, of a recorded one.
+	Took    time.Duration
+	Memory  int64   // bytes of all instances of the actor afterwards; 0: not known
+	Unknown []Asked // requests that the record has no answer for
+	before  map[string]capability.Value
+}
+
+// Output is a message that was sent, wherever it went.
+type Output struct {
+	Type  string
+	Data  []byte
+	Attrs map[string]string // content-type, x.<name>, http.status, http.header.<name>
+	Delay time.Duration     // -1: not recorded, since it went to no node
+}
+
+// Call is a request of a grant.
+type Call struct {
+	Use, Operation string
+	Digest         string // of the request
+}
+
+// outcomes are the words for how a handling ended.
+var outcomes = [...]string{actor.Handled: "handled", actor.Refused: "refused", actor.Later: "later", actor.Failed: "failed"}
+
+// ran copies what came of running a message; before is the state it began with.
+func ran(a *actor.Actor, r *actor.Result, s *capability.State, before map[string]capability.Value) *Outcome {
+	o := &Outcome{What: outcomes[r.Outcome], Code: strings.Clone(r.Code), Text: strings.Clone(r.Text), Fuel: r.Fuel, before: before}
+	for i := range r.Outputs {
+		from := &r.Outputs[i]
+		out := Output{Type: a.Def.Out[from.Index], Data: slices.Clone(from.Data), Delay: from.Delay}
+		if from.ContentType != nil {
+			out.attr(abi.ContentType, string(from.ContentType))
+		}
+		if from.Extra {
+			for name, value := range from.View.All() {
+				out.attr(string(name), string(value))
+			}
+		}
+		o.Outputs = append(o.Outputs, out)
+	}
+	if s != nil && r.Outcome == actor.Handled {
+		o.State = slices.Clone(s.Changes())
+	}
+	for i := range r.Recorded {
+		if c := &r.Recorded[i]; c.Use != "" {
+			o.Calls = append(o.Calls, Call{c.Use, c.Operation, string(c.Request)})
+		}
+	}
+	return o
+}
+
+// recorded copies what an entry says came of a message.
+func (o *Outcome) recorded(h *journal.Handled) error {
+	o.What, o.Code, o.Text, o.Fuel, o.Took = "handled", strings.Clone(h.Code), strings.Clone(h.Reason), h.Fuel, time.Duration(h.Duration)
+	if h.Outcome == journal.OutcomeRefused {
+		o.What = "refused"
+	}
+	for i := range h.State {
+		c := capability.Change{Name: strings.Clone(h.State[i].Name), Revision: h.State[i].Revision}
+		if !h.State[i].Deleted {
+			c.Data = append([]byte{}, h.State[i].Value...)
+		}
+		o.State = append(o.State, c)
+	}
+	for i := range h.Answers {
+		if a := &h.Answers[i]; a.Use != "" {
+			o.Calls = append(o.Calls, Call{strings.Clone(a.Use), strings.Clone(a.Operation), string(a.Request)})
+		}
+	}
+	return o.sent(h)
+}
+
+// sent are the outputs, each once: an entry has a copy for each receiver, and
+// copies of the nth are called <id>.n, <id>.n-2 and so on.
+func (o *Outcome) sent(h *journal.Handled) error {
+	at := map[int]int{} // index in o.Outputs
+	var numbers []int
+	for i := range h.Outputs {
+		copied := &h.Outputs[i]
+		m, err := abi.ParseMessage(slices.Clone(copied.Frame))
+		if err != nil {
+			return fmt.Errorf("read an output of %s: %w", h.ID, err)
+		}
+		rest, _ := strings.CutPrefix(m.ID(), h.ID+".")
+		text, _, _ := strings.Cut(rest, "-")
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("read an output of %s: its id %q does not say which it is", h.ID, m.ID())
+		}
+		if _, ok := at[n]; !ok {
+			at[n] = len(o.Outputs)
+			numbers = append(numbers, n)
+			out := Output{Type: m.Type(), Data: m.Data(), Delay: -1}
+			for name, value := range m.All() {
+				if name != abi.ContentType && !strings.HasPrefix(name, abi.OwnPrefix) && name != abi.HTTPStatus && !strings.HasPrefix(name, abi.HTTPHeaderPrefix) {
+					continue
+				}
+				out.attr(name, value)
+			}
+			o.Outputs = append(o.Outputs, out)
+		}
+		switch out := &o.Outputs[at[n]]; {
+		case copied.Due > 0:
+			out.Delay = time.Duration(copied.Due - h.Time - h.Duration)
+		case copied.Grave == nil && copied.To != "output" && copied.To != "drop" && out.Delay < 0:
+			out.Delay = 0
+		}
+	}
+	sorted := make([]Output, 0, len(o.Outputs))
+	slices.Sort(numbers)
+	for _, n := range numbers {
+		sorted = append(sorted, o.Outputs[at[n]])
+	}
+	o.Outputs = sorted
+	return nil
+}
+
+// attr notes an attribute of an output; what every one has by itself is left out.
+func (o *Output) attr(name, value string) {
+	own := strings.HasPrefix(name, abi.OwnPrefix) || name == abi.HTTPStatus || strings.HasPrefix(name, abi.HTTPHeaderPrefix)
+	if !own && (name != abi.ContentType || value == abi.ContentJSON) {
+		return
+	}
+	if o.Attrs == nil {
+		o.Attrs = map[string]string{}
+	}
+	o.Attrs[strings.Clone(name)] = strings.Clone(value)
+}
+
+// after is the state afterwards, by name, of the values that either of two
+// outcomes changed.
+func (o *Outcome) after(before map[string]capability.Value, name string) []byte {
+	for i := range o.State {
+		if o.State[i].Name == name {
+			return o.State[i].Data
+		}
+	}
+	return before[name].Data
+}

@@ -1,0 +1,137 @@
+// Package replay runs messages again that a journal says were handled, each from
+// the state, clock, random seed and capability answers it had, and compares what
+// comes of it with what came of it then. Nothing outside is asked or changed, and
+// nothing is written to the journal: the instances are those of actors made for
+// it, with the broker and the seeds of a [Record].
+//
+//  1. The journal is read once to choose the messages: only their places are kept.
+//  2. Where the journal no longer goes back to its begin, the states of their keys
+//     as they are now are asked for, and it is read to see what has changed since.
+//     So it is known of each value what it was, or that this is not known.
+//  3. It is read again, with the states of those keys followed; each message goes
+//     to a worker, which runs it and compares.
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/pace"
+)
+
+// Limits of a replay.
+const (
+	LastMax    = 1_000_000 // messages
+	WorkersMax = 64
+	GroupsMax  = 100 // groups of differences; what else differs is counted only
+)
+
+// Select says which handled messages of a node are run again. The zero Select
+// is the last LastMax.
+type Select struct {
+	Last     int    // at most so many; 0: LastMax
+	Sample   bool   // spread over all there are, in place of the last
+	ID       string // only that message; "": all
+	Key      *string
+	From, To time.Time // when they were handled, both included; zero: any time
+}
+
+// Options is what a replay needs.
+type Options struct {
+	Journal journal.Journal
+	Node    string // node path
+	Select  Select
+	// New is what the messages are run on. Its broker and seeds are those of
+	// Record, its Scale.Max is at least Workers. It is not closed.
+	New    *actor.Actor
+	Record *Record
+	// Old, if not nil, is run as well, message by message, after New: to compare
+	// how fast both are, and to see which messages do not even repeat on what
+	// they ran on. It is made as New is, with a Record of its own, OldRecord.
+	Old       *actor.Actor
+	OldRecord *Record
+	Mask      Mask
+	With      []Override
+	// State is what the state of a key is now, as far as it is committed. It is
+	// asked only where the journal does not go back to its begin; nil: what
+	// cannot be known without it is not run.
+	State func(ctx context.Context, key string) (map[string]capability.Value, error)
+	// Workers is how many messages are run at a time; 0: one.
+	Workers int
+	// Pacer is what the workers take turns at with whatever else runs, as one
+	// actor; nil: they take none.
+	Pacer *pace.Pacer
+	// Progress, if not nil, is told now and then how many of all messages were
+	// run. It is called by one goroutine at a time, and must not block.
+	Progress func(done, all int)
+	// Each, if not nil, is given every message that was run, by one goroutine at
+	// a time, in no particular order. It may keep it.
+	Each func(*Comparison)
+}
+
+// ErrNone: the journal has no handled message that was selected.
+var ErrNone = errors.New("no handled message is in the journal that could be run again")
+
+// Run runs messages again and tells how what came of them differs. It fails with
+// ErrNone, with an error of the journal, or of starting an instance, and with
+// that of ctx when it ends.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if o.Workers < 1 || o.Workers > WorkersMax {
+		o.Workers = max(1, min(o.Workers, WorkersMax))
+	}
+	if o.Select.Last <= 0 || o.Select.Last > LastMax {
+		o.Select.Last = LastMax
+	}
+	chosen, err := o.choose(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("choose messages of %s: %w", o.Node, err)
+	}
+	if len(chosen.places) == 0 {
+		return nil, ErrNone
+	}
+	if err := chosen.begin(ctx, &o); err != nil {
+		return nil, fmt.Errorf("find the states of %s: %w", o.Node, err)
+	}
+	return o.play(ctx, chosen)
+}
+
+// play has workers run what is chosen, as it is read.
+func (o *Options) play(ctx context.Context, c *chosen) (*Report, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	cases := make(chan *Case, o.Workers)
+	t := &tally{options: o, all: len(c.places), report: Report{Node: o.Node, Selected: len(c.places)}}
+	var wait sync.WaitGroup
+	share := &pace.Share{}
+	for range o.Workers {
+		wait.Go(func() {
+			w := worker{options: o, tally: t, share: share}
+			if err := w.work(ctx, cases); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	err := c.read(ctx, o, func(k *Case) error {
+		select {
+		case cases <- k:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+	close(cases)
+	wait.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return nil, cause
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read messages of %s: %w", o.Node, err)
+	}
+	return t.told(), nil
+}

@@ -1,0 +1,137 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/pace"
+)
+
+// worker runs messages one after the other. It belongs to one goroutine.
+type worker struct {
+	options  *Options
+	tally    *tally
+	share    *pace.Share
+	turn     pace.Turn
+	now, old *actor.Instance
+	state    capability.State
+}
+
+func (w *worker) work(ctx context.Context, cases <-chan *Case) error {
+	defer func() {
+		if w.turn.Taken() {
+			w.turn.End()
+		}
+		for _, i := range []*actor.Instance{w.now, w.old} {
+			if i != nil {
+				i.Actor().Put(i)
+			}
+		}
+	}()
+	for c := range cases {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if len(c.Unknown) > 0 && len(w.options.New.Def.State) > 0 {
+			w.tally.skip()
+			continue
+		}
+		if w.options.Pacer != nil { // others go first after each message
+			if w.turn.Taken() {
+				w.turn.Next()
+			} else {
+				w.turn.Begin(w.options.Pacer, w.share)
+			}
+		}
+		k, err := w.compare(ctx, c)
+		if err != nil {
+			return err
+		}
+		w.tally.add(k)
+	}
+	return nil
+}
+
+// compare runs a message on the new, and on the old if there is one.
+func (w *worker) compare(ctx context.Context, c *Case) (*Comparison, error) {
+	o := w.options
+	k := &Comparison{Case: c}
+	var err error
+	if k.Now, err = w.run(ctx, c, o.New, o.Record, &w.now, o.With); err != nil {
+		return nil, err
+	}
+	if o.Old != nil {
+		if k.Old, err = w.run(ctx, c, o.Old, o.OldRecord, &w.old, nil); err != nil {
+			return nil, err
+		}
+		k.Unsteady = len(o.Mask.differences(&c.Then, k.Old)) > 0
+	}
+	k.Differences = o.Mask.differences(&c.Then, k.Now)
+	return k, nil
+}
+
+// run has an instance handle a message as it was handled then.
+func (w *worker) run(ctx context.Context, c *Case, a *actor.Actor, r *Record, at **actor.Instance, with []Override) (*Outcome, error) {
+	if err := equip(ctx, a, at); err != nil {
+		return nil, err
+	}
+	s := &sheet{of: c, with: with}
+	again, times := s.again()
+	t := actor.Task{Message: c.Message, ID: r.begin(s), Now: c.Clock, Again: again}
+	defer r.end(t.ID)
+	t.RealTime = func() int64 {
+		if len(times) == 0 {
+			return c.Clock
+		}
+		at := times[0]
+		if len(times) > 1 {
+			times = times[1:]
+		}
+		return at
+	}
+	if decl := a.Def.State; len(decl) > 0 {
+		w.state.Reset(decl, c.State, capability.Size(c.State))
+		t.State = &w.state
+	}
+	before := time.Now()
+	result := (*at).Handle(&t)
+	took := time.Since(before)
+	out := ran(a, result, t.State, c.State)
+	out.Took, out.Memory, out.Unknown = took, a.Memory(), s.unknown
+	if result.Broken {
+		a.Discard(*at)
+		*at = nil
+	}
+	return out, nil
+}
+
+// equip sees to it that there is an instance.
+func equip(ctx context.Context, a *actor.Actor, at **actor.Instance) (err error) {
+	if *at != nil {
+		return nil
+	}
+	i, more, err := a.Take()
+	if errors.Is(err, actor.ErrBusy) && more {
+		i, err = a.Start(ctx)
+	}
+	*at = i
+	return err
+}
+
+// toldTime is what an answer to time.now says; otherwise if it is none.
+func toldTime(frame []byte, otherwise int64) int64 {
+	m, err := abi.ParseMessage(frame)
+	if err != nil {
+		return otherwise
+	}
+	text, _ := m.Attr("unix_ns")
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	return otherwise
+}
