@@ -7,7 +7,7 @@ import "context"
 // that give a secret ([Hides]), which no record has, are served as before, by b,
 // which must stay open as long.
 func (b *Broker) Fork(do func(ctx context.Context, use string, r *Request) Answer) *Broker {
-	fork := &Broker{grants: map[string]*grant{}, calls: b.calls}
+	fork := &Broker{grants: map[string]*grant{}, calls: b.calls, most: b.most}
 	for name, g := range b.grants {
 		fork.grants[name] = &grant{name: name, capability: &forked{of: g, do: do}, operations: g.operations}
 	}
@@ -22,8 +22,16 @@ type forked struct {
 
 func (f *forked) Operations() map[string]Effect { return f.of.operations }
 
+// Effect implements Judge.
+func (f *forked) Effect(r *Request) Effect {
+	if j, ok := f.of.capability.(Judge); ok {
+		return j.Effect(r)
+	}
+	return f.of.operations[r.Operation]
+}
+
 func (f *forked) Do(ctx context.Context, r *Request) Answer {
-	if f.of.operations[r.Operation] == Hides {
+	if f.Effect(r) == Hides {
 		return f.of.capability.Do(ctx, r)
 	}
 	return f.do(ctx, f.of.name, r)
