@@ -59,8 +59,6 @@ type lane struct {
 	room       bool      // a mailbox below may have room again
 	free       []*parcel // for reuse
 	trash      []*parcel // for reuse once the entry being made is written
-	batches    []*batch  // for reuse
-	batched    int       // memory of those, in bytes
 	latest     *batch    // the last one on its way to the journal; nil: it is there
 	worker     *worker
 	workers    []*worker
@@ -449,14 +447,7 @@ func (l *lane) committed(b *batch) {
 			l.safe()
 		}
 	}
-	clear(b.answers)
-	clear(b.kept)
-	clear(b.barriers)
-	b.answers, b.kept, b.barriers, b.blobs, b.err = b.answers[:0], b.kept[:0], b.barriers[:0], b.blobs[:0], nil
-	b.writer.Reset(l.shard.committer.epoch)
-	if more := b.memory(); l.batched+more <= batchesMax {
-		l.batches, l.batched = append(l.batches, b), l.batched+more
-	}
+	b.drop()
 	l.shard.committer.trim()
 }
 
@@ -469,12 +460,7 @@ func (l *lane) openBatch() *batch {
 	if l.batch != nil {
 		return l.batch
 	}
-	if n := len(l.batches); n > 0 {
-		l.batch, l.batches = l.batches[n-1], l.batches[:n-1]
-		l.batched -= l.batch.memory()
-	} else {
-		l.batch = newBatch(l)
-	}
+	l.batch = newBatch(l)
 	l.flushed++
 	l.batch.number = l.flushed
 	return l.batch
