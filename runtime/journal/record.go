@@ -24,7 +24,7 @@ const (
 )
 
 // largeRecord is the bytes after which a record is given memory for all it can become.
-const largeRecord = 32 << 10
+const largeRecord = 64 << 10
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -104,6 +104,9 @@ func (w *Writer) Entries() int { return w.entries }
 
 // Size is the bytes of the record so far.
 func (w *Writer) Size() int { return len(w.coder.b) }
+
+// Cap is the bytes of memory that the writer holds.
+func (w *Writer) Cap() int { return cap(w.coder.b) }
 
 // Bytes is the record. It is valid until the writer is changed.
 func (w *Writer) Bytes() []byte {

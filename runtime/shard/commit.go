@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/grow-platform/grow/runtime/journal"
 )
@@ -31,33 +32,19 @@ type batch struct {
 	flight flight
 }
 
-// spareBatches are for reuse, by any lane of any shard: how many are under way, and
-// how large they are, changes from one moment to the next, and what nobody has used
-// for a while the collector takes.
-var spareBatches sync.Pool
-
-// newBatch is an empty batch of a lane.
+// newBatch makes a batch of a lane.
 func newBatch(l *lane) *batch {
-	b, ok := spareBatches.Get().(*batch)
-	if !ok {
-		b = &batch{}
-		b.alone[0] = b
-		b.flight = flight{writer: &b.writer, batches: b.alone[:]}
-		b.flight.done = b.flight.landed
-	}
-	b.lane, b.flight.committer = l, &l.shard.committer
+	b := &batch{lane: l}
+	b.alone[0] = b
+	b.flight = flight{committer: &l.shard.committer, writer: &b.writer, batches: b.alone[:]}
+	b.flight.done = b.flight.landed
 	b.writer.Reset(l.shard.committer.epoch)
 	return b
 }
 
-// drop has a batch that is committed be used again.
-func (b *batch) drop() {
-	clear(b.answers)
-	clear(b.kept)
-	clear(b.barriers)
-	b.answers, b.kept, b.barriers, b.blobs, b.err = b.answers[:0], b.kept[:0], b.barriers[:0], b.blobs[:0], nil
-	b.lane, b.flight.committer, b.flight.err = nil, nil, nil
-	spareBatches.Put(b)
+// memory is about how many bytes a batch takes that holds nothing.
+func (b *batch) memory() int {
+	return int(unsafe.Sizeof(*b)) + b.writer.Cap() + cap(b.answers)*int(unsafe.Sizeof(answered{}))
 }
 
 // follow takes over what another batch of the lane, without entries, holds back.
@@ -252,7 +239,7 @@ func (c *committer) gather() *flight {
 		n++
 	}
 	f.batches = append(make([]*batch, 0, n), c.waiting[:n]...) // at least one: a batch alone always fits
-	c.waiting = append(c.waiting[:0], c.waiting[n:]...)
+	c.waiting = slices.Delete(c.waiting, 0, n)
 	return f
 }
 

@@ -59,6 +59,8 @@ type lane struct {
 	room       bool      // a mailbox below may have room again
 	free       []*parcel // for reuse
 	trash      []*parcel // for reuse once the entry being made is written
+	batches    []*batch  // for reuse
+	batched    int       // memory of those, in bytes
 	latest     *batch    // the last one on its way to the journal; nil: it is there
 	worker     *worker
 	workers    []*worker
@@ -447,7 +449,14 @@ func (l *lane) committed(b *batch) {
 			l.safe()
 		}
 	}
-	b.drop()
+	clear(b.answers)
+	clear(b.kept)
+	clear(b.barriers)
+	b.answers, b.kept, b.barriers, b.blobs, b.err = b.answers[:0], b.kept[:0], b.barriers[:0], b.blobs[:0], nil
+	b.writer.Reset(l.shard.committer.epoch)
+	if more := b.memory(); l.batched+more <= batchesMax {
+		l.batches, l.batched = append(l.batches, b), l.batched+more
+	}
 	l.shard.committer.trim()
 }
 
@@ -460,7 +469,12 @@ func (l *lane) openBatch() *batch {
 	if l.batch != nil {
 		return l.batch
 	}
-	l.batch = newBatch(l)
+	if n := len(l.batches); n > 0 {
+		l.batch, l.batches = l.batches[n-1], l.batches[:n-1]
+		l.batched -= l.batch.memory()
+	} else {
+		l.batch = newBatch(l)
+	}
 	l.flushed++
 	l.batch.number = l.flushed
 	return l.batch
