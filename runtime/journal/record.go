@@ -23,6 +23,9 @@ const (
 	checksum   = 17 // where it lies in the header
 )
 
+// largeRecord is the bytes after which a record is given memory for all it can become.
+const largeRecord = 64 << 10
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // entryField is the number of Record.entry.
@@ -47,6 +50,7 @@ func (w *Writer) Reset(epoch uint64) {
 // Add appends an entry. It returns false, and leaves the record as it was, when
 // the record would exceed RecordMax or EntriesMax, or the entry InlineMax: see [Pack].
 func (w *Writer) Add(e Entry) bool {
+	w.grow()
 	at := len(w.coder.b)
 	outer := w.coder.begin(entryField)
 	inner := w.coder.begin(kindOf(e))
@@ -56,11 +60,20 @@ func (w *Writer) Add(e Entry) bool {
 
 // AddHandled is Add for the commonest entry.
 func (w *Writer) AddHandled(h *Handled) bool {
+	w.grow()
 	at := len(w.coder.b)
 	outer := w.coder.begin(entryField)
 	inner := w.coder.begin(kindHandled)
 	h.fields(&w.coder)
 	return w.close(at, outer, inner)
+}
+
+// grow gives a record that has become large, and so may become as large as it can,
+// memory for all of it: doubled from time to time it would take three times as much.
+func (w *Writer) grow() {
+	if len(w.coder.b) > largeRecord && cap(w.coder.b) < RecordMax {
+		w.coder.b = slices.Grow(w.coder.b, RecordMax+largeRecord-len(w.coder.b))
+	}
 }
 
 func (w *Writer) close(at, outer, inner int) bool {

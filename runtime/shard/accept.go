@@ -86,10 +86,8 @@ func newTrace() string {
 	return string(text[:])
 }
 
-// admit builds the request's message and finds out where it goes.
-func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
-	now := s.clock.Now()
-	id := s.id(now)
+// first makes the request's message.
+func (s *Shard) first(r *Request, id string, now time.Time) *parcel {
 	first := parcels.Get().(*parcel)
 	first.attempt, first.direct, first.first, first.kept, first.out = 1, r.Direct, true, false, false
 	m := &first.msg
@@ -123,7 +121,17 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	m.AddMoment(s.second.moment(now.UnixNano()))
 	m.Finish(r.Data)
 	first.places = r.Places
+	return first
+}
 
+// admit makes the request's message and finds out where it goes. What is on the
+// stack meanwhile is little: callers that wait have small stacks, and one that has to
+// grow costs as much as the rest of this.
+func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
+	now := s.clock.Now()
+	id := s.id(now)
+	first := s.first(r, id, now)
+	m := &first.msg
 	a := &admission{shard: s, flow: &flow{id: id, replies: r.Replies, any: r.AnyReply, waits: !r.Kept, direct: r.Direct, done: make(chan struct{})}}
 	a.flow.handle.flow, a.flow.past.request = a.flow, r
 	first.past = &a.flow.past

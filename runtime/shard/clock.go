@@ -26,16 +26,33 @@ func (RealClock) AfterFunc(d time.Duration, f func()) func() bool { return time.
 
 // second makes timestamps: what is the same for a whole second is written once.
 // It is safe for concurrent use.
-type second struct{ text atomic.Pointer[secondText] }
+type second struct {
+	text atomic.Pointer[secondText]
+	last atomic.Pointer[moment]
+}
 
 type secondText struct {
 	unix int64
 	text string // 2006-01-02T15:04:05
 }
 
+// moment is a time with what messages made then share.
+type moment struct {
+	now    int64
+	shared *abi.Shared
+}
+
+// momentSpan is for how long, in nanoseconds, one moment is taken for the present:
+// half of what a lane's clock may lag behind. Only where so many messages come that
+// their order is not told by it are several of one moment.
+const momentSpan = clockEvery / 2
+
 // moment is what messages made now share: time (RFC 3339 in UTC, with
 // nanoseconds) and the first attempt.
 func (s *second) moment(now int64) *abi.Shared {
+	if last := s.last.Load(); last != nil && now >= last.now && now-last.now < momentSpan {
+		return last.shared
+	}
 	unix, nanos := now/1e9, now%1e9
 	t := s.text.Load()
 	if t == nil || t.unix != unix {
@@ -47,5 +64,7 @@ func (s *second) moment(now int64) *abi.Shared {
 	// A billion more gives the leading zeros, and a digit in the place of the point.
 	digits := strconv.AppendInt(text[:n], 1e9+nanos, 10)
 	digits[n] = '.'
-	return abi.Share(abi.Time, string(append(digits, 'Z')), abi.Attempt, "1")
+	m := &moment{now, abi.Share(abi.Time, string(append(digits, 'Z')), abi.Attempt, "1")}
+	s.last.Store(m)
+	return m.shared
 }

@@ -239,7 +239,7 @@ func (c *committer) gather() *flight {
 		n++
 	}
 	f.batches = append(make([]*batch, 0, n), c.waiting[:n]...) // at least one: a batch alone always fits
-	c.waiting = append(c.waiting[:0], c.waiting[n:]...)
+	c.waiting = slices.Delete(c.waiting, 0, n)
 	return f
 }
 

@@ -133,10 +133,12 @@ func (c *client) accept(v *visitor, r *shard.Request, nth int) (f *shard.Flow, e
 		kind = direct
 	}
 	w.name(fmt.Sprint(kind, c.number, "-", nth))
+	shut := w.modes.shut(r)
 	f, err = v.shard.Accept(v.context, &copied)
 	if !v.turn("has been told") {
 		return nil, nil, false
 	}
+	w.modes.told(shut, err)
 	w.trace("request %d of client %d: %v", nth, c.number, err)
 	return f, err, true
 }

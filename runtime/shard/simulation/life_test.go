@@ -29,6 +29,8 @@ type life struct {
 	closed  bool // the shard was, in order
 	audited bool
 	auditor bool // is at work
+
+	applying bool // a revision is being put in force
 }
 
 func newLife(w *world) *life {
@@ -113,6 +115,7 @@ func (l *life) open(n uint64) bool {
 		s, err := shard.Open(l.context, l.options)
 		if err == nil {
 			l.shard = s
+			s.Govern(w.modes.modes)
 			if err = l.apply(w.model.revision); err == nil {
 				l.tries = 0
 				break
@@ -145,6 +148,7 @@ func (l *life) open(n uint64) bool {
 		l.come(c.visit)
 	}
 	l.come(w.desk.visit)
+	l.come(w.modes.visit)
 	return true
 }
 
@@ -226,7 +230,9 @@ func (l *life) apply(revision int) error {
 	before := l.actors
 	r := revisions[revision]
 	l.actors = w.actors(l, r)
+	l.applying = true
 	err := l.shard.Apply(r.table, l.actors)
+	l.applying = false
 	if err != nil {
 		before, l.actors = l.actors, before
 	}

@@ -122,7 +122,7 @@ func (w *world) actors(l *life, r *revision) map[string]*actor.Actor {
 			types = append(types, o.Shape)
 		}
 		all[n.Path] = actor.New(actor.Options{
-			Node: n.Path, Revision: r.name, Def: n.Actor, Scale: n.Scale, Module: &module{l, n.Actor.Name}, Context: l.shard.Context(), Pacer: l.options.Pacer, Types: types,
+			Node: n.Path, Revision: r.name, Def: n.Actor, Scale: n.Scale, Module: &module{l, n.Actor.Name, n}, Context: l.shard.Context(), Pacer: l.options.Pacer, Types: types,
 			Broker:   capability.Of(map[string]capability.Capability{"bank": &bank{l}}, 1000),
 			Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
 			RealTime: func() int64 { return w.now().UnixNano() },
@@ -143,6 +143,7 @@ func (w *world) drawn(about ...any) int {
 type module struct {
 	life  *life
 	actor string
+	node  *router.Node
 }
 
 func (m *module) Info() engine.Info {
@@ -184,6 +185,9 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 	m, err := abi.ParseMessage(frame)
 	if err != nil {
 		return engine.Answer{}, err
+	}
+	if l := i.module.life; !l.dead() {
+		l.world.modes.begins(i.module.node, m.ID())
 	}
 	out, err := i.module.handle(h, m)
 	if err != nil {

@@ -29,6 +29,7 @@ type world struct {
 	model  *model
 	people []*client
 	desk   *operator
+	modes  *governor
 	life   *life
 	lives  int
 	ids    int
@@ -48,7 +49,7 @@ type world struct {
 
 // findings count what runs came upon, to show that they do what they are for.
 type findings struct {
-	Lives, Swaps, Rivals, Ghosts, Requests, Repeats, Answers, Records, Handled, Attempts, Letters, Actions, Snapshots, Effects, Packed int
+	Lives, Swaps, Rivals, Ghosts, Requests, Repeats, Answers, Records, Handled, Attempts, Letters, Actions, Snapshots, Effects, Packed, Modes, Shut int
 }
 
 func (f *findings) each(visit func(name string, n *int)) {
@@ -89,6 +90,7 @@ type plan struct {
 	rivals       bool
 	swaps        bool
 	operator     int // what a person does to states and dead letters
+	modes        int // how often modes change
 }
 
 // limits of a run.
@@ -125,6 +127,7 @@ func (w *world) draw() plan {
 		rivals:       w.oneIn(5),
 		swaps:        w.oneIn(2),
 		operator:     w.random.IntN(12),
+		modes:        w.some(2, 1, 3, 6),
 	}
 }
 
@@ -180,7 +183,7 @@ func (w *world) run() {
 	for i := range w.plan.clients {
 		w.people = append(w.people, &client{world: w, number: i})
 	}
-	w.desk = &operator{world: w}
+	w.desk, w.modes = &operator{world: w}, &governor{world: w}
 	w.trace("plan %+v", w.plan)
 	for w.lives = 1; w.lives <= w.plan.lives && w.violated() == ""; w.lives++ {
 		w.found.Lives++
@@ -188,7 +191,7 @@ func (w *world) run() {
 	}
 	if w.violated() == "" { // what was left is there in yet another life
 		w.found.Lives++
-		w.calm = 2
+		w.calm, w.modes.modes = 2, shard.Modes{}
 		w.live(true)
 	}
 	w.found.Records, w.found.Handled, w.found.Attempts = w.model.records, w.model.handledEver, w.model.attemptsEver
@@ -232,6 +235,7 @@ func (w *world) live(last bool) {
 			case w.calm == 0:
 				w.trace("calm")
 				w.calm, w.disk.full = 1, false
+				l.come(w.modes.rest)
 			case l.settled():
 				l.audit()
 			}
