@@ -53,7 +53,7 @@ func (l *loader) limits(file string, n *schema.Node, language string) Limits {
 	return limits
 }
 
-// targets reads how fast an actor is meant to be; what has another form the schema reports.
+// targets reads how fast an actor or a workflow is meant to be; what has another form the schema reports.
 func targets(n *schema.Node) (t Targets) {
 	if v := n.Get("p99"); v != nil && schema.Lookup("#Duration").Fits(v.Text) {
 		t.P99 = duration(v.Text)

@@ -89,10 +89,10 @@ type Actor struct {
 	At       Position
 }
 
-// Targets say how fast an actor is meant to be; what is 0 is not said.
+// Targets say how fast an actor or a workflow is meant to be; what is 0 is not said.
 type Targets struct {
-	P99  time.Duration // of handling a message
-	Rate float64       // messages a second of one instance
+	P99  time.Duration // of handling a message, in a workflow with all that it causes
+	Rate float64       // messages a second of one instance, or that a workflow takes one after the other
 }
 
 // Code names the live implementation of an actor.
@@ -155,8 +155,10 @@ type Workflow struct {
 	Out    []string
 	Nodes  []*Node  // in the order of the file
 	Routes []*Route // in the order of the file
-	Tests  []*Test
-	At     Position
+	// Targets are of the whole workflow; those of its actors are apart.
+	Targets Targets
+	Tests   []*Test
+	At      Position
 }
 
 // Node is a place in a workflow that an actor or another workflow fills.

@@ -26,7 +26,6 @@ var unserved = []struct {
 	{"#Actor", "rehearse", present},
 	{"#Actor", "state.from", present},
 	{"#Actor", "state.back", present},
-	{"#Workflow", "targets", present},
 }
 
 func present(*schema.Node) bool { return true }

@@ -45,7 +45,7 @@ func (l *loader) loadWorkflows() {
 		}
 		w := &Workflow{
 			Name: name, Dir: filepath.Join(l.service.Dir, "workflows"), About: tree.Get("about").String(),
-			Docs: l.docs(file, tree, "workflows", "."), At: at(file, n.Pos),
+			Docs: l.docs(file, tree, "workflows", "."), Targets: targets(tree.Get("targets")), At: at(file, n.Pos),
 		}
 		l.flows[name] = &flowFile{file: file, tree: tree, def: w, nodes: map[string]*Node{}, routes: map[string][]*Route{}}
 		l.service.Workflows[name] = w

@@ -18,65 +18,96 @@ const (
 	targetTime    = 3 * time.Second // after which no more are
 )
 
-// targets holds how fast changed actors are in their tests against what their definitions
-// say, a check for each.
+// measured is an actor or a workflow with targets.
+type measured struct {
+	name    string
+	at      specs.Position
+	targets specs.Targets
+	tests   []*specs.Test
+	// messages is how many a test has put through it.
+	messages func(*actortest.Result) uint64
+	alone    string // that its rate is of
+}
+
+// targets holds how fast changed actors and workflows are in their tests against what
+// their definitions say, a check for each.
 func (g *gate) targets(ctx context.Context, changed []string) error {
 	for _, name := range changed {
-		a := g.service.Actors[name]
-		if a == nil || a.Targets == (specs.Targets{}) {
+		var m measured
+		if a := g.service.Actors[name]; a != nil {
+			m = measured{name, a.At, a.Targets, a.Tests, func(r *actortest.Result) uint64 { return r.Attempts }, "one instance handled %.0f/s of its tests' messages"}
+		} else if w := g.service.Workflows[name]; w != nil {
+			m = measured{name, w.At, w.Targets, w.Tests, sent, "of its tests' messages, one after the other, it took %.0f/s"}
+		}
+		if m.targets == (specs.Targets{}) {
 			continue
 		}
-		if _, err := g.timed(ctx, "targets of "+name, func(ctx context.Context, k *deploy.Check) error { return g.target(ctx, a, k) }); err != nil {
+		if _, err := g.timed(ctx, "targets of "+name, func(ctx context.Context, k *deploy.Check) error { return g.target(ctx, &m, k) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// target measures one actor.
-func (g *gate) target(ctx context.Context, a *specs.Actor, k *deploy.Check) error {
-	if len(a.Tests) == 0 {
+// sent is how many messages a test sends, unless it failed before it sent them all.
+func sent(r *actortest.Result) uint64 {
+	if !r.Passed() {
+		return 0
+	}
+	n := uint64(0)
+	for _, s := range r.Test.Steps {
+		if s.Type != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// target measures an actor or a workflow.
+func (g *gate) target(ctx context.Context, m *measured, k *deploy.Check) error {
+	if len(m.tests) == 0 {
 		k.Outcome, k.Text = deploy.Failed, "there are no tests to measure it with"
 		return nil
 	}
-	samples, busy, attempts, err := g.measure(ctx, a)
+	samples, busy, messages, err := g.measure(ctx, m)
 	if err != nil || len(samples) == 0 {
 		k.Outcome, k.Text = deploy.Failed, "no message of its tests was handled"
 		return err
 	}
 	slices.Sort(samples)
 	p99 := samples[(len(samples)*99+99)/100-1]
-	rate := float64(attempts) / busy.Seconds()
+	rate := float64(messages) / busy.Seconds()
 	k.Text = fmt.Sprintf("p99 %v, %.0f/s", p99.Round(time.Microsecond), rate)
-	if want := a.Targets.P99; want > 0 && p99 > want {
+	if want := m.targets.P99; want > 0 && p99 > want {
 		k.Outcome = deploy.Failed
-		k.Add(deploy.Detail{Subject: a.Name, At: place(a.At), Text: fmt.Sprintf("targets.p99: %v is wanted, and of %d messages of its tests the slowest in a hundred took %v", want, attempts, p99)})
+		k.Add(deploy.Detail{Subject: m.name, At: place(m.at), Text: fmt.Sprintf("targets.p99: %v is wanted, and of %d messages of its tests the slowest in a hundred took %v", want, messages, p99)})
 	}
-	if want := a.Targets.Rate; want > 0 && rate < want {
+	if want := m.targets.Rate; want > 0 && rate < want {
 		k.Outcome = deploy.Failed
-		k.Add(deploy.Detail{Subject: a.Name, At: place(a.At), Text: fmt.Sprintf("targets.rate: %.6g/s is wanted, and one instance handled %.0f/s of its tests' messages", want, rate)})
+		k.Add(deploy.Detail{Subject: m.name, At: place(m.at), Text: fmt.Sprintf("targets.rate: %.6g/s is wanted, and "+m.alone, want, rate)})
 	}
 	return nil
 }
 
-// measure runs the tests of an actor again and again, one at a time, and returns the time
+// measure runs tests again and again, one at a time, and returns the time
 // that a message took in each. The first round is not counted: it warms up.
-func (g *gate) measure(ctx context.Context, a *specs.Actor) (samples []time.Duration, busy time.Duration, attempts uint64, err error) {
+func (g *gate) measure(ctx context.Context, m *measured) (samples []time.Duration, busy time.Duration, messages uint64, err error) {
 	runner := newTests(g.shared.engine, g.service, g.candidate.Modules, 1)
 	defer func() { err = errors.Join(err, runner.Close(context.WithoutCancel(ctx))) }()
 	began := time.Now()
 	for round := 0; len(samples) < targetSamples && (round < 2 || time.Since(began) < targetTime); round++ {
-		err := runner.Run(ctx, a.Tests, func(r *actortest.Result) {
-			if round == 0 || r.Attempts == 0 {
+		err := runner.Run(ctx, m.tests, func(r *actortest.Result) {
+			n := m.messages(r)
+			if round == 0 || n == 0 {
 				return
 			}
-			samples = append(samples, r.Busy/time.Duration(r.Attempts))
+			samples = append(samples, r.Busy/time.Duration(n))
 			busy += r.Busy
-			attempts += r.Attempts
+			messages += n
 		})
 		if err != nil {
 			return nil, 0, 0, fmt.Errorf("run tests: %w", err)
 		}
 	}
-	return samples, busy, attempts, nil
+	return samples, busy, messages, nil
 }
