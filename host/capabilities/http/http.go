@@ -71,7 +71,7 @@ func read(params map[string]any) (*grant, error) {
 	f := form()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := f.value.Unify(f.value.Context().Encode(params))
+	v := f.value.Unify(cuecontext.New().Encode(params))
 	if err := v.Validate(cue.Concrete(true)); err != nil {
 		first := errors.Errors(err)[0]
 		format, args := first.Msg()

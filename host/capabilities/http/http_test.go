@@ -221,8 +221,7 @@ func TestRedirects(t *testing.T) {
 	other := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "other %s%s", r.Header.Get("X-Key"), r.URL.Path)
 	})
-	var s *httptest.Server
-	s = serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		to := map[string]string{"/same": "/end", "/other": other.URL + "/o", "/away": "http://away.example/", "/loop": "/loop", "/secret": "/admin"}[r.URL.Path]
 		if to != "" {
 			http.Redirect(w, r, to, http.StatusFound)
