@@ -23,12 +23,12 @@ func (c *canaryFlags) flags(f *pflag.FlagSet) {
 	f.Float64Var(&c.slower, "slower", canary.DefaultSlower, "how many `times` as much time and fuel a canary may take as what runs")
 }
 
-// plan is what the flags say; nil: all at once.
-func (c *canaryFlags) plan() *canary.Plan {
+// steps are what the flags say; none: all at once.
+func (c *canaryFlags) steps() []canary.Step {
 	if c.share == 0 {
 		return nil
 	}
-	return &canary.Plan{Steps: canary.Grow(float64(c.share), c.wait), Slower: c.slower}
+	return canary.Grow(float64(c.share), c.wait)
 }
 
 // share is a part of the keys: 5% or 0.05.

@@ -48,7 +48,7 @@ func (g *gateFlags) signing(f *pflag.FlagSet) {
 }
 
 func (g *gateFlags) request(commit string) api.Request {
-	return api.Request{Plan: g.plan, Force: g.force, Text: g.message, Commit: commit, Canary: g.canary.plan()}
+	return api.Request{Plan: g.plan, Force: g.force, Text: g.message, Commit: commit, Canary: g.canary.steps(), Slower: g.canary.slower}
 }
 
 func (s *shell) deploy() *cobra.Command {

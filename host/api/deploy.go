@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,8 @@ type Request struct {
 	Force     string              `json:"force,omitempty" maxLength:"8192" doc:"make it live against its checks, for this reason; needs the scope admin"`
 	Plan      bool                `json:"plan,omitempty" doc:"only check it"`
 	Hold      bool                `json:"hold,omitempty" doc:"check it and record its revisions, but do not make it live"`
-	Canary    *canary.Plan        `json:"canary,omitempty" doc:"try it on a share of the keys first"`
+	Canary    []canary.Step       `json:"canary,omitempty" maxItems:"100" doc:"try it first on shares of the keys that grow up to all"`
+	Slower    float64             `json:"slower,omitempty" doc:"how many times as much time and fuel as what runs it may take for a message while it is tried; 0: twice"`
 }
 
 // Artifact is a module of an actor.
@@ -213,9 +215,9 @@ func (a *API) request(ctx context.Context, q *deployInput) (*deploy.Request, err
 	r := &deploy.Request{
 		Service: q.service(), Documents: t, Change: store.Digest(q.Body.Change), Artifacts: map[string]deploy.Artifact{}, Seen: q.Body.Seen,
 		Parent: store.Digest(q.Body.Parent), Text: q.Body.Text, Commit: q.Body.Commit, Force: q.Body.Force, Plan: q.Body.Plan, Hold: q.Body.Hold,
-		Canary: q.Body.Canary,
 	}
-	if r.Canary != nil {
+	if len(q.Body.Canary) > 0 {
+		r.Canary = &canary.Plan{Steps: q.Body.Canary, Slower: cmp.Or(q.Body.Slower, canary.DefaultSlower)}
 		if err := r.Canary.Check(); err != nil {
 			return nil, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: "body.canary"}
 		}

@@ -23,7 +23,7 @@ const (
 
 // Step is a share of the keys, and how long the new revision has it at least.
 type Step struct {
-	Share float64       `json:"share"` // above 0, at most 1
+	Share float64       `json:"share"` // of the keys, above 0, at most 1
 	Wait  time.Duration `json:"wait_ns"`
 }
 
