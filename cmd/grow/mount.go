@@ -43,12 +43,12 @@ func (s *shell) mount(service *specs.Service, dir string, watched bool) *app.Mou
 func (s *shell) came(h *app.Platform, service *specs.Service, came app.Came) error {
 	var err error
 	switch {
-	case came.Live.Number == 0:
+	case came.Stopped:
 		_, err = fmt.Fprintf(s.stdout, "\nThe service is stopped, and answers nothing until it is started: grow service start %s -C %s\n", service.Name, quote(service.Dir))
-	case came.Kept:
-		_, err = fmt.Fprintf(s.stdout, "\nWhat runs is %s, not the folder, which has not been edited since. An edit of the folder takes its place; see: grow diff, grow pull\n", deployedBy(&came.Live))
-	case came.Before != nil:
-		_, err = fmt.Fprintf(s.stdout, "\nThe folder was edited, and has taken the place of %s, as deployment %d. Go back: grow rollback\n", deployedBy(came.Before), came.Live.Number)
+	case came.Kept != nil:
+		_, err = fmt.Fprintf(s.stdout, "\nWhat runs is %s, not the folder, which has not been edited since. An edit of the folder takes its place; see: grow diff, grow pull\n", deployedBy(came.Kept))
+	case came.Replaced != nil:
+		_, err = fmt.Fprintf(s.stdout, "\nThe folder was edited, and has taken the place of %s. Go back: grow rollback\n", deployedBy(came.Replaced))
 	}
 	return err
 }

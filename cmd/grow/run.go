@@ -171,10 +171,14 @@ func paths(service *specs.Service) map[string]string {
 func (s *shell) serving(h *app.Platform, service *specs.Service, edits bool) error {
 	took, came := h.StartTime(), h.Mounted().Came()
 	if s.json() {
-		return s.line(map[string]any{
-			"event": "serving", "service": service.Name, "url": h.URL(), "control": h.ControlURL(), "pid": os.Getpid(), "took_ms": took.Milliseconds(),
-			"deployment": came.Live.Number, "folder": !came.Kept,
-		})
+		line := map[string]any{"event": "serving", "service": service.Name, "url": h.URL(), "control": h.ControlURL(), "pid": os.Getpid(), "took_ms": took.Milliseconds()}
+		if came.Kept != nil {
+			line["deployment"] = came.Kept.Number // in place of the folder
+		}
+		if came.Replaced != nil {
+			line["replaced"] = came.Replaced.Number
+		}
+		return s.line(line)
 	}
 	w := s.stdout
 	fmt.Fprintf(w, "\n%s is served at %s: %s, %s, ready in %s\n", service.Name, h.URL(), count(len(service.Actors), "actor"), count(len(service.Endpoints), "endpoint"), short(took))

@@ -38,8 +38,8 @@ func (s *shell) runWatched(ctx context.Context, dir string, o runOptions) (err e
 			f, err := live.New(live.Options{
 				Host: p.Mounted(), Service: service, Watcher: w, Files: files, Proof: proof,
 				Building: s.building(0), Explain: explained, Report: func(e live.Event) { s.edited(p.Mounted(), e) },
-				Record: func(ctx context.Context, service *specs.Service, e live.Event) {
-					p.Mounted().Record(ctx, service, paths(service), proved(e))
+				Record: func(service *specs.Service, e live.Event) {
+					p.Mounted().Record(service, paths(service), proved(e))
 				},
 			})
 			if err != nil {

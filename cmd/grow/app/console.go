@@ -21,7 +21,7 @@ func (p *Platform) controlHandler() (http.Handler, error) {
 		Running: p.backendOf, Lifecycle: p, Graph: p.graphOf, Log: p.log,
 	})
 	m.Handle("/", pages)
-	m.Handle("/v1/", p.api)
+	m.Handle("/v1/", p.settled(p.api))
 	return console.Guard(m), nil
 }
 

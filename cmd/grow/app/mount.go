@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/grow-platform/grow/compiler/cache"
@@ -42,20 +44,25 @@ type Mounted struct {
 	platform *Platform
 	mount    *Mount
 	id       documents.Service
-	edits    int // deployment that the edits of this process are recorded as; it belongs to who calls Record
-	amended  bool
 	came     Came
+
+	mu   sync.Mutex // guards last
+	last *recording // nil: nothing was to be recorded yet
+
+	// What follows belongs to one recording after another.
+	edits   int // deployment that the edits of this process are recorded as; 0: none yet
+	amended bool
 }
 
-// Came says what of a mounted service runs after the start.
+// Came says what of a mounted service runs after the start: the folder, if nothing else
+// is said.
 type Came struct {
-	// Live is the deployment that runs; its number is 0 when the service is stopped.
-	Live deploy.Deployment
-	// Before is what ran until now and others had deployed; nil: the folder was what ran.
-	Before *deploy.Deployment
-	// Kept says that Live is what others have deployed, since the folder is as it was when
-	// it was last served.
-	Kept bool
+	Stopped bool // nothing runs, until the service is started
+	// Kept is what others have deployed, and what runs, since the folder is as it was
+	// when it was last served.
+	Kept *deploy.Deployment
+	// Replaced is what others had deployed, and the folder has taken the place of.
+	Replaced *deploy.Deployment
 }
 
 // keptMount is what is remembered of the folder as it was last served.
@@ -109,7 +116,7 @@ func (m *Mounted) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	last, err := m.last(ctx)
+	last, err := m.kept(ctx)
 	if err != nil {
 		return err
 	}
@@ -121,12 +128,13 @@ func (m *Mounted) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	same := live.Number > 0 && last.Print == print
+	m.came.Stopped = stopped
+	same, others := live.Number > 0 && last.Print == print, live.Number > 0 && live.Number != last.Deployment
 	switch {
 	case same && stopped:
 		return nil
-	case same && live.Number != last.Deployment:
-		m.came = Came{Live: live, Kept: true}
+	case same && others:
+		m.came.Kept = &live
 		_, err := p.Deployer.Start(ctx, m.id)
 		return err
 	case !stopped:
@@ -134,20 +142,17 @@ func (m *Mounted) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if m.came.Live = live; same {
+	if same {
 		return nil
 	}
-	if live.Number > 0 && live.Number != last.Deployment {
-		m.came.Before = &live
+	if others {
+		m.came.Replaced = &live
 	}
-	n, err := m.record(ctx, deploy.Adoption{Text: mountText, Checks: []deploy.Check{
+	m.later(&recording{service: m.mount.Service, modules: m.mount.Modules, adoption: deploy.Adoption{Text: mountText, Checks: []deploy.Check{
 		{Name: "vet", Outcome: deploy.Passed, Text: several(len(m.mount.Service.Actors), "actor") + ", " + several(len(m.mount.Service.Workflows), "workflow") + ", " + several(len(m.mount.Service.Endpoints), "endpoint")},
 		{Name: "tests", Outcome: deploy.Skipped, Text: "a folder is served as it is"},
-	}}, m.mount.Service, m.mount.Modules)
-	if !stopped {
-		m.came.Live = n
-	}
-	return err
+	}}})
+	return nil
 }
 
 // serve runs the folder as it is.
@@ -155,8 +160,8 @@ func (m *Mounted) serve(ctx context.Context) error {
 	return m.platform.start(ctx, deploy.Candidate{Service: m.id, Dir: m.mount.Dir, Modules: m.mount.Modules}, m.mount.Service)
 }
 
-// last is what is remembered of the folder as it was last served.
-func (m *Mounted) last(ctx context.Context) (k keptMount, err error) {
+// kept is what is remembered of the folder as it was last served.
+func (m *Mounted) kept(ctx context.Context) (k keptMount, err error) {
 	r, err := m.platform.store.Ref(ctx, mountRef(m.id))
 	if errors.Is(err, store.ErrNotFound) {
 		return k, nil
@@ -201,8 +206,8 @@ func printOf(t documents.Tree, modules map[string]string) (string, error) {
 var errOvertaken = errors.New("something else was deployed meanwhile")
 
 // record remembers what is in the folder, and runs, as a deployment.
-func (m *Mounted) record(ctx context.Context, n deploy.Adoption, service *specs.Service, modules map[string]string) (deploy.Deployment, error) {
-	p, print := m.platform, ""
+func (m *Mounted) record(ctx context.Context, r *recording) (deploy.Deployment, error) {
+	p, n, print := m.platform, r.adoption, ""
 	made, err := p.Deployer.Adopt(ctx, m.id, func() (deploy.Adoption, error) {
 		if h := p.running(m.id); h != nil && !h.ofFolder() {
 			return n, errOvertaken
@@ -212,10 +217,10 @@ func (m *Mounted) record(ctx context.Context, n deploy.Adoption, service *specs.
 			n.Documents, err = m.keepFiles(ctx, t)
 		}
 		if err == nil {
-			n.Artifacts, err = m.keepModules(ctx, service, modules)
+			n.Artifacts, err = m.keepModules(ctx, r.service, r.modules)
 		}
 		if err == nil {
-			print, err = printOf(n.Documents, modules)
+			print, err = printOf(n.Documents, r.modules)
 		}
 		n.By, n.Commit = m.mount.By, commit
 		return n, err
@@ -227,9 +232,9 @@ func (m *Mounted) record(ctx context.Context, n deploy.Adoption, service *specs.
 	if err != nil {
 		return made, err
 	}
-	r, err := p.store.Ref(ctx, mountRef(m.id))
+	ref, err := p.store.Ref(ctx, mountRef(m.id))
 	if err == nil || errors.Is(err, store.ErrNotFound) {
-		_, err = p.store.SetRef(ctx, mountRef(m.id), b, r.Revision)
+		_, err = p.store.SetRef(ctx, mountRef(m.id), b, ref.Revision)
 	}
 	if err == nil && m.mount.Recorded != nil {
 		err = m.mount.Recorded(string(made.Change))
@@ -327,25 +332,90 @@ func (m *Mounted) stopped() error {
 	return &Error{Code: "run.stopped", Err: fmt.Errorf("the service %s is stopped, so that edits cannot take effect", m.id), Hint: "start it: grow service start " + m.id.Name + "; and save again"}
 }
 
-// Record remembers what Apply has made live as a deployment. The edits of one process
-// are one deployment, the last of them, until others deploy something: the history does
-// not grow with each save. It must not be called concurrently.
-func (m *Mounted) Record(ctx context.Context, service *specs.Service, modules map[string]string, checks []deploy.Check) {
-	live, err := m.platform.Deployer.Live(ctx, m.id)
-	if err == nil || errors.Is(err, store.ErrNotFound) {
-		m.amended = m.amended || m.edits != 0
-		var n deploy.Deployment
-		if n, err = m.record(ctx, deploy.Adoption{Text: editText, Checks: checks, Amends: m.edits}, service, modules); err == nil {
-			m.edits = n.Number
+// Record has what Apply has made live be remembered as a deployment, soon: the disk may
+// take longer than an edit. The edits of one process are one deployment, the last of
+// them, until others deploy something: the history does not grow with each save.
+func (m *Mounted) Record(service *specs.Service, modules map[string]string, checks []deploy.Check) {
+	m.later(&recording{service: service, modules: modules, adoption: deploy.Adoption{Text: editText, Checks: checks}})
+}
+
+// recording is something that runs, and is to be remembered.
+type recording struct {
+	adoption deploy.Adoption
+	service  *specs.Service
+	modules  map[string]string
+	done     chan struct{} // closed when it has ended
+}
+
+// later records after what is being recorded, unless something newer has come then.
+func (m *Mounted) later(r *recording) {
+	r.done = make(chan struct{})
+	m.mu.Lock()
+	before := m.last
+	m.last = r
+	m.mu.Unlock()
+	go func() { // abandon awaits the last one, which awaits all
+		defer close(r.done)
+		if before != nil {
+			<-before.done
 		}
+		m.mu.Lock()
+		newest := m.last == r
+		m.mu.Unlock()
+		if newest {
+			m.recordEnd(r)
+		}
+	}()
+}
+
+// recordEnd records, and logs what nobody waits for.
+func (m *Mounted) recordEnd(r *recording) {
+	ctx, log := context.Background(), m.platform.log.With("service", m.id.String())
+	live, err := m.platform.Deployer.Live(ctx, m.id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		log.Error("what runs cannot be recorded as a deployment", "error", err)
+		return
 	}
+	edited := r.adoption.Text == editText
+	if edited {
+		r.adoption.Amends, m.amended = m.edits, m.amended || m.edits != 0
+	}
+	n, err := m.record(ctx, r)
 	switch {
-	case errors.Is(err, errOvertaken), err != nil && ctx.Err() != nil:
+	case errors.Is(err, errOvertaken):
 	case err != nil:
-		m.platform.log.Error("an edit is live, and cannot be recorded as a deployment", "service", m.id.String(), "error", err)
-	case live.Number > 0 && live.By != m.mount.By:
-		m.platform.log.Warn("an edit has taken the place of what others had deployed; see: grow history", "service", m.id.String(), "deployment", live.Number, "by", live.By)
+		log.Error("what runs cannot be recorded as a deployment", "error", err)
+	case edited:
+		if live.Number > 0 && live.Text != mountText && live.Text != editText {
+			log.Warn("an edit has taken the place of what others had deployed; see: grow history", "deployment", live.Number, "by", live.By)
+		}
+		m.edits = n.Number
 	}
+}
+
+// settle waits until what runs is recorded, as long as ctx allows.
+func (m *Mounted) settle(ctx context.Context) {
+	m.mu.Lock()
+	last := m.last
+	m.mu.Unlock()
+	if last == nil {
+		return
+	}
+	select {
+	case <-last.done:
+	case <-ctx.Done():
+	}
+}
+
+// settled has requests wait until what runs is recorded.
+func (p *Platform) settled(h http.Handler) http.Handler {
+	if p.mounted == nil {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.mounted.settle(r.Context())
+		h.ServeHTTP(w, r)
+	})
 }
 
 // Fault has every HTTP response say what is wrong with the last edit; "" for nothing.
@@ -367,7 +437,7 @@ func (m *Mounted) Revisions() map[string]string {
 // need no token.
 func (m *Mounted) listen() (err error) {
 	p := m.platform
-	p.socket, err = control.Listen(StateDir(m.mount.Dir), p.api.Owner(m.mount.By), control.Place{
+	p.socket, err = control.Listen(StateDir(m.mount.Dir), p.settled(p.api.Owner(m.mount.By)), control.Place{
 		URL: p.URL(), Control: p.ControlURL(), Namespace: m.id.Namespace, Service: m.id.Name,
 	}, p.log)
 	return err

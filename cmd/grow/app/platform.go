@@ -447,8 +447,11 @@ func (p *Platform) Stop(ctx context.Context) (left Leftover, err error) {
 	}
 	p.end()
 	err = errors.Join(err, p.control.shutdown(ctx))
-	if p.mounted != nil && p.mounted.amended && err == nil {
-		_, err = p.Deployer.Sweep(ctx)
+	if p.mounted != nil {
+		p.mounted.settle(context.WithoutCancel(ctx))
+		if p.mounted.amended && err == nil {
+			_, err = p.Deployer.Sweep(ctx)
+		}
 	}
 	return left, errors.Join(err, p.abandon(ctx))
 }
@@ -457,6 +460,9 @@ func (p *Platform) Stop(ctx context.Context) (left Leftover, err error) {
 func (p *Platform) abandon(ctx context.Context) error {
 	p.end()
 	errs := []error{p.control.close(), p.services.close()}
+	if p.mounted != nil {
+		p.mounted.settle(context.WithoutCancel(ctx))
+	}
 	if p.socket != nil {
 		errs = append(errs, p.socket.Close())
 	}

@@ -25,7 +25,7 @@ func (f *Follower) attempt(ctx context.Context, first time.Time) *Event {
 	e.Live = time.Since(first)
 	switch {
 	case a.applied && a.Record != nil:
-		a.Record(context.WithoutCancel(ctx), a.live.Service, *e)
+		a.Record(a.live.Service, *e)
 	case a.applied:
 	case ctx.Err() != nil || errors.Is(err, errStale):
 		return nil

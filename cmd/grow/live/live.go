@@ -38,7 +38,7 @@ type Options struct {
 	// Explain writes an error for the clients of the service; nil: as it is.
 	Explain func(error) string
 	// Record is called when an edit is live, before Report is; nil: nobody is.
-	Record func(ctx context.Context, service *specs.Service, e Event)
+	Record func(service *specs.Service, e Event)
 	// Report is told what came of an edit.
 	Report func(Event)
 }
