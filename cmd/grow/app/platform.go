@@ -140,6 +140,9 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	p.routes.Store(routesOf(nil))
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	p.log = slog.New(lines.Handler("", "host"))
+	if o.Mount != nil { // whose lines are for who looks at its service
+		p.log = slog.New(lines.Handler(DefaultNamespace, o.Mount.Service.Name))
+	}
 	p.shared = &Shared{logs: lines, kept: o.Journal.At != Memory}
 	p.shared.ending, p.end = context.WithCancel(context.Background())
 	if o.Mount != nil {
