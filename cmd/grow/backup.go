@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/runtime/journal/archive"
 	"github.com/spf13/cobra"
@@ -100,10 +101,11 @@ func (s *shell) backUp(ctx context.Context, dir, to string, j app.Journal, histo
 
 // backUpTo has the host write a backup, or writes it when none runs.
 func (s *shell) backUpTo(ctx context.Context, dir string, folder archive.Folder, j app.Journal, history bool) (*archive.Kept, error) {
-	host, err := control.Dial(app.StateDir(dir))
+	way, at, err := control.Dial(app.StateDir(dir))
 	var none *control.Error
 	switch {
 	case err == nil:
+		host := api.NewLocal(way).At(at.Namespace, at.Service)
 		defer host.Close()
 		tell, p := s.progress("backed up"), archive.Progress{}
 		err = host.Backup(ctx, control.BackupRequest{History: history}, func(ctx context.Context, name string, data []byte) error {

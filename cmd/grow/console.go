@@ -16,8 +16,8 @@ func (s *shell) console() *cobra.Command {
 	var open bool
 	c := &cobra.Command{
 		Use: "console", Short: "tell where a host's console is, or open it", Args: cobra.NoArgs,
-		Long: "console prints the address of the console of the host that --host or " + envHost + " names, after it has asked the host\n" +
-			"whether " + envToken + " is good there; with --open it opens it in a browser. Sign in with a token.",
+		Long: "console prints the address of the console of the host that --host or " + envHost + " names, or of the one that runs in the folder, after it\n" +
+			"has asked the host whether " + envToken + " is good there; with --open it opens it in a browser. Sign in with a token: grow token create makes one.",
 		Example: "  grow console\n  grow console --host https://grow.example.org:8600 --open",
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := s.platform()
@@ -29,7 +29,16 @@ func (s *shell) console() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			at, err := url.JoinPath(s.target.named(), "/")
+			at := s.target.named()
+			if at == "" {
+				local, here, err := s.local()
+				if err != nil {
+					return err
+				}
+				local.Close()
+				at = here.Control
+			}
+			at, err = url.JoinPath(at, "/")
 			if err != nil {
 				return err
 			}

@@ -49,7 +49,7 @@ func (h *hosted) start() {
 }
 
 func (h *hosted) stop() {
-	if err := h.Stop(context.Background()); err != nil {
+	if _, err := h.Stop(context.Background()); err != nil {
 		h.t.Error(err)
 	}
 }

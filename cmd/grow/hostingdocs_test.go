@@ -34,7 +34,7 @@ func TestHostingDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := p.Stop(context.Background()); err != nil {
+		if _, err := p.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"maps"
@@ -92,10 +93,10 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	ask(t, dir, `send trap echo.asked --data {"text":"over"}`)
-	if err := host.Shard().Settle(t.Context()); err != nil {
+	if err := host.Mounted().Shard().Settle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	dead := host.Shard().DeadLetters(nil, 1)
+	dead := host.Mounted().Shard().DeadLetters(nil, 1)
 	if len(dead) != 1 {
 		t.Fatal("there is no dead letter")
 	}
@@ -165,7 +166,7 @@ func jsonService(t *testing.T) string {
 }
 
 // controlled starts the service in dir with the socket that commands reach it by.
-func controlled(t *testing.T, dir string) *app.Host {
+func controlled(t *testing.T, dir string) *app.Platform {
 	t.Helper()
 	service, err := app.Load(dir)
 	if err != nil {
@@ -174,7 +175,18 @@ func controlled(t *testing.T, dir string) *app.Host {
 	if _, err := project.Build(t.Context(), service, project.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	return started(t, app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, CacheDir: t.TempDir(), Control: true})
+	p, err := app.StartPlatform(t.Context(), app.PlatformOptions{
+		Mount: (&shell{}).mount(service, dir, false), Listen: "127.0.0.1:0", Control: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, CacheDir: t.TempDir(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := p.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
 }
 
 // ask runs a command in dir that must succeed, and returns what it prints.

@@ -78,9 +78,31 @@ func (s *shell) onHost() (*mirror, error) {
 		client.Close()
 		return nil, err
 	}
-	m := &mirror{remote: remote, client: client, service: documents.Service{Namespace: s.target.namespace, Name: name}, all: map[string]lastSeen{}}
-	m.key = strings.TrimSuffix(s.target.named(), "/") + "/" + m.service.String()
-	return m, nil
+	at := documents.Service{Namespace: s.target.namespace, Name: name}
+	return &mirror{remote: remote, client: client, service: at, key: mirrorKey(s.target.named(), at), all: map[string]lastSeen{}}, nil
+}
+
+// mirrorKey names a service on a host; that which runs in the folder has no URL.
+func mirrorKey(host string, at documents.Service) string {
+	return strings.TrimSuffix(host, "/") + "/" + at.String()
+}
+
+// openMirror opens what a folder remembers of a service on a host, with no way to the host.
+func openMirror(dir, host string, at documents.Service) (*mirror, error) {
+	m := &mirror{dir: dir, service: at, key: mirrorKey(host, at), all: map[string]lastSeen{}}
+	return m, m.recall()
+}
+
+// recall reads what the folder remembers.
+func (m *mirror) recall() error {
+	b, err := os.ReadFile(filepath.Join(app.StateDir(m.dir), mirrorFile))
+	if err == nil {
+		err = json.Unmarshal(b, &m.all)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read what the folder has seen of hosts: %w; remove %s to begin anew", err, filepath.Join(app.StateDir(m.dir), mirrorFile))
+	}
+	return nil
 }
 
 // mirror opens what a folder remembers of the service that a command is for. The caller
@@ -101,13 +123,9 @@ func (s *shell) mirror() (*mirror, error) {
 		return nil, err
 	}
 	m.dir = dir
-	b, err := os.ReadFile(filepath.Join(app.StateDir(dir), mirrorFile))
-	if err == nil {
-		err = json.Unmarshal(b, &m.all)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := m.recall(); err != nil {
 		m.client.Close()
-		return nil, fmt.Errorf("read what the folder has seen of hosts: %w; remove %s to begin anew", err, filepath.Join(app.StateDir(dir), mirrorFile))
+		return nil, err
 	}
 	return m, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"strings"
@@ -44,11 +45,19 @@ func (t *target) named() string {
 	return os.Getenv(envHost)
 }
 
-// platform is the host that services are deployed to. It fails when none is named.
+// platform is the host that services are deployed to: the one named, or else the one that
+// runs in the folder.
 func (s *shell) platform() (*api.Client, error) {
 	at := s.target.named()
 	if at == "" {
-		return nil, &control.Error{Code: codeNoHost, Message: "no host is named", Next: "start one: grow serve; and name it: --host URL, or export " + envHost}
+		c, _, err := s.local()
+		switch {
+		case isCode(err, codeNoService):
+			return nil, &control.Error{Code: codeNoHost, Message: "no host is named, and this is no folder of a service that runs", Next: "go to the folder of one, or name a host: --host URL, or export " + envHost}
+		case isCode(err, control.CodeNotRunning):
+			return nil, &control.Error{Code: control.CodeNotRunning, Message: "no host is named, and none is running for this folder", Next: "start it: grow run; or name a host: --host URL, or export " + envHost}
+		}
+		return c, err
 	}
 	token := strings.TrimSpace(os.Getenv(envToken))
 	if token == "" {
@@ -84,10 +93,16 @@ func (s *shell) remote() (*api.Client, *api.Remote, error) {
 }
 
 // serviceName is the name of the service that a command is for: the one given, or that
-// of the folder.
+// of the folder, by which it runs there.
 func (s *shell) serviceName() (string, error) {
 	if s.target.service != "" {
 		return s.target.service, nil
+	}
+	if s.target.named() == "" {
+		if c, at, err := s.local(); err == nil {
+			c.Close()
+			return at.Service, nil
+		}
 	}
 	dir, err := s.folder(nil)
 	if err != nil {
@@ -114,9 +129,9 @@ func (s *shell) host() (*control.Client, error) {
 		}
 		return r.Client, nil
 	}
-	dir, err := s.folder(nil)
+	c, at, err := s.local()
 	if err != nil {
 		return nil, err
 	}
-	return control.Dial(app.StateDir(dir))
+	return c.At(s.target.namespace, cmp.Or(s.target.service, at.Service)).Client, nil
 }

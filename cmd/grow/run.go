@@ -29,6 +29,7 @@ const graceTime = 30 * time.Second
 // runOptions are the flags of run.
 type runOptions struct {
 	listen, level  string
+	control        string
 	noBuild, watch bool
 	grace          time.Duration
 	journal        app.Journal
@@ -45,12 +46,15 @@ func (s *shell) run() *cobra.Command {
 			"--journal memory nothing is kept, and with --journal nats://HOST:PORT a NATS server with JetStream keeps it. Its credentials\n" +
 			"stand in the address, in a file, or in GROW_NATS_USER and GROW_NATS_PASSWORD, or GROW_NATS_TOKEN.\n" +
 			"Secrets come from the environment.\n\n" +
+			"It is a host as grow serve starts one, with the folder as its service: in the folder, and with -C FOLDER, all commands work with it,\n" +
+			"deploy, upload, rollback and history too, and need no token. Others reach it at --control, with a token. What others have deployed\n" +
+			"runs until the folder is edited: with the next start, or with the next edit under --watch, the folder takes its place.\n\n" +
 			"With --watch an edit of the service's files is live in the next message: files are checked, what changed is built and\n" +
 			"tested, and takes over between two messages; state is kept, and no request is lost. Where an edit is wrong the old\n" +
 			"revision goes on, and every response says why in the header Grow-Dev-Error.",
 		Example: "  grow run\n  grow run --watch\n  grow run shop --listen 127.0.0.1:9000\n  SHOP_SECRET=... grow run shop",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(checkLevel(o.level), checkListen(o.listen), o.checkJournal()); err != nil {
+			if err := errors.Join(checkLevel(o.level), checkListen("--listen", o.listen), checkListen("--control", o.control), o.checkJournal()); err != nil {
 				return err
 			}
 			if o.watch && o.noBuild {
@@ -66,14 +70,15 @@ func (s *shell) run() *cobra.Command {
 			if o.watch {
 				return s.runWatched(c.Context(), dir, o)
 			}
-			service, h, err := s.start(c.Context(), dir, o)
+			service, p, err := s.start(c.Context(), dir, o)
 			if err != nil {
 				return err
 			}
-			return s.serve(c.Context(), h, service, o, nil)
+			return s.serve(c.Context(), p, service, o, nil)
 		},
 	}
 	c.Flags().StringVar(&o.listen, "listen", app.DefaultListen, "`address` to serve at; port 0 takes any free port")
+	c.Flags().StringVar(&o.control, "control", "127.0.0.1:0", "`address` of the control API and the console; port 0 takes any free port")
 	c.Flags().StringVar(&o.level, "level", "info", "log lines of this `level` and above: debug, info, warn or error")
 	fixed(c, "level", levels...)
 	c.Flags().DurationVar(&o.grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
@@ -85,7 +90,7 @@ func (s *shell) run() *cobra.Command {
 }
 
 // start loads, builds and starts the service in dir.
-func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Service, *app.Host, error) {
+func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Service, *app.Platform, error) {
 	service, err := s.load([]string{dir})
 	if err != nil {
 		return nil, nil, err
@@ -95,39 +100,39 @@ func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Ser
 			return nil, nil, err
 		}
 	}
-	options := app.Options{Dir: dir, Service: service, Modules: paths(service), Listen: o.listen, Control: true, Watched: o.watch, Journal: o.journal, Networks: o.networks}
+	options := app.PlatformOptions{Mount: s.mount(service, dir, o.watch), Listen: o.listen, Control: o.control, Journal: o.journal, Networks: o.networks, Version: thisRelease().Version}
 	if err := options.Level.UnmarshalText([]byte(o.level)); err != nil {
 		return nil, nil, fmt.Errorf("read --level: %w", err)
 	}
 	if !s.json() {
 		options.Stderr, options.Color = s.stderr, s.color(s.stderr)
 	}
-	h, err := app.Start(ctx, options)
+	p, err := app.StartPlatform(ctx, options)
 	if err != nil {
-		return nil, nil, located(err, o.listen)
+		return nil, nil, located(err)
 	}
-	return service, h, nil
+	return service, p, nil
 }
 
 // serve goes on until ctx ends, with follow beside it when that is not nil, and
 // ends the service in order.
-func (s *shell) serve(ctx context.Context, h *app.Host, service *specs.Service, o runOptions, follow *live.Follower) error {
-	err := s.serving(h, service, o.watch)
-	end := s.relay(h, o.level)
+func (s *shell) serve(ctx context.Context, p *app.Platform, service *specs.Service, o runOptions, follow *live.Follower) error {
+	err := s.serving(p, service, o.watch)
+	end := s.relay(p, o.level)
 	if err == nil && follow != nil {
 		follow.Run(ctx)
 	}
 	if err == nil {
 		<-ctx.Done()
 	}
-	left, stopErr := s.stop(h, o.grace)
+	left, stopErr := s.stop(p, o.grace)
 	end()
 	return errors.Join(err, s.left(left, stopErr == nil), stopErr)
 }
 
 // checkListen reports what is no address to serve at: "host:port", where the
 // host may be empty and the port is a number.
-func checkListen(address string) error {
+func checkListen(flag, address string) error {
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
@@ -136,19 +141,19 @@ func checkListen(address string) error {
 		return nil
 	}
 	return &usageError{control.Error{
-		Code: codeListen, Message: fmt.Sprintf("--listen takes HOST:PORT, the port from 0 to 65535, not %q", address), At: address,
-		Next: "give --listen an address of this machine, such as " + app.DefaultListen,
+		Code: codeListen, Message: fmt.Sprintf("%s takes HOST:PORT, the port from 0 to 65535, not %q", flag, address), At: address,
+		Next: "give " + flag + " an address of this machine, such as " + app.DefaultListen,
 	}}
 }
 
 // located says of an address that could not be had which one it was, and that
 // some ports are not everybody's.
-func located(err error, address string) error {
+func located(err error) error {
 	var start *app.Error
 	if !errors.As(err, &start) || start.Code != codePort && start.Code != codeListen {
 		return err
 	}
-	e := &control.Error{Code: start.Code, Message: start.Error(), At: address, Next: start.Hint}
+	e := &control.Error{Code: start.Code, Message: start.Error(), At: start.At, Next: start.Hint}
 	if errors.Is(err, fs.ErrPermission) {
 		e.Code, e.Next = codePermission, "take a port from 1024 on: --listen "+app.DefaultListen+"; those below may be the administrator's only"
 	}
@@ -165,13 +170,23 @@ func paths(service *specs.Service) map[string]string {
 }
 
 // serving tells that the service is up, and how to try it.
-func (s *shell) serving(h *app.Host, service *specs.Service, edits bool) error {
-	took := h.StartTime()
+func (s *shell) serving(h *app.Platform, service *specs.Service, edits bool) error {
+	took, came := h.StartTime(), h.Mounted().Came()
 	if s.json() {
-		return s.line(map[string]any{"event": "serving", "service": service.Name, "url": h.URL(), "pid": os.Getpid(), "took_ms": took.Milliseconds()})
+		line := map[string]any{"event": "serving", "service": service.Name, "url": h.URL(), "control": h.ControlURL(), "pid": os.Getpid(), "took_ms": took.Milliseconds()}
+		if came.Kept != nil {
+			line["deployment"] = came.Kept.Number // in place of the folder
+		}
+		if came.Replaced != nil {
+			line["replaced"] = came.Replaced.Number
+		}
+		return s.line(line)
 	}
 	w := s.stdout
 	fmt.Fprintf(w, "\n%s is served at %s: %s, %s, ready in %s\n", service.Name, h.URL(), count(len(service.Actors), "actor"), count(len(service.Endpoints), "endpoint"), short(took))
+	if err := s.came(h, service, came); err != nil {
+		return err
+	}
 	if lines := try(service, h.URL()); lines != "" {
 		note := ""
 		if names := signers(service); len(names) > 0 {
@@ -183,12 +198,12 @@ func (s *shell) serving(h *app.Host, service *specs.Service, edits bool) error {
 	if edits {
 		watched = "Edits of its files take effect. "
 	}
-	_, err := fmt.Fprintf(w, "Look at it: grow status -C %s. %sCtrl-C ends it.\n\n", quote(service.Dir), watched)
+	_, err := fmt.Fprintf(w, "Look at it: grow status -C %s; or in a browser: %s. %sCtrl-C ends it.\n\n", quote(service.Dir), h.ControlURL(), watched)
 	return err
 }
 
 // relay passes log lines to a program as they come, until end is called.
-func (s *shell) relay(h *app.Host, level string) (end func()) {
+func (s *shell) relay(h *app.Platform, level string) (end func()) {
 	if !s.json() {
 		return func() {} // the host writes them itself
 	}
@@ -222,7 +237,7 @@ type waiting struct {
 }
 
 // stop ends the service in order, within a time; a second signal ends it at once.
-func (s *shell) stop(h *app.Host, grace time.Duration) (app.Leftover, error) {
+func (s *shell) stop(h *app.Platform, grace time.Duration) (app.Leftover, error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	ctx, cancelTime := context.WithTimeout(ctx, grace)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -60,13 +61,8 @@ func (s *shell) serveUntil(ctx context.Context, o app.PlatformOptions, grace tim
 	if err == nil {
 		<-ctx.Done()
 	}
-	s.say("stopping: no more requests are taken; what was accepted is finished")
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if stopErr := p.Stop(limited); err == nil {
-		err = stopErr
-	}
-	return err
+	left, stopErr := s.stop(p, grace)
+	return errors.Join(err, s.left(left, stopErr == nil), stopErr)
 }
 
 // platformUp tells that a host is up.

@@ -88,8 +88,10 @@ func (b *book) serve(at string, f func(url string)) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	h, err := app.Start(b.Context(), app.Options{
-		Dir: b.dir, Service: service, Listen: "127.0.0.1:0", Control: true, CacheDir: b.TempDir(), Modules: map[string]string{"book": service.Actors["book"].Code.Source},
+	m := (&shell{}).mount(service, b.dir, false)
+	m.Modules = map[string]string{"book": service.Actors["book"].Code.Source}
+	h, err := app.StartPlatform(b.Context(), app.PlatformOptions{
+		Mount: m, Listen: "127.0.0.1:0", Control: "127.0.0.1:0", CacheDir: b.TempDir(),
 		Journal: app.Journal{At: at, User: os.Getenv("GROW_NATS_USER"), Password: os.Getenv("GROW_NATS_PASSWORD")},
 	})
 	if err != nil {

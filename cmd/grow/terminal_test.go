@@ -21,10 +21,10 @@ func TestTerminals(t *testing.T) {
 	dir, none := jsonService(t), t.TempDir()
 	host := controlled(t, dir)
 	ask(t, dir, `send trap echo.asked --data {"text":"over"}`)
-	if err := host.Shard().Settle(t.Context()); err != nil {
+	if err := host.Mounted().Shard().Settle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	names := strings.NewReplacer("$DEAD", host.Shard().DeadLetters(nil, 1)[0].ID, "$POSTED", posted(t, dir))
+	names := strings.NewReplacer("$DEAD", host.Mounted().Shard().DeadLetters(nil, 1)[0].ID, "$POSTED", posted(t, dir))
 	for _, c := range []struct {
 		name    string
 		env     [2]string

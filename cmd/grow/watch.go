@@ -12,6 +12,7 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/live"
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/watch"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/specs"
@@ -32,17 +33,20 @@ func (s *shell) runWatched(ctx context.Context, dir string, o runOptions) (err e
 		if err != nil {
 			return err
 		}
-		service, h, err := s.start(ctx, dir, o)
+		service, p, err := s.start(ctx, dir, o)
 		if err == nil {
 			f, err := live.New(live.Options{
-				Host: h, Service: service, Watcher: w, Files: files, Proof: proof,
-				Building: s.building(0), Explain: explained, Report: func(e live.Event) { s.edited(h, e) },
+				Host: p.Mounted(), Service: service, Watcher: w, Files: files, Proof: proof,
+				Building: s.building(0), Explain: explained, Report: func(e live.Event) { s.edited(p.Mounted(), e) },
+				Record: func(service *specs.Service, e live.Event) {
+					p.Mounted().Record(service, paths(service), proved(e))
+				},
 			})
 			if err != nil {
-				_, stopErr := h.Stop(ctx)
+				_, stopErr := p.Stop(ctx)
 				return errors.Join(err, stopErr)
 			}
-			return s.serve(ctx, h, service, o, f)
+			return s.serve(ctx, p, service, o, f)
 		}
 		if !mendable(err) {
 			return err
@@ -71,6 +75,15 @@ func mendable(err error) bool {
 	var built *compiler.Error
 	var module *engine.Error
 	return errors.As(err, &problems) || errors.As(err, &built) && !errors.Is(err, context.Canceled) || errors.As(err, &module)
+}
+
+// proved is what was checked of an edit before it went live.
+func proved(e live.Event) []deploy.Check {
+	tests := deploy.Check{Name: "tests", Outcome: deploy.Passed, Text: count(e.Total, "test") + " passed", Took: e.Tested}
+	if e.Total == 0 {
+		tests.Outcome, tests.Text = deploy.Skipped, "nothing that has changed has tests"
+	}
+	return []deploy.Check{{Name: "vet", Outcome: deploy.Passed, Text: "the files fit together"}, tests}
 }
 
 // notServed tells of a service that could not be started.
@@ -114,7 +127,7 @@ type failure struct {
 }
 
 // edited tells what came of an edit.
-func (s *shell) edited(h *app.Host, e live.Event) {
+func (s *shell) edited(h live.Host, e live.Event) {
 	if s.json() {
 		_ = s.line(forPrograms(h, e)) // whoever read it is gone
 		return
@@ -129,7 +142,7 @@ func (s *shell) edited(h *app.Host, e live.Event) {
 	fmt.Fprintln(s.stdout, arrows(cell(sentence(e)), utf8Locale()))
 }
 
-func forPrograms(h *app.Host, e live.Event) any {
+func forPrograms(h live.Host, e live.Event) any {
 	if e.Kind == live.Failed {
 		return failure{e.Kind, e.Stage, several(split(e.Err)), h.Revisions()}
 	}

@@ -37,7 +37,7 @@ func TestBackupParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := Dial(dir)
+	c, err := dial(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,30 +36,31 @@ type Client struct{ conn Conn }
 // NewClient returns a client of the service that a way leads to.
 func NewClient(c Conn) *Client { return &Client{c} }
 
-// Dial finds the host that keeps its own files in dir. It fails with an *Error
-// of code host.not_running, host.unreachable or host.permission.
-func Dial(dir string) (*Client, error) {
+// Dial finds the host that keeps its own files in dir, and returns a way to its
+// control API that needs no token, which is below Base. It fails with an *Error of
+// code host.not_running, host.unreachable or host.permission.
+func Dial(dir string) (Conn, Place, error) {
 	notRunning := &Error{Code: CodeNotRunning, Message: "no host is running for this folder", At: dir, Next: "start it: grow run"}
 	i, err := read(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, notRunning
+		return Conn{}, i, notRunning
 	}
 	if err == nil {
 		err = reach(i)
 	} else if !errors.Is(err, os.ErrPermission) {
-		return nil, &Error{Code: CodeUnreachable, Message: "read where the host is: " + err.Error(), At: filepath.Join(dir, infoFile), Next: "remove that file, and start the host again: grow run"}
+		return Conn{}, i, &Error{Code: CodeUnreachable, Message: "read where the host is: " + err.Error(), At: filepath.Join(dir, infoFile), Next: "remove that file, and start the host again: grow run"}
 	}
 	if errors.Is(err, os.ErrPermission) {
-		return nil, &Error{Code: CodePermission, Message: "the host is another user's: its socket may not be opened", At: dir, Next: "do it as the user that started the host"}
+		return Conn{}, i, &Error{Code: CodePermission, Message: "the host is another user's: its socket may not be opened", At: dir, Next: "do it as the user that started the host"}
 	}
 	if err != nil {
-		return nil, notRunning
+		return Conn{}, i, notRunning
 	}
 	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", i.Socket)
 	}}
-	return NewClient(Conn{"http://host" + base, &http.Client{Transport: t}}), nil
+	return Conn{"http://host/v1", &http.Client{Transport: t}}, i, nil
 }
 
 // Close ends the client's connections.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,13 +98,31 @@ func (f *fake) AbortAction(_ context.Context, name string) (Action, error) {
 	return Action{Name: name, Aborted: true}, f.note(name)
 }
 
+// serves is a handler of all operations.
+func serves(b Backend) http.Handler {
+	m := http.NewServeMux()
+	for _, o := range Operations() {
+		m.HandleFunc(o.Method+" /v1"+o.Path, func(w http.ResponseWriter, r *http.Request) { o.Serve(b, w, r) })
+	}
+	return m
+}
+
 func listen(t *testing.T, dir string, b Backend) (*Server, error) {
 	t.Helper()
-	s, err := Listen(dir, b, "http://127.0.0.1:1", slog.New(slog.DiscardHandler))
+	s, err := Listen(dir, serves(b), Place{URL: "http://127.0.0.1:1"}, slog.New(slog.DiscardHandler))
 	if err == nil {
 		t.Cleanup(func() { _ = s.Close() }) // a second time where the test has
 	}
 	return s, err
+}
+
+// dial is a client of the host in dir.
+func dial(dir string) (*Client, error) {
+	way, _, err := Dial(dir)
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(way), nil
 }
 
 // served is a host in a new folder and a client of it.
@@ -114,7 +133,7 @@ func served(t *testing.T) (*fake, *Client) {
 	if _, err := listen(t, dir, f); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Dial(dir)
+	c, err := dial(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +251,6 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/send", map[string]int{"to": 1}, CodeInvalid},
 		{"POST", "/send", SendRequest{Data: make([]byte, bodyMax)}, CodeInvalid},
 		{"POST", "/logs", []int{1}, CodeInvalid},
-		{"GET", "/v2/status", nil, CodeInvalid},
 	} {
 		err := c.conn.Call(t.Context(), callTime, r.method, r.path, r.body, &struct{}{})
 		if code(err) != r.want {
@@ -289,7 +307,7 @@ func TestFollowEndsWithTheHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := Dial(dir)
+	c, err := dial(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +320,7 @@ func TestFollowEndsWithTheHost(t *testing.T) {
 	if _, err := c.Status(t.Context()); code(err) != CodeUnreachable {
 		t.Errorf("%v, want %s", err, CodeUnreachable)
 	}
-	if _, err := Dial(dir); code(err) != CodeNotRunning {
+	if _, err := dial(dir); code(err) != CodeNotRunning {
 		t.Errorf("%v, want %s", err, CodeNotRunning)
 	}
 }
@@ -378,14 +396,14 @@ func TestAfterACrash(t *testing.T) {
 				}
 			}
 			leave(t, dir, socket)
-			if _, err := Dial(dir); code(err) != CodeNotRunning {
+			if _, err := dial(dir); code(err) != CodeNotRunning {
 				t.Errorf("dial: %v, want %s", err, CodeNotRunning)
 			}
 			s, err := listen(t, dir, &fake{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := Dial(dir)
+			c, err := dial(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -414,7 +432,7 @@ func leave(t *testing.T, dir, socket string) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b, err := json.Marshal(info{Socket: socket, PID: 1 << 22, URL: "http://127.0.0.1:2"})
+	b, err := json.Marshal(Place{Socket: socket, PID: 1 << 22, URL: "http://127.0.0.1:2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -435,7 +453,7 @@ func TestForeignWord(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, socket := range []string{keep, filepath.Join(other, socketFile), "", "/", filepath.Join(dir, "..")} {
-		b, _ := json.Marshal(info{Socket: socket})
+		b, _ := json.Marshal(Place{Socket: socket})
 		if err := os.WriteFile(filepath.Join(dir, infoFile), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -454,13 +472,13 @@ func TestForeignWord(t *testing.T) {
 
 func TestDialBroken(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Dial(filepath.Join(dir, "nowhere")); code(err) != CodeNotRunning {
+	if _, err := dial(filepath.Join(dir, "nowhere")); code(err) != CodeNotRunning {
 		t.Errorf("%v, want %s", err, CodeNotRunning)
 	}
 	if err := os.WriteFile(filepath.Join(dir, infoFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Dial(dir); code(err) != CodeUnreachable {
+	if _, err := dial(dir); code(err) != CodeUnreachable {
 		t.Errorf("%v, want %s", err, CodeUnreachable)
 	}
 	if os.Getuid() == 0 {
@@ -469,7 +487,7 @@ func TestDialBroken(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, infoFile), 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Dial(dir); code(err) != CodePermission {
+	if _, err := dial(dir); code(err) != CodePermission {
 		t.Errorf("%v, want %s", err, CodePermission)
 	}
 }

@@ -27,17 +27,19 @@ const (
 	tempPrefix  = "grow-" // of the folder of a socket whose path would be too long
 )
 
-// info is what a running host leaves in the service's folder.
-type info struct {
-	Socket  string    `json:"socket"`
-	PID     int       `json:"pid"`
-	URL     string    `json:"url"`
-	Started time.Time `json:"started"`
+// Place is what a running host leaves in the service's folder: where it is.
+type Place struct {
+	Socket    string    `json:"socket"`
+	PID       int       `json:"pid"`
+	URL       string    `json:"url"`     // of the service's endpoints
+	Control   string    `json:"control"` // URL of the control API, which needs a token
+	Namespace string    `json:"namespace"`
+	Service   string    `json:"service"`
+	Started   time.Time `json:"started"`
 }
 
 // Server serves a host's control socket.
 type Server struct {
-	backend  Backend
 	dir      string // the host's folder in the service's
 	socket   string
 	temp     string // folder of the socket, when it is not dir
@@ -50,9 +52,10 @@ type Server struct {
 }
 
 // Listen opens the socket of the service whose host keeps its own files in
-// dir, and serves it until Close. It fails with an *Error of code run.already
-// when a host of this service is running.
-func Listen(dir string, b Backend, url string, log *slog.Logger) (*Server, error) {
+// dir, and has h answer there until Close; p says where else the host is, and
+// which service it has. It fails with an *Error of code run.already when a host
+// of this service is running.
+func Listen(dir string, h http.Handler, p Place, log *slog.Logger) (*Server, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the host's folder: %w", err)
 	}
@@ -66,14 +69,14 @@ func Listen(dir string, b Backend, url string, log *slog.Logger) (*Server, error
 	if err != nil {
 		return nil, fmt.Errorf("lock the host's folder: %w", err)
 	}
-	s := &Server{backend: b, dir: dir, socket: filepath.Join(dir, socketFile), lock: held, done: make(chan error, 1)}
-	if err := s.open(url); err != nil {
+	s := &Server{dir: dir, socket: filepath.Join(dir, socketFile), lock: held, done: make(chan error, 1)}
+	if err := s.open(p); err != nil {
 		return nil, errors.Join(err, s.remove())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.server = &http.Server{
-		Handler: s.routes(), ReadHeaderTimeout: requestTime, IdleTimeout: time.Minute,
+		Handler: h, ReadHeaderTimeout: requestTime, IdleTimeout: time.Minute,
 		BaseContext: func(net.Listener) context.Context { return ctx }, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	go func() { s.done <- s.server.Serve(s.listener) }() // ends with Close
@@ -98,7 +101,7 @@ func Running(dir string) error {
 
 // open makes the socket, which only its owner may open, and says where it is.
 // What a host that is gone has left is removed.
-func (s *Server) open(url string) error {
+func (s *Server) open(p Place) error {
 	if old, err := read(s.dir); err == nil {
 		clearTemp(old)
 	}
@@ -117,15 +120,16 @@ func (s *Server) open(url string) error {
 		return fmt.Errorf("open control socket: %w", err)
 	}
 	s.listener = l
-	if err := s.announce(url); err != nil {
+	if err := s.announce(p); err != nil {
 		return errors.Join(fmt.Errorf("say where the control socket is: %w", err), l.Close())
 	}
 	return nil
 }
 
 // announce writes the file that clients look for, whole or not at all.
-func (s *Server) announce(url string) error {
-	b, err := json.Marshal(info{Socket: s.socket, PID: os.Getpid(), URL: url, Started: time.Now()})
+func (s *Server) announce(p Place) error {
+	p.Socket, p.PID, p.Started = s.socket, os.Getpid(), time.Now()
+	b, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (s *Server) announce(url string) error {
 // clearTemp removes the folder that a socket outside of the service's folder was
 // in. What stands in the file may be anybody's word: nothing but a socket of
 // that name in a folder of that name is touched.
-func clearTemp(i info) {
+func clearTemp(i Place) {
 	temp := filepath.Dir(i.Socket)
 	name := filepath.Base(temp)
 	if filepath.Base(i.Socket) != socketFile || len(name) < len(tempPrefix) || name[:len(tempPrefix)] != tempPrefix {
@@ -178,8 +182,8 @@ func (s *Server) Close() (err error) {
 	return err
 }
 
-func read(dir string) (info, error) {
-	var i info
+func read(dir string) (Place, error) {
+	var i Place
 	b, err := os.ReadFile(filepath.Join(dir, infoFile))
 	if err != nil {
 		return i, err
@@ -188,27 +192,13 @@ func read(dir string) (info, error) {
 }
 
 // reach reports whether somebody answers at the socket, by an error.
-func reach(i info) error {
+func reach(i Place) error {
 	c, err := net.DialTimeout("unix", i.Socket, reachTime)
 	if err != nil {
 		return err
 	}
 	_ = c.Close() // nothing was sent
 	return nil
-}
-
-// base is what all paths begin with.
-const base = "/v1"
-
-func (s *Server) routes() http.Handler {
-	m := http.NewServeMux()
-	for _, o := range Operations() {
-		m.HandleFunc(o.Method+" "+base+o.Path, func(w http.ResponseWriter, r *http.Request) { o.Serve(s.backend, w, r) })
-	}
-	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, &Error{Code: CodeInvalid, Message: "the host does not know " + r.Method + " " + r.URL.Path, Next: "use a grow of the same version as the host"})
-	})
-	return m
 }
 
 // stream answers with a value a line, each at once, and an error as the last one.

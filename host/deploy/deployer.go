@@ -278,13 +278,22 @@ func (a *attempt) check(ctx context.Context) error {
 
 // record gives the deployment the next number and keeps it.
 func (a *attempt) record(ctx context.Context) error {
-	last, err := a.last(ctx, deploymentsRef(a.deployment.Service))
+	number, err := a.number(ctx)
 	if err != nil {
 		return err
 	}
-	a.deployment.Number = last + 1
+	a.deployment.Number = number
 	a.o.Step("record deployment")
 	return a.keep(ctx, &a.deployment)
+}
+
+// number is that of the deployment: the next, or that of the one whose place it takes.
+func (a *attempt) number(ctx context.Context) (int, error) {
+	if a.deployment.Number > 0 {
+		return a.deployment.Number, nil
+	}
+	last, err := a.last(ctx, deploymentsRef(a.deployment.Service))
+	return last + 1, err
 }
 
 // runMax is how long it may take to make live what was checked.
@@ -360,7 +369,7 @@ func (a *attempt) broken(ctx context.Context, cause error) error {
 
 // revise records a revision of each actor that differs from its last one.
 func (a *attempt) revise(ctx context.Context) error {
-	last, err := a.last(ctx, deploymentsRef(a.deployment.Service))
+	number, err := a.number(ctx)
 	if err != nil {
 		return err
 	}
@@ -369,7 +378,7 @@ func (a *attempt) revise(ctx context.Context) error {
 		now := a.deployment.Actors[name]
 		v := Revision{
 			Service: a.deployment.Service, Actor: name, Documents: slices.Concat(a.request.Documents.Below("actors/"+name), types), Artifact: now.Artifact,
-			Proof: about(a.deployment.Checks, name), Time: a.deployment.Time, By: a.request.By, Commit: a.request.Commit, Deployment: last + 1,
+			Proof: about(a.deployment.Checks, name), Time: a.deployment.Time, By: a.request.By, Commit: a.request.Commit, Deployment: number,
 		}
 		if now.Revision, err = a.reviseActor(ctx, v); err != nil {
 			return err
@@ -461,8 +470,18 @@ func (d *Deployer) Resume(ctx context.Context, s documents.Service) (Deployment,
 	}
 }
 
+// LayOut makes files of a deployment's documents and modules, as those of what is to run
+// are.
+func (d *Deployer) LayOut(ctx context.Context, n Deployment) (Candidate, error) {
+	tree, err := d.o.Documents.Tree(ctx, n.Tree)
+	if err != nil {
+		return Candidate{}, err
+	}
+	return d.layOut(ctx, n, tree)
+}
+
 func (d *Deployer) startOne(ctx context.Context, live Deployment) error {
-	c, err := d.again(ctx, live)
+	c, err := d.LayOut(ctx, live)
 	if err != nil {
 		return err
 	}
@@ -473,15 +492,6 @@ func (d *Deployer) startOne(ctx context.Context, live Deployment) error {
 		return fmt.Errorf("deployment %d of %s: %w: %w", live.Number, live.Service, ErrStart, err)
 	}
 	return nil
-}
-
-// again makes a candidate of what was deployed before.
-func (d *Deployer) again(ctx context.Context, n Deployment) (Candidate, error) {
-	tree, err := d.o.Documents.Tree(ctx, n.Tree)
-	if err != nil {
-		return Candidate{}, err
-	}
-	return d.layOut(ctx, n, tree)
 }
 
 // giveUp goes back to the deployment before, if there is one.

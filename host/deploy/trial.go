@@ -179,6 +179,22 @@ func (d *Deployer) withdraw(ctx context.Context, n *Deployment, why string) erro
 	return d.o.Runner.Untry(ctx, n.Service)
 }
 
+// overtaken withdraws what is tried, if something is, since something else runs.
+func (d *Deployer) overtaken(ctx context.Context, s documents.Service, by string) error {
+	t, err := d.Trial(ctx, s)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	n, err := d.Deployment(ctx, s, t.Number)
+	if err != nil {
+		return err
+	}
+	return d.withdraw(ctx, &n, "something else was made live meanwhile: "+by)
+}
+
 // goLive has what was tried take over all keys.
 func (d *Deployer) goLive(ctx context.Context, n *Deployment) error {
 	live, seen, err := d.liveNumber(ctx, n.Service)
@@ -188,7 +204,7 @@ func (d *Deployer) goLive(ctx context.Context, n *Deployment) error {
 	if live != n.Before {
 		return fmt.Errorf("deployment %d of %s follows %d, and %d is live: %w", n.Number, n.Service, n.Before, live, ErrStart)
 	}
-	c, err := d.again(ctx, *n)
+	c, err := d.LayOut(ctx, *n)
 	if err != nil {
 		return err
 	}
@@ -224,7 +240,7 @@ func (d *Deployer) retry(ctx context.Context, live Deployment) error {
 	if n.Number == live.Number || n.State != Tried {
 		return d.endTrial(ctx, live.Service)
 	}
-	c, err := d.again(ctx, n)
+	c, err := d.LayOut(ctx, n)
 	if err == nil {
 		c.Live = &live
 		err = d.o.Runner.Prepare(ctx, c)

@@ -34,6 +34,8 @@ type Change struct {
 	By     string       `json:"by"`
 	Text   string       `json:"text,omitempty"`   // why
 	Commit string       `json:"commit,omitempty"` // of the git repository that the documents came from
+	// Amends has Revise put the change in the place of the last one.
+	Amends bool `json:"-"`
 }
 
 // Documents are those of all services of a host. Its methods may be called concurrently.
@@ -186,7 +188,11 @@ func (d *Documents) Revise(ctx context.Context, s Service, t Tree, c Change) (Ch
 	if c.Tree = tree; tree == last.Tree {
 		return last, nil
 	}
-	c.Number, c.Time = last.Number+1, d.now().UTC()
+	c.Number = last.Number + 1
+	if c.Amends {
+		c.Number, c.Parent = last.Number, last.Parent
+	}
+	c.Time = d.now().UTC()
 	b, err := json.Marshal(c)
 	if err != nil {
 		return Change{}, err

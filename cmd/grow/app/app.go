@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/compiler"
-	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/gateway"
 	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/runtime/actor"
@@ -64,8 +63,6 @@ type Options struct {
 	Level   slog.Level
 	Color   bool    // Stderr is a terminal that shows colours
 	Journal Journal // where what was accepted is kept; zero: in Dir
-	// Control opens the socket in Dir that commands reach the host by.
-	Control bool
 	// Watched is set when the service is edited while it runs; see Host.Fault.
 	Watched bool
 	// Namespace is what the service belongs to; "": main.
@@ -105,7 +102,6 @@ type Host struct {
 	shard      *shard.Shard
 	supervisor *supervisor.Supervisor
 	gateway    *gateway.Gateway
-	control    *control.Server
 	listener   net.Listener
 	cancel     context.CancelFunc
 	serving    chan error // the gateway's last word
@@ -119,6 +115,7 @@ type Host struct {
 // Error is a fault at start with a stable code and a hint for a person.
 type Error struct {
 	Code string
+	At   string // what it is about; "": the service
 	Hint string
 	Err  error
 }
@@ -195,17 +192,22 @@ func (h *Host) secrets() error {
 	return secretError(gateway.Secrets(h.opts.Service, h.opts.Secret))
 }
 
-func (h *Host) listen() error {
-	l, err := net.Listen("tcp", h.opts.Listen)
+func (h *Host) listen() (err error) {
+	h.listener, err = listen(h.opts.Listen, "--listen")
+	return err
+}
+
+// listen opens an address; flag is what people give it by.
+func listen(address, flag string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return &Error{Code: "run.port", Err: fmt.Errorf("listen on %s: another program has the port", h.opts.Listen),
-			Hint: "stop it, or pick another: grow run --listen 127.0.0.1:0 takes any free port"}
+		return nil, &Error{Code: "run.port", At: address, Err: fmt.Errorf("listen on %s: another program has the port", address),
+			Hint: "stop it, or pick another: " + flag + " 127.0.0.1:0 takes any free port"}
 	}
 	if err != nil {
-		return &Error{Code: "run.listen", Err: fmt.Errorf("listen: %w", err), Hint: "give --listen an address of this machine, such as 127.0.0.1:8080"}
+		return nil, &Error{Code: "run.listen", At: address, Err: fmt.Errorf("listen: %w", err), Hint: "give " + flag + " an address of this machine, such as 127.0.0.1:0 for any free port"}
 	}
-	h.listener = l
-	return nil
+	return l, nil
 }
 
 // run starts everything behind the gateway.
@@ -243,11 +245,6 @@ func (h *Host) serve(ctx context.Context) error {
 	h.gateway = g
 	if h.listener == nil {
 		return nil
-	}
-	if h.opts.Control {
-		if h.control, err = control.Listen(StateDir(h.opts.Dir), backend{h}, h.URL(), h.log); err != nil {
-			return err
-		}
 	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	h.serving = make(chan error, 1)
@@ -315,9 +312,6 @@ func (h *Host) kept() bool {
 // abandon releases everything, finished or not.
 func (h *Host) abandon(ctx context.Context) error {
 	var errs []error
-	if h.control != nil {
-		errs = append(errs, h.control.Close())
-	}
 	if h.cancel != nil {
 		h.cancel()
 		if err := <-h.serving; err != nil {
@@ -359,15 +353,19 @@ func readModules(service *specs.Service, paths map[string]string) (map[string][]
 			err = fmt.Errorf("%s has %d bytes; at most %d are allowed", path, info.Size(), ModuleMax)
 		}
 		if err != nil {
-			return nil, &Error{Code: "module.read", Err: fmt.Errorf("read module of actor %s: %w", name, err), Hint: "build it: grow build " + name}
+			return nil, moduleError(name, err)
 		}
 		binary, err := os.ReadFile(path)
 		if err != nil {
-			return nil, &Error{Code: "module.read", Err: fmt.Errorf("read module of actor %s: %w", name, err), Hint: "build it: grow build " + name}
+			return nil, moduleError(name, err)
 		}
 		modules[name] = binary
 	}
 	return modules, nil
+}
+
+func moduleError(name string, err error) error {
+	return &Error{Code: "module.read", Err: fmt.Errorf("read module of actor %s: %w", name, err), Hint: "build it: grow build " + name}
 }
 
 // StateDir is the folder of a service in which a host keeps what is its own.

@@ -16,11 +16,12 @@ func (p *Platform) controlHandler() (http.Handler, error) {
 		return nil, err
 	}
 	m := http.NewServeMux()
-	m.Handle("/", pages)
-	m.Handle("/v1/", api.New(api.Options{
+	p.api = api.New(api.Options{
 		Version: p.opts.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer,
 		Running: p.backendOf, Lifecycle: p, Graph: p.graphOf, Log: p.log,
-	}))
+	})
+	m.Handle("/", pages)
+	m.Handle("/v1/", p.settled(p.api))
 	return console.Guard(m), nil
 }
 

@@ -30,9 +30,9 @@ type front struct {
 
 // listenFront opens an address; flag is what people give it by.
 func listenFront(address, flag string) (*front, error) {
-	l, err := net.Listen("tcp", address)
+	l, err := listen(address, flag)
 	if err != nil {
-		return nil, &Error{Code: "run.listen", Err: fmt.Errorf("listen: %w", err), Hint: "give " + flag + " an address of this machine that no other program has, such as 127.0.0.1:0 for any free port"}
+		return nil, err
 	}
 	return &front{listener: netutil.LimitListener(l, frontConnections), scheme: "http"}, nil
 }

@@ -33,6 +33,9 @@ type gate struct {
 
 // Check implements deploy.Runner.
 func (p *Platform) Check(ctx context.Context, c deploy.Candidate, report func(deploy.Check)) error {
+	if err := p.laidOut(ctx, c); err != nil {
+		return err
+	}
 	g := &gate{Platform: p, candidate: c, report: report}
 	for _, step := range []struct {
 		name string

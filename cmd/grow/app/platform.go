@@ -9,14 +9,17 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/grow-platform/grow/host/api"
+	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/logs"
@@ -34,6 +37,7 @@ import (
 // PlatformOptions is what a host that services are deployed to is started with.
 type PlatformOptions struct {
 	Data     string // the host's folder
+	Mount    *Mount // a service's folder to serve, in place of Data; nil: none
 	Journal  Journal
 	Listen   string // host:port of the services; "": DefaultListen
 	CacheDir string // of compiled modules; "": the user's cache folder
@@ -73,6 +77,10 @@ type Platform struct {
 
 	services *front // of the services' endpoints
 	control  *front // of the control API
+	api      *api.API
+	mounted  *Mounted        // nil: no folder is
+	socket   *control.Server // of the mounted folder
+	took     time.Duration   // StartPlatform
 
 	mu     sync.RWMutex // guards all
 	all    map[documents.Service]*placed
@@ -85,9 +93,31 @@ type placed struct {
 	*Host
 	id        documents.Service
 	since     time.Time  // of its first deployment
+	switching sync.Mutex // held while another revision takes over
 	mu        sync.Mutex // guards those below
 	candidate deploy.Candidate
+	folder    bool     // it runs what is, or was, in the mounted folder
 	trial     *watched // nil: none
+}
+
+// change has the service run another revision. It ends a trial.
+func (h *placed) change(ctx context.Context, service *specs.Service, c deploy.Candidate) ([]Change, error) {
+	h.switching.Lock()
+	defer h.switching.Unlock()
+	changes, err := h.Apply(ctx, service, c.Modules)
+	if err == nil {
+		h.unwatch()
+		h.mu.Lock()
+		h.candidate, h.folder = c, c.Actors == nil
+		h.mu.Unlock()
+	}
+	return changes, err
+}
+
+func (h *placed) ofFolder() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.folder
 }
 
 func (p *placed) dir() string {
@@ -106,6 +136,9 @@ func (p *placed) modules() map[string]string {
 // cannot be started does not keep the others from it: it is logged.
 func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err error) {
 	o.Listen, o.Control = cmp.Or(o.Listen, DefaultListen), cmp.Or(o.Control, DefaultControl)
+	if o.Mount != nil {
+		o.Data = o.Mount.Dir
+	}
 	if o.Secret == nil {
 		o.Secret = os.LookupEnv
 	}
@@ -113,50 +146,70 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	p.routes.Store(routesOf(nil))
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	p.log = slog.New(lines.Handler("", "host"))
+	if o.Mount != nil { // whose lines are for who looks at its service
+		p.log = slog.New(lines.Handler(DefaultNamespace, o.Mount.Service.Name))
+	}
 	p.shared = &Shared{logs: lines, kept: o.Journal.At != Memory}
 	p.shared.ending, p.end = context.WithCancel(context.Background())
+	if o.Mount != nil {
+		p.mounted = &Mounted{platform: p, mount: o.Mount, id: documents.Service{Namespace: DefaultNamespace, Name: o.Mount.Service.Name}}
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.abandon(ctx))
 			p = nil
 		}
 	}()
-	if err := p.open(ctx); err != nil {
-		return p, err
-	}
 	if p.services, err = listenFront(o.Listen, "--listen"); err != nil {
 		return p, err
 	}
 	if p.control, err = listenFront(o.Control, "--control"); err != nil {
 		return p, err
 	}
+	if err := p.open(ctx); err != nil {
+		return p, err
+	}
 	if err := p.startServices(ctx); err != nil {
 		return p, err
 	}
-	if err := p.control.secure(o.CertFile, o.KeyFile); err != nil {
-		return p, err
+	return p, p.serve()
+}
+
+// serve answers requests from now on.
+func (p *Platform) serve() error {
+	if err := p.control.secure(p.opts.CertFile, p.opts.KeyFile); err != nil {
+		return err
 	}
-	p.services.serve(http.HandlerFunc(p.route), p.log)
 	handler, err := p.controlHandler()
 	if err != nil {
-		return p, err
+		return err
 	}
+	if p.mounted != nil {
+		if err := p.mounted.listen(); err != nil {
+			return err
+		}
+	}
+	p.services.serve(http.HandlerFunc(p.route), p.log)
 	p.control.serve(handler, p.log)
-	return p, nil
+	p.took = time.Since(p.started)
+	return nil
 }
 
 // open opens all that the host remembers.
 func (p *Platform) open(ctx context.Context) error {
+	if err := p.clearMemory(); err != nil {
+		return err
+	}
 	s, err := p.openStore(ctx)
 	if err != nil {
 		return err
 	}
 	p.store = s
 	p.Documents, p.Tokens, p.Keys = documents.New(s, nil), token.New(s, nil), signing.New(s, nil)
-	if p.Uploads, err = upload.New(upload.Options{Dir: filepath.Join(p.opts.Data, "uploads"), Store: s, SizeMax: ModuleMax}); err != nil {
+	if p.Uploads, err = upload.New(upload.Options{Dir: p.own("uploads"), Store: s, SizeMax: ModuleMax}); err != nil {
 		return err
 	}
-	if p.Deployer, err = deploy.New(deploy.Options{Store: s, Documents: p.Documents, Runner: p, Dir: filepath.Join(p.opts.Data, "work")}); err != nil {
+	if p.Deployer, err = deploy.New(deploy.Options{Store: s, Documents: p.Documents, Runner: p, Dir: p.own("work")}); err != nil {
 		return err
 	}
 	if p.shared.engine, err = newEngine(ctx, p.opts.CacheDir, p.log); err != nil {
@@ -171,13 +224,18 @@ func (p *Platform) open(ctx context.Context) error {
 }
 
 // openStore opens what the host remembers besides its journal: on NATS servers when the
-// journal is there, else in its folder.
+// journal is there, else in its folder; what it remembers of a mounted folder is always
+// kept there.
 func (p *Platform) openStore(ctx context.Context) (store.Store, error) {
 	j := p.opts.Journal
-	if j.At == "" || j.At == Memory {
-		s, err := files.Open(filepath.Join(p.opts.Data, "store"))
+	if j.At == "" || j.At == Memory || p.opts.Mount != nil {
+		s, err := files.Open(p.own("store"))
 		if err != nil {
-			return nil, &Error{Code: "serve.store", Err: err, Hint: "give --data a folder of your own, or stop the host that has it"}
+			hint := "give --data a folder of your own, or stop the host that has it"
+			if p.opts.Mount != nil {
+				hint = "see whether another process has the folder: grow status; it must be this user's to write"
+			}
+			return nil, &Error{Code: "serve.store", Err: err, Hint: hint}
 		}
 		return s, nil
 	}
@@ -211,6 +269,11 @@ func (s onServer) Close() error {
 }
 
 func (p *Platform) startServices(ctx context.Context) error {
+	if p.mounted != nil {
+		if err := p.mounted.start(ctx); err != nil {
+			return err
+		}
+	}
 	list, err := p.Documents.Services(ctx)
 	if err != nil {
 		return err
@@ -220,7 +283,7 @@ func (p *Platform) startServices(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if stopped {
+		if stopped || p.isMounted(s) {
 			continue
 		}
 		n, err := p.Deployer.Start(ctx, s)
@@ -268,14 +331,8 @@ func (p *Platform) Switch(ctx context.Context, c deploy.Candidate) error {
 		}
 		return p.start(ctx, c, service)
 	}
-	if _, err := h.Apply(ctx, service, c.Modules); err != nil {
-		return err
-	}
-	h.unwatch()
-	h.mu.Lock()
-	h.candidate = c
-	h.mu.Unlock()
-	return nil
+	_, err = h.change(ctx, service, c)
+	return err
 }
 
 // start runs a service that did not run.
@@ -290,16 +347,12 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	}
 	h, err := Start(ctx, Options{
 		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Networks: p.opts.Networks, Journal: p.opts.Journal,
-		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed,
+		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
 	})
 	if err != nil {
 		return err
 	}
-	since := time.Now()
-	if first, err := p.Deployer.Deployment(ctx, c.Service, 1); err == nil {
-		since = first.Time
-	}
-	p.place(c.Service, &placed{Host: h, id: c.Service, since: since, candidate: c})
+	p.place(c.Service, &placed{Host: h, id: c.Service, since: p.sinceStart(ctx, c.Service), candidate: c, folder: c.Actors == nil})
 	return nil
 }
 
@@ -308,6 +361,9 @@ func seedRef(s documents.Service) string { return "seeds/" + s.Namespace + "/" +
 // seed returns what keys the random streams of a service's messages, making it when the
 // service is new. A host that takes over goes on with the same one.
 func (p *Platform) seed(ctx context.Context, s documents.Service) ([]byte, error) {
+	if p.isMounted(s) {
+		return ownSeed(StateDir(p.opts.Data))
+	}
 	name := seedRef(s)
 	r, err := p.store.Ref(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
@@ -375,21 +431,40 @@ func (p *Platform) FirstToken(ctx context.Context) (string, error) {
 	return text, err
 }
 
-// Stop ends the host and its services in order, as Host.Stop does with one.
-func (p *Platform) Stop(ctx context.Context) error {
-	p.end()
-	p.trials.Wait()
-	err := errors.Join(p.control.shutdown(ctx), p.services.shutdown(ctx))
-	p.mu.Lock()
-	list := p.all
-	p.all = map[documents.Service]*placed{}
-	p.routes.Store(routesOf(nil))
-	p.mu.Unlock()
+// StartTime is how long StartPlatform took.
+func (p *Platform) StartTime() time.Duration { return p.took }
+
+// Logs is the store of the log lines of the host and its services.
+func (p *Platform) Logs() *logs.Store { return p.shared.logs }
+
+// Stop ends the host and its services in order, as Host.Stop does with one, and says
+// what they could not finish.
+func (p *Platform) Stop(ctx context.Context) (left Leftover, err error) {
+	p.mu.RLock()
+	list := slices.Collect(maps.Values(p.all))
+	p.mu.RUnlock()
 	for _, h := range list {
-		_, stopErr := h.Stop(ctx)
-		err = errors.Join(err, stopErr)
+		h.stopping.Store(true)
+		h.unwatch()
 	}
-	return errors.Join(err, p.abandon(ctx))
+	p.trials.Wait()
+	err = p.services.shutdown(ctx)
+	left.Kept = p.shared.kept
+	for _, h := range list {
+		one, stopErr := h.Stop(ctx)
+		err = errors.Join(err, stopErr)
+		left.Waiting, left.Kept = append(left.Waiting, one.Waiting...), left.Kept && one.Kept
+		p.place(h.id, nil)
+	}
+	p.end()
+	err = errors.Join(err, p.control.shutdown(ctx))
+	if p.mounted != nil {
+		p.mounted.settle(context.WithoutCancel(ctx))
+		if p.mounted.amended && err == nil {
+			_, err = p.Deployer.Sweep(ctx)
+		}
+	}
+	return left, errors.Join(err, p.abandon(ctx))
 }
 
 // abandon releases everything.
@@ -397,6 +472,12 @@ func (p *Platform) abandon(ctx context.Context) error {
 	p.end()
 	p.trials.Wait()
 	errs := []error{p.control.close(), p.services.close()}
+	if p.mounted != nil {
+		p.mounted.settle(context.WithoutCancel(ctx))
+	}
+	if p.socket != nil {
+		errs = append(errs, p.socket.Close())
+	}
 	for _, h := range p.all {
 		errs = append(errs, h.abandon(ctx))
 	}
@@ -407,7 +488,7 @@ func (p *Platform) abandon(ctx context.Context) error {
 		errs = append(errs, p.shared.engine.Close(context.WithoutCancel(ctx)))
 	}
 	if p.store != nil {
-		errs = append(errs, p.store.Close())
+		errs = append(errs, p.store.Close(), p.clearMemory())
 	}
 	return errors.Join(errs...)
 }

@@ -59,7 +59,7 @@ func (p *platform) start() {
 }
 
 func (p *platform) stop() {
-	if err := p.Stop(context.Background()); err != nil {
+	if _, err := p.Stop(context.Background()); err != nil {
 		p.t.Error(err)
 	}
 }

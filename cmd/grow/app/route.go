@@ -80,6 +80,9 @@ func (p *Platform) place(s documents.Service, h *placed) {
 
 // urlOf is where a service is served, by a name of its own.
 func (p *Platform) urlOf(s documents.Service) string {
+	if p.isMounted(s) {
+		return p.URL() // all names that are no other service's lead to it
+	}
 	u, err := url.Parse(p.URL())
 	if err != nil {
 		return p.URL()

@@ -49,7 +49,8 @@ func (w *workspace) platform(ctx context.Context, files map[string]string) (p *p
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, p.host.Stop(ctx))
+			_, stopErr := p.host.Stop(ctx)
+			err = errors.Join(err, stopErr)
 		}
 	}()
 	token, err := p.host.FirstToken(ctx)
@@ -68,7 +69,8 @@ func (p *platform) stop() error {
 	p.client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), settlePeriod)
 	defer cancel()
-	return p.host.Stop(ctx)
+	_, err := p.host.Stop(ctx)
+	return err
 }
 
 // deploy uploads what the host does not have, and makes it live.

@@ -24,6 +24,8 @@ func (f *Follower) attempt(ctx context.Context, first time.Time) *Event {
 	e := &a.event
 	e.Live = time.Since(first)
 	switch {
+	case a.applied && a.Record != nil:
+		a.Record(a.live.Service, *e)
 	case a.applied:
 	case ctx.Err() != nil || errors.Is(err, errStale):
 		return nil

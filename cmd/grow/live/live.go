@@ -26,7 +26,7 @@ type Proof func(ctx context.Context, service *specs.Service, modules map[string]
 
 // Options is what a Follower works with. The functions are called one at a time.
 type Options struct {
-	Host    *app.Host
+	Host    Host
 	Service *specs.Service // that the host runs, built where project puts modules
 	// Watcher is of the service's folder, and Files what was in it; both from
 	// before the service was loaded.
@@ -37,8 +37,18 @@ type Options struct {
 	Building func(project.Event)
 	// Explain writes an error for the clients of the service; nil: as it is.
 	Explain func(error) string
+	// Record is called when an edit is live, before Report is; nil: nobody is.
+	Record func(service *specs.Service, e Event)
 	// Report is told what came of an edit.
 	Report func(Event)
+}
+
+// Host is what runs the service; see app.Host and app.Mounted.
+type Host interface {
+	Prepare(ctx context.Context, service *specs.Service, modules map[string]string) error
+	Apply(ctx context.Context, service *specs.Service, modules map[string]string) ([]app.Change, error)
+	Fault(text string)
+	Revisions() map[string]string
 }
 
 // Kind is what came of an edit.
