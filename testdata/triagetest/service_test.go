@@ -84,12 +84,18 @@ type client struct {
 // start runs a service until the test ends; nothing may be left over then.
 func start(t *testing.T, get func() (built, error)) *client {
 	t.Helper()
+	return startIn(t, get, t.TempDir(), app.Journal{At: app.Memory})
+}
+
+// startIn is start in a folder that may have a journal.
+func startIn(t *testing.T, get func() (built, error), dir string, j app.Journal) *client {
+	t.Helper()
 	b, err := get()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h, err := app.Start(t.Context(), app.Options{
-		Dir: t.TempDir(), Service: b.service, Modules: b.modules, Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, CacheDir: compiled,
+		Dir: dir, Service: b.service, Modules: b.modules, Listen: "127.0.0.1:0", Journal: j, CacheDir: compiled,
 		Secret: func(name string) (string, bool) { return secret, name == "GITHUB_WEBHOOK_SECRET" },
 	})
 	if err != nil {

@@ -46,6 +46,16 @@ var measures = []measure{
 		open: uploads},
 	{name: "deploy-20", unit: "ms", goal: 2000, by: absolute, what: "service of twenty actors, one of them changed, from the first request to live; 1",
 		open: deploys},
+	{name: "swap", unit: "ms", goal: 1.2, what: "99.9th percentile of a Rust actor with 16 KiB of state at 500 swaps a second; without swaps",
+		open: swapping},
+	{name: "swap-cross", unit: "ms", goal: 300, by: absolute, what: "Python to Rust at 1,000 messages a second, from the command to the last answer in Python; 1",
+		open: func(ctx context.Context, w *workspace) (rounder, error) {
+			return cross(ctx, w, func(c crossing) (float64, float64) { return c.moved, 1 })
+		}},
+	{name: "swap-cross-p99", unit: "ms", goal: 5, by: difference, what: "99th percentile in the half second from that command on; in Python, without a swap",
+		open: func(ctx context.Context, w *workspace) (rounder, error) {
+			return cross(ctx, w, func(c crossing) (float64, float64) { return c.with, c.plain })
+		}},
 	{name: "control", unit: "requests/s", goal: 0.95, atLeast: true, what: "as http, asked for the status 1,000 times a second; nobody asking",
 		open: watched},
 	{name: "start-rust", unit: "us", goal: 100, by: absolute, what: "new instance of a Rust actor to its first answer; bare wazero",
