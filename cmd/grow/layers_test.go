@@ -57,6 +57,7 @@ runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabili
 host/store < host/store/storetest
 host/documents, runtime/shard < host/deploy < cmd/grow/app
 host/control, host/deploy, host/token, host/signing, host/upload < host/api < cmd/grow/app
+host/api < host/api/document
 specs/graph < host/api
 host/oci < cmd/grow
 host/console < cmd/grow/app, cmd/grow/notice
