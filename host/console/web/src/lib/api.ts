@@ -25,6 +25,7 @@ export type DeadLetter = Told<Schemas['ControlDeadLetter']>
 export type Try = Told<Schemas['ControlTraceTry']>
 export type TraceMessage = Told<Schemas['ControlTraceMessage']>
 export type Trace = Told<Schemas['ControlTrace']>
+export type MessageList = Told<Schemas['ControlMessageList']>
 export type LogRecord = Told<Schemas['LogsRecord']>
 
 /** What a host says it cannot or will not do. A status of 0: it was not reached. */
