@@ -78,5 +78,5 @@ fmt: ## format Go and Rust
 clean: ## remove what was built in this folder
 	@rm -rf bin
 	@find compiler/python/interpreter/dist cmd/grow/notice/dist host/console/dist -type f ! -name README -delete
-	@rm -rf host/console/web/node_modules
+	@rm -rf host/console/web/node_modules host/console/web/openapi.json host/console/web/src/lib/schema.d.ts
 	@find testdata -name .grow -type d -prune -exec rm -rf {} +

@@ -59,6 +59,7 @@ host/store < host/store/storetest
 runtime/shard < runtime/canary < host/deploy, host/api
 host/documents, runtime/shard < host/deploy < cmd/grow/app
 host/control, host/deploy, host/token, host/signing, host/upload < host/api < cmd/grow/app
+host/api < host/api/document
 specs/graph < host/api
 host/oci < cmd/grow
 host/console < cmd/grow/app, cmd/grow/notice

@@ -34,6 +34,7 @@ type looker interface {
 	States(ctx context.Context, f control.StateFilter) (control.StateList, error)
 	StateDiff(ctx context.Context, r control.DiffRequest) (control.StateDiff, error)
 	Trace(ctx context.Context, id string) (control.Trace, error)
+	Messages(ctx context.Context, f control.MessageFilter) (control.MessageList, error)
 }
 
 // look calls f with the host that runs here, or else with its journal.

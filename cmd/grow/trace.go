@@ -14,17 +14,21 @@ import (
 
 func (s *shell) trace() *cobra.Command {
 	full := false
+	var pick control.MessageFilter
 	c := &cobra.Command{
-		Use: "trace ID", Short: "show the life of a message, and of all that its request caused", Args: cobra.ExactArgs(1),
+		Use: "trace [ID]", Short: "show the life of a message and of all that its request caused, or list the newest", Args: cobra.MaximumNArgs(1),
 		Long: "trace tells from the journal what happened to a message and to all others of its request: where they went, when they were " +
 			"handled and for how long, what they held, what state changed, what was asked of capabilities, what failed, and what persons did to it. " +
-			"The beginning of an id is enough. The journal keeps 48 hours, of at most 10 GiB.",
-		Example: "  grow trace 01JBZ5V6XQ7N8M2K4D3C1B0A9Z\n  grow trace 01JBZ5V6 --full\n  grow trace 01JBZ5V6XQ7N8M2K4D3C1B0A9Z -o json",
+			"The beginning of an id is enough. Without an id it lists the newest messages and what became of them. The journal keeps 48 hours, of at most 10 GiB.",
+		Example: "  grow trace\n  grow trace --node checkout/pricing --outcome dead\n  grow trace 01JBZ5V6XQ7N8M2K4D3C1B0A9Z\n  grow trace 01JBZ5V6 --full\n  grow trace 01JBZ5V6XQ7N8M2K4D3C1B0A9Z -o json",
 		RunE: func(c *cobra.Command, args []string) error {
-			if args[0] == "" {
-				return usage("the id of a message is not empty")
+			if err := traceAsked(c, args, &pick); err != nil {
+				return err
 			}
 			return s.look(c.Context(), func(from looker) error {
+				if len(args) == 0 {
+					return s.messages(c.Context(), from, pick)
+				}
 				t, err := from.Trace(c.Context(), args[0])
 				if err != nil {
 					return err
@@ -33,7 +37,13 @@ func (s *shell) trace() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().BoolVar(&full, "full", false, "show data whole, and all that is known of each handling")
+	flags := c.Flags()
+	flags.BoolVar(&full, "full", false, "show data whole, and all that is known of each handling")
+	flags.StringVar(&pick.Node, "node", "", "list those of a node, or of a workflow's nodes, by its `path`")
+	flags.StringVar(&pick.Key, "key", "", "list those of a `key`")
+	flags.StringVar(&pick.Outcome, "outcome", "", "list those with an `outcome`: waits, handled, refused, dead, left, dropped")
+	flags.IntVar(&pick.Last, "last", control.MessagesLast, fmt.Sprintf("list so many, up to %d", control.MessagesMax))
+	s.named(c, "node", nodesOf)
 	return s.lettered(c, 1)
 }
 

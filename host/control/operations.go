@@ -65,6 +65,9 @@ func Operations() []Operation {
 		get("get-trace", "/trace/{id}", "Tell what happened to a message", func(ctx context.Context, b Backend, r *http.Request) (Trace, error) {
 			return b.Trace(ctx, r.PathValue("id"))
 		}),
+		ask("list-messages", scopeRead, "/messages", "List the newest messages", func(ctx context.Context, b Backend, in MessageFilter) (MessageList, error) {
+			return b.Messages(ctx, in)
+		}),
 		lines("create-backup", scopeAdmin, "/backup", "Back up what the service keeps", func(ctx context.Context, b Backend, in BackupRequest, emit func(BackupPart) error) error {
 			return b.Backup(ctx, in, emit)
 		}),

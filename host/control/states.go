@@ -24,6 +24,9 @@ type States interface {
 	// Trace tells what happened to a message and to all of its request. The
 	// beginning of an id is enough.
 	Trace(ctx context.Context, id string) (Trace, error)
+	// Messages lists the newest messages, from as much of the journal's end as it
+	// takes, up to a limit.
+	Messages(ctx context.Context, f MessageFilter) (MessageList, error)
 }
 
 // StateRequest names a key of a node.
@@ -187,4 +190,9 @@ func (c *Client) StateDiff(ctx context.Context, r DiffRequest) (d StateDiff, err
 // Trace tells what happened to a message.
 func (c *Client) Trace(ctx context.Context, id string) (t Trace, err error) {
 	return t, c.conn.Call(ctx, lookTime, http.MethodGet, "/trace/"+url.PathEscape(id), nil, &t)
+}
+
+// Messages lists the newest messages.
+func (c *Client) Messages(ctx context.Context, f MessageFilter) (l MessageList, err error) {
+	return l, c.conn.Call(ctx, lookTime, http.MethodPost, "/messages", f, &l)
 }

@@ -25,6 +25,10 @@ func (f *fake) StateDiff(_ context.Context, r DiffRequest) (StateDiff, error) {
 	return StateDiff{Node: r.Node, Key: r.Key, Count: 1, Steps: []StateStep{}, Values: []ValueDiff{{Is: 1}}}, f.note(r)
 }
 
+func (f *fake) Messages(_ context.Context, in MessageFilter) (MessageList, error) {
+	return MessageList{Messages: []Message{{ID: "m", Node: in.Node, Outcome: in.Outcome}}, Older: in.Last == 7}, nil
+}
+
 func (f *fake) Trace(_ context.Context, id string) (Trace, error) {
 	return Trace{ID: id, Messages: []TraceMessage{{ID: id, Tries: []TraceTry{}, Raw: []byte{1}}}}, f.note(id)
 }

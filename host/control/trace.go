@@ -80,3 +80,37 @@ type TraceAct struct {
 	Reason string    `json:"reason,omitempty"`
 	Again  string    `json:"again,omitempty"` // id of the message sent in its place
 }
+
+// Limits of a list of messages.
+const (
+	MessagesLast = 20   // that are listed where no number is given
+	MessagesMax  = 1000 // that can be asked for
+)
+
+// MessageFilter picks the newest messages. The zero value picks MessagesLast.
+type MessageFilter struct {
+	Node    string `json:"node,omitempty"` // path of a node, or of a workflow for its nodes
+	Key     string `json:"key,omitempty"`
+	Outcome string `json:"outcome,omitempty"` // waits, handled, refused, dead, left, dropped
+	Last    int    `json:"last,omitempty"`    // how many, up to MessagesMax; 0: MessagesLast
+}
+
+// MessageList is what a journal tells of its newest messages, without what they hold.
+type MessageList struct {
+	Messages []Message `json:"messages"`        // the newest first
+	Older    bool      `json:"older,omitempty"` // there are older ones, which were not looked at
+	Since    time.Time `json:"since,omitzero"`  // the oldest that was looked at
+}
+
+// Message is one message and what has become of it.
+type Message struct {
+	ID      string    `json:"id"`
+	Type    string    `json:"type,omitempty"` // "": it came before what was looked at
+	Node    string    `json:"node,omitempty"` // "": it went to none
+	Key     string    `json:"key,omitempty"`
+	Time    time.Time `json:"time"`              // when it came into being, as far as was looked
+	Outcome string    `json:"outcome"`           // waits, handled, refused, dead, left, dropped
+	Took    float64   `json:"took_ms,omitempty"` // from its first attempt to the end of its last; 0: it was too quick to be measured
+	Code    string    `json:"code,omitempty"`    // why it was refused, is dead or is tried again
+	Reason  string    `json:"reason,omitempty"`
+}

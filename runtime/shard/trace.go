@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -227,7 +228,12 @@ func (h *Hop) size() int {
 // eachHop visits what a journal has of messages, and the flow each is of, ""
 // when the entry does not say. Both are valid during the visit only.
 func eachHop(ctx context.Context, j journal.Journal, visit func(h *Hop, flow string) error) error {
-	return visitEntries(ctx, j, func(seq uint64, e journal.Entry) error {
+	return visitEntries(ctx, j, hopsOf(visit))
+}
+
+// hopsOf visits those entries that are about a message.
+func hopsOf(visit func(h *Hop, flow string) error) func(uint64, journal.Entry) error {
+	return func(seq uint64, e journal.Entry) error {
 		h := Hop{Sequence: seq}
 		flow, ok, err := h.read(e)
 		if err != nil {
@@ -237,23 +243,33 @@ func eachHop(ctx context.Context, j journal.Journal, visit func(h *Hop, flow str
 			return nil
 		}
 		return visit(&h, flow)
-	})
+	}
 }
 
 // visitEntries visits all entries that a journal keeps, each valid during its visit only.
 func visitEntries(ctx context.Context, j journal.Journal, visit func(seq uint64, e journal.Entry) error) error {
+	_, err := visitLast(ctx, j, math.MaxUint64, visit)
+	return err
+}
+
+// visitLast visits the entries of a journal's last records, n at the least, and
+// reports whether there are older ones.
+func visitLast(ctx context.Context, j journal.Journal, n uint64, visit func(seq uint64, e journal.Entry) error) (older bool, err error) {
 	for {
 		first, last, err := j.Bounds(ctx)
 		if err != nil || last < first {
-			return err
+			return false, err
 		}
-		began := false
-		err = j.Read(ctx, first, func(seq uint64, record []byte) error {
+		from, began := first, false
+		if last-first >= n {
+			from = last - n + 1
+		}
+		err = j.Read(ctx, from, func(seq uint64, record []byte) error {
 			began = true
 			return visitRecord(ctx, j, seq, record, visit)
 		})
 		if began || !errors.Is(err, journal.ErrTrimmed) { // otherwise it was just now
-			return err
+			return from > first, err
 		}
 	}
 }

@@ -96,3 +96,11 @@ func (s *Stopped) Trace(ctx context.Context, id string) (control.Trace, error) {
 	}
 	return toldOf(t, secretsOf(s.service, os.LookupEnv)), nil
 }
+
+// Messages lists the newest messages, as a running host does.
+func (s *Stopped) Messages(ctx context.Context, f control.MessageFilter) (control.MessageList, error) {
+	read := func(records uint64, visit func(*shard.Hop) error) (bool, error) {
+		return shard.Recent(ctx, s.journal, records, visit)
+	}
+	return messagesOf(f, secretsOf(s.service, os.LookupEnv), read)
+}

@@ -205,7 +205,8 @@ func (w *tracing) outputs(h *shard.Hop) {
 
 func (w *tracing) act(m *traced, h *shard.Hop) {
 	a := control.TraceAct{Name: h.Code, Time: h.Time, By: h.By, Reason: h.Reason}
-	w.see(m, &shard.Hop{Time: h.Time})
+	m.Outcome = control.TraceDead // as all are that people act on, also when the journal has that no more
+	w.see(m, &shard.Hop{Time: h.Time, Node: h.Node, Key: h.Key})
 	for i := range h.Outputs {
 		o := &h.Outputs[i]
 		a.Again = o.ID

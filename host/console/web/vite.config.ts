@@ -5,7 +5,7 @@ import { defineConfig } from 'vite'
 // an inline script: the policy that they are served with forbids both.
 export default defineConfig({
   base: './',
-  plugins: [svelte()],
+  plugins: [svelte({ configFile: false })],
   build: {
     outDir: '../dist',
     emptyOutDir: false, // .ci/console empties it, but for its README
@@ -13,6 +13,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     license: { fileName: 'licenses.json' },
     target: 'es2022',
+    // Nearly all of the time is the Svelte compiler's, which is no news at each build.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: { proxy: { '/v1': process.env.GROW_HOST ?? 'http://127.0.0.1:8600' } },
 })

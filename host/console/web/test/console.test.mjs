@@ -149,6 +149,22 @@ test('a dead letter, and the life of its message', async (t) => {
   await accessible(t)
 })
 
+test('the newest messages, of a node, lead to their lives', async (t) => {
+  await page.getByRole('link', { name: 'Messages' }).click()
+  await heading('Messages of shop')
+  await row('checkout/price').first().waitFor()
+  await accessible(t)
+  await page.getByLabel('Node').fill('checkout/ship')
+  await page.getByLabel('Outcome').selectOption('dead')
+  await page.getByRole('button', { name: 'Show', exact: true }).click()
+  await page.waitForURL(/node=checkout%2Fship&outcome=dead/)
+  await row('checkout/price').first().waitFor({ state: 'detached' })
+  await row(DEAD).filter({ hasText: 'dead' }).waitFor()
+  await accessible(t)
+  await page.getByRole('link', { name: DEAD }).click()
+  await heading('Message ' + DEAD)
+})
+
 test('log lines come by themselves, and lead to their message', async (t) => {
   await page.getByRole('link', { name: 'Logs' }).click()
   await page.getByRole('link', { name: DEAD }).first().waitFor()
@@ -172,6 +188,29 @@ test('the keyboard is enough', async () => {
   assert.equal(await page.evaluate(() => document.activeElement?.closest('nav')?.getAttribute('aria-label')), 'Service')
 })
 
+test('what is paused, drained or stopped is said in words', async (t) => {
+  const govern = (mode, actor) => admin('POST', '/namespaces/main/services/shop/mode', { mode, actor })
+  await govern('paused', 'ship')
+  await open('/graph')
+  await page.locator('[data-node="checkout/ship"]').filter({ hasText: 'paused' }).waitFor()
+  await row('checkout/ship').filter({ hasText: 'paused: messages are taken, and wait' }).waitFor()
+  await row('checkout/price').filter({ hasText: 'running' }).waitFor()
+  await accessible(t)
+  await open('/actors')
+  await row('ship').filter({ hasText: 'paused' }).waitFor()
+  await accessible(t)
+  await open('/actors/ship')
+  await page.getByText('messages are taken, and wait').waitFor()
+  await accessible(t)
+  await govern('running', 'ship')
+  await govern('drained')
+  await page.goto(HOST + '/#/')
+  await row('shop').filter({ hasText: 'drained' }).waitFor()
+  await accessible(t)
+  await govern('running')
+  await row('shop').filter({ hasText: 'running' }).waitFor()
+})
+
 test('what is not there is said', async () => {
   await page.goto(HOST + '/#/main/nothing/graph')
   await page.getByRole('alert').filter({ hasText: 'there is no service main/nothing' }).first().waitFor()
@@ -189,7 +228,7 @@ test('it fits a phone, in the dark', async (t) => {
   await fits('services')
   const places = {
     '/graph': page.locator('[data-node="checkout/price"]'), '/actors': row('ship'), '/actors/price': page.locator('pre').filter({ hasText: 'actor: price' }),
-    '/documents': page.locator('pre'), '/deployments': row('refused'), '/deployments/1': page.getByText('vet: 2 actors'), '/messages': page.getByLabel('Id'),
+    '/documents': page.locator('pre'), '/deployments': row('refused'), '/deployments/1': page.getByText('vet: 2 actors'), '/messages': row(DEAD),
     '/deadletters': page.getByRole('link', { name: DEAD }), ['/messages/' + DEAD]: page.getByText('Attempt 1'), '/logs': page.getByRole('link', { name: DEAD }).first(),
   }
   for (const [place, there] of Object.entries(places)) {

@@ -1,62 +1,32 @@
-// The control API, as far as the console reads it. Its document is at v1/openapi.json.
+// The control API, as far as the console reads it. Its types are those of the document at
+// v1/openapi.json, which .ci/console makes lib/schema.d.ts of.
 
-export interface Service { namespace: string; name: string; live?: number }
+import type { components } from './schema'
 
-export interface NodeStatus {
-  node: string; actor: string; revision: string
-  mailbox: number; capacity: number; instances: number; waiting: number
-  handled: number; refused: number; failed: number; retried: number; dead: number; outputs: number
-  busy: number; fuel: number; memory: number; last_code: string
-}
+type Schemas = components['schemas']
 
-export interface Status {
-  service: string; version?: string; url: string; started: string; time: string
-  endpoints: { endpoint: string; send: string; to: string }[]
-  nodes: NodeStatus[]
-  dead_letters: number; dead_letters_kept: number
-  journal: { at: string; fault?: string; records: number; bytes?: number }
-  fault?: string
-}
+/** What the host tells: what it may leave out is left out, and is never null. */
+type Told<T> = unknown extends T ? T : T extends (infer V)[] ? Told<V>[] : T extends object ? { [K in keyof T]: Told<undefined extends T[K] ? Exclude<T[K], null> : T[K]> } : T
 
-export interface GraphNode { id: string; kind: string; name: string; actor?: string; workflow?: string; at?: string }
-export interface GraphEdge { from: string; to: string; types: string[]; when?: string; else?: boolean }
-export interface Graph { nodes: GraphNode[]; edges: GraphEdge[] }
-
-export interface Detail { subject?: string; at?: string; text: string; diff?: string }
-export interface Check { name: string; outcome: 'passed' | 'failed' | 'skipped'; text: string; took_ns: number; details?: Detail[]; more?: number }
-export interface Artifact { digest: string; size: number; language?: string; signed_by?: string }
-export interface Deployment {
-  number: number; time: string; by: string; text?: string; commit?: string; change: string
-  actors: Record<string, Artifact & { revision: number }> | null
-  checks: Check[] | null; forced?: string; before?: number; state: string; fault?: string; took_ns: number; live?: string
-}
-export interface File { path: string; digest: string; size: number }
-export interface Revision {
-  actor: string; number: number; parent?: number; artifact: Artifact; proof: Check[] | null
-  time: string; by: string; commit?: string; deployment: number
-}
-export interface Change { id: string; number: number; time: string; by: string; text?: string; commit?: string; files?: File[] }
-
-export interface DeadLetter {
-  id: string; time: string; node: string; key?: string; type: string; code: string; reason: string; attempt: number
-  attrs?: Record<string, string>; data?: unknown; raw?: string
-}
-
-export interface Try {
-  attempt: number; time: string; took_ms: number; fuel: number; revision?: string; code?: string; reason?: string
-  state?: { name: string; revision: number; data?: unknown; raw?: string }[]
-  answers?: { call: number; operation: string; use?: string; took_ms?: number; code?: string; data?: unknown; raw?: string }[]
-}
-export interface TraceMessage {
-  id: string; cause?: string; depth: number; node?: string; key?: string; type: string; time: string; outcome: string
-  code?: string; reason?: string; tries: Try[] | null; acts?: { name: string; time: string; by: string; reason?: string; again?: string }[]
-  data?: unknown; raw?: string
-}
-export interface Trace { id: string; flow: string; began: string; took_ms: number; fuel: number; messages: TraceMessage[]; more?: boolean }
-
-export interface LogRecord {
-  time: string; level: string; host?: boolean; node?: string; message?: string; text: string; fields?: Record<string, string>
-}
+export type Service = Told<Schemas['Service']>
+export type Mode = Service['mode']
+export type ActorStatus = Told<Schemas['ActorStatus']>
+export type NodeStatus = Told<Schemas['ShardNodeStatus']>
+export type Status = Told<Schemas['ControlStatus']>
+export type GraphNode = Told<Schemas['GraphNode']>
+export type GraphEdge = Told<Schemas['GraphEdge']>
+export type Graph = Told<Schemas['Graph']>
+export type Check = Told<Schemas['DeployCheck']>
+export type Deployment = Told<Schemas['DeployDeployment']>
+export type Revision = Told<Schemas['DeployRevision']>
+export type File = Told<Schemas['DocumentsFile']>
+export type Change = Told<Schemas['Change']>
+export type DeadLetter = Told<Schemas['ControlDeadLetter']>
+export type Try = Told<Schemas['ControlTraceTry']>
+export type TraceMessage = Told<Schemas['ControlTraceMessage']>
+export type Trace = Told<Schemas['ControlTrace']>
+export type MessageList = Told<Schemas['ControlMessageList']>
+export type LogRecord = Told<Schemas['LogsRecord']>
 
 /** What a host says it cannot or will not do. A status of 0: it was not reached. */
 export class Fault extends Error {
