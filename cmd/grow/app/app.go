@@ -39,6 +39,7 @@ import (
 	_ "github.com/grow-platform/grow/compiler/wasm"
 	_ "github.com/grow-platform/grow/host/capabilities/http"
 	_ "github.com/grow-platform/grow/host/capabilities/secret"
+	_ "github.com/grow-platform/grow/host/capabilities/sql"
 )
 
 // DefaultNamespace is that of services that nobody has put into another.
@@ -230,7 +231,7 @@ func (h *Host) run(ctx context.Context) error {
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
 		Engine: h.engine, Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
-		Environment: capability.Environment{Secret: h.opts.Secret, Networks: h.opts.Networks}, Pacer: pacer(),
+		Environment: capability.Environment{Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir()}, Pacer: pacer(),
 	})
 	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
 }
@@ -368,6 +369,11 @@ func readModules(service *specs.Service, paths map[string]string) (map[string][]
 		modules[name] = binary
 	}
 	return modules, nil
+}
+
+// dataDir is the folder for what capabilities keep of the service.
+func (h *Host) dataDir() string {
+	return filepath.Join(StateDir(h.opts.Dir), "data", h.opts.Namespace, h.opts.Service.Name)
 }
 
 // StateDir is the folder of a service in which a host keeps what is its own.
