@@ -69,7 +69,11 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 	if err := d.prepare(c); err != nil {
 		return nil, err
 	}
-	tx, err := c.BeginTx(ctx, d.isolation(writes))
+	how := d.isolation(writes)
+	if !writes && how == nil && !q.several {
+		return d.all(ctx, c, q, writes) // one statement on a connection that can only read
+	}
+	tx, err := c.BeginTx(ctx, how)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +94,14 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 	return data, tx.Commit()
 }
 
+// session runs statements: a transaction or a connection.
+type session interface {
+	ExecContext(ctx context.Context, text string, args ...any) (stdsql.Result, error)
+	QueryContext(ctx context.Context, text string, args ...any) (*stdsql.Rows, error)
+}
+
 // all runs the statements of a request.
-func (d *database) all(ctx context.Context, tx *stdsql.Tx, q *request, writes bool) ([]byte, error) {
+func (d *database) all(ctx context.Context, tx session, q *request, writes bool) ([]byte, error) {
 	a := &answer{limit: d.Answer, rows: d.Rows}
 	if q.several {
 		a.json = append(a.json, `{"results":[`...)
@@ -110,7 +120,7 @@ func (d *database) all(ctx context.Context, tx *stdsql.Tx, q *request, writes bo
 }
 
 // run adds the answer to a statement to a.
-func run(ctx context.Context, tx *stdsql.Tx, s statement, a *answer, writes bool) error {
+func run(ctx context.Context, tx session, s statement, a *answer, writes bool) error {
 	if !s.rows {
 		done, err := tx.ExecContext(ctx, s.text, s.args...)
 		if err != nil {

@@ -95,7 +95,7 @@ func (p *postgres) address(name string) string {
 }
 
 // database makes a new database and returns its address.
-func (p *postgres) database(t *testing.T) string {
+func (p *postgres) database(t testing.TB) string {
 	t.Helper()
 	p.once.Do(p.start)
 	if p.skip != "" {
@@ -113,7 +113,7 @@ func (p *postgres) database(t *testing.T) string {
 }
 
 // admin runs a statement as who may do everything.
-func (p *postgres) admin(t *testing.T, text string) {
+func (p *postgres) admin(t testing.TB, text string) {
 	t.Helper()
 	db, err := stdsql.Open("pgx", p.address("postgres"))
 	if err == nil {

@@ -131,7 +131,7 @@ type dialect interface {
 	failure(err error) *failure
 	// lex is how its statements are read.
 	lex() lexicon
-	// isolation is that of transactions.
+	// isolation is that of transactions; nil: a connection that reads can do nothing else.
 	isolation(writes bool) *stdsql.TxOptions
 	// prepare makes a connection fit for statements of actors.
 	prepare(c *stdsql.Conn) error

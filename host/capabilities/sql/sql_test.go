@@ -47,7 +47,7 @@ func (s side) environment() capability.Environment {
 }
 
 // open opens a grant to the database catalogue with access and further parameters.
-func (s side) open(t *testing.T, access string, more map[string]any) *opened {
+func (s side) open(t testing.TB, access string, more map[string]any) *opened {
 	t.Helper()
 	params := map[string]any{"database": "catalogue", "access": access}
 	for name, v := range more {
@@ -67,7 +67,7 @@ func (s side) open(t *testing.T, access string, more map[string]any) *opened {
 
 // opened is a grant that a test asks.
 type opened struct {
-	t *testing.T
+	t testing.TB
 	*database
 }
 
@@ -98,7 +98,7 @@ func (o *opened) must(op, text string, args ...any) string {
 }
 
 // items is a catalogue with a table of two items.
-func (s side) items(t *testing.T) *opened {
+func (s side) items(t testing.TB) *opened {
 	t.Helper()
 	o := s.open(t, "write", nil)
 	o.must(Exec, "create table items (id integer primary key, name text not null unique, price double precision)")

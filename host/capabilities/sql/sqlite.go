@@ -106,7 +106,7 @@ func authorize(action sqlite.AuthorizerActionCode, _, _, _, _ string) sqlite.Aut
 
 func (sqliteDialect) lex() lexicon { return lexicon{brackets: true} }
 
-// isolation says nothing: what a transaction may is said by its connection.
+// isolation implements dialect.
 func (sqliteDialect) isolation(bool) *stdsql.TxOptions { return nil }
 
 func (sqliteDialect) prepare(c *stdsql.Conn) error {
