@@ -101,3 +101,27 @@ func TestSQLiteDamaged(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSQLiteAlone: a grant to read is served where nobody writes, and sees what others
+// have written before and write later.
+func TestSQLiteAlone(t *testing.T) {
+	s := side{folder: t.TempDir()}
+	empty := s.open(t, "read", nil)
+	if a := empty.ask(Query, count); a.Code != capability.Invalid || !strings.Contains(a.Text, "no such table") {
+		t.Errorf("%+v", a)
+	}
+	if err := empty.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.items(t).Close(); err != nil {
+		t.Fatal(err)
+	}
+	reader := s.open(t, "read", nil)
+	if got := reader.must(Query, count); got != counted(2) {
+		t.Error(got)
+	}
+	s.open(t, "write", nil).must(Exec, "delete from items where id = 1")
+	if got := reader.must(Query, count); got != counted(1) {
+		t.Error(got)
+	}
+}
