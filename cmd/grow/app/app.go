@@ -371,11 +371,6 @@ func readModules(service *specs.Service, paths map[string]string) (map[string][]
 	return modules, nil
 }
 
-// dataDir is the folder for what capabilities keep of the service.
-func (h *Host) dataDir() string {
-	return filepath.Join(StateDir(h.opts.Dir), "data", h.opts.Namespace, h.opts.Service.Name)
-}
-
 // StateDir is the folder of a service in which a host keeps what is its own.
 func StateDir(dir string) string { return filepath.Join(dir, ".grow") }
 
