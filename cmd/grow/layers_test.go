@@ -51,7 +51,7 @@ compiler/cache < compiler/toolchain
 sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm
 compiler/golang, compiler/rust, compiler/wasm < compiler/project
-runtime/capability < host/capabilities/secret, host/capabilities/http < cmd/grow/app
+runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql < cmd/grow/app
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, runtime/journal/nats, compiler/project < cmd/grow/app

@@ -67,6 +67,8 @@ type Environment struct {
 	Secret func(name string) (string, bool)
 	// Networks are addresses that are not public, and that the host lets grants reach.
 	Networks []netip.Prefix
+	// Data is the folder for what capabilities keep of the service; "": they keep nothing.
+	Data string
 }
 
 // Request is one operation asked for. It is valid until Do returns.

@@ -38,6 +38,7 @@ import (
 	_ "github.com/grow-platform/grow/compiler/wasm"
 	_ "github.com/grow-platform/grow/host/capabilities/http"
 	_ "github.com/grow-platform/grow/host/capabilities/secret"
+	_ "github.com/grow-platform/grow/host/capabilities/sql"
 )
 
 // DefaultNamespace is that of services that nobody has put into another.
@@ -232,7 +233,7 @@ func (h *Host) run(ctx context.Context) error {
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
 		Engine: h.engine, Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
-		Environment: capability.Environment{Secret: h.opts.Secret, Networks: h.opts.Networks}, Pacer: pacer(),
+		Environment: capability.Environment{Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir()}, Pacer: pacer(),
 	})
 	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
 }

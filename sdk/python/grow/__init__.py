@@ -40,6 +40,7 @@ from ._http import Response
 from ._log import Handler as LogHandler
 from ._log import Log
 from ._message import Message, Output
+from ._sql import Rows
 
 __all__ = [
     "Answer",
@@ -55,6 +56,7 @@ __all__ = [
     "Refuse",
     "Request",
     "Response",
+    "Rows",
     "init",
     "on",
 ]

@@ -10,6 +10,7 @@ from . import _bridge, _call, _decode, _json
 from ._http import HTTP, AsyncHTTP
 from ._log import Log
 from ._message import Message, Output
+from ._sql import SQL, AsyncSQL
 from ._state import AsyncState, State
 
 T = TypeVar("T")
@@ -152,6 +153,10 @@ class Context(Base):
         """HTTP with a grant."""
         return HTTP(use)
 
+    def sql(self, use: str) -> SQL:
+        """A database with a grant."""
+        return SQL(use)
+
     def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay
         sees the same; clocks of Python stand still while a message is handled."""
@@ -186,6 +191,10 @@ class AsyncContext(Base):
     def http(self, use: str) -> AsyncHTTP:
         """HTTP with a grant."""
         return AsyncHTTP(use)
+
+    def sql(self, use: str) -> AsyncSQL:
+        """A database with a grant."""
+        return AsyncSQL(use)
 
     async def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay

@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from typing import Any, NoReturn
 
 _HTTP = "use ctx.http, or another capability that actor.yaml asks for in uses"
-_SQL = "use ctx.state, or ctx.call('sql.query', …) with a database that actor.yaml asks for in uses"
+_SQL = "use ctx.state, or ctx.sql with a database that actor.yaml asks for in uses"
 _PROCESSES = "send a message to another actor, or keep the work in this one"
 _SCREEN = "answer with data, which is shown elsewhere"
 _NATIVE = "use a package in pure Python, or write the actor in Rust or Go"

@@ -8,7 +8,7 @@ import logging
 import random
 import unittest
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Optional, Union
 
@@ -386,6 +386,43 @@ class Capabilities(Actor):
         self.assertIsNone(got.exception)
         want = {"method": "POST", "path": "/rate?c=D+E", "header.accept": "x", "header.content-type": "application/json", "timeout": "1500"}
         self.assertEqual((asked[0].op, asked[0].use, asked[0].attributes, asked[0].data), ("http.fetch", "tax", want, b'{"a":1}'))
+
+    def test_sql(self) -> None:
+        asked: list[grow.Request] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append(r)
+            rows = '{"columns":["id","data"],"rows":[[1,{"base64":"AP8="}],[2,null]],"rows_affected":2}'
+            return testing.Double('{"results":[' + rows + ',{"rows_affected":3}]}' if b"statements" in r.data else rows)
+
+        @dataclass
+        class Sold:
+            id: int
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            db = ctx.sql("catalogue")
+            got = db.query("select $1", 1, b"\x00\xff", date(2026, 1, 2), "1.50", None)
+            self.assertEqual((got.columns, len(got), got.one(), got[1]["data"]), (["id", "data"], 2, {"id": 1, "data": b"\x00\xff"}, None))
+            self.assertEqual(db.exec("delete from a").rows_as(Sold), [Sold(1), Sold(2)])
+            self.assertEqual([r.affected for r in db.together("delete from a", ("delete from b where c = $1", 1))], [2, 3])
+            with self.assertRaises(TypeError):
+                db.query("select $1", object())
+            with self.assertRaises(TypeError):
+                db.query(1)  # type: ignore[arg-type]
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            db = ctx.sql("catalogue")
+            self.assertEqual([dict(r) for r in await db.query("select 1")], [{"id": 1, "data": b"\x00\xff"}, {"id": 2, "data": None}])
+            self.assertEqual((await db.exec("delete from a")).affected, 2)
+            self.assertEqual(len(await db.together("delete from a")), 2)
+
+        for name in ("a", "b"):
+            self.assertIsNone(self.host(double=double).send(name).exception)
+        self.assertEqual([(r.op, r.use) for r in asked[:3]], [("sql.query", "catalogue"), ("sql.exec", "catalogue"), ("sql.exec", "catalogue")])
+        self.assertEqual(json.loads(asked[0].data), {"sql": "select $1", "args": [1, {"base64": "AP8="}, "2026-01-02", "1.50", None]})
+        self.assertEqual(json.loads(asked[2].data)["statements"][1], {"sql": "delete from b where c = $1", "args": [1]})
 
     def test_log(self) -> None:
         @grow.on("a")

@@ -2,7 +2,7 @@ use crate::call::{self, Buffers, KEEP_MAX, nothing};
 use crate::error::Kind;
 use crate::frame::{self, FrameError, VALUE_MAX, Writer};
 use crate::log::cut;
-use crate::{Answer, CallError, Error, Log, Message, Request, Result, State, host};
+use crate::{Answer, CallError, Error, Log, Message, Request, Result, Sql, State, host};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
@@ -161,6 +161,11 @@ impl<'a> Context<'a> {
         let attrs = [("use", grant), ("name", name)];
         let answer = call::one(&mut buffers, "secret.get", &attrs, nothing)?;
         Ok(std::str::from_utf8(answer.data)?.to_owned())
+    }
+
+    /// The database that the grant covers.
+    pub fn sql(&self, grant: &str) -> Sql<'_, 'a> {
+        Sql::new(self, grant)
     }
 
     /// The time of day when it is called. It is recorded, so that a replay

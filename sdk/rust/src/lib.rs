@@ -71,6 +71,7 @@ mod frame;
 mod host;
 mod log;
 mod message;
+mod sql;
 mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -82,6 +83,7 @@ pub use error::{CallError, Error, Result};
 pub use frame::{Attrs, FrameError};
 pub use log::Log;
 pub use message::Message;
+pub use sql::{Rows, Sql, Statement};
 pub use state::{State, Value};
 
 pub use serde;

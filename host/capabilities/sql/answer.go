@@ -1,0 +1,124 @@
+package sql
+
+import (
+	stdsql "database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// answer grows as statements are answered.
+type answer struct {
+	json  []byte
+	limit int // bytes
+	rows  int // of one statement
+}
+
+// room fails when the answer has become too large.
+func (a *answer) room() error {
+	if len(a.json) > a.limit {
+		return &excess{fmt.Sprintf("the answer has more than %d bytes: ask for fewer rows or columns", a.limit)}
+	}
+	return nil
+}
+
+// table adds "columns": […], "rows": [[…], …] and returns how many rows there are.
+func (a *answer) table(rows *stdsql.Rows) (int, error) {
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return 0, err
+	}
+	names := make([]string, len(types))
+	values := make([]any, len(types))
+	into := make([]any, len(types))
+	for i, t := range types {
+		names[i], into[i] = t.Name(), &values[i]
+	}
+	list, err := json.Marshal(names)
+	if err != nil {
+		return 0, err
+	}
+	a.json = append(append(append(a.json, `"columns":`...), list...), `,"rows":[`...)
+	n := 0
+	for ; rows.Next(); n++ {
+		if n == a.rows {
+			return n, &excess{fmt.Sprintf("the statement has more than %d rows: ask for fewer, or let the grant have more", a.rows)}
+		}
+		if err := rows.Scan(into...); err != nil {
+			return n, err
+		}
+		a.json = separate(a.json, n)
+		a.json = append(a.json, '[')
+		for i, v := range values {
+			a.json = appendValue(separate(a.json, i), v, types[i].DatabaseTypeName())
+		}
+		a.json = append(a.json, ']')
+		if err := a.room(); err != nil {
+			return n, err
+		}
+	}
+	a.json = append(a.json, ']')
+	return n, rows.Err()
+}
+
+func separate(b []byte, i int) []byte {
+	if i > 0 {
+		return append(b, ',')
+	}
+	return b
+}
+
+// appendValue adds a value of a column of some type as JSON.
+func appendValue(b []byte, v any, kind string) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case bool:
+		return strconv.AppendBool(b, v)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return strconv.AppendQuote(b, strconv.FormatFloat(v, 'g', -1, 64))
+		}
+		return appendJSON(b, v)
+	case time.Time:
+		return appendJSON(b, v.UTC().Format(layout(kind)))
+	case []byte:
+		if strings.HasPrefix(kind, "JSON") && json.Valid(v) {
+			return append(b, v...)
+		}
+		b = append(b, `{"base64":"`...)
+		return append(base64.StdEncoding.AppendEncode(b, v), `"}`...)
+	case string:
+		if strings.HasPrefix(kind, "JSON") && json.Valid([]byte(v)) {
+			return append(b, v...)
+		}
+		return appendJSON(b, v)
+	}
+	return appendJSON(b, fmt.Sprint(v))
+}
+
+// layout is how a time is written.
+func layout(kind string) string {
+	switch kind {
+	case "DATE":
+		return time.DateOnly
+	case "TIMESTAMP": // has no zone
+		return "2006-01-02T15:04:05.999999999"
+	}
+	return time.RFC3339Nano
+}
+
+// appendJSON adds a text or a finite number, which always are JSON.
+func appendJSON(b []byte, v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return append(b, text...)
+}

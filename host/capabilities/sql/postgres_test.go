@@ -1,0 +1,105 @@
+package sql
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/runtime/capability"
+)
+
+// TestPostgresValues: values of types that SQLite has not.
+func TestPostgresValues(t *testing.T) {
+	o := side{address: server.database(t)}.open(t, "write", nil)
+	o.must(Exec, "create table v (n numeric, j jsonb, t timestamptz, l timestamp, d date, u uuid, a integer[], b boolean, f double precision)")
+	o.must(Exec, "insert into v values ($1, $2, $3, $4, $5, $6, $7, $8, $9)", "12345678901234567890.5", map[string]any{"a": []int{1}},
+		"2026-01-02T03:04:05+02:00", "2026-01-02 03:04:05.25", "2026-01-02", "00000000-0000-0000-0000-000000000001", "{1,2}", true, "NaN")
+	want := `{"columns":["n","j","t","l","d","u","a","b","f"],"rows":[["12345678901234567890.5",{"a": [1]},"2026-01-02T01:04:05Z","2026-01-02T03:04:05.25","2026-01-02","00000000-0000-0000-0000-000000000001","{1,2}",true,"NaN"]]}`
+	if got := o.must(Query, "select * from v"); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	for text, args := range map[string][]any{
+		"select $1::integer":    {"seven"},
+		"select $1::date":       {"2026-02-30"},
+		"select 1 / $1":         {0},
+		"select $1::smallint":   {70000},
+		"select 'a' || lower()": nil,
+	} {
+		if a := o.ask(Query, text, args...); a.Code != capability.Invalid || a.Retry || a.Text == "" {
+			t.Errorf("%s: %s: %s", text, a.Code, a.Text)
+		}
+	}
+}
+
+// TestPostgresReads: a grant to read changes nothing, whatever it calls.
+func TestPostgresReads(t *testing.T) {
+	s := side{address: server.database(t)}
+	o := s.items(t)
+	o.must(Exec, "create function empty_items() returns integer as 'delete from items; select 1' language sql")
+	reader := s.open(t, "read", nil)
+	for _, text := range []string{"select empty_items()", "select nextval('s')", "with a as (delete from items returning 1) select * from a"} {
+		if a := reader.ask(Query, text); a.Code != capability.Denied && !strings.Contains(a.Text, `"s" does not exist`) {
+			t.Errorf("%s: %s: %s", text, a.Code, a.Text)
+		}
+	}
+	a := reader.send(t.Context(), "m/1", Query, `{"statements": [{"sql": "select set_config('transaction_read_only', 'off', false)"}, {"sql": "select empty_items()"}]}`)
+	if a.Code == "" {
+		t.Error("a transaction to read was made one to write")
+	}
+	if got := o.must(Query, count); got != counted(2) {
+		t.Error(got)
+	}
+}
+
+// TestPostgresGone: a server that goes away in a transaction leaves nothing of it and is
+// told without saying where it is; when it is back, it is used again.
+func TestPostgresGone(t *testing.T) {
+	s := side{address: server.database(t)}
+	o := s.items(t)
+	o.must(Exec, "create table seen (pid integer)")
+	// A connection that is ended in its transaction: all is done by another one.
+	end := `{"statements": [{"sql": "delete from items where id = 1"}, {"sql": "select pg_terminate_backend(pg_backend_pid())"}]}`
+	if a := o.send(t.Context(), "m1/1", Exec, end); a.Code != capability.Unavailable || !a.Retry || strings.Contains(a.Text, "terminat") {
+		t.Errorf("%+v", a)
+	}
+	if got := o.must(Query, count); got != counted(2) {
+		t.Errorf("after the connection was ended: %s", got)
+	}
+	if err := server.end(); err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range []string{Query, Exec} {
+		a := o.ask(op, "select 1 as n")
+		if a.Code != capability.Unavailable || !a.Retry || strings.Contains(a.Text, server.folder) || strings.Contains(a.Text, password) {
+			t.Errorf("%s without a server: %+v", op, a)
+		}
+	}
+	if err := server.run(); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.must(Query, count); got != counted(2) {
+		t.Errorf("after the server was back: %s", got)
+	}
+}
+
+// TestPostgresAccount: what the host's account may not is told, without its name.
+func TestPostgresAccount(t *testing.T) {
+	s := side{address: server.database(t)}
+	o := s.items(t)
+	o.must(Exec, "create role r"+s.name()+" login")
+	o.must(Exec, "create table hidden (n integer)")
+	weak := side{address: strings.Replace(s.address, "grow:", "r"+s.name()+":", 1)}
+	if a := weak.open(t, "read", nil).ask(Query, "select * from hidden"); a.Code != capability.Denied {
+		t.Errorf("%+v", a)
+	}
+	none := side{address: strings.Replace(s.address, "grow:", "nobody-here:", 1)}
+	if a := none.open(t, "read", nil).ask(Query, "select 1"); a.Code != capability.Unavailable || strings.Contains(a.Text, "nobody-here") {
+		t.Errorf("%+v", a)
+	}
+}
+
+// name is that of the database in the address.
+func (s side) name() string {
+	_, rest, _ := strings.Cut(s.address, "@/")
+	name, _, _ := strings.Cut(rest, "?")
+	return name
+}

@@ -1,0 +1,209 @@
+package sql
+
+import (
+	"context"
+	"crypto/sha256"
+	stdsql "database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/capability"
+)
+
+// attemptsMax is how often a transaction is begun that others get into the way of, or
+// whose connection is lost. That changes nothing twice: see inbox.
+const attemptsMax = 3
+
+// Do implements capability.Capability.
+func (d *database) Do(ctx context.Context, r *capability.Request) capability.Answer {
+	writes := r.Operation == Exec
+	if writes && d.writer == nil {
+		return capability.Fail(capability.Denied, "the grant is to read %s: it needs access: write", d.Database)
+	}
+	verbs := queries
+	if writes {
+		verbs = changes
+	}
+	q, err := parse(r.Data, verbs, d.lex())
+	var no *refusal
+	if errors.As(err, &no) {
+		return capability.Fail(capability.Denied, "%v", err)
+	}
+	if err != nil {
+		return capability.Fail(capability.Invalid, "%v", err)
+	}
+	entry := entry{stable: r.Stable}
+	if writes {
+		digest := sha256.Sum256(r.Data)
+		entry.digest = hex.EncodeToString(digest[:])
+	}
+	for attempt := 1; ; attempt++ {
+		data, err := d.transaction(ctx, q, writes, entry)
+		if err == nil {
+			return capability.Answer{Data: data}
+		}
+		if f := d.explain(err); !f.again || attempt == attemptsMax || ctx.Err() != nil {
+			return capability.Fail(f.code, "%s", f.text)
+		}
+	}
+}
+
+// transaction does all of a request or nothing.
+func (d *database) transaction(ctx context.Context, q *request, writes bool, e entry) (data []byte, err error) {
+	db := d.reader
+	if writes {
+		db = d.writer
+		if err := d.inbox.ready(ctx, db); err != nil {
+			return nil, err
+		}
+	}
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close() // gives it back
+	if err := d.prepare(c); err != nil {
+		return nil, err
+	}
+	how := d.isolation(writes)
+	if !writes && how == nil && !q.several {
+		return d.all(ctx, c, q, writes) // one statement on a connection that can only read
+	}
+	tx, err := c.BeginTx(ctx, how)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback() // after Commit, nothing
+	if writes {
+		if data, err := d.inbox.find(ctx, tx, e); data != nil || err != nil {
+			return data, err
+		}
+	}
+	if data, err = d.all(ctx, tx, q, writes); err != nil {
+		return nil, err
+	}
+	if writes {
+		if err := d.inbox.add(ctx, tx, e, data); err != nil {
+			return nil, err
+		}
+	}
+	return data, tx.Commit()
+}
+
+// session runs statements: a transaction or a connection.
+type session interface {
+	ExecContext(ctx context.Context, text string, args ...any) (stdsql.Result, error)
+	QueryContext(ctx context.Context, text string, args ...any) (*stdsql.Rows, error)
+}
+
+// all runs the statements of a request.
+func (d *database) all(ctx context.Context, tx session, q *request, writes bool) ([]byte, error) {
+	a := &answer{limit: d.Answer, rows: d.Rows}
+	if q.several {
+		a.json = append(a.json, `{"results":[`...)
+	}
+	for i, s := range q.statements {
+		a.json = append(separate(a.json, i), '{')
+		if err := run(ctx, tx, s, a, writes); err != nil {
+			return nil, at(i, q.several, err)
+		}
+		a.json = append(a.json, '}')
+	}
+	if q.several {
+		a.json = append(a.json, `]}`...)
+	}
+	return a.json, a.room()
+}
+
+// run adds the answer to a statement to a.
+func run(ctx context.Context, tx session, s statement, a *answer, writes bool) error {
+	if !s.rows {
+		done, err := tx.ExecContext(ctx, s.text, s.args...)
+		if err != nil {
+			return err
+		}
+		n, err := done.RowsAffected()
+		a.json = strconv.AppendInt(append(a.json, `"rows_affected":`...), n, 10)
+		return err
+	}
+	rows, err := tx.QueryContext(ctx, s.text, s.args...)
+	if err != nil {
+		return err
+	}
+	n, err := a.table(rows)
+	if err = errors.Join(err, rows.Close()); err != nil {
+		return err
+	}
+	if writes {
+		a.json = strconv.AppendInt(append(a.json, `,"rows_affected":`...), int64(n), 10)
+	}
+	return nil
+}
+
+// inboxTime is how long the inbox knows what was done.
+const inboxTime = 30 * 24 * time.Hour
+
+// inbox is the table of what has been done for which request. One in the transaction
+// with the effects makes a repeated request harmless.
+type inbox struct {
+	exists string // asks whether the table is there
+	mu     sync.Mutex
+	made   bool // guarded by mu
+}
+
+// entry identifies a request: a later attempt at a message that asks for something else
+// by the same number has not been answered.
+type entry struct{ stable, digest string }
+
+// ready makes the table when it is not there, and forgets what is too old.
+func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.made {
+		return nil
+	}
+	var n int
+	if err := db.QueryRowContext(ctx, b.exists).Scan(&n); err != nil {
+		return err
+	}
+	if n == 0 {
+		_, err := db.ExecContext(ctx, `create table if not exists `+inboxName+` (
+			stable text not null, digest text not null, answer text not null, at bigint not null, primary key (stable, digest))`)
+		if err != nil {
+			return fmt.Errorf("make the table %s: %w", inboxName, err)
+		}
+	}
+	if _, err := db.ExecContext(ctx, `delete from `+inboxName+` where at < $1`, time.Now().Add(-inboxTime).Unix()); err != nil {
+		return err
+	}
+	b.made = true
+	return nil
+}
+
+// find returns what was answered before; nil: nothing.
+func (b *inbox) find(ctx context.Context, tx *stdsql.Tx, e entry) ([]byte, error) {
+	var data []byte
+	err := tx.QueryRowContext(ctx, `select answer from `+inboxName+` where stable = $1 and digest = $2`, e.stable, e.digest).Scan(&data)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// racing is an error of add: another transaction has done the same meanwhile.
+type racing struct{ error }
+
+// Unwrap is the cause.
+func (r racing) Unwrap() error { return r.error }
+
+func (b *inbox) add(ctx context.Context, tx *stdsql.Tx, e entry, data []byte) error {
+	_, err := tx.ExecContext(ctx, `insert into `+inboxName+` (stable, digest, answer, at) values ($1, $2, $3, $4)`, e.stable, e.digest, string(data), time.Now().Unix())
+	if err != nil {
+		return racing{err}
+	}
+	return nil
+}

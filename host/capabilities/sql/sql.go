@@ -1,0 +1,152 @@
+// Package sql is the capability of kind sql: statements with parameters, to a database
+// that the host names.
+//
+//	uses:
+//	  catalogue: {kind: sql, database: catalogue, access: read}
+//
+// The operations sql.query and sql.exec take JSON, one statement or several that are one
+// transaction:
+//
+//	{"sql": "select name from items where price < $1", "args": [20]}
+//	{"statements": [{"sql": "…", "args": […]}, …]}
+//
+// The answer to one statement is {"columns": […], "rows": [[…], …]}, with rows_affected
+// for sql.exec; that to several is {"results": […]}.
+//
+// What sql.exec does is done once for each request of a message, however often the
+// message is tried: the transaction writes the answer into the table grow_inbox, too.
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+	cueerrors "cuelang.org/go/cue/errors"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/specs"
+)
+
+// The operations.
+const (
+	Query = "sql.query" // reads
+	Exec  = "sql.exec"  // changes, too
+)
+
+// SecretPrefix and a database's name in capitals is the secret that says where it is.
+const SecretPrefix = "GROW_SQL_"
+
+func init() { capability.Register(kind{}) }
+
+type kind struct{}
+
+// Name implements capability.Kind.
+func (kind) Name() string { return "sql" }
+
+// grant is what grant.cue describes.
+type grant struct {
+	Database    string `json:"database"`
+	Access      string `json:"access"`
+	Rows        int    `json:"rows"`
+	Answer      int    `json:"answer"`
+	Connections int    `json:"connections"`
+}
+
+func (g *grant) writes() bool { return g.Access == "write" }
+
+//go:embed grant.cue
+var definition string
+
+// form is grant.cue, compiled; CUE's values must not be used concurrently.
+var form = sync.OnceValue(func() *lockedForm {
+	v := cuecontext.New().CompileString(definition).LookupPath(cue.ParsePath("#Grant"))
+	return &lockedForm{value: v}
+})
+
+type lockedForm struct {
+	mu    sync.Mutex
+	value cue.Value
+}
+
+// read reads a grant's parameters.
+func read(params map[string]any) (*grant, error) {
+	f := form()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v := f.value.Unify(cuecontext.New().Encode(params))
+	if err := v.Validate(cue.Concrete(true)); err != nil {
+		first := cueerrors.Errors(err)[0]
+		format, args := first.Msg()
+		return nil, fmt.Errorf("sql grant: %s: %s", strings.TrimPrefix(strings.Join(first.Path(), "."), "#Grant."), fmt.Sprintf(format, args...))
+	}
+	var g grant
+	if err := v.Decode(&g); err != nil {
+		return nil, fmt.Errorf("sql grant: %w", err)
+	}
+	return &g, nil
+}
+
+// Check implements capability.Kind.
+func (kind) Check(params map[string]any) error {
+	_, err := read(params)
+	return err
+}
+
+// Open implements capability.Kind. A PostgreSQL is spoken to only when it is asked for
+// something, so that a service starts without it.
+func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
+	read, err := read(g.Params)
+	if err != nil {
+		return nil, err
+	}
+	secret := SecretPrefix + strings.ToUpper(read.Database)
+	if address, ok := env.Secret(secret); ok {
+		return openPostgres(read, secret, address)
+	}
+	if env.Data == "" {
+		return nil, fmt.Errorf("database %s: the host keeps no files: say in the secret %s where it is", read.Database, secret)
+	}
+	return openSQLite(ctx, read, filepath.Join(env.Data, "sql"))
+}
+
+// database serves one grant. What it holds is safe for concurrent use.
+type database struct {
+	*grant
+	dialect
+	reader *stdsql.DB // can change nothing
+	writer *stdsql.DB // nil: the grant is to read
+	inbox  inbox
+}
+
+// dialect is what is said to one sort of database in another way than to others.
+type dialect interface {
+	// failure finds what a driver's error means; nil: the error is not the database's.
+	failure(err error) *failure
+	// lex is how its statements are read.
+	lex() lexicon
+	// isolation is that of transactions; nil: a connection that reads can do nothing else.
+	isolation(writes bool) *stdsql.TxOptions
+	// prepare makes a connection fit for statements of actors.
+	prepare(c *stdsql.Conn) error
+}
+
+// Operations implements capability.Capability.
+func (*database) Operations() map[string]capability.Effect {
+	return map[string]capability.Effect{Query: capability.Reads, Exec: capability.Changes}
+}
+
+// Close implements capability.Capability.
+func (d *database) Close() error {
+	err := d.reader.Close()
+	if d.writer != nil {
+		err = errors.Join(err, d.writer.Close())
+	}
+	return err
+}

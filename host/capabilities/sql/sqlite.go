@@ -1,0 +1,139 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/capability"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sqliteValueMax is how many bytes a value or row of SQLite has at most.
+const sqliteValueMax = 16 << 20
+
+// sqliteBounds are the limits of a database of SQLite; only tests have others than these.
+type sqliteBounds struct {
+	wait  time.Duration // for another's transaction
+	pages int           // of 4 KiB, that the file has
+}
+
+var sqliteStandard = sqliteBounds{wait: 5 * time.Second, pages: 1 << 18}
+
+type sqliteDialect struct{}
+
+// openSQLite opens the database in a folder, which it makes.
+func openSQLite(ctx context.Context, g *grant, folder string) (capability.Capability, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("database %s: %w", g.Database, err)
+	}
+	path, err := filepath.Abs(filepath.Join(folder, g.Database+".db"))
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", g.Database, err)
+	}
+	d := &database{grant: g, dialect: sqliteDialect{}, inbox: inbox{exists: `select count(*) from sqlite_schema where name = '` + inboxName + `'`}}
+	writer := sqliteDB(path, "rw", sqliteStandard)
+	writer.SetMaxOpenConns(1) // SQLite has one writer at a time
+	if err := d.inbox.ready(ctx, writer); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), writer.Close())
+	}
+	if g.writes() {
+		d.writer = writer
+	} else if err := writer.Close(); err != nil {
+		return nil, err
+	}
+	d.reader = sqliteDB(path, "ro", sqliteStandard)
+	d.reader.SetMaxOpenConns(g.Connections)
+	d.reader.SetMaxIdleConns(g.Connections)
+	return d, nil
+}
+
+// sqliteDB makes a pool of connections in a mode: rw, ro.
+func sqliteDB(path, mode string, most sqliteBounds) *stdsql.DB {
+	q := url.Values{"mode": {mode}, "_defensive": {"1"}, "_dqs": {"0"}, "_error_rc": {"1"}}
+	q["_pragma"] = []string{fmt.Sprintf("busy_timeout(%d)", most.wait.Milliseconds()), "foreign_keys(1)", "trusted_schema(0)"}
+	if mode == "rw" {
+		q.Set("_txlock", "immediate")
+		q["_pragma"] = append(q["_pragma"], "journal_mode(WAL)", "synchronous(FULL)", fmt.Sprintf("max_page_count(%d)", most.pages))
+	} else {
+		q["_pragma"] = append(q["_pragma"], "query_only(1)")
+	}
+	d := &sqlite.Driver{}
+	d.RegisterConnectionHook(func(c sqlite.ExecQuerierContext, _ string) error {
+		return c.(sqlite.AuthorizerRegisterer).RegisterAuthorizer(authorize)
+	})
+	at := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(path), "/"), RawQuery: q.Encode()}
+	return stdsql.OpenDB(&connector{driver: d, dsn: at.String()})
+}
+
+// connector opens connections of a driver that is not registered.
+type connector struct {
+	driver driver.Driver
+	dsn    string
+}
+
+// Connect implements driver.Connector.
+func (c *connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+
+// Driver implements driver.Connector.
+func (c *connector) Driver() driver.Driver { return c.driver }
+
+// authorize lets statements do nothing but read and write this one database: no other
+// files, no settings, nothing that outlives a transaction on the connection.
+func authorize(action sqlite.AuthorizerActionCode, _, _, _, _ string) sqlite.AuthorizerReturnCode {
+	switch action {
+	case sqlite.AuthAttach, sqlite.AuthDetach, sqlite.AuthPragma, sqlite.AuthCreateVTable,
+		sqlite.AuthCreateTempIndex, sqlite.AuthCreateTempTable, sqlite.AuthCreateTempTrigger, sqlite.AuthCreateTempView:
+		return sqlite.AuthorizerDeny
+	}
+	return sqlite.AuthorizerOK
+}
+
+func (sqliteDialect) lex() lexicon { return lexicon{brackets: true} }
+
+// isolation implements dialect.
+func (sqliteDialect) isolation(bool) *stdsql.TxOptions { return nil }
+
+func (sqliteDialect) prepare(c *stdsql.Conn) error {
+	_, err := sqlite.Limit(c, sqlite3.SQLITE_LIMIT_LENGTH, sqliteValueMax)
+	return err
+}
+
+// failure implements dialect (https://www.sqlite.org/rescode.html).
+func (sqliteDialect) failure(err error) *failure {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	f := &failure{code: capability.Invalid, text: err.Error()}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT:
+		f.code = capability.Conflict
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_PERM:
+		f.code = capability.Denied
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM:
+		f.code = capability.Limit
+	case sqlite3.SQLITE_INTERRUPT:
+		f.code, f.text = capability.Timeout, "the statement was given up"
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		f.code, f.text = capability.Unavailable, "the database is locked by another transaction"
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PROTOCOL:
+		f.code, f.text = capability.Unavailable, "" // says where it is
+	}
+	return f
+}

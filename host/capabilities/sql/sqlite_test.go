@@ -1,0 +1,127 @@
+package sql
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/capability"
+)
+
+// TestSQLiteConfined: statements reach no other file and no setting, also where no word
+// of theirs says so, and the files are the host's alone.
+func TestSQLiteConfined(t *testing.T) {
+	s := side{folder: t.TempDir()}
+	o := s.items(t)
+	for text, code := range map[string]string{
+		"select * from pragma_database_list":                  capability.Denied,
+		"select load_extension('x')":                          capability.Invalid,
+		"create temp table a (n integer)":                     capability.Denied,
+		"create virtual table a using fts5(n)":                capability.Denied,
+		"update sqlite_schema set sql = ''":                   capability.Invalid,
+		"insert into items values (3, zeroblob(17000000), 1)": capability.Limit,
+		`select "no such column"`:                             capability.Invalid,
+	} {
+		if a := o.ask(Exec, text); a.Code != code || strings.Contains(a.Text, s.folder) {
+			t.Errorf("%s: %s: %s, want %s", text, a.Code, a.Text, code)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(s.folder, "sql", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	for _, f := range files {
+		if info, err := os.Stat(f); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v %v", f, err, info.Mode())
+		}
+	}
+}
+
+// TestSQLiteLocked: a database that another holds for too long is told, and may be asked
+// again.
+func TestSQLiteLocked(t *testing.T) {
+	s := side{folder: t.TempDir()}
+	o := s.items(t)
+	impatient := s.bounded(t, sqliteBounds{wait: time.Millisecond, pages: sqliteStandard.pages})
+	tx, err := o.writer.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := impatient.ask(Exec, "delete from items")
+	if a.Code != capability.Unavailable || !a.Retry || !strings.Contains(a.Text, "locked") {
+		t.Errorf("%+v", a)
+	}
+	if got := impatient.must(Query, count); got != counted(2) {
+		t.Errorf("reading beside a writer: %s", got)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	impatient.must(Exec, "delete from items")
+}
+
+// TestSQLiteFull: what goes beyond the size of a database is told, and leaves nothing.
+func TestSQLiteFull(t *testing.T) {
+	s := side{folder: t.TempDir()}
+	s.items(t)
+	small := s.bounded(t, sqliteBounds{wait: time.Second, pages: 20})
+	a := small.send(t.Context(), "m/1", Exec, `{"statements": [{"sql": "delete from items"}, {"sql": "insert into items values (1, zeroblob(100000), 1)"}]}`)
+	if a.Code != capability.Limit || a.Retry {
+		t.Errorf("%+v", a)
+	}
+	if got := small.must(Query, count); got != counted(2) {
+		t.Error(got)
+	}
+}
+
+// bounded opens a grant to write with other bounds.
+func (s side) bounded(t *testing.T, most sqliteBounds) *opened {
+	t.Helper()
+	o := s.open(t, "write", nil)
+	if err := o.writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o.writer = sqliteDB(filepath.Join(s.folder, "sql", "catalogue.db"), "rw", most)
+	return o
+}
+
+// TestSQLiteDamaged: a file that is no database is an error at start.
+func TestSQLiteDamaged(t *testing.T) {
+	s := side{folder: t.TempDir()}
+	if err := os.Mkdir(filepath.Join(s.folder, "sql"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.folder, "sql", "catalogue.db"), []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := openSQLite(t.Context(), &grant{Database: "catalogue", Connections: 1}, filepath.Join(s.folder, "sql"))
+	if err == nil || !strings.Contains(err.Error(), "not a database") {
+		t.Error(err)
+	}
+}
+
+// TestSQLiteAlone: a grant to read is served where nobody writes, and sees what others
+// have written before and write later.
+func TestSQLiteAlone(t *testing.T) {
+	s := side{folder: t.TempDir()}
+	empty := s.open(t, "read", nil)
+	if a := empty.ask(Query, count); a.Code != capability.Invalid || !strings.Contains(a.Text, "no such table") {
+		t.Errorf("%+v", a)
+	}
+	if err := empty.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.items(t).Close(); err != nil {
+		t.Fatal(err)
+	}
+	reader := s.open(t, "read", nil)
+	if got := reader.must(Query, count); got != counted(2) {
+		t.Error(got)
+	}
+	s.open(t, "write", nil).must(Exec, "delete from items where id = 1")
+	if got := reader.must(Query, count); got != counted(1) {
+		t.Error(got)
+	}
+}

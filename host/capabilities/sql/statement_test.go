@@ -1,0 +1,78 @@
+package sql
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestLexicons: what is one statement depends on how a database reads texts and comments.
+func TestLexicons(t *testing.T) {
+	sqlite, postgres := sqliteDialect{}.lex(), postgresDialect{}.lex()
+	for _, c := range []struct {
+		text             string
+		sqlite, postgres bool // it is one statement
+	}{
+		{"select ';'", true, true},
+		{"select ''';'", true, true},
+		{`select ";" from a`, true, true},
+		{"select `;` from a", true, false},
+		{"select [;] from a", true, false},
+		{"select a[1] from a", true, true},
+		{"select $$;$$", false, true},
+		{"select $a$;$$;$a$", false, true},
+		{"select $1 ; ", true, true},
+		{`select '\';' `, false, false},
+		{`select e'\';' `, false, true},
+		{"select /* ; */ 1 -- ;", true, true},
+		{"select /* /* */ ; */ 1", false, true},
+		{"select 1 ;; -- a\n", true, true},
+		{"select 1; select 2", false, false},
+		{"(select 1)", true, true},
+	} {
+		for name, x := range map[string]struct {
+			l    lexicon
+			want bool
+		}{"sqlite": {sqlite, c.sqlite}, "postgres": {postgres, c.postgres}} {
+			if _, err := x.l.read(c.text, queries); (err == nil) != x.want {
+				t.Errorf("%s: %q: %v", name, c.text, err)
+			}
+		}
+	}
+}
+
+// TestRows: which statements answer with rows.
+func TestRows(t *testing.T) {
+	for text, want := range map[string]bool{
+		"select 1": true, "values (1)": true, "insert into a values (1)": false, "insert into a values (1) RETURNING b": true,
+		"insert into a values ('returning')": false, "with a as (select 1) select 1": true, "with a as (select 1) insert into b select 1": false,
+		"with a as (select 1 for update) select 1": true, "with a as (select 1) update b set c = 1": false,
+	} {
+		if s, err := (lexicon{}).read(text, changes); err != nil || s.rows != want {
+			t.Errorf("%s: %v %+v", text, err, s)
+		}
+	}
+}
+
+// FuzzStatement: every text is divided, and a text in quotes never is a second statement.
+func FuzzStatement(f *testing.F) {
+	for _, text := range []string{"select 1;", "e'\\", "$a$ /*", "[", "--", "$1a$"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, l := range []lexicon{sqliteDialect{}.lex(), postgresDialect{}.lex()} {
+			n := 0
+			for word := range l.words(text) {
+				if n += len(word); word == "" {
+					t.Fatal("an empty word")
+				}
+			}
+			if n > len(text)+strings.Count(text, "\xff")*len(text) && strings.ToLower(text) == text {
+				t.Errorf("%d bytes of words in %d", n, len(text))
+			}
+			quoted := "select '" + strings.NewReplacer("'", "''", "\x00", "").Replace(text) + "'"
+			if _, err := l.read(quoted, queries); err != nil && !strings.Contains(strings.ToLower(quoted), inboxName) {
+				t.Errorf("%q: %v", quoted, err)
+			}
+		}
+	})
+}
