@@ -24,6 +24,7 @@ import (
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/store/files"
 	storenats "github.com/grow-platform/grow/host/store/nats"
+	"github.com/grow-platform/grow/host/sweep"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
 	"github.com/grow-platform/grow/runtime/journal/nats"
@@ -77,6 +78,7 @@ type Platform struct {
 	mu     sync.RWMutex // guards all
 	all    map[documents.Service]*placed
 	trials sync.WaitGroup         // that are watched
+	sweeps sync.WaitGroup         // of the store, until shared.ending
 	routes atomic.Pointer[routes] // to those of all
 }
 
@@ -142,6 +144,7 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 		return p, err
 	}
 	p.control.serve(handler, p.log)
+	p.sweeps.Go(func() { sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Log: p.log}) })
 	return p, nil
 }
 
@@ -396,6 +399,7 @@ func (p *Platform) Stop(ctx context.Context) error {
 func (p *Platform) abandon(ctx context.Context) error {
 	p.end()
 	p.trials.Wait()
+	p.sweeps.Wait()
 	errs := []error{p.control.close(), p.services.close()}
 	for _, h := range p.all {
 		errs = append(errs, h.abandon(ctx))
