@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
@@ -50,6 +51,9 @@ func (slow) Switch(context.Context, deploy.Candidate) error            { return 
 func (slow) Try(context.Context, deploy.Candidate, deploy.Trial) error { return nil }
 func (slow) Untry(context.Context, documents.Service) error            { return nil }
 
+// step has a deployment take its time between its steps.
+func step(string) { time.Sleep(rand.N(Grace / 100)) }
+
 func newWorld(t *testing.T, s slow) *world {
 	t.Helper()
 	w, dir := &world{t: t, slow: s}, t.TempDir()
@@ -66,7 +70,7 @@ func newWorld(t *testing.T, s slow) *world {
 	if w.uploads, err = upload.New(upload.Options{Dir: filepath.Join(dir, "uploads"), Store: w.store}); err != nil {
 		t.Fatal(err)
 	}
-	if w.deployer, err = deploy.New(deploy.Options{Store: w.store, Documents: w.documents, Runner: s, Dir: filepath.Join(dir, "work")}); err != nil {
+	if w.deployer, err = deploy.New(deploy.Options{Store: w.store, Documents: w.documents, Runner: s, Dir: filepath.Join(dir, "work"), Step: step}); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -229,11 +233,11 @@ var services = []documents.Service{{Namespace: "main", Name: "shop"}, {Namespace
 
 // sweep sweeps, and now and then is cut off while it looks or removes.
 func (w *world) sweep(ctx context.Context, r *rand.Rand) {
-	o := Options{Store: w.store, Documents: w.documents, RemoveMax: 1 + r.IntN(10)}
+	cut := &cutOff{Store: w.store, left: 1e9}
 	if r.IntN(3) == 0 {
-		cut := &cutOff{Store: w.store, left: r.IntN(20)}
-		o.Store, o.Documents = cut, documents.New(cut, nil)
+		cut.left = r.IntN(40)
 	}
+	o := Options{Store: cut, Documents: documents.New(cut, nil), RemoveMax: 1 + r.IntN(10)}
 	s, err := Once(ctx, o)
 	w.removed += s.Removed
 	if err != nil && !errors.Is(err, errCut) {
@@ -246,24 +250,38 @@ func (w *world) sweep(ctx context.Context, r *rand.Rand) {
 
 var errCut = errors.New("cut off")
 
-// cutOff is a store that breaks off after some calls, as a crash does.
+// cutOff is a store that takes its time, so that others come between a look and a removal,
+// and that breaks off after some calls, as a crash does.
 type cutOff struct {
 	store.Store
 	left int
 }
 
-func (c *cutOff) Ref(ctx context.Context, name string) (store.Ref, error) {
+func (c *cutOff) call() error {
+	time.Sleep(rand.N(Grace / 20))
 	if c.left--; c.left < 0 {
-		return store.Ref{}, errCut
+		return errCut
 	}
-	return c.Store.Ref(ctx, name)
+	return nil
+}
+
+func (c *cutOff) Get(ctx context.Context, d store.Digest) (io.ReadCloser, store.Object, error) {
+	if c.left--; c.left < 0 {
+		return nil, store.Object{}, errCut
+	}
+	return c.Store.Get(ctx, d)
+}
+
+func (c *cutOff) Remove(ctx context.Context, d store.Digest) error {
+	if err := c.call(); err != nil {
+		return err
+	}
+	return c.Store.Remove(ctx, d)
 }
 
 func (c *cutOff) RemoveUnchanged(ctx context.Context, o store.Object) error {
-	// Others may come between a look at the refs and a removal.
-	time.Sleep(rand.N(Grace))
-	if c.left--; c.left < 0 {
-		return errCut
+	if err := c.call(); err != nil {
+		return err
 	}
 	return c.Store.RemoveUnchanged(ctx, o)
 }
