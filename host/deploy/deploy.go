@@ -27,7 +27,7 @@ const (
 	ChecksMax  = 200      // of a deployment
 	DetailsMax = 200      // of a check; those after are counted
 	TextMax    = 8 << 10  // bytes of a text
-	recordMax  = 16 << 20 // bytes of a deployment as it is kept
+	RecordMax  = 16 << 20 // bytes of a deployment as it is kept
 )
 
 // Artifact is a module that an actor runs.

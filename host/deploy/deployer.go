@@ -192,6 +192,9 @@ func (a *attempt) begin(ctx context.Context) error {
 	for name, artifact := range a.request.Artifacts {
 		a.deployment.Actors[name] = Deployed{Artifact: artifact}
 	}
+	if err := a.renew(ctx); err != nil {
+		return err
+	}
 	a.candidate, err = a.layOut(ctx, a.deployment, a.request.Documents)
 	a.candidate.Live = a.live
 	return err
@@ -269,6 +272,9 @@ func (a *attempt) check(ctx context.Context) error {
 	}
 	n.State = Refused
 	if !a.request.Plan {
+		if err := a.renew(ctx); err != nil {
+			return err
+		}
 		if err := a.record(ctx); err != nil {
 			return err
 		}
@@ -307,6 +313,9 @@ func (a *attempt) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runMax)
 	defer cancel()
 	n := &a.deployment
+	if err := a.renew(ctx); err != nil {
+		return err
+	}
 	if err := a.change(ctx); err != nil {
 		return err
 	}

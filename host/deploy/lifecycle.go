@@ -102,7 +102,7 @@ type Removed struct {
 // deployment is gone, and removes what the service has kept itself. The documents, by
 // which a service is known, go last: after a crash in between nothing of it runs, and
 // Remove can be called again. With plan nothing is done. Objects that nobody names any
-// more stay in the store.
+// more are for a sweep to remove.
 func (d *Deployer) Remove(ctx context.Context, s documents.Service, plan bool, stop, forget func() error) (Removed, error) {
 	end, err := d.turn(ctx, s)
 	if err != nil {

@@ -36,8 +36,30 @@ func (d *Deployer) object(ctx context.Context, v any) (store.Digest, error) {
 	if err != nil {
 		return "", err
 	}
-	o, err := d.o.Store.Put(ctx, bytes.NewReader(b), recordMax)
+	o, err := d.o.Store.Put(ctx, bytes.NewReader(b), RecordMax)
 	return o.Digest, err
+}
+
+// renew touches all that the deployment is going to name, so that none of it is taken
+// for what nobody wants: before its checks, and again after them, which may take long.
+func (a *attempt) renew(ctx context.Context) error {
+	n := &a.deployment
+	list := []store.Digest{n.Tree}
+	if n.Change != "" {
+		list = append(list, n.Change)
+	}
+	for _, f := range a.request.Documents {
+		list = append(list, f.Digest)
+	}
+	for _, actor := range n.Actors {
+		list = append(list, actor.Digest)
+	}
+	for _, d := range list {
+		if _, err := a.o.Store.Touch(ctx, d); err != nil {
+			return fmt.Errorf("deploy %s: %w; deploy again, which brings what is missing", n.Service, err)
+		}
+	}
+	return nil
 }
 
 // load reads what object has kept.
@@ -47,7 +69,7 @@ func (d *Deployer) load(ctx context.Context, digest store.Digest, into any) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if o.Size > recordMax {
+	if o.Size > RecordMax {
 		return fmt.Errorf("%w: %d bytes", store.ErrTooLarge, o.Size)
 	}
 	b, err := io.ReadAll(r)

@@ -142,7 +142,7 @@ func (d *Documents) Put(ctx context.Context, p string, b []byte, exec bool) (Fil
 }
 
 // Missing returns the digests of a tree that the store does not have, each once, in the
-// order of the tree.
+// order of the tree. The others are touched: whoever is told so will name them.
 func (d *Documents) Missing(ctx context.Context, t Tree) ([]store.Digest, error) {
 	if err := t.Check(); err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (d *Documents) Missing(ctx context.Context, t Tree) ([]store.Digest, error)
 			continue
 		}
 		seen[f.Digest] = true
-		switch o, err := d.store.Stat(ctx, f.Digest); {
+		switch o, err := d.store.Touch(ctx, f.Digest); {
 		case errors.Is(err, store.ErrNotFound):
 			missing = append(missing, f.Digest)
 		case err != nil:

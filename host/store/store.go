@@ -66,7 +66,7 @@ func (d Digest) Check() error {
 type Object struct {
 	Digest Digest
 	Size   int64     // bytes
-	Time   time.Time // when it was last put there, or first, as the store likes
+	Time   time.Time // when it was last put there or touched
 }
 
 // Ref is a name whose value changes.
@@ -92,8 +92,16 @@ type Store interface {
 	// Objects are all of them, in no order. Those that are put or removed meanwhile may
 	// be among them or not.
 	Objects(ctx context.Context) iter.Seq2[Object, error]
+	// Touch renews an object's time, as putting it again does, and says by ErrNotFound
+	// that it is not there. Whoever is about to name an object that is there already
+	// touches it, so that it is not taken for one that nobody wants.
+	Touch(ctx context.Context, d Digest) (Object, error)
 	// Remove removes an object; that it is not there is no error.
 	Remove(ctx context.Context, d Digest) error
+	// RemoveUnchanged removes an object that Objects or Stat has given, unless it has
+	// been put or touched since: ErrConflict, and it stays. That it is not there is no
+	// error.
+	RemoveUnchanged(ctx context.Context, o Object) error
 
 	// Ref returns a ref.
 	Ref(ctx context.Context, name string) (Ref, error)

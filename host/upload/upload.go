@@ -77,9 +77,10 @@ func New(o Options) (*Uploads, error) {
 
 func (u *Uploads) path(d store.Digest) string { return filepath.Join(u.o.Dir, string(d)) }
 
-// State says how much of an object is there: nothing of one that is not known.
+// State says how much of an object is there: nothing of one that is not known. One that
+// is whole is touched: whoever is told so will not send it again.
 func (u *Uploads) State(ctx context.Context, d store.Digest) (State, error) {
-	o, err := u.o.Store.Stat(ctx, d)
+	o, err := u.o.Store.Touch(ctx, d)
 	if err == nil {
 		return State{d, o.Size, true}, nil
 	}

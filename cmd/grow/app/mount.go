@@ -49,9 +49,9 @@ type Mounted struct {
 	mu   sync.Mutex // guards last
 	last *recording // nil: nothing was to be recorded yet
 
-	// What follows belongs to one recording after another.
-	edits   int // deployment that the edits of this process are recorded as; 0: none yet
-	amended bool
+	// edits is the deployment that the edits of this process are recorded as; 0: none yet.
+	// It belongs to one recording after another.
+	edits int
 }
 
 // Came says what of a mounted service runs after the start: the folder, if nothing else
@@ -378,7 +378,7 @@ func (m *Mounted) recordEnd(r *recording) {
 	}
 	edited := r.adoption.Text == editText
 	if edited {
-		r.adoption.Amends, m.amended = m.edits, m.amended || m.edits != 0
+		r.adoption.Amends = m.edits
 	}
 	n, err := m.record(ctx, r)
 	switch {

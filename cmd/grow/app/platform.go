@@ -27,6 +27,7 @@ import (
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/store/files"
 	storenats "github.com/grow-platform/grow/host/store/nats"
+	"github.com/grow-platform/grow/host/sweep"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
 	"github.com/grow-platform/grow/runtime/journal/nats"
@@ -85,6 +86,7 @@ type Platform struct {
 	mu     sync.RWMutex // guards all
 	all    map[documents.Service]*placed
 	trials sync.WaitGroup         // that are watched
+	sweeps sync.WaitGroup         // of the store, until shared.ending
 	routes atomic.Pointer[routes] // to those of all
 }
 
@@ -191,6 +193,7 @@ func (p *Platform) serve() error {
 	}
 	p.services.serve(http.HandlerFunc(p.route), p.log)
 	p.control.serve(handler, p.log)
+	p.sweeps.Go(func() { sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Log: p.log}) })
 	p.took = time.Since(p.started)
 	return nil
 }
@@ -460,9 +463,6 @@ func (p *Platform) Stop(ctx context.Context) (left Leftover, err error) {
 	err = errors.Join(err, p.control.shutdown(ctx))
 	if p.mounted != nil {
 		p.mounted.settle(context.WithoutCancel(ctx))
-		if p.mounted.amended && err == nil {
-			_, err = p.Deployer.Sweep(ctx)
-		}
 	}
 	return left, errors.Join(err, p.abandon(ctx))
 }
@@ -471,6 +471,7 @@ func (p *Platform) Stop(ctx context.Context) (left Leftover, err error) {
 func (p *Platform) abandon(ctx context.Context) error {
 	p.end()
 	p.trials.Wait()
+	p.sweeps.Wait()
 	errs := []error{p.control.close(), p.services.close()}
 	if p.mounted != nil {
 		p.mounted.settle(context.WithoutCancel(ctx))

@@ -24,6 +24,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/grow-platform/grow/host/store"
 )
@@ -46,6 +47,10 @@ type Store struct {
 	mu       sync.RWMutex
 	revision uint64
 	closed   bool
+
+	// ages is held by RemoveUnchanged, and for reading by who renews an object's time.
+	// Nobody holds it and mu.
+	ages sync.RWMutex
 }
 
 var _ store.Store = (*Store)(nil)
@@ -108,6 +113,12 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (store.Object
 		return store.Object{}, fmt.Errorf("put object: %w", err)
 	}
 	d := store.Digest(hex.EncodeToString(hash.Sum(nil)))
+	s.ages.RLock()
+	defer s.ages.RUnlock()
+	now := time.Now()
+	if err := os.Chtimes(temp, now, now); err != nil {
+		return store.Object{}, fmt.Errorf("put object: %w", errors.Join(err, os.Remove(temp)))
+	}
 	if err := s.place(temp, s.object(d)); err != nil {
 		return store.Object{}, fmt.Errorf("put object: %w", err)
 	}
@@ -175,6 +186,38 @@ func (s *Store) Objects(ctx context.Context) iter.Seq2[store.Object, error] {
 			yield(store.Object{}, fmt.Errorf("list objects: %w", err))
 		}
 	}
+}
+
+// Touch implements store.Store.
+func (s *Store) Touch(ctx context.Context, d store.Digest) (store.Object, error) {
+	if err := errors.Join(d.Check(), s.usable(ctx)); err != nil {
+		return store.Object{}, err
+	}
+	s.ages.RLock()
+	defer s.ages.RUnlock()
+	now := time.Now()
+	if err := os.Chtimes(s.object(d), now, now); err != nil {
+		return store.Object{}, missing(err, "object "+string(d))
+	}
+	return s.stat(d)
+}
+
+// RemoveUnchanged implements store.Store.
+func (s *Store) RemoveUnchanged(ctx context.Context, o store.Object) error {
+	if err := errors.Join(o.Digest.Check(), s.usable(ctx)); err != nil {
+		return err
+	}
+	s.ages.Lock()
+	defer s.ages.Unlock()
+	switch now, err := s.stat(o.Digest); {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case !now.Time.Equal(o.Time):
+		return fmt.Errorf("remove object %s: %w", o.Digest, store.ErrConflict)
+	}
+	return s.Remove(ctx, o.Digest)
 }
 
 // Remove implements store.Store.

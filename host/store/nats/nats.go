@@ -36,8 +36,10 @@ const callMax = 10 * time.Second
 
 // Store is a store in JetStream. It implements store.Store.
 type Store struct {
+	js      jetstream.JetStream
 	refs    jetstream.KeyValue
 	objects jetstream.ObjectStore
+	stream  jetstream.Stream // of the objects
 	closed  atomic.Bool
 }
 
@@ -53,7 +55,7 @@ func Open(ctx context.Context, c *client.Conn, replicas int) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the host's store: %w", err)
 	}
-	s := &Store{}
+	s := &Store{js: js}
 	if s.refs, err = js.KeyValue(ctx, refsBucket); errors.Is(err, jetstream.ErrBucketNotFound) {
 		s.refs, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: refsBucket, Description: "refs of grow hosts", Replicas: replicas, MaxValueSize: store.RefMax + headMax})
 	}
@@ -62,6 +64,9 @@ func Open(ctx context.Context, c *client.Conn, replicas int) (*Store, error) {
 	}
 	if s.objects, err = js.ObjectStore(ctx, objectsBucket); errors.Is(err, jetstream.ErrBucketNotFound) {
 		s.objects, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: objectsBucket, Description: "objects of grow hosts", Replicas: replicas})
+	}
+	if err == nil {
+		s.stream, err = js.Stream(ctx, "OBJ_"+objectsBucket)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the host's objects: %w", fault(err))

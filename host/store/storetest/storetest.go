@@ -27,7 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, again func() stor
 	}{
 		{"objects", objects}, {"objects refused", objectsRefused}, {"objects of any size", objectSizes}, {"objects put at one time", objectsAtOnce},
 		{"refs", refs}, {"refs refused", refsRefused}, {"refs listed", refsListed}, {"refs changed at one time", refsAtOnce}, {"refs against a model", refsModel},
-		{"ended contexts", ended},
+		{"ages", ages}, {"ages at one time", agesAtOnce}, {"ended contexts", ended},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, _ := open(t)

@@ -1,0 +1,110 @@
+// Package sweep removes from a host's store the objects that nobody names any more:
+// those of services that were removed, records that were written anew, uploads that
+// were never deployed.
+//
+// An object is kept when a ref leads to it, and for Grace after it was last put or
+// touched. So whoever puts objects or touches those that are there, and then moves a ref
+// to name them, within Grace, loses none of them, whenever a sweep comes in between: a
+// sweep takes the time first, then looks at all refs. What was renewed before that time
+// by more than Grace has been named, and is found; what was renewed later is young, or,
+// when that happens after it was listed, has another time than it was listed with, and
+// store.Store.RemoveUnchanged leaves it. What is only looked at changes nothing, so that
+// a sweep may end anywhere.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/store"
+)
+
+// Limits of sweeps.
+const (
+	// Grace is for how long an object stays that nobody names. A host's clock may differ
+	// from that of a store on servers by far less than this.
+	Grace     = time.Hour
+	Every     = time.Hour // from the end of a sweep to the next one
+	RemoveMax = 10_000    // objects that one sweep removes; the next goes on
+)
+
+// Options say what is swept.
+type Options struct {
+	Store     store.Store
+	Documents *documents.Documents // in Store
+	Log       *slog.Logger         // of Run
+	RemoveMax int                  // objects that one sweep removes; 0: RemoveMax
+}
+
+// Swept is what a sweep has done.
+type Swept struct {
+	Kept    int   // objects that are named
+	Young   int   // objects that are not, and may be soon
+	Removed int   // objects
+	Bytes   int64 // of those
+	More    bool  // there are others to remove
+}
+
+// Run sweeps now and then, from now on until ctx ends, and logs what it has done. One
+// that fails has removed nothing that is named; the next tries again.
+func Run(ctx context.Context, o Options) {
+	for ctx.Err() == nil {
+		began := time.Now()
+		s, err := Once(ctx, o)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			o.Log.Warn("objects that nobody names stay in the store", "error", err, "hint", "check the store's disk or server; the host tries again", "again_in", Every)
+		case s.Removed > 0:
+			o.Log.Info("removed objects that nobody names", "objects", s.Removed, "bytes", s.Bytes, "kept", s.Kept, "more", s.More, "took", time.Since(began))
+		}
+		select {
+		case <-time.After(Every):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Once sweeps. It may be called while others use the store, and by several hosts of one
+// store. What it returns is also right with an error. It removes nothing when something
+// that is named cannot be read: what that names is not known then.
+func Once(ctx context.Context, o Options) (s Swept, err error) {
+	if o.RemoveMax <= 0 {
+		o.RemoveMax = RemoveMax
+	}
+	old := time.Now().Add(-Grace) // before refs are looked at
+	m := marks{o: o, named: map[store.Digest]bool{}}
+	if err := m.all(ctx); err != nil {
+		return s, fmt.Errorf("look for what is named: %w", err)
+	}
+	for object, err := range o.Store.Objects(ctx) {
+		switch {
+		case err != nil:
+			return s, fmt.Errorf("sweep: %w", err)
+		case m.named[object.Digest]:
+			s.Kept++
+			continue
+		case !object.Time.Before(old):
+			s.Young++
+			continue
+		case s.Removed == o.RemoveMax:
+			s.More = true
+			return s, nil
+		}
+		switch err := o.Store.RemoveUnchanged(ctx, object); {
+		case errors.Is(err, store.ErrConflict):
+			s.Young++
+		case err != nil:
+			return s, fmt.Errorf("sweep: %w", err)
+		default:
+			s.Removed++
+			s.Bytes += object.Size
+		}
+	}
+	return s, nil
+}
