@@ -119,6 +119,6 @@ const (
 	CodeNotFound    = "not_found"
 	CodeInvalid     = "request.invalid"
 	CodeTooLarge    = "request.too_large" // more than one message may be
-	CodeConflict    = "conflict" // somebody else was quicker, or is at it
+	CodeConflict    = "conflict"          // somebody else was quicker, or is at it
 	CodeInternal    = "host.fault"
 )
