@@ -154,7 +154,7 @@ func (s *shell) removing(c *cobra.Command, files func(documents.Tree, string) do
 			t = t.Without(f.Path)
 		}
 		if !r.plan {
-			if err := s.confirm(args[0], fmt.Sprintf("this removes the %s %s of %s: %s; the history keeps them", what, args[0], m.service, count(len(list), "document")), yes); err != nil {
+			if err := s.confirm(c.Context(), args[0], fmt.Sprintf("this removes the %s %s of %s: %s; the history keeps them", what, args[0], m.service, count(len(list), "document")), yes); err != nil {
 				return err
 			}
 		}

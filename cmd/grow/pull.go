@@ -23,7 +23,8 @@ func (s *shell) pull() *cobra.Command {
 		Use: "pull", Short: "bring the documents of a host into this folder", Args: cobra.NoArgs,
 		Long: "pull brings what has changed on the host into the folder, and leaves what has changed in the folder. Where both have changed a\n" +
 			"file it joins them line by line; where both have changed the same lines, both stand in the file between marks, as git\n" +
-			"writes them. Mend those files, then grow push, or grow pull --continue; --abort takes the pull back.",
+			"writes them. Mend those files, then grow push, or grow pull --continue; --abort takes the pull back. Modules that were uploaded\n" +
+			"to the host, and that actor.yaml names by digest, come along: grow build takes them from .grow/modules.",
 		Example: "  grow pull\n  grow pull --plan\n  grow pull --service shop -C shop\n  grow pull --abort",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if goOn && abort || plan && (goOn || abort) {
@@ -40,7 +41,7 @@ func (s *shell) pull() *cobra.Command {
 			case abort:
 				return s.abortPull(m, p)
 			case goOn:
-				return s.continuePull(m, p)
+				return s.continuePull(c.Context(), m, p)
 			case p != nil:
 				return m.unsettled(p, p.Conflicts)
 			}
@@ -56,12 +57,13 @@ func (s *shell) pull() *cobra.Command {
 
 // pulling is what pull prints for programs.
 type pulling struct {
-	Service   string       `json:"service"`
-	Change    string       `json:"change,omitempty"`
-	Number    int          `json:"number,omitempty"`
-	Plan      bool         `json:"plan"`
-	Files     []fileChange `json:"files"`
-	Conflicts []conflict   `json:"conflicts"`
+	Service   string         `json:"service"`
+	Change    string         `json:"change,omitempty"`
+	Number    int            `json:"number,omitempty"`
+	Plan      bool           `json:"plan"`
+	Files     []fileChange   `json:"files"`
+	Conflicts []conflict     `json:"conflicts"`
+	Modules   []pulledModule `json:"modules"` // that were uploaded to the host, and not here
 }
 
 // step is what a pull does to one file.
@@ -96,23 +98,16 @@ func (s *shell) pullAll(ctx context.Context, m *mirror, plan bool) error {
 	if err != nil {
 		return err
 	}
-	r := pulling{Service: m.service.String(), Change: theirs.ID, Number: theirs.Number, Plan: plan, Files: []fileChange{}, Conflicts: conflicts}
+	modules, err := m.missingModules(ctx, mine, steps)
+	if err != nil {
+		return err
+	}
+	r := pulling{Service: m.service.String(), Change: theirs.ID, Number: theirs.Number, Plan: plan, Files: []fileChange{}, Conflicts: conflicts, Modules: modules}
 	for _, st := range steps {
 		r.Files = append(r.Files, fileChange{st.path, st.action})
 	}
 	if !plan {
-		if err := m.apply(steps); err != nil {
-			return err
-		}
-		seen := lastSeen{Change: theirs.ID}
-		if len(conflicts) > 0 {
-			seen = lastSeen{Change: base.ID, Pull: &pulled{Change: theirs.ID, Number: theirs.Number, Conflicts: conflicts, Touched: pathsOf(steps)}}
-		}
-		err := m.remember(seen)
-		if err == nil && len(conflicts) == 0 {
-			err = os.RemoveAll(filepath.Join(app.StateDir(m.dir), pullDir))
-		}
-		if err != nil {
+		if err := m.bring(ctx, base, theirs, steps, r); err != nil {
 			return err
 		}
 	}
@@ -128,6 +123,21 @@ func (s *shell) pullAll(ctx context.Context, m *mirror, plan bool) error {
 	return m.unsettled(&pulled{Number: theirs.Number}, conflicts)
 }
 
+// bring does what a pull has worked out: modules first, as nothing else of the folder
+// changes when one does not arrive.
+func (m *mirror) bring(ctx context.Context, base, theirs snapshot, steps []step, r pulling) error {
+	if err := m.bringModules(ctx, r.Modules); err != nil {
+		return err
+	}
+	if err := m.apply(steps); err != nil {
+		return err
+	}
+	if len(r.Conflicts) == 0 {
+		return m.settle(lastSeen{Change: theirs.ID})
+	}
+	return m.remember(lastSeen{Change: base.ID, Pull: &pulled{Change: theirs.ID, Number: theirs.Number, Conflicts: r.Conflicts, Touched: pathsOf(steps)}})
+}
+
 func pathsOf(steps []step) []string {
 	list := []string{}
 	for _, st := range steps {
@@ -137,6 +147,7 @@ func pathsOf(steps []step) []string {
 }
 
 func (s *shell) tellPull(w io.Writer, m *mirror, r pulling) error {
+	defer s.tellModules(r.Modules, r.Plan)
 	if len(r.Files) == 0 {
 		s.say("the folder has all that the host has: change %d of %s", r.Number, r.Service)
 		return nil
@@ -206,13 +217,25 @@ func (m *mirror) resolved(p *pulled, confirmed bool) error {
 	return m.unsettled(p, left)
 }
 
-func (s *shell) continuePull(m *mirror, p *pulled) error {
+func (s *shell) continuePull(ctx context.Context, m *mirror, p *pulled) error {
 	if err := m.resolved(p, true); err != nil {
+		return err
+	}
+	mine, _, err := documentsIn(ctx, m.dir)
+	if err != nil {
+		return err
+	}
+	modules, err := m.missingModules(ctx, mine, nil)
+	if err == nil {
+		err = m.bringModules(ctx, modules)
+	}
+	if err != nil {
 		return err
 	}
 	if err := m.settle(lastSeen{Change: p.Change}); err != nil {
 		return err
 	}
+	s.tellModules(modules, false)
 	s.say("the folder has change %d of %s; put yours on top: grow push", p.Number, m.service)
 	return nil
 }

@@ -162,7 +162,7 @@ func (s *shell) serviceDelete() *cobra.Command {
 			if plan {
 				return s.planned(removal{at, true, n}, "would delete %s", what)
 			}
-			if err := s.confirm(args[0], "this deletes "+what, yes); err != nil {
+			if err := s.confirm(c.Context(), args[0], "this deletes "+what, yes); err != nil {
 				return err
 			}
 			if n, err = r.DeleteService(c.Context(), false); err != nil {
@@ -197,8 +197,8 @@ func noService(err error, at string) error {
 }
 
 // confirm has a person type a name before something is lost, unless yes says that it is
-// meant.
-func (s *shell) confirm(name, what string, yes bool) error {
+// meant. When ctx ends first, nothing is.
+func (s *shell) confirm(ctx context.Context, name, what string, yes bool) error {
 	if yes {
 		return nil
 	}
@@ -206,14 +206,30 @@ func (s *shell) confirm(name, what string, yes bool) error {
 		return usage("%s; say --yes if that is meant", what)
 	}
 	fmt.Fprintf(s.stderr, "%s.\nType %s to do it: ", cell(what), cell(name))
-	line, err := bufio.NewReader(s.stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read answer: %w", err)
+	type answer struct {
+		line string
+		err  error
 	}
-	if strings.TrimSpace(line) != name {
-		return &control.Error{Code: codeInterrupted, Message: "that is not " + name + "; nothing was deleted"}
+	told := make(chan answer, 1)
+	go func() { // reads until a line is there: what the command does not wait for ends with the process
+		line, err := bufio.NewReader(s.stdin).ReadString('\n')
+		told <- answer{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(s.stderr)
+		return &control.Error{Code: codeInterrupted, Message: "interrupted; nothing was deleted"}
+	case a := <-told:
+		if errors.Is(a.err, io.EOF) {
+			fmt.Fprintln(s.stderr) // the cursor is behind the question
+		} else if a.err != nil {
+			return fmt.Errorf("read answer: %w", a.err)
+		}
+		if strings.TrimSpace(a.line) != name {
+			return &control.Error{Code: codeInterrupted, Message: "that is not " + cell(name) + "; nothing was deleted"}
+		}
+		return nil
 	}
-	return nil
 }
 
 // interactive reports whether a person can be asked.

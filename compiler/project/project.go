@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/compiler/cache"
 	"github.com/grow-platform/grow/specs"
 	"golang.org/x/sync/errgroup"
 )
@@ -22,6 +24,10 @@ func Dir(dir string) string { return filepath.Join(dir, ".grow", "build") }
 
 // Module is the path of an actor's module.
 func Module(dir, actor string) string { return filepath.Join(Dir(dir), actor+".wasm") }
+
+// Uploaded is where a module that was uploaded to a host is looked for, by the digest
+// that actor.yaml names: 64 hex digits. grow pull puts it there.
+func Uploaded(dir, digest string) string { return filepath.Join(dir, ".grow", "modules", digest+".wasm") }
 
 // Event tells how a build goes on. Events come one at a time.
 type Event struct {
@@ -106,11 +112,9 @@ func (b *build) one(ctx context.Context, a *specs.Actor) error {
 	if !ok {
 		return &compiler.Error{Code: compiler.CodeSource, Actor: a.Name, Text: "this version of grow does not build " + a.Code.Language}
 	}
-	if a.Code.Source == "" && a.Code.Digest != "" {
-		return &compiler.Error{
-			Code: compiler.CodeSource, Actor: a.Name, Text: "its module was uploaded to a host, and is not here",
-			Hint: "put the .wasm file into the actor's folder, and name it in actor.yaml: code: {language: wasm, source: module.wasm}",
-		}
+	source, err := b.source(a)
+	if err != nil {
+		return err
 	}
 	tell := func(e Event) {
 		if b.options.Progress != nil {
@@ -121,7 +125,7 @@ func (b *build) one(ctx context.Context, a *specs.Actor) error {
 		}
 	}
 	result, err := c.Build(ctx, compiler.Source{
-		Dir: b.service.Dir, Actor: a.Name, Language: a.Code.Language, Path: a.Code.Source, Out: Module(b.service.Dir, a.Name),
+		Dir: b.service.Dir, Actor: a.Name, Language: a.Code.Language, Path: source, Out: Module(b.service.Dir, a.Name),
 		Debug: b.options.Debug, In: a.In, Progress: func(line string) { tell(Event{Line: line}) },
 	})
 	if err != nil {
@@ -133,4 +137,27 @@ func (b *build) one(ctx context.Context, a *specs.Actor) error {
 	b.mu.Unlock()
 	tell(Event{Result: &result})
 	return nil
+}
+
+// source is what an actor is built from. A module that was uploaded to a host must be
+// the one that its digest names.
+func (b *build) source(a *specs.Actor) (string, error) {
+	if a.Code.Source != "" || a.Code.Digest == "" {
+		return a.Code.Source, nil
+	}
+	path := Uploaded(b.service.Dir, a.Code.Digest)
+	refuse := func(text, hint string, cause error) error {
+		return &compiler.Error{Code: compiler.CodeSource, Actor: a.Name, Text: text, Hint: hint, Cause: cause}
+	}
+	sum, err := cache.DigestFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", refuse("its module was uploaded to a host, and is not here",
+			"bring it: grow pull; or put the .wasm file into the actor's folder, and name it in actor.yaml: code: {language: wasm, source: module.wasm}", nil)
+	case err != nil:
+		return "", refuse("read module", "", err)
+	case sum != a.Code.Digest:
+		return "", refuse(fmt.Sprintf("what was brought as its module, %s, is another one: %.12s, not %.12s", path, sum, a.Code.Digest), "remove that file, and bring it again: grow pull", nil)
+	}
+	return path, nil
 }

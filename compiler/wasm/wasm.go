@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -71,7 +72,7 @@ func inspect(s compiler.Source) error {
 	case !info.Mode().IsRegular():
 		return refuse("read module: "+s.Relative(s.Path)+" is not a file", "name the .wasm file itself under `code:` in actor.yaml", nil)
 	case info.Size() > ModuleMax:
-		return refuse("read module: "+s.Relative(s.Path)+" is larger than 128 MiB", "", nil)
+		return refuse("read module: "+s.Relative(s.Path)+fmt.Sprintf(" is larger than %d MiB", ModuleMax>>20), "", nil)
 	}
 	f, err := os.Open(s.Path)
 	if err != nil {

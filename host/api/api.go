@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"path"
@@ -245,8 +246,10 @@ func (a *API) fault(err error) error {
 		status, e.Code = http.StatusUnprocessableEntity, control.CodeInvalid
 	case errors.Is(err, upload.ErrOffset), errors.Is(err, upload.ErrBusy):
 		status, e.Code, e.Next = http.StatusConflict, control.CodeConflict, "ask how much is there, and go on from it"
-	case errors.Is(err, upload.ErrLimit), errors.Is(err, store.ErrFull):
-		status, e.Code, e.Next = http.StatusServiceUnavailable, "host.full", "try again later"
+	case errors.Is(err, upload.ErrLimit):
+		status, e.Code, e.Next = http.StatusServiceUnavailable, codeFull, fmt.Sprintf("try again later: uploads that nobody goes on with are thrown away after %v", upload.KeepTime)
+	case errors.Is(err, store.ErrFull):
+		status, e.Code, e.Next = http.StatusServiceUnavailable, codeFull, roomHint(err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		status, e.Code = http.StatusServiceUnavailable, control.CodeTimeout
 	default:
@@ -254,6 +257,18 @@ func (a *API) fault(err error) error {
 		e.Message = "the host cannot do it at the moment; its log says why"
 	}
 	return &failure{status, e}
+}
+
+// codeFull: there is no room left for what is asked.
+const codeFull = "host.full"
+
+// roomHint says what to do when there is no room left.
+func roomHint(err error) string {
+	var disk *store.FullError
+	if errors.As(err, &disk) {
+		return disk.Hint()
+	}
+	return "give the NATS server that keeps the host's store more room; what runs goes on"
 }
 
 // Place names a service in a path.

@@ -45,6 +45,7 @@ func (runner) Switch(context.Context, deploy.Candidate) error            { retur
 type host struct {
 	*httptest.Server
 	t                        *testing.T
+	dir                      string // of its store
 	tokens                   *token.Tokens
 	admin, pipeline, reader  string
 	elsewhere, revoked, cuts string
@@ -66,7 +67,7 @@ func newHost(t *testing.T) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{t: t, tokens: token.New(s, nil)}
+	h := &host{t: t, dir: filepath.Join(dir, "store"), tokens: token.New(s, nil)}
 	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(func() {
 		h.Close()

@@ -26,6 +26,7 @@ const (
 	callTime   = 30 * time.Second
 	deployTime = 10 * time.Minute
 	lifeTime   = 2 * time.Minute // for a service to start or to end
+	moduleTime = 5 * time.Minute // for a module to arrive
 	fileMax    = 32 << 20        // bytes of a file that is read
 )
 
@@ -306,4 +307,21 @@ func (r *Remote) DeploymentFile(ctx context.Context, number int, path string) ([
 // Revisions lists those of an actor, the last one first.
 func (r *Remote) Revisions(ctx context.Context, actor string, limit int) (list []deploy.Revision, err error) {
 	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/actors/%s/revisions?limit=%d", url.PathEscape(actor), limit), nil, &list)
+}
+
+// Module copies the module of a revision to w. What w has got when it fails is no module:
+// the host's bytes may be cut, or altered on the way.
+func (r *Remote) Module(ctx context.Context, v deploy.Revision, w io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, moduleTime)
+	defer cancel()
+	answer, err := r.conn.Do(ctx, http.MethodGet, fmt.Sprintf("/actors/%s/revisions/%d/module", url.PathEscape(v.Actor), v.Number), nil)
+	if err != nil {
+		return err
+	}
+	body := store.Verify(answer.Body, store.Object{Digest: v.Artifact.Digest, Size: v.Artifact.Size})
+	_, err = io.Copy(w, store.Bounded(body, fileMax))
+	if err = errors.Join(err, body.Close()); err != nil {
+		return fmt.Errorf("get the module of revision %d of %s: %w", v.Number, v.Actor, err)
+	}
+	return nil
 }

@@ -87,6 +87,7 @@ func (a *API) deployRoutes() {
 	huma.Register(a.huma, operation("get-deployment-documents", token.Read, http.MethodGet, servicePath+"/deployments/{number}/documents", "List the files of a deployment"), a.deploymentDocuments)
 	huma.Register(a.huma, binary(operation("get-deployment-file", token.Read, http.MethodGet, servicePath+"/deployments/{number}/file", "Get a file of a deployment")), a.deploymentFile)
 	huma.Register(a.huma, operation("list-revisions", token.Read, http.MethodGet, servicePath+"/actors/{actor}/revisions", "List the revisions of an actor, the last one first"), a.revisions)
+	a.moduleRoute()
 	op := operation("create-deployment", token.Deploy, http.MethodPost, servicePath+"/deployments", "Check a service, and make it live")
 	op.Description = "Answers with lines of JSON: one for each check as it ends, and one for the deployment."
 	op.Responses = map[string]*huma.Response{"200": {Description: "Progress, a line each", Content: map[string]*huma.MediaType{

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/host/documents"
-	"github.com/grow-platform/grow/host/store"
 )
 
 // adopt records that a folder runs whose grow.yaml says text, with a module.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,8 +70,10 @@ type Deployer struct {
 
 // New returns a deployer.
 func New(o Options) (*Deployer, error) {
-	if err := os.RemoveAll(o.Dir); err != nil {
-		return nil, fmt.Errorf("clear the folder of deployments: %w", err)
+	for _, name := range []string{treesDir, artifactsDir} { // the folder itself may be a disk of its own
+		if err := os.RemoveAll(filepath.Join(o.Dir, name)); err != nil {
+			return nil, fmt.Errorf("clear the folder of deployments: %w", err)
+		}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -12,10 +12,13 @@ import (
 	"github.com/grow-platform/grow/host/store"
 )
 
+// Folders of what is laid out, each below by digest.
+const treesDir, artifactsDir = "trees", "artifacts"
+
 // layOut makes files of a deployment's documents and modules: folders by digest, which
 // are there whole or not at all, and are used again.
 func (d *Deployer) layOut(ctx context.Context, n Deployment, t documents.Tree) (Candidate, error) {
-	c := Candidate{Service: n.Service, Dir: filepath.Join(d.o.Dir, "trees", string(n.Tree)), Modules: map[string]string{}, Actors: map[string]Artifact{}}
+	c := Candidate{Service: n.Service, Dir: filepath.Join(d.o.Dir, treesDir, string(n.Tree)), Modules: map[string]string{}, Actors: map[string]Artifact{}}
 	if err := d.folder(c.Dir, func(dir string) error {
 		for _, f := range t {
 			mode := os.FileMode(0o600)
@@ -28,15 +31,15 @@ func (d *Deployer) layOut(ctx context.Context, n Deployment, t documents.Tree) (
 		}
 		return nil
 	}); err != nil {
-		return c, fmt.Errorf("lay out documents of %s: %w", n.Service, err)
+		return c, fmt.Errorf("lay out documents of %s: %w", n.Service, store.NoRoom(err))
 	}
 	for name, a := range n.Actors {
-		folder := filepath.Join(d.o.Dir, "artifacts", string(a.Digest))
+		folder := filepath.Join(d.o.Dir, artifactsDir, string(a.Digest))
 		c.Modules[name], c.Actors[name] = filepath.Join(folder, "module.wasm"), a.Artifact
 		if err := d.folder(folder, func(dir string) error {
 			return d.file(ctx, a.Digest, filepath.Join(dir, "module.wasm"), 0o600)
 		}); err != nil {
-			return c, fmt.Errorf("lay out the module of %s: %w", name, err)
+			return c, fmt.Errorf("lay out the module of %s: %w", name, store.NoRoom(err))
 		}
 	}
 	return c, nil

@@ -220,6 +220,16 @@ func (d *Deployer) Revision(ctx context.Context, s documents.Service, actor stri
 	return v, nil
 }
 
+// Module opens the module of a revision; store.ErrNotFound when there is none. The
+// caller closes it. Its last Read fails when the bytes are not those of the digest.
+func (d *Deployer) Module(ctx context.Context, v Revision) (io.ReadCloser, store.Object, error) {
+	r, o, err := d.o.Store.Get(ctx, v.Artifact.Digest)
+	if err != nil {
+		return nil, o, fmt.Errorf("module of revision %d of %s: %w", v.Number, v.Actor, err)
+	}
+	return r, o, nil
+}
+
 // Revisions returns those of an actor, the last one first, at most limit.
 func (d *Deployer) Revisions(ctx context.Context, s documents.Service, actor string, limit int) ([]Revision, error) {
 	last, err := d.last(ctx, revisionsRef(s, actor))

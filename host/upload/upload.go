@@ -98,7 +98,8 @@ func (u *Uploads) State(ctx context.Context, d store.Digest) (State, error) {
 }
 
 // Add takes the bytes from offset on of an object that has size bytes. What has arrived
-// when r fails is kept: State says how much. When the last byte is there, the object is
+// when r fails is kept: State says how much. Nothing is kept of what the disk has no room
+// for (store.ErrFull): what runs may need it. When the last byte is there, the object is
 // put into the store.
 func (u *Uploads) Add(ctx context.Context, d store.Digest, size, offset int64, r io.Reader) (State, error) {
 	if size < 0 || size > u.o.SizeMax {
@@ -115,7 +116,14 @@ func (u *Uploads) Add(ctx context.Context, d store.Digest, size, offset int64, r
 	if err := u.room(d, size); err != nil {
 		return s, err
 	}
-	return u.add(ctx, d, size, offset, r)
+	s, err = u.add(ctx, d, size, offset, r)
+	if err = store.NoRoom(err); errors.Is(err, store.ErrFull) {
+		s = State{Digest: d}
+		if removeErr := os.Remove(u.path(d)); removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("tidy up upload: %w", removeErr))
+		}
+	}
+	return s, err
 }
 
 // add does what Add does, alone with d.

@@ -34,6 +34,9 @@ type Config struct {
 	AnswerMax int
 	// Name is what logs call the module by: the actor's name.
 	Name string
+	// Owner is whose module an isolated one is: the service's NAMESPACE/NAME. Engines are
+	// shared by services, and actors of several may have one name.
+	Owner string
 	// Isolated wants the module's instances in a process of their own. Engines
 	// that run everything in this one do not look at it.
 	Isolated bool

@@ -35,6 +35,8 @@ import (
 // Options is what a supervisor works with. All of it is the caller's and must
 // outlive the supervisor.
 type Options struct {
+	// Owner is whose modules they are, see engine.Config.
+	Owner  string
 	Engine engine.Engine
 	Shard  *shard.Shard
 	// Secret keys the random streams of messages. It must stay the same for
@@ -297,7 +299,7 @@ func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table)
 			return modules, errors.Join(fmt.Errorf("actor %s has no module: build it first", def.Name), group.Wait())
 		}
 		group.Go(func() error {
-			m, err := s.module(ctx, binary, config(def, table))
+			m, err := s.module(ctx, binary, s.config(def, table))
 			if err != nil {
 				return fmt.Errorf("actor %s: %w", def.Name, err)
 			}
@@ -313,12 +315,12 @@ func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table)
 // config is how the module of an actor is to be compiled. Those that run in this
 // process may be shared by actors that have the same; an isolated one is its
 // actor's alone, and has all instances of its nodes.
-func config(def *specs.Actor, table *router.Table) engine.Config {
+func (s *Supervisor) config(def *specs.Actor, table *router.Table) engine.Config {
 	c := engine.Config{MemoryMax: def.Limits.Memory, AnswerMax: abi.AnswerMax(def.Limits.Output)}
 	if !def.Isolated {
 		return c
 	}
-	c.Isolated, c.Name = true, def.Name
+	c.Isolated, c.Name, c.Owner = true, def.Name, s.opts.Owner
 	for _, n := range table.Nodes {
 		if n.Actor.Name == def.Name {
 			c.Instances += n.Scale.Max

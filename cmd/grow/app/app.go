@@ -232,11 +232,14 @@ func (h *Host) run(ctx context.Context) error {
 		return err
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
-		Engine: h.engine, Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
+		Engine: h.engine, Owner: h.owner(), Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
 		Environment: capability.Environment{Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir()}, Pacer: pacer(),
 	})
 	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
 }
+
+// owner is whose modules those of the service are in an engine that services share.
+func (h *Host) owner() string { return h.opts.Namespace + "/" + h.opts.Service.Name }
 
 func (h *Host) serve(ctx context.Context) error {
 	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})

@@ -25,7 +25,7 @@ func (b backend) Status(ctx context.Context) (control.Status, error) {
 	s := b.service.Load()
 	status := control.Status{
 		Service: s.Name, Version: s.Version, Dir: b.opts.Dir, URL: b.URL(), PID: os.Getpid(), Started: b.started, Time: time.Now(),
-		Nodes: b.shard.Status(), Processes: b.engine.Processes(), Endpoints: []control.Endpoint{},
+		Nodes: b.shard.Status(), Processes: b.engine.processesOf(b.owner()), Endpoints: []control.Endpoint{},
 	}
 	for _, e := range s.Endpoints {
 		status.Endpoints = append(status.Endpoints, control.Endpoint{Endpoint: e.Name(), Send: e.Send, To: e.To})

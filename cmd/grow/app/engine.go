@@ -74,15 +74,28 @@ func (e *ownEngine) Compile(ctx context.Context, binary []byte, c engine.Config)
 	return e.apart.Compile(ctx, binary, c)
 }
 
-// Processes tells of the workers of isolated actors.
+// Processes tells of the workers of isolated actors, of all services.
 func (e *ownEngine) Processes() []control.Process {
-	list := []control.Process{}
-	if e.apart != nil {
-		for _, p := range e.apart.Processes() {
-			list = append(list, control.Process(p))
-		}
+	if e.apart == nil {
+		return []control.Process{}
 	}
-	return list
+	return processList(e.apart.Processes())
+}
+
+// processesOf tells of the workers of one service's isolated actors.
+func (e *ownEngine) processesOf(owner string) []control.Process {
+	if e.apart == nil {
+		return []control.Process{}
+	}
+	return processList(e.apart.ProcessesOf(owner))
+}
+
+func processList(list []process.Process) []control.Process {
+	out := make([]control.Process, 0, len(list))
+	for _, p := range list {
+		out = append(out, control.Process(p))
+	}
+	return out
 }
 
 // Close implements engine.Engine.

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/testdata/wat"
 )
 
 func TestMain(m *testing.M) {
@@ -61,5 +63,34 @@ func TestProcessDies(t *testing.T) {
 	again := h.engine.Processes()
 	if len(again) != 1 || again[0].PID == list[0].PID || again[0].Deaths != 1 || again[0].Ended == "" {
 		t.Errorf("processes afterwards: %+v", again)
+	}
+}
+
+// TestProcessesApart: two services have isolated actors of one name, and each is told of
+// its own.
+func TestProcessesApart(t *testing.T) {
+	if len(places()) < 2 {
+		t.Skip("processes of actors need Linux")
+	}
+	p := newPlatform(t)
+	pids := map[int]bool{}
+	for _, name := range []string{"one", "two"} {
+		s := documents.Service{Namespace: "main", Name: name}
+		files := echoFiles("Apart.", "")
+		files["grow.yaml"] = strings.Replace(files["grow.yaml"], "echoes", name, 1)
+		files["actors/echo/actor.yaml"] += "isolation: process\n"
+		if n, err := p.deployAs(s, files, map[string][]byte{"echo": wat.Module("echo")}); err != nil {
+			t.Fatalf("%v\n%+v", err, n.Checks)
+		}
+	}
+	for _, name := range []string{"one", "two"} {
+		status, err := p.backendOf(documents.Service{Namespace: "main", Name: name}).Status(t.Context())
+		if err != nil || len(status.Processes) != 1 || status.Processes[0].Actor != "echo" || status.Processes[0].PID == 0 {
+			t.Fatalf("%s: %+v, %v", name, status.Processes, err)
+		}
+		pids[status.Processes[0].PID] = true
+	}
+	if len(pids) != 2 {
+		t.Errorf("both are told of the same process: %v", pids)
 	}
 }

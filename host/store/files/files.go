@@ -327,9 +327,4 @@ func missing(err error, what string) error {
 }
 
 // full marks what happens for want of room.
-func full(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%w: %w", store.ErrFull, err)
-	}
-	return err
-}
+func full(err error) error { return store.NoRoom(err) }

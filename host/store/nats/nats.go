@@ -82,12 +82,12 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (o store.Obje
 	}
 	f, err := os.CreateTemp("", "grow-object-")
 	if err != nil {
-		return o, fmt.Errorf("put object: %w", err)
+		return o, fmt.Errorf("put object: %w", store.NoRoom(err))
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
 	hash := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(f, hash), store.Bounded(store.While(ctx, r), limit)); err != nil {
-		return o, fmt.Errorf("put object: %w", err)
+		return o, fmt.Errorf("put object: %w", store.NoRoom(err))
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return o, fmt.Errorf("put object: %w", err)

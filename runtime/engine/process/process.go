@@ -101,10 +101,21 @@ type Process struct {
 
 // Processes tells of the workers of all modules, in order of the actors' names.
 func (e *Engine) Processes() []Process {
+	return e.processes(func(engine.Config) bool { return true })
+}
+
+// ProcessesOf tells of the workers of an owner's modules (engine.Config), in the same order.
+func (e *Engine) ProcessesOf(owner string) []Process {
+	return e.processes(func(c engine.Config) bool { return c.Owner == owner })
+}
+
+func (e *Engine) processes(wanted func(engine.Config) bool) []Process {
 	e.mu.Lock()
-	list := make([]Process, 0, len(e.modules))
+	list := []Process{}
 	for m := range e.modules {
-		list = append(list, m.process())
+		if wanted(m.config) {
+			list = append(list, m.process())
+		}
 	}
 	e.mu.Unlock()
 	slices.SortFunc(list, func(a, b Process) int { return cmp.Or(strings.Compare(a.Actor, b.Actor), cmp.Compare(a.PID, b.PID)) })
