@@ -63,6 +63,8 @@ type Request struct {
 	Plan      bool                `json:"plan,omitempty" doc:"only check it"`
 	Hold      bool                `json:"hold,omitempty" doc:"check it and record its revisions, but do not make it live"`
 	Canary    *canary.Plan        `json:"canary,omitempty" doc:"try it on a share of the keys first"`
+	Rehearse  int                 `json:"rehearse,omitempty" minimum:"0" maximum:"1000000" doc:"on how many of the last messages each changed actor is rehearsed; 0: as its definition says"`
+	Accept    []string            `json:"accept,omitempty" maxItems:"1000" doc:"names of differences that a rehearsal may find"`
 }
 
 // Artifact is a module of an actor.
@@ -213,7 +215,7 @@ func (a *API) request(ctx context.Context, q *deployInput) (*deploy.Request, err
 	r := &deploy.Request{
 		Service: q.service(), Documents: t, Change: store.Digest(q.Body.Change), Artifacts: map[string]deploy.Artifact{}, Seen: q.Body.Seen,
 		Parent: store.Digest(q.Body.Parent), Text: q.Body.Text, Commit: q.Body.Commit, Force: q.Body.Force, Plan: q.Body.Plan, Hold: q.Body.Hold,
-		Canary: q.Body.Canary,
+		Canary: q.Body.Canary, Rehearsal: deploy.Rehearsal{Rehearse: q.Body.Rehearse, Accept: q.Body.Accept},
 	}
 	if r.Canary != nil {
 		if err := r.Canary.Check(); err != nil {

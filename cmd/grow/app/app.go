@@ -102,6 +102,7 @@ type Host struct {
 
 	engine     *ownEngine
 	store      journal.Store
+	journal    journal.Journal
 	shard      *shard.Shard
 	supervisor *supervisor.Supervisor
 	gateway    *gateway.Gateway
