@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/testdata/wat"
 	"github.com/tidwall/gjson"
 )
@@ -124,4 +126,52 @@ func TestRehearsalMask(t *testing.T) {
 	define("rehearse: {last: 20, ignore: [data.entry, data.Entry]}\n")
 	holds(t, h.run(exitDone, "deploy"), "ok       rehearsal of ledger", "20 messages came out the same", "deployment 4 is live")
 	holds(t, h.run(exitDone, "rollback ledger --rehearse 5"), "rehearsal of ledger")
+}
+
+// TestReplay: a message is handled again by what runs, by an old revision and by a module
+// in a file; nothing comes of it outside.
+func TestReplay(t *testing.T) {
+	h := newHosted(t)
+	t.Chdir(ledgerFolder(t))
+	h.booked(5)
+	wrong := otherLedger(t, "wrong.wasm", `,"entry":`, `,"Entry":`)
+	h.run(exitNo, "swap ledger "+wrong+" --rehearse 10 -o json")
+	list := h.run(exitDone, "history --deployment 2 -o json")
+	id := gjson.Get(list, `checks.#(name=="rehearsal of ledger").report.0.groups.0.example.id`).String()
+	holds(t, h.run(exitDone, "replay "+id), id+` of ledger, key "a0": ledger.post {"account":"a0","id":"e0","amount":0}`, "then  sent  ledger.posted {", "now   sent  ledger.posted {",
+		`now   state {"entries":[{"account":"a0"`, "it came out the same")
+	before := h.run(exitDone, "state get ledger a0 -o json")
+	got := h.run(exitDone, "replay "+id+" --on wrong.wasm")
+	holds(t, got, `"Entry":{`, "ledger.posted[0].Entry\n  +{")
+	h.run(exitDone, "swap ledger "+wrong)
+	holds(t, h.run(exitDone, "replay "+id), "ledger.posted[0].entry\n  -{")
+	got = h.run(exitDone, "replay "+id+" --on 1 -o json")
+	if gjson.Get(got, "differences.#").Int() != 0 || gjson.Get(got, "then.revision").String() != gjson.Get(got, "now.revision").String() || gjson.Get(got, "now.outputs.0.type").String() != "ledger.posted" {
+		t.Error(got)
+	}
+	if after := h.run(exitDone, "state get ledger a0 -o json"); after != before {
+		t.Errorf("the state was\n%sand is\n%s", before, after)
+	}
+	holds(t, h.run(exitNotFound, "replay "+id+" --on 9"), "ledger has no revision 9", "grow history ledger")
+	holds(t, h.run(exitNotFound, "replay nobody"), "there is no message nobody in the journal")
+	if err := os.WriteFile("answers.json", []byte(`{"use": "shop"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, h.run(exitFailed, "replay "+id+" --with answers.json"), "read answers", "write a list such as")
+}
+
+// TestReadAnswers: answers are read as they stand in the file.
+func TestReadAnswers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "answers.json")
+	if err := os.WriteFile(file, []byte(`[{"use": "shop", "operation": "http.request", "call": 2, "data": {"a": "<&>"}, "attrs": {"status": "200"}}, {"code": "timeout", "text": "late"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, err := readAnswers(file)
+	want := []control.ReplayAnswer{
+		{Call: 2, Use: "shop", Operation: "http.request", Data: []byte(`{"a": "<&>"}`), Attrs: map[string]string{"status": "200"}},
+		{Code: "timeout", Text: "late"},
+	}
+	if diff := cmp.Diff(want, list); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
 }

@@ -65,6 +65,9 @@ func Operations() []Operation {
 		get("get-trace", "/trace/{id}", "Tell what happened to a message", func(ctx context.Context, b Backend, r *http.Request) (Trace, error) {
 			return b.Trace(ctx, r.PathValue("id"))
 		}),
+		ask("replay-message", scopeDebug, "/replay", "Handle a message again, apart from all that runs", func(ctx context.Context, b Backend, in ReplayRequest) (Replayed, error) {
+			return b.Replay(ctx, in)
+		}),
 		lines("create-backup", scopeAdmin, "/backup", "Back up what the service keeps", func(ctx context.Context, b Backend, in BackupRequest, emit func(BackupPart) error) error {
 			return b.Backup(ctx, in, emit)
 		}),

@@ -24,6 +24,9 @@ type States interface {
 	// Trace tells what happened to a message and to all of its request. The
 	// beginning of an id is enough.
 	Trace(ctx context.Context, id string) (Trace, error)
+	// Replay handles a message again as it was handled, and compares what comes of it.
+	// Nothing outside is asked or changed. The beginning of an id is enough.
+	Replay(ctx context.Context, r ReplayRequest) (Replayed, error)
 }
 
 // StateRequest names a key of a node.

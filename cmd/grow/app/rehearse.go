@@ -165,7 +165,11 @@ func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err er
 		defer func() { err = errors.Join(err, old.Close()) }()
 		o.Old = old.Actor
 	}
-	return replay.Run(ctx, o)
+	report, err := replay.Run(ctx, o)
+	if report != nil {
+		secretsOf(r.now.Service, h.opts.Secret).report(report)
+	}
+	return report, err
 }
 
 // stateOf is what a key keeps now at a node that runs.
