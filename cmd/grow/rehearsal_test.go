@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/testdata/wat"
 	"github.com/tidwall/gjson"
@@ -173,5 +174,28 @@ func TestReadAnswers(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, list); diff != "" || err != nil {
 		t.Error(diff, err)
+	}
+}
+
+// TestRehearsalTrimmed: a journal that has let go of its beginning still proves a revision
+// by what it holds.
+func TestRehearsalTrimmed(t *testing.T) {
+	h := newHosted(t)
+	h.stop()
+	h.options.Journal = app.Journal{At: app.Memory} // which keeps least
+	h.start()
+	t.Chdir(ledgerFolder(t))
+	h.golive(map[string]string{"ledger": "ledger"})
+	const large, messages = 150 << 10, 120
+	for i := range messages {
+		if got := h.call("/post", fmt.Sprintf(`{"account":"a%d","id":%q,"amount":1}`, i*2/3, strings.Repeat("x", large))); !strings.HasPrefix(got, "200") {
+			t.Fatal(got)
+		}
+	}
+	got := h.run(exitDone, "swap ledger "+wasmFile(t, "ledger", "same")+" --rehearse 1000 -o json")
+	k := gjson.Get(got, `deployment.checks.#(name=="rehearsal of ledger")`)
+	r := k.Get("report.0")
+	if n := r.Get("selected").Int(); n == messages || r.Get("ran").Int() == 0 || r.Get("equal").Int() != r.Get("ran").Int() || r.Get("ran").Int()+r.Get("skipped").Int() != n {
+		t.Errorf("%s: %s", k.Get("text"), r.Raw)
 	}
 }

@@ -43,7 +43,8 @@ func (s *Shard) CommittedState(ctx context.Context, node, key string) (map[strin
 	var state map[string]capability.Value
 	err := s.withState(ctx, node, key, func(l *lane, c *cell, _ *running, done chan error) {
 		state = maps.Clone(c.state)
-		l.batch.barriers = append(l.batch.barriers, done)
+		b := l.openBatch()
+		b.barriers = append(b.barriers, done)
 	})
 	if err != nil {
 		return nil, err // the lane may still come to it
