@@ -89,6 +89,7 @@ func (l *loader) actor(file, dir string, tree *schema.Node) *Actor {
 	a.Isolated = tree.Get("isolation").String() == isolationProcess
 	a.Retry = l.retry(file, tree)
 	a.Targets = targets(tree.Get("targets"))
+	a.Rehearse = rehearse(tree.Get("rehearse"))
 	return a
 }
 

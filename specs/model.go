@@ -85,6 +85,7 @@ type Actor struct {
 	Isolated bool
 	Retry    Retry
 	Targets  Targets
+	Rehearse Rehearse
 	Tests    []*Test // in the order of their files
 	At       Position
 }
@@ -93,6 +94,15 @@ type Actor struct {
 type Targets struct {
 	P99  time.Duration // of handling a message, in a workflow with all that it causes
 	Rate float64       // messages a second of one instance, or that a workflow takes one after the other
+}
+
+// Rehearse says how a new revision is rehearsed, and what may differ then. A place begins
+// with data, for every output, or with state, and goes on with names of fields.
+type Rehearse struct {
+	Last      int                // messages; 0: none, unless they are asked for
+	Ignore    []string           // places that are not compared
+	Near      map[string]float64 // by how much of the larger one numbers may differ, by place
+	Unordered bool               // outputs may come in any order
 }
 
 // Code names the live implementation of an actor.

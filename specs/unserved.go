@@ -23,7 +23,6 @@ var unserved = []struct {
 	{"#Service", "http.*.limit", present},
 	{"#Service", "http.*.stream", present},
 	{"#Actor", "provides", filled},
-	{"#Actor", "rehearse", present},
 	{"#Actor", "state.from", present},
 	{"#Actor", "state.back", present},
 }

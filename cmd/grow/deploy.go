@@ -34,6 +34,7 @@ type gateFlags struct {
 	force, message string
 	key            string // file
 	canary         canaryFlags
+	rehearsal      rehearsalFlags
 }
 
 func (g *gateFlags) flags(f *pflag.FlagSet) {
@@ -41,6 +42,7 @@ func (g *gateFlags) flags(f *pflag.FlagSet) {
 	f.StringVar(&g.force, "force", "", "make it live against its checks, for a `reason` that is kept; needs the scope admin")
 	f.StringVarP(&g.message, "message", "m", "", "say why, in the service's history")
 	g.canary.flags(f)
+	g.rehearsal.flags(f)
 }
 
 func (g *gateFlags) signing(f *pflag.FlagSet) {
@@ -48,7 +50,10 @@ func (g *gateFlags) signing(f *pflag.FlagSet) {
 }
 
 func (g *gateFlags) request(commit string) api.Request {
-	return api.Request{Plan: g.plan, Force: g.force, Text: g.message, Commit: commit, Canary: g.canary.steps(), Slower: g.canary.slower}
+	return api.Request{
+		Plan: g.plan, Force: g.force, Text: g.message, Commit: commit, Canary: g.canary.steps(), Slower: g.canary.slower,
+		Rehearse: int(g.rehearsal.last), Accept: g.rehearsal.accept,
+	}
 }
 
 func (s *shell) deploy() *cobra.Command {

@@ -46,6 +46,7 @@ var answers = map[string]string{
 	"state set":           `state set book alice --data {"entries":[]} --reason test --plan`,
 	"status":              "status",
 	"test":                "test --coverage",
+	"replay":              "replay $POSTED",
 	"trace":               "trace $POSTED",
 	"top":                 "top --once --every 100ms",
 	"types":               "types",

@@ -97,6 +97,7 @@ func (s *shell) root() *cobra.Command {
 		s.logs(),
 		s.deadLetters(),
 		s.trace(),
+		s.replay(),
 		s.state(),
 	)...)
 	root.AddCommand(in(groupSetUp,

@@ -65,6 +65,8 @@ type Request struct {
 	Hold      bool                `json:"hold,omitempty" doc:"check it and record its revisions, but do not make it live"`
 	Canary    []canary.Step       `json:"canary,omitempty" maxItems:"100" doc:"try it first on shares of the keys that grow up to all"`
 	Slower    float64             `json:"slower,omitempty" doc:"how many times as much time and fuel as what runs it may take for a message while it is tried; 0: twice"`
+	Rehearse  int                 `json:"rehearse,omitempty" minimum:"0" maximum:"1000000" doc:"on how many of the last messages each changed actor is rehearsed; 0: as its definition says"`
+	Accept    []string            `json:"accept,omitempty" maxItems:"1000" doc:"names of differences that a rehearsal may find"`
 }
 
 // Artifact is a module of an actor.
@@ -216,6 +218,7 @@ func (a *API) request(ctx context.Context, q *deployInput) (*deploy.Request, err
 	r := &deploy.Request{
 		Service: q.service(), Documents: t, Change: store.Digest(q.Body.Change), Artifacts: map[string]deploy.Artifact{}, Seen: q.Body.Seen,
 		Parent: store.Digest(q.Body.Parent), Text: q.Body.Text, Commit: q.Body.Commit, Force: q.Body.Force, Plan: q.Body.Plan, Hold: q.Body.Hold,
+		Rehearsal: deploy.Rehearsal{Rehearse: q.Body.Rehearse, Accept: q.Body.Accept},
 	}
 	if len(q.Body.Canary) > 0 {
 		r.Canary = &canary.Plan{Steps: q.Body.Canary, Slower: cmp.Or(q.Body.Slower, canary.DefaultSlower)}

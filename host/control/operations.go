@@ -68,6 +68,9 @@ func Operations() []Operation {
 		ask("list-messages", scopeRead, "/messages", "List the newest messages", func(ctx context.Context, b Backend, in MessageFilter) (MessageList, error) {
 			return b.Messages(ctx, in)
 		}),
+		ask("replay-message", scopeDebug, "/replay", "Handle a message again, apart from all that runs", func(ctx context.Context, b Backend, in ReplayRequest) (Replayed, error) {
+			return b.Replay(ctx, in)
+		}),
 		lines("create-backup", scopeAdmin, "/backup", "Back up what the service keeps", func(ctx context.Context, b Backend, in BackupRequest, emit func(BackupPart) error) error {
 			return b.Backup(ctx, in, emit)
 		}),

@@ -27,6 +27,9 @@ type States interface {
 	// Messages lists the newest messages, from as much of the journal's end as it
 	// takes, up to a limit.
 	Messages(ctx context.Context, f MessageFilter) (MessageList, error)
+	// Replay handles a message again as it was handled, and compares what comes of it.
+	// Nothing outside is asked or changed. The beginning of an id is enough.
+	Replay(ctx context.Context, r ReplayRequest) (Replayed, error)
 }
 
 // StateRequest names a key of a node.

@@ -33,6 +33,10 @@ func (f *fake) Trace(_ context.Context, id string) (Trace, error) {
 	return Trace{ID: id, Messages: []TraceMessage{{ID: id, Tries: []TraceTry{}, Raw: []byte{1}}}}, f.note(id)
 }
 
+func (f *fake) Replay(_ context.Context, r ReplayRequest) (Replayed, error) {
+	return Replayed{ID: r.ID, Raw: []byte{0}, Then: ReplayOutcome{State: []StateValue{{Name: "a"}}}}, f.note(r)
+}
+
 // TestStates: what is asked of states and of the past comes to the host as it was
 // asked, and back as it was answered.
 func TestStates(t *testing.T) {
@@ -60,7 +64,11 @@ func TestStates(t *testing.T) {
 	if traced, err := c.Trace(t.Context(), "a/b c"); err != nil || traced.ID != "a/b c" || len(traced.Messages) != 1 {
 		t.Errorf("%+v, %v", traced, err)
 	}
-	if diff := cmp.Diff([]any{key, filter, set, deleted, diff, "a/b c"}, f.asked); diff != "" {
+	again := ReplayRequest{ID: "a", On: "/m.wasm", With: []ReplayAnswer{{Call: 1, Data: []byte(`{"a":"<&>"}`), Attrs: map[string]string{"status": "200"}}}}
+	if r, err := c.Replay(t.Context(), again); err != nil || r.ID != "a" || string(r.Raw) != "\x00" || r.Then.State[0].Name != "a" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if diff := cmp.Diff([]any{key, filter, set, deleted, diff, "a/b c", again}, f.asked); diff != "" {
 		t.Errorf("the host was asked\n%s", diff)
 	}
 	f.err = &Error{Code: CodeConflict, Message: "moved", Next: "look"}

@@ -13,6 +13,7 @@
 package deploy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -57,6 +58,8 @@ type Check struct {
 	Took    time.Duration `json:"took_ns"`
 	Details []Detail      `json:"details,omitempty"`
 	More    int           `json:"more,omitempty"` // details that were left out
+	// Report is what the check found, for programs.
+	Report json.RawMessage `json:"report,omitempty"`
 }
 
 // Detail is one finding of a check.

@@ -26,6 +26,13 @@ type Candidate struct {
 	Modules map[string]string // path of each actor's module by the actor's name
 	Actors  map[string]Artifact
 	Live    *Deployment // what runs now; nil: nothing
+	Rehearsal
+}
+
+// Rehearsal says how a candidate is rehearsed.
+type Rehearsal struct {
+	Rehearse int      // on how many messages of each changed actor; 0: as its definition says
+	Accept   []string // names of differences that it may find
 }
 
 // Runner checks and runs services. Its methods may be called concurrently for different
@@ -105,6 +112,7 @@ type Request struct {
 	// Canary tries it on a share of the keys first. Where nothing is live yet it counts
 	// for nothing.
 	Canary *canary.Plan
+	Rehearsal
 	// Report is told of every check when it has ended; nil: nobody.
 	Report func(Check)
 }
@@ -199,7 +207,7 @@ func (a *attempt) begin(ctx context.Context) error {
 		return err
 	}
 	a.candidate, err = a.layOut(ctx, a.deployment, a.request.Documents)
-	a.candidate.Live = a.live
+	a.candidate.Live, a.candidate.Rehearsal = a.live, a.request.Rehearsal
 	return err
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 // Mask says what may differ. A path begins with data, for every output, or
-// with state and the name of a value, and goes on with names of fields: data.at.
-// Items of lists are named by *, as is any field: data.items.*.price.
+// with state and the name of a value, unless that is "", and goes on with names of
+// fields: data.at. Items of lists are named by *, as is any field: data.items.*.price.
 type Mask struct {
 	Ignore    []string           // not compared, with all that is below
 	Near      map[string]float64 // numbers that may differ by so much, relative to the larger
@@ -45,7 +45,7 @@ func shown(b []byte) string {
 type finder struct {
 	mask *Mask
 	list []Difference
-	root string // begin of the names: output.TYPE, or state
+	root string // begin of the names of outputs: output.TYPE
 }
 
 // differences is what differs between what came of a message then and now.
@@ -200,15 +200,19 @@ func (f *finder) state(then, now *Outcome) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		was, is := then.after(now.before, name), now.after(now.before, name)
-		f.root = "state"
+		path := []string{"state", name}
+		if name == "" {
+			path = path[:1]
+		}
+		at := strings.Join(path, " ")
 		switch {
-		case f.mask.ignores([]string{"state", name}):
+		case f.mask.ignores(path):
 		case was == nil && is != nil:
-			f.add("state."+name+".extra", "state "+name, "", shown(is))
+			f.add(f.name(path)+".extra", at, "", shown(is))
 		case was != nil && is == nil:
-			f.add("state."+name+".missing", "state "+name, shown(was), "")
+			f.add(f.name(path)+".missing", at, shown(was), "")
 		default:
-			f.data([]string{"state", name}, "state "+name, was, is)
+			f.data(path, at, was, is)
 		}
 	}
 }

@@ -64,8 +64,9 @@ type Options struct {
 	State func(ctx context.Context, key string) (map[string]capability.Value, error)
 	// Workers is how many messages are run at a time; 0: one.
 	Workers int
-	// Pacer is what the workers take turns at with whatever else runs, as one
-	// actor; nil: they take none.
+	// Pacer is what the workers wait for a turn at before each message, as one
+	// actor, so that whatever else runs goes first; New and Old may have the same.
+	// nil: they do not wait.
 	Pacer *pace.Pacer
 	// Progress, if not nil, is told now and then how many of all messages were
 	// run. It is called by one goroutine at a time, and must not block.

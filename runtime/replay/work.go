@@ -24,9 +24,6 @@ type worker struct {
 
 func (w *worker) work(ctx context.Context, cases <-chan *Case) error {
 	defer func() {
-		if w.turn.Taken() {
-			w.turn.End()
-		}
 		for _, i := range []*actor.Instance{w.now, w.old} {
 			if i != nil {
 				i.Actor().Put(i)
@@ -41,12 +38,9 @@ func (w *worker) work(ctx context.Context, cases <-chan *Case) error {
 			w.tally.skip()
 			continue
 		}
-		if w.options.Pacer != nil { // others go first after each message
-			if w.turn.Taken() {
-				w.turn.Next()
-			} else {
-				w.turn.Begin(w.options.Pacer, w.share)
-			}
+		if w.options.Pacer != nil { // who waits goes first; a handling that is long takes its own turns
+			w.turn.Begin(w.options.Pacer, w.share)
+			w.turn.End()
 		}
 		k, err := w.compare(ctx, c)
 		if err != nil {

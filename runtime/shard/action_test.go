@@ -242,8 +242,10 @@ func TestStateWaits(t *testing.T) {
 	}
 	close(gate)
 	answered1(t, f)
-	if v, err := b.GetState(context.Background(), "count", "k"); err != nil || string(v[""].Data) != "1" {
-		t.Errorf("afterwards: %v %v", v, err)
+	for _, get := range []func(context.Context, string, string) (map[string]capability.Value, error){b.CommittedState, b.GetState} {
+		if v, err := get(context.Background(), "count", "k"); err != nil || string(v[""].Data) != "1" {
+			t.Errorf("afterwards: %v %v", v, err)
+		}
 	}
 }
 

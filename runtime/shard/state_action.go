@@ -37,6 +37,21 @@ func (s *Shard) GetState(ctx context.Context, node, key string) (map[string]capa
 	return state, nil
 }
 
+// CommittedState gives the values of a key at a node as GetState does, once all that has
+// made them is in the journal.
+func (s *Shard) CommittedState(ctx context.Context, node, key string) (map[string]capability.Value, error) {
+	var state map[string]capability.Value
+	err := s.withState(ctx, node, key, func(l *lane, c *cell, _ *running, done chan error) {
+		state = maps.Clone(c.state)
+		b := l.openBatch()
+		b.barriers = append(b.barriers, done)
+	})
+	if err != nil {
+		return nil, err // the lane may still come to it
+	}
+	return state, nil
+}
+
 // AnyRevision stands for whatever revision a value has.
 const AnyRevision = math.MaxUint64
 

@@ -275,7 +275,7 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 	return &part{broker: broker, module: m, actor: actor.New(actor.Options{
 		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types,
 		Module: m.Module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
-		Pacer: s.opts.Pacer, RealTime: func() int64 { return time.Now().UnixNano() },
+		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
 }
 
@@ -331,8 +331,7 @@ func (s *Supervisor) config(def *specs.Actor, table *router.Table) engine.Config
 
 // module returns the compiled module of a binary, used once more.
 func (s *Supervisor) module(ctx context.Context, wasm []byte, c engine.Config) (*module, error) {
-	sum := sha256.Sum256(wasm)
-	digest := "sha256:" + hex.EncodeToString(sum[:])
+	digest := digestOf(wasm)
 	c.Seed = s.hashes(digest)
 	have := slices.Collect(maps.Values(s.ready))
 	for _, g := range []generation{s.current, s.tried} {
@@ -354,6 +353,14 @@ func (s *Supervisor) module(ctx context.Context, wasm []byte, c engine.Config) (
 	m.uses.Store(1)
 	return m, nil
 }
+
+// digestOf is what a compiled module says that it was made of.
+func digestOf(wasm []byte) string {
+	sum := sha256.Sum256(wasm)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func realTime() int64 { return time.Now().UnixNano() }
 
 // start starts one instance of each actor, or as many as it wants at least.
 func start(ctx context.Context, actors []*actor.Actor) error {

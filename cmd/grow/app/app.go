@@ -74,6 +74,9 @@ type Options struct {
 	URL string
 	// Modes are those that the service and its actors begin in.
 	Modes shard.Modes
+	// Module reads a module for a message that is handled again: of an actor's revision,
+	// or of a digest. nil: modules are named by their paths.
+	Module func(ctx context.Context, actor, on string) ([]byte, error)
 	// Seed keys the random streams of the service's messages; nil: that in Dir.
 	Seed []byte
 }
@@ -92,7 +95,8 @@ type Shared struct {
 // Host is a running service. Its methods may be called concurrently.
 type Host struct {
 	opts    Options
-	service atomic.Pointer[specs.Service] // that runs
+	service atomic.Pointer[specs.Service]     // that runs
+	built   atomic.Pointer[map[string]string] // paths of its modules, by actor
 	started time.Time
 	took    time.Duration // Start
 	logs    *logs.Store
@@ -100,6 +104,7 @@ type Host struct {
 
 	engine     *ownEngine
 	store      journal.Store
+	journal    journal.Journal
 	shard      *shard.Shard
 	supervisor *supervisor.Supervisor
 	gateway    *gateway.Gateway
@@ -235,6 +240,7 @@ func (h *Host) run(ctx context.Context) error {
 		Engine: h.engine, Owner: h.owner(), Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
 		Environment: capability.Environment{Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir()}, Pacer: pacer(),
 	})
+	h.built.Store(&h.opts.Modules)
 	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
 }
 
@@ -352,14 +358,7 @@ func readModules(service *specs.Service, paths map[string]string) (map[string][]
 		if path == "" {
 			continue // no node may need it; the supervisor says if one does
 		}
-		info, err := os.Stat(path)
-		if err == nil && info.Size() > ModuleMax {
-			err = fmt.Errorf("%s has %d bytes; at most %d are allowed", path, info.Size(), ModuleMax)
-		}
-		if err != nil {
-			return nil, moduleError(name, err)
-		}
-		binary, err := os.ReadFile(path)
+		binary, err := readModule(path)
 		if err != nil {
 			return nil, moduleError(name, err)
 		}
@@ -370,6 +369,17 @@ func readModules(service *specs.Service, paths map[string]string) (map[string][]
 
 func moduleError(name string, err error) error {
 	return &Error{Code: "module.read", Err: fmt.Errorf("read module of actor %s: %w", name, err), Hint: "build it: grow build " + name}
+}
+
+func readModule(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > ModuleMax {
+		return nil, fmt.Errorf("%s has %d bytes; at most %d are allowed", path, info.Size(), ModuleMax)
+	}
+	return os.ReadFile(path)
 }
 
 // StateDir is the folder of a service in which a host keeps what is its own.

@@ -46,6 +46,7 @@ func (h *Host) Apply(ctx context.Context, service *specs.Service, modules map[st
 		return nil, secretError(err)
 	}
 	h.service.Store(service)
+	h.built.Store(&modules)
 	from := map[string]string{}
 	for _, n := range before {
 		from[n.Node] = n.Revision

@@ -51,7 +51,10 @@ func (p *Platform) Check(ctx context.Context, c deploy.Candidate, report func(de
 			return nil
 		}
 	}
-	return g.tests(ctx)
+	if err := g.tests(ctx); err != nil {
+		return err
+	}
+	return g.rehearse(ctx)
 }
 
 // timed runs one check, and reports it.

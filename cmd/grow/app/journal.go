@@ -155,7 +155,7 @@ func (h *Host) keep(ctx context.Context) error {
 	if err != nil {
 		return journalError(h.opts.Journal, err)
 	}
-	o.Journal = j
+	h.journal, o.Journal = j, j
 	_, last, err := j.Bounds(ctx)
 	if err != nil {
 		return journalError(h.opts.Journal, err)

@@ -350,7 +350,7 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	}
 	h, err := Start(ctx, Options{
 		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Networks: p.opts.Networks, Journal: p.opts.Journal,
-		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
+		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Module: p.moduleOf(c.Service), Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
 	})
 	if err != nil {
 		return err
