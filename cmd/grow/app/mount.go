@@ -276,7 +276,7 @@ func (m *Mounted) keepModules(ctx context.Context, service *specs.Service, modul
 		if err != nil {
 			return nil, err
 		}
-		o, err := m.platform.store.Stat(ctx, store.Digest(digest))
+		o, err := m.platform.store.Touch(ctx, store.Digest(digest))
 		if errors.Is(err, store.ErrNotFound) {
 			o, err = m.keepModule(ctx, modules[name])
 		}
