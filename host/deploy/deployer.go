@@ -130,6 +130,9 @@ func (d *Deployer) turn(ctx context.Context, s documents.Service) (func(), error
 		d.turns[s] = c
 	}
 	d.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	select {
 	case c <- struct{}{}:
 		return func() { <-c }, nil

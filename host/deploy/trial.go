@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -69,6 +70,9 @@ func (d *Deployer) free(ctx context.Context, s documents.Service) error {
 	case err != nil:
 		return err
 	}
+	if n, err := d.Deployment(ctx, s, t.Number); err == nil && n.State != Tried {
+		return d.endTrial(ctx, s) // a host could not remove it
+	}
 	return &TrialError{s, t}
 }
 
@@ -89,7 +93,9 @@ func (a *attempt) try(ctx context.Context) error {
 	t := Trial{Number: n.Number, Plan: *a.request.Canary, Began: a.o.Now().UTC(), By: n.By}
 	a.o.Step("record trial")
 	if err := a.setTrial(ctx, n.Service, t, 0); err != nil {
-		return err
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
+		defer cancel()
+		return errors.Join(err, a.endTrial(ctx, n.Service)) // it may be there all the same
 	}
 	a.o.Step("try")
 	if err := a.o.Runner.Try(ctx, a.candidate, t); err != nil {
@@ -154,13 +160,18 @@ func (d *Deployer) Settle(ctx context.Context, s documents.Service, number int, 
 		return n, err
 	}
 	found.Text = cut(found.Text)
-	n.Checks = append(n.Checks, found)
+	n.Checks = append(slices.DeleteFunc(n.Checks, func(c Check) bool { return c.Name == found.Name }), found) // of a try that was cut off
 	if !keep {
 		return n, d.withdraw(ctx, &n, found.Text)
 	}
 	err = d.goLive(ctx, &n)
-	if errors.Is(err, ErrStart) {
-		err = errors.Join(err, d.withdraw(ctx, &n, err.Error()))
+	if !errors.Is(err, ErrStart) {
+		return n, err
+	}
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), undoMax)
+	defer cancel()
+	if undoErr := d.withdraw(ctx, &n, err.Error()); undoErr != nil {
+		return n, fmt.Errorf("withdraw deployment %d of %s: %w", n.Number, s, undoErr) // it is tried still
 	}
 	return n, err
 }
@@ -201,20 +212,24 @@ func (d *Deployer) goLive(ctx context.Context, n *Deployment) error {
 	if err != nil {
 		return err
 	}
-	if live != n.Before {
+	if live != n.Before && live != n.Number { // or an earlier try has moved it
 		return fmt.Errorf("deployment %d of %s follows %d, and %d is live: %w", n.Number, n.Service, n.Before, live, ErrStart)
 	}
 	c, err := d.LayOut(ctx, *n)
 	if err != nil {
 		return err
 	}
-	d.o.Step("move live ref")
-	seen, err = d.o.Store.SetRef(ctx, liveRef(n.Service), []byte(strconv.Itoa(n.Number)), seen)
-	if err != nil {
-		return fmt.Errorf("make deployment %d of %s live: %w", n.Number, n.Service, err)
+	if live != n.Number {
+		d.o.Step("move live ref")
+		seen, err = d.o.Store.SetRef(ctx, liveRef(n.Service), []byte(strconv.Itoa(n.Number)), seen)
+		if err != nil {
+			return fmt.Errorf("make deployment %d of %s live: %w", n.Number, n.Service, err)
+		}
 	}
 	d.o.Step("switch")
 	if err := d.o.Runner.Switch(ctx, c); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
+		defer cancel()
 		return errors.Join(fmt.Errorf("%w: %w", ErrStart, err), d.moveBack(ctx, *n, seen))
 	}
 	n.State, n.Live = Ready, d.o.Now().UTC()
@@ -222,6 +237,21 @@ func (d *Deployer) goLive(ctx context.Context, n *Deployment) error {
 	err = d.keep(ctx, n)
 	n.State = Live
 	return errors.Join(err, d.endTrial(ctx, n.Service))
+}
+
+// Retry goes on with the trial of a service that runs what is live, when a host starts
+// that without Start.
+func (d *Deployer) Retry(ctx context.Context, s documents.Service) error {
+	end, err := d.turn(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer end()
+	live, err := d.Live(ctx, s)
+	if err != nil {
+		return err
+	}
+	return d.retry(ctx, live)
 }
 
 // retry goes on with a trial after a restart, or ends what is left of one.

@@ -119,8 +119,14 @@ func Judge(nodes []shard.TrialNode, look int, slower float64) []Finding {
 func moreErrors(n *shard.TrialNode) *Finding {
 	oldAll, newAll := n.Old.Handled+n.Old.Refused+n.Old.Failed, n.New.Handled+n.New.Refused+n.New.Failed
 	oldBad, newBad := n.Old.Refused+n.Old.Failed, n.New.Refused+n.New.Failed
-	if newBad == 0 || oldAll == 0 {
+	if newBad == 0 {
 		return nil
+	}
+	if oldAll == 0 { // all keys are the new one's
+		if newBad < newAll || newBad < samplesMin {
+			return nil
+		}
+		return &Finding{Node: n.Node, What: "errors", Text: fmt.Sprintf("all %d messages were refused or failed, and the old revision has handled none to compare with", newBad)}
 	}
 	oldBad, oldAll = scaled(oldBad, oldAll)
 	newBad, newAll = scaled(newBad, newAll)

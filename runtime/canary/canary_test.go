@@ -69,6 +69,8 @@ func TestJudge(t *testing.T) {
 		{"equal", arm(1000, 0, same), arm(50, 0, same), ""},
 		{"nothing yet", arm(1000, 0, same), arm(0, 0, same), ""},
 		{"nothing to compare with", arm(0, 0, same), arm(0, 3, same), ""},
+		{"nothing to compare with, and all fail", arm(0, 0, same), arm(0, 8, same), "errors"},
+		{"nothing to compare with, and all but one fail", arm(0, 0, same), arm(1, 50, same), ""},
 		{"first message of few fails", arm(20, 0, same), arm(0, 1, same), ""},
 		{"first three of many fail", arm(1000, 0, same), arm(0, 3, same), "errors"},
 		{"all fail as they did", arm(0, 1000, same), arm(0, 50, same), ""},

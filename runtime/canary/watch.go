@@ -76,7 +76,7 @@ func New(o Options) *Watch {
 // worse than the old one. It returns ctx's error when that ends first.
 func (w *Watch) Run(ctx context.Context) (Verdict, error) {
 	for {
-		if v, done := w.look(); done {
+		if v, done := w.look(); done && ctx.Err() == nil {
 			return v, nil
 		}
 		again := make(chan struct{})
@@ -93,6 +93,9 @@ func (w *Watch) Run(ctx context.Context) (Verdict, error) {
 // look judges both revisions, and goes on to the next step when this one is over.
 func (w *Watch) look() (Verdict, bool) {
 	nodes := w.o.Subject.Trial()
+	if nodes == nil { // it was ended, and so will be the watch
+		return Verdict{}, false
+	}
 	all, failed := totals(nodes)
 	if v := w.judge(nodes, all, failed); v != nil {
 		return *v, true

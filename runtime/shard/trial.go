@@ -174,6 +174,8 @@ func tryable(now *router.Table, t *Trial) error {
 		case t.Actors[spec.Path] == nil:
 		case old.Keyed() != spec.Keyed() || old.Exclusive() != spec.Exclusive():
 			return fmt.Errorf("%w: the keys of %s are others than before", ErrTrial, spec.Path)
+		case slices.ContainsFunc(spec.Actor.In, func(t string) bool { return spec.Takes(t) && !old.Takes(t) }):
+			return fmt.Errorf("%w: %s takes other messages than before", ErrTrial, spec.Path)
 		case !slices.EqualFunc(old.Actor.State, spec.Actor.State, sameState):
 			return fmt.Errorf("%w: the state of %s is of another type than before", ErrTrial, spec.Path)
 		}
@@ -257,6 +259,18 @@ func (r *running) pick(c *cell) *running {
 		return r.next
 	}
 	return r
+}
+
+// picked is the actor that handles the next message of a cell; nil: none does.
+func (c *cell) picked() *actor.Actor {
+	r := c.local.node.run.Load()
+	if r != nil && r.trial != nil && c.queue.len() > 0 {
+		r = r.pick(c)
+	}
+	if r == nil {
+		return nil
+	}
+	return r.actor
 }
 
 // mix has every bit of a hash depend on all others (the finalizer of MurmurHash3;

@@ -254,8 +254,9 @@ func (l *lane) equip(c *cell, r *running) bool {
 		if local.instance.Actor() == r.actor {
 			return true
 		}
-		local.instance.Actor().Put(local.instance) // of a revision that is no more
+		local.instance.Actor().Put(local.instance) // of another revision
 		local.instance = nil
+		l.feed(local.node)
 	}
 	instance, more, err := r.actor.Take()
 	if err == nil {
@@ -314,8 +315,10 @@ func (n noteStarted) run(l *lane) {
 	for _, c := range hungry {
 		c.listed = false
 	}
-	for i, c := range hungry {
-		if i == 0 && c.queue.len() > 0 {
+	paid := false
+	for _, c := range hungry {
+		if !paid && c.queue.len() > 0 && c.picked() == n.of.actor {
+			paid = true
 			l.startFailed(c, n.of, n.err)
 		}
 		l.list(c)

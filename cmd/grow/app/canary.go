@@ -54,6 +54,8 @@ func (p *Platform) Try(ctx context.Context, c deploy.Candidate, t deploy.Trial) 
 	if h == nil {
 		return fmt.Errorf("%s does not run: start it first, or deploy without a canary", c.Service)
 	}
+	h.switching.Lock()
+	defer h.switching.Unlock()
 	if err := h.Try(ctx, service, c.Modules, strconv.Itoa(t.Number), t.Plan.Steps[t.Step].Share); err != nil {
 		return err
 	}
@@ -68,6 +70,9 @@ func (p *Platform) Try(ctx context.Context, c deploy.Candidate, t deploy.Trial) 
 	p.trials.Go(func() { // ends with unwatch, or the host
 		defer cancel()
 		if v, err := w.Run(ctx); err == nil {
+			if !v.Keep { // whatever becomes of the record
+				_ = h.shard.Share(0) // fails when the trial has ended, which is as well
+			}
 			p.settle(ctx, c.Service, t, v)
 		}
 	})

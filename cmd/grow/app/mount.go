@@ -143,7 +143,7 @@ func (m *Mounted) start(ctx context.Context) error {
 		}
 	}
 	if same {
-		return nil
+		return p.Deployer.Retry(ctx, m.id)
 	}
 	if others {
 		m.came.Replaced = &live
@@ -407,13 +407,19 @@ func (m *Mounted) settle(ctx context.Context) {
 	}
 }
 
+// settleTime is how long a request waits for that: who asks what a deployment that takes
+// long is doing must be told.
+const settleTime = 5 * time.Second
+
 // settled has requests wait until what runs is recorded.
 func (p *Platform) settled(h http.Handler) http.Handler {
 	if p.mounted == nil {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.mounted.settle(r.Context())
+		ctx, cancel := context.WithTimeout(r.Context(), settleTime)
+		p.mounted.settle(ctx)
+		cancel()
 		h.ServeHTTP(w, r)
 	})
 }

@@ -150,6 +150,7 @@ func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err er
 			return h.stateOf(ctx, r.node, key)
 		},
 	}
+	defer h.shard.Hold()() // what is read twice must be there twice
 	fork, err := h.supervisor.Fork(ctx, r.now, r.node, 1, o.Record)
 	if err != nil {
 		return nil, err
