@@ -272,8 +272,8 @@ func (b *Broker) outside(l *Ledger, i int) *outward {
 		o.timeout = min(b.most.time, l.Allow())
 	}
 	if ms, ok := v.Attr("timeout"); ok {
-		if n, err := strconv.Atoi(string(ms)); err == nil && n > 0 {
-			o.timeout = min(o.timeout, time.Duration(n)*time.Millisecond)
+		if n, err := strconv.Atoi(string(ms)); err == nil && n > 0 && int64(n) < o.timeout.Milliseconds() {
+			o.timeout = time.Duration(n) * time.Millisecond
 		}
 	}
 	o.request = Request{

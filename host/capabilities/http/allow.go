@@ -108,7 +108,7 @@ func (c *client) allowPath(u *url.URL) error {
 		path = "/"
 	}
 	raw := strings.ToLower(u.EscapedPath())
-	for _, s := range []string{"%2f", "%5c", "%2e", "%00", "\\", "//", ";"} {
+	for _, s := range []string{"%2f", "%5c", "%2e", "%00", "%25", "\\", "//", ";"} {
 		if strings.Contains(raw, s) && !slices.Contains(c.Paths, "/") {
 			return fmt.Errorf("a path with %s in it may mean another one: the grant is for some paths only", s)
 		}
@@ -134,7 +134,7 @@ func below(path, top string) bool {
 // purposes list them (RFC 6890), those that hold an IPv4 address to be reached by a
 // translator (RFC 6052, RFC 3056, RFC 4380), and all that nobody has been given.
 var special = prefixes(
-	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
 	"192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24",
 	"203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
 	"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
@@ -172,10 +172,20 @@ func (g *grant) reachable(address string) error {
 		return err
 	}
 	a := at.Addr().Unmap().WithZone("")
-	if public(a) || slices.ContainsFunc(g.Networks, func(p netip.Prefix) bool { return p.Contains(a) }) {
+	if public(a) && !own(a) || slices.ContainsFunc(g.Networks, func(p netip.Prefix) bool { return p.Contains(a) }) {
 		return nil
 	}
 	return &addressError{a}
+}
+
+// own reports whether an address is one of this machine's: what listens there may count
+// on a firewall that connections from here do not pass.
+func own(a netip.Addr) bool {
+	list, err := net.InterfaceAddrs()
+	return err != nil || slices.ContainsFunc(list, func(have net.Addr) bool {
+		p, err := netip.ParsePrefix(have.String())
+		return err == nil && p.Addr().Unmap() == a
+	})
 }
 
 // addressError is an address that a grant does not reach.

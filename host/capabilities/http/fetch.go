@@ -16,9 +16,11 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/capability"
+	"golang.org/x/net/http/httpguts"
 )
 
 // Limits of requests.
@@ -27,6 +29,7 @@ const (
 	headerBytes = 64 << 10 // of an answer's headers
 	attrsMax    = abi.AttrsMax - 4
 	idleTime    = 90 * time.Second
+	idleMax     = 64 // connections that are kept, to all hosts
 )
 
 // transport makes connections as a grant allows; resolver is nil for the system's.
@@ -34,7 +37,7 @@ func transport(g *grant, resolver *net.Resolver) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTime, Resolver: resolver, Control: func(_, address string, _ syscall.RawConn) error { return g.reachable(address) }}
 	return &http.Transport{
 		DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
-		MaxConnsPerHost: g.Connections, MaxIdleConnsPerHost: g.Connections, IdleConnTimeout: idleTime, TLSHandshakeTimeout: dialTime,
+		MaxConnsPerHost: g.Connections, MaxIdleConns: idleMax, MaxIdleConnsPerHost: g.Connections, IdleConnTimeout: idleTime, TLSHandshakeTimeout: dialTime,
 		MaxResponseHeaderBytes: headerBytes, ExpectContinueTimeout: time.Second,
 	}
 }
@@ -42,13 +45,21 @@ func transport(g *grant, resolver *net.Resolver) *http.Transport {
 // Do implements capability.Capability.
 func (c *client) Do(ctx context.Context, r *capability.Request) capability.Answer {
 	q, refused := c.request(ctx, r)
+	var malformed *malformedError
+	if errors.As(refused, &malformed) {
+		return capability.Fail(capability.Invalid, "%v", refused)
+	}
 	if refused != nil {
 		return capability.Fail(capability.Denied, "%v", refused)
 	}
-	hc := &http.Client{Transport: c.transport, CheckRedirect: c.redirect}
+	followed := false
+	hc := &http.Client{Transport: c.transport, CheckRedirect: func(q *http.Request, via []*http.Request) error {
+		followed = true // so the first host has seen what was sent
+		return c.redirect(q, via)
+	}}
 	for attempt := 0; ; attempt++ {
 		a, err := c.once(hc, q)
-		wait, again := c.again(q.Method, a, err, attempt)
+		wait, again := c.again(q.Method, a, err, attempt, followed)
 		if again && pause(ctx, wait) {
 			if q.GetBody != nil {
 				if q.Body, err = q.GetBody(); err != nil {
@@ -85,7 +96,10 @@ func (c *client) request(ctx context.Context, r *capability.Request) (*http.Requ
 			if !ok {
 				continue
 			}
-			if _, fixed := c.headers[strings.ToLower(header)]; fixed || forbidden(header) {
+			if !httpguts.ValidHeaderFieldName(header) || !httpguts.ValidHeaderFieldValue(value) {
+				return nil, &malformedError{header}
+			}
+			if c.fixed[plain(header)] || forbidden(header) {
 				return nil, fmt.Errorf("header %s is not the actor's to set", header)
 			}
 			q.Header.Set(header, value)
@@ -95,7 +109,8 @@ func (c *client) request(ctx context.Context, r *capability.Request) (*http.Requ
 		q.Header.Set(name, value)
 	}
 	if !reads(method) {
-		q.Header.Set("Idempotency-Key", r.Stable)
+		// In its own spelling Go would take it for leave to send the request again.
+		q.Header["idempotency-key"] = []string{r.Stable}
 	}
 	return q, nil
 }
@@ -132,10 +147,24 @@ func (c *client) where(r *capability.Request) (*url.URL, error) {
 	return u, nil
 }
 
-// forbidden reports whether a header is one of the connection, or the host's.
+// malformedError is a header that cannot be sent.
+type malformedError struct{ name string }
+
+// Error implements error.
+func (e *malformedError) Error() string {
+	return fmt.Sprintf("header %.100q cannot be sent: its name or value has characters that headers have not", e.name)
+}
+
+// plain is the spelling of a header's name that servers take for the same one: behind
+// some of them a dash and an underscore are one.
+func plain(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
+
+// forbidden reports whether a header is one of the connection, or the host's, or has
+// some servers see another method or path than the grant was held against.
 func forbidden(name string) bool {
-	switch name = strings.ToLower(name); name {
-	case "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive", "expect", "accept-encoding", "idempotency-key":
+	switch name = plain(name); name {
+	case "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive", "expect", "accept-encoding",
+		"idempotency-key", "x-idempotency-key", "x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url":
 		return true
 	}
 	return strings.HasPrefix(name, "proxy-")
@@ -223,7 +252,7 @@ func (c *client) addHeaders(a *capability.Answer, h http.Header) {
 	for _, name := range names {
 		value := string(c.mask([]byte(strings.Join(h[name], ", "))))
 		attr := "header." + strings.ToLower(name)
-		if len(a.Attrs)/2 >= attrsMax || len(value) > abi.AttrValueMax || len(attr) > abi.AttrNameMax {
+		if len(a.Attrs)/2 >= attrsMax || len(value) > abi.AttrValueMax || len(attr) > abi.AttrNameMax || !utf8.ValidString(value) {
 			left++
 			continue
 		}
@@ -256,7 +285,7 @@ const (
 
 // again says whether a request is made once more, and after what time. One that changes
 // something is only when the other side cannot have seen it.
-func (c *client) again(method string, a *capability.Answer, err error, attempt int) (time.Duration, bool) {
+func (c *client) again(method string, a *capability.Answer, err error, attempt int, followed bool) (time.Duration, bool) {
 	if attempt >= c.Retries {
 		return 0, false
 	}
@@ -264,7 +293,7 @@ func (c *client) again(method string, a *capability.Answer, err error, attempt i
 	wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // when others are asked again is no secret
 	if err != nil {
 		var dial *net.OpError
-		unseen := errors.As(err, &dial) && dial.Op == "dial" && !isAddress(err)
+		unseen := errors.As(err, &dial) && dial.Op == "dial" && !isAddress(err) && !followed
 		lost := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 		return wait, unseen || lost && reads(method)
 	}
@@ -308,6 +337,12 @@ func isAddress(err error) bool {
 
 // failed says what became of a request that has no answer.
 func (c *client) failed(ctx context.Context, q *http.Request, err error) capability.Answer {
+	a := c.fault(ctx, q, err)
+	a.Text = string(c.mask([]byte(a.Text)))
+	return a
+}
+
+func (c *client) fault(ctx context.Context, q *http.Request, err error) capability.Answer {
 	var outer *url.Error
 	if errors.As(err, &outer) {
 		err = outer.Err
@@ -331,7 +366,7 @@ func (c *client) failed(ctx context.Context, q *http.Request, err error) capabil
 	case ctx.Err() != nil, isTimeout(err):
 		return capability.Fail(capability.Timeout, "%s did not answer in time", at)
 	}
-	return capability.Fail(capability.Unavailable, "%s: %s", at, c.mask([]byte(err.Error())))
+	return capability.Fail(capability.Unavailable, "%s: %v", at, err)
 }
 
 func cause(d *deniedError, a *addressError) error {

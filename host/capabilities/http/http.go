@@ -110,7 +110,7 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 	if err != nil {
 		return nil, err
 	}
-	c := &client{grant: read, headers: map[string]string{}}
+	c := &client{grant: read, headers: map[string]string{}, fixed: map[string]bool{}}
 	for _, h := range read.Hosts {
 		host, err := parseHost(h)
 		if err != nil {
@@ -119,6 +119,7 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 		c.hosts = append(c.hosts, host)
 	}
 	for name, text := range read.Headers {
+		c.fixed[plain(name)] = true
 		var missing error
 		c.headers[strings.ToLower(name)] = secretName.ReplaceAllStringFunc(text, func(ref string) string {
 			secret := secretName.FindStringSubmatch(ref)[1]
@@ -133,6 +134,7 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 			return nil, missing
 		}
 	}
+	slices.SortFunc(c.masks, func(a, b string) int { return len(b) - len(a) })
 	for _, n := range read.Networks {
 		if !slices.ContainsFunc(env.Networks, func(allowed netip.Prefix) bool { return covers(allowed, n) }) {
 			return nil, fmt.Errorf("the host does not let anybody reach %s: start it with --allow-network %s", n, n)
@@ -147,7 +149,8 @@ type client struct {
 	*grant
 	hosts     []host
 	headers   map[string]string // that every request has, by lower-case names
-	masks     []string          // secrets in those
+	fixed     map[string]bool   // those, by their plain names
+	masks     []string          // secrets in those, the longest first
 	transport *http.Transport
 }
 

@@ -161,6 +161,7 @@ func TestDenied(t *testing.T) {
 		{"path", "/v1/%2e%2e/v2"},
 		{"path", "/v1%2f..%2fv2"},
 		{"path", "/v1/..%5cv2"},
+		{"path", "/v1/%252e%252e%252fv2"},
 		{"path", "/v1//..//v2"},
 		{"path", "/v1;/../v2"},
 		{"path", "/"},
@@ -176,6 +177,9 @@ func TestDenied(t *testing.T) {
 		{"url", s.URL + "\r\nx: y"},
 		{"path", "/v1", "header.host", "other.example"},
 		{"path", "/v1", "header.x-fixed", "2"},
+		{"path", "/v1", "header.x_fixed", "2"},
+		{"path", "/v1", "header.x-http-method-override", "DELETE"},
+		{"path", "/v1", "header.X_Original_URL", "/admin"},
 		{"path", "/v1", "header.proxy-authorization", "2"},
 		{"path", "/v1", "method", "GET /x HTTP/1.1\r\n"},
 	} {
@@ -250,6 +254,35 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+// TestSentOnce: what changes something is sent once, whatever becomes of the connection.
+func TestSentOnce(t *testing.T) {
+	var n atomic.Int32
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/warm":
+		case r.URL.Path == "/moved":
+			n.Add(1)
+			http.Redirect(w, r, "http://127.0.0.1:1/gone", http.StatusSeeOther)
+		default:
+			n.Add(1)
+			hijacked(t, w, "")
+		}
+	})
+	c := open(t, s, map[string]any{"hosts": []any{strings.TrimPrefix(s.URL, "http://"), "127.0.0.1:1"}, "methods": []any{"GET", "POST"}})
+	for _, path := range []string{"/lost", "/moved"} {
+		n.Store(0)
+		if a := ask(t.Context(), c, "", "path", "/warm"); a.Code != "" { // so that a connection is used again
+			t.Fatal(a)
+		}
+		if a := ask(t.Context(), c, "x", "path", path, "method", "POST"); a.Code != capability.Unavailable || n.Load() != 1 {
+			t.Errorf("%s was sent %d times: %+v", path, n.Load(), a)
+		}
+	}
+	if a := ask(t.Context(), c, "", "path", "/warm", "header.x-bad", "a\r\nb"); a.Code != capability.Invalid || a.Retry {
+		t.Errorf("a header with a line break: %+v", a)
+	}
+}
+
 func TestRetries(t *testing.T) {
 	var n atomic.Int32
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -315,6 +348,8 @@ func TestBadServers(t *testing.T) {
 		case "/cut":
 			w.Header().Set("Content-Length", "100")
 			_, _ = w.Write([]byte("ten bytes."))
+		case "/latin":
+			w.Header().Set("X-Name", "caf\xe9")
 		case "/garbage":
 			hijacked(t, w, "this is no HTTP\r\n\r\n")
 		}
@@ -327,6 +362,9 @@ func TestBadServers(t *testing.T) {
 	}
 	if a := ask(t.Context(), c, "", "path", "/many"); a.Code != "" || attr(a, "header.content-type") != "text/plain" || attr(a, "headers_left_out") == "" || len(a.Attrs)/2 > 63 {
 		t.Errorf("many headers: %d attributes, %+v", len(a.Attrs)/2, a.Code)
+	}
+	if a := ask(t.Context(), c, "", "path", "/latin"); a.Code != "" || attr(a, "headers_left_out") != "1" {
+		t.Errorf("a header that is not UTF-8: %+v", a)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
