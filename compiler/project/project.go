@@ -27,7 +27,9 @@ func Module(dir, actor string) string { return filepath.Join(Dir(dir), actor+".w
 
 // Uploaded is where a module that was uploaded to a host is looked for, by the digest
 // that actor.yaml names: 64 hex digits. grow pull puts it there.
-func Uploaded(dir, digest string) string { return filepath.Join(dir, ".grow", "modules", digest+".wasm") }
+func Uploaded(dir, digest string) string {
+	return filepath.Join(dir, ".grow", "modules", digest+".wasm")
+}
 
 // Event tells how a build goes on. Events come one at a time.
 type Event struct {

@@ -1,9 +1,12 @@
 package sql
 
 import (
+	"context"
 	stdsql "database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -21,13 +25,32 @@ const (
 	cancelTime  = time.Second // for the server to end a statement that was given up
 )
 
+// postgresRowMax is how many bytes a row has at most.
+const postgresRowMax = 16 << 20
+
 type postgresDialect struct{}
+
+// reset takes back what a statement may have set for the connection, before others use it.
+func reset(ctx context.Context, c *pgx.Conn) error {
+	if _, err := c.Exec(ctx, "reset role; reset all; discard temp; select pg_advisory_unlock_all()"); err != nil {
+		return driver.ErrBadConn
+	}
+	return nil
+}
 
 // openPostgres makes ready to connect to the address that a secret holds.
 func openPostgres(g *grant, secret, address string) (capability.Capability, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil || !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
 		return nil, fmt.Errorf("database %s: the secret %s is not the address of a PostgreSQL: postgres://USER:PASSWORD@HOST:PORT/NAME", g.Database, secret)
+	}
+	if config.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
+		return nil, fmt.Errorf("database %s: the secret %s asks for the simple protocol, by which one text is several statements: leave default_query_exec_mode out", g.Database, secret)
+	}
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		f := pgproto3.NewFrontend(r, w)
+		f.SetMaxBodyLen(postgresRowMax)
+		return f
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTime
@@ -38,7 +61,7 @@ func openPostgres(g *grant, secret, address string) (capability.Capability, erro
 	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelTime}
 	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config, stdlib.OptionResetSession(reset))
 	db.SetMaxOpenConns(g.Connections)
 	db.SetMaxIdleConns(g.Connections)
 	db.SetConnMaxIdleTime(idleTime)
@@ -56,6 +79,11 @@ func (postgresDialect) isolation(writes bool) *stdsql.TxOptions {
 }
 
 func (postgresDialect) prepare(*stdsql.Conn) error { return nil }
+
+// interrupt implements dialect: the server is told by the connection itself.
+func (postgresDialect) interrupt(context.Context, *stdsql.Conn) (func(), error) {
+	return func() {}, nil
+}
 
 // classes are the codes of errors by the class of their SQLSTATE; of all others the
 // request is at fault (https://www.postgresql.org/docs/current/errcodes-appendix.html).
@@ -76,6 +104,10 @@ func (postgresDialect) failure(err error) *failure {
 	var race racing
 	var e *pgconn.PgError
 	var connect *pgconn.ConnectError
+	var large *pgproto3.ExceededMaxBodyLenErr
+	if errors.As(err, &large) {
+		return &failure{code: capability.Limit, text: fmt.Sprintf("a row of the answer has more than %d bytes", postgresRowMax)}
+	}
 	if !errors.As(err, &e) {
 		if errors.As(err, &connect) || pgconn.SafeToRetry(err) {
 			return &failure{code: capability.Unavailable}

@@ -46,7 +46,15 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 		if err == nil {
 			return capability.Answer{Data: data}
 		}
-		if f := d.explain(err); !f.again || attempt == attemptsMax || ctx.Err() != nil {
+		f := d.explain(err)
+		if f.code == capability.Conflict && writes {
+			// It may be in the way of its own first attempt, whose connection was lost as
+			// it ended.
+			if data, err := d.inbox.find(ctx, d.writer, entry); err == nil && data != nil {
+				return capability.Answer{Data: data}
+			}
+		}
+		if !f.again || attempt == attemptsMax || ctx.Err() != nil {
 			return capability.Fail(f.code, "%s", f.text)
 		}
 	}
@@ -69,6 +77,11 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 	if err := d.prepare(c); err != nil {
 		return nil, err
 	}
+	stop, err := d.interrupt(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
 	how := d.isolation(writes)
 	if !writes && how == nil && !q.several {
 		return d.all(ctx, c, q, writes) // one statement on a connection that can only read
@@ -96,8 +109,7 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 
 // session runs statements: a transaction or a connection.
 type session interface {
-	ExecContext(ctx context.Context, text string, args ...any) (stdsql.Result, error)
-	QueryContext(ctx context.Context, text string, args ...any) (*stdsql.Rows, error)
+	PrepareContext(ctx context.Context, text string) (*stdsql.Stmt, error)
 }
 
 // all runs the statements of a request.
@@ -119,10 +131,16 @@ func (d *database) all(ctx context.Context, tx session, q *request, writes bool)
 	return a.json, a.room()
 }
 
-// run adds the answer to a statement to a.
-func run(ctx context.Context, tx session, s statement, a *answer, writes bool) error {
+// run adds the answer to a statement to a. It is prepared first: a server that is sent a
+// text alone does all the statements in it.
+func run(ctx context.Context, tx session, s statement, a *answer, writes bool) (err error) {
+	st, err := tx.PrepareContext(ctx, s.text)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
 	if !s.rows {
-		done, err := tx.ExecContext(ctx, s.text, s.args...)
+		done, err := st.ExecContext(ctx, s.args...)
 		if err != nil {
 			return err
 		}
@@ -130,7 +148,7 @@ func run(ctx context.Context, tx session, s statement, a *answer, writes bool) e
 		a.json = strconv.AppendInt(append(a.json, `"rows_affected":`...), n, 10)
 		return err
 	}
-	rows, err := tx.QueryContext(ctx, s.text, s.args...)
+	rows, err := st.QueryContext(ctx, s.args...)
 	if err != nil {
 		return err
 	}
@@ -144,15 +162,18 @@ func run(ctx context.Context, tx session, s statement, a *answer, writes bool) e
 	return nil
 }
 
-// inboxTime is how long the inbox knows what was done.
-const inboxTime = 30 * 24 * time.Hour
+// Times of the inbox.
+const (
+	inboxTime  = 30 * 24 * time.Hour // how long it knows what was done
+	inboxEvery = time.Hour           // how often what is older is removed
+)
 
 // inbox is the table of what has been done for which request. One in the transaction
 // with the effects makes a repeated request harmless.
 type inbox struct {
 	exists string // asks whether the table is there
 	mu     sync.Mutex
-	made   bool // guarded by mu
+	next   time.Time // guarded by mu: when it is looked at again
 }
 
 // entry identifies a request: a later attempt at a message that asks for something else
@@ -163,7 +184,7 @@ type entry struct{ stable, digest string }
 func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.made {
+	if time.Now().Before(b.next) {
 		return nil
 	}
 	var n int
@@ -180,12 +201,17 @@ func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
 	if _, err := db.ExecContext(ctx, `delete from `+inboxName+` where at < $1`, time.Now().Add(-inboxTime).Unix()); err != nil {
 		return err
 	}
-	b.made = true
+	b.next = time.Now().Add(inboxEvery)
 	return nil
 }
 
+// rower asks for a row: a transaction or a database.
+type rower interface {
+	QueryRowContext(ctx context.Context, text string, args ...any) *stdsql.Row
+}
+
 // find returns what was answered before; nil: nothing.
-func (b *inbox) find(ctx context.Context, tx *stdsql.Tx, e entry) ([]byte, error) {
+func (b *inbox) find(ctx context.Context, tx rower, e entry) ([]byte, error) {
 	var data []byte
 	err := tx.QueryRowContext(ctx, `select answer from `+inboxName+` where stable = $1 and digest = $2`, e.stable, e.digest).Scan(&data)
 	if errors.Is(err, stdsql.ErrNoRows) {

@@ -135,6 +135,9 @@ type dialect interface {
 	isolation(writes bool) *stdsql.TxOptions
 	// prepare makes a connection fit for statements of actors.
 	prepare(c *stdsql.Conn) error
+	// interrupt has what a connection does end when ctx does, until stop is called, which
+	// is before the connection is used for anything else.
+	interrupt(ctx context.Context, c *stdsql.Conn) (stop func(), err error)
 }
 
 // Operations implements capability.Capability.

@@ -9,16 +9,22 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/capability"
+	"modernc.org/libc"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// sqliteValueMax is how many bytes a value or row of SQLite has at most.
-const sqliteValueMax = 16 << 20
+// Limits of SQLite: bytes of a value or row, and columns of a table or an answer, which
+// may all be as large.
+const (
+	sqliteValueMax   = 4 << 20
+	sqliteColumnsMax = 200
+)
 
 // sqliteBounds are the limits of a database of SQLite; only tests have others than these.
 type sqliteBounds struct {
@@ -95,11 +101,15 @@ func (c *connector) Driver() driver.Driver { return c.driver }
 
 // authorize lets statements do nothing but read and write this one database: no other
 // files, no settings, nothing that outlives a transaction on the connection.
-func authorize(action sqlite.AuthorizerActionCode, _, _, _, _ string) sqlite.AuthorizerReturnCode {
+func authorize(action sqlite.AuthorizerActionCode, table, _, _, _ string) sqlite.AuthorizerReturnCode {
 	switch action {
 	case sqlite.AuthAttach, sqlite.AuthDetach, sqlite.AuthPragma, sqlite.AuthCreateVTable,
 		sqlite.AuthCreateTempIndex, sqlite.AuthCreateTempTable, sqlite.AuthCreateTempTrigger, sqlite.AuthCreateTempView:
 		return sqlite.AuthorizerDeny
+	case sqlite.AuthRead:
+		if table == "sqlite_dbpage" || table == "dbstat" { // the file itself
+			return sqlite.AuthorizerDeny
+		}
 	}
 	return sqlite.AuthorizerOK
 }
@@ -111,7 +121,54 @@ func (sqliteDialect) isolation(bool) *stdsql.TxOptions { return nil }
 
 func (sqliteDialect) prepare(c *stdsql.Conn) error {
 	_, err := sqlite.Limit(c, sqlite3.SQLITE_LIMIT_LENGTH, sqliteValueMax)
+	if err == nil {
+		_, err = sqlite.Limit(c, sqlite3.SQLITE_LIMIT_COLUMN, sqliteColumnsMax)
+	}
 	return err
+}
+
+// interruptEvery is how often a connection is told to end what it does once its time is
+// over: between two steps there is nothing to end yet.
+const interruptEvery = 20 * time.Millisecond
+
+// interrupt implements dialect. The driver itself ends a statement only until it has
+// found the first row, and a later one may take for ever. It has no other way to its
+// handle of the connection.
+func (sqliteDialect) interrupt(ctx context.Context, c *stdsql.Conn) (stop func(), err error) {
+	var handle uintptr
+	err = c.Raw(func(conn any) error {
+		db := reflect.Indirect(reflect.ValueOf(conn)).FieldByName("db")
+		if !db.IsValid() || db.Kind() != reflect.Uintptr {
+			return errors.New("the driver of SQLite keeps its handle elsewhere")
+		}
+		handle = uintptr(db.Uint())
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() { // ends with stop
+		defer close(ended)
+		select {
+		case <-done:
+			return
+		case <-ctx.Done():
+		}
+		tls := libc.NewTLS()
+		defer tls.Close()
+		again := time.NewTicker(interruptEvery)
+		defer again.Stop()
+		for {
+			sqlite3.Xsqlite3_interrupt(tls, handle)
+			select {
+			case <-done:
+				return
+			case <-again.C:
+			}
+		}
+	}()
+	return func() { close(done); <-ended }, nil
 }
 
 // failure implements dialect (https://www.sqlite.org/rescode.html).

@@ -39,6 +39,9 @@ func (l lexicon) read(text string, verbs map[string]bool) (*statement, error) {
 	if strings.Contains(strings.ToLower(text), inboxName) {
 		return nil, &refusal{"the table " + inboxName + " is the host's"}
 	}
+	if l.escapes && strings.Contains(strings.ToLower(text), `u&"`) {
+		return nil, &refusal{"names written U&\"…\" are refused: write the name itself"}
+	}
 	var first, before string
 	changing, returning, ended := false, false, false
 	for word := range l.words(text) {

@@ -1,0 +1,96 @@
+package sql
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/capability"
+)
+
+// TestSmuggled: texts that a database reads as several statements, and the lexer as one,
+// do nothing.
+func TestSmuggled(t *testing.T) {
+	each(t, func(t *testing.T, s side) {
+		o := s.items(t)
+		for _, text := range []string{
+			`insert into items (id, name) values (7, 'a') -- \r; commit; drop table items`,
+			`insert into items (id, name) values (7, e'a'\n'\\''); commit; drop table items --')`,
+		} {
+			if a := o.send(t.Context(), "m/"+text[:60], Exec, `{"sql": "`+text+`"}`); s.address != "" && a.Code == "" {
+				t.Errorf("%s: %+v", text, a)
+			}
+			if got := o.must(Query, "select count(*) as n from items where id < 3"); got != counted(2) {
+				t.Errorf("%s: afterwards %s", text, got)
+			}
+		}
+	})
+}
+
+// TestEndlessRows: a statement that finds one row and then none for ever ends in time.
+func TestEndlessRows(t *testing.T) {
+	each(t, func(t *testing.T, s side) {
+		o := s.items(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		a := o.send(ctx, "m/1", Query, `{"sql": "select 1 as n union all select count(*) from (with recursive r(n) as (select 1 union all select n + 1 from r) select n from r) x"}`)
+		if a.Code != capability.Timeout {
+			t.Errorf("%+v", a)
+		}
+		if got := o.must(Query, count); got != counted(2) {
+			t.Errorf("afterwards: %s", got)
+		}
+	})
+}
+
+// TestLargeRows: a row that is larger than the host has room for is refused, not read.
+func TestLargeRows(t *testing.T) {
+	each(t, func(t *testing.T, s side) {
+		o := s.items(t)
+		one := "randomblob(20000000)"
+		if s.address != "" {
+			one = "repeat('x', 100000000)"
+		}
+		if a := o.send(t.Context(), "m/1", Query, `{"sql": "select `+one+` as x"}`); a.Code != capability.Limit {
+			t.Errorf("one value: %s %s, %d bytes", a.Code, a.Text, len(a.Data))
+		}
+		columns := strings.TrimSuffix(strings.Repeat(strings.Replace(one, "0000000)", "000000)", 1)+",", 300), ",")
+		if a := o.send(t.Context(), "m/2", Query, `{"sql": "select `+columns+`"}`); a.Code == "" {
+			t.Errorf("many values: %d bytes", len(a.Data))
+		}
+		if got := o.must(Query, count); got != counted(2) {
+			t.Errorf("afterwards: %s", got)
+		}
+	})
+}
+
+// TestSessionReset: what a statement sets for its connection is not there for the next.
+func TestSessionReset(t *testing.T) {
+	s := side{address: server.database(t)}
+	s.items(t)
+	o := s.open(t, "write", map[string]any{"connections": 1})
+	o.must(Query, "select set_config('search_path', 'nowhere', false), set_config('standard_conforming_strings', 'off', false)")
+	if got := o.must(Query, "select count(*) as n from items"); got != counted(2) {
+		t.Error(got)
+	}
+	if a := o.send(t.Context(), "m/u", Query, `{"sql": "select * from U&\"grow\\005finbox\""}`); a.Code != capability.Denied {
+		t.Errorf("the host's table by another spelling: %+v", a)
+	}
+}
+
+// TestPages: the pages of the file are not for actors.
+func TestPages(t *testing.T) {
+	o := side{folder: t.TempDir()}.items(t)
+	if a := o.send(t.Context(), "m/1", Query, `{"sql": "select data from sqlite_dbpage"}`); a.Code != capability.Denied && a.Code != capability.Invalid {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestSimpleProtocol: an address that asks for it is refused.
+func TestSimpleProtocol(t *testing.T) {
+	g := &grant{Database: "catalogue", Connections: 1}
+	if _, err := openPostgres(g, "GROW_SQL_CATALOGUE", "postgres://u:p@127.0.0.1:1/x?default_query_exec_mode=simple_protocol"); err == nil || !strings.Contains(err.Error(), "simple protocol") {
+		t.Error(err)
+	}
+}
