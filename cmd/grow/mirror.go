@@ -256,6 +256,45 @@ func documentsIn(ctx context.Context, dir string) (t documents.Tree, links []str
 	if err != nil {
 		return nil, nil, err
 	}
+	return readDocuments(dir, names)
+}
+
+// servedDocuments is documentsIn for a folder that is served whatever else lies in it:
+// files that are too large are left out, and named, and when there is too much altogether
+// all that lies outside of a service's own folders.
+func servedDocuments(ctx context.Context, dir string) (t documents.Tree, left []string, err error) {
+	names, err := candidates(ctx, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))
+		large := err == nil && info.Mode().IsRegular() && info.Size() > documents.FileMax
+		if large {
+			left = append(left, name)
+		}
+		return large
+	})
+	t, _, err = readDocuments(dir, names)
+	if err == nil {
+		return t, left, nil
+	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		top, _, below := strings.Cut(name, "/")
+		other := below && !slices.Contains(serviceDirs, top)
+		if other && !slices.Contains(left, top+"/") {
+			left = append(left, top+"/")
+		}
+		return other
+	})
+	t, _, err = readDocuments(dir, names)
+	return t, left, err
+}
+
+// serviceDirs are the folders of a service that hold what it is made of.
+var serviceDirs = []string{"actors", "types", "workflows", "docs"}
+
+func readDocuments(dir string, names []string) (t documents.Tree, links []string, err error) {
 	total := int64(0)
 	for _, name := range names {
 		at := filepath.Join(dir, filepath.FromSlash(name))

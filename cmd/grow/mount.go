@@ -14,12 +14,19 @@ import (
 
 // mount is the folder in dir as a host is to serve it.
 func (s *shell) mount(service *specs.Service, dir string, watched bool) *app.Mount {
+	warned := map[string]bool{}
 	return &app.Mount{
 		Dir: dir, Service: service, Modules: paths(service), Watched: watched, By: act("").By,
 		Documents: func(ctx context.Context) (documents.Tree, string, error) {
-			t, _, err := documentsIn(ctx, dir)
+			t, left, err := servedDocuments(ctx, dir)
 			if err != nil {
 				return nil, "", err
+			}
+			for _, name := range left {
+				if !warned[name] {
+					warned[name] = true
+					s.say("warning: %s is not among the documents that are kept: it is too large, or all files together are", cell(name))
+				}
 			}
 			return t, commitOf(ctx, dir), nil
 		},
