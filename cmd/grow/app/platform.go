@@ -233,11 +233,14 @@ func (p *Platform) openStore(ctx context.Context) (store.Store, error) {
 	if j.At == "" || j.At == Memory || p.opts.Mount != nil {
 		s, err := files.Open(p.own("store"))
 		if err != nil {
-			hint := "give --data a folder of your own, or stop the host that has it"
+			code, hint := "serve.store", "give --data a folder of your own, or stop the host that has it"
 			if p.opts.Mount != nil {
 				hint = "see whether another process has the folder: grow status; it must be this user's to write"
+				if errors.Is(err, store.ErrLocked) {
+					code = CodeJournalLocked
+				}
 			}
-			return nil, &Error{Code: "serve.store", Err: err, Hint: hint}
+			return nil, &Error{Code: code, Err: err, Hint: hint}
 		}
 		return s, nil
 	}
