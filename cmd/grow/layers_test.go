@@ -52,6 +52,7 @@ sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm
 compiler/golang, compiler/rust, compiler/wasm < compiler/project
 runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql < cmd/grow/app
+host/capabilities/grants < host/capabilities/http, host/capabilities/sql
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, runtime/journal/nats, compiler/project < cmd/grow/app

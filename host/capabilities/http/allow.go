@@ -172,7 +172,7 @@ func (g *grant) reachable(address string) error {
 		return err
 	}
 	a := at.Addr().Unmap().WithZone("")
-	if public(a) && !own(a) || slices.ContainsFunc(g.Networks, func(p netip.Prefix) bool { return p.Contains(a) }) {
+	if public(a) && !own(a) || slices.ContainsFunc(g.networks, func(p netip.Prefix) bool { return p.Contains(a) }) {
 		return nil
 	}
 	return &addressError{a}

@@ -19,11 +19,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
-	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/errors"
+	"github.com/grow-platform/grow/host/capabilities/grants"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
 )
@@ -44,42 +41,33 @@ type grant struct {
 	Methods     []string          `json:"methods"`
 	Paths       []string          `json:"paths"`
 	Schemes     []string          `json:"schemes"`
-	Networks    []netip.Prefix    `json:"networks"`
+	Networks    []string          `json:"networks"`
 	Headers     map[string]string `json:"headers"`
 	Redirects   int               `json:"redirects"`
 	Retries     int               `json:"retries"`
 	Connections int               `json:"connections"`
 	Answer      int               `json:"answer"`
+
+	networks []netip.Prefix // Networks
 }
 
 //go:embed grant.cue
 var definition string
 
-// form is grant.cue, compiled; CUE's values must not be used concurrently.
-var form = sync.OnceValue(func() *lockedForm {
-	v := cuecontext.New().CompileString(definition).LookupPath(cue.ParsePath("#Grant"))
-	return &lockedForm{value: v}
-})
-
-type lockedForm struct {
-	mu    sync.Mutex
-	value cue.Value
-}
+var form = grants.New("http", definition)
 
 // read reads a grant's parameters.
 func read(params map[string]any) (*grant, error) {
-	f := form()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	v := f.value.Unify(cuecontext.New().Encode(params))
-	if err := v.Validate(cue.Concrete(true)); err != nil {
-		first := errors.Errors(err)[0]
-		format, args := first.Msg()
-		return nil, fmt.Errorf("http grant: %s: %s", strings.TrimPrefix(strings.Join(first.Path(), "."), "#Grant."), fmt.Sprintf(format, args...))
-	}
 	var g grant
-	if err := v.Decode(&g); err != nil {
-		return nil, fmt.Errorf("http grant: networks take addresses such as 10.1.0.0/16: %w", err)
+	if err := form.Read(params, &g); err != nil {
+		return nil, err
+	}
+	for _, text := range g.Networks {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("http grant: networks: %q is no network, such as 10.1.0.0/16", text)
+		}
+		g.networks = append(g.networks, p.Masked())
 	}
 	for _, h := range g.Hosts {
 		if _, err := parseHost(h); err != nil {
@@ -135,7 +123,7 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 		}
 	}
 	slices.SortFunc(c.masks, func(a, b string) int { return len(b) - len(a) })
-	for _, n := range read.Networks {
+	for _, n := range read.networks {
 		if !slices.ContainsFunc(env.Networks, func(allowed netip.Prefix) bool { return covers(allowed, n) }) {
 			return nil, fmt.Errorf("the host does not let anybody reach %s: start it with --allow-network %s", n, n)
 		}

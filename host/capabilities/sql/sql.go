@@ -25,11 +25,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 
-	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/cuecontext"
-	cueerrors "cuelang.org/go/cue/errors"
+	"github.com/grow-platform/grow/host/capabilities/grants"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
 )
@@ -64,33 +61,12 @@ func (g *grant) writes() bool { return g.Access == "write" }
 //go:embed grant.cue
 var definition string
 
-// form is grant.cue, compiled; CUE's values must not be used concurrently.
-var form = sync.OnceValue(func() *lockedForm {
-	v := cuecontext.New().CompileString(definition).LookupPath(cue.ParsePath("#Grant"))
-	return &lockedForm{value: v}
-})
-
-type lockedForm struct {
-	mu    sync.Mutex
-	value cue.Value
-}
+var form = grants.New("sql", definition)
 
 // read reads a grant's parameters.
 func read(params map[string]any) (*grant, error) {
-	f := form()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	v := f.value.Unify(cuecontext.New().Encode(params))
-	if err := v.Validate(cue.Concrete(true)); err != nil {
-		first := cueerrors.Errors(err)[0]
-		format, args := first.Msg()
-		return nil, fmt.Errorf("sql grant: %s: %s", strings.TrimPrefix(strings.Join(first.Path(), "."), "#Grant."), fmt.Sprintf(format, args...))
-	}
 	var g grant
-	if err := v.Decode(&g); err != nil {
-		return nil, fmt.Errorf("sql grant: %w", err)
-	}
-	return &g, nil
+	return &g, form.Read(params, &g)
 }
 
 // Check implements capability.Kind.
