@@ -31,25 +31,22 @@ func (s *shell) actorList() *cobra.Command {
 		Use: "list", Short: "list the actors of a service on a host", Args: cobra.NoArgs,
 		Example: "  grow actor list\n  grow actor list --service shop -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
-			m, err := s.onHost()
-			if err != nil {
-				return err
-			}
-			defer m.client.Close()
-			list, err := m.remote.Actors(c.Context())
-			if err != nil {
-				return noService(err, m.service.String())
-			}
-			return s.print(list, func(w io.Writer) error {
-				if len(list) == 0 {
-					s.say("%s has no actors", m.service)
-					return nil
+			return s.withHost(func(m *mirror) error {
+				list, err := m.remote.Actors(c.Context())
+				if err != nil {
+					return noService(err, m.service.String())
 				}
-				var rows [][]string
-				for _, a := range list {
-					rows = append(rows, []string{a.Name, mode(&a), liveRevision(&a), strings.Join(a.Nodes, " "), strconv.FormatInt(a.Mailbox, 10), strconv.FormatInt(a.Waiting, 10), strconv.FormatUint(a.Handled, 10)})
-				}
-				return table(w, "ACTOR MODE REVISION NODES MAILBOX WAITING HANDLED", rows)
+				return s.print(list, func(w io.Writer) error {
+					if len(list) == 0 {
+						s.say("%s has no actors", m.service)
+						return nil
+					}
+					var rows [][]string
+					for _, a := range list {
+						rows = append(rows, []string{a.Name, mode(&a), liveRevision(&a), strings.Join(a.Nodes, " "), strconv.FormatInt(a.Mailbox, 10), strconv.FormatInt(a.Waiting, 10), strconv.FormatUint(a.Handled, 10)})
+					}
+					return table(w, "ACTOR MODE REVISION NODES MAILBOX WAITING HANDLED", rows)
+				})
 			})
 		},
 	}
@@ -100,16 +97,13 @@ func (s *shell) actorMode(verb, mode, short, long string) *cobra.Command {
 		Use: verb + " ACTOR", Short: short, Args: cobra.ExactArgs(1), Long: long,
 		Example: fmt.Sprintf("  grow actor %s price\n  grow actor %s price --service shop --plan", verb, verb),
 		RunE: func(c *cobra.Command, args []string) error {
-			m, err := s.onHost()
-			if err != nil {
-				return err
-			}
-			defer m.client.Close()
-			a, err := m.findActor(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return s.governed(c.Context(), m.remote, governing{Service: m.service.String(), Actor: a.Name, Was: a.Mode.String(), Mode: mode, Plan: plan})
+			return s.withHost(func(m *mirror) error {
+				a, err := m.findActor(c.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return s.governed(c.Context(), m.remote, governing{Service: m.service.String(), Actor: a.Name, Was: a.Mode.String(), Mode: mode, Plan: plan})
+			})
 		},
 	}
 	c.Flags().BoolVar(&plan, "plan", false, "only say what would be done")
@@ -132,36 +126,29 @@ func (s *shell) removing(c *cobra.Command, files func(documents.Tree, string) do
 	var yes bool
 	c.Args = cobra.ExactArgs(1)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		m, err := s.onHost()
-		if err != nil {
-			return err
-		}
-		defer m.client.Close()
-		last, err := m.named(c.Context(), "")
-		if err != nil {
-			return err
-		}
-		list := files(last.tree, args[0])
-		if len(list) == 0 {
-			next := "the service has " + strings.Join(names(last.tree), ", ")
-			if near := schema.Nearest(args[0], names(last.tree)); near != "" {
-				next = "did you mean " + near + "?"
+		return s.withDocuments(c.Context(), func(m *mirror, last snapshot) error {
+			list := files(last.tree, args[0])
+			if len(list) == 0 {
+				next := "the service has " + strings.Join(names(last.tree), ", ")
+				if near := schema.Nearest(args[0], names(last.tree)); near != "" {
+					next = "did you mean " + near + "?"
+				}
+				return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no %s %q in the documents of %s", what, args[0], m.service), At: args[0], Next: next}
 			}
-			return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no %s %q in the documents of %s", what, args[0], m.service), At: args[0], Next: next}
-		}
-		t := last.tree
-		for _, f := range list {
-			t = t.Without(f.Path)
-		}
-		if !r.plan {
-			if err := s.confirm(c.Context(), args[0], fmt.Sprintf("this removes the %s %s of %s: %s; the history keeps them", what, args[0], m.service, count(len(list), "document")), yes); err != nil {
-				return err
+			t := last.tree
+			for _, f := range list {
+				t = t.Without(f.Path)
 			}
-		}
-		if r.message == "" {
-			r.message = what + " " + args[0] + " is deleted"
-		}
-		return s.revise(c.Context(), m, last, t, nil, r)
+			if !r.plan {
+				if err := s.confirm(c.Context(), args[0], fmt.Sprintf("this removes the %s %s of %s: %s; the history keeps them", what, args[0], m.service, count(len(list), "document")), yes); err != nil {
+					return err
+				}
+			}
+			if r.message == "" {
+				r.message = what + " " + args[0] + " is deleted"
+			}
+			return s.revise(c.Context(), m, last, t, nil, r)
+		})
 	}
 	r.flags(c)
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -207,33 +194,26 @@ func (s *shell) workflowList() *cobra.Command {
 		Use: "list", Short: "list the workflows of a service on a host", Args: cobra.NoArgs,
 		Example: "  grow workflow list\n  grow workflow list --service shop -o json",
 		RunE: func(c *cobra.Command, _ []string) error {
-			m, err := s.onHost()
-			if err != nil {
-				return err
-			}
-			defer m.client.Close()
-			last, err := m.named(c.Context(), "")
-			if err != nil {
-				return err
-			}
-			type workflow struct {
-				Name string `json:"name"`
-				Path string `json:"path"`
-			}
-			list := []workflow{}
-			for _, name := range workflowNames(last.tree) {
-				list = append(list, workflow{name, workflowFiles(last.tree, name)[0].Path})
-			}
-			return s.print(list, func(w io.Writer) error {
-				if len(list) == 0 {
-					s.say("%s has no workflows", m.service)
-					return nil
+			return s.withDocuments(c.Context(), func(m *mirror, last snapshot) error {
+				type workflow struct {
+					Name string `json:"name"`
+					Path string `json:"path"`
 				}
-				var rows [][]string
-				for _, v := range list {
-					rows = append(rows, []string{v.Name, v.Path})
+				list := []workflow{}
+				for _, name := range workflowNames(last.tree) {
+					list = append(list, workflow{name, workflowFiles(last.tree, name)[0].Path})
 				}
-				return table(w, "WORKFLOW FILE", rows)
+				return s.print(list, func(w io.Writer) error {
+					if len(list) == 0 {
+						s.say("%s has no workflows", m.service)
+						return nil
+					}
+					var rows [][]string
+					for _, v := range list {
+						rows = append(rows, []string{v.Name, v.Path})
+					}
+					return table(w, "WORKFLOW FILE", rows)
+				})
 			})
 		},
 	}
@@ -257,20 +237,13 @@ func (s *shell) workflowCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m, err := s.onHost()
-			if err != nil {
-				return err
-			}
-			defer m.client.Close()
-			last, err := m.named(c.Context(), "")
-			if err != nil {
-				return err
-			}
-			if have := workflowFiles(last.tree, args[0]); len(have) > 0 {
-				return &control.Error{Code: codeExists, Message: "there is a workflow " + args[0] + " already", At: have[0].Path, Next: "take another name; or change it in a folder: grow pull, grow push"}
-			}
-			path := "workflows/" + args[0] + ".yaml"
-			return s.revise(c.Context(), m, last, last.tree.With(fileOf(path, data)), map[string][]byte{path: data}, r)
+			return s.withDocuments(c.Context(), func(m *mirror, last snapshot) error {
+				if have := workflowFiles(last.tree, args[0]); len(have) > 0 {
+					return &control.Error{Code: codeExists, Message: "there is a workflow " + args[0] + " already", At: have[0].Path, Next: "take another name; or change it in a folder: grow pull, grow push"}
+				}
+				path := "workflows/" + args[0] + ".yaml"
+				return s.revise(c.Context(), m, last, last.tree.With(fileOf(path, data)), map[string][]byte{path: data}, r)
+			})
 		},
 	}
 	c.Flags().StringVarP(&given, "data", "d", "", "the workflow: text, @FILE, or - for standard input")

@@ -224,25 +224,22 @@ func (s *shell) docsHistory() *cobra.Command {
 			if limit < 1 || limit > 1000 {
 				return usage("--limit takes a number from 1 to 1000")
 			}
-			m, err := s.onHost()
-			if err != nil {
-				return err
-			}
-			defer m.client.Close()
-			list, err := m.remote.ChangesBelow(c.Context(), "actors/"+args[0], limit)
-			if err != nil {
-				return err
-			}
-			return s.print(list, func(w io.Writer) error {
-				var rows [][]string
-				for _, c := range list {
-					var names []string
-					for _, t := range c.Below {
-						names = append(names, strings.TrimPrefix(t.Path, "actors/"+args[0]+"/"))
-					}
-					rows = append(rows, []string{strconv.Itoa(c.Number), c.Time.Local().Format(time.DateTime), c.By, cut(c.Commit, 12), cut(strings.Join(names, " "), 60), cut(c.Text, 60)})
+			return s.withHost(func(m *mirror) error {
+				list, err := m.remote.ChangesBelow(c.Context(), "actors/"+args[0], limit)
+				if err != nil {
+					return err
 				}
-				return table(w, "CHANGE TIME BY COMMIT FILES WHY", rows)
+				return s.print(list, func(w io.Writer) error {
+					var rows [][]string
+					for _, c := range list {
+						var names []string
+						for _, t := range c.Below {
+							names = append(names, strings.TrimPrefix(t.Path, "actors/"+args[0]+"/"))
+						}
+						rows = append(rows, []string{strconv.Itoa(c.Number), c.Time.Local().Format(time.DateTime), c.By, cut(c.Commit, 12), cut(strings.Join(names, " "), 60), cut(c.Text, 60)})
+					}
+					return table(w, "CHANGE TIME BY COMMIT FILES WHY", rows)
+				})
 			})
 		},
 	}

@@ -27,34 +27,31 @@ func (s *shell) docsDiff() *cobra.Command {
 		Long:    "diff shows what differs between two changes, by their numbers: without them, what the last change of the actor has done; with one,\nwhat has changed since.",
 		Example: "  grow docs diff price\n  grow docs diff price 12\n  grow docs diff price 12 15",
 		RunE: func(c *cobra.Command, args []string) error {
-			m, err := s.onHost()
-			if err != nil {
-				return err
-			}
-			defer m.client.Close()
-			from, to, err := m.between(c.Context(), args)
-			if err != nil {
-				return err
-			}
-			dir := "actors/" + args[0]
-			if len(from.tree.Below(dir)) == 0 {
-				if err := (&shelf{mirror: m, snapshot: to, dir: dir}).known(args[0]); err != nil {
-					return err
-				}
-			}
-			list := []fileDiff{}
-			for _, d := range documents.Diff(from.tree.Below(dir), to.tree.Below(dir)) {
-				f, err := m.diff(c.Context(), d, from, to)
+			return s.withHost(func(m *mirror) error {
+				from, to, err := m.between(c.Context(), args)
 				if err != nil {
 					return err
 				}
-				list = append(list, f)
-			}
-			return s.print(list, func(w io.Writer) error {
-				if len(list) == 0 {
-					s.say("nothing of %s differs between change %d and change %d", cell(args[0]), from.Number, to.Number)
+				dir := "actors/" + args[0]
+				if len(from.tree.Below(dir)) == 0 {
+					if err := (&shelf{mirror: m, snapshot: to, dir: dir}).known(args[0]); err != nil {
+						return err
+					}
 				}
-				return writeDiffs(w, list)
+				list := []fileDiff{}
+				for _, d := range documents.Diff(from.tree.Below(dir), to.tree.Below(dir)) {
+					f, err := m.diff(c.Context(), d, from, to)
+					if err != nil {
+						return err
+					}
+					list = append(list, f)
+				}
+				return s.print(list, func(w io.Writer) error {
+					if len(list) == 0 {
+						s.say("nothing of %s differs between change %d and change %d", cell(args[0]), from.Number, to.Number)
+					}
+					return writeDiffs(w, list)
+				})
 			})
 		},
 	}
@@ -152,36 +149,29 @@ func (s *shell) docsPut() *cobra.Command {
 			if err := checkName("ACTOR", args[0]); err != nil {
 				return err
 			}
-			m, err := s.onHost()
-			if err != nil {
-				return err
-			}
-			defer m.client.Close()
-			last, err := m.named(c.Context(), "")
-			if err != nil {
-				return err
-			}
-			sh := &shelf{mirror: m, snapshot: last, dir: "actors/" + args[0]}
-			if remove {
-				if _, err := sh.file(args[1]); err != nil {
+			return s.withDocuments(c.Context(), func(m *mirror, last snapshot) error {
+				sh := &shelf{mirror: m, snapshot: last, dir: "actors/" + args[0]}
+				if remove {
+					if _, err := sh.file(args[1]); err != nil {
+						return err
+					}
+					return s.revise(c.Context(), m, last, last.tree.Without(path), nil, r)
+				}
+				data, err := s.data(c.Context(), given)
+				if err != nil {
 					return err
 				}
-				return s.revise(c.Context(), m, last, last.tree.Without(path), nil, r)
-			}
-			data, err := s.data(c.Context(), given)
-			if err != nil {
-				return err
-			}
-			if args[1] != "actor.yaml" && args[1] != "actor.cue" {
-				if err := sh.known(args[0]); err != nil {
-					return err
+				if args[1] != "actor.yaml" && args[1] != "actor.cue" {
+					if err := sh.known(args[0]); err != nil {
+						return err
+					}
 				}
-			}
-			f := fileOf(path, data)
-			if old, ok := last.tree.Find(path); ok {
-				f.Exec = old.Exec
-			}
-			return s.revise(c.Context(), m, last, last.tree.With(f), map[string][]byte{path: data}, r)
+				f := fileOf(path, data)
+				if old, ok := last.tree.Find(path); ok {
+					f.Exec = old.Exec
+				}
+				return s.revise(c.Context(), m, last, last.tree.With(f), map[string][]byte{path: data}, r)
+			})
 		},
 	}
 	c.Flags().StringVarP(&given, "data", "d", "", "the document: text, @FILE, or - for standard input")

@@ -82,6 +82,28 @@ func (s *shell) onHost() (*mirror, error) {
 	return &mirror{remote: remote, client: client, service: at, key: mirrorKey(s.target.named(), at), all: map[string]lastSeen{}}, nil
 }
 
+// withHost does something with the service that a command is for.
+func (s *shell) withHost(do func(*mirror) error) error {
+	m, err := s.onHost()
+	if err != nil {
+		return err
+	}
+	defer m.client.Close()
+	return do(m)
+}
+
+// withDocuments does something with the last documents of the service that a command is
+// for.
+func (s *shell) withDocuments(ctx context.Context, do func(*mirror, snapshot) error) error {
+	return s.withHost(func(m *mirror) error {
+		last, err := m.named(ctx, "")
+		if err != nil {
+			return err
+		}
+		return do(m, last)
+	})
+}
+
 // mirrorKey names a service on a host; that which runs in the folder has no URL.
 func mirrorKey(host string, at documents.Service) string {
 	return strings.TrimSuffix(host, "/") + "/" + at.String()

@@ -128,6 +128,62 @@ func TestTrialStartFails(t *testing.T) {
 	h.deploy("three", "c")
 }
 
+// TestTrialSettledAgain: the live ref was moved by an earlier try that was not told so.
+func TestTrialSettledAgain(t *testing.T) {
+	h := newHost(t)
+	h.deploy("one", "a")
+	n, err := h.try("two", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := h.store.Ref(t.Context(), liveRef(shop))
+	if err == nil {
+		_, err = h.store.SetRef(t.Context(), r.Name, []byte("2"), r.Revision)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := h.Settle(t.Context(), shop, n.Number, true, good)
+	if err != nil || kept.State != Live || h.runner.running != "two" || h.runner.tried != "" {
+		t.Errorf("%v, %s, %+v", err, kept.State, h.runner)
+	}
+}
+
+// TestTrialCutOff: withdrawing is cut off; the next try says once what was found, and a
+// deployment in between is not kept from going live.
+func TestTrialCutOff(t *testing.T) {
+	for _, again := range []bool{true, false} {
+		h := newHost(t)
+		h.deploy("one", "a")
+		n, err := h.try("two", "b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := Check{Name: "canary", Outcome: Failed, Text: "it traps"}
+		h.step = func(step string) {
+			if step == "remove trial" {
+				panic(errKilled)
+			}
+		}
+		h.dies(func() { _, _ = h.Settle(t.Context(), shop, n.Number, false, bad) })
+		h.step = func(string) {}
+		if !again {
+			h.deploy("three", "c")
+			continue
+		}
+		got, err := h.Settle(t.Context(), shop, n.Number, false, bad)
+		found := 0
+		for _, k := range got.Checks {
+			if k.Name == bad.Name {
+				found++
+			}
+		}
+		if err != nil || found != 1 || got.State != Withdrawn || h.runner.tried != "" {
+			t.Errorf("%v, found %d times, %s, %+v", err, found, got.State, h.runner)
+		}
+	}
+}
+
 // TestTrialKilled: a host dies before each step of a trial's beginning, of its next
 // step and of both its ends; the next one runs the old revision, tried or not, or the
 // new one, and can deploy again.

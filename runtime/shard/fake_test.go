@@ -41,6 +41,9 @@ func (m goModule) Info() engine.Info {
 }
 
 func (m goModule) Instantiate(context.Context, engine.Host) (engine.Instance, error) {
+	if m.guest == nil {
+		return nil, errors.New("nothing is there to start")
+	}
 	return &goInstance{guest: m.guest}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/grow-platform/grow/abi"
@@ -184,6 +185,54 @@ func TestTrialInFlight(t *testing.T) {
 	close(goOn)
 	if got := answered1(t, first) + ", " + answered1(t, second); got != "replied out old, replied out new" {
 		t.Error(got)
+	}
+}
+
+// TestTrialCannotStart: what is tried cannot start an instance. Its own messages pay for
+// that, not those of the old revision that wait for an instance in the same place.
+func TestTrialCannotStart(t *testing.T) {
+	service := keyedService(func(a *specs.Actor) { a.Scale.Max = 1 })
+	waiting, goOn := make(chan struct{}, 1), make(chan struct{})
+	slow := map[string]guest{"who": func(h engine.Host, _ *abi.Message) ([]sent, error) {
+		if err := h.Sleep(1); err != nil {
+			return nil, err
+		}
+		select {
+		case waiting <- struct{}{}:
+		default:
+		}
+		<-goOn
+		return []sent{{typ: "out", data: "old"}}, nil
+	}}
+	b := open(t, service, slow, nil)
+	if err := b.try(t, service, map[string]guest{"who": nil}, 0.5); err != nil {
+		t.Fatal(err)
+	}
+	x := b.trial.Load()
+	keys := map[bool][]string{} // of one lane, by whether what is tried has them
+	for i := range 200 {
+		if key := fmt.Sprint("k", i); spread(key, 2) == 0 {
+			tried := mix(hash(x.salt, key)) < x.below.Load()
+			keys[tried] = append(keys[tried], key)
+		}
+	}
+	ask := func(key string) *Flow {
+		return b.accept(t, &Request{To: "who", AnyReply: true, Data: fmt.Appendf(nil, `{"k":%q}`, key)})
+	}
+	first := ask(keys[false][0])
+	<-waiting // the only instance of the old revision is in use
+	second := ask(keys[false][1])
+	lane := b.lanes[0]
+	await(t, "the second waits for an instance", func() bool { return b.nodes["who"].hungry.Load()&(1<<lane.index) != 0 })
+	if got := answered1(t, ask(keys[true][0])); !strings.HasPrefix(got, "failed") {
+		t.Errorf("what cannot start: %s", got)
+	}
+	close(goOn)
+	if got := answered1(t, first) + ", " + answered1(t, second); got != "replied out old, replied out old" {
+		t.Error(got)
+	}
+	if n := b.Trial()[0]; n.Old.Failed != 0 || n.New.Failed != 1 {
+		t.Errorf("%d messages of the old revision failed, %d of what is tried", n.Old.Failed, n.New.Failed)
 	}
 }
 
