@@ -235,10 +235,19 @@ func TestStateWaits(t *testing.T) {
 	b := open(t, service, guests, nil)
 	f := b.accept(t, &Request{To: "count", AnyReply: true, Data: []byte(`"k"`)})
 	<-entered
-	short, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-	defer cancel()
-	if v, err := b.GetState(short, "count", "k"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrHandled) {
-		t.Errorf("while it is handled: %v %v", v, err)
+	for wait := time.Millisecond; ; wait *= 2 { // until the lane has had the time to say why
+		short, cancel := context.WithTimeout(context.Background(), wait)
+		v, err := b.GetState(short, "count", "k")
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("while it is handled: %v %v", v, err)
+		}
+		if errors.Is(err, ErrHandled) {
+			break
+		}
+		if wait > 10*time.Second {
+			t.Fatalf("it is not said that a message is handled: %v", err)
+		}
 	}
 	close(gate)
 	answered1(t, f)
