@@ -391,18 +391,7 @@ func TestRedriveAll(t *testing.T) {
 	fixed.Store(true)
 	short := project(def("a", func(a *specs.Actor) { a.Scale.Mailbox = 3 }))
 	b.reopen(t, short, guests, Options{})
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() { // until stop is closed: a full mailbox is waited for
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				b.clock.pass(time.Millisecond)
-			}
-		}
-	}()
+	stop := b.clock.run(time.Millisecond) // a full mailbox is waited for
 	ctx, cancel := context.WithCancel(context.Background())
 	p, err := b.RedriveAll(ctx, nil, "", Act{By: "ann"}, func(p Progress) {
 		if p.Done == 5 {
@@ -413,8 +402,7 @@ func TestRedriveAll(t *testing.T) {
 		t.Errorf("aborted: %+v %v", p, err)
 	}
 	p, err = b.RedriveAll(context.Background(), nil, "", Act{By: "ann"}, nil)
-	close(stop)
-	<-stopped
+	stop()
 	if err != nil || p.All != 25 || p.Done != 15 || p.Failed != 10 {
 		t.Errorf("to the end: %+v %v", p, err)
 	}
