@@ -58,6 +58,8 @@ type API struct {
 	o    Options
 	mux  *http.ServeMux
 	huma huma.API
+	// comparing holds a token for each comparison of versions that runs.
+	comparing chan struct{}
 }
 
 // New makes an API.
@@ -68,13 +70,14 @@ func New(o Options) *API {
 	config.CreateHooks = nil // no links to schemas in answers
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", Description: "A token of the host: grow token create"}}
-	a := &API{o: o, mux: http.NewServeMux()}
+	a := &API{o: o, mux: http.NewServeMux(), comparing: make(chan struct{}, comparesMax)}
 	a.huma = humago.New(a.mux, config)
 	a.huma.UseMiddleware(a.authorize, a.noBlanks)
 	a.documentRoutes()
 	a.graphRoutes()
 	a.uploadRoutes()
 	a.deployRoutes()
+	a.versionRoutes()
 	a.canaryRoutes()
 	a.tokenRoutes()
 	a.serviceRoutes()
