@@ -25,6 +25,7 @@ import (
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/graph"
 )
 
@@ -46,8 +47,9 @@ type Options struct {
 	Deployer  *deploy.Deployer
 	// Running returns a service that runs; nil for one that does not.
 	Running func(documents.Service) control.Backend
-	// Graph says who sends to whom in a service that runs; nil for one that does not.
-	Graph func(documents.Service) *graph.Graph
+	// Graph says who sends to whom in a service that runs, and how many messages went along
+	// each edge; nil for one that does not.
+	Graph func(documents.Service) (*graph.Graph, map[router.Edge]uint64)
 	// Lifecycle starts and ends services.
 	Lifecycle Lifecycle
 	Log       *slog.Logger
