@@ -12,8 +12,9 @@ import (
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
+	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
-	"github.com/rogpeppe/go-internal/diff"
+	"github.com/grow-platform/grow/host/versions"
 )
 
 // destination is a service on a host, as it is when a command begins.
@@ -219,13 +220,13 @@ func (s *shell) overtaken(ctx context.Context, at *destination, d *delivery, cau
 	if err := now.look(ctx); err != nil {
 		return cause
 	}
-	return now.stale(ctx, known.Message, d.request.Parent, changedFiles(d.from, now.last.Files))
+	return now.stale(ctx, known.Message, d.request.Parent, versions.Files(treeOf(d.from), treeOf(now.last.Files)))
 }
 
 // stale is the error of documents that somebody else has changed since a change, with
 // what they changed.
-func (at *destination) stale(ctx context.Context, text, since string, list []changedFile) error {
-	if err := at.compare(ctx, list, at.reading(since), at.reading(at.last.ID)); err != nil {
+func (at *destination) stale(ctx context.Context, text, since string, list []versions.File) error {
+	if _, err := versions.Lines(ctx, list, at.reading(since), at.reading(at.last.ID)); err != nil {
 		return err
 	}
 	var b strings.Builder
@@ -240,31 +241,6 @@ func (at *destination) stale(ctx context.Context, text, since string, list []cha
 }
 
 // reading reads files of a change of the documents.
-func (at *destination) reading(change string) func(context.Context, string) ([]byte, error) {
-	return func(ctx context.Context, path string) ([]byte, error) { return at.File(ctx, change, path) }
-}
-
-// comparedMax is how many files are compared line by line.
-const comparedMax = 100
-
-// compare finds out line by line how files differ.
-func (at *destination) compare(ctx context.Context, list []changedFile, old, new func(context.Context, string) ([]byte, error)) error {
-	for i := range list[:min(len(list), comparedMax)] {
-		f := &list[i]
-		var was, is []byte
-		var err error
-		if f.old != nil {
-			was, err = old(ctx, f.Path)
-		}
-		if f.new != nil && err == nil {
-			is, err = new(ctx, f.Path)
-		}
-		if err != nil {
-			return err
-		}
-		if isText(was) && isText(is) {
-			f.Diff = string(diff.Diff("a/"+f.Path, was, "b/"+f.Path, is))
-		}
-	}
-	return nil
+func (at *destination) reading(change string) versions.Read {
+	return func(ctx context.Context, f documents.File) ([]byte, error) { return at.File(ctx, change, f.Path) }
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/host/versions"
 	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -136,10 +137,11 @@ func (at *destination) base(ctx context.Context, m *mirror, d *delivery) error {
 	if base.ID == "" || base.ID == at.last.ID {
 		return nil
 	}
-	var theirs []changedFile
-	for _, f := range changedFiles(base.Files, at.last.Files) {
-		is, ok := find(d.files, f.Path)
-		if ok != (f.new != nil) || ok && is != *f.new {
+	mine := treeOf(d.files)
+	var theirs []versions.File
+	for _, f := range versions.Files(treeOf(base.Files), treeOf(at.last.Files)) {
+		is, ok := mine.Find(f.Path)
+		if ok != (f.New != nil) || ok && is != *f.New {
 			theirs = append(theirs, f)
 		}
 	}

@@ -42,7 +42,8 @@ runtime/journal/fold < runtime/journal/archive < cmd/grow/app, cmd/grow
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
-specs < specs/compare < cmd/grow, cmd/grow/app
+specs < specs/compare < host/versions, cmd/grow, cmd/grow/app
+host/documents < host/versions < host/api
 runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay

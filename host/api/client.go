@@ -19,6 +19,7 @@ import (
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
+	"github.com/grow-platform/grow/host/versions"
 )
 
 // Limits of what a client waits for.
@@ -287,6 +288,13 @@ func (r *Remote) Withdraw(ctx context.Context, w Withdrawal) (n deploy.Deploymen
 // Deployments lists those before a number, 0 for the last ones.
 func (r *Remote) Deployments(ctx context.Context, before, limit int) (list []deploy.Deployment, err error) {
 	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/deployments?before=%d&limit=%d", before, limit), nil, &list)
+}
+
+// Difference tells what is different between two deployments, or revisions of an actor,
+// by their names as versions.ParseName reads them.
+func (r *Remote) Difference(ctx context.Context, old, new string, brief bool) (d versions.Difference, err error) {
+	q := url.Values{"old": {old}, "new": {new}, "brief": {strconv.FormatBool(brief)}}
+	return d, r.conn.Call(ctx, callTime, http.MethodGet, "/difference?"+q.Encode(), nil, &d)
 }
 
 // Deployment returns one by its number.

@@ -121,7 +121,7 @@ func (a *arm) report(revision string) Arm {
 
 // spare returns what runs, as a copy that can be put in force by itself.
 func (r *running) spare() *running {
-	return &running{spec: r.spec, table: r.table, outs: r.outs, state: r.state, actor: r.actor, below: r.below, capacity: r.capacity, bytes: r.bytes, waits: r.waits}
+	return &running{spec: r.spec, table: r.table, passed: r.passed, outs: r.outs, state: r.state, actor: r.actor, below: r.below, capacity: r.capacity, bytes: r.bytes, waits: r.waits}
 }
 
 // Try begins a trial; there is at most one. What it tries handles messages of its keys
@@ -139,13 +139,14 @@ func (s *Shard) Try(t *Trial) error {
 	}
 	x := &trial{salt: hash(fnvBasis, t.Salt), nodes: map[*node]*tried{}}
 	x.grow(t.Share)
+	passed := s.passed.of(t.Table, false)
 	for _, spec := range t.Table.Nodes {
 		if t.Actors[spec.Path] == nil {
 			continue
 		}
 		n := s.nodes[spec.Path]
 		old := n.run.Load().spare()
-		next := s.running(spec, t.Table, t.Actors[spec.Path])
+		next := s.running(spec, t.Table, t.Actors[spec.Path], passed)
 		node := &tried{old: old, next: next, arms: [2]*arm{newArm(x.salt), newArm(x.salt)}}
 		old.trial, old.next = x, next
 		old.arm, next.arm = node.arms[0], node.arms[1]

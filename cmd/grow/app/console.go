@@ -6,6 +6,7 @@ import (
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/console"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/graph"
 )
 
@@ -25,11 +26,11 @@ func (p *Platform) controlHandler() (http.Handler, error) {
 	return console.Guard(m), nil
 }
 
-// graphOf says who sends to whom in a service; nil when it does not run.
-func (p *Platform) graphOf(s documents.Service) *graph.Graph {
+// graphOf says who sends to whom in a service, and how often; nil when it does not run.
+func (p *Platform) graphOf(s documents.Service) (*graph.Graph, map[router.Edge]uint64) {
 	h := p.running(s)
 	if h == nil {
-		return nil
+		return nil, nil
 	}
-	return graph.New(h.service.Load(), "")
+	return graph.New(h.service.Load(), ""), h.shard.Passed()
 }
