@@ -51,8 +51,9 @@ compiler/cache < compiler/toolchain
 sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm
 compiler/golang, compiler/rust, compiler/wasm < compiler/project
-runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql < cmd/grow/app
-host/capabilities/grants < host/capabilities/http, host/capabilities/sql
+runtime/bucket < runtime/bucket/buckettest, runtime/journal/mem, runtime/journal/nats, runtime/capability, host/capabilities/kv
+runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql, host/capabilities/kv < cmd/grow/app
+host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, runtime/journal/nats, compiler/project < cmd/grow/app

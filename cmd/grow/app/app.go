@@ -37,6 +37,7 @@ import (
 	_ "github.com/grow-platform/grow/compiler/rust"
 	_ "github.com/grow-platform/grow/compiler/wasm"
 	_ "github.com/grow-platform/grow/host/capabilities/http"
+	_ "github.com/grow-platform/grow/host/capabilities/kv"
 	_ "github.com/grow-platform/grow/host/capabilities/secret"
 	_ "github.com/grow-platform/grow/host/capabilities/sql"
 )
@@ -238,7 +239,7 @@ func (h *Host) run(ctx context.Context) error {
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
 		Engine: h.engine, Owner: h.owner(), Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
-		Environment: capability.Environment{Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir()}, Pacer: pacer(),
+		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)
 	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
