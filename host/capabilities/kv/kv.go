@@ -174,10 +174,22 @@ func write(key string, r *capability.Request) (*bucket.Write, error) {
 		}
 		w.TTL = time.Duration((ms+999)/1000) * time.Second
 	}
-	// A later attempt at a message that asks for something else by the same number has not been answered.
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %q %q %q %s", r.Stable, r.Operation, key, expected, ttl, w.Data))
-	w.Once = hex.EncodeToString(sum[:])
+	w.Once = once(w, r.Stable, ttl)
 	return w, nil
+}
+
+// once names what a write is done for. A later attempt at a message that sets another value
+// by the same number has not been answered; but one with if_revision has: what it sets now
+// comes from a value that its own first attempt has changed.
+func once(w *bucket.Write, stable, ttl string) string {
+	of := fmt.Appendf(nil, "%q %t %q", stable, w.Delete, w.Key)
+	if w.If == nil {
+		of = fmt.Appendf(of, " %q %s", ttl, w.Data)
+	} else {
+		of = append(of, " if"...)
+	}
+	sum := sha256.Sum256(of)
+	return hex.EncodeToString(sum[:])
 }
 
 func (o *opened) list(ctx context.Context, r *capability.Request) (a capability.Answer, err error) {

@@ -37,6 +37,7 @@ from ._context import AsyncContext, Context
 from ._errors import CallError, Deadline, Later, Refuse
 from ._handlers import init, on
 from ._http import Response
+from ._kv import Entry
 from ._log import Handler as LogHandler
 from ._log import Log
 from ._message import Message, Output
@@ -48,6 +49,7 @@ __all__ = [
     "CallError",
     "Context",
     "Deadline",
+    "Entry",
     "Later",
     "Log",
     "LogHandler",

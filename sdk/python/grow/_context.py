@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from . import _bridge, _call, _decode, _json
 from ._http import HTTP, AsyncHTTP
+from ._kv import KV, AsyncKV
 from ._log import Log
 from ._message import Message, Output
 from ._sql import SQL, AsyncSQL
@@ -157,6 +158,10 @@ class Context(Base):
         """A database with a grant."""
         return SQL(use)
 
+    def kv(self, use: str) -> KV:
+        """A bucket with a grant."""
+        return KV(use)
+
     def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay
         sees the same; clocks of Python stand still while a message is handled."""
@@ -195,6 +200,10 @@ class AsyncContext(Base):
     def sql(self, use: str) -> AsyncSQL:
         """A database with a grant."""
         return AsyncSQL(use)
+
+    def kv(self, use: str) -> AsyncKV:
+        """A bucket with a grant."""
+        return AsyncKV(use)
 
     async def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay
