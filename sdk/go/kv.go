@@ -59,14 +59,15 @@ func (k KV) get(key string) (Entry, error) {
 		return Entry{}, err
 	}
 	text, _ := m.Attr("revision")
-	n, err := revision("kv.get", string(text))
+	n, err := number("kv.get", "revision", string(text))
 	return Entry{Data: m.Data, Revision: n}, err
 }
 
-func revision(op, text string) (uint64, error) {
+// number reads an attribute of an answer.
+func number(op, name, text string) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s: revision: %w", op, err)
+		return 0, fmt.Errorf("%s: %s: %w", op, name, err)
 	}
 	return n, nil
 }
@@ -106,7 +107,7 @@ func (k KV) Write(key string, data []byte, opts ...KVOption) (uint64, error) {
 		return 0, err
 	}
 	text, _ := m.Attr("revision")
-	return revision("kv.set", string(text))
+	return number("kv.set", "revision", string(text))
 }
 
 // Delete removes the value of a key, if there is one.

@@ -41,6 +41,7 @@ from ._kv import Entry
 from ._log import Handler as LogHandler
 from ._log import Log
 from ._message import Message, Output
+from ._publish import Published
 from ._sql import Rows
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "LogHandler",
     "Message",
     "Output",
+    "Published",
     "Refuse",
     "Request",
     "Response",

@@ -11,6 +11,7 @@ from ._http import HTTP, AsyncHTTP
 from ._kv import KV, AsyncKV
 from ._log import Log
 from ._message import Message, Output
+from ._publish import Published, publish
 from ._sql import SQL, AsyncSQL
 from ._state import AsyncState, State
 
@@ -162,6 +163,13 @@ class Context(Base):
         """A bucket with a grant."""
         return KV(use)
 
+    def publish(self, use: str, subject: str, data: Any, *, headers: Mapping[str, str] | None = None) -> Published:
+        """Sends a message to a subject of the server of a grant, and returns when it is kept
+        there: bytes and text as they are, other data as JSON. It is kept once for the
+        message that is handled, however often that is tried within the time in which the
+        stream knows duplicates."""
+        return _call.now(publish(use, subject, data, headers))
+
     def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay
         sees the same; clocks of Python stand still while a message is handled."""
@@ -204,6 +212,10 @@ class AsyncContext(Base):
     def kv(self, use: str) -> AsyncKV:
         """A bucket with a grant."""
         return AsyncKV(use)
+
+    async def publish(self, use: str, subject: str, data: Any, *, headers: Mapping[str, str] | None = None) -> Published:
+        """:meth:`Context.publish`."""
+        return await _call.soon(publish(use, subject, data, headers))
 
     async def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay

@@ -478,6 +478,28 @@ class Capabilities(Actor):
         self.assertEqual(sets[0], ({"key": "a", "if_revision": "3", "ttl": "60001"}, b'{"n":1}'))
         self.assertEqual(sets[3], ({"key": "a", "ttl": "1000"}, b"x"))
 
+    def test_publish(self) -> None:
+        asked: list[grow.Request] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append(r)
+            return testing.Double(attributes={"stream": "ERP", "sequence": "7", "duplicate": "true"})
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            self.assertEqual(ctx.publish("erp", "erp.new", {"n": 1}, headers={"X-A": "b"}), grow.Published("ERP", 7, True))
+            with self.assertRaises(TypeError):
+                ctx.publish("erp", 1, b"")  # type: ignore[arg-type]
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            self.assertEqual((await ctx.publish("erp", "erp.new", b"x")).sequence, 7)
+
+        for name in ("a", "b"):
+            self.assertIsNone(self.host(double=double).send(name).exception)
+        self.assertEqual((asked[0].op, asked[0].use, asked[0].attributes, asked[0].data), ("publish", "erp", {"subject": "erp.new", "header.x-a": "b"}, b'{"n":1}'))
+        self.assertEqual(asked[1].data, b"x")
+
     def test_log(self) -> None:
         @grow.on("a")
         def a(ctx: grow.Context, data: Any) -> None:

@@ -72,6 +72,7 @@ mod host;
 mod kv;
 mod log;
 mod message;
+mod publish;
 mod sql;
 mod state;
 #[cfg(not(target_arch = "wasm32"))]
@@ -85,6 +86,7 @@ pub use frame::{Attrs, FrameError};
 pub use kv::{Entry, Keep, Kv};
 pub use log::Log;
 pub use message::Message;
+pub use publish::Published;
 pub use sql::{Rows, Sql, Statement};
 pub use state::{State, Value};
 
