@@ -19,6 +19,7 @@ const layers = `
 abi, specs/schema < specs/shape < specs/rule < specs
 specs/shape < specs/expect < specs
 specs < specs/openapi
+specs/cron < specs, host/schedule
 specs/shape < compiler/messages < cmd/grow/starter
 abi < runtime/engine
 abi < runtime/journal

@@ -59,6 +59,7 @@ func TestCheck(t *testing.T) {
 		{map[string]any{"bucket": "carts", "access": "write", "of": "namespace", "prefix": "a."}, ""},
 		{map[string]any{}, "bucket"},
 		{map[string]any{"bucket": "../carts"}, "bucket"},
+		{map[string]any{"bucket": "grow_schedules"}, "bucket"},
 		{map[string]any{"bucket": "a", "access": "all"}, "access"},
 		{map[string]any{"bucket": "a", "of": "world"}, "of"},
 		{map[string]any{"bucket": "a", "prefix": 1}, "prefix"},
