@@ -137,6 +137,7 @@ func (l *loader) load() {
 	}
 	l.resolveActors()
 	l.resolveEndpoints(l.resolveWorkflows())
+	l.resolveSources()
 	if !l.opts.NoTests {
 		l.loadTests()
 	}

@@ -13,8 +13,6 @@ var unserved = []struct {
 	form, path string
 	when       func(*schema.Node) bool
 }{
-	{"#Service", "schedule", present},
-	{"#Service", "subscribe", present},
 	{"#Service", "alerts", present},
 	{"#Service", "notify", present},
 	{"#Service", "plans", present},

@@ -19,6 +19,7 @@ const layers = `
 abi, specs/schema < specs/shape < specs/rule < specs
 specs/shape < specs/expect < specs
 specs < specs/openapi
+specs/cron < specs, host/schedule
 specs/shape < compiler/messages < cmd/grow/starter
 abi < runtime/engine
 abi < runtime/journal
@@ -52,8 +53,12 @@ compiler/cache < compiler/toolchain
 sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm
 compiler/golang, compiler/rust, compiler/wasm < compiler/project
-runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql < cmd/grow/app
-host/capabilities/grants < host/capabilities/http, host/capabilities/sql
+runtime/bucket < runtime/bucket/buckettest, runtime/journal/mem, runtime/journal/nats, runtime/capability, host/capabilities/kv
+runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish < cmd/grow/app
+host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish
+host/outside/nats < host/capabilities/publish, host/subscribe
+runtime/shard < host/source < host/schedule, host/subscribe < cmd/grow/app
+runtime/bucket < host/schedule
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, runtime/journal/nats, compiler/project < cmd/grow/app

@@ -213,13 +213,11 @@ func (c *compiler) standalone(name string) error {
 	return nil
 }
 
-// named reports whether an actor is a node of its own: an endpoint names it,
+// named reports whether an actor is a node of its own: an endpoint or a source names it,
 // or no workflow uses it.
 func (c *compiler) named(actor string) bool {
-	for _, e := range c.service.Endpoints {
-		if e.To == actor {
-			return true
-		}
+	if c.service.Takes(actor) {
+		return true
 	}
 	for _, w := range c.service.Workflows {
 		for _, n := range w.Nodes {

@@ -376,7 +376,7 @@ func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *s
 	defer func() { err = errors.Join(err, kept.Close()) }()
 	h, err := Start(ctx, Options{
 		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Networks: p.opts.Networks, Journal: memory, Namespace: c.Service.Namespace,
-		Shared: &Shared{engine: p.shared.engine, store: kept, logs: logs.New(logs.Options{})}, Seed: seed,
+		Shared: &Shared{engine: p.shared.engine, store: kept, logs: logs.New(logs.Options{})}, Seed: seed, Apart: true,
 	})
 	if err != nil {
 		return err
