@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -134,6 +135,12 @@ type Migration struct {
 	Name  string      // of it
 	Print uint64      // of it, as in State
 	Actor *Actor
+}
+
+// Migrates reports whether values of the type with a print become ones of this by a
+// migration that is named for it.
+func (s *State) Migrates(print uint64) bool {
+	return slices.ContainsFunc(s.From, func(m Migration) bool { return m.Print == print })
 }
 
 // Grant is the permission to use one capability.

@@ -176,8 +176,9 @@ func tryable(now *router.Table, t *Trial) error {
 			return fmt.Errorf("%w: the keys of %s are others than before", ErrTrial, spec.Path)
 		case slices.ContainsFunc(spec.Actor.In, func(t string) bool { return spec.Takes(t) && !old.Takes(t) }):
 			return fmt.Errorf("%w: %s takes other messages than before", ErrTrial, spec.Path)
-		case !slices.EqualFunc(old.Actor.State, spec.Actor.State, sameState):
-			return fmt.Errorf("%w: the state of %s is of another type than before", ErrTrial, spec.Path)
+		case !slices.EqualFunc(old.Actor.State, spec.Actor.State, sharedState):
+			return fmt.Errorf("%w: the state of %s is of another type than before, and keys must be able to go both ways: "+
+				"each of the two definitions has to migrate what the other keeps, by state: {type, from}", ErrTrial, spec.Path)
 		}
 	}
 	for path := range t.Actors {
