@@ -41,6 +41,42 @@ func migrates(n *schema.Node) bool {
 	return !other && n.Get("type") != nil && n.Get("type").Kind == schema.String && (from == nil || from.Kind == schema.Map)
 }
 
+// Declared is what a definition says of a state value, before the names in it are looked up.
+type Declared struct {
+	Pattern, Type string            // as in State, of which Type is the Name
+	From          map[string]string // actors by the types that they migrate
+	Back          string
+}
+
+// DeclaredState reads what a definition's file says of its state, in the order of the file.
+func DeclaredState(definition *schema.Node) []Declared {
+	n := definition.Get("state")
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind == schema.String || n.Kind == schema.Map && migrates(n):
+		return []Declared{declaredAs("", n)}
+	}
+	var list []Declared
+	for _, f := range n.Fields {
+		list = append(list, declaredAs(f.Key, f.Value))
+	}
+	return list
+}
+
+func declaredAs(pattern string, n *schema.Node) Declared {
+	if n.Kind == schema.String {
+		return Declared{Pattern: pattern, Type: n.Text}
+	}
+	d := Declared{Pattern: pattern, Type: n.Get("type").String(), Back: n.Get("back").String(), From: map[string]string{}}
+	if from := n.Get("from"); from != nil {
+		for _, f := range from.Fields {
+			d.From[f.Key] = f.Value.String()
+		}
+	}
+	return d
+}
+
 // keeps adds a state of the type named by v, if it can be one.
 func (l *loader) keeps(a *actorFile, pattern, where string, v *schema.Node) bool {
 	if !l.stateType(a, where, v, v.String()) {
