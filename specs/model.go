@@ -163,6 +163,26 @@ type State struct {
 	// Print stands for the type in what is kept: two of one print are the same. 0: the
 	// type is not known.
 	Print uint64
+	// From says how values of older types become ones of Type, in the order of the file.
+	From []Migration
+	// Back is the actor that makes values of Type what they were before, of one of the
+	// types of From; "": there is none.
+	Back string
+}
+
+// Migration is how values of an older type become ones of the type that is kept: an
+// actor takes a message of the one and sends one message of the other.
+type Migration struct {
+	Type  *shape.Type // the older one
+	Name  string      // of it
+	Print uint64      // of it, as in State
+	Actor *Actor
+}
+
+// Migrates reports whether values of the type with a print become ones of this by a
+// migration that is named for it.
+func (s *State) Migrates(print uint64) bool {
+	return slices.ContainsFunc(s.From, func(m Migration) bool { return m.Print == print })
 }
 
 // Grant is the permission to use one capability.

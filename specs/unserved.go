@@ -21,8 +21,6 @@ var unserved = []struct {
 	{"#Service", "http.*.limit", present},
 	{"#Service", "http.*.stream", present},
 	{"#Actor", "provides", filled},
-	{"#Actor", "state.from", present},
-	{"#Actor", "state.back", present},
 }
 
 func present(*schema.Node) bool { return true }

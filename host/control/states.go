@@ -60,6 +60,14 @@ type StateValue struct {
 	Bytes    int             `json:"bytes"`
 	Data     json.RawMessage `json:"data,omitempty"` // when it is JSON; not in lists
 	Raw      []byte          `json:"raw,omitempty"`  // when it is not; base64
+	// Older is set of a value that is still of an older type than its actor declares.
+	Older *OlderValue `json:"older,omitempty"`
+}
+
+// OlderValue says how a value of an older type is migrated before the next message of its key.
+type OlderValue struct {
+	Type string `json:"type"` // of the value as it is
+	By   string `json:"by"`   // actor
 }
 
 // StateFilter picks keys of a node.

@@ -230,7 +230,7 @@ func (k *cell) change(list []journal.StateChange) {
 		name := strings.Clone(ch.Name)
 		delete(k.unknown, name)
 		if delete(k.now, name); !ch.Deleted {
-			k.now[name] = capability.Value{Data: append([]byte{}, ch.Value...), Revision: ch.Revision}
+			k.now[name] = capability.Value{Data: append([]byte{}, ch.Value...), Revision: ch.Revision, Type: ch.Type}
 		}
 	}
 }

@@ -65,7 +65,13 @@ func (w *worker) compare(ctx context.Context, c *Case) (*Comparison, error) {
 		}
 		k.Unsteady = len(o.Mask.differences(&c.Then, k.Old)) > 0
 	}
-	k.Differences = o.Mask.differences(&c.Then, k.Now)
+	then := &c.Then
+	if len(o.New.Migrations) > 0 {
+		if then, err = c.migrated(o.New); err != nil {
+			then = &c.Then // and what differs tells of it
+		}
+	}
+	k.Differences = o.Mask.differences(then, k.Now)
 	return k, nil
 }
 

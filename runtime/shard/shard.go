@@ -425,16 +425,22 @@ func (s *Shard) sweepLater() {
 				return
 			}
 			now := map[*actor.Actor]int{}
+			shrink := func(a *actor.Actor) {
+				idle := a.Free()
+				if before := min(idle, free[a]); before > 0 {
+					idle -= a.Shrink(before)
+				}
+				now[a] = idle
+			}
 			for _, n := range s.plan.Load().nodes {
 				r := n.run.Load()
 				if r == nil {
 					continue
 				}
-				idle := r.actor.Free()
-				if before := min(idle, free[r.actor]); before > 0 {
-					idle -= r.actor.Shrink(before)
+				shrink(r.actor)
+				for _, a := range r.actor.Migrations {
+					shrink(a)
 				}
-				now[r.actor] = idle
 			}
 			free = now
 			arm()

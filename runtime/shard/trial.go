@@ -164,6 +164,12 @@ func tryable(now *router.Table, t *Trial) error {
 	if len(t.Actors) == 0 {
 		return fmt.Errorf("%w: it is what runs already", ErrTrial)
 	}
+	for _, spec := range t.Table.Nodes { // which says more than that nodes are new, as those of migrations are
+		if old, ok := now.Node(spec.Path); ok && t.Actors[spec.Path] != nil && !slices.EqualFunc(old.Actor.State, spec.Actor.State, sharedState) {
+			return fmt.Errorf("%w: the state of %s is of another type than before, and keys must be able to go both ways: "+
+				"each of the two definitions has to migrate what the other keeps, by state: {type, from}", ErrTrial, spec.Path)
+		}
+	}
 	if len(now.Nodes) != len(t.Table.Nodes) {
 		return fmt.Errorf("%w: the service has %d nodes, and had %d", ErrTrial, len(t.Table.Nodes), len(now.Nodes))
 	}
@@ -177,8 +183,6 @@ func tryable(now *router.Table, t *Trial) error {
 			return fmt.Errorf("%w: the keys of %s are others than before", ErrTrial, spec.Path)
 		case slices.ContainsFunc(spec.Actor.In, func(t string) bool { return spec.Takes(t) && !old.Takes(t) }):
 			return fmt.Errorf("%w: %s takes other messages than before", ErrTrial, spec.Path)
-		case !slices.EqualFunc(old.Actor.State, spec.Actor.State, sameState):
-			return fmt.Errorf("%w: the state of %s is of another type than before", ErrTrial, spec.Path)
 		}
 	}
 	for path := range t.Actors {
