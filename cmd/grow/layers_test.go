@@ -71,6 +71,7 @@ host/oci < cmd/grow
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow
+host/control < cmd/grow/amend
 specs/site < cmd/grow
 cmd/grow/app, host/watch < cmd/grow/live
 compiler/project < cmd/grow/edition < cmd/grow/app

@@ -58,6 +58,7 @@ type Options struct {
 	OldRecord *Record
 	Mask      Mask
 	With      []Override
+	Listen    bool // New's outcomes have Heard
 	// State is what the state of a key is now, as far as it is committed. It is
 	// asked only where the journal does not go back to its begin; nil: what
 	// cannot be known without it is not run.

@@ -139,13 +139,15 @@ type again struct {
 	mask replay.Mask
 	with []replay.Override
 	each func(*replay.Comparison)
+	// listen has the requests of grants be told with each.
+	listen bool
 }
 
 // replayed handles messages again, beside what runs and after it: one message at a time,
 // each once nothing else waits for a processor.
 func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err error) {
 	o := replay.Options{
-		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
+		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)
 		},
