@@ -24,6 +24,7 @@ abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
+runtime/wasm < runtime/wasm/cover < runtime/replay
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission

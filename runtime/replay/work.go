@@ -64,6 +64,7 @@ func (w *worker) compare(ctx context.Context, c *Case) (*Comparison, error) {
 		if k.Old, err = w.run(ctx, o.Old, &sheet{of: c}, o.OldRecord, &w.old); err != nil {
 			return nil, err
 		}
+		k.Blocks = blocks(w.old, o.Words)
 		k.Unsteady = len(o.Mask.differences(&c.Then, k.Old)) > 0
 	}
 	k.Differences = o.Mask.differences(&c.Then, k.Now)
@@ -92,6 +93,9 @@ func (w *worker) run(ctx context.Context, a *actor.Actor, s *sheet, r *Record, a
 	if decl := a.Def.State; len(decl) > 0 {
 		w.state.Reset(decl, c.State, capability.Size(c.State))
 		t.State = &w.state
+	}
+	if a == w.options.Old {
+		blocks(*at, w.options.Words) // those of its start are not the message's
 	}
 	before := time.Now()
 	result := (*at).Handle(&t)

@@ -47,7 +47,7 @@ func (b backend) Record(ctx context.Context, r control.RecordRequest) (control.R
 			return control.Record{}, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("message %s was handled by %s, not by %s", of.ID, n.Actor, a.Name), At: of.ID, Next: "name its actor: grow record --to-test " + n.Actor + " " + of.ID}
 		}
 	}
-	rec := recorder{service: service, actor: a, mask: secretsOf(service, b.opts.Secret)}
+	rec := recorder{distinct: r.Distinct, service: service, actor: a, mask: secretsOf(service, b.opts.Secret)}
 	for _, node := range nodes {
 		if err := rec.node(ctx, b, node, of); err != nil {
 			return control.Record{}, err
@@ -64,8 +64,11 @@ type recorder struct {
 	looked  int
 	skipped int
 	bytes   int
-	found   []control.RecordedMessage
+	found   []recorded
 	left    []control.RecordLeft
+
+	distinct bool
+	blocks   int // of the module; 0: they cannot be counted
 }
 
 // node has messages of a node be handled again.
@@ -82,7 +85,15 @@ func (r *recorder) node(ctx context.Context, b backend, node string, of replay.S
 	if err != nil {
 		return err
 	}
-	report, err := b.replayed(ctx, &again{node: node, now: now, of: of, listen: true, each: func(c *replay.Comparison) { r.add(c, node, config) }})
+	q := &again{node: node, now: now, of: of, listen: true, each: func(c *replay.Comparison) { r.add(c, node, config) }}
+	if r.distinct {
+		r.cover(q)
+	}
+	report, err := b.replayed(ctx, q)
+	if q.words > 0 && report == nil && ctx.Err() == nil && !errors.Is(err, replay.ErrNone) { // the larger module cannot run
+		q.old, q.words, r.blocks = nil, 0, 0
+		report, err = b.replayed(ctx, q)
+	}
 	if errors.Is(err, replay.ErrNone) {
 		return nil
 	}
@@ -107,7 +118,7 @@ func (r *recorder) add(c *replay.Comparison, node string, config []byte) {
 		r.left = append(r.left, control.RecordLeft{ID: m.ID, Reason: why})
 		return
 	}
-	r.found = append(r.found, m)
+	r.found = append(r.found, recorded{m, c.Blocks})
 }
 
 func sizeOf(m *control.RecordedMessage) int {
@@ -207,13 +218,18 @@ func (r *recorder) told(q control.RecordRequest, of replay.Select) (control.Reco
 			return control.Record{}, unhandled(of.ID)
 		}
 	}
-	slices.SortStableFunc(r.found, func(a, b control.RecordedMessage) int { return a.Time.Compare(b.Time) })
-	out := control.Record{Messages: r.found, Looked: r.looked, Left: r.left}
-	if n := len(out.Messages); n > of.Last {
-		out.Messages = out.Messages[n-of.Last:]
+	slices.SortStableFunc(r.found, func(a, b recorded) int { return a.Time.Compare(b.Time) })
+	if n := len(r.found); n > of.Last { // of several nodes
+		r.found = r.found[n-of.Last:]
 	}
-	if out.Messages == nil {
-		out.Messages = []control.RecordedMessage{}
+	out := control.Record{Messages: []control.RecordedMessage{}, Looked: r.looked, Left: r.left}
+	if q.Distinct {
+		var run int
+		r.found, run = distinct(r.found)
+		out.Paths = &control.RecordPaths{Blocks: run, Module: r.blocks}
+	}
+	for i := range r.found {
+		out.Messages = append(out.Messages, r.found[i].RecordedMessage)
 	}
 	return out, nil
 }

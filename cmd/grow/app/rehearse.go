@@ -141,6 +141,7 @@ type again struct {
 	each func(*replay.Comparison)
 	// listen has the requests of grants be told with each.
 	listen bool
+	words  int // globals of the blocks that old runs; 0: it does not count them
 }
 
 // replayed handles messages again, beside what runs and after it: one message at a time,
@@ -166,7 +167,7 @@ func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err er
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, old.Close()) }()
-		o.Old = old.Actor
+		o.Old, o.Words = old.Actor, r.words
 	}
 	report, err := replay.Run(ctx, o)
 	if report != nil {
