@@ -25,6 +25,7 @@ abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
+runtime/wasm < runtime/wasm/cover < runtime/replay
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission
@@ -77,6 +78,7 @@ host/oci < cmd/grow
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow
+host/control < cmd/grow/amend
 specs/site < cmd/grow
 cmd/grow/app, host/watch < cmd/grow/live
 compiler/project < cmd/grow/edition < cmd/grow/app

@@ -30,6 +30,9 @@ type States interface {
 	// Replay handles a message again as it was handled, and compares what comes of it.
 	// Nothing outside is asked or changed. The beginning of an id is enough.
 	Replay(ctx context.Context, r ReplayRequest) (Replayed, error)
+	// Record tells all of handled messages that a test of their actor is made of:
+	// they are handled again, as by Replay, and come out the same.
+	Record(ctx context.Context, r RecordRequest) (Record, error)
 }
 
 // StateRequest names a key of a node.

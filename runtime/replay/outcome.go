@@ -27,6 +27,7 @@ type Outcome struct {
 	Took    time.Duration
 	Memory  int64   // bytes of all instances of the actor afterwards; 0: not known
 	Unknown []Asked // requests that the record has no answer for
+	Heard   []Heard // requests of grants, by number, when they were asked for
 	before  map[string]capability.Value
 }
 

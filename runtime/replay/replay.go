@@ -56,8 +56,12 @@ type Options struct {
 	// they ran on. It is made as New is, with a Record of its own, OldRecord.
 	Old       *actor.Actor
 	OldRecord *Record
-	Mask      Mask
-	With      []Override
+	// Words is how many globals there are of the blocks that Old runs, a module of package
+	// cover; 0: it is none.
+	Words  int
+	Mask   Mask
+	With   []Override
+	Listen bool // New's outcomes have Heard
 	// State is what the state of a key is now, as far as it is committed. It is
 	// asked only where the journal does not go back to its begin; nil: what
 	// cannot be known without it is not run.

@@ -9,8 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/nats"
 	"github.com/grow-platform/grow/runtime/pace"
@@ -110,6 +114,47 @@ func TestWith(t *testing.T) {
 	if len(r.Groups) != 1 || r.Groups[0].Name != "output.out.data.price" || r.Groups[0].Example.Differences[0].Is != "99" {
 		t.Fatalf("%+v", r)
 	}
+}
+
+// TestListen: what is asked of grants is told with what it was answered then, and that a
+// secret was asked for, but not what it is.
+func TestListen(t *testing.T) {
+	w := handled(t, openMem(t), 3)
+	w.broker = capability.Of(map[string]capability.Capability{"shop": w.shop, "vault": vault{}}, 1000)
+	secretive := func(h engine.Host, m *abi.Message) (string, error) {
+		data, err := facts(plain, nothing)(h, m)
+		ask(h, "", "type", "secret.get", "use", "vault", "name", "KEY")
+		return data, err
+	}
+	var all []*Comparison
+	r := w.run(t, secretive, func(o *Options) { o.Listen, o.Each = true, func(c *Comparison) { all = append(all, c) } })
+	if r.Equal != 3 || len(all) != 3 {
+		t.Fatalf("%+v", r)
+	}
+	for _, c := range all {
+		n, _ := c.answerTo(4, "shop", "price.get")
+		want := []Heard{
+			{Call: 4, Use: "shop", Operation: "price.get", Data: []byte("x"), Answer: n},
+			{Call: 5, Use: "vault", Operation: "secret.get", Attrs: []string{"name", "KEY"}, Secret: true},
+		}
+		if diff := cmp.Diff(want, c.Now.Heard, cmpopts.EquateEmpty()); diff != "" || len(n.Data) == 0 {
+			t.Errorf("%s: %s", c.ID, diff)
+		}
+	}
+	if r = w.run(t, facts(func(int) string { return "y" }, nothing), func(o *Options) { o.Listen = true }); r.Equal != 0 {
+		t.Errorf("another request is answered as if it were that of the record: %+v", r)
+	}
+}
+
+// vault is a capability whose answers are secret.
+type vault struct{}
+
+func (vault) Operations() map[string]capability.Effect {
+	return map[string]capability.Effect{"secret.get": capability.Hides}
+}
+func (vault) Close() error { return nil }
+func (vault) Do(context.Context, *capability.Request) capability.Answer {
+	return capability.Answer{Data: []byte("sesame")}
 }
 
 // TestTrimmed: where the journal does not go back to its begin, a message is run

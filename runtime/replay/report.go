@@ -13,7 +13,8 @@ type Comparison struct {
 	Now         *Outcome
 	Old         *Outcome // on the old revision, run again; nil when there is none
 	Differences []Difference
-	Unsteady    bool // it did not even repeat on the old revision
+	Unsteady    bool     // it did not even repeat on the old revision
+	Blocks      []uint32 // that Old ran, a bit each, see package cover; nil: they are not known
 }
 
 // Report is what a replay found. It is what is saved with a deployment.

@@ -139,13 +139,16 @@ type again struct {
 	mask replay.Mask
 	with []replay.Override
 	each func(*replay.Comparison)
+	// listen has the requests of grants be told with each.
+	listen bool
+	words  int // globals of the blocks that old runs; 0: it does not count them
 }
 
 // replayed handles messages again, beside what runs and after it: one message at a time,
 // each once nothing else waits for a processor.
 func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err error) {
 	o := replay.Options{
-		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
+		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)
 		},
@@ -164,7 +167,7 @@ func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err er
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, old.Close()) }()
-		o.Old = old.Actor
+		o.Old, o.Words = old.Actor, r.words
 	}
 	report, err := replay.Run(ctx, o)
 	if report != nil {
