@@ -46,6 +46,8 @@ type PlatformOptions struct {
 	// Networks are addresses that are not public, and that the host lets grants reach.
 	Networks []netip.Prefix
 	Signed   bool // modules must be signed by a key that the host trusts
+	// Keep says which deployments stay.
+	Keep deploy.Retention
 	// Control is the host:port of the control API; "": DefaultControl. CertFile and
 	// KeyFile, in PEM, have it speak TLS.
 	Control           string
@@ -192,7 +194,9 @@ func (p *Platform) serve() error {
 	}
 	p.services.serve(http.HandlerFunc(p.route), p.log)
 	p.control.serve(handler, p.log)
-	p.sweeps.Go(func() { sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Log: p.log}) })
+	p.sweeps.Go(func() {
+		sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Deployer: p.Deployer, Keep: p.opts.Keep, Log: p.log})
+	})
 	p.took = time.Since(p.started)
 	return nil
 }
