@@ -13,6 +13,7 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -93,6 +94,7 @@ var exits = map[string]int{
 	"token.wrong":          exitPermission,
 
 	control.CodeNotFound: exitNotFound,
+	api.CodeForgotten:    exitNotFound,
 	codeNoService:        exitNotFound,
 
 	control.CodeRunning:  exitConflict,

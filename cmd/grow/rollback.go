@@ -91,6 +91,9 @@ func (at *destination) oldActor(ctx context.Context, actor string, to int, d *de
 		return nil, err
 	}
 	i := slices.IndexFunc(list, func(v deploy.Revision) bool { return v.Number == to })
+	if i < 0 && len(list) > 0 && to < list[0].Number {
+		return removed(fmt.Sprintf("revision %d of %s", to, actor), actor)
+	}
 	if i < 0 {
 		return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no revision %d", actor, to), At: actor, Next: "see those there are: grow history " + actor}
 	}
@@ -114,6 +117,9 @@ func (at *destination) oldActor(ctx context.Context, actor string, to int, d *de
 func (at *destination) revisionBefore(ctx context.Context, actor string, now int) (int, error) {
 	for number := at.live.Before; number > 0; {
 		n, err := at.Deployment(ctx, number)
+		if isCode(err, api.CodeForgotten) {
+			return 0, removed("what "+actor+" ran before revision "+fmt.Sprint(now), actor)
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -123,6 +129,14 @@ func (at *destination) revisionBefore(ctx context.Context, actor string, now int
 		number = n.Before
 	}
 	return 0, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has run no other revision than %d", actor, now), At: actor, Next: "see those there are: grow history " + actor}
+}
+
+// removed is the error of what the host does not keep any more.
+func removed(what, actor string) error {
+	return &control.Error{
+		Code: api.CodeForgotten, Message: what + " was old, and the host has removed it", At: actor,
+		Next: "see what there is: grow history " + actor + "; how much stays is for who starts the host to say: grow serve --keep",
+	}
 }
 
 // oldService takes all of an old deployment.

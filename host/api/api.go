@@ -245,6 +245,8 @@ func (a *API) fault(err error) error {
 		status, e.Code, e.At, e.Next = http.StatusConflict, control.CodeConflict, string(stale.Last.ID), "get what has changed, and put yours on top of it: grow pull"
 	case errors.Is(err, store.ErrConflict):
 		status, e.Code, e.Next = http.StatusConflict, control.CodeConflict, "look again, and try once more"
+	case errors.Is(err, deploy.ErrForgotten):
+		status, e.Code, e.Next = http.StatusNotFound, CodeForgotten, "see those there are: grow history; how many stay is for who starts the host to say: grow serve --keep"
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, deploy.ErrNoTrial):
 		status, e.Code = http.StatusNotFound, control.CodeNotFound
 	case errors.As(err, &wrong), errors.Is(err, documents.ErrLimit), errors.Is(err, store.ErrTooLarge), errors.Is(err, upload.ErrAltered), errors.Is(err, signing.ErrKey), errors.Is(err, signing.ErrName), errors.Is(err, store.ErrName):
@@ -263,6 +265,9 @@ func (a *API) fault(err error) error {
 	}
 	return &failure{status, e}
 }
+
+// CodeForgotten: what is asked for was old, and the host has removed it.
+const CodeForgotten = "deploy.forgotten"
 
 // codeFull: there is no room left for what is asked.
 const codeFull = "host.full"

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -97,7 +98,7 @@ func (a *API) deploymentOf(ctx context.Context, p Place, v *versions.Version) (n
 	}
 	if actor := v.Name.Actor; actor != "" {
 		r, err := a.o.Deployer.Revision(ctx, s, actor, number)
-		if isMissing(err) {
+		if isMissing(err) && !errors.Is(err, deploy.ErrForgotten) {
 			return n, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no revision %d", actor, number), At: v.Name.String(), Next: "see those there are: grow history " + actor}
 		}
 		if err != nil {
@@ -118,7 +119,7 @@ func (a *API) deploymentOf(ctx context.Context, p Place, v *versions.Version) (n
 
 // noDeployment says of a deployment that is not there what to do.
 func noDeployment(err error, p Place, number int) error {
-	if !isMissing(err) {
+	if !isMissing(err) || errors.Is(err, deploy.ErrForgotten) {
 		return err
 	}
 	return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no deployment %d of %s", number, p.service()), At: p.Service, Next: "see those there are: grow history"}

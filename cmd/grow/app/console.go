@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"sync"
 
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/console"
@@ -17,13 +18,17 @@ func (p *Platform) controlHandler() (http.Handler, error) {
 		return nil, err
 	}
 	m := http.NewServeMux()
-	p.api = api.New(api.Options{
+	p.api = sync.OnceValue(p.newAPI) // takes as long as all the rest of a start
+	m.Handle("/", pages)
+	m.Handle("/v1/", p.settled(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.api().ServeHTTP(w, r) })))
+	return console.Guard(m), nil
+}
+
+func (p *Platform) newAPI() *api.API {
+	return api.New(api.Options{
 		Version: p.opts.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer,
 		Running: p.backendOf, Lifecycle: p, Graph: p.graphOf, Log: p.log,
 	})
-	m.Handle("/", pages)
-	m.Handle("/v1/", p.settled(p.api))
-	return console.Guard(m), nil
 }
 
 // graphOf says who sends to whom in a service, and how often; nil when it does not run.
