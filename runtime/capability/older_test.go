@@ -41,6 +41,7 @@ func TestOlder(t *testing.T) {
 		{"a", Value{Data: []byte(`{"n":1}`)}, "[]"},
 		{"a", Value{Data: []byte("1")}, "[a v1]"},
 		{"a", Value{Data: []byte("1"), Type: 7}, "[a v1]"},
+		{"a", Value{Data: []byte(`{"n":1,"old":2}`), Type: 7}, "[]"}, // the declared type comes first
 		{"a", Value{Data: []byte(`"x"`), Type: 7}, "[]"},
 		{"plain", Value{Data: []byte("1"), Type: one.Print}, "[]"},
 		{"other", Value{Data: []byte("1"), Type: one.Print}, "[]"},
