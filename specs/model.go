@@ -185,6 +185,14 @@ func (s *State) Migrates(print uint64) bool {
 	return slices.ContainsFunc(s.From, func(m Migration) bool { return m.Print == print })
 }
 
+// Shares reports whether two revisions of an actor can have the same values by turns: they
+// keep them under the same names and of one type, or each migrates what the other keeps.
+func (a *Actor) Shares(b *Actor) bool {
+	return slices.EqualFunc(a.State, b.State, func(a, b State) bool {
+		return a.Pattern == b.Pattern && (a.Name == b.Name && a.Type.Fingerprint() == b.Type.Fingerprint() || a.Migrates(b.Print) && b.Migrates(a.Print))
+	})
+}
+
 // Grant is the permission to use one capability.
 type Grant struct {
 	Name   string         // what the actor calls it by

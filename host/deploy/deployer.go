@@ -26,6 +26,7 @@ type Candidate struct {
 	Modules map[string]string // path of each actor's module by the actor's name
 	Actors  map[string]Artifact
 	Live    *Deployment // what runs now; nil: nothing
+	Canary  bool        // it is to be tried on a share of the keys first
 	Rehearsal
 }
 
@@ -211,6 +212,7 @@ func (a *attempt) begin(ctx context.Context) error {
 	}
 	a.candidate, err = a.layOut(ctx, a.deployment, a.request.Documents)
 	a.candidate.Live, a.candidate.Rehearsal = a.live, a.request.Rehearsal
+	a.candidate.Canary = a.request.Canary != nil && a.live != nil
 	return err
 }
 

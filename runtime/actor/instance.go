@@ -27,6 +27,7 @@ const (
 	CodeTime       = "limit.time"        // longer than a message may take
 	CodeHost       = "host.fault"        // a fault of grow
 	CodeRefused    = "refused"           // a refusal that names no code
+	CodeMigration  = "state.migration"   // a value of an older type did not become one of the declared type
 )
 
 // Outcome is how the handling of one message ended.

@@ -12,10 +12,6 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-// CodeMigration is the code of a message whose key keeps a value of an older type, which
-// could not become one of the type that the actor declares.
-const CodeMigration = "state.migration"
-
 // migrationTime is what the message of a migration says its time is, and what its clock
 // stands at: a value becomes the same whenever it is migrated.
 const migrationTime = "1970-01-01T00:00:00Z"

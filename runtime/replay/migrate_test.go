@@ -74,6 +74,11 @@ func TestMigrated(t *testing.T) {
 			r := w.run(t, c.guest, func(o *Options) {
 				o.New.Migrations = map[string]*actor.Actor{"double": by}
 				o.Mask = mask
+				o.Each = func(c *Comparison) {
+					if v, ok := c.State["n"]; ok && v.Type != old.Print {
+						t.Errorf("%s ran from %s of type %d, want %d", c.ID, v.Data, v.Type, old.Print)
+					}
+				}
 			})
 			got := fmt.Sprint(r.Equal, " equal")
 			for _, g := range r.Groups {

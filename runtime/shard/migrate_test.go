@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/specs"
@@ -205,8 +206,8 @@ func TestMigrationFails(t *testing.T) {
 			}
 			again(1)
 			again(2)
-			if got := answered1(t, f); !strings.HasPrefix(got, "failed "+codeMigration) || !strings.Contains(got, c.says) {
-				t.Errorf("%s; want %s of %s", got, codeMigration, c.says)
+			if got := answered1(t, f); !strings.HasPrefix(got, "failed "+actor.CodeMigration) || !strings.Contains(got, c.says) {
+				t.Errorf("%s; want %s of %s", got, actor.CodeMigration, c.says)
 			}
 			if got := b.kept(t, "a"); got != "1, revision 1" {
 				t.Error(got)
@@ -221,8 +222,6 @@ func TestMigrationFails(t *testing.T) {
 		})
 	}
 }
-
-const codeMigration = "state.migration"
 
 // TestMigrationCrash cuts a run in which values are migrated, and migrated back, after each
 // of its records, and goes on with each of the revisions: the counts are those of a run that

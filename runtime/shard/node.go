@@ -172,15 +172,6 @@ func spread(text string, n int) int {
 
 func byPath(a, b *node) int { return strings.Compare(a.path, b.path) }
 
-// sharedState reports whether two revisions can have the same values by turns: they are
-// of one type, or each migrates what the other keeps.
-func sharedState(a, b specs.State) bool {
-	if a.Pattern != b.Pattern {
-		return false
-	}
-	return a.Name == b.Name && a.Type.Fingerprint() == b.Type.Fingerprint() || a.Migrates(b.Print) && b.Migrates(a.Print)
-}
-
 // Status lists what every node of the table in force is doing.
 func (s *Shard) Status() []NodeStatus {
 	p := s.plan.Load()

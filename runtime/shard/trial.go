@@ -165,7 +165,7 @@ func tryable(now *router.Table, t *Trial) error {
 		return fmt.Errorf("%w: it is what runs already", ErrTrial)
 	}
 	for _, spec := range t.Table.Nodes { // which says more than that nodes are new, as those of migrations are
-		if old, ok := now.Node(spec.Path); ok && t.Actors[spec.Path] != nil && !slices.EqualFunc(old.Actor.State, spec.Actor.State, sharedState) {
+		if old, ok := now.Node(spec.Path); ok && t.Actors[spec.Path] != nil && !old.Actor.Shares(spec.Actor) {
 			return fmt.Errorf("%w: the state of %s is of another type than before, and keys must be able to go both ways: "+
 				"each of the two definitions has to migrate what the other keeps, by state: {type, from}", ErrTrial, spec.Path)
 		}

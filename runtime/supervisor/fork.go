@@ -7,6 +7,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
@@ -46,11 +47,14 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.config(n.Actor, table)
-	if c.Isolated {
-		c.Instances, c.Name = instances, c.Name+" apart" // another process than that of what runs
+	apart := func(def *specs.Actor) engine.Config {
+		c := s.config(def, table)
+		if c.Isolated {
+			c.Instances, c.Name = instances, c.Name+" apart" // another process than that of what runs
+		}
+		return c
 	}
-	m, err := s.module(ctx, binary, c)
+	m, err := s.module(ctx, binary, apart(n.Actor))
 	if err != nil {
 		return nil, fmt.Errorf("actor %s: %w", n.Actor.Name, err)
 	}
@@ -60,8 +64,8 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	if err != nil {
 		return nil, errors.Join(err, m.release())
 	}
-	migrators, err := s.migrators(ctx, w.Service, n, func(def *specs.Actor) (*module, error) {
-		return s.module(ctx, w.Modules[def.Name], s.config(def, table))
+	migrators, err := s.migrators(ctx, w.Service, n, silent, func(def *specs.Actor) (*module, error) {
+		return s.module(ctx, w.Modules[def.Name], apart(def))
 	})
 	if err != nil {
 		return nil, errors.Join(err, migrators.close(), live.Close(), m.release())
@@ -74,10 +78,13 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	scale.Max = instances
 	return &Fork{live: live, module: m, migrators: migrators, Actor: actor.New(actor.Options{
 		Node: n.Path, Revision: revision(w.Service, n, m.Info().Digest, w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: migrators.actors(),
-		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: func(actor.Line) {}, Seed: world.Seed,
+		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: silent, Seed: world.Seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
 }
+
+// silent is where lines go that nobody sees.
+func silent(actor.Line) {}
 
 // Close ends its instances. None may be in use.
 func (f *Fork) Close() error {

@@ -33,7 +33,7 @@ func migrationsOf(def *specs.Actor) []*specs.Actor {
 
 // migrators makes those of a node; no instance of them runs yet. What they are told
 // follows from the value alone: so does their random stream, and their clock stands.
-func (s *Supervisor) migrators(ctx context.Context, service *specs.Service, n *router.Node, module func(def *specs.Actor) (*module, error)) (migrators, error) {
+func (s *Supervisor) migrators(ctx context.Context, service *specs.Service, n *router.Node, log func(actor.Line), module func(def *specs.Actor) (*module, error)) (migrators, error) {
 	list := migrators{}
 	for _, def := range migrationsOf(n.Actor) {
 		m, err := module(def)
@@ -52,7 +52,7 @@ func (s *Supervisor) migrators(ctx context.Context, service *specs.Service, n *r
 		}
 		list[def.Name] = &part{broker: broker, module: m, actor: actor.New(actor.Options{
 			Node: n.Path, Revision: m.Info().Digest, Def: def, Config: def.ConfigDefault, Types: types, Module: m.Module, Broker: broker,
-			Scale: specs.Scale{Max: n.Scale.Max}, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
+			Scale: specs.Scale{Max: n.Scale.Max}, Context: s.opts.Shard.Context(), Log: log, Seed: s.seed,
 			Pacer: s.opts.Pacer, RealTime: func() int64 { return 0 },
 		})}
 	}

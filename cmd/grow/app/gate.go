@@ -51,10 +51,38 @@ func (p *Platform) Check(ctx context.Context, c deploy.Candidate, report func(de
 			return nil
 		}
 	}
+	if err := g.bothWays(ctx); err != nil {
+		return err
+	}
 	if err := g.tests(ctx); err != nil {
 		return err
 	}
 	return g.rehearse(ctx)
+}
+
+// bothWays refuses a canary of what keeps state of another type, which a key that goes from
+// one revision to the other and back would need both to read.
+func (g *gate) bothWays(ctx context.Context) error {
+	if !g.candidate.Canary || g.old == nil {
+		return nil
+	}
+	var apart []string
+	for _, name := range sorted(g.service.Actors) {
+		if old := g.old.Actors[name]; old != nil && !old.Shares(g.service.Actors[name]) {
+			apart = append(apart, name)
+		}
+	}
+	if len(apart) == 0 {
+		return nil
+	}
+	_, err := g.timed(ctx, "keys both ways", func(_ context.Context, k *deploy.Check) error {
+		k.Outcome, k.Text = deploy.Failed, "a canary's keys go back and forth, and what runs and what is new keep other state"
+		for _, name := range apart {
+			k.Add(deploy.Detail{Subject: name, At: place(g.service.Actors[name].At), Text: "state: each of the two definitions has to migrate what the other keeps, by {type, from}; or deploy without a canary"})
+		}
+		return nil
+	})
+	return err
 }
 
 // timed runs one check, and reports it.
