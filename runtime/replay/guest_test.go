@@ -128,7 +128,14 @@ func handled(t testing.TB, j journal.Journal, n int) *world {
 		Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault},
 	}}
 	w.broker = capability.Of(map[string]capability.Capability{"shop": w.shop}, 1000)
-	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: j, KeepBytes: 1 << 30})
+	w.handle(t, n)
+	return w
+}
+
+// handle has the actor handle n more messages.
+func (w *world) handle(t testing.TB, n int) {
+	t.Helper()
+	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: w.journal, KeepBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +160,6 @@ func handled(t testing.TB, j journal.Journal, n int) *world {
 		}
 		w.ids = append(w.ids, f.ID())
 	}
-	return w
 }
 
 func openMem(t testing.TB) journal.Journal {

@@ -50,10 +50,10 @@ type cell struct {
 	seen    map[string]bool // names that were changed; nil once all was read
 }
 
-// entries visits those that may be of use, with the index of each in its record.
-func (o *Options) entries(ctx context.Context, visit func(p place, e journal.Entry) error) error {
+// entries visits those of records from a sequence on, with the index of each in its record.
+func (o *Options) entries(ctx context.Context, from uint64, visit func(p place, e journal.Entry) error) error {
 	var at place
-	return shard.Entries(ctx, o.Journal, func(seq uint64, e journal.Entry) error {
+	return shard.Entries(ctx, o.Journal, from, func(seq uint64, e journal.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -79,7 +79,7 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	var list []found
 	count, dice := 0, rand.New(rand.NewPCG(1, 2)) // so that the same journal gives the same sample
 	names := map[string]string{}                  // keys, each once
-	err = o.entries(ctx, func(p place, e journal.Entry) error {
+	err = o.entries(ctx, o.Select.After+1, func(p place, e journal.Entry) error {
 		h, ok := e.(*journal.Handled)
 		if !ok || h.Node != o.Node || !o.Select.takes(h) {
 			return nil
@@ -157,7 +157,7 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 			current[key] = values
 		}
 	}
-	err := o.entries(ctx, func(_ place, e journal.Entry) error {
+	err := o.entries(ctx, 0, func(_ place, e journal.Entry) error {
 		key, list := o.changes(e)
 		k := c.keys[key]
 		if k == nil {
@@ -194,7 +194,7 @@ var errRead = errors.New("all was read")
 // read follows the states and gives out the messages.
 func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) error {
 	left := c.places
-	err := o.entries(ctx, func(p place, e journal.Entry) error {
+	err := o.entries(ctx, 0, func(p place, e journal.Entry) error {
 		for len(left) > 0 && left[0].sequence < p.sequence { // it was trimmed meanwhile
 			left = left[1:]
 		}

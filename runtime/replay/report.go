@@ -98,7 +98,9 @@ type times struct {
 }
 
 func (t *times) add(o *Outcome) {
-	t.list = append(t.list, o.Took)
+	if len(t.list) < LastMax { // those of a tail have no end
+		t.list = append(t.list, o.Took)
+	}
 	t.speed.Total += o.Took
 	t.speed.Fuel += o.Fuel
 	t.speed.Memory = max(t.speed.Memory, o.Memory)
@@ -183,9 +185,20 @@ func (t *tally) group(c *Comparison) {
 	}
 }
 
-// told is the report, once all are done.
+// more adds messages that are to be run.
+func (t *tally) more(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all += n
+	t.report.Selected += n
+}
+
+// told is the report of those that are done.
 func (t *tally) told() *Report {
-	r := &t.report
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := t.report
+	r := &all
 	for _, name := range slices.Sorted(maps.Keys(t.groups)) {
 		r.Groups = append(r.Groups, *t.groups[name])
 	}
