@@ -104,7 +104,7 @@ func (g *gate) rehearseActor(ctx context.Context, h *placed, a *specs.Actor, nod
 	}
 	var reports []*replay.Report
 	for _, node := range nodes {
-		r, err := h.replayed(ctx, &again{node: node, now: now, old: &old, of: replay.Select{Last: last}, mask: maskOf(a)})
+		r, err := h.replayed(ctx, &again{node: node, now: now, old: &old, of: replay.Select{Last: last}, mask: maskOf(a), progress: g.progress(k.Name, node, len(nodes) > 1)})
 		switch {
 		case errors.Is(err, replay.ErrNone):
 		case ctx.Err() != nil:
@@ -125,6 +125,29 @@ func (g *gate) rehearseActor(ctx context.Context, h *placed, a *specs.Actor, nod
 	return nil
 }
 
+// progressEvery is how often it is told how far a rehearsal has come.
+const progressEvery = 200 * time.Millisecond
+
+// progress tells how far the rehearsal of a node has come; nil: nobody wants to know.
+func (g *gate) progress(check, node string, named bool) func(done, all int) {
+	if g.candidate.Underway == nil {
+		return nil
+	}
+	var told time.Time
+	return func(done, all int) {
+		now := time.Now()
+		if done < all && now.Sub(told) < progressEvery {
+			return
+		}
+		told = now
+		text := fmt.Sprintf("%d of %s", done, several(all, "message"))
+		if named {
+			text = node + ": " + text
+		}
+		g.candidate.Underway(deploy.Check{Name: check, Outcome: deploy.Passed, Text: text})
+	}
+}
+
 // maskOf is what may differ in an actor's rehearsal.
 func maskOf(a *specs.Actor) replay.Mask {
 	return replay.Mask{Ignore: a.Rehearse.Ignore, Near: a.Rehearse.Near, Unordered: a.Rehearse.Unordered}
@@ -142,38 +165,50 @@ type again struct {
 	// listen has the requests of grants be told with each.
 	listen bool
 	words  int // globals of the blocks that old runs; 0: it does not count them
+	// progress is told now and then how many messages of all were handled.
+	progress func(done, all int)
 }
 
 // replayed handles messages again, beside what runs and after it: one message at a time,
 // each once nothing else waits for a processor.
 func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err error) {
-	o := replay.Options{
-		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
-		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
-			return h.stateOf(ctx, r.node, key)
-		},
-	}
 	defer h.shard.Hold()() // what is read twice must be there twice
-	fork, err := h.supervisor.Fork(ctx, r.now, r.node, 1, o.Record)
+	o, end, err := h.forks(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, fork.Close()) }()
-	o.New = fork.Actor
-	if r.old != nil {
-		o.OldRecord = &replay.Record{}
-		old, err := h.supervisor.Fork(ctx, *r.old, r.node, 1, o.OldRecord)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, old.Close()) }()
-		o.Old, o.Words = old.Actor, r.words
-	}
+	defer func() { err = errors.Join(err, end()) }()
 	report, err := replay.Run(ctx, o)
 	if report != nil {
 		secretsOf(r.now.Service, h.opts.Secret).report(report)
 	}
 	return report, err
+}
+
+// forks are what messages are handled again by, and what ends them.
+func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func() error, err error) {
+	o = replay.Options{
+		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
+		Progress: r.progress,
+		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
+			return h.stateOf(ctx, r.node, key)
+		},
+	}
+	fork, err := h.supervisor.Fork(ctx, r.now, r.node, 1, o.Record)
+	if err != nil {
+		return o, nil, err
+	}
+	o.New = fork.Actor
+	if r.old == nil {
+		return o, fork.Close, nil
+	}
+	o.OldRecord = &replay.Record{}
+	old, err := h.supervisor.Fork(ctx, *r.old, r.node, 1, o.OldRecord)
+	if err != nil {
+		return o, nil, errors.Join(err, fork.Close())
+	}
+	o.Old, o.Words = old.Actor, r.words
+	return o, func() error { return errors.Join(fork.Close(), old.Close()) }, nil
 }
 
 // stateOf is what a key keeps now at a node that runs.
