@@ -64,6 +64,9 @@ type Options struct {
 	Mask   Mask
 	With   []Override
 	Listen bool // New's outcomes have Heard
+	// Dead has dead letters be run, too, but for those that no actor ever had. One that is
+	// handled now is mended, which is no difference.
+	Dead bool
 	// State is what the state of a key is now, as far as it is committed. It is
 	// asked only where the journal does not go back to its begin; nil: what
 	// cannot be known without it is not run.

@@ -229,6 +229,29 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestBuried: what a dead letter may do now, and what differs.
+func TestBuried(t *testing.T) {
+	for _, c := range []struct {
+		then, now Outcome
+		want      string
+	}{
+		{Outcome{What: "failed", Code: "trap"}, Outcome{What: "handled"}, ""},
+		{Outcome{What: "failed", Code: "trap"}, Outcome{What: "failed", Code: "exit"}, ""},
+		{Outcome{What: "failed", Code: "trap"}, Outcome{What: "refused", Code: "full"}, "outcome.refused.full"},
+		{Outcome{What: "refused", Code: "full"}, Outcome{What: "refused", Code: "full"}, ""},
+		{Outcome{What: "refused", Code: "full"}, Outcome{What: "refused", Code: "empty"}, "outcome.refused.empty"},
+		{Outcome{What: "refused", Code: "full"}, Outcome{What: "handled"}, "outcome.handled"},
+	} {
+		got := ""
+		for _, d := range buried(&c.then, &c.now) {
+			got = d.Name
+		}
+		if got != c.want {
+			t.Errorf("%+v and now %+v: %q, want %q", c.then, c.now, got, c.want)
+		}
+	}
+}
+
 // TestMask: what data differs in, and what a mask lets differ.
 func TestMask(t *testing.T) {
 	for _, c := range []struct {
