@@ -129,8 +129,16 @@ func (s *shell) deliver(ctx context.Context, at *destination, d *delivery) (depl
 		}
 		d.request.Artifacts[name] = a.Artifact
 	}
+	var stands *deploy.Check // of a shadow, which is told of when it is interrupted
 	show := s.checks()
-	n, err := at.Deploy(ctx, d.request, show)
+	n, err := at.Deploy(ctx, d.request, func(k deploy.Check, ended bool) {
+		if show(k, ended); !ended && d.request.Shadow > 0 {
+			stands = &k
+		}
+	})
+	if stands != nil && ctx.Err() != nil {
+		return n, s.interruptedShadow(stands)
+	}
 	if isCode(err, control.CodeConflict) {
 		return n, s.overtaken(ctx, at, d, err)
 	}
@@ -175,13 +183,35 @@ func (s *shell) uploading(name string) func(done, all int64) {
 	}
 }
 
-// checks tells of each check as it ends.
-func (s *shell) checks() func(deploy.Check) {
-	return func(k deploy.Check) {
-		if !s.json() {
+// checks tells of each check as it ends, and on a terminal how one stands, in a line that changes.
+func (s *shell) checks() func(k deploy.Check, ended bool) {
+	live := obeys(s.stderr) && !s.quiet && !s.json()
+	return func(k deploy.Check, ended bool) {
+		switch {
+		case !ended && live:
+			fmt.Fprintf(s.stderr, "\r\x1b[K%s: %s", cell(k.Name), cell(k.Text))
+		case ended && live:
+			fmt.Fprint(s.stderr, "\r\x1b[K")
+		}
+		if ended && !s.json() {
 			writeCheck(s.stdout, k)
 		}
 	}
+}
+
+// interruptedShadow tells what a shadow had found when it was interrupted. The host keeps it.
+func (s *shell) interruptedShadow(k *deploy.Check) error {
+	if obeys(s.stderr) && !s.quiet && !s.json() {
+		fmt.Fprint(s.stderr, "\r\x1b[K")
+	}
+	if err := s.print(k, func(w io.Writer) error {
+		writeCheck(w, *k)
+		_, err := fmt.Fprintln(w, "interrupted; the host keeps what was found: grow history")
+		return err
+	}); err != nil {
+		return err
+	}
+	return errFollowed
 }
 
 // outcomeMarks are what a person is shown for outcomes.

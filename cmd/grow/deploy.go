@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler"
@@ -36,6 +37,7 @@ type gateFlags struct {
 	key            string // file
 	canary         canaryFlags
 	rehearsal      rehearsalFlags
+	shadow         time.Duration // of grow swap
 }
 
 func (g *gateFlags) flags(f *pflag.FlagSet) {
@@ -53,7 +55,7 @@ func (g *gateFlags) signing(f *pflag.FlagSet) {
 func (g *gateFlags) request(commit string) api.Request {
 	return api.Request{
 		Plan: g.plan, Force: g.force, Text: g.message, Commit: commit, Canary: g.canary.steps(), Slower: g.canary.slower,
-		Rehearse: int(g.rehearsal.last), Accept: g.rehearsal.accept,
+		Rehearse: int(g.rehearsal.last), Accept: g.rehearsal.accept, Shadow: g.shadow,
 	}
 }
 

@@ -102,6 +102,9 @@ func (w *recordWriter) drop(root *os.Root, file, why string) error {
 	if m.Random {
 		why += "; it drew random numbers, and a test draws others"
 	}
+	if slices.ContainsFunc(m.Given, func(c control.RecordedCall) bool { return c.Secret }) {
+		why += "; it asked for a secret, and a test answers " + amend.SecretText
+	}
 	if m.Attempt > 1 {
 		why += fmt.Sprintf("; it was handled at attempt %d, and a test begins with the first", m.Attempt)
 	}
@@ -146,7 +149,7 @@ func (w *recordWriter) prove(ctx context.Context, root *os.Root) error {
 		return err
 	}
 	for _, r := range failed {
-		if err := w.drop(root, r.Test.At.File, "as a test of the code in this folder it does not pass: "+failureText(&r.Failures[0], 1)); err != nil {
+		if err := w.drop(root, r.Test.At.File, "as a test of the code in this folder it does not pass: "+firstLine(failureText(&r.Failures[0], 1))); err != nil {
 			return err
 		}
 	}

@@ -92,7 +92,7 @@ func (at *destination) oldActor(ctx context.Context, actor string, to int, d *de
 	}
 	i := slices.IndexFunc(list, func(v deploy.Revision) bool { return v.Number == to })
 	if i < 0 && len(list) > 0 && to < list[0].Number {
-		return removed(fmt.Sprintf("revision %d of %s", to, actor), actor)
+		return nil, removed(fmt.Sprintf("revision %d of %s", to, actor), actor)
 	}
 	if i < 0 {
 		return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no revision %d", actor, to), At: actor, Next: "see those there are: grow history " + actor}

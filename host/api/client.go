@@ -248,9 +248,10 @@ func (r *Remote) file(ctx context.Context, at, path string) ([]byte, error) {
 }
 
 // Deploy checks what is asked for and makes it live, and calls tell, unless it is nil,
-// with each check as it ends. With an error the deployment is what came of it.
-func (r *Remote) Deploy(ctx context.Context, q Request, tell func(deploy.Check)) (n deploy.Deployment, err error) {
-	ctx, cancel := context.WithTimeout(ctx, deployTime)
+// with each check as it ends, or, when ended is false, how one stands. With an error the
+// deployment is what came of it.
+func (r *Remote) Deploy(ctx context.Context, q Request, tell func(k deploy.Check, ended bool)) (n deploy.Deployment, err error) {
+	ctx, cancel := context.WithTimeout(ctx, deployTime+q.Shadow)
 	defer cancel()
 	answer, err := r.conn.Do(ctx, http.MethodPost, "/deployments", q)
 	if err != nil {
@@ -259,7 +260,10 @@ func (r *Remote) Deploy(ctx context.Context, q Request, tell func(deploy.Check))
 	ended := false
 	err = control.Each(answer.Body, func(p Progress) error {
 		if p.Check != nil && tell != nil {
-			tell(*p.Check)
+			tell(*p.Check, true)
+		}
+		if p.Underway != nil && tell != nil {
+			tell(*p.Underway, false)
 		}
 		if p.Deployment != nil {
 			n, ended = *p.Deployment, true

@@ -134,7 +134,14 @@ func handledAs(t testing.TB, j journal.Journal, n int, state []specs.State) *wor
 		Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault},
 	}}
 	w.broker = capability.Of(map[string]capability.Capability{"shop": w.shop}, 1000)
-	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: j, KeepBytes: 1 << 30})
+	w.handle(t, n)
+	return w
+}
+
+// handle has the actor handle n more messages.
+func (w *world) handle(t testing.TB, n int) {
+	t.Helper()
+	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: w.journal, KeepBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +166,6 @@ func handledAs(t testing.TB, j journal.Journal, n int, state []specs.State) *wor
 		}
 		w.ids = append(w.ids, f.ID())
 	}
-	return w
 }
 
 func openMem(t testing.TB) journal.Journal {

@@ -157,6 +157,37 @@ func (vault) Do(context.Context, *capability.Request) capability.Answer {
 	return capability.Answer{Data: []byte("sesame")}
 }
 
+// TestTail: what is handled from then on is run, each message once, from the state that
+// was there before, and is told round by round.
+func TestTail(t *testing.T) {
+	w := handled(t, openMem(t), 30)
+	o := Options{Journal: w.journal, Node: "facts", Record: &Record{}, Workers: 2}
+	wrong := facts(plain, func(n int) string {
+		if n == 15 {
+			return `,"vip":true`
+		}
+		return ""
+	})
+	o.New = w.actor(wrong, o.Record.Broker(w.broker), o.Record.Seed)
+	tail, err := NewTail(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct{ more, ran, equal int }{{0, 0, 0}, {12, 12, 12}, {0, 12, 12}, {6, 18, 15}} {
+		w.handle(t, want.more)
+		if err := tail.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if r := tail.Report(); r.Ran != want.ran || r.Equal != want.equal || r.Selected != want.ran || r.Node != "facts" {
+			t.Fatalf("after %d more: %+v", want.more, r)
+		}
+	}
+	if g := tail.Report().Groups; len(g) != 1 || g[0].Messages != 3 || g[0].Example.ID != w.ids[42] {
+		t.Errorf("%+v", g)
+	}
+	<-o.New.Close()
+}
+
 // TestTrimmed: where the journal does not go back to its begin, a message is run
 // once its state is known for certain, and never on a guess.
 func TestTrimmed(t *testing.T) {
@@ -195,6 +226,29 @@ func TestEnds(t *testing.T) {
 	o.Select.ID = ""
 	if _, err := Run(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
+	}
+}
+
+// TestBuried: what a dead letter may do now, and what differs.
+func TestBuried(t *testing.T) {
+	for _, c := range []struct {
+		then, now Outcome
+		want      string
+	}{
+		{Outcome{What: "failed", Code: "trap"}, Outcome{What: "handled"}, ""},
+		{Outcome{What: "failed", Code: "trap"}, Outcome{What: "failed", Code: "exit"}, ""},
+		{Outcome{What: "failed", Code: "trap"}, Outcome{What: "refused", Code: "full"}, "outcome.refused.full"},
+		{Outcome{What: "refused", Code: "full"}, Outcome{What: "refused", Code: "full"}, ""},
+		{Outcome{What: "refused", Code: "full"}, Outcome{What: "refused", Code: "empty"}, "outcome.refused.empty"},
+		{Outcome{What: "refused", Code: "full"}, Outcome{What: "handled"}, "outcome.handled"},
+	} {
+		got := ""
+		for _, d := range buried(&c.then, &c.now) {
+			got = d.Name
+		}
+		if got != c.want {
+			t.Errorf("%+v and now %+v: %q, want %q", c.then, c.now, got, c.want)
+		}
 	}
 }
 

@@ -47,6 +47,10 @@ func (w *worker) work(ctx context.Context, cases <-chan *Case) error {
 		if err != nil {
 			return err
 		}
+		if c.Dead && len(k.Now.Unknown) > 0 { // what it was answered then is not known
+			w.tally.skip()
+			continue
+		}
 		w.tally.add(k)
 	}
 	return nil
@@ -66,6 +70,11 @@ func (w *worker) compare(ctx context.Context, c *Case) (*Comparison, error) {
 		}
 		k.Blocks = blocks(w.old, o.Words)
 		k.Unsteady = len(o.Mask.differences(&c.Then, k.Old)) > 0
+	}
+	if c.Dead {
+		k.Unsteady, k.Mended = false, c.Then.What == "failed" && k.Now.What == "handled"
+		k.Differences = buried(&c.Then, k.Now)
+		return k, nil
 	}
 	then := &c.Then
 	if len(o.New.Migrations) > 0 {

@@ -25,8 +25,8 @@ var (
 	errTooLong = fmt.Errorf("the test would have more than %d bytes", ExampleMax)
 )
 
-// secretText is what a double answers in the place of a secret.
-const secretText = "***"
+// SecretText is what a double answers in the place of a secret.
+const SecretText = "***"
 
 // Example writes a message that an actor has handled as a test: what it was given, and
 // what came of it. It fails when a file of tests cannot hold that.
@@ -316,7 +316,7 @@ func answered(c *control.RecordedCall) (*schema.Node, error) {
 	a := &c.Answer
 	switch {
 	case c.Secret:
-		put(dataField, text(secretText))
+		put(dataField, text(SecretText))
 		return n, nil
 	case a.Code != "":
 		put("error", text(a.Code))

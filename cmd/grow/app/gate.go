@@ -29,6 +29,7 @@ type gate struct {
 	now     map[string]string // prints of what is to go live, by name
 	before  map[string]string // of what runs
 	old     *specs.Service    // that runs; nil: none
+	failed  bool              // a check has
 }
 
 // Check implements deploy.Runner.
@@ -36,7 +37,11 @@ func (p *Platform) Check(ctx context.Context, c deploy.Candidate, report func(de
 	if err := p.laidOut(ctx, c); err != nil {
 		return err
 	}
-	g := &gate{Platform: p, candidate: c, report: report}
+	g := &gate{Platform: p, candidate: c}
+	g.report = func(k deploy.Check) {
+		g.failed = g.failed || k.Outcome == deploy.Failed
+		report(k)
+	}
 	for _, step := range []struct {
 		name string
 		run  func(context.Context, *deploy.Check) error
@@ -56,6 +61,9 @@ func (p *Platform) Check(ctx context.Context, c deploy.Candidate, report func(de
 	}
 	if err := g.tests(ctx); err != nil {
 		return err
+	}
+	if g.candidate.Shadow > 0 {
+		return g.shadow(ctx)
 	}
 	return g.rehearse(ctx)
 }
