@@ -98,8 +98,9 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, o Options) error {
 	}()
 	requests := make(chan incoming)
 	s.work.Go(func() {
-		defer cancel()
-		read(ctx, conn, requests)
+		if gone := read(ctx, conn, requests); gone {
+			cancel()
+		}
 	})
 	bad := 0
 	for s.phase != ended {
@@ -177,7 +178,7 @@ func (s *server) fail(request *dap.Request, err error) {
 		ProtocolMessage: dap.ProtocolMessage{Type: "response"},
 		Command:         excerpt(request.Command), RequestSeq: request.Seq, Message: f.Code,
 	}}
-	e.Body.Error = &dap.ErrorMessage{Id: 1, Format: escapeFormat(f.Error()), ShowUser: true}
+	e.Body.Error = &dap.ErrorMessage{Id: 1, Format: f.Error(), ShowUser: true}
 	s.send(e)
 }
 
