@@ -46,6 +46,7 @@ specs < specs/compare < cmd/grow, cmd/grow/app
 runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/engine < runtime/debug < runtime/debug/toy, host/dap
+cmd/grow/debugger < cmd/grow
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
 runtime/replay < cmd/grow/app
 compiler/cache < compiler/toolchain
