@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/google/go-dap"
+	"golang.org/x/term"
 )
 
 // Options say what is debugged, and where it is shown.
@@ -25,10 +27,39 @@ type Options struct {
 	Args map[string]any
 	In   io.Reader
 	Out  io.Writer
-	// Size is set for a terminal, which is in raw mode: its columns and lines.
+	// Size is set for a terminal, which is in raw mode: its columns and lines. See
+	// [Options.AtTerminal].
 	Size func() (columns, lines int)
+	// Prompt asks for commands where Size is not set.
+	Prompt bool
 	// Color marks what matters by colours.
 	Color bool
+}
+
+// AtTerminal sets the options for the files that a user sits at, or for a pipe if that
+// is what they are. restore makes the terminal what it was.
+func (o *Options) AtTerminal(in, out *os.File) (restore func(), err error) {
+	o.In, o.Out = in, out
+	if !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
+		return func() {}, nil
+	}
+	if os.Getenv("TERM") == "dumb" {
+		o.Prompt = true
+		return func() {}, nil
+	}
+	before, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("read keys of the terminal: %w", err)
+	}
+	o.Color = os.Getenv("NO_COLOR") == ""
+	o.Size = func() (columns, lines int) {
+		columns, lines, err := term.GetSize(int(out.Fd()))
+		if err != nil {
+			return 80, 24
+		}
+		return columns, lines
+	}
+	return func() { _ = term.Restore(int(in.Fd()), before) }, nil // a terminal that is gone needs none
 }
 
 // debugger is one run. It belongs to Run's goroutine; another reads commands, one each
@@ -96,7 +127,11 @@ func Run(ctx context.Context, o Options) error {
 		})
 		d.input, interrupted = c, c.interrupted
 	} else {
-		d.input = newScript(o.In, o.Out)
+		text := ""
+		if o.Prompt {
+			text = prompt
+		}
+		d.input = newScript(o.In, o.Out, text)
 	}
 	if err := d.attach(ctx, o.Args); err != nil {
 		return err

@@ -24,19 +24,24 @@ type input interface {
 	size() (columns, lines int)
 }
 
-// script is an input that is no terminal: lines from a pipe or a file.
+// script is an input that edits no lines: a pipe, a file, a terminal that can only
+// show text.
 type script struct {
 	io.Writer
-	lines *bufio.Scanner
+	prompt string // "": who writes the commands wants none
+	lines  *bufio.Scanner
 }
 
-func newScript(in io.Reader, out io.Writer) *script {
-	s := &script{Writer: out, lines: bufio.NewScanner(in)}
+func newScript(in io.Reader, out io.Writer, prompt string) *script {
+	s := &script{Writer: out, prompt: prompt, lines: bufio.NewScanner(in)}
 	s.lines.Buffer(nil, lineMax)
 	return s
 }
 
 func (s *script) next() (string, error) {
+	if _, err := io.WriteString(s.Writer, s.prompt); err != nil {
+		return "", err
+	}
 	if !s.lines.Scan() {
 		if err := s.lines.Err(); err != nil {
 			return "", err

@@ -4,6 +4,7 @@ package debugger_test
 
 import (
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -21,20 +22,32 @@ type screen struct {
 	done   chan error
 }
 
-func open(t *testing.T, o debugger.Options, columns, lines int) *screen {
+// open starts a debugger at a terminal of a size.
+func open(t *testing.T, o debugger.Options, columns, lines uint16) *screen {
 	t.Helper()
 	master, tty, err := pty.Open()
 	if err != nil {
 		t.Skip("there are no terminals here: ", err)
 	}
 	t.Cleanup(func() { master.Close() })
-	if _, err := term.MakeRaw(int(tty.Fd())); err != nil {
+	if err := pty.Setsize(tty, &pty.Winsize{Rows: lines, Cols: columns}); err != nil {
 		t.Fatal(err)
 	}
-	o.In, o.Out, o.Size = tty, tty, func() (int, int) { return columns, lines }
+	before, err := term.GetState(int(tty.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore, err := o.AtTerminal(tty, tty)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := &screen{t: t, master: master, done: make(chan error, 1)}
 	go func() { // ends with the keys
 		err := debugger.Run(t.Context(), o)
+		restore()
+		if after, fault := term.GetState(int(tty.Fd())); fault != nil || !reflect.DeepEqual(before, after) {
+			t.Errorf("the terminal is not as it was: %v", fault)
+		}
 		tty.Close()
 		s.done <- err
 	}()
@@ -75,6 +88,8 @@ end
 
 // TestTerminal edits, completes, repeats and interrupts commands.
 func TestTerminal(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "1")
 	s := open(t, debugger.Options{Conn: serve(t, long, true, 5), Args: map[string]any{"request": "launch"}}, 60, 20)
 	s.wait("thread 1 stopped by pause", "=>    2    run = true", "that it do…\r\n", "(grow) ")
 	s.keys("nex\x7f\x7f\x7fnext\r")
@@ -105,6 +120,7 @@ func TestTerminal(t *testing.T) {
 // TestIdle interrupts a debugger that waits while nothing is handled: the prompt comes
 // back.
 func TestIdle(t *testing.T) {
+	t.Setenv("TERM", "xterm")
 	s := open(t, debugger.Options{Conn: serve(t, long, false)}, 80, 20)
 	s.wait("(grow) ")
 	s.keys("next\r")
@@ -121,12 +137,30 @@ func TestIdle(t *testing.T) {
 
 // TestEscapes has a guest that would like to command the terminal.
 func TestEscapes(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "")
 	source := "func handle n\n  x = \"\\x1b]0,title\\x07\" # \x1b[2J\x9b\n  raise x\nend\n"
 	s := open(t, debugger.Options{Conn: serve(t, source, true, 5), Args: map[string]any{"request": "launch"}}, 80, 20)
 	s.wait("(grow) ")
 	s.keys("c\r")
-	s.wait("exception: \ufffd]0,title\ufffd", "# \ufffd[2J", "(grow) ")
+	s.wait("exception: \ufffd]0,title\ufffd", "# \ufffd[2J", "\x1b[1m=>    3 ", "(grow) ")
 	s.keys("q\r")
+	if err := <-s.done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDumbTerminal has lines, and no escapes.
+func TestDumbTerminal(t *testing.T) {
+	t.Setenv("TERM", "dumb")
+	s := open(t, debugger.Options{Conn: serve(t, strings.Replace(long, "run = true", "run = false", 1), true, 5), Args: map[string]any{"request": "launch"}}, 80, 20)
+	s.wait("=>    2 ", "(grow) ")
+	s.keys("next\n")
+	s.wait("=>    3 ", "(grow) ")
+	if strings.Contains(s.shown, "\x1b") {
+		t.Errorf("%q", s.shown)
+	}
+	s.keys("q\n")
 	if err := <-s.done; err != nil {
 		t.Error(err)
 	}
