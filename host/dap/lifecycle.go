@@ -3,6 +3,7 @@ package dap
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/google/go-dap"
 
@@ -112,6 +113,10 @@ func (s *server) attach(ctx context.Context, how string, arguments json.RawMessa
 	args["request"] = how
 	session, target, err := s.options.Attach(ctx, args)
 	if err != nil {
+		var f *Fault
+		if errors.As(err, &f) {
+			return f
+		}
 		return fault(codeAttach, "%v", err)
 	}
 	s.session, s.target, s.phase = session, target, attached
