@@ -351,6 +351,7 @@ func TestStopOnEntry(t *testing.T) {
 
 func TestCompletions(t *testing.T) {
 	c := attached(t, debug.Options{}, `{"line": 4}`, 4)
+	c.stopped()
 	for text, want := range map[string]string{"to": "total", "1 + order.q": "qty", "hand": "handled", "order.": "items qty", "nothing.": "", "add(1).": "", "1 + qty": "qty"} {
 		var got []string
 		for _, item := range c.ask("completions", fmt.Sprintf(`{"text": %q, "column": %d}`, text, len(text)+1)).(*protocol.CompletionsResponse).Body.Targets {
