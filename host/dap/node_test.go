@@ -61,7 +61,7 @@ func serveAll(t *testing.T, l net.Listener, work *sync.WaitGroup) {
 			attach := func(_ context.Context, args map[string]any) (*debug.Session, io.Closer, error) {
 				source := shop
 				if args["forever"] == true {
-					source = strings.Replace(shop, "total = add", "total = forever() + add", 1)
+					source = strings.Replace(shop, "total = add", "idle = true\n  while idle\n  end\n  total = add", 1)
 				}
 				p, err := toy.Parse("src/shop.toy", source)
 				if err != nil {

@@ -72,10 +72,20 @@ async function main() {
     ]);
   });
   await session('pause', async (client) => {
-    await Promise.all([client.configurationSequence(), client.launch({ ...config, forever: true })]);
-    const [thread] = (await client.threadsRequest()).body.threads;
-    await Promise.all([client.pauseRequest({ threadId: thread.id }), client.waitForEvent('stopped')]);
-    await client.evaluateRequest({ expression: 'handled', context: 'repl' });
+    const round = new Promise((resolve) => client.on('output', (e) => e.body.output === 'round\n' && resolve()));
+    await Promise.all([
+      client.waitForEvent('initialized').then(async () => {
+        await client.setBreakpointsRequest({ source: { path }, breakpoints: [{ line: 4, logMessage: 'round' }] });
+        return client.configurationDoneRequest();
+      }),
+      client.launch({ ...config, forever: true }),
+      round,
+    ]);
+    await client.setBreakpointsRequest({ source: { path }, breakpoints: [] });
+    const threadId = (await client.threadsRequest()).body.threads[0].id;
+    await Promise.all([client.pauseRequest({ threadId }), client.waitForEvent('stopped')]);
+    await client.customRequest('setExpression', { expression: 'idle', value: 'false' });
+    await Promise.all([client.continueRequest({ threadId }), client.waitForEvent('thread')]);
   });
 }
 
