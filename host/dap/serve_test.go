@@ -243,6 +243,7 @@ func TestMemory(t *testing.T) {
 	}
 	c.refused("readMemory", `{"memoryReference": "here", "count": 5}`, "debug.arguments", "want a number")
 	c.refused("readMemory", `{"memoryReference": "0x1", "offset": -2, "count": 5}`, "debug.arguments", "outside memory")
+	c.refused("readMemory", `{"memoryReference": "0xffffffffffffffff", "offset": 9, "count": 5}`, "debug.arguments", "outside memory")
 	c.refused("readMemory", `{"memoryReference": "0x1", "count": 1000000000}`, "debug.limit", "bytes are read at once")
 	c.refused("writeMemory", `{"memoryReference": "0x1", "data": "%"}`, "debug.arguments", "base64")
 	c.refused("writeMemory", `{"memoryReference": "0xffff", "data": "U09NRQ=="}`, "debug.unknown", "memory at 0xffff")

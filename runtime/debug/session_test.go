@@ -501,6 +501,9 @@ func TestHoldMax(t *testing.T) {
 		if got := <-done; got.value != int64(30) || held != 0 {
 			t.Errorf("%v, and %d holds are not released", got, held)
 		}
+		if e := r.event(debug.Stopped, debug.Ended); e.Kind != debug.Ended {
+			t.Errorf("%+v, for a message that was held long enough", e)
+		}
 		if err := r.With(t.Context(), thread, nil); !errors.Is(err, debug.ErrThread) {
 			t.Error(err)
 		}
@@ -580,4 +583,49 @@ func TestWithOfARunningThread(t *testing.T) {
 	r.where(thread)
 	r.resume(thread, debug.Continue)
 	<-done
+}
+
+// TestRecursion comes back to a line with a breakpoint from calls of the same line: it
+// is begun once in each frame.
+func TestRecursion(t *testing.T) {
+	r := start(t, "func handle n\n  down(n)\nend\n\nfunc down n\n  if n > 0\n    down(n - 1); a = n # line\n  end\nend\n", debug.Options{})
+	r.at("# line")
+	done := r.run(3)
+	for want := range 3 {
+		thread, _ := r.stopped()
+		if got := r.value(thread, "n"); got != fmt.Sprint(3-want) {
+			t.Errorf("stopped where n is %s, want %d", got, 3-want)
+		}
+		r.resume(thread, debug.Continue)
+	}
+	<-done
+	if e := r.event(debug.Stopped, debug.Ended); e.Kind != debug.Ended {
+		t.Errorf("%+v", e)
+	}
+}
+
+// watched is a guest that only keeps what it is to report.
+type watched struct{ last *debug.Watch }
+
+func (w *watched) Watch(to *debug.Watch) { w.last = to }
+
+// TestCloseFreesGuests: those that run report nothing after the end.
+func TestCloseFreesGuests(t *testing.T) {
+	r := start(t, shop, debug.Options{})
+	r.at("# body")
+	g := &watched{}
+	if err := r.Enter(g); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.last.Lines) != 1 {
+		t.Errorf("a guest that enters watches %+v", g.last)
+	}
+	if err := r.Pause(1); err != nil || !g.last.Every {
+		t.Errorf("a guest that is to be paused watches %+v, %v", g.last, err)
+	}
+	r.Close()
+	if g.last.Every || len(g.last.Lines) > 0 {
+		t.Errorf("after the end a guest watches %+v", g.last)
+	}
+	r.Leave(g)
 }

@@ -135,6 +135,19 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// TestEndOfMessage steps out of what a message was handled by: the prompt comes back.
+func TestEndOfMessage(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	s := open(t, debugger.Options{Conn: serve(t, "func handle n\n  return n\nend\n", false, 5), Args: map[string]any{"request": "launch"}}, 80, 20)
+	s.wait("=>    2 ", "(grow) ")
+	s.keys("finish\r")
+	s.wait("thread 1 has handled its message", "(grow) ")
+	s.keys("q\r")
+	if err := <-s.done; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestEscapes has a guest that would like to command the terminal.
 func TestEscapes(t *testing.T) {
 	t.Setenv("TERM", "xterm")
