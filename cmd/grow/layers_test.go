@@ -48,6 +48,8 @@ specs < specs/compare < host/versions, cmd/grow, cmd/grow/app
 host/documents < host/versions < host/api
 runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
+runtime/engine < runtime/debug < runtime/debug/toy, host/dap
+cmd/grow/debugger < cmd/grow
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
 runtime/replay < cmd/grow/app
 compiler/cache < compiler/toolchain

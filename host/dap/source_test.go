@@ -1,0 +1,48 @@
+package dap
+
+import (
+	"testing"
+
+	"github.com/google/go-dap"
+
+	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/debug/toy"
+)
+
+// several is a program of several files.
+type several struct {
+	*toy.Program
+	files []string
+}
+
+func (s several) Files() []string { return s.files }
+
+// TestFiles finds a program's files by what clients call them.
+func TestFiles(t *testing.T) {
+	s := &server{session: debug.NewSession(several{files: []string{"/rustc/lib.rs", "main.py", "src/a/lib.rs", "src/b/lib.rs"}}, debug.Options{})}
+	s.config.Sources = "/home/me/shop/"
+	for _, c := range []struct {
+		source dap.Source
+		want   string
+	}{
+		{dap.Source{Path: "src/b/lib.rs"}, "src/b/lib.rs"},
+		{dap.Source{Path: "/home/me/shop/src/a/lib.rs"}, "src/a/lib.rs"},
+		{dap.Source{Path: "/elsewhere/b/lib.rs"}, "src/b/lib.rs"},
+		{dap.Source{Path: `C:\shop\src\a\lib.rs`}, "src/a/lib.rs"},
+		{dap.Source{Name: "main.py"}, "main.py"},
+		{dap.Source{Name: "lib.rs"}, ""}, // which of them?
+		{dap.Source{Path: "/x/other.py"}, ""},
+		{dap.Source{}, ""},
+		{dap.Source{SourceReference: 2}, "main.py"},
+	} {
+		got, err := s.file(&c.source)
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%+v: %q, %v, want %q", c.source, got, err, c.want)
+		}
+	}
+	for file, want := range map[string]string{"main.py": "/home/me/shop/main.py", "/rustc/lib.rs": "/rustc/lib.rs"} {
+		if got := s.source(file); got.Path != want || (got.SourceReference == 0) != (file == "main.py") {
+			t.Errorf("%s is shown as %+v", file, got)
+		}
+	}
+}
