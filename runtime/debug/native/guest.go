@@ -48,7 +48,7 @@ func (g *guest) Watch(w *debug.Watch) {
 		g.traced.ArmAll()
 		return
 	}
-	g.traced.Arm(armed)
+	g.traced.Arm(armed, nil)
 }
 
 // Begin implements engine.Tracer.

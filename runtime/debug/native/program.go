@@ -102,7 +102,7 @@ func (p *program) describe() {
 	}
 }
 
-// optimised guesses whether the module is: only then are variables in lists.
+// optimised guesses whether the module is: only then do variables move.
 func (p *program) optimised() bool {
 	for _, u := range p.symbols.units {
 		for _, f := range u.files {
@@ -123,7 +123,7 @@ func (p *program) optimised() bool {
 
 // listed says whether a function has variables whose places change.
 func listed(f *scope) bool {
-	return slices.ContainsFunc(f.vars, func(v *variable) bool { return v.list >= 0 }) || slices.ContainsFunc(f.inner, listed)
+	return slices.ContainsFunc(f.vars, func(v *variable) bool { return v.list >= 0 && !v.argument }) || slices.ContainsFunc(f.inner, listed)
 }
 
 // plan decides where probes stand: at each line of a function that is not all of the
@@ -193,7 +193,7 @@ func (p *program) place(f probe.Function, rows []row, panics bool) {
 // panics says whether a function is where Rust's panics begin.
 func (p *program) panics(body int) bool {
 	name := p.names.Func(p.m.ImportedFuncs + body)
-	return strings.Contains(name, "rust_begin_unwind") || strings.Contains(name, "begin_panic_handler") && strings.Contains(name, "panicking19")
+	return strings.Contains(name, "rust_begin_unwind")
 }
 
 // statements are the rows of a body at which another line begins; none: it is all of

@@ -100,7 +100,7 @@ func answer(request []byte) ([]byte, error) {
 	return b, nil
 }
 
-// stackOf is the lines and the names of all frames, innermost first.
+// stackOf is the names and the lines of the three innermost frames.
 func stackOf(t testing.TB, h debug.Halt) string {
 	t.Helper()
 	frames, err := h.Frames(0, 100)
@@ -108,8 +108,14 @@ func stackOf(t testing.TB, h debug.Halt) string {
 		t.Fatalf("%d frames of %d: %v", len(frames), h.Depth(), err)
 	}
 	var names []string
-	for _, f := range frames {
-		name := f.Function[strings.LastIndex(f.Function, "::")+1:]
+	for i, f := range frames {
+		if i == 3 {
+			break
+		}
+		name := f.Function
+		if k := strings.LastIndex(name, "::"); k >= 0 {
+			name = name[k+2:]
+		}
 		names = append(names, name+":"+decimal(int64(f.Line)))
 	}
 	return strings.Join(names, " < ")
@@ -131,3 +137,5 @@ func says(t testing.TB, h debug.Halt, frame int, want map[string]string) {
 		}
 	}
 }
+
+func engineFrame(b []byte) engine.Frame { return engine.Frame(b) }

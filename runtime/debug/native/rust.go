@@ -211,7 +211,7 @@ func (v value) nonNull() (view, bool) {
 // pairs is the view of a map, of which key and element give an entry.
 func pairs(n int, entry func(i int) (key, element value)) view {
 	return view{
-		open: "{", close: "}", indexed: n,
+		open: "{", close: "}", indexed: n, keyed: true,
 		part: func(i int) (string, value) {
 			key, element := entry(i)
 			return "[" + key.line() + "]", element
@@ -337,8 +337,8 @@ func (v value) tree() (keys, elements []value, ok bool) {
 				}
 			}
 			if i < int64(n) {
-				keys = append(keys, initialised(leaf.member("keys").at1(i)))
-				elements = append(elements, initialised(leaf.member("vals").at1(i)))
+				keys = append(keys, initialised(leaf.member("keys").element(i)))
+				elements = append(elements, initialised(leaf.member("vals").element(i)))
 			}
 		}
 		return true
@@ -346,8 +346,8 @@ func (v value) tree() (keys, elements []value, ok bool) {
 	return keys, elements, walk(leaf, height)
 }
 
-// at1 is an element of an array.
-func (v value) at1(i int64) value {
+// element is an element of an array.
+func (v value) element(i int64) value {
 	t := v.t.bare()
 	if t.kind != kindArray {
 		return faulty(void, debug.ErrUnknown)
@@ -356,10 +356,18 @@ func (v value) at1(i int64) value {
 	return v.part(elem, i*max(elem.bytes(), 0))
 }
 
-// initialised is what a MaybeUninit has.
+// initialised is what a MaybeUninit has, without what it is wrapped in.
 func initialised(v value) value {
-	if x := v.member("value", "value"); x.fault == nil {
-		return x
+	for range chainMax {
+		t := v.t.bare()
+		switch {
+		case strings.HasPrefix(t.name, "MaybeUninit<"), strings.HasPrefix(t.name, "ManuallyDrop<"):
+			v = v.member("value")
+		case strings.HasPrefix(t.name, "MaybeDangling<"):
+			v = v.member("__0")
+		default:
+			return v
+		}
 	}
 	return v
 }

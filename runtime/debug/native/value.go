@@ -131,6 +131,7 @@ type view struct {
 	close   string
 	named   int
 	indexed int
+	keyed   bool // the indexed ones are found by a key, which their name has
 	// part is one of them, the named ones first.
 	part func(i int) (name string, v value)
 	path func(name string) string // of a part, as it is appended to that of the value
@@ -407,7 +408,10 @@ func (v value) write(b *strings.Builder, depth int) {
 			break
 		}
 		name, part := w.part(i)
-		if w.indexed == 0 && !strings.HasSuffix(w.open, "(") || strings.HasPrefix(name, "[\"") {
+		switch {
+		case w.keyed:
+			b.WriteString(strings.Trim(name, "[]") + ": ")
+		case w.indexed == 0 && !strings.HasSuffix(w.open, "("):
 			b.WriteString(name + ": ")
 		}
 		part.write(b, depth+1)

@@ -113,10 +113,13 @@ func (listener) NewFunctionListener(api.FunctionDefinition) experimental.Functio
 // Before notes the stack of a guest at a probe that is armed.
 func (listener) Before(ctx context.Context, _ api.Module, _ api.FunctionDefinition, params []uint64, stack experimental.StackIterator) {
 	t := ctx.(*instance).traced
-	if t == nil || !t.isArmed(int(uint32(params[0]))) {
+	if t == nil {
 		return
 	}
 	t.stack = t.stack[:0]
+	if t.mode(int(uint32(params[0]))) != loud {
+		return
+	}
 	for stack.Next() && len(t.stack) < callsMax {
 		f := stack.Function()
 		d := f.Definition()
@@ -155,10 +158,19 @@ type traced struct {
 	armed  atomic.Pointer[armed]
 }
 
+// mode is how a probe reports.
+type mode byte
+
+const (
+	silent mode = iota // not at all
+	brief              // without the calls
+	loud
+)
+
 // armed are the probes that report.
 type armed struct {
 	all  bool
-	some map[int]bool
+	some map[int]mode
 }
 
 // trace has an instance followed, if somebody wants to.
@@ -179,20 +191,30 @@ func (l *linked) trace(i *instance) {
 	}
 }
 
-func (t *traced) isArmed(id int) bool {
+func (t *traced) mode(id int) mode {
 	a := t.armed.Load()
-	return a != nil && (a.all || a.some[id])
+	switch {
+	case a == nil:
+		return silent
+	case a.all:
+		return loud
+	}
+	return a.some[id]
 }
 
 // Arm implements engine.Traced.
-func (t *traced) Arm(all []int) {
-	a := &armed{some: make(map[int]bool, len(all))}
+func (t *traced) Arm(all, quiet []int) {
+	a := &armed{some: make(map[int]mode, len(all)+len(quiet))}
 	var flags [probe.FlagsMax]uint64
-	for _, id := range all {
-		g, bit := probe.Flag(id)
-		flags[g] |= bit
-		a.some[id] = true
+	arm := func(ids []int, m mode) {
+		for _, id := range ids {
+			g, bit := probe.Flag(id)
+			flags[g] |= bit
+			a.some[id] = max(a.some[id], m)
+		}
 	}
+	arm(all, loud)
+	arm(quiet, brief)
 	t.set(a, &flags)
 }
 
@@ -240,12 +262,16 @@ func serveProbe(ctx context.Context, stack []uint64) {
 	defer guard()
 	i := ctx.(*instance)
 	id := int(uint32(stack[0]))
-	if i.traced == nil || !i.traced.isArmed(id) {
+	if i.traced == nil {
+		return
+	}
+	m := i.traced.mode(id)
+	if m == silent {
 		return
 	}
 	a := engine.NewArrival(id, stack[1:], sync.OnceValue(i.traced.calls))
 	arrive := func() error { return i.traced.tracer.Arrive(a) }
-	if s, ok := i.host.(engine.Stander); ok {
+	if s, ok := i.host.(engine.Stander); ok && m == loud {
 		if err := s.Stand(arrive); err != nil {
 			throw(err)
 		}
