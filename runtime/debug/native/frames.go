@@ -160,10 +160,13 @@ func (a at) local(i uint64) (uint64, error) {
 	if b.known && uint64(b.local) == i {
 		return uint64(b.address), nil
 	}
-	if a.f.call > 0 {
-		return 0, errCaller
+	if a.f.call == 0 {
+		return a.h.spilled(i)
 	}
-	return a.h.spilled(i)
+	if v, ok := a.h.guest.noted(a.h.calls()[a.f.call].Body, b.address, i); ok && b.known {
+		return v, nil
+	}
+	return 0, errCaller
 }
 
 func (a at) global(i uint64) (uint64, error) {

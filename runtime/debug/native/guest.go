@@ -1,6 +1,7 @@
 package native
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/grow-platform/grow/runtime/debug"
@@ -13,7 +14,21 @@ type guest struct {
 	reporter debug.Reporter
 	traced   engine.Traced
 	watch    atomic.Pointer[watch]
+	pauses   atomic.Int64 // how often nothing was watched
+
+	// What follows belongs to the goroutine that the guest runs on.
+	entered map[entered][]uint64 // the locals that functions were entered with
+	since   int64                // pauses, when it was begun
 }
+
+// entered is a function that was, by the address of its frame.
+type entered struct {
+	body    int
+	address uint32
+}
+
+// enteredMax bounds those that are noted.
+const enteredMax = 10_000
 
 // watch is a debug.Watch with its lines as they are looked up.
 type watch struct {
@@ -44,15 +59,22 @@ func (g *guest) Watch(w *debug.Watch) {
 		}
 	}
 	g.watch.Store(x)
-	if w.Every {
+	switch {
+	case w.Every:
 		g.traced.ArmAll()
-		return
+	case len(armed) > 0:
+		g.traced.Arm(armed, p.entries)
+	default:
+		g.pauses.Add(1)
+		g.traced.Arm(nil, nil)
 	}
-	g.traced.Arm(armed, nil)
 }
 
 // Begin implements engine.Tracer.
-func (g *guest) Begin() error { return g.reporter.Enter(g) }
+func (g *guest) Begin() error {
+	g.entered = nil
+	return g.reporter.Enter(g)
+}
 
 // End implements engine.Tracer.
 func (g *guest) End(error) { g.reporter.Leave(g) }
@@ -64,6 +86,12 @@ func (g *guest) Arrive(a *engine.Arrival) error {
 		return nil
 	}
 	at := &p.probes[a.Probe]
+	if o := p.owners[at.body]; o.kept != nil && o.entry == a.Probe {
+		g.note(at.body, a)
+	}
+	if len(a.Calls()) == 0 {
+		return nil // it was noted
+	}
 	h := &halt{program: p, guest: g, arrival: a, place: at, cause: debug.CauseLine}
 	switch {
 	case at.panic && (w.Raised || w.Uncaught):
@@ -75,4 +103,31 @@ func (g *guest) Arrive(a *engine.Arrival) error {
 		return nil
 	}
 	return g.reporter.Arrive(g, h)
+}
+
+// note notes the locals that a function is entered with.
+func (g *guest) note(body int, a *engine.Arrival) {
+	pointer, ok := g.traced.Global(stackPointer)
+	if n := g.pauses.Load(); g.entered == nil || n != g.since || len(g.entered) == enteredMax {
+		g.entered, g.since = map[entered][]uint64{}, n
+	}
+	if ok {
+		at := entered{body, uint32(pointer) - g.program.owners[body].frame.size}
+		g.entered[at] = append(g.entered[at][:0], a.Locals...)
+	}
+}
+
+// noted is a local that a function was entered with, whose frame is at an address.
+func (g *guest) noted(body int, address uint32, local uint64) (uint64, bool) {
+	o := g.program.owners[body]
+	if o == nil || g.pauses.Load() != g.since {
+		return 0, false
+	}
+	values, ok := g.entered[entered{body, address}]
+	for i, l := range o.locals {
+		if ok && uint64(l) == local && i < len(values) && slices.Contains(o.kept, l) {
+			return values[i], true
+		}
+	}
+	return 0, false
 }

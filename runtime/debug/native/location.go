@@ -464,7 +464,9 @@ func (e *evaluation) piece() {
 	e.reg = false
 }
 
-// wasm is a place that WebAssembly has and other machines have not.
+// wasm is a place that WebAssembly has and other machines have not. LLVM writes a
+// stack_value behind one that holds the value; without, it holds the address, as of an
+// argument that is passed so.
 func (e *evaluation) wasm() {
 	switch kind := e.c.u8(); kind {
 	case 0:
@@ -476,7 +478,6 @@ func (e *evaluation) wasm() {
 	default: // 2: on the operand stack, which nobody can look at
 		e.fail(debug.ErrOptimizedOut)
 	}
-	e.reg = true
 }
 
 // word is bytes as a number.

@@ -60,6 +60,7 @@ type program struct {
 	probes   []place         // by their numbers
 	byLine   map[spot][]int  // those before statements
 	owners   map[int]*probed // by body
+	entries  []int           // the probes of those that are kept, see probed
 
 	mu      sync.Mutex // of symbols, which are read as they are asked for
 	symbols *symbols   // nil: there are none
@@ -81,6 +82,12 @@ type spot struct{ file, line int32 }
 type probed struct {
 	function *scope // nil: not known
 	locals   []uint32
+	// kept are parameters that hold the address of an argument, as Rust passes what is
+	// large, and never change: they are noted when the function is entered, at the probe
+	// with the number entry, so that they are known when it is a caller. nil: none.
+	kept  []uint32
+	entry int
+	frame frameInfo
 }
 
 // languages of DWARF (DWARF 5, section 7.12).
@@ -130,6 +137,7 @@ func listed(f *scope) bool {
 // standard library, and where a panic begins.
 func (p *program) plan() {
 	p.byLine, p.owners = map[spot][]int{}, map[int]*probed{}
+	optimised := p.symbols != nil && p.optimised()
 	for body := range p.m.Bodies {
 		if len(p.probes) >= probe.ProbesMax-probe.FunctionMax {
 			p.notes = append(p.notes, "the module is too large for probes in all of its functions: breakpoints in some of them do nothing")
@@ -140,7 +148,7 @@ func (p *program) plan() {
 		if len(rows) == 0 && !panics {
 			continue
 		}
-		o := &probed{}
+		o := &probed{frame: p.frame(body)}
 		if p.symbols != nil {
 			pc := uint64(p.m.Bodies[body].Code) - p.symbols.code
 			if o.function = p.symbols.functionAt(pc); o.function != nil {
@@ -153,14 +161,43 @@ func (p *program) plan() {
 		for _, r := range rows {
 			at = append(at, r.at)
 		}
-		if panics {
+		if p.symbols != nil && !optimised && len(rows) > 0 && p.owned(rows[0]) {
+			o.kept = p.parameters(body, o.frame, o.locals)
+		}
+		if panics || o.kept != nil {
 			at = append(at, 0)
 		}
 		f := probe.Find(p.m, body, at, o.locals, func(in *wasm.Instr) bool { return in.Op == wasm.OpUnreachable })
 		o.locals = f.Locals
+		if o.entry = len(p.probes); o.kept != nil {
+			p.entries = append(p.entries, o.entry)
+		}
 		p.owners[body] = o
 		p.place(f, rows, panics)
 	}
+}
+
+// parameters are those of some locals of a function that are parameters, and never
+// assigned to. A function whose frame cannot be worked out has none.
+func (p *program) parameters(body int, info frameInfo, locals []uint32) []uint32 {
+	if !info.known {
+		return nil
+	}
+	set := map[uint32]bool{info.local: true}
+	in := wasm.Instr{}
+	for scan := p.m.Scan(body); scan.Next(&in); {
+		if in.Op == wasm.OpLocalSet || in.Op == wasm.OpLocalTee {
+			set[in.Index] = true
+		}
+	}
+	var all []uint32
+	n := len(p.m.TypeOf(p.m.ImportedFuncs + body).Params)
+	for _, l := range locals {
+		if int(l) < n && !set[l] {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // first are the first locals of a function.

@@ -33,17 +33,17 @@ func TestRust(t *testing.T) {
 			return nil
 		}
 		for f := range 3 {
-		s, err := h.Scopes(f)
-		if err != nil {
-			t.Error(err)
-		}
-		for _, x := range s {
-			all, _ := h.Children(x.Children, 0, 0)
-			fmt.Println(x.Name)
-			for _, v := range all {
-			fmt.Printf("%s %s = %s %s (%s)\n", v.Name, v.Type, v.Value, v.Fault, v.Path)
+			s, err := h.Scopes(f)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, x := range s {
+				all, _ := h.Children(x.Children, 0, 0)
+				fmt.Println(x.Name)
+				for _, v := range all {
+					fmt.Printf("%s %s = %s %s (%s)\n", v.Name, v.Type, v.Value, v.Fault, v.Path)
 				}
-		}
+			}
 		}
 		fmt.Println(time.Since(began))
 		return nil
