@@ -64,11 +64,11 @@ func from(section []byte, at int64) cursor {
 }
 
 // listAt is where the list with an index in a unit begins (DWARF 5, section 7.29).
-func (s *symbols) listAt(u *unit, index int64) int64 {
-	if index < 0 || index > math.MaxInt32 {
+func (s *symbols) listAt(u *unit, index uint64) int64 {
+	if index > math.MaxInt32 {
 		return -1
 	}
-	c := from(s.locls, u.lists+index*4)
+	c := from(s.locls, u.lists+int64(index)*4)
 	at := u.lists + int64(c.u32())
 	if c.failed {
 		return -1

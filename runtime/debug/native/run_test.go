@@ -138,4 +138,36 @@ func says(t testing.TB, h debug.Halt, frame int, want map[string]string) {
 	}
 }
 
-func engineFrame(b []byte) engine.Frame { return engine.Frame(b) }
+// conditions holds conditions against what they are to come to.
+func conditions(t testing.TB, h debug.Halt, frame int, want map[string]bool) {
+	t.Helper()
+	for condition, truth := range want {
+		if got, err := h.Truth(frame, condition); err != nil || got != truth {
+			t.Errorf("%s in frame %d is %v, %v", condition, frame, got, err)
+		}
+	}
+}
+
+// locals are the variables of a frame.
+func locals(t testing.TB, h debug.Halt, frame int) []debug.Variable {
+	t.Helper()
+	groups, err := h.Scopes(frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := h.Children(groups[0].Children, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// watching stops at a line.
+func watching(t testing.TB, p debug.Program, file string, line int) *debug.Watch {
+	t.Helper()
+	at, err := p.Bind(file, line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &debug.Watch{Lines: []debug.Position{at}}
+}

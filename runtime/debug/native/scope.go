@@ -165,9 +165,8 @@ func (t *tree) variable(e *dwarf.Entry) *variable {
 			v.place = place
 		case int64:
 			v.list = place
-			if f.Class == dwarf.ClassLocList {
-				v.list = t.s.listAt(t.u, place)
-			}
+		case uint64: // an index
+			v.list = t.s.listAt(t.u, place)
 		}
 	}
 	switch c := e.Val(dwarf.AttrConstValue).(type) {
