@@ -25,6 +25,8 @@ abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot, runtime/wasm/probe
+runtime/engine < runtime/debug
+runtime/debug, runtime/wasm/thin, runtime/wasm/probe < runtime/debug/native
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build

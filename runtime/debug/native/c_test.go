@@ -12,6 +12,7 @@ import (
 	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/engine/enginetest"
+	"github.com/grow-platform/grow/runtime/wasm/probe"
 	"github.com/grow-platform/grow/testdata/order"
 )
 
@@ -259,10 +260,10 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		p := opened.(*program)
-		h := &halt{program: p, guest: &guest{program: p, traced: stub(make([]byte, 1<<17))}, arrival: engine.NewArrival(0, nil, nil)}
+		h := &halt{program: p, guest: &guest{program: p, traced: stub(make([]byte, 1<<17))}}
 		for body := range p.m.Bodies {
 			h.place = &place{body: body, at: uint32(p.m.Bodies[body].Code), row: row{file: -1}}
-			h.arrival = engine.NewArrival(0, make([]uint64, 32), func() []engine.Call { return []engine.Call{{Body: body, At: h.place.at}} })
+			h.arrival = arrivalAt(body, h.place.at)
 			h.frames, h.based, h.refs = nil, nil, nil
 			groups, err := h.Scopes(0)
 			if err != nil {
@@ -275,6 +276,11 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 	})
+}
+
+// arrivalAt is an arrival in a function that nobody has called.
+func arrivalAt(body int, at uint32) *engine.Arrival {
+	return engine.NewArrival(0, make([]uint64, probe.LocalsMax), func() []engine.Call { return []engine.Call{{Body: body, At: at}} })
 }
 
 // stub is a guest of which there is only memory.
