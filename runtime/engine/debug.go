@@ -77,6 +77,3 @@ type Traced interface {
 type Stander interface {
 	Stand(wait func() error) error
 }
-
-// CodeDebug is the code of an [Error]: this engine cannot have the module debugged.
-const CodeDebug = "debug.unsupported"

@@ -199,5 +199,6 @@ const (
 	CodeStack       = "limit.stack"         // calls went deeper than the stack allows
 	CodeDied        = "process.died"        // the worker process of an isolated actor ended, or could not be started
 	CodeUnsupported = "process.unsupported" // this system has no worker processes for actors
+	CodeDebug       = "debug.unsupported"   // the engine cannot have the module debugged
 	CodePanic       = "host.panic"          // a Host panicked: a fault of grow, not of the guest
 )

@@ -14,6 +14,7 @@ import (
 	"github.com/grow-platform/grow/runtime/engine/enginetest"
 	"github.com/grow-platform/grow/runtime/wasm/probe"
 	"github.com/grow-platform/grow/testdata/order"
+	"github.com/grow-platform/grow/testdata/wat"
 )
 
 // The modules of testdata/c are made of order.c with clang and lld 14:
@@ -242,6 +243,27 @@ func TestListing(t *testing.T) {
 	_, _ = started(t, p, binary, r).Handle(&enginetest.Host{}, engine.Frame("none")) // it refuses what is no frame
 	if stops != 1 {
 		t.Errorf("%d stops", stops)
+	}
+}
+
+// TestTrap: a guest is stopped before it traps, if that is wanted, and not otherwise.
+func TestTrap(t *testing.T) {
+	binary := wat.Module("trap")
+	p := opened(t, binary, nil)
+	for _, wanted := range []bool{true, false} {
+		stops := 0
+		r := &script{t: t, first: &debug.Watch{Uncaught: wanted}}
+		r.stop = func(_ debug.Guest, h debug.Halt) error {
+			if stops++; h.Cause() != debug.CauseUncaught || h.Text() == "" || h.Depth() < 1 {
+				t.Errorf("%s: %q, depth %d", h.Cause(), h.Text(), h.Depth())
+			}
+			return nil
+		}
+		_, err := started(t, p, binary, r).Handle(&enginetest.Host{}, engine.Frame("x"))
+		var trap *engine.Error
+		if !errors.As(err, &trap) || trap.Code != engine.CodeTrap || (stops == 1) != wanted || r.left != 1 {
+			t.Errorf("%v after %d stops", err, stops)
+		}
 	}
 }
 
