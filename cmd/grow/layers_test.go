@@ -26,7 +26,9 @@ abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
 runtime/wasm < runtime/wasm/cover < runtime/replay
-runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot
+runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot, runtime/wasm/probe
+runtime/engine < runtime/debug
+runtime/debug, runtime/wasm/thin, runtime/wasm/probe < runtime/debug/native
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build
@@ -36,7 +38,7 @@ compiler/python/interpreter < cmd/grow/notice < cmd/grow, cmd/grow/notice/collec
 abi, cmd/grow/app, host/jail < testdata/python/packages
 compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
 runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite
-runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
+runtime/engine, runtime/wasm/meter, runtime/wasm/probe < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest, runtime/journal/fold
 runtime/journal/fold < runtime/shard
@@ -76,7 +78,6 @@ host/oci < cmd/grow
 host/console < cmd/grow/app, cmd/grow/notice
 host/store < host/store/files, host/store/nats, host/documents, host/token, host/signing, host/upload < cmd/grow/app
 host/jail, runtime/engine < host/compiled < cmd/grow/app
-host/oci < cmd/grow
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow

@@ -21,11 +21,15 @@ import (
 )
 
 // recipe changes whenever this package makes other modules of the same sources.
-const recipe = "rust/1"
+const recipe = "rust/2"
 
 // stackSize is the shadow stack of an actor in bytes. It is part of each
-// instance's memory, and the usual 1 MiB would be most of it.
-const stackSize = 64 << 10
+// instance's memory, and the usual 1 MiB would be most of it. Code for the debugger
+// is not optimised, and has frames that are four times as large.
+const (
+	stackSize      = 64 << 10
+	stackSizeDebug = 4 * stackSize
+)
 
 // heeded are the variables of the environment by which cargo makes another module.
 var heeded = []string{"RUSTUP_TOOLCHAIN", "RUSTC"}
@@ -140,7 +144,7 @@ func (c crate) arguments(s compiler.Source, tool toolchain.Rust, sdkDir, sysroot
 	}
 	switch {
 	case s.Debug:
-		args = append(args, "--config", "profile.release.debug=2", "--config", "profile.release.opt-level=1",
+		args = append(args, "--config", "profile.release.debug=2", "--config", "profile.release.opt-level=0",
 			"--config", "profile.release.lto=false", "--config", `profile.release.strip="none"`)
 	case !c.profile:
 		// The names of functions stay: they are what a trap's stack is made of.
@@ -157,7 +161,11 @@ func (c crate) arguments(s compiler.Source, tool toolchain.Rust, sdkDir, sysroot
 	if flags != "" {
 		args = append(args, "--config", "target."+toolchain.Target+".rustflags=["+flags+"]")
 	}
-	return append(args, "--", "-C", "link-arg=-zstack-size="+strconv.Itoa(stackSize))
+	stack := stackSize
+	if s.Debug {
+		stack = stackSizeDebug
+	}
+	return append(args, "--", "-C", "link-arg=-zstack-size="+strconv.Itoa(stack))
 }
 
 // crate is what cargo is told to build.

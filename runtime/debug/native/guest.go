@@ -1,0 +1,133 @@
+package native
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/engine"
+)
+
+// guest implements debug.Guest and engine.Tracer: an instance.
+type guest struct {
+	program  *program
+	reporter debug.Reporter
+	traced   engine.Traced
+	watch    atomic.Pointer[watch]
+	pauses   atomic.Int64 // how often nothing was watched
+
+	// What follows belongs to the goroutine that the guest runs on.
+	entered map[entered][]uint64 // the locals that functions were entered with
+	since   int64                // pauses, when it was begun
+}
+
+// entered is a function that was, by the address of its frame.
+type entered struct {
+	body    int
+	address uint32
+}
+
+// enteredMax bounds those that are noted.
+const enteredMax = 10_000
+
+// watch is a debug.Watch with its lines as they are looked up.
+type watch struct {
+	*debug.Watch
+	lines map[spot]bool
+}
+
+// Watch implements debug.Guest.
+func (g *guest) Watch(w *debug.Watch) {
+	p := g.program
+	if w == nil {
+		w = &debug.Watch{}
+	}
+	x := &watch{Watch: w, lines: map[spot]bool{}}
+	var armed []int
+	for _, at := range w.Lines {
+		if f, ok := p.lines.byName[at.File]; ok {
+			s := spot{f, int32(at.Line)}
+			x.lines[s] = true
+			armed = append(armed, p.byLine[s]...)
+		}
+	}
+	if w.Raised || w.Uncaught {
+		for id := range p.probes {
+			if p.probes[id].panic {
+				armed = append(armed, id)
+			}
+		}
+	}
+	g.watch.Store(x)
+	switch {
+	case w.Every:
+		g.traced.ArmAll()
+	case len(armed) > 0:
+		g.traced.Arm(armed, p.entries)
+	default:
+		g.pauses.Add(1)
+		g.traced.Arm(nil, nil)
+	}
+}
+
+// Begin implements engine.Tracer.
+func (g *guest) Begin() error {
+	g.entered = nil
+	return g.reporter.Enter(g)
+}
+
+// End implements engine.Tracer.
+func (g *guest) End(error) { g.reporter.Leave(g) }
+
+// Arrive implements engine.Tracer.
+func (g *guest) Arrive(a *engine.Arrival) error {
+	w, p := g.watch.Load(), g.program
+	if w == nil || a.Probe >= len(p.probes) {
+		return nil
+	}
+	at := &p.probes[a.Probe]
+	if o := p.owners[at.body]; o.kept != nil && o.entry == a.Probe {
+		g.note(at.body, a)
+	}
+	if len(a.Calls()) == 0 {
+		return nil // it was noted
+	}
+	h := &halt{program: p, guest: g, arrival: a, place: at, cause: debug.CauseLine}
+	switch {
+	case at.panic && (w.Raised || w.Uncaught):
+		h.cause, h.text = debug.CauseUncaught, "the guest panics"
+		if p.m.Binary[at.at] == 0 {
+			h.text = "unreachable code is reached"
+		}
+	case at.loop && at.row.line == 0, !w.Every && (at.loop || !w.lines[spot{at.row.file, at.row.line}]):
+		return nil
+	}
+	return g.reporter.Arrive(g, h)
+}
+
+// note notes the locals that a function is entered with.
+func (g *guest) note(body int, a *engine.Arrival) {
+	pointer, ok := g.traced.Global(stackPointer)
+	if n := g.pauses.Load(); g.entered == nil || n != g.since || len(g.entered) == enteredMax {
+		g.entered, g.since = map[entered][]uint64{}, n
+	}
+	if ok {
+		at := entered{body, uint32(pointer) - g.program.owners[body].frame.size}
+		g.entered[at] = append(g.entered[at][:0], a.Locals...)
+	}
+}
+
+// noted is a local that a function was entered with, whose frame is at an address.
+func (g *guest) noted(body int, address uint32, local uint64) (uint64, bool) {
+	o := g.program.owners[body]
+	if o == nil || g.pauses.Load() != g.since {
+		return 0, false
+	}
+	values, ok := g.entered[entered{body, address}]
+	for i, l := range o.locals {
+		if ok && uint64(l) == local && i < len(values) && slices.Contains(o.kept, l) {
+			return values[i], true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,137 @@
+package native
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/compiler/rust"
+	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/engine/enginetest"
+)
+
+const (
+	rustSource = "lib.rs"
+	order1     = `{"id":"o-1","items":[{"name":"bolt","qty":2,"price":1.25},{"name":"nut","qty":3,"price":4.5}],"size":"Large",
+		"way":{"Post":{"street":"Elm","number":7}},"note":null,"limit":5,"gift":{"name":"ribbon","qty":1,"price":0.1}}`
+)
+
+// built is the actor of testdata/rust, as grow build --debug makes it.
+func built(t *testing.T) []byte {
+	t.Helper()
+	dir, err := filepath.Abs("testdata/rust")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "order.wasm")
+	_, err = rust.New().Build(t.Context(), compiler.Source{Dir: dir, Actor: "order", Language: "rust", Path: dir, Out: out, Debug: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(t, out)
+}
+
+func rustLine(t *testing.T, text string) int {
+	t.Helper()
+	before, _, ok := strings.Cut(string(read(t, "testdata/rust/lib.rs")), text)
+	if !ok {
+		t.Fatalf("no line has %s", text)
+	}
+	return strings.Count(before, "\n") + 1
+}
+
+// TestRust: an actor stops two calls below its handler. Values are what a programmer of
+// Rust expects, also those of the library's types; then steps lead over a line and out,
+// a variable is set, and the message ends with what follows from it.
+func TestRust(t *testing.T) {
+	binary := built(t)
+	p := opened(t, binary, os.DirFS("testdata/rust"))
+	if p.Language() != "rust" || len(p.Notes()) > 0 {
+		t.Errorf("%s: %q", p.Language(), p.Notes())
+	}
+	stops := 0
+	r := &script{t: t, first: watching(t, p, rustSource, rustLine(t, "let gross"))}
+	r.stop = func(g debug.Guest, h debug.Halt) error {
+		stops++
+		switch {
+		case stops == 1:
+			inspect(t, h)
+			g.Watch(&debug.Watch{Every: true})
+		case stops == 2: // over the line
+			if got := stackOf(t, h); !strings.HasPrefix(got, "weigh:59 < sum:67") {
+				t.Error(got)
+			}
+			says(t, h, 0, map[string]string{"gross": "2.5"})
+			v, err := h.Set(1, localsOfFrame(t, h, 1), "count", "98")
+			if err != nil || v.Value != "98" {
+				t.Errorf("%+v, %v", v, err)
+			}
+		case strings.HasPrefix(stackOf(t, h), "sum:68"): // out
+			says(t, h, 0, map[string]string{"due": "3.75", "count": "98"})
+			g.Watch(nil)
+		}
+		return nil
+	}
+	h := &enginetest.Host{Reply: answer}
+	m := abi.NewMessage([]byte(order1), abi.Type, "order.placed", abi.ID, "1", abi.ContentType, abi.ContentJSON)
+	a, err := started(t, p, binary, r).Handle(h, engine.Frame(m.Frame()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(a.Frame), `"due":-1.0`) {
+		t.Errorf("answer %q", a.Frame)
+	}
+}
+
+// localsOfFrame is the reference of a frame's variables.
+func localsOfFrame(t *testing.T, h debug.Halt, frame int) debug.Reference {
+	t.Helper()
+	groups, err := h.Scopes(frame)
+	if err != nil || len(groups) == 0 {
+		t.Fatal(err)
+	}
+	return groups[0].Children
+}
+
+// inspect looks at all frames of the actor's author.
+func inspect(t *testing.T, h debug.Halt) {
+	t.Helper()
+	if got := stackOf(t, h); got != "weigh:58 < sum:67 < placed:93" {
+		t.Error(got)
+	}
+	frames, err := h.Frames(0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range frames {
+		if f.Own != (f.File == rustSource) || i < 3 && !f.Own {
+			t.Errorf("%+v", f)
+		}
+	}
+	says(t, h, 0, map[string]string{"item": `Item {name: "bolt", qty: 2, price: 1.25}`, "amount": "2.0", "RATE": "1.5"})
+	says(t, h, 1, map[string]string{
+		"names": `["first", "second"]`, "count": "2", "totals.weights": "[1, -2, 3, -4]", "totals.flags": "(true, 'ü', -7)", "totals.flags.1": "'ü'",
+		"totals.checked": "Ok(7)", "totals.failed": `Err("no stock")`, "totals.by_name[\"nut\"]": "3", "totals.sorted": `{2: "bolt", 3: "nut"}`,
+		"totals.sorted[3]": `"nut"`, "totals.order.items[1].qty": "3", "totals.order.id": `"o-1"`,
+	})
+	says(t, h, 2, map[string]string{
+		"order.id": `"o-1"`, "order.items[0].qty": "2", "order.size": "Large", "order.way": `Post {street: "Elm", number: 7}`,
+		"order.note": "None", "order.limit": "Some(5)", "order.limit.0": "5", "order.gift": `Some(Item {name: "ribbon", qty: 1, price: 0.1})`,
+	})
+	conditions(t, h, 2, map[string]bool{
+		`order.id == "o-1"`: true, "order.size == Large": true, "order.way == Way::Pickup": false, "order.note == None && order.limit.0 > 4": true,
+		`order.items[1].name == "bolt" || order.items[0].price < 1`: false,
+	})
+	items, err := h.Evaluate(2, "order.items")
+	if err != nil || items.Indexed != 2 {
+		t.Fatalf("%+v, %v", items, err)
+	}
+	second, err := h.Children(items.Children, 1, 5)
+	if err != nil || len(second) != 1 || second[0].Path != "order.items[1]" {
+		t.Errorf("%+v, %v", second, err)
+	}
+}
