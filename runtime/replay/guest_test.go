@@ -122,13 +122,29 @@ func (w *world) actor(g guest, broker *capability.Broker, seed func(string) [32]
 // handled makes a world whose actor has handled n messages of three keys.
 func handled(t testing.TB, j journal.Journal, n int) *world {
 	t.Helper()
+	w := newWorld(j)
+	w.serve(t, facts(plain, nothing), func(s *shard.Shard) {
+		for i := range n {
+			w.send(t, s, fmt.Sprintf(`{"key":"k%d"}`, i%3))
+		}
+	})
+	return w
+}
+
+func newWorld(j journal.Journal) *world {
 	w := &world{journal: j, shop: &shop{}, def: &specs.Actor{
 		Name: "facts", In: []string{"in"}, Out: []string{"out"}, Key: map[string]string{"": "data.key"}, State: []specs.State{{Name: "n", Pattern: "n"}},
 		Scale:  specs.Scale{Max: 8, Mailbox: 10_000},
 		Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault},
 	}}
 	w.broker = capability.Of(map[string]capability.Capability{"shop": w.shop}, 1000)
-	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: j, KeepBytes: 1 << 30})
+	return w
+}
+
+// serve runs the world's actor while do works with it.
+func (w *world) serve(t testing.TB, g guest, do func(*shard.Shard)) {
+	t.Helper()
+	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: w.journal, KeepBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,22 +154,25 @@ func handled(t testing.TB, j journal.Journal, n int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := w.actor(facts(plain, nothing), w.broker, func(id string) [32]byte { return sha256.Sum256([]byte("secret" + id)) })
+	a := w.actor(g, w.broker, func(id string) [32]byte { return sha256.Sum256([]byte("secret" + id)) })
 	if err := s.Apply(table, map[string]*actor.Actor{"facts": a}); err != nil {
 		t.Fatal(err)
 	}
-	for i := range n {
-		f, err := s.Accept(context.Background(), &shard.Request{To: "facts", Type: "in", AnyReply: true, Data: fmt.Appendf(nil, `{"key":"k%d"}`, i%3)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		<-f.Done()
-		if r := f.Answer(); r.Outcome != shard.Replied {
-			t.Fatalf("message %d: %+v", i, r)
-		}
-		w.ids = append(w.ids, f.ID())
+	do(s)
+}
+
+// send has the world's actor handle a message.
+func (w *world) send(t testing.TB, s *shard.Shard, data string) {
+	t.Helper()
+	f, err := s.Accept(context.Background(), &shard.Request{To: "facts", Type: "in", AnyReply: true, Data: []byte(data)})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return w
+	<-f.Done()
+	if r := f.Answer(); r.Outcome != shard.Replied {
+		t.Fatalf("message %s: %+v", data, r)
+	}
+	w.ids = append(w.ids, f.ID())
 }
 
 func openMem(t testing.TB) journal.Journal {

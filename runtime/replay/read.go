@@ -28,6 +28,7 @@ type Case struct {
 	Unknown  []string                    // names of values of which it is not known what they were
 	Answers  []capability.Recorded
 	Then     Outcome // what came of it
+	Dead     bool    // it was given up on
 }
 
 // place is where a handled message lies.
@@ -80,13 +81,13 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	count, dice := 0, rand.New(rand.NewPCG(1, 2)) // so that the same journal gives the same sample
 	names := map[string]string{}                  // keys, each once
 	err = o.entries(ctx, func(p place, e journal.Entry) error {
-		h, ok := e.(*journal.Handled)
-		if !ok || h.Node != o.Node || !o.Select.takes(h) {
+		id, node, of, when, ok := o.settled(e)
+		if !ok || node != o.Node || !o.Select.takes(id, of, when) {
 			return nil
 		}
-		key, known := names[h.Key]
+		key, known := names[of]
 		if !known {
-			key = strings.Clone(h.Key)
+			key = strings.Clone(of)
 			names[key] = key
 		}
 		at := count
@@ -119,10 +120,10 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	return c, nil
 }
 
-// takes reports whether a handled message is selected.
-func (s *Select) takes(h *journal.Handled) bool {
-	at := time.Unix(0, h.Time)
-	return (s.ID == "" || s.ID == h.ID) && (s.Key == nil || *s.Key == h.Key) &&
+// takes reports whether a message of a key, settled at a time, is selected.
+func (s *Select) takes(id, key string, when int64) bool {
+	at := time.Unix(0, when)
+	return (s.ID == "" || s.ID == id) && (s.Key == nil || *s.Key == key) &&
 		(s.From.IsZero() || !at.Before(s.From)) && (s.To.IsZero() || !at.After(s.To))
 }
 
@@ -194,6 +195,7 @@ var errRead = errors.New("all was read")
 // read follows the states and gives out the messages.
 func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) error {
 	left := c.places
+	var attempts []capability.Recorded // answers that earlier attempts at a dead letter were given
 	err := o.entries(ctx, func(p place, e journal.Entry) error {
 		for len(left) > 0 && left[0].sequence < p.sequence { // it was trimmed meanwhile
 			left = left[1:]
@@ -203,15 +205,18 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 		}
 		key, list := o.changes(e)
 		k := c.keys[key]
-		if h, ok := e.(*journal.Handled); ok && h.Node == o.Node && left[0] == p {
+		if left[0] == p {
 			left = left[1:]
-			m, err := caseOf(p.sequence, h, k)
+			m, err := o.caseOf(p.sequence, e, c.keys, attempts)
 			if err == nil {
 				err = give(m)
 			}
 			if err != nil {
 				return err
 			}
+		}
+		if a, ok := e.(*journal.AttemptMade); ok && o.Select.Dead && a.ID == o.Select.ID {
+			attempts = merged(attempts, recordedOf(a.Answers))
 		}
 		if k != nil {
 			k.change(list)
@@ -235,22 +240,37 @@ func (k *cell) change(list []journal.StateChange) {
 	}
 }
 
-// caseOf copies what an entry says of a message.
-func caseOf(seq uint64, h *journal.Handled, k *cell) (*Case, error) {
+// caseOf copies what an entry that settles a message says of it.
+func (o *Options) caseOf(seq uint64, e journal.Entry, keys map[string]*cell, attempts []capability.Recorded) (*Case, error) {
+	if d, ok := e.(*journal.Dead); ok {
+		_, _, key, _, _ := o.settled(d)
+		return deadCase(seq, d, keys[key], attempts)
+	}
+	h := e.(*journal.Handled) // nothing else is chosen
 	m, err := abi.ParseMessage(slices.Clone(h.Input))
 	if err != nil {
 		return nil, err
 	}
-	c := &Case{
-		Sequence: seq, ID: strings.Clone(h.ID), Key: strings.Clone(h.Key), Message: m, Clock: h.Time, Seed: slices.Clone(h.Seed),
-		Revision: strings.Clone(h.Revision), State: maps.Clone(k.now), Unknown: slices.Sorted(maps.Keys(k.unknown)),
+	c := newCase(seq, h.ID, h.Key, h.Revision, keys[h.Key])
+	c.Message, c.Clock, c.Seed, c.Answers = m, h.Time, slices.Clone(h.Seed), recordedOf(h.Answers)
+	return c, c.Then.recorded(h)
+}
+
+func newCase(seq uint64, id, key, revision string, k *cell) *Case {
+	return &Case{
+		Sequence: seq, ID: strings.Clone(id), Key: strings.Clone(key), Revision: strings.Clone(revision),
+		State: maps.Clone(k.now), Unknown: slices.Sorted(maps.Keys(k.unknown)),
 	}
-	for i := range h.Answers {
-		a := &h.Answers[i]
-		c.Answers = append(c.Answers, capability.Recorded{
+}
+
+// recordedOf copies answers as a ledger takes them.
+func recordedOf(list []journal.Answer) (copied []capability.Recorded) {
+	for i := range list {
+		a := &list[i]
+		copied = append(copied, capability.Recorded{
 			Call: int(a.Call), Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Request: slices.Clone(a.Request),
 			Frame: slices.Clone(a.Frame), Duration: time.Duration(a.Duration),
 		})
 	}
-	return c, c.Then.recorded(h)
+	return copied
 }

@@ -40,6 +40,8 @@ type Select struct {
 	ID       string // only that message; "": all
 	Key      *string
 	From, To time.Time // when they were handled, both included; zero: any time
+	// Dead has messages selected too that were given up on; it goes with ID.
+	Dead bool
 }
 
 // Options is what a replay needs.
@@ -47,6 +49,7 @@ type Options struct {
 	Journal journal.Journal
 	Node    string // node path
 	Select  Select
+	Keyless bool // the node has one state and no keys; only Find asks
 	// New is what the messages are run on. Its broker and seeds are those of
 	// Record, its Scale.Max is at least Workers. It is not closed.
 	New    *actor.Actor
