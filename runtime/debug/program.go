@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/engine"
 )
@@ -33,6 +34,8 @@ var (
 	ErrOptimizedOut = errors.New("optimised out")
 	// ErrReadOnly is for what cannot be set.
 	ErrReadOnly = errors.New("cannot be set")
+	// ErrEndless is for an expression that was given up after EvaluateMax.
+	ErrEndless = errors.New("took too long, and was given up")
 	// ErrUnsupported is for what a language cannot do.
 	ErrUnsupported = errors.New("this language has no such thing")
 )
@@ -83,7 +86,8 @@ type Reporter interface {
 // Guest is an instance that is debugged. Its methods may be called concurrently.
 type Guest interface {
 	// Watch replaces what the guest reports. It takes effect at once, also in a loop
-	// that is being executed.
+	// that is being executed. It is called often with what it was last called with,
+	// and does not call the Reporter.
 	Watch(w *Watch)
 }
 
@@ -129,7 +133,8 @@ type Halt interface {
 	// Set gives a variable, a child of r, the value that an expression has.
 	Set(frame int, r Reference, name, value string) (Variable, error)
 	// Evaluate is the value of an expression in a frame: a path in all languages, and
-	// what else the language can.
+	// what else the language can. It fails with ErrEndless after EvaluateMax, and
+	// reports nothing meanwhile; so do Truth and Set.
 	Evaluate(frame int, expression string) (Variable, error)
 	// Truth is Evaluate for a condition.
 	Truth(frame int, expression string) (bool, error)
@@ -141,6 +146,9 @@ type Halt interface {
 	// offset instructions after its own place on.
 	Instructions(frame, offset, n int) ([]Instruction, error)
 }
+
+// EvaluateMax is how long an expression may take.
+const EvaluateMax = time.Second
 
 // ChildrenMax is how many children are listed at once.
 const ChildrenMax = 1000

@@ -1,0 +1,149 @@
+package debug
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// counter is a hit condition.
+type counter struct {
+	operator string // "": any
+	n        int
+}
+
+// parseHit reads a hit condition.
+func parseHit(text string) (counter, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return counter{}, nil
+	}
+	c := counter{operator: "=="}
+	for _, operator := range []string{">=", "<=", "==", "=", ">", "<", "%"} {
+		if rest, ok := strings.CutPrefix(text, operator); ok {
+			c.operator, text = operator, rest
+			break
+		}
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < 0 || n == 0 && c.operator == "%" {
+		return counter{}, errors.New(`hit condition: want a number, as in "5", ">= 5" or "% 5"`)
+	}
+	c.n = n
+	return c, nil
+}
+
+func (c counter) met(hits int) bool {
+	switch c.operator {
+	case ">=":
+		return hits >= c.n
+	case "<=":
+		return hits <= c.n
+	case ">":
+		return hits > c.n
+	case "<":
+		return hits < c.n
+	case "%":
+		return hits%c.n == 0
+	case "":
+		return true
+	}
+	return hits == c.n
+}
+
+// piece is a part of a log point: text, or an expression.
+type piece struct{ text, expression string }
+
+// parseLog reads the text of a log point. Braces in an expression are in pairs;
+// \{ and \} are themselves.
+func parseLog(text string) ([]piece, error) {
+	var list []piece
+	var plain strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && i+1 < len(text) && strings.IndexByte(`{}\`, text[i+1]) >= 0:
+			i++
+			plain.WriteByte(text[i])
+		case text[i] == '{':
+			end := closing(text[i:])
+			if end < 0 {
+				return nil, errors.New(`log point: a { has no }; \{ is a brace`)
+			}
+			expression := strings.TrimSpace(text[i+1 : i+end])
+			if expression == "" {
+				return nil, errors.New("log point: {} has no expression")
+			}
+			list = append(list, piece{text: plain.String(), expression: expression})
+			plain.Reset()
+			i += end
+		default:
+			plain.WriteByte(text[i])
+		}
+	}
+	if plain.Len() > 0 {
+		list = append(list, piece{text: plain.String()})
+	}
+	return list, nil
+}
+
+// closing is where the brace is that closes the one text begins with.
+func closing(text string) int {
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// logged is the line that a log point writes where h is.
+func logged(h Halt, list []piece) string {
+	var b strings.Builder
+	for _, p := range list {
+		b.WriteString(p.text)
+		if p.expression == "" {
+			continue
+		}
+		switch v, err := h.Evaluate(0, p.expression); {
+		case err != nil:
+			fmt.Fprintf(&b, "{%s: %v}", p.expression, err)
+		case v.Fault != "":
+			fmt.Fprintf(&b, "{%s: %s}", p.expression, v.Fault)
+		default:
+			b.WriteString(v.Value)
+		}
+	}
+	return b.String()
+}
+
+// pure fails for an expression that may change something: one that calls or assigns.
+// A session that is read-only takes no such.
+func pure(expression string) error {
+	for i := range len(expression) {
+		switch expression[i] {
+		case '(':
+			return fmt.Errorf("%q: %w: this session is read-only, and takes no expression with calls or parentheses", expression, ErrReadOnly)
+		case '=':
+			before, after := byte(0), byte(0)
+			if i > 0 {
+				before = expression[i-1]
+			}
+			if i+1 < len(expression) {
+				after = expression[i+1]
+			}
+			shift := i > 1 && (before == '<' || before == '>') && expression[i-2] == before
+			if after == '=' || strings.IndexByte("=!<>", before) >= 0 && before != 0 && !shift {
+				continue
+			}
+			return fmt.Errorf("%q: %w: this session is read-only, and takes no expression that assigns", expression, ErrReadOnly)
+		}
+	}
+	return nil
+}
