@@ -7,6 +7,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/shape"
 )
@@ -25,6 +26,11 @@ type World interface {
 	Broker(live *capability.Broker) *capability.Broker
 	// Seed is that of a task's random stream.
 	Seed(task string) [32]byte
+}
+
+// Compiler is a World that compiles the module of its fork otherwise than what runs.
+type Compiler interface {
+	Compile(ctx context.Context, e engine.Engine, binary []byte, c engine.Config) (engine.Module, error)
 }
 
 // Fork makes one of a node of what is wanted, with at most so many instances; none runs
@@ -48,7 +54,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	if c.Isolated {
 		c.Instances, c.Name = instances, c.Name+" apart" // another process than that of what runs
 	}
-	m, err := s.module(ctx, binary, c)
+	m, err := s.forked(ctx, binary, c, world)
 	if err != nil {
 		return nil, fmt.Errorf("actor %s: %w", n.Actor.Name, err)
 	}
@@ -65,11 +71,35 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	scale := n.Scale
 	scale.Max = instances
 	return &Fork{live: live, module: m, Actor: actor.New(actor.Options{
-		Node: n.Path, Revision: revision(w.Service, n, m.Info().Digest), Def: n.Actor, Config: n.Config, Types: types,
+		Node: n.Path, Revision: revision(w.Service, n, digestOf(binary)), Def: n.Actor, Config: n.Config, Types: types,
 		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: func(actor.Line) {}, Seed: world.Seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
 }
+
+// forked is the module of a fork, used once.
+func (s *Supervisor) forked(ctx context.Context, binary []byte, c engine.Config, world World) (*module, error) {
+	own, ok := world.(Compiler)
+	if !ok {
+		return s.module(ctx, binary, c)
+	}
+	return s.moduleBy(ctx, own, binary, c)
+}
+
+// moduleBy is a module that somebody else compiles and nothing else runs, used once.
+func (s *Supervisor) moduleBy(ctx context.Context, by Compiler, binary []byte, c engine.Config) (*module, error) {
+	c.Seed = s.hashes(digestOf(binary))
+	compiled, err := by.Compile(ctx, s.opts.Engine, binary, c)
+	if err != nil {
+		return nil, err
+	}
+	m := &module{Module: compiled, config: c}
+	m.uses.Store(1)
+	return m, nil
+}
+
+// Seed is that of the random stream of a message of what runs.
+func (s *Supervisor) Seed(messageID string) [32]byte { return s.seed(messageID) }
 
 // Close ends its instances. None may be in use.
 func (f *Fork) Close() error {
