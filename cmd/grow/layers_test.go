@@ -45,6 +45,7 @@ specs < runtime/router, runtime/capability
 specs < specs/compare < cmd/grow, cmd/grow/app
 runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
+runtime/engine < runtime/debug < runtime/debug/debugtest, host/dap
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
 runtime/replay < cmd/grow/app
 compiler/cache < compiler/toolchain
