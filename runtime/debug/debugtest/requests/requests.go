@@ -1,7 +1,7 @@
-// Package debugtest has a program for tests of what debugs: any module, each line of
+// Package requests has a program for tests of what debugs: any module, each line of
 // whose one source is a request to the host. Line 1 begins a message, line 2 comes after
 // the first request of it, and so on.
-package debugtest
+package requests
 
 import (
 	"context"
