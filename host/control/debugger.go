@@ -26,6 +26,49 @@ const (
 	openTime     = 30 * time.Second // for a connection to be upgraded
 )
 
+// DebugTarget says what a person wants to look into. It is what a client's attach and
+// launch requests have, besides what is the client's own.
+type DebugTarget struct {
+	// Actor is an actor, or a node path where it fills several places. A message says by
+	// itself where it was handled.
+	Actor string `json:"actor,omitempty"`
+	// Message is the id of a recorded message, or the beginning of it, which is run again
+	// apart from all that runs.
+	Message string `json:"message,omitempty"`
+	// Fork has the next message run again that the actor has handled.
+	Fork bool `json:"fork,omitempty"`
+	// Key is the one whose messages are looked at; nil: all.
+	Key *string `json:"key,omitempty"`
+	// StopOnEntry stops at the first statement.
+	StopOnEntry bool `json:"stopOnEntry,omitempty"`
+}
+
+// The modes of a session.
+const (
+	DebugMessage = "message" // a recorded message is run again
+	DebugFork    = "fork"    // so is the next one
+	DebugLive    = "live"    // the actor that serves is looked at
+)
+
+// Codes of what cannot be debugged.
+const (
+	CodeDebugBusy     = "debug.busy"      // somebody else is at it
+	CodeDebugReadOnly = "debug.read_only" // the host has what is live left alone
+	CodeDebugIsolated = "debug.isolated"  // it runs in a process of its own
+	CodeDebugMoved    = "debug.moved"     // what was to be debugged is being replaced
+)
+
+// Mode says what is debugged.
+func (t *DebugTarget) Mode() string {
+	switch {
+	case t.Message != "":
+		return DebugMessage
+	case t.Fork:
+		return DebugFork
+	}
+	return DebugLive
+}
+
 // Debugs is where people look into what runs.
 type Debugs interface {
 	// Debug speaks the Debug Adapter Protocol with a person until one of both ends it, and

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/grow-platform/grow/compiler/python/interpreter"
+	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
@@ -21,3 +22,6 @@ func languages(log *slog.Logger) []engine.Language {
 	}
 	return []engine.Language{*python}
 }
+
+// debuggers are the languages whose actors can be debugged.
+func debuggers() []debug.Language { return nil }
