@@ -21,6 +21,8 @@ specs/shape < specs/expect < specs
 specs < specs/openapi
 specs/shape < compiler/messages < cmd/grow/starter
 abi < runtime/engine
+runtime/engine < runtime/debug
+runtime/debug, runtime/admission < runtime/debug/python
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
