@@ -21,6 +21,8 @@ specs/shape < specs/expect < specs
 specs < specs/openapi
 specs/shape < compiler/messages < cmd/grow/starter
 abi < runtime/engine
+runtime/engine < runtime/debug
+runtime/debug, runtime/admission < runtime/debug/python
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
@@ -45,7 +47,7 @@ specs < runtime/router, runtime/capability
 specs < specs/compare < cmd/grow, cmd/grow/app
 runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
-runtime/engine < runtime/debug < runtime/debug/debugtest, host/dap
+runtime/engine < runtime/debug < runtime/debug/toy, host/dap
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
 runtime/replay < cmd/grow/app
 compiler/cache < compiler/toolchain

@@ -96,9 +96,9 @@ func (w When) make(readOnly bool) (*point, error) {
 		return nil, err
 	}
 	if readOnly {
-		err = pure(w.Condition)
+		err = Pure(w.Condition)
 		for _, piece := range log {
-			err = errors.Join(err, pure(piece.expression))
+			err = errors.Join(err, Pure(piece.expression))
 		}
 		if err != nil {
 			return nil, err

@@ -123,9 +123,9 @@ func logged(h Halt, list []piece) string {
 	return b.String()
 }
 
-// pure fails for an expression that may change something: one that calls or assigns.
+// Pure fails for an expression that may change something: one that calls or assigns.
 // A session that is read-only takes no such.
-func pure(expression string) error {
+func Pure(expression string) error {
 	for i := range len(expression) {
 		switch expression[i] {
 		case '(':

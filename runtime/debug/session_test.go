@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/debug"
-	"github.com/grow-platform/grow/runtime/debug/debugtest"
+	"github.com/grow-platform/grow/runtime/debug/toy"
 )
 
 const shop = `func handle qty
@@ -57,12 +57,12 @@ end
 type rig struct {
 	*debug.Session
 	t       *testing.T
-	program *debugtest.Program
+	program *toy.Program
 }
 
 func start(t *testing.T, source string, o debug.Options) *rig {
 	t.Helper()
-	p, err := debugtest.Parse("shop.toy", source)
+	p, err := toy.Parse("shop.toy", source)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +365,7 @@ func TestExceptions(t *testing.T) {
 				r.resume(e.Thread, debug.Continue)
 			}
 			got := <-done
-			var raised *debugtest.Raised
+			var raised *toy.Raised
 			if c.source == shop && got.err != nil || c.source != shop && !errors.As(got.err, &raised) {
 				t.Errorf("the guest returned %v", got)
 			}

@@ -54,7 +54,7 @@ func (v *view) Set(frame int, r Reference, name, value string) (Variable, error)
 // Evaluate implements Halt.
 func (v *view) Evaluate(frame int, expression string) (Variable, error) {
 	if v.session.options.ReadOnly {
-		if err := pure(expression); err != nil {
+		if err := Pure(expression); err != nil {
 			return Variable{}, err
 		}
 	}
@@ -66,7 +66,7 @@ func (v *view) Evaluate(frame int, expression string) (Variable, error) {
 // Truth implements Halt.
 func (v *view) Truth(frame int, expression string) (bool, error) {
 	if v.session.options.ReadOnly {
-		if err := pure(expression); err != nil {
+		if err := Pure(expression); err != nil {
 			return false, err
 		}
 	}

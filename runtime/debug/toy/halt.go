@@ -1,4 +1,4 @@
-package debugtest
+package toy
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-// Package debugtest is a program to try debuggers on: an interpreter of a small
+// Package toy is a program to try debuggers on: an interpreter of a small
 // language, whose guests report as those of real ones do. It has functions,
 // recursion, loops, exceptions, records and lists, several statements on a line,
 // outputs and requests, a memory and instructions.
@@ -18,7 +18,7 @@
 //	end
 //
 // Expressions are Go's: integers, strings, operators, selectors, indexes, calls.
-package debugtest
+package toy
 
 import (
 	"bufio"

@@ -1,0 +1,106 @@
+package dap
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+
+	"github.com/google/go-dap"
+
+	"github.com/grow-platform/grow/runtime/debug"
+)
+
+// Limits of what is asked for at once.
+const (
+	memoryMax       = 1 << 20 // bytes
+	instructionsMax = 10_000
+)
+
+// address reads a reference to memory, and what is added to it.
+func address(reference string, offset int) (uint64, error) {
+	n, err := strconv.ParseUint(reference, 0, 64)
+	if err != nil {
+		return 0, fault(codeArguments, "memoryReference %q: want a number, as in 0x1000", excerpt(reference))
+	}
+	at := n + uint64(offset)
+	if offset < 0 && at > n || offset > 0 && at < n {
+		return 0, fault(codeArguments, "memoryReference %s with offset %d lies outside memory", excerpt(reference), offset)
+	}
+	return at, nil
+}
+
+func (s *server) readMemory(ctx context.Context, a dap.ReadMemoryArguments) (dap.ResponseMessage, error) {
+	at, err := address(a.MemoryReference, a.Offset)
+	if err != nil {
+		return nil, err
+	}
+	if a.Count < 0 || a.Count > memoryMax {
+		return nil, fault(codeLimit, "readMemory: count %d: up to %d bytes are read at once", a.Count, memoryMax)
+	}
+	frame, err := s.inFrame(0)
+	if err != nil {
+		return nil, err
+	}
+	answer := &dap.ReadMemoryResponse{}
+	err = s.session.With(ctx, frame.thread, func(h debug.Halt) error {
+		p, err := h.Memory(at, a.Count)
+		answer.Body = dap.ReadMemoryResponseBody{
+			Address: fmt.Sprintf("%#x", at), Data: base64.StdEncoding.EncodeToString(p), UnreadableBytes: a.Count - len(p),
+		}
+		return err
+	})
+	return answer, err
+}
+
+func (s *server) writeMemory(ctx context.Context, a dap.WriteMemoryArguments) (dap.ResponseMessage, error) {
+	at, err := address(a.MemoryReference, a.Offset)
+	if err != nil {
+		return nil, err
+	}
+	p, err := base64.StdEncoding.DecodeString(a.Data)
+	if err != nil {
+		return nil, fault(codeArguments, "writeMemory: data is not in base64: %v", err)
+	}
+	if len(p) > memoryMax {
+		return nil, fault(codeLimit, "writeMemory: %d bytes: up to %d are written at once", len(p), memoryMax)
+	}
+	frame, err := s.inFrame(0)
+	if err != nil {
+		return nil, err
+	}
+	answer := &dap.WriteMemoryResponse{}
+	answer.Body.BytesWritten = len(p)
+	return answer, s.session.With(ctx, frame.thread, func(h debug.Halt) error { return h.WriteMemory(at, p) })
+}
+
+func (s *server) disassemble(ctx context.Context, a dap.DisassembleArguments) (dap.ResponseMessage, error) {
+	if a.InstructionCount < 0 || a.InstructionCount > instructionsMax || a.InstructionOffset < -instructionsMax || a.InstructionOffset > instructionsMax {
+		return nil, fault(codeLimit, "disassemble: up to %d instructions are shown at once", instructionsMax)
+	}
+	if a.Offset != 0 {
+		return nil, fault(codeUnsupported, "disassemble: offset counts bytes; instructions are found by instructionOffset")
+	}
+	at, ok := s.handles.findPlace(a.MemoryReference)
+	if !ok {
+		return nil, fault(codeUnknown, "disassemble: memoryReference %q is where no frame is: take a frame's instructionPointerReference", excerpt(a.MemoryReference))
+	}
+	answer := &dap.DisassembleResponse{}
+	list := make([]dap.DisassembledInstruction, 0, a.InstructionCount)
+	err := s.session.With(ctx, at.thread, func(h debug.Halt) error {
+		got, err := h.Instructions(at.frame, a.InstructionOffset, a.InstructionCount)
+		for _, i := range got {
+			shown := dap.DisassembledInstruction{Address: fmt.Sprintf("%#x", i.Address), Instruction: i.Text}
+			if i.File != "" {
+				shown.Location, shown.Line = s.source(i.File), s.handles.line(i.Line)
+			}
+			list = append(list, shown)
+		}
+		return err
+	})
+	for len(list) < a.InstructionCount { // as many as were asked for, the protocol says
+		list = append(list, dap.DisassembledInstruction{Address: "0x0", Instruction: "(none)"})
+	}
+	answer.Body.Instructions = list
+	return answer, err
+}
