@@ -48,6 +48,8 @@ specs < specs/compare < cmd/grow, cmd/grow/app
 runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/engine < runtime/debug < runtime/debug/toy, host/dap
+abi, runtime/debug < runtime/debug/observed, runtime/debug/debugtest/requests
+runtime/debug/observed, runtime/debug/python, host/dap < cmd/grow/app
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
 runtime/replay < cmd/grow/app
 compiler/cache < compiler/toolchain

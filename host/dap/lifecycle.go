@@ -3,6 +3,7 @@ package dap
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/google/go-dap"
 
@@ -111,6 +112,10 @@ func (s *server) attach(ctx context.Context, how string, arguments json.RawMessa
 	}
 	args["request"] = how
 	session, target, err := s.options.Attach(ctx, args)
+	var known *Fault
+	if errors.As(err, &known) {
+		return known
+	}
 	if err != nil {
 		return fault(codeAttach, "%v", err)
 	}

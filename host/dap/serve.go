@@ -31,7 +31,8 @@ type Options struct {
 	// Attach opens the session that a client's attach or launch asks for; args are its
 	// arguments, and "request" says which of the two it was. It is given up when ctx
 	// ends. What it returns is closed at the end of the connection, after the session
-	// was. One that is a [Starter] is started once breakpoints are set.
+	// was. One that is a [Starter] is started once breakpoints are set. An error that
+	// is a *Fault is told as it is.
 	Attach func(ctx context.Context, args map[string]any) (*debug.Session, io.Closer, error)
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -214,9 +213,4 @@ func (b backend) Logs(ctx context.Context, f logs.Filter, follow bool, emit func
 		}
 	}
 	return nil
-}
-
-// Debug implements control.Backend.
-func (b backend) Debug(ctx context.Context, conn io.ReadWriteCloser, by string) error {
-	return conn.Close()
 }

@@ -40,7 +40,7 @@ type debugging struct {
 }
 
 // Debugged is something that a person looks into: a session, and what is run for it.
-// Begin and Close may be called concurrently.
+// Start and Close may be called concurrently.
 type Debugged struct {
 	*debug.Session
 	host   *Host
@@ -53,15 +53,15 @@ type Debugged struct {
 
 	context context.Context // ends with Close
 	cancel  context.CancelFunc
-	runs    sync.WaitGroup // what Begin has started
-	begin   func()         // begins what is run for the session, once; nil: it runs
+	runs    sync.WaitGroup // what Start has begun
+	begin   func()         // runs what is to be seen
 	once    sync.Once
 	close   sync.Once
 	leave   func() error // ends what is run
 }
 
 // OpenDebugger opens a session of what a person, by, wants to look into. Nothing is run for it
-// before Begin. The caller closes it. It fails with a *control.Error.
+// before Start. The caller closes it. It fails with a *control.Error.
 func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by string) (_ *Debugged, err error) {
 	d := &Debugged{host: h, target: t, by: by, probe: &probe{guests: observed.New()}}
 	if d.wanted, err = wanted(h.service.Load(), *h.built.Load()); err != nil {
@@ -110,13 +110,11 @@ func (d *Debugged) open(ctx context.Context) error {
 	return d.openLive(ctx)
 }
 
-// Begin begins what is run, once the client has said where to stop. Later calls do nothing.
-func (d *Debugged) Begin() {
-	d.once.Do(func() {
-		if d.begin != nil {
-			d.runs.Go(d.begin)
-		}
-	})
+// Start implements dap.Starter: it begins what is run, once the client has said where to
+// stop. Later calls do nothing.
+func (d *Debugged) Start() error {
+	d.once.Do(func() { d.runs.Go(d.begin) })
+	return nil
 }
 
 // Close ends the session and what is run for it. What was live goes on as it was.

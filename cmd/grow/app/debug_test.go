@@ -101,6 +101,14 @@ func until(t *testing.T, d *Debugged, kind debug.EventKind) (debug.Event, string
 	}
 }
 
+// begin is what a client does once it has said where to stop.
+func begin(t *testing.T, d *Debugged) {
+	t.Helper()
+	if err := d.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // breakAt stops at lines.
 func breakAt(d *Debugged, lines ...int) {
 	var list []debug.Breakpoint
@@ -131,7 +139,7 @@ func TestDebugMessage(t *testing.T) {
 	before := handledBy(h, "hog")
 	d := opened(t, h, control.DebugTarget{Message: f.ID()[:20]})
 	breakAt(d, 2)
-	d.Begin()
+	begin(t, d)
 	e, _ := until(t, d, debug.Stopped)
 	if e.Reason != debug.ReasonBreakpoint || e.Position.Line != 2 {
 		t.Fatalf("%+v", e)
@@ -169,7 +177,7 @@ func TestDebugDead(t *testing.T) {
 	}
 	d := opened(t, h, control.DebugTarget{Message: f.ID(), Actor: "hog"})
 	d.SetExceptions(false, true)
-	d.Begin()
+	begin(t, d)
 	e, _ := until(t, d, debug.Stopped)
 	if e.Reason != debug.ReasonException || !strings.Contains(e.Text, "unreachable") {
 		t.Fatalf("%+v", e)
@@ -187,7 +195,7 @@ func TestDebugFork(t *testing.T) {
 	h := hogs(t, nil)
 	d := opened(t, h, control.DebugTarget{Actor: "hog", Fork: true, Key: new("c2")})
 	breakAt(d, 3)
-	d.Begin()
+	begin(t, d)
 	for _, what := range []string{"c1", "c2"} {
 		if a := answered(accepted(t, h, "hog", what)); a.Code != "" {
 			t.Fatal(a)
@@ -209,7 +217,7 @@ func TestDebugLive(t *testing.T) {
 	h := hogs(t, nil)
 	d := opened(t, h, control.DebugTarget{Actor: "hog"})
 	breakAt(d, 2)
-	d.Begin()
+	begin(t, d)
 	held := []*shard.Flow{accepted(t, h, "hog", "c1"), accepted(t, h, "hog", "c1")}
 	e, _ := until(t, d, debug.Stopped)
 	if e.Position.Line != 2 {
@@ -301,7 +309,7 @@ func TestDebugEnds(t *testing.T) {
 			})
 			d := opened(t, h, control.DebugTarget{Actor: "hog", Key: new("c1")})
 			breakAt(d, 2)
-			d.Begin()
+			begin(t, d)
 			f := accepted(t, h, "hog", "c1")
 			until(t, d, debug.Stopped)
 			if c.end != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/grow-platform/grow/compiler/python/interpreter"
 	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/debug/python"
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
@@ -24,4 +25,4 @@ func languages(log *slog.Logger) []engine.Language {
 }
 
 // debuggers are the languages whose actors can be debugged.
-func debuggers() []debug.Language { return nil }
+func debuggers() []debug.Language { return []debug.Language{python.Language{}} }
