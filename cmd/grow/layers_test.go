@@ -50,6 +50,7 @@ runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/engine < runtime/debug < runtime/debug/toy, host/dap
 abi, runtime/debug < runtime/debug/observed, runtime/debug/debugtest/requests
 runtime/debug/observed, runtime/debug/python, host/dap < cmd/grow/app
+cmd/grow/adapter, cmd/grow/debugger < cmd/grow
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
 runtime/replay < cmd/grow/app
 compiler/cache < compiler/toolchain

@@ -66,7 +66,3 @@ func excerpt(text string) string {
 	}
 	return text
 }
-
-// escapeFormat keeps a client from taking braces for its variables, which this
-// server sends none of.
-func escapeFormat(text string) string { return strings.ReplaceAll(text, "{", "\u2774") }

@@ -112,11 +112,11 @@ func (s *server) attach(ctx context.Context, how string, arguments json.RawMessa
 	}
 	args["request"] = how
 	session, target, err := s.options.Attach(ctx, args)
-	var known *Fault
-	if errors.As(err, &known) {
-		return known
-	}
 	if err != nil {
+		var f *Fault
+		if errors.As(err, &f) {
+			return f
+		}
 		return fault(codeAttach, "%v", err)
 	}
 	s.session, s.target, s.phase = session, target, attached

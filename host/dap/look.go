@@ -314,7 +314,7 @@ func (s *server) completions(ctx context.Context, a dap.CompletionsArguments) (d
 		return answer, nil //nolint:nilerr // nothing stands still: there is nothing to offer
 	}
 	before := []rune(a.Text)
-	if column := a.Column - 1; column >= 0 && column < len(before) {
+	if column := a.Column - s.handles.column(0); column >= 0 && column < len(before) {
 		before = before[:column]
 	}
 	prefix := string(before)
@@ -346,7 +346,7 @@ func (s *server) completions(ctx context.Context, a dap.CompletionsArguments) (d
 			}
 			for _, v := range parts {
 				if strings.HasPrefix(v.Name, part) && len(answer.Body.Targets) < completionsMax {
-					answer.Body.Targets = append(answer.Body.Targets, dap.CompletionItem{Label: v.Name, Type: "variable", Length: len([]rune(part)), Start: len(before) - len([]rune(part))})
+					answer.Body.Targets = append(answer.Body.Targets, dap.CompletionItem{Label: v.Name, Type: "variable", Length: len([]rune(part)), Start: s.handles.column(1 + len(before) - len([]rune(part)))})
 				}
 			}
 		}

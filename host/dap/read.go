@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-dap"
 )
 
-// read hands on what a client sends, until it sends nothing more, what cannot be
-// told apart, or ctx ends.
-func read(ctx context.Context, conn io.Reader, requests chan<- incoming) {
+// read hands on what a client sends, until ctx ends, messages cannot be told apart,
+// or the client is gone.
+func read(ctx context.Context, conn io.Reader, requests chan<- incoming) (gone bool) {
 	limited := &io.LimitedReader{R: conn}
 	r := bufio.NewReader(limited)
 	for {
@@ -19,22 +19,22 @@ func read(ctx context.Context, conn io.Reader, requests chan<- incoming) {
 		m, err := next(r)
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			if limited.N > 0 {
-				return
+				return true
 			}
 			err = dap.ErrHeaderContentTooLong
 		}
 		var framing *dap.BaseProtocolError
 		last := errors.As(err, &framing)
 		if err != nil && m == nil && !last && !decoding(err) {
-			return // the connection is gone
+			return true
 		}
 		select {
 		case requests <- incoming{m, err}:
 		case <-ctx.Done():
-			return
+			return false
 		}
 		if last {
-			return
+			return false
 		}
 	}
 }

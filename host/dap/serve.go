@@ -31,8 +31,8 @@ type Options struct {
 	// Attach opens the session that a client's attach or launch asks for; args are its
 	// arguments, and "request" says which of the two it was. It is given up when ctx
 	// ends. What it returns is closed at the end of the connection, after the session
-	// was. One that is a [Starter] is started once breakpoints are set. An error that
-	// is a *Fault is told as it is.
+	// was. One that is a [Starter] is started once breakpoints are set. An error that is
+	// a [*Fault] keeps its code.
 	Attach func(ctx context.Context, args map[string]any) (*debug.Session, io.Closer, error)
 }
 
@@ -99,8 +99,9 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, o Options) error {
 	}()
 	requests := make(chan incoming)
 	s.work.Go(func() {
-		defer cancel()
-		read(ctx, conn, requests)
+		if gone := read(ctx, conn, requests); gone {
+			cancel()
+		}
 	})
 	bad := 0
 	for s.phase != ended {
@@ -178,7 +179,7 @@ func (s *server) fail(request *dap.Request, err error) {
 		ProtocolMessage: dap.ProtocolMessage{Type: "response"},
 		Command:         excerpt(request.Command), RequestSeq: request.Seq, Message: f.Code,
 	}}
-	e.Body.Error = &dap.ErrorMessage{Id: 1, Format: escapeFormat(f.Error()), ShowUser: true}
+	e.Body.Error = &dap.ErrorMessage{Id: 1, Format: f.Error(), ShowUser: true}
 	s.send(e)
 }
 
