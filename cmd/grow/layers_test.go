@@ -26,7 +26,7 @@ runtime/debug, runtime/admission < runtime/debug/python
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
-runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot
+runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot, runtime/wasm/probe
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build
@@ -36,7 +36,7 @@ compiler/python/interpreter < cmd/grow/notice < cmd/grow, cmd/grow/notice/collec
 abi, cmd/grow/app, host/jail < testdata/python/packages
 compiler/cache < compiler/python/interpreter < compiler/python/interpreter/build
 runtime/wasm/thin, cmd/grow/app, host/jail < testdata/python/suite
-runtime/engine, runtime/wasm/meter < runtime/admission < runtime/engine/wazero, cmd/grow
+runtime/engine, runtime/wasm/meter, runtime/wasm/probe < runtime/admission < runtime/engine/wazero, cmd/grow
 runtime/journal < runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest, runtime/journal/fold
 runtime/journal/fold < runtime/shard

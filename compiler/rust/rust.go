@@ -140,7 +140,7 @@ func (c crate) arguments(s compiler.Source, tool toolchain.Rust, sdkDir, sysroot
 	}
 	switch {
 	case s.Debug:
-		args = append(args, "--config", "profile.release.debug=2", "--config", "profile.release.opt-level=1",
+		args = append(args, "--config", "profile.release.debug=2", "--config", "profile.release.opt-level=0",
 			"--config", "profile.release.lto=false", "--config", `profile.release.strip="none"`)
 	case !c.profile:
 		// The names of functions stay: they are what a trap's stack is made of.

@@ -46,6 +46,9 @@ type Config struct {
 	// Seed is what a language runtime makes its hashes with: the same for all
 	// instances of a revision, and not to be guessed from outside.
 	Seed uint32
+	// Debug has the module compiled with probes for a debugger; nil: it carries nothing
+	// of that. Engines that cannot do it fail with debug.unsupported.
+	Debug *Debug
 }
 
 // Module is a compiled module. It is safe for concurrent use.

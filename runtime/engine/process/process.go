@@ -130,6 +130,9 @@ func (e *Engine) Compile(ctx context.Context, binary []byte, c engine.Config) (e
 	if !supported {
 		return nil, &engine.Error{Code: engine.CodeUnsupported, Reason: "isolation: process needs Linux; leave it out of the definition where the actor is trusted, or run the service on Linux"}
 	}
+	if c.Debug != nil {
+		return nil, &engine.Error{Code: engine.CodeDebug, Reason: "an actor with isolation: process is not debugged where it runs; debug a message, or a copy of it"}
+	}
 	if c.Instances > InstancesMax {
 		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf(
 			"%d instances are wanted (scale.instances.max); an actor in a process of its own has at most %d", c.Instances, InstancesMax)}

@@ -7,6 +7,7 @@ import (
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm/meter"
+	"github.com/grow-platform/grow/runtime/wasm/probe"
 	"github.com/tetratelabs/wazero/api"
 )
 
@@ -32,7 +33,7 @@ func (l *linked) info() engine.Info {
 	var i engine.Info
 	for _, f := range l.compiled.ImportedFunctions() {
 		from, name, _ := f.Import()
-		if from == meter.ImportModule {
+		if from == meter.ImportModule || from == probe.ImportModule {
 			continue
 		}
 		i.Imports = append(i.Imports, from+"."+name)

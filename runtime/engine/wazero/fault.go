@@ -62,8 +62,8 @@ const (
 
 // fault turns what a call of the guest ended with into what the contract says.
 // own is the index of the module's first function that is not imported, as its
-// author counts.
-func fault(err error, own int) error {
+// author counts, and added how many imports stand before it that were not there.
+func fault(err error, own, added int) error {
 	var t *thrown
 	if errors.As(err, &t) {
 		return t.err
@@ -80,18 +80,18 @@ func fault(err error, own int) error {
 	if before, after, found := strings.Cut(reason, trapMark); found {
 		reason = before + after
 	}
-	return &engine.Error{Code: engine.CodeTrap, Reason: reason, Stack: renumber(strings.ReplaceAll(strings.TrimRight(stack, "\n"), "\t", ""), own)}
+	return &engine.Error{Code: engine.CodeTrap, Reason: reason, Stack: renumber(strings.ReplaceAll(strings.TrimRight(stack, "\n"), "\t", ""), own, added)}
 }
 
 // numbered is how wazero calls a function without a name, by its index.
 var numbered = regexp.MustCompile(`(?m)^\.\$[0-9]+`)
 
 // renumber gives functions in a stack the indexes they had before the rewriting,
-// which adds an import behind those there are.
-func renumber(stack string, own int) string {
+// which adds imports behind those there are.
+func renumber(stack string, own, added int) string {
 	return numbered.ReplaceAllStringFunc(stack, func(name string) string {
-		if i, err := strconv.Atoi(name[2:]); err == nil && i > own {
-			return ".$" + strconv.Itoa(i-1)
+		if i, err := strconv.Atoi(name[2:]); err == nil && i >= own+added {
+			return ".$" + strconv.Itoa(i-added)
 		}
 		return name
 	})

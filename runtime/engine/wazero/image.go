@@ -13,8 +13,9 @@ import (
 type image struct {
 	digest  Key // of the binary
 	options Options
-	reactor bool // of a language runtime
-	users   int  // guarded by machine.mu
+	reactor bool    // of a language runtime
+	users   int     // guarded by machine.mu
+	probes  *probes // nil: it has none, and is shared by those who want the same module
 
 	free   chan struct{}           // holds one token: who has it owns what follows
 	store  *store                  // of cache
@@ -48,6 +49,7 @@ type linked struct {
 	wasi     bool // imports something of WASI
 	own      int  // index of the first function that is not imported, as the module's author counts
 	fuel     place
+	probes   *probes // nil: it has none
 }
 
 // link returns the binary ready to make instances of. admit makes of it what is
@@ -71,6 +73,7 @@ func (b *image) link(ctx context.Context, wasm []byte, admit func([]byte) ([]byt
 	if err != nil {
 		return nil, err
 	}
+	l.probes = b.probes
 	if err := l.prepare(ctx, b.reactor); err != nil {
 		_ = l.close(ctx) // the fault is what matters
 		return nil, err
@@ -140,6 +143,9 @@ func (b *image) build(ctx context.Context, a *admitted) (*linked, error) {
 func (l *linked) prepare(ctx context.Context, reactor bool) error {
 	imported := l.compiled.ImportedFunctions()
 	l.own = len(imported) - 1 // without that of the rewriting
+	if l.probes != nil {
+		l.own -= len(l.probes.locals)
+	}
 	for _, f := range imported {
 		from, _, _ := f.Import()
 		l.wasi = l.wasi || from == admission.WASI
@@ -168,4 +174,12 @@ func (b *image) close(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// added is how many imports the rewriting has added.
+func (l *linked) added() int {
+	if l.probes != nil {
+		return 1 + len(l.probes.locals)
+	}
+	return 1
 }

@@ -95,6 +95,11 @@ func (l *linked) linkImports(ctx context.Context, reactor bool) error {
 	if _, err := b.Instantiate(ctx); err != nil {
 		return fmt.Errorf("link the meter: %w", err)
 	}
+	if l.probes != nil {
+		if err := l.linkProbes(ctx); err != nil {
+			return err
+		}
+	}
 	if !l.wasi {
 		return nil
 	}

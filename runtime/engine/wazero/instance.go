@@ -45,6 +45,8 @@ type instance struct {
 	base      context.Context
 	linear    experimental.LinearMemory // what memory lies in; nil: it has none, or has given it back
 	own       int                       // index of the module's first function that is not imported, as its author counts
+	added     int                       // imports that were added before it
+	traced    *traced                   // nil: nobody follows it
 	budget    *budget
 	memoryMax uint64 // bytes the memory may have
 	has       uint64 // bytes of memory that the budget knows of
@@ -76,10 +78,20 @@ func (i *instance) Value(key any) any {
 }
 
 // Init implements engine.Instance.
-func (i *instance) Init(h engine.Host, frame []byte) error {
+func (i *instance) Init(h engine.Host, frame []byte) (err error) {
 	if i.broken {
 		return errBroken
 	}
+	if i.traced != nil {
+		if err := i.traced.begin(); err != nil {
+			return err
+		}
+		defer func() { i.traced.tracer.End(err) }()
+	}
+	return i.init(h, frame)
+}
+
+func (i *instance) init(h engine.Host, frame []byte) error {
 	initialize := i.running.ExportedFunction(admission.ExportInit)
 	if initialize == nil {
 		return nil
@@ -111,6 +123,14 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 	if i.broken {
 		return engine.Answer{}, errBroken
 	}
+	if i.traced != nil {
+		return i.traced.handle(h, in)
+	}
+	return i.serve(h, in)
+}
+
+// serve hands a message to the guest.
+func (i *instance) serve(h engine.Host, in engine.Input) (engine.Answer, error) {
 	if err := i.fill(h); err != nil {
 		return engine.Answer{}, err
 	}
@@ -187,7 +207,7 @@ func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 	}
 	if err != nil {
 		i.breaks()
-		return i.blame(fault(err, i.own))
+		return i.blame(fault(err, i.own, i.added))
 	}
 	if i.speech != nil {
 		return i.verdict()

@@ -31,6 +31,9 @@ func (m *module) Close(ctx context.Context) error {
 	if m.closed.Swap(true) {
 		return nil
 	}
+	if m.linked.probes != nil {
+		return m.image.close(ctx)
+	}
 	return m.machine.release(ctx, m.image)
 }
 
@@ -43,7 +46,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, fmt.Errorf("start instance: %w", err)
 	}
 	l := m.linked
-	i := &instance{host: h, size: -1, own: l.own, answerMax: m.answerMax, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
+	i := &instance{host: h, size: -1, own: l.own, added: l.added(), answerMax: m.answerMax, memoryMax: uint64(m.memoryMax), budget: &m.machine.memory}
 	i.has, i.owes = uint64(m.about.MemoryMin), m.about.MemoryMin
 	if !i.budget.join(m.about.MemoryMin) {
 		return nil, &engine.Error{Code: engine.CodeMemory, Reason: fmt.Sprintf(
@@ -59,7 +62,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		// Data outside memory, or a start section that traps. wazero forgets
 		// the memory of what did not become an instance.
 		i.free()
-		return nil, fault(err, l.own)
+		return nil, fault(err, l.own, l.added())
 	}
 	i.base, i.running, i.handle = nil, running, running.ExportedFunction(admission.ExportHandle)
 	i.take(running, &l.fuel)
@@ -67,6 +70,9 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		return nil, errors.Join(err, i.Close())
 	}
 	i.host = nil
+	if l.probes != nil {
+		l.trace(i)
+	}
 	return i, nil
 }
 

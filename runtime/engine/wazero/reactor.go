@@ -189,7 +189,7 @@ func (t *reactor) shown(actor []*tree) []*tree {
 // memory besides what the runtime has.
 func (t *reactor) spawn(ctx context.Context, h engine.Host, from *frozen, trees []*tree, b *budget, memoryMax int64) (*instance, error) {
 	l := t.linked
-	i := &instance{host: h, size: -1, own: l.own, memoryMax: uint64(min(from.runtime+memoryMax, pagesMax*pageSize)), budget: b, has: uint64(from.image.Size)}
+	i := &instance{host: h, size: -1, own: l.own, added: l.added(), memoryMax: uint64(min(from.runtime+memoryMax, pagesMax*pageSize)), budget: b, has: uint64(from.image.Size)}
 	i.speech = &speech{from: from, interrupt: from.interrupt, files: files{trees: trees}}
 	i.owes = from.private(b)
 	if !i.budget.join(i.owes) {
@@ -200,7 +200,7 @@ func (t *reactor) spawn(ctx context.Context, h engine.Host, from *frozen, trees 
 	running, err := l.runtime.InstantiateModule(i, l.compiled, i.world())
 	if err != nil {
 		i.free()
-		return nil, fault(err, l.own)
+		return nil, fault(err, l.own, l.added())
 	}
 	i.base, i.running, i.handle = nil, running, lending(running.ExportedFunction(admission.ExportHandle))
 	i.take(running, &l.fuel)

@@ -82,6 +82,9 @@ func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (en
 	} else if a != nil {
 		return r.compileThin(ctx, wasm, a, c)
 	}
+	if c.Debug != nil {
+		return r.compileProbed(ctx, wasm, c)
+	}
 	digest := sha256.Sum256(wasm)
 	b := r.use(digest, false)
 	l, err := b.link(ctx, wasm, admission.Admit)

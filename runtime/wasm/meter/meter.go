@@ -81,8 +81,9 @@ type Module struct {
 	// Globals are the mutable globals of the original, if they are exported.
 	Globals []Global
 	// Offsets say where the code of the original now lies, in ascending order. What
-	// is between two of them has been moved by as much as the one before. nil: they
-	// were not asked for.
+	// is between two of them has been moved by as much as the one before. Every
+	// instruction that was written anew has one, which is where what stands for it
+	// begins. nil: they were not asked for.
 	Offsets []Offset
 }
 

@@ -131,11 +131,18 @@ type emitter struct {
 }
 
 func (e *emitter) copy(to int) {
-	if e.w.o.Offsets && to > e.from {
-		e.moves = append(e.moves, Offset{Old: uint32(e.from), New: uint32(len(e.out))})
+	if to > e.from {
+		e.moved()
 	}
 	e.out = append(e.out, e.w.m.Binary[e.from:to]...)
 	e.from = to
+}
+
+// moved notes where what comes next of the original is now.
+func (e *emitter) moved() {
+	if e.w.o.Offsets {
+		e.moves = append(e.moves, Offset{Old: uint32(e.from), New: uint32(len(e.out))})
+	}
 }
 
 // body writes the body. One that looks at the counter is in two blocks, as loops
@@ -160,6 +167,7 @@ func (e *emitter) body(i int) {
 		e.edit(&e.b.edits[j])
 	}
 	e.copy(code.End - 1)
+	e.moved()
 	if e.b.check {
 		e.out = ops(e.t.below(e.out), wasm.OpEnd)
 	}
@@ -211,6 +219,9 @@ func (e *emitter) edit(d *edit) {
 	}
 	w := e.w
 	e.copy(int(d.at))
+	if d.end > d.at {
+		e.moved()
+	}
 	e.from = int(d.end)
 	switch d.do {
 	case charge:
@@ -286,8 +297,7 @@ func (e *emitter) call(d *edit) {
 	case bulk:
 		e.out = op(e.out, wasm.OpCall, e.w.helperIndex(int(d.number)))
 	case beside:
-		e.from = int(d.at)
-		e.copy(int(d.end))
+		e.out = append(e.out, e.w.m.Binary[d.at:d.end]...)
 	}
 	if d.cost&unread == 0 {
 		e.out = e.t.read(e.out)

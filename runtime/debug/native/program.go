@@ -1,0 +1,343 @@
+package native
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/runtime/wasm/probe"
+	"github.com/grow-platform/grow/runtime/wasm/thin"
+)
+
+// New returns the language of all modules that are no thin ones.
+func New() debug.Language { return language{} }
+
+type language struct{}
+
+// Open implements debug.Language.
+func (language) Open(binary []byte, files fs.FS) (debug.Program, error) {
+	m, err := wasm.Decode(binary)
+	if err != nil {
+		return nil, fmt.Errorf("read module: %w", err)
+	}
+	if thin.Is(m) {
+		return nil, nil
+	}
+	p := &program{m: m, sources: files, names: m.Names(), language: "wasm"}
+	if p.symbols, err = readSymbols(m); err != nil {
+		p.symbols = nil
+		p.notes = append(p.notes, err.Error()+": it is debugged by function and instruction")
+	}
+	if p.symbols != nil {
+		if p.lines, err = readLines(m, p.symbols, files); err != nil {
+			return nil, fmt.Errorf("read lines: %w", err)
+		}
+		p.describe()
+	} else {
+		p.lines, p.text = listing(m, &p.names)
+	}
+	p.plan()
+	return p, nil
+}
+
+// program implements debug.Program.
+type program struct {
+	m        *wasm.Module
+	sources  fs.FS
+	names    wasm.Names
+	language string
+	notes    []string
+	lines    *lines
+	text     []byte // the listing of a module without symbols
+	probed   []engine.Probed
+	probes   []place         // by their numbers
+	byLine   map[spot][]int  // those before statements
+	owners   map[int]*probed // by body
+
+	mu      sync.Mutex // of symbols, which are read as they are asked for
+	symbols *symbols   // nil: there are none
+}
+
+// place is where a probe stands.
+type place struct {
+	body  int
+	at    uint32
+	row   row
+	loop  bool // only because a loop begins there
+	panic bool // the guest is about to trap
+}
+
+// spot is a line.
+type spot struct{ file, line int32 }
+
+// probed is a function with probes.
+type probed struct {
+	function *scope // nil: not known
+	locals   []uint32
+}
+
+// languages of DWARF (DWARF 5, section 7.12).
+var languages = map[int64]string{0x02: "c", 0x0c: "c", 0x1d: "c", 0x2c: "c", 0x01: "c", 0x1c: "rust", 0x04: "c++", 0x1a: "c++", 0x21: "c++"}
+
+// describe finds the language, and what is to be said of the module.
+func (p *program) describe() {
+	p.language = "native"
+	for _, u := range p.symbols.units {
+		if name := languages[u.lang]; name != "" && (p.language == "native" || name == "rust") {
+			p.language = name
+		}
+	}
+	if !slices.ContainsFunc(p.lines.files, func(s source) bool { return s.own }) && p.sources != nil {
+		p.notes = append(p.notes, "none of the sources that the module was built from is among the actor's")
+	}
+	if p.optimised() {
+		p.notes = append(p.notes, "the module is optimised: lines run in another order, and variables may be missing; grow build --debug makes one that is not")
+	}
+}
+
+// optimised guesses whether the module is: only then are variables in lists.
+func (p *program) optimised() bool {
+	for _, u := range p.symbols.units {
+		for _, f := range u.files {
+			if f == nil {
+				continue
+			}
+			if i, ok := p.lines.byPath[f.Name]; ok && p.lines.files[i].own {
+				_ = p.symbols.open(u) // what can be read of it counts
+				if slices.ContainsFunc(u.funcs, listed) {
+					return true
+				}
+				break
+			}
+		}
+	}
+	return false
+}
+
+// listed says whether a function has variables whose places change.
+func listed(f *scope) bool {
+	return slices.ContainsFunc(f.vars, func(v *variable) bool { return v.list >= 0 }) || slices.ContainsFunc(f.inner, listed)
+}
+
+// plan decides where probes stand: at each line of a function that is not all of the
+// standard library, and where a panic begins.
+func (p *program) plan() {
+	p.byLine, p.owners = map[spot][]int{}, map[int]*probed{}
+	for body := range p.m.Bodies {
+		if len(p.probes) >= probe.ProbesMax-probe.FunctionMax {
+			p.notes = append(p.notes, "the module is too large for probes in all of its functions: breakpoints in some of them do nothing")
+			break
+		}
+		panics := p.panics(body)
+		rows := p.statements(body)
+		if len(rows) == 0 && !panics {
+			continue
+		}
+		o := &probed{}
+		if p.symbols != nil {
+			pc := uint64(p.m.Bodies[body].Code) - p.symbols.code
+			if o.function = p.symbols.functionAt(pc); o.function != nil {
+				o.locals = p.symbols.wanted(o.function)
+			}
+		} else {
+			o.locals = p.first(body)
+		}
+		var at []uint32
+		for _, r := range rows {
+			at = append(at, r.at)
+		}
+		if panics {
+			at = append(at, 0)
+		}
+		f := probe.Find(p.m, body, at, o.locals, func(in *wasm.Instr) bool { return in.Op == wasm.OpUnreachable })
+		o.locals = f.Locals
+		p.owners[body] = o
+		p.place(f, rows, panics)
+	}
+}
+
+// first are the first locals of a function.
+func (p *program) first(body int) []uint32 {
+	all := make([]uint32, probe.LocalsMax)
+	for i := range all {
+		all[i] = uint32(i)
+	}
+	return all
+}
+
+// place notes the probes of a function.
+func (p *program) place(f probe.Function, rows []row, panics bool) {
+	p.probed = append(p.probed, engine.Probed(f))
+	next := 0
+	for i, at := range f.At {
+		x := place{body: f.Body, at: at, row: p.lines.rowAt(f.Body, at), loop: true}
+		for ; next < len(rows) && rows[next].at <= at; next++ {
+			x.loop, x.row = false, rows[next]
+		}
+		x.panic = panics && i == 0 || p.m.Binary[at] == byte(wasm.OpUnreachable)
+		if !x.loop {
+			s := spot{x.row.file, x.row.line}
+			p.byLine[s] = append(p.byLine[s], len(p.probes))
+		}
+		p.probes = append(p.probes, x)
+	}
+}
+
+// panics says whether a function is where Rust's panics begin.
+func (p *program) panics(body int) bool {
+	name := p.names.Func(p.m.ImportedFuncs + body)
+	return strings.Contains(name, "rust_begin_unwind") || strings.Contains(name, "begin_panic_handler") && strings.Contains(name, "panicking19")
+}
+
+// statements are the rows of a body at which another line begins; none: it is all of
+// the standard library.
+func (p *program) statements(body int) []row {
+	var all []row
+	foreign := true
+	last := spot{file: -1}
+	for _, r := range p.lines.rows[body] {
+		s := spot{r.file, r.line}
+		if r.line == 0 || s == last {
+			continue
+		}
+		last = s
+		foreign = foreign && p.lines.files[r.file].std
+		all = append(all, r)
+	}
+	if foreign {
+		return nil
+	}
+	return all
+}
+
+// wanted are the locals that a function's variables are kept in.
+func (s *symbols) wanted(f *scope) []uint32 {
+	all := localsOf(f.base, nil)
+	var walk func(*scope)
+	walk = func(in *scope) {
+		for _, v := range in.vars {
+			all = localsOf(v.place, all)
+			s.locations(v, func(_, _ uint64, place []byte) bool {
+				all = localsOf(place, all)
+				return len(all) < listMax
+			})
+		}
+		for _, next := range in.inner {
+			walk(next)
+		}
+	}
+	walk(f)
+	return all
+}
+
+// Language implements debug.Program.
+func (p *program) Language() string { return p.language }
+
+// Notes implements debug.Program.
+func (p *program) Notes() []string { return slices.Clone(p.notes) }
+
+// Files implements debug.Program.
+func (p *program) Files() []string {
+	var all []string
+	for i := range p.lines.files {
+		all = append(all, p.lines.files[i].name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Source implements debug.Program.
+func (p *program) Source(file string) ([]byte, error) {
+	f, err := p.lines.named(file)
+	if err != nil {
+		return nil, err
+	}
+	if p.text != nil {
+		return p.text, nil
+	}
+	x := &p.lines.files[f]
+	if !x.own || p.sources == nil {
+		return nil, fmt.Errorf("source %s: %w: it is not one of the actor's", file, debug.ErrUnknown)
+	}
+	b, err := fs.ReadFile(p.sources, x.name)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", file, err)
+	}
+	return b, nil
+}
+
+// Bind implements debug.Program.
+func (p *program) Bind(file string, line int) (debug.Position, error) {
+	f, err := p.lines.named(file)
+	if err != nil {
+		return debug.Position{}, err
+	}
+	return p.lines.bind(f, line)
+}
+
+// Function implements debug.Program. Of a function that was compiled several times,
+// for several types, it returns the places of all.
+func (p *program) Function(name string) ([]debug.Position, error) {
+	var all []debug.Position
+	for body := range p.m.Bodies {
+		if _, ok := p.owners[body]; !ok || !matches(p.title(body), name) {
+			continue
+		}
+		if at, ok := p.entry(body); ok && !slices.Contains(all, at) {
+			all = append(all, at)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("function %s: %w", name, debug.ErrUnknown)
+	}
+	return all, nil
+}
+
+// entry is the line of a function's first statement: behind what makes its frame.
+func (p *program) entry(body int) (debug.Position, bool) {
+	rows := p.statements(body)
+	after := p.frame(body).set
+	for i, r := range rows {
+		if p.text != nil || r.at > after || i == len(rows)-1 {
+			x := p.lines.position(r)
+			x.Column = 0
+			return x, true
+		}
+	}
+	return debug.Position{}, false
+}
+
+// matches says whether a function is meant by a name: by the whole, or its last part.
+func matches(full, name string) bool {
+	return full == name || strings.HasSuffix(full, "::"+name)
+}
+
+// title is what a function is called.
+func (p *program) title(body int) string {
+	if o := p.owners[body]; o != nil && o.function != nil && o.function.name != "" {
+		return o.function.name
+	}
+	name := p.names.Func(p.m.ImportedFuncs + body)
+	if l := legacyPath(name); l != "" {
+		return l
+	}
+	if name == "" {
+		return fmt.Sprintf("func[%d]", p.m.ImportedFuncs+body)
+	}
+	return name
+}
+
+// Compile implements debug.Program.
+func (p *program) Compile(ctx context.Context, e engine.Engine, c engine.Config, r debug.Reporter) (engine.Module, error) {
+	c.Debug = &engine.Debug{Probed: p.probed, Attach: func(t engine.Traced) engine.Tracer {
+		return &guest{program: p, reporter: r, traced: t}
+	}}
+	return e.Compile(ctx, bytes.Clone(p.m.Binary), c)
+}

@@ -1,0 +1,80 @@
+package engine
+
+// Debug has a module compiled with probes: its instances tell a [Tracer] where they
+// are. What a message uses of fuel stays the same.
+type Debug struct {
+	// Probed are the functions with probes, ascending by Body. A probe has the number
+	// that it gets by counting all of them in their order.
+	Probed []Probed
+	// Attach returns who is told of a new instance, before its first message; nil:
+	// nobody is.
+	Attach func(Traced) Tracer
+}
+
+// Probed is a function with probes.
+type Probed struct {
+	Body int // among the functions that are not imported
+	// At are the offsets in the binary of the instructions they stand before, ascending.
+	At []uint32
+	// Locals are those that they hand over, by index.
+	Locals []uint32
+}
+
+// Tracer follows one instance. Its methods are called on the goroutine that runs it.
+type Tracer interface {
+	// Begin is called before the instance handles a message, or Init does. An error is
+	// what that then returns.
+	Begin() error
+	// Arrive is called at a probe that is armed; what it is given is valid until it
+	// returns. An error unwinds the guest, and is what Handle returns.
+	Arrive(a *Arrival) error
+	// End is called once the guest has returned, or was unwound with an error, if
+	// Begin returned none.
+	End(err error)
+}
+
+// Arrival is a guest that stands still at a probe.
+type Arrival struct {
+	Probe  int
+	Locals []uint64 // the bits of those of Probed.Locals
+	calls  func() []Call
+}
+
+// NewArrival is for engines. calls finds out what is being executed.
+func NewArrival(probe int, locals []uint64, calls func() []Call) *Arrival {
+	return &Arrival{Probe: probe, Locals: locals, calls: calls}
+}
+
+// Calls are the functions of the guest that are being executed, innermost first.
+func (a *Arrival) Calls() []Call { return a.calls() }
+
+// Call is a function that is being executed.
+type Call struct {
+	Body int // among the functions that are not imported
+	// At is an offset in the binary: of the call that has not returned, or of the
+	// instruction after the probe.
+	At uint32
+}
+
+// Traced is an instance that is debugged.
+type Traced interface {
+	// Arm has exactly these probes report; others may that share a flag with one. It
+	// may be called concurrently, while the guest runs too, and takes effect at once.
+	Arm(probes []int)
+	// ArmAll has all of them report.
+	ArmAll()
+	// Memory is the linear memory, while the guest does not run.
+	Memory() []byte
+	// Global is the bits of a global that is not imported, by its index, while the
+	// guest does not run.
+	Global(index int) (bits uint64, ok bool)
+}
+
+// Stander is what a Host implements whose time stands still while a guest does: it
+// calls wait, which lasts as long as a person wants it to, and returns what that does.
+type Stander interface {
+	Stand(wait func() error) error
+}
+
+// CodeDebug is the code of an [Error]: this engine cannot have the module debugged.
+const CodeDebug = "debug.unsupported"
