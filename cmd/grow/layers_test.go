@@ -49,7 +49,8 @@ runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/engine < runtime/debug < runtime/debug/toy, host/dap
 abi, runtime/debug < runtime/debug/observed, runtime/debug/debugtest/requests
-runtime/debug/observed, runtime/debug/python, host/dap < cmd/grow/app
+runtime/debug, runtime/wasm/probe, runtime/wasm/thin < runtime/debug/native
+runtime/debug/observed, runtime/debug/python, runtime/debug/native, host/dap < cmd/grow/app
 cmd/grow/adapter, cmd/grow/debugger < cmd/grow
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
 runtime/replay < cmd/grow/app

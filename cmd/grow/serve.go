@@ -41,6 +41,7 @@ func (s *shell) serveHost() *cobra.Command {
 	f.StringVar(&o.KeyFile, "key", "", "`file` of its key")
 	f.Var((*networks)(&o.Networks), "allow-network", networkHelp)
 	f.BoolVar(&o.Signed, "require-signatures", false, "take only modules that are signed by a key the host trusts")
+	f.BoolVar(&o.DebugReadOnly, "debug-read-only", false, "have nobody stop what is live: only copies are debugged")
 	journalFlags(c, &o.Journal, "the host's folder")
 	f.StringVar(&level, "level", "info", "log lines of this `level` and above: debug, info, warn or error")
 	fixed(c, "level", levels...)

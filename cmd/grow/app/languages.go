@@ -6,6 +6,7 @@ import (
 
 	"github.com/grow-platform/grow/compiler/python/interpreter"
 	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/debug/native"
 	"github.com/grow-platform/grow/runtime/debug/python"
 	"github.com/grow-platform/grow/runtime/engine"
 )
@@ -24,5 +25,5 @@ func languages(log *slog.Logger) []engine.Language {
 	return []engine.Language{*python}
 }
 
-// debuggers are the languages whose actors can be debugged.
-func debuggers() []debug.Language { return []debug.Language{python.Language{}} }
+// debuggers are the languages whose actors can be debugged; the last one takes any module.
+func debuggers() []debug.Language { return []debug.Language{python.Language{}, native.New()} }

@@ -126,11 +126,11 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 	if i.traced != nil {
 		return i.traced.handle(h, in)
 	}
-	return i.serve(h, in)
+	return i.hand(h, in)
 }
 
-// serve hands a message to the guest.
-func (i *instance) serve(h engine.Host, in engine.Input) (engine.Answer, error) {
+// hand hands a message to the guest.
+func (i *instance) hand(h engine.Host, in engine.Input) (engine.Answer, error) {
 	if err := i.fill(h); err != nil {
 		return engine.Answer{}, err
 	}
