@@ -164,28 +164,16 @@ func (d *Debugged) finish(why error) {
 
 // aboutCase says which message is run again, and as what.
 func aboutCase(c *replay.Case, revision string) string {
-	text := fmt.Sprintf("message %s, %s, was %s", c.ID, c.Message.Type(), c.Then.What)
-	if c.Then.Code != "" {
-		text += " with " + c.Then.Code
-	}
-	text += " at " + time.Unix(0, c.Clock).Format(time.RFC3339Nano)
+	text := fmt.Sprintf("message %s, %s, at %s: %s", c.ID, c.Message.Type(), time.Unix(0, c.Clock).UTC().Format(time.RFC3339Nano), ended(&c.Then))
 	if c.Revision != revision {
-		text += fmt.Sprintf(" by revision %s; it is run by revision %s, which is what runs now", c.Revision, revision)
+		text += fmt.Sprintf(" by revision %s; it is run by revision %s, which runs now", c.Revision, revision)
 	}
 	return text
 }
 
 // tell says what came of a message.
 func (d *Debugged) tell(c *replay.Case, out *replay.Outcome) {
-	then := c.Then.What
-	if c.Then.Code != "" {
-		then += " with " + c.Then.Code
-	}
-	now := out.What
-	if out.Code != "" {
-		now += " with " + out.Code + ": " + out.Text
-	}
-	d.Say(fmt.Sprintf("now %s; then %s", now, then))
+	d.Say(fmt.Sprintf("now %s; then %s", ended(out), ended(&c.Then)))
 	for i := range out.Outputs {
 		d.Say(fmt.Sprintf("would send %s %s", out.Outputs[i].Type, shorter(out.Outputs[i].Data)))
 	}
@@ -199,6 +187,14 @@ func (d *Debugged) tell(c *replay.Case, out *replay.Outcome) {
 	for _, a := range out.Unknown {
 		d.Say(fmt.Sprintf("asked %s of %s, request %d, which the journal has no answer for: %s", a.Operation, a.Use, a.Call, a.Data))
 	}
+}
+
+// ended says how a handling ended.
+func ended(o *replay.Outcome) string {
+	if o.Code == "" {
+		return o.What
+	}
+	return o.What + " with " + o.Code
 }
 
 // toldMax is how many bytes of data a line says.
