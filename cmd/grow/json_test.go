@@ -66,6 +66,7 @@ var elsewhere = map[string]string{
 	"licenses":          "tells of the binary: testdata/script/licenses.txtar",
 	"backup":            "goes with the next two: testdata/script/backup.txtar",
 	"fsck":              "wants a service that is stopped: testdata/script/backup.txtar",
+	"debug":             "goes on until somebody has enough: TestDebug",
 	"restore":           "wants a service that is stopped: testdata/script/backup.txtar",
 	"record":            "names files and times of messages: TestRecord",
 	"serve":             "goes on until it is interrupted: testdata/script/serve.txtar",

@@ -22,6 +22,8 @@ specs < specs/openapi
 specs/cron < specs, host/schedule
 specs/shape < compiler/messages < cmd/grow/starter
 abi < runtime/engine
+runtime/engine < runtime/debug
+runtime/debug, runtime/admission < runtime/debug/python
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
@@ -51,7 +53,10 @@ host/documents < host/versions < host/api
 runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/engine < runtime/debug < runtime/debug/toy, host/dap
-cmd/grow/debugger < cmd/grow
+abi, runtime/debug < runtime/debug/observed, runtime/debug/debugtest/requests
+runtime/debug, runtime/wasm/probe, runtime/wasm/thin < runtime/debug/native
+runtime/debug/observed, runtime/debug/python, runtime/debug/native, host/dap < cmd/grow/app
+cmd/grow/adapter, cmd/grow/debugger < cmd/grow
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
 runtime/replay < cmd/grow/app
 compiler/cache < compiler/toolchain

@@ -47,6 +47,7 @@ func (s *shell) serveHost() *cobra.Command {
 	f.BoolVar(&o.Signed, "require-signatures", false, "take only modules that are signed by a key the host trusts")
 	f.IntVar(&o.Keep.Last, "keep", deploy.KeepLast, "at least so many of a service's last deployments stay, to look at and to go back to")
 	f.DurationVar(&o.Keep.For, "keep-for", 0, "and all that are younger than this `duration`, such as 720h")
+	f.BoolVar(&o.DebugReadOnly, "debug-read-only", false, "have nobody stop what is live: only copies are debugged")
 	journalFlags(c, &o.Journal, "the host's folder")
 	f.StringVar(&level, "level", "info", "log lines of this `level` and above: debug, info, warn or error")
 	fixed(c, "level", levels...)

@@ -99,6 +99,7 @@ func (s *shell) root() *cobra.Command {
 		s.trace(),
 		s.replay(),
 		s.record(),
+		s.debug(),
 		s.state(),
 	)...)
 	root.AddCommand(in(groupSetUp,

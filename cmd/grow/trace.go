@@ -282,7 +282,8 @@ func (f *fall) about(m *control.TraceMessage, under string) {
 		if a.Reason != "" {
 			text += ": " + a.Reason
 		}
-		word := map[string]string{journal.ActionEdit: "edited", journal.ActionRedrive: "redriven", journal.ActionDrop: "dropped"}[a.Name]
+		word := map[string]string{journal.ActionEdit: "edited", journal.ActionRedrive: "redriven", journal.ActionDrop: "dropped",
+			journal.ActionDebug: "debugged", journal.ActionDebugEnd: "debugged until then"}[a.Name]
 		f.tell(under, word, colorWait, text)
 	}
 }

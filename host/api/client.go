@@ -61,10 +61,13 @@ func NewClient(o ClientOptions) (*Client, error) {
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	u.Path = ""
-	return &Client{control.Conn{Base: u.String() + "/v1", HTTP: &http.Client{
-		Transport:     bearer{t, o.Token},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}}, nil
+	first := t.Clone() // streams are of HTTP/1.1
+	first.Protocols = new(http.Protocols)
+	first.Protocols.SetHTTP1(true)
+	through := func(t *http.Transport) *http.Client {
+		return &http.Client{Transport: bearer{t, o.Token}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	return &Client{control.Conn{Base: u.String() + "/v1", HTTP: through(t), Upgrades: through(first)}}, nil
 }
 
 // NewLocal returns a client that goes a way on which no token is needed.

@@ -51,6 +51,13 @@ func (a *API) described(o *control.Operation) *huma.Operation {
 		kind, text = "application/x-ndjson", "A value a line; an object with error alone, if there is one, is the last"
 	}
 	fault := registry.Schema(reflect.TypeFor[failure](), true, "failure")
+	if o.Upgrade != "" {
+		op.Responses = map[string]*huma.Response{
+			"101":     {Description: "The connection is a stream of " + o.Upgrade + " from here on; a request says so by Connection and Upgrade"},
+			"default": {Description: "Error", Content: map[string]*huma.MediaType{"application/json": {Schema: fault}}},
+		}
+		return &op
+	}
 	op.Responses = map[string]*huma.Response{
 		"200":     {Description: text, Content: map[string]*huma.MediaType{kind: {Schema: registry.Schema(o.Out, true, o.ID)}}},
 		"default": {Description: "Error", Content: map[string]*huma.MediaType{"application/json": {Schema: fault}}},

@@ -28,6 +28,8 @@ const (
 type Conn struct {
 	Base string // URL that paths are below
 	HTTP *http.Client
+	// Upgrades makes requests that become streams, which HTTP/1.1 can; nil: HTTP does.
+	Upgrades *http.Client
 }
 
 // Client speaks to the host of one service. It is safe for concurrent use.
@@ -60,14 +62,19 @@ func Dial(dir string) (Conn, Place, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", i.Socket)
 	}}
-	return Conn{"http://host/v1", &http.Client{Transport: t}}, i, nil
+	return Conn{Base: "http://host/v1", HTTP: &http.Client{Transport: t}}, i, nil
 }
 
 // Close ends the client's connections.
 func (c *Client) Close() { c.conn.Close() }
 
-// Close ends what is open of it.
-func (c Conn) Close() { c.HTTP.CloseIdleConnections() }
+// Close ends what is open of it, but for streams.
+func (c Conn) Close() {
+	c.HTTP.CloseIdleConnections()
+	if c.Upgrades != nil {
+		c.Upgrades.CloseIdleConnections()
+	}
+}
 
 // Status tells what the host runs.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
@@ -249,7 +256,7 @@ func (c Conn) Send(r *http.Request) (*http.Response, error) {
 		return nil, err
 	case err != nil:
 		return nil, &Error{Code: CodeUnreachable, Message: "reach the host: " + err.Error(), Next: "look whether it still runs: grow status"}
-	case response.StatusCode >= 200 && response.StatusCode < 300:
+	case response.StatusCode >= 200 && response.StatusCode < 300, response.StatusCode == http.StatusSwitchingProtocols:
 		return response, nil
 	}
 	defer response.Body.Close()

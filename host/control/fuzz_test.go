@@ -67,7 +67,7 @@ func FuzzClient(f *testing.F) {
 		f.Add(500, []byte(body))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		c := NewClient(Conn{"http://host", &http.Client{Transport: replies{status, body}}})
+		c := NewClient(Conn{Base: "http://host", HTTP: &http.Client{Transport: replies{status, body}}})
 		_, status1 := c.Status(t.Context())
 		_, send := c.Send(t.Context(), SendRequest{})
 		_, list := c.DeadLetters(t.Context(), DeadFilter{})

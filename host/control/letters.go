@@ -36,6 +36,12 @@ func WithCaller(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, callerKey{}, name)
 }
 
+// callerOf is in whose name a request is made; "": it was not said.
+func callerOf(ctx context.Context) string {
+	name, _ := ctx.Value(callerKey{}).(string)
+	return name
+}
+
 func (a *Act) by(ctx context.Context) {
 	if name, ok := ctx.Value(callerKey{}).(string); ok {
 		a.By = name

@@ -18,6 +18,7 @@ type Operation struct {
 	In           reflect.Type // of the request's body; nil: it has none
 	Out          reflect.Type // of the answer, or of each line of it
 	Lines        bool         // the answer has a value a line
+	Upgrade      string       // what the connection becomes; "": the answer is all
 	Serve        func(b Backend, w http.ResponseWriter, r *http.Request)
 }
 
@@ -74,6 +75,7 @@ func Operations() []Operation {
 		ask("record-messages", scopeDebug, "/record", "Tell all that a test is made of, of handled messages", func(ctx context.Context, b Backend, in RecordRequest) (Record, error) {
 			return b.Record(ctx, in)
 		}),
+		openDebugger(),
 		lines("create-backup", scopeAdmin, "/backup", "Back up what the service keeps", func(ctx context.Context, b Backend, in BackupRequest, emit func(BackupPart) error) error {
 			return b.Backup(ctx, in, emit)
 		}),

@@ -24,6 +24,7 @@ type Backend interface {
 	Letters
 	Backups
 	States
+	Debugs
 }
 
 // Status is what a host runs.

@@ -70,6 +70,17 @@ type Program interface {
 	Compile(ctx context.Context, e engine.Engine, c engine.Config, r Reporter) (engine.Module, error)
 }
 
+// Attacher is what a Program implements whose instances can be debugged as they are:
+// in place, with their memory, whatever they are doing.
+type Attacher interface {
+	// Attach has an instance of the module report to r, from now on if it handles
+	// something just now. It may be called concurrently with the instance's methods;
+	// the instance costs nothing again once it was detached, which takes effect with
+	// its next message at the latest. It fails with ErrUnsupported where the instance
+	// runs in another process.
+	Attach(i engine.Instance, r Reporter) (detach func(), err error)
+}
+
 // Reporter is told where guests are. A [Session] is one. Methods are called from the
 // goroutine on which the guest runs and return once the guest may go on; an error
 // unwinds the guest and is what engine.Instance's Handle returns.
@@ -97,6 +108,9 @@ type Watch struct {
 	Lines []Position
 	// Every reports every statement: someone steps, or wants a pause.
 	Every bool
+	// Depth, unless it is 0, spares a language that can tell what lies deeper than so
+	// many frames: of Every, those are not reported. Lines are, wherever they are.
+	Depth int
 	// Raised and Uncaught report exceptions as they are raised, and those that nobody
 	// catches. Traps of a guest are uncaught exceptions.
 	Raised, Uncaught bool

@@ -222,6 +222,8 @@ const (
 	ActionEdit     = "deadletter.edit"    // Input takes the place of its message
 	ActionRedrive  = "deadletter.redrive" // Input waits at Node and the dead letter is settled
 	ActionSetState = "state.set"          // State is changed
+	ActionDebug    = "debug.begin"        // By looks into what Node does, or ID, from here on
+	ActionDebugEnd = "debug.end"          // and no more
 )
 
 // Cell is the state of a key at a node, in a snapshot.

@@ -128,18 +128,34 @@ func handled(t testing.TB, j journal.Journal, n int) *world {
 // handledAs is handled with what the actor declares as its state.
 func handledAs(t testing.TB, j journal.Journal, n int, state []specs.State) *world {
 	t.Helper()
+	w := newWorld(j)
+	w.def.State = state
+	w.handle(t, n)
+	return w
+}
+
+func newWorld(j journal.Journal) *world {
 	w := &world{journal: j, shop: &shop{}, def: &specs.Actor{
-		Name: "facts", In: []string{"in"}, Out: []string{"out"}, Key: map[string]string{"": "data.key"}, State: state,
+		Name: "facts", In: []string{"in"}, Out: []string{"out"}, Key: map[string]string{"": "data.key"}, State: []specs.State{{Name: "n", Pattern: "n"}},
 		Scale:  specs.Scale{Max: 8, Mailbox: 10_000},
 		Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault},
 	}}
 	w.broker = capability.Of(map[string]capability.Capability{"shop": w.shop}, 1000)
-	w.handle(t, n)
 	return w
 }
 
 // handle has the actor handle n more messages.
 func (w *world) handle(t testing.TB, n int) {
+	t.Helper()
+	w.serve(t, facts(plain, nothing), func(s *shard.Shard) {
+		for i := range n {
+			w.send(t, s, fmt.Sprintf(`{"key":"k%d"}`, i%3))
+		}
+	})
+}
+
+// serve runs the world's actor while do works with it.
+func (w *world) serve(t testing.TB, g guest, do func(*shard.Shard)) {
 	t.Helper()
 	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: w.journal, KeepBytes: 1 << 30})
 	if err != nil {
@@ -151,21 +167,25 @@ func (w *world) handle(t testing.TB, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := w.actor(facts(plain, nothing), w.broker, func(id string) [32]byte { return sha256.Sum256([]byte("secret" + id)) })
+	a := w.actor(g, w.broker, func(id string) [32]byte { return sha256.Sum256([]byte("secret" + id)) })
 	if err := s.Apply(table, map[string]*actor.Actor{"facts": a}); err != nil {
 		t.Fatal(err)
 	}
-	for i := range n {
-		f, err := s.Accept(context.Background(), &shard.Request{To: "facts", Type: "in", AnyReply: true, Data: fmt.Appendf(nil, `{"key":"k%d"}`, i%3)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		<-f.Done()
-		if r := f.Answer(); r.Outcome != shard.Replied {
-			t.Fatalf("message %d: %+v", i, r)
-		}
-		w.ids = append(w.ids, f.ID())
+	do(s)
+}
+
+// send has the world's actor handle a message.
+func (w *world) send(t testing.TB, s *shard.Shard, data string) {
+	t.Helper()
+	f, err := s.Accept(context.Background(), &shard.Request{To: "facts", Type: "in", AnyReply: true, Data: []byte(data)})
+	if err != nil {
+		t.Fatal(err)
 	}
+	<-f.Done()
+	if r := f.Answer(); r.Outcome != shard.Replied {
+		t.Fatalf("message %s: %+v", data, r)
+	}
+	w.ids = append(w.ids, f.ID())
 }
 
 func openMem(t testing.TB) journal.Journal {

@@ -28,7 +28,7 @@ type Case struct {
 	Unknown  []string                    // names of values of which it is not known what they were
 	Answers  []capability.Recorded
 	Then     Outcome // what came of it
-	// Dead says that it became a dead letter, of which no answers are recorded.
+	// Dead says that it became a dead letter. Its answers are those that its attempts got.
 	Dead bool
 }
 
@@ -82,13 +82,13 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	count, dice := 0, rand.New(rand.NewPCG(1, 2)) // so that the same journal gives the same sample
 	names := map[string]string{}                  // keys, each once
 	err = o.entries(ctx, o.Select.After+1, func(p place, e journal.Entry) error {
-		h, _ := o.handling(e)
-		if h == nil || !o.Select.takes(h) {
+		id, node, of, when, ok := o.settled(e)
+		if !ok || node != o.Node || !o.Select.takes(id, of, when) {
 			return nil
 		}
-		key, known := names[h.Key]
+		key, known := names[of]
 		if !known {
-			key = strings.Clone(h.Key)
+			key = strings.Clone(of)
 			names[key] = key
 		}
 		at := count
@@ -121,33 +121,15 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	return c, nil
 }
 
-// handling is what an entry says of a message of the node that an actor has handled; nil:
-// it is of something else. A dead letter is one if dead letters are wanted, and if it is
-// one because an actor had it.
-func (o *Options) handling(e journal.Entry) (h *journal.Handled, dead bool) {
-	switch e := e.(type) {
-	case *journal.Handled:
-		if e.Node == o.Node {
-			return e, false
-		}
-	case *journal.Dead:
-		if o.Dead && e.Node == o.Node && e.Revision != "" {
-			h = &journal.Handled{ID: e.ID, Node: e.Node, Key: e.Key, Input: e.Input, Time: e.Time, Attempt: e.Attempt, Revision: e.Revision, Fuel: e.Fuel, Code: e.Code, Reason: e.Reason}
-			if e.Refused {
-				h.Outcome = journal.OutcomeRefused
-			}
-			return h, true
-		}
-	}
-	return nil, false
-}
-
-// takes reports whether a handled message is selected.
-func (s *Select) takes(h *journal.Handled) bool {
-	at := time.Unix(0, h.Time)
-	return (s.ID == "" || s.ID == h.ID) && (s.Key == nil || *s.Key == h.Key) &&
+// takes reports whether a message of a key, settled at a time, is selected.
+func (s *Select) takes(id, key string, when int64) bool {
+	at := time.Unix(0, when)
+	return s.names(id) && (s.Key == nil || *s.Key == key) &&
 		(s.From.IsZero() || !at.Before(s.From)) && (s.To.IsZero() || !at.After(s.To))
 }
+
+// names reports whether the message of an id may be selected.
+func (s *Select) names(id string) bool { return s.ID == "" || s.ID == id }
 
 // changes is what an entry does to states of the node.
 func (o *Options) changes(e journal.Entry) (key string, list []journal.StateChange) {
@@ -217,6 +199,7 @@ var errRead = errors.New("all was read")
 // read follows the states and gives out the messages.
 func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) error {
 	left := c.places
+	attempts := map[string][]capability.Recorded{} // what messages were answered that have not come to their end, by id
 	err := o.entries(ctx, 0, func(p place, e journal.Entry) error {
 		for len(left) > 0 && left[0].sequence < p.sequence { // it was trimmed meanwhile
 			left = left[1:]
@@ -226,18 +209,18 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 		}
 		key, list := o.changes(e)
 		k := c.keys[key]
-		if h, dead := o.handling(e); h != nil && left[0] == p {
+		if left[0] == p {
 			left = left[1:]
-			m, err := caseOf(p.sequence, h, k)
+			m, err := o.caseOf(p.sequence, e, c.keys, attempts)
 			if err == nil {
-				if m.Dead = dead; dead && m.Then.What == "handled" {
-					m.Then.What = "failed"
-				}
 				err = give(m)
 			}
 			if err != nil {
 				return err
 			}
+		}
+		if o.Dead {
+			o.remember(attempts, e)
 		}
 		if k != nil {
 			k.change(list)
@@ -261,22 +244,56 @@ func (k *cell) change(list []journal.StateChange) {
 	}
 }
 
-// caseOf copies what an entry says of a message.
-func caseOf(seq uint64, h *journal.Handled, k *cell) (*Case, error) {
+// remember has attempts hold what messages of the node were answered, as long as they
+// have not come to their end.
+func (o *Options) remember(attempts map[string][]capability.Recorded, e journal.Entry) {
+	switch e := e.(type) {
+	case *journal.AttemptMade:
+		if e.Node == o.Node && o.Select.names(e.ID) && len(e.Answers) > 0 {
+			attempts[strings.Clone(e.ID)] = merged(attempts[e.ID], recordedOf(e.Answers))
+		}
+	case *journal.Handled:
+		if e.Node == o.Node {
+			delete(attempts, e.ID)
+		}
+	case *journal.Dead:
+		if e.Node == o.Node {
+			delete(attempts, e.ID)
+		}
+	}
+}
+
+// caseOf copies what an entry that settles a message says of it.
+func (o *Options) caseOf(seq uint64, e journal.Entry, keys map[string]*cell, attempts map[string][]capability.Recorded) (*Case, error) {
+	if d, ok := e.(*journal.Dead); ok {
+		_, _, key, _, _ := o.settled(d)
+		return deadCase(seq, d, keys[key], attempts[d.ID])
+	}
+	h := e.(*journal.Handled) // nothing else is chosen
 	m, err := abi.ParseMessage(slices.Clone(h.Input))
 	if err != nil {
 		return nil, err
 	}
-	c := &Case{
-		Sequence: seq, ID: strings.Clone(h.ID), Key: strings.Clone(h.Key), Message: m, Clock: h.Time, Seed: slices.Clone(h.Seed),
-		Revision: strings.Clone(h.Revision), State: maps.Clone(k.now), Unknown: slices.Sorted(maps.Keys(k.unknown)),
+	c := newCase(seq, h.ID, h.Key, h.Revision, keys[h.Key])
+	c.Message, c.Clock, c.Seed, c.Answers = m, h.Time, slices.Clone(h.Seed), recordedOf(h.Answers)
+	return c, c.Then.recorded(h)
+}
+
+func newCase(seq uint64, id, key, revision string, k *cell) *Case {
+	return &Case{
+		Sequence: seq, ID: strings.Clone(id), Key: strings.Clone(key), Revision: strings.Clone(revision),
+		State: maps.Clone(k.now), Unknown: slices.Sorted(maps.Keys(k.unknown)),
 	}
-	for i := range h.Answers {
-		a := &h.Answers[i]
-		c.Answers = append(c.Answers, capability.Recorded{
+}
+
+// recordedOf copies answers as a ledger takes them.
+func recordedOf(list []journal.Answer) (copied []capability.Recorded) {
+	for i := range list {
+		a := &list[i]
+		copied = append(copied, capability.Recorded{
 			Call: int(a.Call), Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Request: slices.Clone(a.Request),
 			Frame: slices.Clone(a.Frame), Duration: time.Duration(a.Duration),
 		})
 	}
-	return c, c.Then.recorded(h)
+	return copied
 }

@@ -49,6 +49,7 @@ type Options struct {
 	Journal journal.Journal
 	Node    string // node path
 	Select  Select
+	Keyless bool // the node has one state and no keys
 	// New is what the messages are run on. Its broker and seeds are those of
 	// Record, its Scale.Max is at least Workers. It is not closed.
 	New    *actor.Actor

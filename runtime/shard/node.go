@@ -53,10 +53,12 @@ type running struct {
 	// one did: they leave the lane before they begin, and who has a client of its
 	// own does not take part.
 	long atomic.Int32
-	// While there is a trial, next is what is tried here, and arm counts.
-	trial *trial
-	next  *running
-	arm   *arm
+	// While there is a trial, next is what is tried here, and arm counts. While
+	// somebody is attached, next is what they look at.
+	trial    *trial
+	attached *attachment
+	next     *running
+	arm      *arm
 }
 
 // plan is the table in force and the nodes by its indexes.

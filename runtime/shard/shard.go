@@ -63,6 +63,7 @@ type Shard struct {
 	nodes     map[string]*node
 	trial     atomic.Pointer[trial] // nil: there is none
 	passed    passed
+	attached  map[*node]*attachment // guarded by applying
 	modes     Modes
 	mode      atomic.Uint32 // the service's, a Mode
 	recovered *recovered    // what waits for the first Apply; nil afterwards
@@ -162,6 +163,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	}
 	s.plan.Store(p)
 	s.trial.Store(nil)
+	s.attached = nil
 	for i, n := range p.nodes {
 		n.run.Store(runs[i])
 	}
@@ -170,9 +172,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 			n.run.Store(nil)
 		}
 	}
-	for _, l := range s.lanes {
-		l.post(event{note: noteApplied{}})
-	}
+	s.feedAll()
 	s.readBacklog()
 	return nil
 }

@@ -133,6 +133,9 @@ func (s *Shard) Try(t *Trial) error {
 	if s.trial.Load() != nil {
 		return fmt.Errorf("%w: there is a trial already", ErrTrial)
 	}
+	if len(s.attached) > 0 {
+		return fmt.Errorf("%w: somebody is attached", ErrTrial)
+	}
 	p := s.plan.Load()
 	if err := tryable(p.table, t); err != nil {
 		return err
@@ -218,9 +221,7 @@ func (s *Shard) Untry() bool {
 	for n, t := range x.nodes {
 		n.run.Store(t.old.spare())
 	}
-	for _, l := range s.lanes {
-		l.post(event{note: noteApplied{}})
-	}
+	s.feedAll()
 	return true
 }
 
@@ -253,9 +254,16 @@ func (x *trial) grow(share float64) {
 	}
 }
 
-// pick returns which revision handles the next message of a cell: a key's is always the
-// same, and where there are no keys a message's is, whichever attempt at it.
+// pick returns what handles the next message of a cell, where there are two. In a trial a
+// key's is always the same, and where there are no keys a message's is, whichever attempt
+// at it.
 func (r *running) pick(c *cell) *running {
+	if x := r.attached; x != nil {
+		if x.takes(c) {
+			return r.next
+		}
+		return r
+	}
 	what := c.key
 	if !r.spec.Exclusive() {
 		what = (*c.queue.at(0)).msg.ID()
@@ -269,7 +277,7 @@ func (r *running) pick(c *cell) *running {
 // picked is the actor that handles the next message of a cell; nil: none does.
 func (c *cell) picked() *actor.Actor {
 	r := c.local.node.run.Load()
-	if r != nil && r.trial != nil && c.queue.len() > 0 {
+	if r != nil && r.next != nil && c.queue.len() > 0 {
 		r = r.pick(c)
 	}
 	if r == nil {

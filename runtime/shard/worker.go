@@ -63,7 +63,7 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 			l.clear(c)
 			return n, false
 		}
-		if r.trial != nil {
+		if r.next != nil {
 			r = r.pick(c)
 		}
 		if l.helping && (r.waits || r.long.Load() > 0) {

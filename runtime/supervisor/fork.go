@@ -30,6 +30,11 @@ type World interface {
 	Seed(task string) [32]byte
 }
 
+// Compiler is a World that compiles the module of its fork otherwise than what runs.
+type Compiler interface {
+	Compile(ctx context.Context, e engine.Engine, binary []byte, c engine.Config) (engine.Module, error)
+}
+
 // Fork makes one of a node of what is wanted, with at most so many instances; none runs
 // yet. A module that runs already is not compiled again. What runs is not touched.
 func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances int, world World) (*Fork, error) {
@@ -54,7 +59,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 		}
 		return c
 	}
-	m, err := s.module(ctx, binary, apart(n.Actor))
+	m, err := s.forked(ctx, binary, apart(n.Actor), world)
 	if err != nil {
 		return nil, fmt.Errorf("actor %s: %w", n.Actor.Name, err)
 	}
@@ -77,7 +82,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	scale := n.Scale
 	scale.Max = instances
 	return &Fork{live: live, module: m, migrators: migrators, Actor: actor.New(actor.Options{
-		Node: n.Path, Revision: revision(w.Service, n, m.Info().Digest, w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: migrators.actors(),
+		Node: n.Path, Revision: revision(w.Service, n, digestOf(binary), w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: migrators.actors(),
 		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: silent, Seed: world.Seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
@@ -85,6 +90,30 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 
 // silent is where lines go that nobody sees.
 func silent(actor.Line) {}
+
+// forked is the module of a fork, used once.
+func (s *Supervisor) forked(ctx context.Context, binary []byte, c engine.Config, world World) (*module, error) {
+	own, ok := world.(Compiler)
+	if !ok {
+		return s.module(ctx, binary, c)
+	}
+	return s.moduleBy(ctx, own, binary, c)
+}
+
+// moduleBy is a module that somebody else compiles and nothing else runs, used once.
+func (s *Supervisor) moduleBy(ctx context.Context, by Compiler, binary []byte, c engine.Config) (*module, error) {
+	c.Seed = s.hashes(digestOf(binary))
+	compiled, err := by.Compile(ctx, s.opts.Engine, binary, c)
+	if err != nil {
+		return nil, err
+	}
+	m := &module{Module: compiled, config: c}
+	m.uses.Store(1)
+	return m, nil
+}
+
+// Seed is that of the random stream of a message of what runs.
+func (s *Supervisor) Seed(messageID string) [32]byte { return s.seed(messageID) }
 
 // Close ends its instances. None may be in use.
 func (f *Fork) Close() error {

@@ -68,7 +68,9 @@ type Supervisor struct {
 	current generation
 	tried   generation         // of a trial; nil: there is none
 	ready   map[string]*module // what Prepare compiled, for the next Apply
-	retired sync.WaitGroup
+	// attached are what somebody looks at.
+	attached map[*Attachment]bool
+	retired  sync.WaitGroup
 }
 
 // generation is one set of everything that runs, by node path.
@@ -154,6 +156,7 @@ func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 	if err := s.opts.Shard.Apply(table, next.actors()); err != nil {
 		return errors.Join(err, retire(next, s.current, s.tried))
 	}
+	s.dismiss("another revision of the service has taken over")
 	old, tried := s.current, s.tried
 	s.current, s.tried = next, nil
 	s.retireLater(old, next)
@@ -208,6 +211,7 @@ func (s *Supervisor) Try(ctx context.Context, w Wanted, salt string, share float
 			tried[path] = p
 		}
 	}
+	s.dismiss("another revision of the service is tried")
 	if err := s.opts.Shard.Try(&shard.Trial{Table: table, Actors: tried.actors(), Salt: salt, Share: share}); err != nil {
 		return errors.Join(err, retire(tried))
 	}
@@ -409,6 +413,7 @@ func (s *Supervisor) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.release(s.ready)
+	s.dismiss("the service stops")
 	err := errors.Join(retire(s.current), retire(s.tried))
 	s.current, s.tried, s.ready = nil, nil, nil
 	s.retired.Wait()

@@ -26,6 +26,7 @@ import (
 	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/runtime/shard"
@@ -79,6 +80,12 @@ type Options struct {
 	// Module reads a module for a message that is handled again: of an actor's revision,
 	// or of a digest. nil: modules are named by their paths.
 	Module func(ctx context.Context, actor, on string) ([]byte, error)
+	// Debuggers are the languages that can be debugged; nil: those of this build.
+	Debuggers []debug.Language
+	// DebugHold is how long a live actor is held while it handles one message; 0: DebugHold.
+	DebugHold time.Duration
+	// DebugReadOnly has nobody stop what is live: copies may be debugged.
+	DebugReadOnly bool
 	// Seed keys the random streams of the service's messages; nil: that in Dir.
 	Seed []byte
 	// Apart keeps schedules and subscriptions from running, for a host that is to be looked at.
@@ -118,6 +125,7 @@ type Host struct {
 	serving    chan error // the gateway's last word
 	applying   sync.Mutex // held by Apply
 	actions    actions
+	debugging  debugging
 	looked     lastLook
 	stop       sync.Once
 	stopping   atomic.Bool
@@ -312,6 +320,7 @@ func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
 	h.stop.Do(func() {
 		h.stopping.Store(true)
 		h.sources.close()
+		h.debugging.shut("the host stops")
 		err = h.gateway.Shutdown(ctx)
 		waiting, stopErr := h.shard.Stop(ctx)
 		left.Waiting, left.Kept = waiting, h.kept() && h.store.Health() == nil
@@ -340,6 +349,7 @@ func (h *Host) abandon(ctx context.Context) error {
 	} else if h.listener != nil {
 		errs = append(errs, h.listener.Close())
 	}
+	h.debugging.shut("the host stops")
 	if h.shard != nil {
 		h.shard.Close()
 	}

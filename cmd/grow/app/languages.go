@@ -5,6 +5,9 @@ import (
 	"log/slog"
 
 	"github.com/grow-platform/grow/compiler/python/interpreter"
+	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/debug/native"
+	"github.com/grow-platform/grow/runtime/debug/python"
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
@@ -21,3 +24,6 @@ func languages(log *slog.Logger) []engine.Language {
 	}
 	return []engine.Language{*python}
 }
+
+// debuggers are the languages whose actors can be debugged; the last one takes any module.
+func debuggers() []debug.Language { return []debug.Language{python.Language{}, native.New()} }

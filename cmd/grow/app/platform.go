@@ -48,6 +48,8 @@ type PlatformOptions struct {
 	Signed   bool // modules must be signed by a key that the host trusts
 	// Keep says which deployments stay.
 	Keep deploy.Retention
+	// DebugReadOnly has nobody stop what is live: copies may be debugged.
+	DebugReadOnly bool
 	// Control is the host:port of the control API; "": DefaultControl. CertFile and
 	// KeyFile, in PEM, have it speak TLS.
 	Control           string
@@ -362,6 +364,7 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	h, err := Start(ctx, Options{
 		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Networks: p.opts.Networks, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Module: p.moduleOf(c.Service), Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
+		DebugReadOnly: p.opts.DebugReadOnly,
 	})
 	if err != nil {
 		return err

@@ -213,7 +213,7 @@ func (r *recorder) told(q control.RecordRequest, of replay.Select) (control.Reco
 		case len(r.left) > 0:
 			return control.Record{}, &control.Error{Code: CodeUnfaithful, Message: "message " + of.ID + " is no test: " + r.left[0].Reason, At: of.ID, Next: "see what differs: grow replay " + of.ID}
 		case len(r.found) == 0 && r.skipped > 0:
-			return control.Record{}, unknownBefore(of.ID)
+			return control.Record{}, forgotten(of.ID)
 		case len(r.found) == 0:
 			return control.Record{}, unhandled(of.ID)
 		}

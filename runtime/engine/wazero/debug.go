@@ -309,7 +309,7 @@ func (t *traced) handle(h engine.Host, in engine.Input) (engine.Answer, error) {
 	if err := t.begin(); err != nil {
 		return engine.Answer{}, err
 	}
-	a, err := t.on.serve(h, in)
+	a, err := t.on.hand(h, in)
 	t.tracer.End(err)
 	return a, err
 }

@@ -18,16 +18,17 @@ type tank struct {
 	left    counter
 	rest    uint64 // that the last message left over
 	first   uint64 // what the last message that had to ask began with
+	free    uint64 // of what it has been granted, what was for a debugger
 }
 
 // used ends a message and returns what it used.
 func (t *tank) used() uint64 {
 	left := t.left.get()
-	used := t.granted - left
+	used := t.granted - left - t.free
 	if int64(left) < 0 { // it was stopped
 		left = 0
 	}
-	t.granted, t.rest = left, left
+	t.granted, t.rest, t.free = left, left, 0
 	return used
 }
 
@@ -78,10 +79,16 @@ func (i *instance) refill(left int64) uint64 {
 
 // slice asks the host for fuel, or takes it from what there is of grace.
 func (i *instance) slice(used uint64) (uint64, error) {
-	if i.speech != nil && i.speech.stop != nil {
-		return i.mercy()
+	if i.speech != nil {
+		if held, err := i.look(); held || err != nil {
+			i.tank.free += engine.SliceFuel
+			return engine.SliceFuel, err
+		}
+		if i.speech.stop != nil {
+			return i.mercy()
+		}
 	}
-	grant, err := i.served().Slice(used)
+	grant, err := i.served().Slice(used - i.tank.free)
 	if err != nil && i.stops(err) {
 		return i.mercy()
 	}

@@ -38,7 +38,7 @@ func serveCall(ctx context.Context, caller api.Module, stack []uint64) {
 		i.outside("grow.call: the buffer", buffer, room)
 	}
 	i.waits = false
-	answer, err := i.served().Call(request)
+	answer, err := i.serve(request)
 	if err != nil {
 		throw(err)
 	}

@@ -104,7 +104,12 @@ func (i *instance) init(h engine.Host, frame []byte) error {
 		return err
 	}
 	i.memory.Write(i.block, frame)
-	if err := i.call(h, initialize, uint64(i.block), uint64(len(frame))); err != nil {
+	if err := i.meet(); err != nil {
+		return err
+	}
+	err := i.call(h, initialize, uint64(i.block), uint64(len(frame)))
+	i.part()
+	if err != nil {
 		return err
 	}
 	if code := int32(i.stack[0]); code != 0 {
@@ -121,11 +126,11 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 	if i.traced != nil {
 		return i.traced.handle(h, in)
 	}
-	return i.serve(h, in)
+	return i.hand(h, in)
 }
 
-// serve hands a message to the guest.
-func (i *instance) serve(h engine.Host, in engine.Input) (engine.Answer, error) {
+// hand hands a message to the guest.
+func (i *instance) hand(h engine.Host, in engine.Input) (engine.Answer, error) {
 	if err := i.fill(h); err != nil {
 		return engine.Answer{}, err
 	}
@@ -137,7 +142,11 @@ func (i *instance) serve(h engine.Host, in engine.Input) (engine.Answer, error) 
 	}
 	block, _ := i.memory.Read(i.block, uint32(size)) // memory never shrinks, so it fits as it did
 	in.CopyTo(block)
+	if err := i.meet(); err != nil {
+		return engine.Answer{Fuel: i.tank.used()}, err
+	}
 	err := i.call(h, i.handle, uint64(i.block), uint64(size))
+	i.part()
 	fuel := i.tank.used()
 	if err == nil && i.speech != nil {
 		err = i.account(fuel)

@@ -208,5 +208,6 @@ func (t *reactor) spawn(ctx context.Context, h engine.Host, from *frozen, trees 
 		return nil, errors.Join(err, i.Close())
 	}
 	i.host = nil
+	i.listens()
 	return i, nil
 }

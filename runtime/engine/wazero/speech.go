@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -17,6 +18,7 @@ type speech struct {
 	on        *lent   // what runs, or ran last; nil: something whose stack is not lent
 	files     files
 	interrupt uint32 // where the guest says what interrupts it
+	attention uint32 // the word that asks for attention; 0: it has none
 	since     uint64 // fuel used since its memory was looked at
 
 	stop  error  // the guest was interrupted for it; nil: it was not
@@ -24,6 +26,9 @@ type speech struct {
 	said  bool   // that the call under way fails
 	kind  uint32 // of failure
 	text  string
+
+	wanted atomic.Pointer[looking] // who is to debug it; nil: nobody
+	looks  *looking                // who does while it handles something
 }
 
 // Limits of an interrupt.
@@ -39,6 +44,7 @@ const (
 	faultMax = 32 << 10
 	// wordsMax is how many words an interrupt sets.
 	wordsMax = 16
+	pairSize = 8 // bytes of an address and the bits
 	// whyMax bounds the text of why, in bytes.
 	whyMax = 4 << 10
 )
@@ -83,20 +89,10 @@ func (i *instance) stops(err error) bool {
 
 // explain tells the guest why it is interrupted, if it has room for that.
 func (i *instance) explain(err error) {
-	last := i.speech.interrupt
-	for range wordsMax {
-		at, ok := i.memory.ReadUint32Le(last)
-		if !ok {
-			return
-		}
-		last += 8
-		if at == 0 {
-			break
-		}
-	}
-	at, ok := i.memory.ReadUint32Le(last)
-	room, ok2 := i.memory.ReadUint32Le(last + 4)
-	if at == 0 || room == 0 || !ok || !ok2 {
+	behind := i.behind()
+	at, ok := i.memory.ReadUint32Le(behind)
+	room, ok2 := i.memory.ReadUint32Le(behind + 4)
+	if behind == 0 || at == 0 || room == 0 || !ok || !ok2 {
 		return
 	}
 	text := err.Error()
@@ -104,12 +100,34 @@ func (i *instance) explain(err error) {
 	i.memory.Write(at, append([]byte(text), 0))
 }
 
+// behind is where the array ends that says what interrupts the guest; 0: nowhere.
+func (i *instance) behind() uint32 {
+	for k := range uint32(wordsMax) {
+		at, ok := i.memory.ReadUint32Le(i.speech.interrupt + pairSize*k)
+		if ok && at == 0 {
+			return i.speech.interrupt + pairSize*(k+1)
+		}
+	}
+	return 0
+}
+
+// listens finds the word that asks the guest for its attention. It is asked before
+// anything runs.
+func (i *instance) listens() {
+	if behind := i.behind(); i.speech.interrupt != 0 && behind != 0 {
+		i.speech.attention, _ = i.memory.ReadUint32Le(behind + pairSize)
+	}
+}
+
 // signal sets the bits that interrupt the guest, or takes those back that it has
 // not seen.
-func (i *instance) signal(on bool) (done bool) {
+func (i *instance) signal(on bool) (done bool) { return i.set(i.speech.interrupt, on) }
+
+// set is signal from one of the pairs on.
+func (i *instance) set(from uint32, on bool) (done bool) {
 	for k := range uint32(wordsMax) {
-		at, ok := i.memory.ReadUint32Le(i.speech.interrupt + 8*k)
-		bits, ok2 := i.memory.ReadUint32Le(i.speech.interrupt + 8*k + 4)
+		at, ok := i.memory.ReadUint32Le(from + pairSize*k)
+		bits, ok2 := i.memory.ReadUint32Le(from + pairSize*k + 4)
 		if at == 0 || !ok || !ok2 {
 			break
 		}

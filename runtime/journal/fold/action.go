@@ -13,6 +13,9 @@ func (w *World) action(e *journal.Action) error {
 	if e.Name == journal.ActionSetState {
 		return w.states.change(Cell{e.Node, e.Key}, e.State)
 	}
+	if e.Name == journal.ActionDebug || e.Name == journal.ActionDebugEnd {
+		return nil // who looks changes nothing
+	}
 	i := slices.IndexFunc(w.dead, func(d *Dead) bool { return d.ID == e.ID })
 	if i >= 0 { // it may have gone because there were too many
 		w.deadSize -= w.dead[i].size()

@@ -1,6 +1,7 @@
 // How a host stops what runs: it raises SIGINT inside the guest, by words in memory.
 // The eval loop, and C code that polls for signals, such as that of re, call the
-// handler at their next check. It costs nothing while nobody uses it.
+// handler at their next check. It costs nothing while nobody uses it. SIGUSR1 asks for
+// attention in the same way: its handler, in grow._runtime, runs what a debugger sends.
 #include "grow.h"
 
 #include <signal.h>
@@ -13,9 +14,10 @@ static bool raised, held;
 static char why[512]; // the host says it here
 
 // Words and the bits to set in them, in this order: what is looked at first comes
-// last. Behind their end stands the room for why.
+// last. Behind their end stands the room for why, and the word that stands in for the
+// first when attention is asked for.
 EXPORT("grow_interrupt") uint32_t *grow_interrupt(void) {
-    static uint32_t words[10];
+    static uint32_t words[11];
     words[0] = (uint32_t)(uintptr_t)&_PyRuntime.signals.handlers[SIGINT].tripped;
     words[2] = (uint32_t)(uintptr_t)&_PyRuntime.signals.is_tripped;
     words[4] = (uint32_t)(uintptr_t)&_PyThreadState_GET()->eval_breaker;
@@ -23,13 +25,17 @@ EXPORT("grow_interrupt") uint32_t *grow_interrupt(void) {
     words[5] = _PY_SIGNALS_PENDING_BIT;
     words[8] = (uint32_t)(uintptr_t)why;
     words[9] = sizeof why;
+    words[10] = (uint32_t)(uintptr_t)&_PyRuntime.signals.handlers[SIGUSR1].tripped;
     return words;
 }
 
 void forget_interrupt(void) {
     _PyRuntime.signals.handlers[SIGINT].tripped = 0;
-    _PyRuntime.signals.is_tripped = 0;
-    _Py_unset_eval_breaker_bit(_PyThreadState_GET(), _PY_SIGNALS_PENDING_BIT);
+    // Attention is asked for before a message is handed over.
+    if (!_PyRuntime.signals.handlers[SIGUSR1].tripped) {
+        _PyRuntime.signals.is_tripped = 0;
+        _Py_unset_eval_breaker_bit(_PyThreadState_GET(), _PY_SIGNALS_PENDING_BIT);
+    }
     raised = held = false;
     why[0] = 0;
 }

@@ -1,0 +1,357 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/debug/observed"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/replay"
+	"github.com/grow-platform/grow/runtime/router"
+	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/runtime/supervisor"
+)
+
+// Limits of debugging.
+const (
+	DebugHold = 10 * time.Minute // that a live actor is held for, while it handles one message
+	debugsMax = 32               // sessions of a service at a time
+	auditTime = 10 * time.Second // for the journal to take an entry
+)
+
+// debugging are the sessions of a host. It is safe for concurrent use.
+type debugging struct {
+	mu     sync.Mutex
+	list   map[*Debugged]bool
+	closed bool
+	ended  sync.WaitGroup // those that were listed
+}
+
+// Debugged is something that a person looks into: a session, and what is run for it.
+// Start and Close may be called concurrently.
+type Debugged struct {
+	*debug.Session
+	host   *Host
+	target control.DebugTarget
+	by     string
+	node   *router.Node
+	id     string            // of the message; "": those to come
+	wanted supervisor.Wanted // as it runs
+	probe  *probe
+
+	context context.Context // ends with Close
+	cancel  context.CancelFunc
+	runs    sync.WaitGroup // what Start has begun
+	begin   func()         // runs what is to be seen
+	once    sync.Once
+	close   sync.Once
+	leave   func() error // ends what is run
+}
+
+// OpenDebugger opens a session of what a person, by, wants to look into. Nothing is run for it
+// before Start. The caller closes it. It fails with a *control.Error.
+func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by string) (_ *Debugged, err error) {
+	d := &Debugged{host: h, target: t, by: by, probe: &probe{guests: observed.New()}}
+	if d.wanted, err = wanted(h.service.Load(), *h.built.Load()); err != nil {
+		return nil, err
+	}
+	if err := d.find(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.permitted(); err != nil {
+		return nil, err
+	}
+	if d.probe.program, err = h.program(d.wanted, d.node); err != nil {
+		return nil, err
+	}
+	o := debug.Options{Mask: secretsOf(d.wanted.Service, h.opts.Secret).text, Name: d.probe.guests.Title, Hold: d.probe.guests.Hold}
+	if t.Mode() == control.DebugLive {
+		o.HoldMax = cmp.Or(h.opts.DebugHold, DebugHold)
+	}
+	d.Session = debug.NewSession(d.probe.program, o)
+	d.probe.session = d.Session
+	d.context, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := h.debugging.add(d); err != nil {
+		d.cancel()
+		d.Session.Close()
+		return nil, err
+	}
+	if err = d.open(ctx); err == nil {
+		err = h.audit(ctx, d, false)
+	}
+	if err != nil {
+		d.end()
+		h.debugging.remove(d)
+		return nil, err
+	}
+	return d, nil
+}
+
+// open has ready what is run.
+func (d *Debugged) open(ctx context.Context) error {
+	switch d.target.Mode() {
+	case control.DebugMessage:
+		return d.openMessage(ctx)
+	case control.DebugFork:
+		return d.openFork(ctx)
+	}
+	return d.openLive(ctx)
+}
+
+// Start implements dap.Starter: it begins what is run, once the client has said where to
+// stop. Later calls do nothing.
+func (d *Debugged) Start() error {
+	d.once.Do(func() { d.runs.Go(d.begin) })
+	return nil
+}
+
+// Close ends the session and what is run for it. What was live goes on as it was.
+func (d *Debugged) Close() error {
+	var err error
+	d.close.Do(func() {
+		err = d.end()
+		ctx, cancel := context.WithTimeout(context.Background(), auditTime)
+		defer cancel()
+		if audit := d.host.audit(ctx, d, true); audit != nil && !errors.Is(audit, shard.ErrStopping) {
+			err = errors.Join(err, audit)
+		}
+		d.host.debugging.remove(d)
+	})
+	return err
+}
+
+// end lets all guests go on, and waits for what was begun.
+func (d *Debugged) end() (err error) {
+	d.once.Do(func() {}) // nothing begins any more
+	d.cancel()
+	d.Session.Close()
+	d.runs.Wait()
+	if d.leave != nil {
+		err = d.leave()
+	}
+	return err
+}
+
+// add lists a session, unless somebody else is at what it is of.
+func (l *debugging) add(d *Debugged) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return &control.Error{Code: "host.stopping", Message: "the service stops"}
+	}
+	if len(l.list) >= debugsMax {
+		return &control.Error{Code: control.CodeDebugBusy, Message: fmt.Sprintf("%d sessions are open, and no more may be", len(l.list)), Next: "end one of them"}
+	}
+	for other := range l.list {
+		if d.target.Mode() == control.DebugLive && other.target.Mode() == control.DebugLive && other.node.Path == d.node.Path {
+			return &control.Error{
+				Code: control.CodeDebugBusy, Message: fmt.Sprintf("%s debugs %s already", cmp.Or(other.by, "somebody"), d.node.Path), At: d.node.Path,
+				Next: "wait until that ends, or debug a copy of it: grow debug " + d.node.Path + " --fork",
+			}
+		}
+	}
+	if l.list == nil {
+		l.list = map[*Debugged]bool{}
+	}
+	l.list[d] = true
+	l.ended.Add(1)
+	return nil
+}
+
+func (l *debugging) remove(d *Debugged) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.list[d] {
+		delete(l.list, d)
+		l.ended.Done()
+	}
+}
+
+// shut ends all sessions, says why, and lets none begin. It waits until what they ran has
+// ended.
+func (l *debugging) shut(why string) {
+	l.mu.Lock()
+	l.closed = true
+	list := slices.Collect(maps.Keys(l.list))
+	l.mu.Unlock()
+	for _, d := range list {
+		d.End(why)
+		_ = d.Close() // its client is told by its own
+	}
+	l.ended.Wait()
+}
+
+// audit has the journal say that somebody looks, or has looked.
+func (h *Host) audit(ctx context.Context, d *Debugged, ends bool) error {
+	l := shard.Looked{Ends: ends, Node: d.node.Path, ID: d.id}
+	if d.target.Key != nil {
+		l.Key = *d.target.Key
+	}
+	mode := d.target.Mode()
+	if err := h.shard.Look(ctx, l, shard.Act{By: d.by, Reason: mode}); err != nil {
+		return &control.Error{Code: CodeJournal, Message: "nobody debugs without an entry in the journal, which does not take one: " + err.Error(), Next: "it goes on by itself when the cause is gone; see: grow status"}
+	}
+	what := "debugging begins"
+	if ends {
+		what = "debugging ends"
+	}
+	h.log.Info(what, "node", l.Node, "mode", mode, "key", l.Key, "message", l.ID, "by", d.by)
+	return nil
+}
+
+// permitted reports what the host has nobody debug.
+func (d *Debugged) permitted() error {
+	at := d.node.Path
+	switch {
+	case d.node.Actor.Isolated:
+		return &control.Error{
+			Code: control.CodeDebugIsolated, Message: at + " runs in a process of its own (isolation: process), which a debugger does not reach into", At: at,
+			Next: "debug it in a copy of the service without isolation, or see what it does: grow trace, grow replay",
+		}
+	case d.target.Mode() == control.DebugLive && d.host.opts.DebugReadOnly:
+		return &control.Error{
+			Code: control.CodeDebugReadOnly, Message: "this host has nobody stop what is live", At: at,
+			Next: "debug a copy on the next message: grow debug " + at + " --fork; or one that was handled: --message ID",
+		}
+	}
+	return nil
+}
+
+// program is what a module is to its programmer.
+func (h *Host) program(w supervisor.Wanted, n *router.Node) (debug.Program, error) {
+	binary := w.Modules[n.Actor.Name]
+	var files fs.FS
+	if source := n.Actor.Code.Source; source != "" {
+		if info, err := os.Stat(source); err == nil && info.IsDir() {
+			files = os.DirFS(source)
+		}
+	}
+	for _, l := range h.opts.debuggers() {
+		p, err := l.Open(binary, files)
+		if err != nil {
+			return nil, &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("read what the module of %s says of its source: %v", n.Actor.Name, err), At: n.Path}
+		}
+		if p != nil {
+			return p, nil
+		}
+	}
+	return nil, &control.Error{Code: control.CodeInvalid, Message: "there is no debugger for the module of " + n.Actor.Name, At: n.Path}
+}
+
+// debuggers are the languages that can be debugged.
+func (o *Options) debuggers() []debug.Language {
+	if o.Debuggers != nil {
+		return o.Debuggers
+	}
+	return debuggers()
+}
+
+// text hides secrets in text.
+func (m mask) text(s string) string { return string(m.hide([]byte(s))) }
+
+// probe compiles a module so that a session is told what its instances do.
+type probe struct {
+	guests  *observed.Guests
+	program debug.Program
+	session *debug.Session
+}
+
+// Compile implements supervisor.Compiler.
+func (p *probe) Compile(ctx context.Context, e engine.Engine, _ []byte, c engine.Config) (engine.Module, error) {
+	return p.guests.Compile(ctx, p.program, e, c, p.session)
+}
+
+// apart is the world of a fork that is debugged.
+type apart struct {
+	*replay.Record
+	*probe
+}
+
+var _ supervisor.Compiler = apart{}
+
+// find finds the node, and the message if one was named.
+func (d *Debugged) find(ctx context.Context) error {
+	table, err := router.Compile(d.wanted.Service)
+	if err != nil {
+		return err
+	}
+	if d.target.Mode() == control.DebugMessage {
+		var at string
+		if d.id, at, err = d.host.settledAt(ctx, d.target.Message); err != nil {
+			return err
+		}
+		n, ok := table.Node(at)
+		if !ok {
+			return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s, which had message %s, is no longer part of the service", at, d.id), At: d.id}
+		}
+		d.node = n
+		if name := d.target.Actor; name != "" && name != n.Path && name != n.Actor.Name {
+			return &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("message %s was not %s's but %s's", d.id, name, n.Path), At: d.id, Next: "leave the actor out: a message says by itself whose it was"}
+		}
+		return nil
+	}
+	d.node, err = nodeOf(table, d.target.Actor)
+	if err == nil && d.target.Key != nil && !d.node.Keyed() {
+		err = &control.Error{Code: control.CodeInvalid, Message: d.node.Path + " has no keys", At: d.node.Path, Next: "leave --key out"}
+	}
+	return err
+}
+
+// nodeOf is the node of a path, or the only one that an actor fills.
+func nodeOf(table *router.Table, name string) (*router.Node, error) {
+	if n, ok := table.Node(name); ok {
+		return n, nil
+	}
+	var paths, all []string
+	for _, n := range table.Nodes {
+		all = append(all, n.Path)
+		if n.Actor.Name == name {
+			paths = append(paths, n.Path)
+		}
+	}
+	slices.Sort(paths)
+	switch {
+	case len(paths) == 1:
+		n, _ := table.Node(paths[0])
+		return n, nil
+	case len(paths) > 1:
+		return nil, &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("%s is at %d nodes", name, len(paths)), At: name, Next: "name one of them: " + strings.Join(paths, ", ")}
+	}
+	slices.Sort(all)
+	return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("there is no actor or node %q", name), At: name, Next: "there are " + strings.Join(all, ", ")}
+}
+
+// settledAt is the whole id of a message that was handled or given up on, and the node
+// that did it.
+func (h *Host) settledAt(ctx context.Context, id string) (whole, node string, err error) {
+	t, err := h.shard.Trace(ctx, id)
+	if err != nil {
+		return "", "", traceError(err)
+	}
+	for i := range t.Hops {
+		if k := &t.Hops[i]; k.ID == t.ID && (k.What == shard.HopHandled || k.What == shard.HopRefused || k.What == shard.HopDead && k.Revision != "") {
+			whole, node = t.ID, k.Node
+		}
+	}
+	if node == "" {
+		return "", "", unhandled(t.ID)
+	}
+	return whole, node, nil
+}
+
+// state is what a key keeps now, for a message whose journal does not go back to the begin.
+func (d *Debugged) state(ctx context.Context, key string) (map[string]capability.Value, error) {
+	return d.host.stateOf(ctx, d.node.Path, key)
+}

@@ -1,0 +1,181 @@
+package python_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/compiler/python/interpreter"
+	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/debug/python"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/engine/enginetest"
+	"github.com/grow-platform/grow/runtime/engine/wazero"
+	"github.com/grow-platform/grow/runtime/wasm/thin"
+)
+
+// memo is a cache in memory: the runtime is compiled and started once for all tests.
+type memo struct{ entries sync.Map }
+
+// Get implements wazero.Cache.
+func (m *memo) Get(k wazero.Key) ([]byte, bool) {
+	b, ok := m.entries.Load(k)
+	if !ok {
+		return nil, false
+	}
+	return b.([]byte), true
+}
+
+// Put implements wazero.Cache.
+func (m *memo) Put(k wazero.Key, b []byte) { m.entries.Store(k, b) }
+
+// machine has the Python runtime.
+var machine = sync.OnceValues(func() (engine.Engine, error) {
+	l, err := interpreter.Find()
+	if err != nil {
+		return nil, err
+	}
+	return wazero.New(context.Background(), wazero.Options{Languages: []engine.Language{l}, Cache: &memo{}})
+})
+
+// running is the engine, or the test is skipped.
+func running(t testing.TB) engine.Engine {
+	t.Helper()
+	e, err := machine()
+	if errors.Is(err, interpreter.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// pack makes a thin module of the files in testdata.
+func pack(t testing.TB, names ...string) []byte {
+	t.Helper()
+	a := &thin.Actor{Language: python.Name, Digest: interpreter.Digest(), Files: map[string][]byte{}}
+	for _, name := range names {
+		b, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Files["app/"+name] = b
+	}
+	b, err := thin.Pack(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// open opens the module.
+func open(t testing.TB, binary []byte) debug.Program {
+	t.Helper()
+	p, err := python.Language{}.Open(binary, nil)
+	if err != nil || p == nil {
+		t.Fatal(p, err)
+	}
+	return p
+}
+
+// reporter is a debug.Reporter made of functions.
+type reporter struct {
+	enter  func(debug.Guest) error
+	arrive func(debug.Guest, debug.Halt) error
+	log    []string
+}
+
+// Enter implements debug.Reporter.
+func (r *reporter) Enter(g debug.Guest) error {
+	r.log = append(r.log, "enter")
+	if r.enter == nil {
+		return nil
+	}
+	return r.enter(g)
+}
+
+// Arrive implements debug.Reporter.
+func (r *reporter) Arrive(g debug.Guest, h debug.Halt) error {
+	r.log = append(r.log, "arrive")
+	return r.arrive(g, h)
+}
+
+// Leave implements debug.Reporter.
+func (r *reporter) Leave(debug.Guest) { r.log = append(r.log, "leave") }
+
+// instance makes one of the module that reports to r.
+func instance(t testing.TB, p debug.Program, r debug.Reporter) engine.Instance {
+	t.Helper()
+	m, err := p.Compile(t.Context(), running(t), engine.Config{MemoryMax: 64 << 20, Name: "test", Seed: 1}, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close(context.Background()) })
+	return fresh(t, m)
+}
+
+func fresh(t testing.TB, m engine.Module) engine.Instance {
+	t.Helper()
+	i, err := m.Instantiate(t.Context(), &enginetest.Host{})
+	if err != nil {
+		t.Fatal(err, stack(err))
+	}
+	t.Cleanup(func() { _ = i.Close() })
+	return i
+}
+
+// send has the instance handle a message.
+func send(i engine.Instance, typ, data string) (string, error) {
+	return sendFrom(i, &enginetest.Host{}, typ, data)
+}
+
+func sendFrom(i engine.Instance, h engine.Host, typ, data string) (string, error) {
+	a, err := i.Handle(h, abi.NewMessage([]byte(data), abi.Type, typ))
+	return string(bytes.Clone(a.Frame)), err
+}
+
+// stack is the traceback of an error.
+func stack(err error) string {
+	var e *engine.Error
+	if errors.As(err, &e) {
+		return "\n" + e.Stack
+	}
+	return ""
+}
+
+func line(t testing.TB, p debug.Program, file string, n int) debug.Position {
+	t.Helper()
+	at, err := p.Bind(file, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestBreakpoint(t *testing.T) {
+	p := open(t, pack(t, "main.py"))
+	r := &reporter{}
+	r.enter = func(g debug.Guest) error {
+		g.Watch(&debug.Watch{Lines: []debug.Position{line(t, p, "app/main.py", 24)}})
+		return nil
+	}
+	r.arrive = func(_ debug.Guest, h debug.Halt) error {
+		f, err := h.Frames(0, 0)
+		t.Log(h.Cause(), h.Position(), h.Depth(), f, err)
+		for k := range f {
+			s, err := h.Scopes(k)
+			t.Log(s, err)
+			c, err := h.Children(s[0].Children, 0, 0)
+			t.Log(c, err)
+		}
+		return nil
+	}
+	i := instance(t, p, r)
+	got, err := send(i, "order.placed", `{"id": "o-1", "items": [{"sku": "A", "qty": 2, "price": 5}, {"sku": "B", "qty": 1, "price": 7}]}`)
+	t.Logf("%q %v %v %v", got, err, r.log, stack(err))
+}

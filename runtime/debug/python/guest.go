@@ -1,0 +1,206 @@
+package python
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync/atomic"
+
+	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/engine"
+)
+
+// support is what runs in a guest that is debugged.
+//
+//go:embed support.py
+var support []byte
+
+// Limits of what a guest does for its debugger, in slices of fuel of about 100 µs.
+const (
+	// workMax is what the guest may take for one thing that it is asked.
+	workMax = 20_000
+	// mercyMax is what it has, once it was told that this is too long, to end it.
+	mercyMax = 5_000
+)
+
+// ErrEndless unwinds a guest that does not end what it was asked for, though it was
+// told to.
+var ErrEndless = errors.New("an evaluation did not end, though it was told to")
+
+// guest debugs an instance: it implements engine.Debugger and debug.Guest.
+//
+// While its guest stands still, Arrive runs as a coroutine of the guest's goroutine:
+// what it asks the Halt for makes Serve return with a command, and the guest's next
+// request has the result.
+type guest struct {
+	reporter debug.Reporter
+	watch    atomic.Pointer[debug.Watch]
+	changed  atomic.Bool // the guest does not know of watch
+	detached atomic.Bool
+
+	// What follows belongs to the guest's goroutine.
+	entered bool // Leave is due
+	slices  int  // that it has left for what it was asked for; 0: it goes its way
+	asked   bool // what it was asked for is being done
+	halt    *halt
+}
+
+// newGuest makes one that is attached nowhere.
+func newGuest(r debug.Reporter) *guest { return &guest{reporter: r} }
+
+// Watch implements debug.Guest.
+func (g *guest) Watch(w *debug.Watch) {
+	g.watch.Store(w)
+	g.changed.Store(true)
+}
+
+// detach has the guest report nothing any more, and leave nothing of a debugger behind.
+func (g *guest) detach() {
+	g.detached.Store(true)
+	g.changed.Store(true)
+}
+
+// Begin implements engine.Debugger.
+func (g *guest) Begin() (attend bool, err error) {
+	if !g.detached.Load() {
+		g.entered = true
+		err = g.reporter.Enter(g)
+	}
+	return g.changed.Load(), err
+}
+
+// End implements engine.Debugger.
+func (g *guest) End() {
+	if g.halt != nil { // it was unwound in the midst of an answer
+		g.halt.end()
+		g.halt = nil
+	}
+	g.slices, g.asked = 0, false
+	if g.entered {
+		g.entered = false
+		g.reporter.Leave(g)
+	}
+}
+
+// Slice implements engine.Debugger.
+func (g *guest) Slice() (attend, held bool, err error) {
+	if g.slices == 0 {
+		return g.changed.Load(), false, nil
+	}
+	g.slices--
+	switch {
+	case g.slices == 0 && g.asked:
+		return false, false, ErrEndless
+	case g.slices < mercyMax && g.asked: // it may have caught the last one
+		return g.slices%10 == 0, true, nil
+	}
+	return false, true, nil
+}
+
+// Serve implements engine.Debugger.
+func (g *guest) Serve(b []byte) ([]byte, error) {
+	operation, data, err := request(b)
+	if err != nil {
+		return nil, err
+	}
+	switch operation {
+	case opSupport:
+		g.slices = workMax
+		return answer(support), nil
+	case opWatch:
+		g.slices = 0
+		return reply(g.told())
+	case opStop:
+		return g.arrive(data)
+	case opResult:
+		return g.result(data)
+	case opFailed:
+		return nil, fmt.Errorf("debug: %.200q", data)
+	}
+	return errorAnswer("invalid", "there is no such operation"), nil
+}
+
+// told is what the guest is to report, which it knows from now on.
+func (g *guest) told() *watch {
+	g.changed.Store(false) // before it is read
+	if g.detached.Load() {
+		return &watch{Off: true}
+	}
+	w := g.watch.Load()
+	if w == nil {
+		return &watch{}
+	}
+	told := &watch{Every: w.Every, Depth: w.Depth, Raised: w.Raised, Uncaught: w.Uncaught, Lines: map[string][]int{}}
+	for _, p := range w.Lines {
+		file := inGuest(p.File)
+		told.Lines[file] = append(told.Lines[file], p.Line)
+	}
+	return told
+}
+
+// library is where a guest sees Python's own modules.
+const library = "/lib/python313.zip/"
+
+// inGuest is a file as the guest names it.
+func inGuest(file string) string {
+	if rest, ok := strings.CutPrefix(file, "lib/"); ok {
+		return library + rest
+	}
+	return "/" + file
+}
+
+// arrive tells the reporter that the guest stands still.
+func (g *guest) arrive(data []byte) ([]byte, error) {
+	if g.halt != nil {
+		return nil, errors.New("debug: the guest stands still, and says so again")
+	}
+	if g.detached.Load() {
+		return reply(command{Do: "go", Watch: g.told()})
+	}
+	h := &halt{}
+	if err := json.Unmarshal(data, &h.at); err != nil {
+		return nil, fmt.Errorf("read where a guest stands: %w", err)
+	}
+	h.next, h.stop = iter.Pull(func(yield func(command) bool) {
+		h.yield = yield
+		h.err = g.reporter.Arrive(g, h)
+	})
+	g.halt = h
+	return g.goOn()
+}
+
+// result hands what the guest was asked for to who asked.
+func (g *guest) result(data []byte) ([]byte, error) {
+	if g.halt == nil {
+		return nil, errors.New("debug: the guest answers, and was not asked")
+	}
+	g.halt.result = result{}
+	if err := json.Unmarshal(data, &g.halt.result); err != nil {
+		return nil, fmt.Errorf("read a guest's answer: %w", err)
+	}
+	return g.goOn()
+}
+
+// goOn goes on with what is done while the guest stands still, and returns what it is
+// to do next.
+func (g *guest) goOn() ([]byte, error) {
+	if c, ok := g.halt.next(); ok {
+		g.slices, g.asked = workMax+mercyMax, true
+		return reply(c)
+	}
+	err := g.halt.err
+	g.halt, g.slices, g.asked = nil, 0, false
+	if err != nil {
+		return nil, err
+	}
+	c := command{Do: "go"}
+	if g.changed.Load() {
+		c.Watch = g.told()
+	}
+	return reply(c)
+}
+
+var _ engine.Debugger = (*guest)(nil)

@@ -1,0 +1,79 @@
+import dataclasses
+import json
+
+import grow
+
+
+@dataclasses.dataclass
+class Item:
+    sku: str
+    qty: int
+    price: int
+
+
+@dataclasses.dataclass
+class Order:
+    id: str
+    items: list[Item]
+
+
+def cost(item: Item) -> int:
+    """What one costs."""
+
+    amount = item.qty * item.price
+    return amount
+
+
+def total(order: Order) -> int:
+    sum = 0
+    for item in order.items:
+        sum += cost(item)
+    return sum
+
+
+@grow.on("order.placed")
+def placed(ctx: grow.Context, order: Order) -> grow.Output:
+    whole = total(order)
+    return grow.Output("order.priced", {"id": order.id, "total": whole})
+
+
+@grow.on("order.text")
+def text(ctx: grow.Context, order: dict) -> grow.Output:
+    parsed = json.loads('{"n": [1, 2]}')
+    return grow.Output("order.parsed", parsed)
+
+
+@grow.on("order.failed")
+def failed(ctx: grow.Context, order: Order) -> None:
+    try:
+        int(order.id)
+    except ValueError:
+        pass
+    cost(None)
+
+
+@grow.on("order.forever")
+def forever(ctx: grow.Context, order: dict) -> grow.Output:
+    n = 0
+    while not order.get("stop"):
+        n += 1
+    return grow.Output("order.stopped", order)
+
+
+@grow.on("order.sum")
+def sum_up(ctx: grow.Context, order: dict) -> grow.Output:
+    s = 0
+    for k in range(order["n"]):
+        s += k * k % 7
+    return grow.Output("order.sum", s)
+
+
+@grow.on("order.later")
+async def later(ctx: grow.AsyncContext, order: Order) -> grow.Output:
+    whole = await count(order)
+    return grow.Output("order.priced", {"id": order.id, "total": whole})
+
+
+async def count(order: Order) -> int:
+    n = len(order.items)
+    return n

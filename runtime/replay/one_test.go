@@ -1,0 +1,100 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/shard"
+)
+
+// TestFind: one message is found with all that it had, and comes out as it did.
+func TestFind(t *testing.T) {
+	w := handled(t, openMem(t), 30)
+	c, err := Find(t.Context(), Options{Journal: w.journal, Node: "facts", Select: Select{ID: w.ids[7]}, Dead: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Record
+	a := w.actor(facts(plain, nothing), r.Broker(w.broker), r.Seed)
+	now, err := Again(t.Context(), c, a, &r)
+	<-a.Close()
+	if err != nil || c.Dead || len(now.Outputs) != 1 || string(now.Outputs[0].Data) != string(c.Then.Outputs[0].Data) || string(now.State[0].Data) != "3" {
+		t.Fatalf("%+v, %v", now, err)
+	}
+	if _, err := Find(t.Context(), Options{Journal: w.journal, Node: "facts", Select: Select{ID: "none"}, Dead: true}); !errors.Is(err, ErrNone) {
+		t.Error(err)
+	}
+}
+
+// TestFindDead: a message that was given up on is found with the state that it met, with
+// the answers that its attempts were given, and only by who asks for dead ones.
+func TestFindDead(t *testing.T) {
+	for _, keyless := range []bool{false, true} {
+		t.Run(fmt.Sprintf("keyless %v", keyless), func(t *testing.T) { findDead(t, keyless) })
+	}
+}
+
+func findDead(t *testing.T, keyless bool) {
+	failing := func(h engine.Host, m *abi.Message) (string, error) {
+		if string(m.Data()) == `{"key":"k1","bad":true}` {
+			ask(h, "x", "type", "price.get", "use", "shop")
+			return "", &engine.Error{Code: engine.CodeTrap, Reason: "it is bad"}
+		}
+		return facts(plain, nothing)(h, m)
+	}
+	w := newWorld(openMem(t))
+	w.def.Retry.Max = 1
+	if keyless {
+		w.def.Key = nil
+	}
+	w.serve(t, failing, func(s *shard.Shard) {
+		for i := range 6 {
+			w.send(t, s, fmt.Sprintf(`{"key":"k%d"}`, i%3))
+		}
+		f, err := s.Accept(context.Background(), &shard.Request{To: "facts", Type: "in", AnyReply: true, Data: []byte(`{"key":"k1","bad":true}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-f.Done()
+		w.ids = append(w.ids, f.ID())
+		w.send(t, s, `{"key":"k1"}`)
+	})
+	id := w.ids[6]
+	o := Options{Journal: w.journal, Node: "facts", Select: Select{ID: id}, Keyless: keyless}
+	if _, err := Find(t.Context(), o); !errors.Is(err, ErrNone) {
+		t.Errorf("without Dead: %v", err)
+	}
+	o.Dead = true
+	c, err := Find(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "2" // of the key
+	if keyless {
+		want = "6"
+	}
+	if !c.Dead || c.Then.What != "failed" || c.Then.Code != "trap" || string(c.State["n"].Data) != want || len(c.Answers) != 1 {
+		t.Fatalf("%+v", c)
+	}
+	asked := w.shop.asked
+	var r Record
+	a := w.actor(failing, r.Broker(w.broker), r.Seed)
+	now, err := Again(t.Context(), c, a, &r)
+	<-a.Close()
+	if err != nil || now.What != "failed" || now.Code != "trap" || len(now.Unknown) > 0 || w.shop.asked != asked {
+		t.Errorf("%+v, %v", now, err)
+	}
+}
+
+// TestMerged: of two answers to one request the later one holds.
+func TestMerged(t *testing.T) {
+	list := merged([]capability.Recorded{{Call: 1, Use: "a"}, {Call: 2, Use: "a"}}, []capability.Recorded{{Call: 2, Use: "b"}, {Call: 3, Use: "b"}})
+	if len(list) != 3 || list[0].Use != "a" || list[1].Use != "b" || list[2].Call != 3 {
+		t.Errorf("%+v", list)
+	}
+}
