@@ -94,7 +94,8 @@ def attend(number: int, frame: types.FrameType | None) -> None:
     of an actor that is not debugged never asks for it."""
     attributes, code = _bridge.host.call([("debug.support", None, "")])[0]
     if attributes.get("type") != "grow.error":
-        exec(code, {"ask": _bridge.host.call, "attend": attend, "entries": {start.__code__, handle.__code__}})
+        names = {"ask": _bridge.host.call, "attend": attend, "entries": {start.__code__, handle.__code__}}
+        exec(compile(code, "<debugger>", "exec"), names)
 
 
 def load() -> None:
