@@ -146,7 +146,7 @@ func TestCost(t *testing.T) {
 		var a engine.Answer
 		for range 2 { // the first one is told what to watch
 			var err error
-			if a, err = i.Handle(h, abi.NewMessage([]byte(`{"n": 20000}`), abi.Type, "order.sum")); err != nil {
+			if a, err = i.Handle(h, abi.NewMessage([]byte(`{"n": 200000}`), abi.Type, "order.sum")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -157,7 +157,7 @@ func TestCost(t *testing.T) {
 		t.Errorf("it asks the host: %q", h.Requests)
 	}
 	watched := fuel(instance(t, p, at(t, p, []int{26, 70}, func(debug.Guest, debug.Halt) error { return nil })))
-	if float64(watched) > 1.02*float64(plain) {
+	if float64(watched) > 1.01*float64(plain) {
 		t.Errorf("%d units, with a breakpoint elsewhere %d", plain, watched)
 	}
 }

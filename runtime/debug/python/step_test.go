@@ -66,6 +66,7 @@ func TestSteps(t *testing.T) {
 		{"in", "order.placed", orders, 32, []string{"in", "in", "in", ""}, "32, 25, 26, 31"},
 		{"out", "order.placed", orders, 25, []string{"out", "out", "out"}, "25, 31, 39"},
 		{"into a coroutine", "order.later", orders, 75, []string{"in", "in", "over", ""}, "75, 80, 81, 76"},
+		{"a statement of several lines", "order.wide", orders, 123, []string{"over", "over", ""}, "123, 125, 127"},
 		{"beyond the handler", "order.placed", orders, 39, []string{"over"}, "39"},
 	} {
 		if got := steps(t, c.typ, c.data, c.first, c.how...); got != c.want {

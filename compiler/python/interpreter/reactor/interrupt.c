@@ -1,7 +1,7 @@
 // How a host stops what runs: it raises SIGINT inside the guest, by words in memory.
 // The eval loop, and C code that polls for signals, such as that of re, call the
 // handler at their next check. It costs nothing while nobody uses it. SIGUSR1 asks for
-// attention in the same way: its handler, in grow._runtime, runs what a debugger sends.
+// attention in the same way: its handler, in grow._runtime, lets a debugger in.
 #include "grow.h"
 
 #include <signal.h>

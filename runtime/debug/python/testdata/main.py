@@ -116,3 +116,12 @@ def tools(ctx: grow.Context, order: dict) -> None:
 def start(ctx: grow.Context) -> None:
     global ready
     ready = True
+
+
+@grow.on("order.wide")
+def wide(ctx: grow.Context, order: Order) -> None:
+    if (
+        order.id
+        and order.items
+    ):
+        order.id = "seen"
