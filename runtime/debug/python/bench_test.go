@@ -18,21 +18,17 @@ func BenchmarkAttach(b *testing.B) {
 	for name, attached := range map[string]bool{"loop": false, "pause": true} {
 		b.Run(name, func(b *testing.B) {
 			var waited time.Duration
+			slices := 0
 			for b.Loop() {
 				i, began := fresh(b, m), time.Time{}
-				r := &reporter{arrive: func(g debug.Guest, h debug.Halt) error {
-					waited += time.Since(began)
-					g.Watch(&debug.Watch{})
-					_, err := h.Evaluate(0, "order.update(stop=True)")
-					return err
-				}}
+				r := &reporter{}
 				var guest debug.Guest
 				r.enter = func(g debug.Guest) error {
 					guest = g
 					g.Watch(&debug.Watch{Every: !attached})
 					return nil
 				}
-				h := &ticking{at: 20, Host: enginetest.Host{Fuel: loopFuel}}
+				h := &ticking{at: 1000, Host: enginetest.Host{Fuel: loopFuel}}
 				h.do = func() {
 					began = time.Now()
 					if attached {
@@ -44,10 +40,18 @@ func BenchmarkAttach(b *testing.B) {
 				if attached {
 					attach(b, p, i, r)
 				}
+				r.arrive = func(g debug.Guest, halt debug.Halt) error {
+					waited += time.Since(began)
+					slices += h.n - h.at
+					g.Watch(&debug.Watch{})
+					_, err := halt.Evaluate(0, "order.update(stop=True)")
+					return err
+				}
 				if _, err := i.sendFrom(h, "order.forever", "{}"); err != nil {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64(slices)/float64(b.N), "slices-to-stop")
 			b.ReportMetric(float64(waited.Microseconds())/1000/float64(b.N), "ms-to-stop")
 		})
 	}
