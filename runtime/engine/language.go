@@ -23,8 +23,8 @@ import "io/fs"
 //     guest goes on, they are set again after some time. Behind the end of the array
 //     may stand the address u32 and the size u32 of room for a text, where the engine
 //     writes, in UTF-8 and with a 0 behind it, why it interrupts. Behind that may stand
-//     the address u32 of a word for a runtime that can be debugged: to ask for attention,
-//     the engine sets it to 1 in place of the first of the pairs, before a message is
+//     a pair (address u32, 1) of a runtime that can be debugged: to ask for attention,
+//     the engine sets the word there to 1 in place of the first of the pairs, before a message is
 //     handed over, too. The guest then makes requests by grow.call that a
 //     [Debugger] serves.
 //   - It imports language.fault (kind i32, ptr i32, len i32): why the call that is

@@ -240,3 +240,11 @@ func TestNoTool(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNotHere: what runs elsewhere cannot be attached to.
+func TestNotHere(t *testing.T) {
+	elsewhere := struct{ engine.Instance }{}
+	if _, err := open(t, pack(t, "main.py")).(debug.Attacher).Attach(elsewhere, &reporter{}); !errors.Is(err, debug.ErrUnsupported) {
+		t.Error(err)
+	}
+}
