@@ -23,10 +23,10 @@ import "io/fs"
 //     guest goes on, they are set again after some time. Behind the end of the array
 //     may stand the address u32 and the size u32 of room for a text, where the engine
 //     writes, in UTF-8 and with a 0 behind it, why it interrupts. Behind that may stand
-//     the address u32 of a word for a runtime that can be debugged: to ask for attention,
-//     the engine sets it to 1 in place of the first of the pairs, before a message is
-//     handed over, too. The guest then asks for debug.support by grow.call, which a
-//     [Debugger] serves, and does what the answer says.
+//     a pair (address u32, 1) of a runtime that can be debugged: to ask for attention,
+//     the engine sets the word there to 1 in place of the first of the pairs, before a message is
+//     handed over, too. The guest then makes requests by grow.call that a
+//     [Debugger] serves.
 //   - It imports language.fault (kind i32, ptr i32, len i32): why the call that is
 //     under way fails. The text's first line is the reason, the rest the guest's
 //     own traceback. Kind 0 is a failure of the actor, 1 says that it was stopped

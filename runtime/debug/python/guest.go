@@ -1,7 +1,6 @@
 package python
 
 import (
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,11 +11,6 @@ import (
 	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/engine"
 )
-
-// support is what runs in a guest that is debugged.
-//
-//go:embed support.py
-var support []byte
 
 // Limits of what a guest does for its debugger, in slices of fuel of about 100 µs.
 const (
@@ -36,6 +30,7 @@ var ErrEndless = errors.New("an evaluation did not end, though it was told to")
 // what it asks the Halt for makes Serve return with a command, and the guest's next
 // request has the result.
 type guest struct {
+	program  *program
 	reporter debug.Reporter
 	watch    atomic.Pointer[debug.Watch]
 	changed  atomic.Bool // the guest does not know of watch
@@ -44,12 +39,8 @@ type guest struct {
 	// What follows belongs to the guest's goroutine.
 	entered bool // Leave is due
 	slices  int  // that it has left for what it was asked for; 0: it goes its way
-	asked   bool // what it was asked for is being done
 	halt    *halt
 }
-
-// newGuest makes one that is attached nowhere.
-func newGuest(r debug.Reporter) *guest { return &guest{reporter: r} }
 
 // Watch implements debug.Guest.
 func (g *guest) Watch(w *debug.Watch) {
@@ -78,7 +69,7 @@ func (g *guest) End() {
 		g.halt.end()
 		g.halt = nil
 	}
-	g.slices, g.asked = 0, false
+	g.slices = 0
 	if g.entered {
 		g.entered = false
 		g.reporter.Leave(g)
@@ -92,9 +83,9 @@ func (g *guest) Slice() (attend, held bool, err error) {
 	}
 	g.slices--
 	switch {
-	case g.slices == 0 && g.asked:
+	case g.slices == 0:
 		return false, false, ErrEndless
-	case g.slices < mercyMax && g.asked: // it may have caught the last one
+	case g.slices < mercyMax: // it may have caught the last one
 		return g.slices%10 == 0, true, nil
 	}
 	return false, true, nil
@@ -107,11 +98,7 @@ func (g *guest) Serve(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	switch operation {
-	case opSupport:
-		g.slices = workMax
-		return answer(support), nil
 	case opWatch:
-		g.slices = 0
 		return reply(g.told())
 	case opStop:
 		return g.arrive(data)
@@ -133,10 +120,13 @@ func (g *guest) told() *watch {
 	if w == nil {
 		return &watch{}
 	}
-	told := &watch{Every: w.Every, Depth: w.Depth, Raised: w.Raised, Uncaught: w.Uncaught, Lines: map[string][]int{}}
+	told := &watch{Every: w.Every, Depth: w.Depth, Raised: w.Raised, Uncaught: w.Uncaught, Lines: map[string][][2]int{}}
 	for _, p := range w.Lines {
-		file := inGuest(p.File)
-		told.Lines[file] = append(told.Lines[file], p.Line)
+		file, last := inGuest(p.File), p.Line
+		if s := g.program.sources[p.File]; s != nil {
+			last = s.outline().end(p.Line)
+		}
+		told.Lines[file] = append(told.Lines[file], [2]int{p.Line, last})
 	}
 	return told
 }
@@ -188,11 +178,11 @@ func (g *guest) result(data []byte) ([]byte, error) {
 // to do next.
 func (g *guest) goOn() ([]byte, error) {
 	if c, ok := g.halt.next(); ok {
-		g.slices, g.asked = workMax+mercyMax, true
+		g.slices = workMax + mercyMax
 		return reply(c)
 	}
 	err := g.halt.err
-	g.halt, g.slices, g.asked = nil, 0, false
+	g.halt, g.slices = nil, 0
 	if err != nil {
 		return nil, err
 	}

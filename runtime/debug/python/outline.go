@@ -2,6 +2,8 @@ package python
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -162,6 +164,15 @@ func (o *outline) bind(line int) int {
 		}
 	}
 	return 0
+}
+
+// end is the last line of the statement that begins at a line.
+func (o *outline) end(first int) int {
+	k, ok := slices.BinarySearchFunc(o.statements, first, func(s statement, line int) int { return cmp.Compare(s.first, line) })
+	if !ok {
+		return first
+	}
+	return o.statements[k].last
 }
 
 // at is the index of the innermost function that a line is in; -1: of none.

@@ -1,11 +1,11 @@
 // Package python debugs actors in Python.
 //
-// A thin module is debugged as it is: what its instances need for it is sent to them
-// when somebody attaches, as source (support.py), and is gone when they detach. In the
-// guest, sys.monitoring calls the support at lines with a breakpoint, and CPython takes
-// its calls out of all others, which cost nothing from then on. Where the guest is to
-// stand still the support makes a request, debug.stop; it waits for the answer, which
-// is what it shall do next: list frames, evaluate something, go on.
+// A thin module is debugged as it is: its runtime has what is needed (grow._debug, of
+// the SDK), which an instance imports when somebody attaches. In the guest,
+// sys.monitoring calls it at lines with a breakpoint, and CPython takes its calls out of
+// all others, which cost nothing from then on. Where the guest is to stand still it makes
+// a request, debug.stop, and waits for the answer, which is what it shall do next: list
+// frames, evaluate something, go on.
 package python
 
 import (
@@ -166,7 +166,7 @@ func (p *program) Compile(ctx context.Context, e engine.Engine, c engine.Config,
 
 // Attach implements debug.Attacher.
 func (p *program) Attach(i engine.Instance, r debug.Reporter) (detach func(), err error) {
-	g := &guest{reporter: r}
+	g := &guest{program: p, reporter: r}
 	if d, ok := i.(engine.Debuggable); !ok || !d.Debug(g) {
 		return nil, fmt.Errorf("attach to an instance: it runs in another process, or on a runtime that cannot be debugged: %w", debug.ErrUnsupported)
 	}

@@ -12,11 +12,10 @@ import (
 // The operations of a guest's support, each with JSON. The answer to stop and result
 // is a command, that to the others is said there.
 const (
-	opSupport = "debug.support" // answered with the support's source
-	opFailed  = "debug.failed"  // a text: why the guest cannot be debugged
-	opWatch   = "debug.watch"   // answered with a watch
-	opStop    = "debug.stop"    // a stop
-	opResult  = "debug.result"  // a result
+	opFailed = "debug.failed" // a text: why the guest cannot be debugged
+	opWatch  = "debug.watch"  // answered with a watch
+	opStop   = "debug.stop"   // a stop
+	opResult = "debug.result" // a result
 )
 
 // requestMax bounds what a guest says at once, in bytes: debug.ChildrenMax variables.
@@ -33,12 +32,12 @@ type stop struct {
 
 // watch is a debug.Watch, with the files as the guest names them.
 type watch struct {
-	Lines    map[string][]int `json:"lines,omitempty"`
-	Every    bool             `json:"every,omitempty"`
-	Depth    int              `json:"depth,omitempty"`
-	Raised   bool             `json:"raised,omitempty"`
-	Uncaught bool             `json:"uncaught,omitempty"`
-	Off      bool             `json:"off,omitempty"` // it is debugged no more
+	Lines    map[string][][2]int `json:"lines,omitempty"` // the first and the last of each statement
+	Every    bool                `json:"every,omitempty"`
+	Depth    int                 `json:"depth,omitempty"`
+	Raised   bool                `json:"raised,omitempty"`
+	Uncaught bool                `json:"uncaught,omitempty"`
+	Off      bool                `json:"off,omitempty"` // it is debugged no more
 }
 
 // command is what a guest that stands still is to do.

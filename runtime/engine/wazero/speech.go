@@ -114,8 +114,13 @@ func (i *instance) behind() uint32 {
 // listens finds the word that asks the guest for its attention. It is asked before
 // anything runs.
 func (i *instance) listens() {
-	if behind := i.behind(); i.speech.interrupt != 0 && behind != 0 {
-		i.speech.attention, _ = i.memory.ReadUint32Le(behind + pairSize)
+	behind := i.behind()
+	if i.speech.interrupt == 0 || behind == 0 {
+		return
+	}
+	at, _ := i.memory.ReadUint32Le(behind + pairSize)
+	if one, ok := i.memory.ReadUint32Le(behind + pairSize + 4); ok && one == 1 {
+		i.speech.attention = at
 	}
 }
 

@@ -1,7 +1,7 @@
 // How a host stops what runs: it raises SIGINT inside the guest, by words in memory.
 // The eval loop, and C code that polls for signals, such as that of re, call the
 // handler at their next check. It costs nothing while nobody uses it. SIGUSR1 asks for
-// attention in the same way: its handler, in grow._runtime, runs what a debugger sends.
+// attention in the same way: its handler, in grow._runtime, lets a debugger in.
 #include "grow.h"
 
 #include <signal.h>
@@ -17,7 +17,7 @@ static char why[512]; // the host says it here
 // last. Behind their end stands the room for why, and the word that stands in for the
 // first when attention is asked for.
 EXPORT("grow_interrupt") uint32_t *grow_interrupt(void) {
-    static uint32_t words[11];
+    static uint32_t words[12];
     words[0] = (uint32_t)(uintptr_t)&_PyRuntime.signals.handlers[SIGINT].tripped;
     words[2] = (uint32_t)(uintptr_t)&_PyRuntime.signals.is_tripped;
     words[4] = (uint32_t)(uintptr_t)&_PyThreadState_GET()->eval_breaker;
@@ -26,6 +26,7 @@ EXPORT("grow_interrupt") uint32_t *grow_interrupt(void) {
     words[8] = (uint32_t)(uintptr_t)why;
     words[9] = sizeof why;
     words[10] = (uint32_t)(uintptr_t)&_PyRuntime.signals.handlers[SIGUSR1].tripped;
+    words[11] = 1;
     return words;
 }
 

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import signal
+import sys
 
 import grow
 
@@ -77,3 +79,49 @@ async def later(ctx: grow.AsyncContext, order: Order) -> grow.Output:
 async def count(order: Order) -> int:
     n = len(order.items)
     return n
+
+
+@grow.on("order.refused")
+def refused(ctx: grow.Context, order: Order) -> None:
+    raise grow.Refuse("order.bad", "it is")
+
+
+@grow.on("order.unread")
+def unread(ctx: grow.Context, order: Order) -> None:
+    try:
+        json.loads("?")
+    except ValueError:
+        pass
+
+
+@grow.on("order.state")
+def state(ctx: grow.Context, order: dict) -> grow.Output:
+    tools = [sys.monitoring.get_tool(tool) for tool in range(6)]
+    events = sys.monitoring.get_events(sys.monitoring.DEBUGGER_ID) if tools[0] else 0
+    return grow.Output("order.state", [tools, events, signal.getsignal(signal.SIGUSR1).__module__])
+
+
+@grow.on("order.lies")
+def lies(ctx: grow.Context, order: dict) -> None:
+    ctx.call(order["op"], data=order["data"])
+
+
+@grow.on("order.tools")
+def tools(ctx: grow.Context, order: dict) -> None:
+    for tool in range(6):
+        sys.monitoring.use_tool_id(tool, "mine")
+
+
+@grow.init
+def start(ctx: grow.Context) -> None:
+    global ready
+    ready = True
+
+
+@grow.on("order.wide")
+def wide(ctx: grow.Context, order: Order) -> None:
+    if (
+        order.id
+        and order.items
+    ):
+        order.id = "seen"

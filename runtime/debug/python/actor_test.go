@@ -108,8 +108,11 @@ func (r *reporter) Arrive(g debug.Guest, h debug.Halt) error {
 // Leave implements debug.Reporter.
 func (r *reporter) Leave(debug.Guest) { r.log = append(r.log, "leave") }
 
+// actor is an instance.
+type actor struct{ engine.Instance }
+
 // instance makes one of the module that reports to r.
-func instance(t testing.TB, p debug.Program, r debug.Reporter) engine.Instance {
+func instance(t testing.TB, p debug.Program, r debug.Reporter) actor {
 	t.Helper()
 	m, err := p.Compile(t.Context(), running(t), engine.Config{MemoryMax: 64 << 20, Name: "test", Seed: 1}, r)
 	if err != nil {
@@ -119,22 +122,22 @@ func instance(t testing.TB, p debug.Program, r debug.Reporter) engine.Instance {
 	return fresh(t, m)
 }
 
-func fresh(t testing.TB, m engine.Module) engine.Instance {
+func fresh(t testing.TB, m engine.Module) actor {
 	t.Helper()
 	i, err := m.Instantiate(t.Context(), &enginetest.Host{})
 	if err != nil {
 		t.Fatal(err, stack(err))
 	}
 	t.Cleanup(func() { _ = i.Close() })
-	return i
+	return actor{i}
 }
 
-// send has the instance handle a message.
-func send(i engine.Instance, typ, data string) (string, error) {
-	return sendFrom(i, &enginetest.Host{}, typ, data)
+// send has the instance handle a message, and returns the frame of its answer.
+func (i actor) send(typ, data string) (string, error) {
+	return i.sendFrom(&enginetest.Host{}, typ, data)
 }
 
-func sendFrom(i engine.Instance, h engine.Host, typ, data string) (string, error) {
+func (i actor) sendFrom(h engine.Host, typ, data string) (string, error) {
 	a, err := i.Handle(h, abi.NewMessage([]byte(data), abi.Type, typ))
 	return string(bytes.Clone(a.Frame)), err
 }
@@ -148,34 +151,12 @@ func stack(err error) string {
 	return ""
 }
 
-func line(t testing.TB, p debug.Program, file string, n int) debug.Position {
+// bound is where a breakpoint on a line of main.py comes to lie.
+func bound(t testing.TB, p debug.Program, n int) debug.Position {
 	t.Helper()
-	at, err := p.Bind(file, n)
+	at, err := p.Bind("app/main.py", n)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return at
-}
-
-func TestBreakpoint(t *testing.T) {
-	p := open(t, pack(t, "main.py"))
-	r := &reporter{}
-	r.enter = func(g debug.Guest) error {
-		g.Watch(&debug.Watch{Lines: []debug.Position{line(t, p, "app/main.py", 24)}})
-		return nil
-	}
-	r.arrive = func(_ debug.Guest, h debug.Halt) error {
-		f, err := h.Frames(0, 0)
-		t.Log(h.Cause(), h.Position(), h.Depth(), f, err)
-		for k := range f {
-			s, err := h.Scopes(k)
-			t.Log(s, err)
-			c, err := h.Children(s[0].Children, 0, 0)
-			t.Log(c, err)
-		}
-		return nil
-	}
-	i := instance(t, p, r)
-	got, err := send(i, "order.placed", `{"id": "o-1", "items": [{"sku": "A", "qty": 2, "price": 5}, {"sku": "B", "qty": 1, "price": 7}]}`)
-	t.Logf("%q %v %v %v", got, err, r.log, stack(err))
 }

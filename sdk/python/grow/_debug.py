@@ -1,7 +1,13 @@
-# What the host sends into an instance that it debugs: breakpoints by sys.monitoring, and
-# what a person asks of frames while one stands still. It runs in a namespace of its own
-# that has ask, which makes requests, attend, the handler of the signal by which the host
-# asks for attention, and entries, the code that the host calls handlers through.
+# mypy: ignore-errors
+# It deals with values of any kind, and needs a later Python than the rest.
+"""What debugs an actor from inside: breakpoints by sys.monitoring, and what a person
+asks of frames while the instance stands still. runtime/debug/python is its other end.
+
+It is imported when the host asks for attention, which it does of actors that somebody
+debugs. CPython calls it at the lines with a breakpoint; those without are taken out of
+the code when they are first come by. Where the instance is to stand still, a request is
+made, debug.stop: its answer is what to do next."""
+
 import dataclasses
 import itertools
 import json
@@ -9,23 +15,28 @@ import reprlib
 import signal
 import sys
 
+from . import _bridge, _runtime
+
 monitoring = sys.monitoring
 events = monitoring.events
 DISABLE = monitoring.DISABLE
 
 APP = "/app/"
 FOLDERS = (APP, "/packages/", "/lib/python313.zip/")  # as the host names them: app/, packages/, lib/
-HIDDEN = ("/lib/python313.zip/grow/", "<frozen ", "<debugger>")
+HIDDEN = ("/lib/python313.zip/grow/", "<frozen ", "<debugger>")  # what nobody wants to step into
+ENTRIES = {_runtime.start.__code__, _runtime.handle.__code__}  # which the host calls
 
 VALUE_MAX = 1024  # characters of a value that are shown
 NAME_MAX = 256  # characters of a name or a type
 CHILDREN_MAX = 1000  # at once
 FRAMES_MAX = 1000  # at once
+PLACES_MAX = 10_000  # code that is remembered
 REFERENCES_MAX = 100_000  # while it stands still
 TOOLS = (monitoring.DEBUGGER_ID, 3, 4)  # that nobody else is expected to have
 
 tool = None  # among those of sys.monitoring; None: there is none
-lines = {}  # with a breakpoint, by file
+lines = {}  # with a breakpoint, by file: the first and the last of a statement
+places = {}  # those of code, as places_in finds them
 every = False  # statement is reported
 depth = 0  # frames of those at most; 0: any
 armed = set()  # code with events of its own
@@ -48,7 +59,7 @@ class ReadOnly(Exception):
 
 
 def tell(operation, value):
-    attributes, data = ask([(operation, None, json.dumps(value))])[0]
+    attributes, data = _bridge.host.call([(operation, None, json.dumps(value))])[0]
     if attributes.get("type") == "grow.error":
         return {"do": "go", "watch": {"off": True}}
     return json.loads(data)
@@ -60,7 +71,8 @@ def tell(operation, value):
 def apply(watch):
     """Has the host told of what it wants to know, and of nothing else."""
     global lines, every, depth
-    lines = {file: frozenset(numbers) for file, numbers in watch.get("lines", {}).items()}
+    lines = watch.get("lines", {})
+    places.clear()
     every, depth = watch.get("every", False), watch.get("depth", 0)
     for code in armed:
         monitoring.set_local_events(tool, code, 0)
@@ -85,9 +97,29 @@ def apply(watch):
         frame = frame.f_back
 
 
+def places_in(code):
+    """The breakpoints in code, by the line where CPython comes by first. Of a statement
+    such as `if (`, with what is asked below, that is not where it begins."""
+    found = places.get(code)
+    if found is None:
+        found = {}
+        numbers = lines.get(code.co_filename)
+        if numbers:
+            has = {line for _, _, line in code.co_lines() if line}
+            for first, last in numbers:
+                if first in has:
+                    found[first] = first
+                elif code.co_firstlineno < first:  # what is nested in the statement begins in it
+                    at = min((line for line in has if first < line <= last), default=None)
+                    if at is not None:
+                        found[at] = first
+        if len(places) < PLACES_MAX:
+            places[code] = found
+    return found
+
+
 def arm(code):
-    numbers = lines.get(code.co_filename)
-    if numbers and not numbers.isdisjoint(line for _, _, line in code.co_lines()):
+    if places_in(code):
         armed.add(code)
         monitoring.set_local_events(tool, code, events.LINE)
 
@@ -101,12 +133,13 @@ def on_start(code, offset):
 def on_line(code, line):
     if busy:
         return None
-    if line not in lines.get(code.co_filename, ()):
+    at = places_in(code).get(line) if lines else None
+    if at is None:
         if not every or code.co_filename.startswith(HIDDEN):
             return DISABLE
         if depth and not within(sys._getframe(1)):
             return None
-    stop("line", "", chain(sys._getframe(1), line))
+    stop("line", "", chain(sys._getframe(1), at or line))
     return None
 
 
@@ -132,7 +165,7 @@ def on_raise(code, offset, e):
 
 
 def on_unwind(code, offset, e):
-    if not busy and code in entries:
+    if not busy and code in ENTRIES:
         stop("uncaught", said(e), raised(e.__traceback__))
 
 
@@ -476,7 +509,8 @@ COMMANDS = {"frames": list_frames, "scopes": scopes, "children": children, "eval
 # How it begins and ends.
 
 
-def enter():
+def enter(frame):
+    """Begins, in the midst of what a frame does."""
     global tool
     for free in TOOLS:
         if monitoring.get_tool(free) is None:
@@ -495,17 +529,14 @@ def enter():
     ):
         monitoring.register_callback(tool, event, does)
     signal.signal(signal.SIGUSR1, on_signal)
-    on_signal(signal.SIGUSR1, sys._getframe())
+    on_signal(signal.SIGUSR1, frame)
 
 
 def leave():
-    """Leaves nothing behind."""
+    """Ends, until the host asks for attention again."""
     global tool
     for event in (events.PY_START, events.PY_RESUME, events.LINE, events.RAISE, events.PY_UNWIND):
         monitoring.register_callback(tool, event, None)
     monitoring.free_tool_id(tool)
     tool = None
-    signal.signal(signal.SIGUSR1, attend)
-
-
-enter()
+    signal.signal(signal.SIGUSR1, _runtime.attend)
