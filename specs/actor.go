@@ -236,6 +236,7 @@ func (l *loader) resolveActors() {
 		l.keys(a)
 		l.config(a)
 	}
+	l.resolveMigrations()
 }
 
 func names[T any](m map[string]T) []string {
@@ -245,43 +246,6 @@ func names[T any](m map[string]T) []string {
 	}
 	sort.Strings(out)
 	return out
-}
-
-func (l *loader) state(a *actorFile) {
-	n := a.tree.Get("state")
-	if n == nil {
-		return
-	}
-	one := func(pattern, where string, v *schema.Node) {
-		if !l.knownType(a.file, v, where, v.String()) {
-			return
-		}
-		t := l.service.Types[v.Text]
-		if t.Raw() {
-			l.problem(a.file, v.Pos, where, "spec.type", fmt.Sprintf("%s is bytes; state is JSON", v.Text))
-			return
-		}
-		a.def.State = append(a.def.State, State{Pattern: pattern, Type: t, Name: v.Text, Print: t.Print()})
-	}
-	switch {
-	case n.Kind == schema.String:
-		one("", "state", n)
-	case n.Get("type") != nil && n.Get("type").Kind == schema.String && len(n.Fields) == 1:
-		one("", "state.type", n.Get("type"))
-	case n.Kind == schema.Map:
-		for _, f := range n.Fields {
-			where := schema.Join("state", f.Key)
-			if _, err := path.Match(f.Key, ""); err != nil {
-				l.problem(a.file, f.Pos, where, "spec.name", fmt.Sprintf("%q is not a pattern: a bracket in it is not closed", f.Key))
-				continue
-			}
-			if f.Value.Kind == schema.Map {
-				l.problem(a.file, f.Value.Pos, where, "spec.type", "is a map; it must be the name of a type")
-				continue
-			}
-			one(f.Key, where, f.Value)
-		}
-	}
 }
 
 // shapesOf returns the shapes of types, those that are known.

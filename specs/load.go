@@ -96,6 +96,9 @@ type loader struct {
 	refused map[string][]Problem // types outside of the subset that are reported when used
 	defined map[string]Position  // where each type is defined
 
+	moves  []move  // states with migrations
+	proved []proof // actors that must have tests
+
 	count       int  // of tests
 	stray       bool // a folder of definitions has another name, or cannot be read
 	typesBroken bool // types could not be read: what they may be is in named
@@ -137,8 +140,10 @@ func (l *loader) load() {
 	}
 	l.resolveActors()
 	l.resolveEndpoints(l.resolveWorkflows())
+	l.resolveSources()
 	if !l.opts.NoTests {
 		l.loadTests()
+		l.provenMigrations()
 	}
 	if l.wrong == 0 {
 		l.unusedGrants()

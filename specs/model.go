@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ type Service struct {
 	Version   string
 	Docs      []string
 	Endpoints []*Endpoint // in the order of grow.yaml
+	Sources   []*Source   // schedules, then subscriptions, each in the order of grow.yaml
 	Actors    map[string]*Actor
 	Workflows map[string]*Workflow
 	Types     map[string]*shape.Type // message and state types by name
@@ -41,6 +43,47 @@ type Endpoint struct {
 	Idempotency string   // lower-case name of the header that de-duplicates requests; "" for none
 	MaxBody     int64    // bytes
 	At          Position
+}
+
+// Source is what sends messages to a service besides its endpoints: a schedule or a
+// subscription.
+type Source struct {
+	Name     string // in logs and sources of messages: "schedule nightly"
+	Send, To string // as those of an endpoint
+	At       Position
+
+	Schedule     *Schedule     // or
+	Subscription *Subscription // nil
+}
+
+// Schedule is when a message is sent.
+type Schedule struct {
+	Cron, Zone string
+	Data       []byte // JSON
+	Missed     Missed
+}
+
+// Missed says what becomes of the times at which the host was not there.
+type Missed string
+
+// The policies.
+const (
+	MissedSkip Missed = "skip" // none is made up for
+	MissedOnce Missed = "once" // the last one is
+	MissedAll  Missed = "all"
+)
+
+// Subscription is what a message is taken from.
+type Subscription struct {
+	Server  string // as the host knows it
+	Subject string
+	New     bool // what the stream had before is left out
+}
+
+// Takes reports whether something from outside goes to a target.
+func (s *Service) Takes(target string) bool {
+	return slices.ContainsFunc(s.Endpoints, func(e *Endpoint) bool { return e.To == target }) ||
+		slices.ContainsFunc(s.Sources, func(x *Source) bool { return x.To == target })
 }
 
 // Name is how the endpoint is called in logs, errors and sources of messages: "POST /orders".
@@ -120,6 +163,34 @@ type State struct {
 	// Print stands for the type in what is kept: two of one print are the same. 0: the
 	// type is not known.
 	Print uint64
+	// From says how values of older types become ones of Type, in the order of the file.
+	From []Migration
+	// Back is the actor that makes values of Type what they were before, of one of the
+	// types of From; "": there is none.
+	Back string
+}
+
+// Migration is how values of an older type become ones of the type that is kept: an
+// actor takes a message of the one and sends one message of the other.
+type Migration struct {
+	Type  *shape.Type // the older one
+	Name  string      // of it
+	Print uint64      // of it, as in State
+	Actor *Actor
+}
+
+// Migrates reports whether values of the type with a print become ones of this by a
+// migration that is named for it.
+func (s *State) Migrates(print uint64) bool {
+	return slices.ContainsFunc(s.From, func(m Migration) bool { return m.Print == print })
+}
+
+// Shares reports whether two revisions of an actor can have the same values by turns: they
+// keep them under the same names and of one type, or each migrates what the other keeps.
+func (a *Actor) Shares(b *Actor) bool {
+	return slices.EqualFunc(a.State, b.State, func(a, b State) bool {
+		return a.Pattern == b.Pattern && (a.Name == b.Name && a.Type.Fingerprint() == b.Type.Fingerprint() || a.Migrates(b.Print) && b.Migrates(a.Print))
+	})
 }
 
 // Grant is the permission to use one capability.

@@ -19,6 +19,7 @@ import (
 //	spec.duplicate      a name or key is given twice
 //	spec.unknown-field  there is no such field
 //	spec.unknown        a name refers to nothing
+//	spec.migration      state of an older type cannot become state of the new one by that actor
 //	spec.missing        a field or a value is missing
 //	spec.type           a value is of the wrong kind
 //	spec.value          a value is out of its range

@@ -13,8 +13,6 @@ var unserved = []struct {
 	form, path string
 	when       func(*schema.Node) bool
 }{
-	{"#Service", "schedule", present},
-	{"#Service", "subscribe", present},
 	{"#Service", "alerts", present},
 	{"#Service", "notify", present},
 	{"#Service", "plans", present},
@@ -23,8 +21,6 @@ var unserved = []struct {
 	{"#Service", "http.*.limit", present},
 	{"#Service", "http.*.stream", present},
 	{"#Actor", "provides", filled},
-	{"#Actor", "state.from", present},
-	{"#Actor", "state.back", present},
 }
 
 func present(*schema.Node) bool { return true }

@@ -32,6 +32,20 @@ func main() {
 	}
 }
 
+// unended prints what tests of a package said that were running when it broke down, as
+// it does for one that never ends. The stacks of all goroutines may be long: of each
+// test the beginning is shown.
+func unended(said map[string]*strings.Builder, of string) {
+	const most = 64 << 10
+	for id, text := range said {
+		if strings.HasPrefix(id, of) && id != of {
+			s := text.String()
+			fmt.Printf("%s did not end:\n%s\n", id, s[:min(len(s), most)])
+			delete(said, id)
+		}
+	}
+}
+
 func report() (passed, failed int, err error) {
 	said := map[string]*strings.Builder{} // by package and test
 	in := bufio.NewScanner(os.Stdin)
@@ -60,6 +74,9 @@ func report() (passed, failed int, err error) {
 				failed++
 				if said[id] != nil {
 					fmt.Print(said[id])
+				}
+				if e.Test == "" {
+					unended(said, e.Package+" ")
 				}
 			}
 			delete(said, id)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/versions"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/compare"
 	"github.com/grow-platform/grow/specs/shape"
@@ -18,30 +18,14 @@ import (
 // codeBreak is the code of a comparison that found what breaks.
 const codeBreak = "compare.break"
 
-// change is one line of compare for programs.
-type change struct {
-	Subject   string          `json:"subject"`
-	Path      string          `json:"path,omitempty"`
-	Role      string          `json:"role,omitempty"`
-	Where     string          `json:"where,omitempty"`
-	Verdict   string          `json:"verdict"` // ok, warn or break
-	Class     string          `json:"class"`
-	Code      string          `json:"code"`
-	Message   string          `json:"message"`
-	Example   json.RawMessage `json:"example,omitempty"`
-	Raw       []byte          `json:"raw,omitempty"` // the example when it is no JSON
-	Refusal   string          `json:"refusal,omitempty"`
-	Undecided bool            `json:"undecided,omitempty"`
-}
-
 // comparison is what compare answers.
 type comparison struct {
-	OK       bool     `json:"ok"`
-	Old      string   `json:"old"`
-	New      string   `json:"new"`
-	Breaks   int      `json:"breaks"`
-	Warnings int      `json:"warnings"`
-	Changes  []change `json:"changes"`
+	OK       bool              `json:"ok"`
+	Old      string            `json:"old"`
+	New      string            `json:"new"`
+	Breaks   int               `json:"breaks"`
+	Warnings int               `json:"warnings"`
+	Changes  []versions.Change `json:"changes"`
 }
 
 func (s *shell) compare() *cobra.Command {
@@ -147,7 +131,7 @@ func onlyOf(changes []compare.Change, name string, sides ...*side) ([]compare.Ch
 
 // tell prints the changes; what breaks makes an error of exit code 3.
 func (s *shell) tell(old, new string, changes []compare.Change) error {
-	v := comparisonOf(old, new, changes)
+	v := comparisonOf(old, new, versions.ChangesOf(changes))
 	if err := s.print(&v, func(w io.Writer) error { return s.writeChanges(w, &v) }); err != nil {
 		return err
 	}
@@ -158,26 +142,16 @@ func (s *shell) tell(old, new string, changes []compare.Change) error {
 }
 
 // comparisonOf is changes as they are printed.
-func comparisonOf(old, new string, changes []compare.Change) comparison {
-	v := comparison{OK: true, Old: old, New: new, Changes: []change{}}
+func comparisonOf(old, new string, changes []versions.Change) comparison {
+	v := comparison{OK: true, Old: old, New: new, Changes: changes}
 	for _, c := range changes {
 		switch c.Verdict {
-		case shape.Break:
+		case versions.Break:
 			v.OK = false
 			v.Breaks++
-		case shape.Warn:
+		case versions.Warn:
 			v.Warnings++
 		}
-		out := change{
-			Subject: c.Subject, Path: c.Path, Role: c.Role, Where: c.Where, Verdict: strings.ToLower(c.Verdict.String()), Class: c.Class, Code: c.Code,
-			Message: c.Message, Refusal: c.Refusal, Undecided: c.Undecided,
-		}
-		if json.Valid(c.Example) {
-			out.Example = c.Example
-		} else {
-			out.Raw = c.Example
-		}
-		v.Changes = append(v.Changes, out)
 	}
 	return v
 }
@@ -209,8 +183,8 @@ func (v *comparison) summary() string {
 // merged are the changes for people: one that is the same in both roles is told
 // once, and one that is harmless in a role is not told again beside what it is
 // in the other.
-func (v *comparison) merged() []change {
-	var out []change
+func (v *comparison) merged() []versions.Change {
+	var out []versions.Change
 	told := map[[4]string]int{}
 	for _, c := range v.Changes {
 		key := [4]string{c.Subject, c.Path, c.Code, c.Message}
@@ -268,9 +242,9 @@ type page struct {
 }
 
 // changes writes those of one subject, the gravest first.
-func (p *page) changes(changes []change) {
-	grave := func(c change) int { return slices.Index([]string{"break", "warn", "ok"}, c.Verdict) }
-	slices.SortStableFunc(changes, func(a, b change) int { return grave(a) - grave(b) })
+func (p *page) changes(changes []versions.Change) {
+	grave := func(c versions.Change) int { return slices.Index([]string{"break", "warn", "ok"}, c.Verdict) }
+	slices.SortStableFunc(changes, func(a, b versions.Change) int { return grave(a) - grave(b) })
 	for _, c := range changes {
 		p.change(c)
 	}
@@ -280,7 +254,7 @@ func (p *page) changes(changes []change) {
 // marks are the verdicts as people see them, with their colours.
 var marks = map[string][2]string{"break": {"BREAK", "\x1b[31m"}, "warn": {"warn ", "\x1b[33m"}, "ok": {"ok   ", "\x1b[32m"}}
 
-func (p *page) change(c change) {
+func (p *page) change(c versions.Change) {
 	mark := marks[c.Verdict]
 	lead := "  " + mark[0] + "  "
 	if p.color {

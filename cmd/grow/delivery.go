@@ -12,8 +12,9 @@ import (
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
+	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
-	"github.com/rogpeppe/go-internal/diff"
+	"github.com/grow-platform/grow/host/versions"
 )
 
 // destination is a service on a host, as it is when a command begins.
@@ -128,8 +129,16 @@ func (s *shell) deliver(ctx context.Context, at *destination, d *delivery) (depl
 		}
 		d.request.Artifacts[name] = a.Artifact
 	}
+	var stands *deploy.Check // of a shadow, which is told of when it is interrupted
 	show := s.checks()
-	n, err := at.Deploy(ctx, d.request, show)
+	n, err := at.Deploy(ctx, d.request, func(k deploy.Check, ended bool) {
+		if show(k, ended); !ended && d.request.Shadow > 0 {
+			stands = &k
+		}
+	})
+	if stands != nil && ctx.Err() != nil {
+		return n, s.interruptedShadow(stands)
+	}
 	if isCode(err, control.CodeConflict) {
 		return n, s.overtaken(ctx, at, d, err)
 	}
@@ -174,13 +183,35 @@ func (s *shell) uploading(name string) func(done, all int64) {
 	}
 }
 
-// checks tells of each check as it ends.
-func (s *shell) checks() func(deploy.Check) {
-	return func(k deploy.Check) {
-		if !s.json() {
+// checks tells of each check as it ends, and on a terminal how one stands, in a line that changes.
+func (s *shell) checks() func(k deploy.Check, ended bool) {
+	live := obeys(s.stderr) && !s.quiet && !s.json()
+	return func(k deploy.Check, ended bool) {
+		switch {
+		case !ended && live:
+			fmt.Fprintf(s.stderr, "\r\x1b[K%s: %s", cell(k.Name), cell(k.Text))
+		case ended && live:
+			fmt.Fprint(s.stderr, "\r\x1b[K")
+		}
+		if ended && !s.json() {
 			writeCheck(s.stdout, k)
 		}
 	}
+}
+
+// interruptedShadow tells what a shadow had found when it was interrupted. The host keeps it.
+func (s *shell) interruptedShadow(k *deploy.Check) error {
+	if obeys(s.stderr) && !s.quiet && !s.json() {
+		fmt.Fprint(s.stderr, "\r\x1b[K")
+	}
+	if err := s.print(k, func(w io.Writer) error {
+		writeCheck(w, *k)
+		_, err := fmt.Fprintln(w, "interrupted; the host keeps what was found: grow history")
+		return err
+	}); err != nil {
+		return err
+	}
+	return errFollowed
 }
 
 // outcomeMarks are what a person is shown for outcomes.
@@ -219,13 +250,13 @@ func (s *shell) overtaken(ctx context.Context, at *destination, d *delivery, cau
 	if err := now.look(ctx); err != nil {
 		return cause
 	}
-	return now.stale(ctx, known.Message, d.request.Parent, changedFiles(d.from, now.last.Files))
+	return now.stale(ctx, known.Message, d.request.Parent, versions.Files(treeOf(d.from), treeOf(now.last.Files)))
 }
 
 // stale is the error of documents that somebody else has changed since a change, with
 // what they changed.
-func (at *destination) stale(ctx context.Context, text, since string, list []changedFile) error {
-	if err := at.compare(ctx, list, at.reading(since), at.reading(at.last.ID)); err != nil {
+func (at *destination) stale(ctx context.Context, text, since string, list []versions.File) error {
+	if _, err := versions.Lines(ctx, list, at.reading(since), at.reading(at.last.ID)); err != nil {
 		return err
 	}
 	var b strings.Builder
@@ -240,31 +271,6 @@ func (at *destination) stale(ctx context.Context, text, since string, list []cha
 }
 
 // reading reads files of a change of the documents.
-func (at *destination) reading(change string) func(context.Context, string) ([]byte, error) {
-	return func(ctx context.Context, path string) ([]byte, error) { return at.File(ctx, change, path) }
-}
-
-// comparedMax is how many files are compared line by line.
-const comparedMax = 100
-
-// compare finds out line by line how files differ.
-func (at *destination) compare(ctx context.Context, list []changedFile, old, new func(context.Context, string) ([]byte, error)) error {
-	for i := range list[:min(len(list), comparedMax)] {
-		f := &list[i]
-		var was, is []byte
-		var err error
-		if f.old != nil {
-			was, err = old(ctx, f.Path)
-		}
-		if f.new != nil && err == nil {
-			is, err = new(ctx, f.Path)
-		}
-		if err != nil {
-			return err
-		}
-		if isText(was) && isText(is) {
-			f.Diff = string(diff.Diff("a/"+f.Path, was, "b/"+f.Path, is))
-		}
-	}
-	return nil
+func (at *destination) reading(change string) versions.Read {
+	return func(ctx context.Context, f documents.File) ([]byte, error) { return at.File(ctx, change, f.Path) }
 }

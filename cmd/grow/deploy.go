@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler"
@@ -15,6 +16,7 @@ import (
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/host/versions"
 	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -35,6 +37,7 @@ type gateFlags struct {
 	key            string // file
 	canary         canaryFlags
 	rehearsal      rehearsalFlags
+	shadow         time.Duration // of grow swap
 }
 
 func (g *gateFlags) flags(f *pflag.FlagSet) {
@@ -52,7 +55,7 @@ func (g *gateFlags) signing(f *pflag.FlagSet) {
 func (g *gateFlags) request(commit string) api.Request {
 	return api.Request{
 		Plan: g.plan, Force: g.force, Text: g.message, Commit: commit, Canary: g.canary.steps(), Slower: g.canary.slower,
-		Rehearse: int(g.rehearsal.last), Accept: g.rehearsal.accept,
+		Rehearse: int(g.rehearsal.last), Accept: g.rehearsal.accept, Shadow: g.shadow,
 	}
 }
 
@@ -136,10 +139,11 @@ func (at *destination) base(ctx context.Context, m *mirror, d *delivery) error {
 	if base.ID == "" || base.ID == at.last.ID {
 		return nil
 	}
-	var theirs []changedFile
-	for _, f := range changedFiles(base.Files, at.last.Files) {
-		is, ok := find(d.files, f.Path)
-		if ok != (f.new != nil) || ok && is != *f.new {
+	mine := treeOf(d.files)
+	var theirs []versions.File
+	for _, f := range versions.Files(treeOf(base.Files), treeOf(at.last.Files)) {
+		is, ok := mine.Find(f.Path)
+		if ok != (f.New != nil) || ok && is != *f.New {
 			theirs = append(theirs, f)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/compiler/project"
+	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/runtime/admission"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -66,22 +67,23 @@ const codeStopTimeout = "stop.timeout"
 var exits = map[string]int{
 	codeUsage: exitUsage,
 
-	codeSpecInvalid:  exitNo,
-	codeRefused:      exitNo,
-	codeMissing:      exitNo,
-	codeBreak:        exitNo,
-	codeBlocked:      exitNo,
-	codeFit:          exitNo,
-	codeTestFailed:   exitNo,
-	codeTestUpdate:   exitNo,
-	codeTestProves:   exitNo,
-	codeTypesStale:   exitNo,
-	codeSomeStay:     exitNo,
-	codeFsck:         exitNo,
-	app.CodeNowhere:  exitNo,
-	app.CodeState:    exitNo,
-	"deploy.refused": exitNo,
-	codeWithdrawn:    exitNo,
+	codeSpecInvalid:    exitNo,
+	codeRefused:        exitNo,
+	codeMissing:        exitNo,
+	codeBreak:          exitNo,
+	codeBlocked:        exitNo,
+	codeFit:            exitNo,
+	codeTestFailed:     exitNo,
+	codeTestUpdate:     exitNo,
+	app.CodeUnfaithful: exitNo,
+	codeTestProves:     exitNo,
+	codeTypesStale:     exitNo,
+	codeSomeStay:       exitNo,
+	codeFsck:           exitNo,
+	app.CodeNowhere:    exitNo,
+	app.CodeState:      exitNo,
+	"deploy.refused":   exitNo,
+	codeWithdrawn:      exitNo,
 
 	codeRegistryLayout: exitNo,
 
@@ -92,6 +94,7 @@ var exits = map[string]int{
 	"token.wrong":          exitPermission,
 
 	control.CodeNotFound: exitNotFound,
+	api.CodeForgotten:    exitNotFound,
 	codeNoService:        exitNotFound,
 
 	control.CodeRunning:  exitConflict,

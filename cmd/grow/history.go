@@ -92,7 +92,10 @@ func (s *shell) deployments(ctx context.Context, at *destination, limit int) err
 			n := &list[i]
 			rows = append(rows, []string{fmt.Sprint(n.Number), stateOf(n), moment(n.Time), n.By, shortCommit(n.Commit), checked(n), cmp.Or(n.Text, n.Forced, "-")})
 		}
-		return table(w, "NUMBER STATE TIME BY COMMIT CHECKS WHY", rows)
+		if err := table(w, "NUMBER STATE TIME BY COMMIT CHECKS WHY", rows); err != nil {
+			return err
+		}
+		return forgotten(w, "deployment", list, limit, func(n deploy.Deployment) int { return n.Number })
 	})
 }
 
@@ -165,8 +168,29 @@ func (s *shell) revisions(ctx context.Context, at *destination, actor string, li
 			}
 			rows = append(rows, []string{fmt.Sprint(v.Number), state, moment(v.Time), v.By, shortCommit(v.Commit), v.Artifact.Language, cut(string(v.Artifact.Digest), 12), proofOf(v.Proof), fmt.Sprint(v.Deployment)})
 		}
-		return table(w, "REVISION STATE TIME BY COMMIT LANGUAGE DIGEST TESTS DEPLOYMENT", rows)
+		if err := table(w, "REVISION STATE TIME BY COMMIT LANGUAGE DIGEST TESTS DEPLOYMENT", rows); err != nil {
+			return err
+		}
+		return forgotten(w, "revision", list, limit, func(v actorRevision) int { return v.Number })
 	})
+}
+
+// forgotten says of a list, the last one first, how many are missing in it since they
+// were old.
+func forgotten[T any](w io.Writer, what string, list []T, limit int, number func(T) int) error {
+	if len(list) == 0 {
+		return nil
+	}
+	first := number(list[len(list)-1])
+	if len(list) < limit {
+		first = 1 // there are no others before it
+	}
+	missing := number(list[0]) - first + 1 - len(list)
+	if missing == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "%s among these or before them %s removed: the host keeps the last ones only (grow serve --keep)\n", count(missing, "old "+what), map[bool]string{true: "was", false: "were"}[missing == 1])
+	return err
 }
 
 // noActor is the error of an actor that was never deployed.

@@ -67,6 +67,7 @@ var elsewhere = map[string]string{
 	"backup":            "goes with the next two: testdata/script/backup.txtar",
 	"fsck":              "wants a service that is stopped: testdata/script/backup.txtar",
 	"restore":           "wants a service that is stopped: testdata/script/backup.txtar",
+	"record":            "names files and times of messages: TestRecord",
 	"serve":             "goes on until it is interrupted: testdata/script/serve.txtar",
 	"deploy":            "wants a host: testdata/script/deploy.txtar",
 	"upload":            "wants a host: testdata/script/upload.txtar",

@@ -19,11 +19,13 @@ const layers = `
 abi, specs/schema < specs/shape < specs/rule < specs
 specs/shape < specs/expect < specs
 specs < specs/openapi
+specs/cron < specs, host/schedule
 specs/shape < compiler/messages < cmd/grow/starter
 abi < runtime/engine
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
 runtime/engine < runtime/engine/process
+runtime/wasm < runtime/wasm/cover < runtime/replay
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission
@@ -42,7 +44,8 @@ runtime/journal/fold < runtime/journal/archive < cmd/grow/app, cmd/grow
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
-specs < specs/compare < cmd/grow, cmd/grow/app
+specs < specs/compare < host/versions, cmd/grow, cmd/grow/app
+host/documents < host/versions < host/api
 runtime/engine, runtime/capability, runtime/pace < runtime/actor
 runtime/actor, runtime/router, runtime/journal < runtime/shard
 runtime/engine < runtime/debug < runtime/debug/toy, host/dap
@@ -53,8 +56,12 @@ compiler/cache < compiler/toolchain
 sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm
 compiler/golang, compiler/rust, compiler/wasm < compiler/project
-runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql < cmd/grow/app
-host/capabilities/grants < host/capabilities/http, host/capabilities/sql
+runtime/bucket < runtime/bucket/buckettest, runtime/journal/mem, runtime/journal/nats, runtime/capability, host/capabilities/kv
+runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish < cmd/grow/app
+host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish
+host/outside/nats < host/capabilities/publish, host/subscribe
+runtime/shard < host/source < host/schedule, host/subscribe < cmd/grow/app
+runtime/bucket < host/schedule
 runtime/shard < host/gateway
 host/logs, runtime/shard < host/control
 runtime/supervisor, runtime/actortest, host/gateway, host/control, host/capabilities/secret, runtime/engine/wazero, runtime/engine/process, runtime/journal/mem, runtime/journal/nats, compiler/project < cmd/grow/app
@@ -73,6 +80,7 @@ host/oci < cmd/grow
 host/jail < cmd/grow/app, cmd/grow, cmd/grow/bench
 specs/codes < cmd/grow
 runtime/actortest < cmd/grow/amend, cmd/grow/coverage < cmd/grow
+host/control < cmd/grow/amend
 specs/site < cmd/grow
 cmd/grow/app, host/watch < cmd/grow/live
 compiler/project < cmd/grow/edition < cmd/grow/app

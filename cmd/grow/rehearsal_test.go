@@ -177,6 +177,31 @@ func TestReadAnswers(t *testing.T) {
 	}
 }
 
+// TestRehearsalMended: messages that were given up on are rehearsed, too; that a revision
+// handles them is told, and no reason to refuse it.
+func TestRehearsalMended(t *testing.T) {
+	h := newHosted(t)
+	t.Chdir(echoFolder(t))
+	file := filepath.FromSlash("actors/echo/actor.yaml")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, append(text, "retry: {max: 0}\n"...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.golive(map[string]string{"echo": "trap"})
+	for range 3 {
+		h.call("/", `"a"`)
+	}
+	holds(t, h.run(exitDone, "swap echo "+wasmFile(t, "trap", "same")+" --rehearse 10 --plan"), "3 messages came out the same")
+	got := h.run(exitDone, "swap echo "+wasmFile(t, "echo", "")+" --rehearse 10 -o json")
+	k := gjson.Get(got, `deployment.checks.#(name=="rehearsal of echo")`)
+	if r := k.Get("report.0"); r.Get("ran").Int() != 3 || r.Get("mended").Int() != 3 || r.Get("dead").Int() != 3 || r.Get("groups").Exists() || !strings.Contains(k.Get("text").String(), "3 that had failed for good are handled") {
+		t.Error(k.Raw)
+	}
+}
+
 // TestRehearsalTrimmed: a journal that has let go of its beginning still proves a revision
 // by what it holds.
 func TestRehearsalTrimmed(t *testing.T) {

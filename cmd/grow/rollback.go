@@ -51,7 +51,11 @@ func (s *shell) goBack(ctx context.Context, args []string, to int, g gateFlags) 
 	d := &delivery{from: at.last.Files, request: g.request(""), modules: map[string]artifact{}}
 	d.request.Parent = at.last.ID
 	if len(args) > 0 {
-		err = at.oldActor(ctx, args[0], to, d)
+		var by []string
+		by, err = at.oldActor(ctx, args[0], to, d)
+		if len(by) > 0 {
+			s.say("state      goes back by %s", strings.Join(by, ", "))
+		}
 	} else {
 		err = at.oldService(ctx, to, d)
 	}
@@ -67,28 +71,31 @@ func (d *delivery) asBefore(actor string, a deploy.Artifact) {
 	d.modules[actor] = artifact{Artifact: api.Artifact{Digest: string(a.Digest), Language: a.Language, Signature: a.Signature}}
 }
 
-// oldActor takes the documents and the module of an actor's old revision.
-func (at *destination) oldActor(ctx context.Context, actor string, to int, d *delivery) error {
+// oldActor takes the documents and the module of an actor's old revision, and returns the
+// actors that its state goes back by.
+func (at *destination) oldActor(ctx context.Context, actor string, to int, d *delivery) (by []string, err error) {
 	now, ok := at.live.Actors[actor]
 	if !ok {
-		return at.noActor(actor)
+		return nil, at.noActor(actor)
 	}
 	if to == 0 {
-		var err error
 		if to, err = at.revisionBefore(ctx, actor, now.Revision); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if to == now.Revision {
-		return usage("revision %d of %s is live already", to, actor)
+		return nil, usage("revision %d of %s is live already", to, actor)
 	}
 	list, err := at.Revisions(ctx, actor, historyMax)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	i := slices.IndexFunc(list, func(v deploy.Revision) bool { return v.Number == to })
+	if i < 0 && len(list) > 0 && to < list[0].Number {
+		return nil, removed(fmt.Sprintf("revision %d of %s", to, actor), actor)
+	}
 	if i < 0 {
-		return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no revision %d", actor, to), At: actor, Next: "see those there are: grow history " + actor}
+		return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no revision %d", actor, to), At: actor, Next: "see those there are: grow history " + actor}
 	}
 	for _, f := range at.last.Files {
 		if !strings.HasPrefix(f.Path, "actors/"+actor+"/") {
@@ -103,13 +110,16 @@ func (at *destination) oldActor(ctx context.Context, actor string, to int, d *de
 	if d.request.Text == "" {
 		d.request.Text = fmt.Sprintf("back to revision %d of %s", to, actor)
 	}
-	return nil
+	return at.wayBack(ctx, actor, &list[i], d)
 }
 
 // revisionBefore is the revision that an actor ran before the one it runs.
 func (at *destination) revisionBefore(ctx context.Context, actor string, now int) (int, error) {
 	for number := at.live.Before; number > 0; {
 		n, err := at.Deployment(ctx, number)
+		if isCode(err, api.CodeForgotten) {
+			return 0, removed("what "+actor+" ran before revision "+fmt.Sprint(now), actor)
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -119,6 +129,14 @@ func (at *destination) revisionBefore(ctx context.Context, actor string, now int
 		number = n.Before
 	}
 	return 0, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has run no other revision than %d", actor, now), At: actor, Next: "see those there are: grow history " + actor}
+}
+
+// removed is the error of what the host does not keep any more.
+func removed(what, actor string) error {
+	return &control.Error{
+		Code: api.CodeForgotten, Message: what + " was old, and the host has removed it", At: actor,
+		Next: "see what there is: grow history " + actor + "; how much stays is for who starts the host to say: grow serve --keep",
+	}
 }
 
 // oldService takes all of an old deployment.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/deploy"
 	"github.com/spf13/cobra"
 )
 
@@ -23,6 +24,9 @@ func (s *shell) serveHost() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkJournal(&o.Journal); err != nil {
 				return err
+			}
+			if o.Keep.Last < 1 || o.Keep.For < 0 {
+				return usage("--keep takes 1 or more, and --keep-for a time that is not negative")
 			}
 			if err := o.Level.UnmarshalText([]byte(level)); err != nil {
 				return usage("--level takes debug, info, warn or error, not %q", level)
@@ -41,6 +45,8 @@ func (s *shell) serveHost() *cobra.Command {
 	f.StringVar(&o.KeyFile, "key", "", "`file` of its key")
 	f.Var((*networks)(&o.Networks), "allow-network", networkHelp)
 	f.BoolVar(&o.Signed, "require-signatures", false, "take only modules that are signed by a key the host trusts")
+	f.IntVar(&o.Keep.Last, "keep", deploy.KeepLast, "at least so many of a service's last deployments stay, to look at and to go back to")
+	f.DurationVar(&o.Keep.For, "keep-for", 0, "and all that are younger than this `duration`, such as 720h")
 	journalFlags(c, &o.Journal, "the host's folder")
 	f.StringVar(&level, "level", "info", "log lines of this `level` and above: debug, info, warn or error")
 	fixed(c, "level", levels...)

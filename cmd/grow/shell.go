@@ -98,6 +98,7 @@ func (s *shell) root() *cobra.Command {
 		s.deadLetters(),
 		s.trace(),
 		s.replay(),
+		s.record(),
 		s.state(),
 	)...)
 	root.AddCommand(in(groupSetUp,

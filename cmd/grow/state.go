@@ -201,6 +201,9 @@ func valueNamed(st *control.State, name string) ([]control.StateValue, error) {
 func (s *shell) writeState(w io.Writer, st *control.State) error {
 	for i, v := range st.Values {
 		about := fmt.Sprintf("revision %d, %d bytes", v.Revision, v.Bytes)
+		if v.Older != nil {
+			about += fmt.Sprintf("; still a %s, which %s migrates before the next message", v.Older.Type, v.Older.By)
+		}
 		switch {
 		case len(st.Values) == 1:
 			s.say("%s", about)

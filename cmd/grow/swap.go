@@ -29,11 +29,16 @@ func (s *shell) swap() *cobra.Command {
 			"each key's next message is handled by the new one, and state stays. It goes through the same checks as grow upload and grow rollback do.\n\n" +
 			"With --canary the new revision first has a share of the keys, always the same ones. Errors, time and fuel of both are compared while the share grows, " +
 			"three times as much after each --wait; when the new one is worse by more than chance explains, it is withdrawn by itself, and the old one has all keys again. " +
+			"With --shadow nothing is swapped: the new revision handles what is sent to the old one for as long as is said, after it and apart from all that runs; " +
+			"what it sends and asks for goes nowhere. What differs is told as by a rehearsal, at the end or when the command is interrupted, and kept: grow history.\n\n" +
 			"Without a second argument swap shows how the canary of the service does: once, until its end with --watch, or ending it with --abort.",
-		Example: "  grow swap classify classify.wasm\n  grow swap classify 3\n  grow swap classify classify.wasm --canary 5% --wait 10m --watch\n  grow swap --watch\n  grow swap --abort -m 'customers complain'",
+		Example: "  grow swap classify classify.wasm\n  grow swap classify classify.wasm --shadow 10m\n  grow swap classify 3\n  grow swap classify classify.wasm --canary 5% --wait 10m --watch\n  grow swap --watch\n  grow swap --abort -m 'customers complain'",
 		RunE: func(c *cobra.Command, args []string) error {
 			if abort && (watch || len(args) > 1) {
 				return usage("--abort ends the canary that is under way; it takes neither --watch nor what to swap in")
+			}
+			if err := checkShadow(c, &g, len(args)); err != nil {
+				return err
 			}
 			return s.swapIn(c.Context(), args, watch, abort, g)
 		},
@@ -41,9 +46,30 @@ func (s *shell) swap() *cobra.Command {
 	f := c.Flags()
 	g.flags(f)
 	g.signing(f)
+	f.DurationVar(&g.shadow, "shadow", 0, "swap nothing: have it handle live messages beside what runs for so long, and tell how what comes of them differs")
 	f.BoolVar(&watch, "watch", false, "show how the canary does until it ends")
 	f.BoolVar(&abort, "abort", false, "end the canary: the old revision has all keys again")
 	return s.completes(c, actorsOf, func(*specs.Service) []string { return nil })
+}
+
+// checkShadow holds what stands beside --shadow.
+func checkShadow(c *cobra.Command, g *gateFlags, args int) error {
+	f := c.Flags()
+	if !f.Changed("shadow") {
+		return nil
+	}
+	if g.shadow < time.Second || g.shadow > deploy.ShadowMax {
+		return usage("--shadow takes a time from 1s to %v", deploy.ShadowMax)
+	}
+	if args < 2 {
+		return usage("--shadow takes an actor, and what is to handle its messages beside it")
+	}
+	for _, name := range []string{"canary", "watch", "rehearse", "force"} {
+		if f.Changed(name) {
+			return usage("--shadow swaps nothing, and does not stand with --%s", name)
+		}
+	}
+	return nil
 }
 
 func (s *shell) swapIn(ctx context.Context, args []string, watch, abort bool, g gateFlags) error {

@@ -224,6 +224,12 @@ func withDigest(path string, text []byte, digest string) ([]byte, error) {
 	if strings.HasSuffix(path, ".cue") {
 		return withDigestCUE(path, text, digest)
 	}
+	return withField(path, text, "code", "code: {language: wasm, digest: \"sha256:"+digest+"\"}\n")
+}
+
+// withField has a definition in YAML say what is in line of a field, which is added behind
+// the actor's name when it is not there. The rest stays as it was written.
+func withField(path string, text []byte, field, line string) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return nil, &control.Error{Code: codeSpecInvalid, Message: "read the definition: " + err.Error(), At: path}
@@ -231,14 +237,13 @@ func withDigest(path string, text []byte, digest string) ([]byte, error) {
 	if doc.Kind != yaml.DocumentNode || doc.Content[0].Kind != yaml.MappingNode {
 		return nil, &control.Error{Code: codeSpecInvalid, Message: "the definition is no mapping of fields: actor, about, in, out", At: path}
 	}
-	line := "code: {language: wasm, digest: \"sha256:" + digest + "\"}\n"
 	root := doc.Content[0]
 	if root.Style&yaml.FlowStyle != 0 {
-		return flowWithDigest(&doc, line)
+		return flowWith(&doc, field, line)
 	}
 	lines := strings.SplitAfter(strings.TrimSuffix(string(text), "\n")+"\n", "\n")
 	for i := 0; i < len(root.Content); i += 2 {
-		if root.Content[i].Value != "code" {
+		if root.Content[i].Value != field {
 			continue
 		}
 		from := root.Content[i].Line - 1
@@ -267,15 +272,15 @@ func endOf(lines []string, from int, root *yaml.Node, i int) int {
 	return end
 }
 
-// flowWithDigest writes a definition that stands in braces anew.
-func flowWithDigest(doc *yaml.Node, line string) ([]byte, error) {
-	var code yaml.Node
-	if err := yaml.Unmarshal([]byte(line), &code); err != nil {
+// flowWith writes a definition that stands in braces anew.
+func flowWith(doc *yaml.Node, field, line string) ([]byte, error) {
+	var added yaml.Node
+	if err := yaml.Unmarshal([]byte(line), &added); err != nil {
 		return nil, err
 	}
-	root, pair := doc.Content[0], code.Content[0].Content
+	root, pair := doc.Content[0], added.Content[0].Content
 	for i := 0; i < len(root.Content); i += 2 {
-		if root.Content[i].Value == "code" {
+		if root.Content[i].Value == field {
 			root.Content[i+1] = pair[1]
 			return yaml.Marshal(doc)
 		}

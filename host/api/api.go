@@ -25,6 +25,7 @@ import (
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/graph"
 )
 
@@ -46,8 +47,9 @@ type Options struct {
 	Deployer  *deploy.Deployer
 	// Running returns a service that runs; nil for one that does not.
 	Running func(documents.Service) control.Backend
-	// Graph says who sends to whom in a service that runs; nil for one that does not.
-	Graph func(documents.Service) *graph.Graph
+	// Graph says who sends to whom in a service that runs, and how many messages went along
+	// each edge; nil for one that does not.
+	Graph func(documents.Service) (*graph.Graph, map[router.Edge]uint64)
 	// Lifecycle starts and ends services.
 	Lifecycle Lifecycle
 	Log       *slog.Logger
@@ -58,6 +60,8 @@ type API struct {
 	o    Options
 	mux  *http.ServeMux
 	huma huma.API
+	// comparing holds a token for each comparison of versions that runs.
+	comparing chan struct{}
 }
 
 // New makes an API.
@@ -68,13 +72,14 @@ func New(o Options) *API {
 	config.CreateHooks = nil // no links to schemas in answers
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", Description: "A token of the host: grow token create"}}
-	a := &API{o: o, mux: http.NewServeMux()}
+	a := &API{o: o, mux: http.NewServeMux(), comparing: make(chan struct{}, comparesMax)}
 	a.huma = humago.New(a.mux, config)
 	a.huma.UseMiddleware(a.authorize, a.noBlanks)
 	a.documentRoutes()
 	a.graphRoutes()
 	a.uploadRoutes()
 	a.deployRoutes()
+	a.versionRoutes()
 	a.canaryRoutes()
 	a.tokenRoutes()
 	a.serviceRoutes()
@@ -240,6 +245,8 @@ func (a *API) fault(err error) error {
 		status, e.Code, e.At, e.Next = http.StatusConflict, control.CodeConflict, string(stale.Last.ID), "get what has changed, and put yours on top of it: grow pull"
 	case errors.Is(err, store.ErrConflict):
 		status, e.Code, e.Next = http.StatusConflict, control.CodeConflict, "look again, and try once more"
+	case errors.Is(err, deploy.ErrForgotten):
+		status, e.Code, e.Next = http.StatusNotFound, CodeForgotten, "see those there are: grow history; how many stay is for who starts the host to say: grow serve --keep"
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, deploy.ErrNoTrial):
 		status, e.Code = http.StatusNotFound, control.CodeNotFound
 	case errors.As(err, &wrong), errors.Is(err, documents.ErrLimit), errors.Is(err, store.ErrTooLarge), errors.Is(err, upload.ErrAltered), errors.Is(err, signing.ErrKey), errors.Is(err, signing.ErrName), errors.Is(err, store.ErrName):
@@ -258,6 +265,9 @@ func (a *API) fault(err error) error {
 	}
 	return &failure{status, e}
 }
+
+// CodeForgotten: what is asked for was old, and the host has removed it.
+const CodeForgotten = "deploy.forgotten"
 
 // codeFull: there is no room left for what is asked.
 const codeFull = "host.full"

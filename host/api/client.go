@@ -19,6 +19,7 @@ import (
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
+	"github.com/grow-platform/grow/host/versions"
 )
 
 // Limits of what a client waits for.
@@ -247,9 +248,10 @@ func (r *Remote) file(ctx context.Context, at, path string) ([]byte, error) {
 }
 
 // Deploy checks what is asked for and makes it live, and calls tell, unless it is nil,
-// with each check as it ends. With an error the deployment is what came of it.
-func (r *Remote) Deploy(ctx context.Context, q Request, tell func(deploy.Check)) (n deploy.Deployment, err error) {
-	ctx, cancel := context.WithTimeout(ctx, deployTime)
+// with each check as it ends, or, when ended is false, how one stands. With an error the
+// deployment is what came of it.
+func (r *Remote) Deploy(ctx context.Context, q Request, tell func(k deploy.Check, ended bool)) (n deploy.Deployment, err error) {
+	ctx, cancel := context.WithTimeout(ctx, deployTime+q.Shadow)
 	defer cancel()
 	answer, err := r.conn.Do(ctx, http.MethodPost, "/deployments", q)
 	if err != nil {
@@ -258,7 +260,10 @@ func (r *Remote) Deploy(ctx context.Context, q Request, tell func(deploy.Check))
 	ended := false
 	err = control.Each(answer.Body, func(p Progress) error {
 		if p.Check != nil && tell != nil {
-			tell(*p.Check)
+			tell(*p.Check, true)
+		}
+		if p.Underway != nil && tell != nil {
+			tell(*p.Underway, false)
 		}
 		if p.Deployment != nil {
 			n, ended = *p.Deployment, true
@@ -287,6 +292,13 @@ func (r *Remote) Withdraw(ctx context.Context, w Withdrawal) (n deploy.Deploymen
 // Deployments lists those before a number, 0 for the last ones.
 func (r *Remote) Deployments(ctx context.Context, before, limit int) (list []deploy.Deployment, err error) {
 	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/deployments?before=%d&limit=%d", before, limit), nil, &list)
+}
+
+// Difference tells what is different between two deployments, or revisions of an actor,
+// by their names as versions.ParseName reads them.
+func (r *Remote) Difference(ctx context.Context, old, new string, brief bool) (d versions.Difference, err error) {
+	q := url.Values{"old": {old}, "new": {new}, "brief": {strconv.FormatBool(brief)}}
+	return d, r.conn.Call(ctx, callTime, http.MethodGet, "/difference?"+q.Encode(), nil, &d)
 }
 
 // Deployment returns one by its number.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -67,6 +68,7 @@ type Request struct {
 	Slower    float64             `json:"slower,omitempty" doc:"how many times as much time and fuel as what runs it may take for a message while it is tried; 0: twice"`
 	Rehearse  int                 `json:"rehearse,omitempty" minimum:"0" maximum:"1000000" doc:"on how many of the last messages each changed actor is rehearsed; 0: as its definition says"`
 	Accept    []string            `json:"accept,omitempty" maxItems:"1000" doc:"names of differences that a rehearsal may find"`
+	Shadow    time.Duration       `json:"shadow_ns,omitempty" minimum:"0" maximum:"86400000000000" doc:"have it handle live messages for so long beside what runs, in place of a rehearsal, and record what is found: nothing goes live"`
 }
 
 // Artifact is a module of an actor.
@@ -79,6 +81,7 @@ type Artifact struct {
 // Progress is one line of what a deployment tells.
 type Progress struct {
 	Check      *deploy.Check      `json:"check,omitempty"`
+	Underway   *deploy.Check      `json:"underway,omitempty" doc:"how a check stands that has not ended"`
 	Deployment *deploy.Deployment `json:"deployment,omitempty" doc:"what came of it, in the last line"`
 	Fault      *control.Error     `json:"fault,omitempty" doc:"why it did not go through"`
 }
@@ -183,6 +186,7 @@ func (a *API) deploy(ctx context.Context, q *deployInput) (*huma.StreamResponse,
 			}
 		}
 		r.Report = func(k deploy.Check) { tell(Progress{Check: &k}) }
+		r.Underway = func(k deploy.Check) { tell(Progress{Underway: &k}) }
 		n, err := a.o.Deployer.Deploy(ctx, *r)
 		last := Progress{Deployment: &n}
 		if err != nil {
@@ -218,7 +222,7 @@ func (a *API) request(ctx context.Context, q *deployInput) (*deploy.Request, err
 	r := &deploy.Request{
 		Service: q.service(), Documents: t, Change: store.Digest(q.Body.Change), Artifacts: map[string]deploy.Artifact{}, Seen: q.Body.Seen,
 		Parent: store.Digest(q.Body.Parent), Text: q.Body.Text, Commit: q.Body.Commit, Force: q.Body.Force, Plan: q.Body.Plan, Hold: q.Body.Hold,
-		Rehearsal: deploy.Rehearsal{Rehearse: q.Body.Rehearse, Accept: q.Body.Accept},
+		Rehearsal: deploy.Rehearsal{Rehearse: q.Body.Rehearse, Accept: q.Body.Accept, Shadow: q.Body.Shadow},
 	}
 	if len(q.Body.Canary) > 0 {
 		r.Canary = &canary.Plan{Steps: q.Body.Canary, Slower: cmp.Or(q.Body.Slower, canary.DefaultSlower)}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/token"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/graph"
 )
 
@@ -35,6 +36,7 @@ type GraphEdge struct {
 	Types []string `json:"types" nullable:"false" doc:"that go this way"`
 	When  string   `json:"when,omitempty" doc:"rule; none for always"`
 	Else  bool     `json:"else,omitempty" doc:"takes what rules before it have left"`
+	Count uint64   `json:"count" doc:"messages that went this way since the service started to run"`
 }
 
 func (a *API) graphRoutes() {
@@ -43,14 +45,14 @@ func (a *API) graphRoutes() {
 
 func (a *API) graph(_ context.Context, q *Place) (*body[Graph], error) {
 	s := q.service()
-	g := a.o.Graph(s)
+	g, passed := a.o.Graph(s)
 	if g == nil {
 		return nil, a.fault(&control.Error{Code: control.CodeNotFound, Message: "there is no service " + s.String() + " that runs", At: s.String(), Next: "see those there are: grow service list"})
 	}
-	return &body[Graph]{graphOf(g)}, nil
+	return &body[Graph]{graphOf(g, passed)}, nil
 }
 
-func graphOf(g *graph.Graph) Graph {
+func graphOf(g *graph.Graph, passed map[router.Edge]uint64) Graph {
 	out := Graph{Nodes: make([]GraphNode, 0, len(g.Nodes)), Edges: make([]GraphEdge, 0, len(g.Edges))}
 	for _, n := range g.Nodes {
 		at := ""
@@ -60,7 +62,11 @@ func graphOf(g *graph.Graph) Graph {
 		out.Nodes = append(out.Nodes, GraphNode{n.ID, string(n.Kind), n.Name, n.Actor, n.Cluster, at})
 	}
 	for _, e := range g.Edges {
-		out.Edges = append(out.Edges, GraphEdge{e.From, e.To, e.Types, e.When, e.Else})
+		edge := GraphEdge{From: e.From, To: e.To, Types: e.Types, When: e.When, Else: e.Else}
+		for _, t := range e.Types {
+			edge.Count += passed[router.Edge{From: e.From, To: e.To, When: e.When, Type: t}]
+		}
+		out.Edges = append(out.Edges, edge)
 	}
 	return out
 }

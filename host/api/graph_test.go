@@ -8,21 +8,25 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/graph"
 )
 
 // graphs are those of the service that runs in tests.
-func graphs(s documents.Service) *graph.Graph {
+func graphs(s documents.Service) (*graph.Graph, map[router.Edge]uint64) {
 	if s.String() != "main/shop" {
-		return nil
+		return nil, nil
 	}
 	return &graph.Graph{
-		Nodes: []*graph.Node{
-			{ID: "POST /", Kind: graph.Endpoint, Name: "POST /", At: graph.Place{File: "grow.yaml", Line: 3, Col: 2}},
-			{ID: "checkout/price", Kind: graph.Actor, Name: "price", Actor: "pricing", Cluster: "checkout"},
-		},
-		Edges: []*graph.Edge{{From: "POST /", To: "checkout/price", Types: []string{"order.placed"}, When: "data.total > 1.0", Else: true}},
-	}
+			Nodes: []*graph.Node{
+				{ID: "POST /", Kind: graph.Endpoint, Name: "POST /", At: graph.Place{File: "grow.yaml", Line: 3, Col: 2}},
+				{ID: "checkout/price", Kind: graph.Actor, Name: "price", Actor: "pricing", Cluster: "checkout"},
+			},
+			Edges: []*graph.Edge{{From: "POST /", To: "checkout/price", Types: []string{"order.placed", "order.changed"}, When: "data.total > 1.0", Else: true}},
+		}, map[router.Edge]uint64{
+			{From: "POST /", To: "checkout/price", When: "data.total > 1.0", Type: "order.placed"}: 3, {From: "POST /", To: "checkout/price", When: "data.total > 1.0", Type: "order.changed"}: 4,
+			{From: "POST /", To: "checkout/price", Type: "order.placed"}: 50,
+		}
 }
 
 func TestGraph(t *testing.T) {
@@ -36,7 +40,7 @@ func TestGraph(t *testing.T) {
 			{ID: "POST /", Kind: "endpoint", Name: "POST /", At: "grow.yaml:3:2"},
 			{ID: "checkout/price", Kind: "actor", Name: "price", Actor: "pricing", Workflow: "checkout"},
 		},
-		Edges: []GraphEdge{{From: "POST /", To: "checkout/price", Types: []string{"order.placed"}, When: "data.total > 1.0", Else: true}},
+		Edges: []GraphEdge{{From: "POST /", To: "checkout/price", Types: []string{"order.placed", "order.changed"}, When: "data.total > 1.0", Else: true, Count: 7}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

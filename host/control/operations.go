@@ -71,6 +71,9 @@ func Operations() []Operation {
 		ask("replay-message", scopeDebug, "/replay", "Handle a message again, apart from all that runs", func(ctx context.Context, b Backend, in ReplayRequest) (Replayed, error) {
 			return b.Replay(ctx, in)
 		}),
+		ask("record-messages", scopeDebug, "/record", "Tell all that a test is made of, of handled messages", func(ctx context.Context, b Backend, in RecordRequest) (Record, error) {
+			return b.Record(ctx, in)
+		}),
 		lines("create-backup", scopeAdmin, "/backup", "Back up what the service keeps", func(ctx context.Context, b Backend, in BackupRequest, emit func(BackupPart) error) error {
 			return b.Backup(ctx, in, emit)
 		}),

@@ -30,6 +30,9 @@ type States interface {
 	// Replay handles a message again as it was handled, and compares what comes of it.
 	// Nothing outside is asked or changed. The beginning of an id is enough.
 	Replay(ctx context.Context, r ReplayRequest) (Replayed, error)
+	// Record tells all of handled messages that a test of their actor is made of:
+	// they are handled again, as by Replay, and come out the same.
+	Record(ctx context.Context, r RecordRequest) (Record, error)
 }
 
 // StateRequest names a key of a node.
@@ -60,6 +63,14 @@ type StateValue struct {
 	Bytes    int             `json:"bytes"`
 	Data     json.RawMessage `json:"data,omitempty"` // when it is JSON; not in lists
 	Raw      []byte          `json:"raw,omitempty"`  // when it is not; base64
+	// Older is set of a value that is still of an older type than its actor declares.
+	Older *OlderValue `json:"older,omitempty"`
+}
+
+// OlderValue says how a value of an older type is migrated before the next message of its key.
+type OlderValue struct {
+	Type string `json:"type"` // of the value as it is
+	By   string `json:"by"`   // actor
 }
 
 // StateFilter picks keys of a node.

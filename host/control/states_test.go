@@ -37,6 +37,10 @@ func (f *fake) Replay(_ context.Context, r ReplayRequest) (Replayed, error) {
 	return Replayed{ID: r.ID, Raw: []byte{0}, Then: ReplayOutcome{State: []StateValue{{Name: "a"}}}}, f.note(r)
 }
 
+func (f *fake) Record(_ context.Context, r RecordRequest) (Record, error) {
+	return Record{Messages: []RecordedMessage{{ID: r.ID, Data: []byte{0}, Config: json.RawMessage(`{"a":1}`)}}}, f.note(r)
+}
+
 // TestStates: what is asked of states and of the past comes to the host as it was
 // asked, and back as it was answered.
 func TestStates(t *testing.T) {
@@ -68,7 +72,11 @@ func TestStates(t *testing.T) {
 	if r, err := c.Replay(t.Context(), again); err != nil || r.ID != "a" || string(r.Raw) != "\x00" || r.Then.State[0].Name != "a" {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if diff := cmp.Diff([]any{key, filter, set, deleted, diff, "a/b c", again}, f.asked); diff != "" {
+	record := RecordRequest{Actor: "n", ID: "a", Last: 3, Distinct: true}
+	if r, err := c.Record(t.Context(), record); err != nil || len(r.Messages) != 1 || string(r.Messages[0].Data) != "\x00" || string(r.Messages[0].Config) != `{"a":1}` {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if diff := cmp.Diff([]any{key, filter, set, deleted, diff, "a/b c", again, record}, f.asked); diff != "" {
 		t.Errorf("the host was asked\n%s", diff)
 	}
 	f.err = &Error{Code: CodeConflict, Message: "moved", Next: "look"}

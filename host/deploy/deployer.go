@@ -26,14 +26,24 @@ type Candidate struct {
 	Modules map[string]string // path of each actor's module by the actor's name
 	Actors  map[string]Artifact
 	Live    *Deployment // what runs now; nil: nothing
+	Canary  bool        // it is to be tried on a share of the keys first
 	Rehearsal
+	// Underway is told now and then how a check stands that takes long; nil: nobody.
+	Underway func(Check)
 }
 
 // Rehearsal says how a candidate is rehearsed.
 type Rehearsal struct {
 	Rehearse int      // on how many messages of each changed actor; 0: as its definition says
 	Accept   []string // names of differences that it may find
+	// Shadow is how long it handles messages beside what runs, after it, in place of a
+	// rehearsal; 0: it does not. At most ShadowMax. Who has it check a candidate may
+	// end that by its context: what was found by then is the check.
+	Shadow time.Duration
 }
+
+// ShadowMax is how long a shadow may take.
+const ShadowMax = 24 * time.Hour
 
 // Runner checks and runs services. Its methods may be called concurrently for different
 // services.
@@ -115,6 +125,8 @@ type Request struct {
 	Rehearsal
 	// Report is told of every check when it has ended; nil: nobody.
 	Report func(Check)
+	// Underway is told now and then how a check stands that takes long; nil: nobody.
+	Underway func(Check)
 }
 
 // AnySeen is for who does not care what was live before.
@@ -144,20 +156,44 @@ func (d *Deployer) turn(ctx context.Context, s documents.Service) (func(), error
 // Deploy checks what is asked for and makes it live. It returns the deployment also with
 // an error: a *RefusedError when checks failed, a *StaleError when another deployment
 // was quicker, ErrStart when it could not be started.
+//
+// A shadow makes nothing live: as with Hold, what was found is recorded, also when ctx
+// ends before its time is over. Others may deploy meanwhile.
 func (d *Deployer) Deploy(ctx context.Context, r Request) (Deployment, error) {
 	if len(r.Artifacts) > ActorsMax {
 		return Deployment{}, fmt.Errorf("%d actors: a service has at most %d", len(r.Artifacts), ActorsMax)
+	}
+	if r.Shadow > 0 {
+		r.Hold, r.Canary = true, nil
 	}
 	end, err := d.turn(ctx, r.Service)
 	if err != nil {
 		return Deployment{}, err
 	}
-	defer end()
+	defer func() { end() }()
 	a := &attempt{Deployer: d, request: r, began: d.o.Now()}
 	if err := a.begin(ctx); err != nil {
 		return a.deployment, err
 	}
-	if err := a.check(ctx); err != nil || r.Plan {
+	if r.Shadow > 0 {
+		end()
+	}
+	err = a.look(ctx)
+	if r.Shadow > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), runMax)
+		defer cancel()
+		again, busy := d.turn(ctx, r.Service)
+		if busy != nil {
+			end = func() {}
+			return a.deployment, errors.Join(err, busy)
+		}
+		end = again
+	}
+	if err == nil {
+		err = a.judge(ctx)
+	}
+	if err != nil || r.Plan {
 		return a.deployment, err
 	}
 	return a.deployment, a.run(ctx)
@@ -210,7 +246,8 @@ func (a *attempt) begin(ctx context.Context) error {
 		return err
 	}
 	a.candidate, err = a.layOut(ctx, a.deployment, a.request.Documents)
-	a.candidate.Live, a.candidate.Rehearsal = a.live, a.request.Rehearsal
+	a.candidate.Live, a.candidate.Rehearsal, a.candidate.Underway = a.live, a.request.Rehearsal, a.request.Underway
+	a.candidate.Canary = a.request.Canary != nil && a.live != nil
 	return err
 }
 
@@ -261,8 +298,8 @@ func (a *attempt) stale(ctx context.Context, live int) error {
 	return e
 }
 
-// check has the runner check the candidate.
-func (a *attempt) check(ctx context.Context) error {
+// look has the runner check the candidate.
+func (a *attempt) look(ctx context.Context) error {
 	n := &a.deployment
 	err := a.o.Runner.Check(ctx, a.candidate, func(c Check) {
 		c.Text = cut(c.Text)
@@ -277,6 +314,12 @@ func (a *attempt) check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("check %s: %w", n.Service, err)
 	}
+	return nil
+}
+
+// judge refuses a candidate that checks have found fault with, unless it is forced.
+func (a *attempt) judge(ctx context.Context) error {
+	n := &a.deployment
 	if len(n.Failed()) == 0 {
 		return nil
 	}

@@ -94,10 +94,12 @@ func (d *Deployer) keep(ctx context.Context, n *Deployment) error {
 	return nil
 }
 
-// Deployment returns a deployment by its number; store.ErrNotFound when there is none.
+// Deployment returns a deployment by its number; store.ErrNotFound when there is none,
+// ErrForgotten when there was one.
 func (d *Deployer) Deployment(ctx context.Context, s documents.Service, n int) (Deployment, error) {
 	r, err := d.o.Store.Ref(ctx, numbered(deploymentsRef(s), n))
 	if err != nil {
+		err = d.forgotten(ctx, err, deploymentsRef(s), n)
 		return Deployment{}, fmt.Errorf("deployment %d of %s: %w", n, s, err)
 	}
 	now, err := d.now(ctx, s)
@@ -207,10 +209,12 @@ func (d *Deployer) liveNumber(ctx context.Context, s documents.Service) (int, ui
 	return n, r.Revision, nil
 }
 
-// Revision returns a revision of an actor; store.ErrNotFound when there is none.
+// Revision returns a revision of an actor; store.ErrNotFound when there is none,
+// ErrForgotten when there was one.
 func (d *Deployer) Revision(ctx context.Context, s documents.Service, actor string, n int) (Revision, error) {
 	r, err := d.o.Store.Ref(ctx, numbered(revisionsRef(s, actor), n))
 	if err != nil {
+		err = d.forgotten(ctx, err, revisionsRef(s, actor), n)
 		return Revision{}, fmt.Errorf("revision %d of %s: %w", n, actor, err)
 	}
 	var v Revision
@@ -230,17 +234,18 @@ func (d *Deployer) Module(ctx context.Context, v Revision) (io.ReadCloser, store
 	return r, o, nil
 }
 
-// Revisions returns those of an actor, the last one first, at most limit.
+// Revisions returns those of an actor, the last one first, at most limit. Numbers that are
+// missing were removed.
 func (d *Deployer) Revisions(ctx context.Context, s documents.Service, actor string, limit int) ([]Revision, error) {
-	last, err := d.last(ctx, revisionsRef(s, actor))
+	refs, err := d.o.Store.Refs(ctx, revisionsRef(s, actor))
 	if err != nil {
 		return nil, err
 	}
 	list := []Revision{}
-	for n := last; n > 0 && len(list) < limit; n-- {
-		v, err := d.Revision(ctx, s, actor, n)
-		if err != nil {
-			return nil, err
+	for i := len(refs) - 1; i >= 0 && len(list) < limit; i-- {
+		var v Revision
+		if err := d.load(ctx, store.Digest(refs[i].Value), &v); err != nil {
+			return nil, fmt.Errorf("read %s: %w", refs[i].Name, err)
 		}
 		list = append(list, v)
 	}

@@ -1,6 +1,7 @@
 // Package sweep removes from a host's store the objects that nobody names any more:
 // those of services that were removed, records that were written anew, uploads that
-// were never deployed.
+// were never deployed. Before, it has old deployments forgotten, whose objects nobody names
+// then.
 //
 // An object is kept when a ref leads to it, and for Grace after it was last put or
 // touched. So whoever puts objects or touches those that are there, and then moves a ref
@@ -19,6 +20,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
 )
@@ -30,12 +32,17 @@ const (
 	Grace     = time.Hour
 	Every     = time.Hour // from the end of a sweep to the next one
 	RemoveMax = 10_000    // objects that one sweep removes; the next goes on
+	// retainTime is how long a service's old deployments may take, with the wait for one
+	// that is under way.
+	retainTime = time.Minute
 )
 
 // Options say what is swept.
 type Options struct {
 	Store     store.Store
 	Documents *documents.Documents // in Store
+	Deployer  *deploy.Deployer     // whose old deployments Run removes; nil: none are
+	Keep      deploy.Retention     // which stay
 	Log       *slog.Logger         // of Run
 	RemoveMax int                  // objects that one sweep removes; 0: RemoveMax
 }
@@ -53,6 +60,7 @@ type Swept struct {
 // that fails has removed nothing that is named; the next tries again.
 func Run(ctx context.Context, o Options) {
 	for ctx.Err() == nil {
+		retain(ctx, o)
 		began := time.Now()
 		s, err := Once(ctx, o)
 		switch {
@@ -66,6 +74,30 @@ func Run(ctx context.Context, o Options) {
 		select {
 		case <-time.After(Every):
 		case <-ctx.Done():
+		}
+	}
+}
+
+// retain removes what is old of each service. One that is busy has its turn next time.
+func retain(ctx context.Context, o Options) {
+	if o.Deployer == nil {
+		return
+	}
+	list, err := o.Documents.Services(ctx)
+	if err != nil && ctx.Err() == nil {
+		o.Log.Warn("old deployments stay", "error", err, "again_in", Every)
+	}
+	for _, s := range list {
+		turn, cancel := context.WithTimeout(ctx, retainTime)
+		n, err := o.Deployer.Retain(turn, s, o.Keep)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !errors.Is(err, context.DeadlineExceeded):
+			o.Log.Warn("old deployments stay", "service", s.String(), "error", err, "again_in", Every)
+		case n.Deployments > 0:
+			o.Log.Info("removed old deployments", "service", s.String(), "deployments", n.Deployments, "revisions", n.Revisions)
 		}
 	}
 }

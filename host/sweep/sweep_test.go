@@ -31,6 +31,7 @@ type world struct {
 	uploads   *upload.Uploads
 	deployer  *deploy.Deployer
 	removed   int // by sweeps
+	retained  int // deployments that were old
 	slow      slow
 }
 
@@ -243,8 +244,47 @@ func (w *world) sweep(ctx context.Context, r *rand.Rand) {
 	if err != nil && !errors.Is(err, errCut) {
 		w.t.Errorf("sweep: %v", err)
 	}
+	w.retain(ctx, services[r.IntN(len(services))], keeps[r.IntN(len(keeps))])
 	if s.Removed > o.RemoveMax {
 		w.t.Errorf("%d objects were removed; at most %d were to be", s.Removed, o.RemoveMax)
+	}
+}
+
+var keeps = []deploy.Retention{{Last: 1}, {Last: 3}, {Last: 1, For: 4 * Grace}}
+
+// retain has old deployments of a service removed. What is young, live, or was live
+// before stays.
+func (w *world) retain(ctx context.Context, s documents.Service, keep deploy.Retention) {
+	before, err := w.deployer.Deployments(ctx, s, 0, 1e6)
+	if err != nil {
+		w.t.Error(err)
+	}
+	n, err := w.deployer.Retain(ctx, s, keep)
+	if err != nil {
+		w.t.Errorf("retain %s: %v", s, err)
+	}
+	w.retained += n.Deployments
+	for _, one := range before {
+		if _, err := w.deployer.Deployment(ctx, s, one.Number); errors.Is(err, deploy.ErrForgotten) && time.Since(one.Time) < keep.For {
+			w.t.Errorf("deployment %d of %s was young, and is gone", one.Number, s)
+		}
+	}
+	live, err := w.deployer.Live(ctx, s)
+	if err != nil {
+		if !errors.Is(err, store.ErrNotFound) || errors.Is(err, deploy.ErrForgotten) {
+			w.t.Errorf("live of %s: %v", s, err)
+		}
+		return
+	}
+	for actor, is := range live.Actors {
+		if _, err := w.deployer.Revision(ctx, s, actor, is.Revision); errors.Is(err, deploy.ErrForgotten) {
+			w.t.Errorf("revision %d that runs: %v", is.Revision, err)
+		}
+	}
+	if live.Before > 0 {
+		if _, err := w.deployer.Deployment(ctx, s, live.Before); errors.Is(err, deploy.ErrForgotten) {
+			w.t.Errorf("what a rollback of %s goes to: %v", s, err)
+		}
 	}
 }
 
@@ -345,6 +385,9 @@ func live(t *testing.T, seed uint64, checks slow) {
 	}
 	if w.removed+s.Removed == 0 {
 		t.Error("nothing was ever removed")
+	}
+	if w.retained == 0 {
+		t.Error("no deployment was ever old")
 	}
 	w.exactly(ctx)
 }

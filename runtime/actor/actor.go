@@ -47,6 +47,10 @@ type Options struct {
 	// higher.
 	StartFuel uint64
 	StartTime time.Duration
+	// Migrations are the actors that values of older types are migrated by, by the name
+	// of their definition: those of Def.State. Each may have as many instances as this
+	// one. They live as long as whoever made them says, after Close.
+	Migrations map[string]*Actor
 	// Observe, if not nil, sees every handling when it has ended, on the
 	// goroutine that handled. What it is given is valid until it returns.
 	Observe func(*Task, *Result)

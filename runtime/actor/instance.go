@@ -27,6 +27,7 @@ const (
 	CodeTime       = "limit.time"        // longer than a message may take
 	CodeHost       = "host.fault"        // a fault of grow
 	CodeRefused    = "refused"           // a refusal that names no code
+	CodeMigration  = "state.migration"   // a value of an older type did not become one of the declared type
 )
 
 // Outcome is how the handling of one message ended.
@@ -123,8 +124,14 @@ type apart [128]byte
 // Actor is what the instance is a copy of.
 func (i *Instance) Actor() *Actor { return i.actor }
 
-// Handle has the instance handle a message. The result is the instance's.
+// Handle has the instance handle a message, once values of older types in its state are
+// migrated. The result is the instance's.
 func (i *Instance) Handle(t *Task) *Result {
+	r := &i.result
+	*r = Result{}
+	if len(i.actor.Migrations) > 0 && t.State != nil && !i.migrate(t, r) {
+		return r
+	}
 	i.begin(t.ID, t.Now)
 	l := &i.ledger
 	l.Reset()
@@ -136,8 +143,6 @@ func (i *Instance) Handle(t *Task) *Result {
 		l.RealTime = t.RealTime
 		defer func() { l.RealTime = i.actor.RealTime }()
 	}
-	r := &i.result
-	*r = Result{}
 	if t.Long {
 		i.turn.Begin(i.actor.Pacer, &i.actor.share)
 	}
@@ -157,7 +162,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	} else if len(answer.Frame) > 0 {
 		i.decode(answer.Frame)
 	}
-	r.Fuel, r.Long = answer.Fuel, i.spell.slices >= laneSlices
+	r.Fuel, r.Long = r.Fuel+answer.Fuel, i.spell.slices >= laneSlices
 	r.Recorded = l.Recorded()
 	if i.drawn {
 		r.Seed = i.seed[:]

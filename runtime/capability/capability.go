@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -61,14 +62,17 @@ type Judge interface {
 
 // Environment is what the host offers to capabilities.
 type Environment struct {
-	Service string
-	Node    string
+	Namespace string
+	Service   string
+	Node      string
 	// Secret looks a secret up by name.
 	Secret func(name string) (string, bool)
 	// Networks are addresses that are not public, and that the host lets grants reach.
 	Networks []netip.Prefix
 	// Data is the folder for what capabilities keep of the service; "": they keep nothing.
 	Data string
+	// Buckets hold values that actors share; nil: there are none.
+	Buckets bucket.Store
 }
 
 // Request is one operation asked for. It is valid until Do returns.

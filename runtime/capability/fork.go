@@ -5,19 +5,20 @@ import "context"
 // Fork makes a broker of the same grants and operations that asks no capability:
 // do answers in place of each, and may be called concurrently. Only operations
 // that give a secret ([Hides]), which no record has, are served as before, by b,
-// which must stay open as long.
-func (b *Broker) Fork(do func(ctx context.Context, use string, r *Request) Answer) *Broker {
+// which must stay open as long; hidden is told of each of them.
+func (b *Broker) Fork(do func(ctx context.Context, use string, r *Request) Answer, hidden func(use string, r *Request)) *Broker {
 	fork := &Broker{grants: map[string]*grant{}, calls: b.calls, most: b.most}
 	for name, g := range b.grants {
-		fork.grants[name] = &grant{name: name, capability: &forked{of: g, do: do}, operations: g.operations}
+		fork.grants[name] = &grant{name: name, capability: &forked{of: g, do: do, hidden: hidden}, operations: g.operations}
 	}
 	return fork
 }
 
 // forked is a grant of a fork.
 type forked struct {
-	of *grant
-	do func(context.Context, string, *Request) Answer
+	of     *grant
+	do     func(context.Context, string, *Request) Answer
+	hidden func(string, *Request)
 }
 
 func (f *forked) Operations() map[string]Effect { return f.of.operations }
@@ -32,6 +33,7 @@ func (f *forked) Effect(r *Request) Effect {
 
 func (f *forked) Do(ctx context.Context, r *Request) Answer {
 	if f.Effect(r) == Hides {
+		f.hidden(f.of.name, r)
 		return f.of.capability.Do(ctx, r)
 	}
 	return f.do(ctx, f.of.name, r)

@@ -101,6 +101,13 @@ type Mortal interface {
 	Gone() bool
 }
 
+// Legible is what instances implement whose exported globals can be read from outside.
+type Legible interface {
+	// SwapGlobal sets a mutable global of numbers by its export, and returns what it was;
+	// false: there is none. Nothing may run in the instance meanwhile.
+	SwapGlobal(export string, value uint64) (old uint64, ok bool)
+}
+
 // Input is the frame of a message, which need not lie anywhere yet: the engine
 // has it written into the guest's memory. *abi.Message is one.
 type Input interface {

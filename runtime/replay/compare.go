@@ -62,6 +62,15 @@ func (m *Mask) differences(then, now *Outcome) []Difference {
 	return f.list
 }
 
+// buried is what differs of a dead letter: whether it is refused, and with which code. One
+// that failed may do anything but be refused.
+func buried(then, now *Outcome) []Difference {
+	if then.What == "failed" && now.What != "refused" || then.What == now.What && then.Code == now.Code {
+		return nil
+	}
+	return []Difference{{"outcome." + word(now), "outcome", outcome(then), outcome(now)}}
+}
+
 func word(o *Outcome) string {
 	if o.Code == "" {
 		return o.What

@@ -122,13 +122,26 @@ func (w *world) actor(g guest, broker *capability.Broker, seed func(string) [32]
 // handled makes a world whose actor has handled n messages of three keys.
 func handled(t testing.TB, j journal.Journal, n int) *world {
 	t.Helper()
+	return handledAs(t, j, n, []specs.State{{Name: "n", Pattern: "n"}})
+}
+
+// handledAs is handled with what the actor declares as its state.
+func handledAs(t testing.TB, j journal.Journal, n int, state []specs.State) *world {
+	t.Helper()
 	w := &world{journal: j, shop: &shop{}, def: &specs.Actor{
-		Name: "facts", In: []string{"in"}, Out: []string{"out"}, Key: map[string]string{"": "data.key"}, State: []specs.State{{Name: "n", Pattern: "n"}},
+		Name: "facts", In: []string{"in"}, Out: []string{"out"}, Key: map[string]string{"": "data.key"}, State: state,
 		Scale:  specs.Scale{Max: 8, Mailbox: 10_000},
 		Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault},
 	}}
 	w.broker = capability.Of(map[string]capability.Capability{"shop": w.shop}, 1000)
-	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: j, KeepBytes: 1 << 30})
+	w.handle(t, n)
+	return w
+}
+
+// handle has the actor handle n more messages.
+func (w *world) handle(t testing.TB, n int) {
+	t.Helper()
+	s, err := shard.Open(context.Background(), shard.Options{Namespace: "main", Service: "test", Journal: w.journal, KeepBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +166,6 @@ func handled(t testing.TB, j journal.Journal, n int) *world {
 		}
 		w.ids = append(w.ids, f.ID())
 	}
-	return w
 }
 
 func openMem(t testing.TB) journal.Journal {

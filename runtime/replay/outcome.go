@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ type Outcome struct {
 	Took    time.Duration
 	Memory  int64   // bytes of all instances of the actor afterwards; 0: not known
 	Unknown []Asked // requests that the record has no answer for
+	Heard   []Heard // requests of grants, by number, when they were asked for
 	before  map[string]capability.Value
 }
 
@@ -80,7 +82,7 @@ func (o *Outcome) recorded(h *journal.Handled) error {
 		o.What = "refused"
 	}
 	for i := range h.State {
-		c := capability.Change{Name: strings.Clone(h.State[i].Name), Revision: h.State[i].Revision}
+		c := capability.Change{Name: strings.Clone(h.State[i].Name), Revision: h.State[i].Revision, Type: h.State[i].Type}
 		if !h.State[i].Deleted {
 			c.Data = append([]byte{}, h.State[i].Value...)
 		}
@@ -149,6 +151,38 @@ func (o *Output) attr(name, value string) {
 		o.Attrs = map[string]string{}
 	}
 	o.Attrs[strings.Clone(name)] = strings.Clone(value)
+}
+
+// migrated is what came of a message, with the values that its key kept afterwards as an
+// actor that migrates them would find them.
+func (c *Case) migrated(a *actor.Actor) (*Outcome, error) {
+	after := maps.Clone(c.State)
+	if after == nil {
+		after = map[string]capability.Value{}
+	}
+	for _, ch := range c.Then.State {
+		if delete(after, ch.Name); ch.Data != nil {
+			after[ch.Name] = capability.Value{Data: ch.Data, Revision: ch.Revision, Type: ch.Type}
+		}
+	}
+	values, err := a.Migrated(after)
+	if err != nil {
+		return nil, err
+	}
+	then := c.Then
+	then.State = slices.Clone(then.State)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		v := values[name]
+		if v.Revision == after[name].Revision {
+			continue
+		}
+		i := slices.IndexFunc(then.State, func(ch capability.Change) bool { return ch.Name == name })
+		if i < 0 {
+			i, then.State = len(then.State), append(then.State, capability.Change{Name: name})
+		}
+		then.State[i].Data, then.State[i].Revision, then.State[i].Type = v.Data, v.Revision, v.Type
+	}
+	return &then, nil
 }
 
 // after is the state afterwards, by name, of the values that either of two

@@ -28,6 +28,8 @@ type Case struct {
 	Unknown  []string                    // names of values of which it is not known what they were
 	Answers  []capability.Recorded
 	Then     Outcome // what came of it
+	// Dead says that it became a dead letter, of which no answers are recorded.
+	Dead bool
 }
 
 // place is where a handled message lies.
@@ -50,10 +52,10 @@ type cell struct {
 	seen    map[string]bool // names that were changed; nil once all was read
 }
 
-// entries visits those that may be of use, with the index of each in its record.
-func (o *Options) entries(ctx context.Context, visit func(p place, e journal.Entry) error) error {
+// entries visits those of records from a sequence on, with the index of each in its record.
+func (o *Options) entries(ctx context.Context, from uint64, visit func(p place, e journal.Entry) error) error {
 	var at place
-	return shard.Entries(ctx, o.Journal, func(seq uint64, e journal.Entry) error {
+	return shard.Entries(ctx, o.Journal, from, func(seq uint64, e journal.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -79,9 +81,9 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	var list []found
 	count, dice := 0, rand.New(rand.NewPCG(1, 2)) // so that the same journal gives the same sample
 	names := map[string]string{}                  // keys, each once
-	err = o.entries(ctx, func(p place, e journal.Entry) error {
-		h, ok := e.(*journal.Handled)
-		if !ok || h.Node != o.Node || !o.Select.takes(h) {
+	err = o.entries(ctx, o.Select.After+1, func(p place, e journal.Entry) error {
+		h, _ := o.handling(e)
+		if h == nil || !o.Select.takes(h) {
 			return nil
 		}
 		key, known := names[h.Key]
@@ -117,6 +119,27 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 		return a.index - b.index
 	})
 	return c, nil
+}
+
+// handling is what an entry says of a message of the node that an actor has handled; nil:
+// it is of something else. A dead letter is one if dead letters are wanted, and if it is
+// one because an actor had it.
+func (o *Options) handling(e journal.Entry) (h *journal.Handled, dead bool) {
+	switch e := e.(type) {
+	case *journal.Handled:
+		if e.Node == o.Node {
+			return e, false
+		}
+	case *journal.Dead:
+		if o.Dead && e.Node == o.Node && e.Revision != "" {
+			h = &journal.Handled{ID: e.ID, Node: e.Node, Key: e.Key, Input: e.Input, Time: e.Time, Attempt: e.Attempt, Revision: e.Revision, Fuel: e.Fuel, Code: e.Code, Reason: e.Reason}
+			if e.Refused {
+				h.Outcome = journal.OutcomeRefused
+			}
+			return h, true
+		}
+	}
+	return nil, false
 }
 
 // takes reports whether a handled message is selected.
@@ -157,7 +180,7 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 			current[key] = values
 		}
 	}
-	err := o.entries(ctx, func(_ place, e journal.Entry) error {
+	err := o.entries(ctx, 0, func(_ place, e journal.Entry) error {
 		key, list := o.changes(e)
 		k := c.keys[key]
 		if k == nil {
@@ -194,7 +217,7 @@ var errRead = errors.New("all was read")
 // read follows the states and gives out the messages.
 func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) error {
 	left := c.places
-	err := o.entries(ctx, func(p place, e journal.Entry) error {
+	err := o.entries(ctx, 0, func(p place, e journal.Entry) error {
 		for len(left) > 0 && left[0].sequence < p.sequence { // it was trimmed meanwhile
 			left = left[1:]
 		}
@@ -203,10 +226,13 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 		}
 		key, list := o.changes(e)
 		k := c.keys[key]
-		if h, ok := e.(*journal.Handled); ok && h.Node == o.Node && left[0] == p {
+		if h, dead := o.handling(e); h != nil && left[0] == p {
 			left = left[1:]
 			m, err := caseOf(p.sequence, h, k)
 			if err == nil {
+				if m.Dead = dead; dead && m.Then.What == "handled" {
+					m.Then.What = "failed"
+				}
 				err = give(m)
 			}
 			if err != nil {
@@ -230,7 +256,7 @@ func (k *cell) change(list []journal.StateChange) {
 		name := strings.Clone(ch.Name)
 		delete(k.unknown, name)
 		if delete(k.now, name); !ch.Deleted {
-			k.now[name] = capability.Value{Data: append([]byte{}, ch.Value...), Revision: ch.Revision}
+			k.now[name] = capability.Value{Data: append([]byte{}, ch.Value...), Revision: ch.Revision, Type: ch.Type}
 		}
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/capability"
 )
 
@@ -24,8 +26,20 @@ type Record struct {
 type sheet struct {
 	of      *Case
 	with    []Override
+	listen  bool // keep what is asked
 	mu      sync.Mutex
 	unknown []Asked
+	heard   []Heard
+}
+
+// Heard is a request that was made of a grant, and what it was answered.
+type Heard struct {
+	Call           int // number within the message, from 1
+	Use, Operation string
+	Attrs          []string // name, value, name, value; without the use and the operation
+	Data           []byte
+	Answer         capability.Answer // without what a secret is
+	Secret         bool              // the answer is one
 }
 
 // Asked is a request that the record has no answer for.
@@ -51,7 +65,9 @@ func (o *Override) fits(call int, use, operation string) bool {
 
 // Broker is what an actor that runs messages again asks: of the grants of live,
 // which must stay open and is asked for secrets only.
-func (r *Record) Broker(live *capability.Broker) *capability.Broker { return live.Fork(r.answer) }
+func (r *Record) Broker(live *capability.Broker) *capability.Broker {
+	return live.Fork(r.answer, r.hidden)
+}
 
 // Seed is for [actor.Options].Seed: the recorded one, or, when the message had
 // drawn nothing, one made of its id.
@@ -104,11 +120,70 @@ func (r *Record) answer(_ context.Context, use string, q *capability.Request) ca
 			return s.with[i].Answer
 		}
 	}
+	if s.listen {
+		if answer, ok := s.of.answerTo(call, use, q.Operation); ok {
+			s.hear(call, use, q, answer, false)
+			return answer
+		}
+	}
 	a := Asked{Call: call, Use: use, Operation: q.Operation, Data: shown(q.Data), Nearest: s.of.nearest(call, use, q.Operation)}
 	s.mu.Lock()
 	s.unknown = append(s.unknown, a)
 	s.mu.Unlock()
 	return capability.Answer{Code: capability.Unavailable, Text: fmt.Sprintf("the record has no answer to request %d, %s of %s", call, q.Operation, use)}
+}
+
+// hidden notes a request whose answer is a secret.
+func (r *Record) hidden(use string, q *capability.Request) {
+	task, number, _ := strings.Cut(q.Stable, "/")
+	call, err := strconv.Atoi(number)
+	if s := r.sheet(task); s != nil && s.listen && err == nil {
+		s.hear(call, use, q, capability.Answer{}, true)
+	}
+}
+
+// hear keeps a request and its answer.
+func (s *sheet) hear(call int, use string, q *capability.Request, a capability.Answer, secret bool) {
+	h := Heard{Call: call, Use: use, Operation: q.Operation, Data: slices.Clone(q.Data), Answer: a, Secret: secret}
+	for name, value := range q.Each {
+		if name != abi.Type && name != useAttr {
+			h.Attrs = append(h.Attrs, strings.Clone(name), strings.Clone(value))
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = append(s.heard, h)
+}
+
+// useAttr names the grant that a request is of.
+const useAttr = "use"
+
+// answerTo is the recorded answer to a request, by its number, grant and operation.
+func (c *Case) answerTo(call int, use, operation string) (a capability.Answer, ok bool) {
+	for i := range c.Answers {
+		r := &c.Answers[i]
+		if r.Call != call || r.Use != use || r.Operation != operation {
+			continue
+		}
+		m, err := abi.ParseMessage(r.Frame)
+		if err != nil {
+			return a, false
+		}
+		if m.Type() == abi.TypeError {
+			retry, _ := m.Attr(abi.RetryAttr)
+			a.Code, _ = m.Attr(abi.Code)
+			a.Text, a.Retry = string(m.Data()), retry == "yes"
+			return a, true
+		}
+		a.Data = m.Data()
+		for name, value := range m.All() {
+			if name != abi.Type {
+				a.Attrs = append(a.Attrs, name, value)
+			}
+		}
+		return a, true
+	}
+	return a, false
 }
 
 // nearest is the number of the recorded request most like one: of the same
@@ -138,7 +213,7 @@ func (s *sheet) again() (list []capability.Recorded, times []int64) {
 			times = append(times, toldTime(a.Frame, s.of.Clock))
 			continue
 		}
-		taken := false
+		taken := s.listen
 		for i := range s.with {
 			taken = taken || s.with[i].fits(a.Call, a.Use, a.Operation)
 		}

@@ -40,6 +40,8 @@ type Select struct {
 	ID       string // only that message; "": all
 	Key      *string
 	From, To time.Time // when they were handled, both included; zero: any time
+	// After leaves out those in records up to this sequence, which are not looked at.
+	After uint64
 }
 
 // Options is what a replay needs.
@@ -56,8 +58,15 @@ type Options struct {
 	// they ran on. It is made as New is, with a Record of its own, OldRecord.
 	Old       *actor.Actor
 	OldRecord *Record
-	Mask      Mask
-	With      []Override
+	// Words is how many globals there are of the blocks that Old runs, a module of package
+	// cover; 0: it is none.
+	Words  int
+	Mask   Mask
+	With   []Override
+	Listen bool // New's outcomes have Heard
+	// Dead has dead letters be run, too, but for those that no actor ever had. One that is
+	// handled now is mended, which is no difference.
+	Dead bool
 	// State is what the state of a key is now, as far as it is committed. It is
 	// asked only where the journal does not go back to its begin; nil: what
 	// cannot be known without it is not run.
@@ -83,12 +92,28 @@ var ErrNone = errors.New("no handled message is in the journal that could be run
 // ErrNone, with an error of the journal, or of starting an instance, and with
 // that of ctx when it ends.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	if o.Workers < 1 || o.Workers > WorkersMax {
-		o.Workers = max(1, min(o.Workers, WorkersMax))
+	o.bound()
+	chosen, err := o.prepare(ctx)
+	if err != nil {
+		return nil, err
 	}
+	t := &tally{options: &o, report: Report{Node: o.Node}}
+	if err := o.play(ctx, chosen, t); err != nil {
+		return nil, err
+	}
+	return t.told(), nil
+}
+
+// bound puts limits on what is asked for.
+func (o *Options) bound() {
+	o.Workers = max(1, min(o.Workers, WorkersMax))
 	if o.Select.Last <= 0 || o.Select.Last > LastMax {
 		o.Select.Last = LastMax
 	}
+}
+
+// prepare chooses messages, and finds out what the states of their keys were.
+func (o *Options) prepare(ctx context.Context) (*chosen, error) {
 	chosen, err := o.choose(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("choose messages of %s: %w", o.Node, err)
@@ -96,18 +121,18 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if len(chosen.places) == 0 {
 		return nil, ErrNone
 	}
-	if err := chosen.begin(ctx, &o); err != nil {
+	if err := chosen.begin(ctx, o); err != nil {
 		return nil, fmt.Errorf("find the states of %s: %w", o.Node, err)
 	}
-	return o.play(ctx, chosen)
+	return chosen, nil
 }
 
 // play has workers run what is chosen, as it is read.
-func (o *Options) play(ctx context.Context, c *chosen) (*Report, error) {
+func (o *Options) play(ctx context.Context, c *chosen, t *tally) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	cases := make(chan *Case, o.Workers)
-	t := &tally{options: o, all: len(c.places), report: Report{Node: o.Node, Selected: len(c.places)}}
+	t.more(len(c.places))
 	var wait sync.WaitGroup
 	share := &pace.Share{}
 	for range o.Workers {
@@ -129,10 +154,10 @@ func (o *Options) play(ctx context.Context, c *chosen) (*Report, error) {
 	close(cases)
 	wait.Wait()
 	if cause := context.Cause(ctx); cause != nil {
-		return nil, cause
+		return cause
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read messages of %s: %w", o.Node, err)
+		return fmt.Errorf("read messages of %s: %w", o.Node, err)
 	}
-	return t.told(), nil
+	return nil
 }

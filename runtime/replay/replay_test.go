@@ -9,8 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/nats"
 	"github.com/grow-platform/grow/runtime/pace"
@@ -112,6 +116,78 @@ func TestWith(t *testing.T) {
 	}
 }
 
+// TestListen: what is asked of grants is told with what it was answered then, and that a
+// secret was asked for, but not what it is.
+func TestListen(t *testing.T) {
+	w := handled(t, openMem(t), 3)
+	w.broker = capability.Of(map[string]capability.Capability{"shop": w.shop, "vault": vault{}}, 1000)
+	secretive := func(h engine.Host, m *abi.Message) (string, error) {
+		data, err := facts(plain, nothing)(h, m)
+		ask(h, "", "type", "secret.get", "use", "vault", "name", "KEY")
+		return data, err
+	}
+	var all []*Comparison
+	r := w.run(t, secretive, func(o *Options) { o.Listen, o.Each = true, func(c *Comparison) { all = append(all, c) } })
+	if r.Equal != 3 || len(all) != 3 {
+		t.Fatalf("%+v", r)
+	}
+	for _, c := range all {
+		n, _ := c.answerTo(4, "shop", "price.get")
+		want := []Heard{
+			{Call: 4, Use: "shop", Operation: "price.get", Data: []byte("x"), Answer: n},
+			{Call: 5, Use: "vault", Operation: "secret.get", Attrs: []string{"name", "KEY"}, Secret: true},
+		}
+		if diff := cmp.Diff(want, c.Now.Heard, cmpopts.EquateEmpty()); diff != "" || len(n.Data) == 0 {
+			t.Errorf("%s: %s", c.ID, diff)
+		}
+	}
+	if r = w.run(t, facts(func(int) string { return "y" }, nothing), func(o *Options) { o.Listen = true }); r.Equal != 0 {
+		t.Errorf("another request is answered as if it were that of the record: %+v", r)
+	}
+}
+
+// vault is a capability whose answers are secret.
+type vault struct{}
+
+func (vault) Operations() map[string]capability.Effect {
+	return map[string]capability.Effect{"secret.get": capability.Hides}
+}
+func (vault) Close() error { return nil }
+func (vault) Do(context.Context, *capability.Request) capability.Answer {
+	return capability.Answer{Data: []byte("sesame")}
+}
+
+// TestTail: what is handled from then on is run, each message once, from the state that
+// was there before, and is told round by round.
+func TestTail(t *testing.T) {
+	w := handled(t, openMem(t), 30)
+	o := Options{Journal: w.journal, Node: "facts", Record: &Record{}, Workers: 2}
+	wrong := facts(plain, func(n int) string {
+		if n == 15 {
+			return `,"vip":true`
+		}
+		return ""
+	})
+	o.New = w.actor(wrong, o.Record.Broker(w.broker), o.Record.Seed)
+	tail, err := NewTail(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct{ more, ran, equal int }{{0, 0, 0}, {12, 12, 12}, {0, 12, 12}, {6, 18, 15}} {
+		w.handle(t, want.more)
+		if err := tail.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if r := tail.Report(); r.Ran != want.ran || r.Equal != want.equal || r.Selected != want.ran || r.Node != "facts" {
+			t.Fatalf("after %d more: %+v", want.more, r)
+		}
+	}
+	if g := tail.Report().Groups; len(g) != 1 || g[0].Messages != 3 || g[0].Example.ID != w.ids[42] {
+		t.Errorf("%+v", g)
+	}
+	<-o.New.Close()
+}
+
 // TestTrimmed: where the journal does not go back to its begin, a message is run
 // once its state is known for certain, and never on a guess.
 func TestTrimmed(t *testing.T) {
@@ -150,6 +226,29 @@ func TestEnds(t *testing.T) {
 	o.Select.ID = ""
 	if _, err := Run(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
+	}
+}
+
+// TestBuried: what a dead letter may do now, and what differs.
+func TestBuried(t *testing.T) {
+	for _, c := range []struct {
+		then, now Outcome
+		want      string
+	}{
+		{Outcome{What: "failed", Code: "trap"}, Outcome{What: "handled"}, ""},
+		{Outcome{What: "failed", Code: "trap"}, Outcome{What: "failed", Code: "exit"}, ""},
+		{Outcome{What: "failed", Code: "trap"}, Outcome{What: "refused", Code: "full"}, "outcome.refused.full"},
+		{Outcome{What: "refused", Code: "full"}, Outcome{What: "refused", Code: "full"}, ""},
+		{Outcome{What: "refused", Code: "full"}, Outcome{What: "refused", Code: "empty"}, "outcome.refused.empty"},
+		{Outcome{What: "refused", Code: "full"}, Outcome{What: "handled"}, "outcome.handled"},
+	} {
+		got := ""
+		for _, d := range buried(&c.then, &c.now) {
+			got = d.Name
+		}
+		if got != c.want {
+			t.Errorf("%+v and now %+v: %q, want %q", c.then, c.now, got, c.want)
+		}
 	}
 }
 

@@ -13,7 +13,9 @@ type Comparison struct {
 	Now         *Outcome
 	Old         *Outcome // on the old revision, run again; nil when there is none
 	Differences []Difference
-	Unsteady    bool // it did not even repeat on the old revision
+	Mended      bool     // it had failed for good, and is handled now
+	Unsteady    bool     // it did not even repeat on the old revision
+	Blocks      []uint32 // that Old ran, a bit each, see package cover; nil: they are not known
 }
 
 // Report is what a replay found. It is what is saved with a deployment.
@@ -22,7 +24,9 @@ type Report struct {
 	Selected int     `json:"selected"`
 	Ran      int     `json:"ran"`
 	Equal    int     `json:"equal"`
-	Skipped  int     `json:"skipped,omitempty"`  // their state before is not known any more
+	Dead     int     `json:"dead,omitempty"`     // dead letters among those that ran, which are not measured
+	Mended   int     `json:"mended,omitempty"`   // of those, that had failed for good and are handled now; not among those that are equal
+	Skipped  int     `json:"skipped,omitempty"`  // their state before, or what they were answered, is not known any more
 	Unsteady int     `json:"unsteady,omitempty"` // those that did not repeat on the old revision
 	Groups   []Group `json:"groups,omitempty"`   // the largest first
 	More     int     `json:"more,omitempty"`     // differences in other groups than these
@@ -97,7 +101,9 @@ type times struct {
 }
 
 func (t *times) add(o *Outcome) {
-	t.list = append(t.list, o.Took)
+	if len(t.list) < LastMax { // those of a tail have no end
+		t.list = append(t.list, o.Took)
+	}
 	t.speed.Total += o.Took
 	t.speed.Fuel += o.Fuel
 	t.speed.Memory = max(t.speed.Memory, o.Memory)
@@ -134,15 +140,22 @@ func (t *tally) add(c *Comparison) {
 	defer t.mu.Unlock()
 	r := &t.report
 	r.Ran++
-	r.Recorded += c.Then.Fuel
-	t.new.add(c.Now)
-	if c.Old != nil {
-		t.old.add(c.Old)
+	if c.Dead { // how long it took to fail says nothing
+		r.Dead++
+	} else {
+		r.Recorded += c.Then.Fuel
+		t.new.add(c.Now)
+		if c.Old != nil {
+			t.old.add(c.Old)
+		}
 	}
 	if c.Unsteady {
 		r.Unsteady++
 	}
-	if len(c.Differences) == 0 {
+	switch {
+	case c.Mended:
+		r.Mended++
+	case len(c.Differences) == 0:
 		r.Equal++
 	}
 	t.group(c)
@@ -182,9 +195,20 @@ func (t *tally) group(c *Comparison) {
 	}
 }
 
-// told is the report, once all are done.
+// more adds messages that are to be run.
+func (t *tally) more(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all += n
+	t.report.Selected += n
+}
+
+// told is the report of those that are done.
 func (t *tally) told() *Report {
-	r := &t.report
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := t.report
+	r := &all
 	for _, name := range slices.Sorted(maps.Keys(t.groups)) {
 		r.Groups = append(r.Groups, *t.groups[name])
 	}

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,6 +47,10 @@ func (w *worker) work(ctx context.Context, cases <-chan *Case) error {
 		if err != nil {
 			return err
 		}
+		if c.Dead && len(k.Now.Unknown) > 0 { // what it was answered then is not known
+			w.tally.skip()
+			continue
+		}
 		w.tally.add(k)
 	}
 	return nil
@@ -56,25 +61,37 @@ func (w *worker) compare(ctx context.Context, c *Case) (*Comparison, error) {
 	o := w.options
 	k := &Comparison{Case: c}
 	var err error
-	if k.Now, err = w.run(ctx, c, o.New, o.Record, &w.now, o.With); err != nil {
+	if k.Now, err = w.run(ctx, o.New, &sheet{of: c, with: o.With, listen: o.Listen}, o.Record, &w.now); err != nil {
 		return nil, err
 	}
 	if o.Old != nil {
-		if k.Old, err = w.run(ctx, c, o.Old, o.OldRecord, &w.old, nil); err != nil {
+		if k.Old, err = w.run(ctx, o.Old, &sheet{of: c}, o.OldRecord, &w.old); err != nil {
 			return nil, err
 		}
+		k.Blocks = blocks(w.old, o.Words)
 		k.Unsteady = len(o.Mask.differences(&c.Then, k.Old)) > 0
 	}
-	k.Differences = o.Mask.differences(&c.Then, k.Now)
+	if c.Dead {
+		k.Unsteady, k.Mended = false, c.Then.What == "failed" && k.Now.What == "handled"
+		k.Differences = buried(&c.Then, k.Now)
+		return k, nil
+	}
+	then := &c.Then
+	if len(o.New.Migrations) > 0 {
+		if then, err = c.migrated(o.New); err != nil {
+			then = &c.Then // and what differs tells of it
+		}
+	}
+	k.Differences = o.Mask.differences(then, k.Now)
 	return k, nil
 }
 
 // run has an instance handle a message as it was handled then.
-func (w *worker) run(ctx context.Context, c *Case, a *actor.Actor, r *Record, at **actor.Instance, with []Override) (*Outcome, error) {
+func (w *worker) run(ctx context.Context, a *actor.Actor, s *sheet, r *Record, at **actor.Instance) (*Outcome, error) {
 	if err := equip(ctx, a, at); err != nil {
 		return nil, err
 	}
-	s := &sheet{of: c, with: with}
+	c := s.of
 	again, times := s.again()
 	t := actor.Task{Message: c.Message, ID: r.begin(s), Now: c.Clock, Again: again}
 	defer r.end(t.ID)
@@ -92,11 +109,15 @@ func (w *worker) run(ctx context.Context, c *Case, a *actor.Actor, r *Record, at
 		w.state.Reset(decl, c.State, capability.Size(c.State))
 		t.State = &w.state
 	}
+	if a == w.options.Old {
+		blocks(*at, w.options.Words) // those of its start are not the message's
+	}
 	before := time.Now()
 	result := (*at).Handle(&t)
 	took := time.Since(before)
 	out := ran(a, result, t.State, c.State)
-	out.Took, out.Memory, out.Unknown = took, a.Memory(), s.unknown
+	out.Took, out.Memory, out.Unknown, out.Heard = took, a.Memory(), s.unknown, s.heard
+	slices.SortFunc(out.Heard, func(a, b Heard) int { return a.Call - b.Call }) // those of a frame are asked at the same time
 	if result.Broken {
 		a.Discard(*at)
 		*at = nil

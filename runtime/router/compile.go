@@ -67,9 +67,11 @@ func Compile(s *specs.Service) (*Table, error) {
 	c.below()
 	for _, n := range c.table.Nodes {
 		for _, o := range n.Outs {
-			o.always, o.most = o.choice.only(), o.choice.most()
+			o.always, o.along = o.choice.only()
+			o.most = o.choice.most()
 		}
 	}
+	c.endpoints()
 	return c.table, nil
 }
 
@@ -205,18 +207,17 @@ func (c *compiler) standalone(name string) error {
 		return err
 	}
 	for _, out := range n.Outs {
-		out.choice = &choice{from: name, options: []option{{steps: []step{{target: Target{Place: ToOutput}}}}}}
+		edge := c.edge(Edge{From: name, To: name + "/" + specs.Output, Type: out.Type})
+		out.choice = &choice{from: name, options: []option{{steps: []step{{target: Target{Place: ToOutput}, edge: edge}}}}}
 	}
 	return nil
 }
 
-// named reports whether an actor is a node of its own: an endpoint names it,
+// named reports whether an actor is a node of its own: an endpoint or a source names it,
 // or no workflow uses it.
 func (c *compiler) named(actor string) bool {
-	for _, e := range c.service.Endpoints {
-		if e.To == actor {
-			return true
-		}
+	if c.service.Takes(actor) {
+		return true
 	}
 	for _, w := range c.service.Workflows {
 		for _, n := range w.Nodes {
@@ -291,6 +292,7 @@ func (c *compiler) choose(p place) (*choice, error) {
 			if err != nil {
 				return nil, err
 			}
+			st.edge = c.edge(Edge{From: p.scope.end(p.from, specs.Output), To: p.scope.end(to, specs.Input), When: strings.Join(strings.Fields(r.When), " "), Type: p.typ})
 			o.steps = append(o.steps, st)
 		}
 		out.options = append(out.options, o)
@@ -300,6 +302,39 @@ func (c *compiler) choose(p place) (*choice, error) {
 	}
 	c.choices[p] = out
 	return out, nil
+}
+
+// edge adds an edge to the table, and returns its index.
+func (c *compiler) edge(e Edge) int32 {
+	c.table.Edges = append(c.table.Edges, e)
+	return int32(len(c.table.Edges) - 1)
+}
+
+// end names an end of a route; inner is the place of a workflow that it leads to.
+func (s *scope) end(name, inner string) string {
+	at := s.path + "/" + name
+	if s.inner[name] != nil {
+		at += "/" + inner
+	}
+	return at
+}
+
+// endpoints adds the edges of the service's endpoints.
+func (c *compiler) endpoints() {
+	for _, e := range c.service.Endpoints {
+		entry, ok := c.table.entries[e.To]
+		if !ok {
+			continue // nothing comes in there
+		}
+		to := e.To
+		if entry.node == nil {
+			to += "/" + specs.Input
+		}
+		if entry.from == nil {
+			entry.from = map[string]int32{}
+		}
+		entry.from[e.Name()] = c.edge(Edge{From: e.Name(), To: to, Type: e.Send})
+	}
 }
 
 func (c *compiler) step(p place, to, from string) (step, error) {

@@ -8,8 +8,10 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
+	"github.com/google/go-cmp/cmp"
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/specs/graph"
 	"github.com/grow-platform/grow/specs/shape"
 	"pgregory.net/rapid"
 )
@@ -108,22 +110,27 @@ func TestRoutes(t *testing.T) {
 	for _, c := range []struct {
 		from, typ, data, want string
 		faults                int
+		along                 string
 	}{
-		{"outer/first", "a", `{"n":11}`, "outer/second", 0},
-		{"outer/first", "a", `{"n":6}`, "outer/second, drop", 0},
-		{"outer/first", "a", `{"n":1}`, "outer/inner/p", 0},
-		{"outer/first", "a", `{}`, "outer/inner/p", 2}, // rules that end in an error are not taken
-		{"outer/first", "b", `{}`, "deadletter from outer/first", 1},
-		{"outer/inner/p", "a", `{}`, "output", 0},
-		{"outer/inner/p", "b", `{}`, "outer/second", 0},
-		{"outer/second", "b", `{}`, "nowhere from outer/second", 0},
-		{"inner/p", "b", `{}`, "output", 0},
-		{"z", "a", `{}`, "output", 0}, // an actor that is named directly
+		{"outer/first", "a", `{"n":11}`, "outer/second", 0, "outer/first>outer/second?data.n>10.0"},
+		{"outer/first", "a", `{"n":6}`, "outer/second, drop", 0, "outer/first>outer/second?data.n>5.0, outer/first>outer/drop?data.n>5.0"},
+		{"outer/first", "a", `{"n":1}`, "outer/inner/p", 0, "outer/first>outer/inner/input, outer/inner/input>outer/inner/p"},
+		{"outer/first", "a", `{}`, "outer/inner/p", 2, "outer/first>outer/inner/input, outer/inner/input>outer/inner/p"}, // rules that end in an error are not taken
+		{"outer/first", "b", `{}`, "deadletter from outer/first", 1, "outer/first>outer/deadletter"},
+		{"outer/inner/p", "a", `{}`, "output", 0, "outer/inner/p>outer/inner/output, outer/inner/output>outer/output"},
+		{"outer/inner/p", "b", `{}`, "outer/second", 0, "outer/inner/p>outer/inner/output, outer/inner/output>outer/second"},
+		{"outer/second", "b", `{}`, "nowhere from outer/second", 0, ""},
+		{"inner/p", "b", `{}`, "output", 0, "inner/p>inner/output"},
+		{"z", "a", `{}`, "output", 0, "z>z/output"}, // an actor that is named directly
 	} {
 		m := abi.NewMessage([]byte(c.data), abi.Type, c.typ)
-		targets, faults := outOf(t, table, c.from, c.typ).Next(m, nil, nil)
-		if got := names(targets); got != c.want || faults.Count != c.faults || (faults.Last != nil) != (c.faults > 0) {
-			t.Errorf("%s %s %s: %s with %d faults, want %s with %d", c.from, c.typ, c.data, got, faults.Count, c.want, c.faults)
+		var w Way
+		outOf(t, table, c.from, c.typ).Next(m, nil, &w)
+		if got := names(w.Targets); got != c.want || w.Faults != c.faults || (w.Last != nil) != (c.faults > 0) {
+			t.Errorf("%s %s %s: %s with %d faults, want %s with %d", c.from, c.typ, c.data, got, w.Faults, c.want, c.faults)
+		}
+		if got := along(table, w.Edges); got != c.along {
+			t.Errorf("%s %s %s: along %s, want %s", c.from, c.typ, c.data, got, c.along)
 		}
 	}
 	for _, c := range []struct{ entry, typ, data, want string }{
@@ -135,8 +142,9 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s takes no %s", c.entry, c.typ)
 			continue
 		}
-		targets, _ := e.Enter(abi.NewMessage([]byte(c.data), abi.Type, c.typ), nil, nil)
-		if got := names(targets); got != c.want {
+		var w Way
+		e.Enter(abi.NewMessage([]byte(c.data), abi.Type, c.typ), nil, &w)
+		if got := names(w.Targets); got != c.want {
 			t.Errorf("enter %s with %s %s: %s, want %s", c.entry, c.typ, c.data, got, c.want)
 		}
 	}
@@ -168,17 +176,64 @@ func TestNaive(t *testing.T) {
 				m := abi.NewMessage(fmt.Appendf(nil, `{"n":%d}`, n), abi.Type, typ)
 				node, _ := table.Node("w/" + from)
 				out := node.Outs[slices.Index(types, typ)]
-				targets, _ := out.Next(m, nil, nil)
+				var w Way
+				out.Next(m, nil, &w)
 				want := naive(s.Workflows["w"].Routes, from, typ, n)
-				if got := names(targets); got != want {
+				if got := names(w.Targets); got != want {
 					t.Fatalf("%s sends %s with n=%d: %s, want %s\n%s", from, typ, n, got, want, strings.Join(lines, "\n"))
 				}
-				if only := out.Only(); only != nil && names([]Target{*only}) != want {
-					t.Fatalf("only %s, want %s", names([]Target{*only}), want)
+				if only := out.Only(); only != nil && (names([]Target{*only}) != want || !slices.Equal(out.Along(), w.Edges)) {
+					t.Fatalf("only %s along %v, want %s along %v", names([]Target{*only}), out.Along(), want, w.Edges)
 				}
 			}
 		}
 	})
+}
+
+// along are edges of a table in words.
+func along(t *Table, edges []int32) string {
+	var list []string
+	for _, i := range edges {
+		e := t.Edges[i]
+		text := e.From + ">" + e.To
+		if e.When != "" {
+			text += "?" + e.When
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ", ")
+}
+
+// TestEdges holds the edges of the table of a service against those of its graph.
+func TestEdges(t *testing.T) {
+	s := service([]string{"a", "b"}, []string{"x", "y", "z"}, map[string][]string{
+		"inner": {"input a - -> p", "p a - -> output", "p b - -> output"},
+		"outer": {
+			"input a - -> first inner", "input b data.n==1.0 -> first first", "first a data.n>5.0 -> first drop", "first a - -> inner",
+			"first b - -> deadletter", "inner - data.n==2.0 -> output", "inner b - -> first",
+		},
+	}, map[string]map[string]string{"inner": {"p": "y"}, "outer": {"first": "x", "inner": "inner"}})
+	s.Endpoints = []*specs.Endpoint{
+		{Method: "POST", Path: "/w", Send: "a", To: "outer"}, {Method: "POST", Path: "/i", Send: "a", To: "inner"},
+		{Method: "POST", Path: "/z", Send: "b", To: "z"}, {Method: "POST", Path: "/n", Send: "b", To: "outer/first"},
+	}
+	table, err := Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[Edge]bool{}
+	for _, e := range table.Edges {
+		known[e] = true
+	}
+	drawn := map[Edge]bool{}
+	for _, e := range graph.New(s, "").Edges {
+		for _, typ := range e.Types {
+			drawn[Edge{e.From, e.To, e.When, typ}] = true
+		}
+	}
+	if d := cmp.Diff(drawn, known); d != "" || len(drawn) < 20 {
+		t.Errorf("%d edges; -graph +table\n%s", len(drawn), d)
+	}
 }
 
 // naive takes the first route that fits.

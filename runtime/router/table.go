@@ -14,6 +14,7 @@ import (
 // Table is a service's routing. It is immutable.
 type Table struct {
 	Nodes   []*Node // by Index
+	Edges   []Edge  // what a message may go along
 	byPath  map[string]*Node
 	entries map[string]*Entry
 }
@@ -47,7 +48,25 @@ type Out struct {
 
 	choice *choice
 	always *Target // the one target of every message, when no rule has to be asked
+	along  []int32 // the edges to always
 	most   int     // targets of one message
+}
+
+// Edge is what messages of a type may go along: a route to one of its targets, or an
+// endpoint's to what it sends to. Its ends are named as specs/graph names them.
+type Edge struct {
+	From, To string
+	When     string // rule, with single blanks; "": always
+	Type     string
+}
+
+// Way is where a message goes. One may be used again for the next message.
+type Way struct {
+	Targets []Target
+	Edges   []int32 // that lead there, as indexes of Table.Edges
+	// Faults are rules that ended in an error and so were not taken.
+	Faults int
+	Last   error
 }
 
 // Keyed reports whether the node's messages have keys.
@@ -79,6 +98,7 @@ type Entry struct {
 	Name   string
 	node   *Node              // when it is one
 	inputs map[string]*choice // when it is a workflow
+	from   map[string]int32   // edges of the endpoints that send here, by their names
 }
 
 // Entry returns the entry of that name.
@@ -114,37 +134,37 @@ type Target struct {
 	From  string // when ToDeadLetter or Nowhere: the node path or workflow whose routes decided
 }
 
-// Enter appends to dst where a message from outside goes. at is what checking the data
-// noted; nil: nothing.
-func (e *Entry) Enter(m *abi.Message, at *shape.Places, dst []Target) (targets []Target, faults Faults) {
+// Enter adds to w where a message from outside goes. at is what checking the data noted;
+// nil: nothing.
+func (e *Entry) Enter(m *abi.Message, at *shape.Places, w *Way) {
+	if i, ok := e.from[m.Source()]; ok {
+		w.Edges = append(w.Edges, i)
+	}
 	if e.node != nil {
-		return append(dst, Target{Place: ToNode, Node: e.node}), faults
+		w.Targets = append(w.Targets, Target{Place: ToNode, Node: e.node})
+		return
 	}
 	c := e.inputs[m.Type()]
 	if c == nil {
-		return append(dst, Target{Place: Nowhere, From: e.Name}), faults
+		w.Targets = append(w.Targets, Target{Place: Nowhere, From: e.Name})
+		return
 	}
-	return c.follow(m, at, dst, faults)
-}
-
-// Faults are rules that ended in an error and so were not taken.
-type Faults struct {
-	Count int
-	Last  error
+	c.follow(m, at, w)
 }
 
 // Only returns the one target of every message of this type when no rule has
 // to be asked, else nil. It must not be changed.
 func (o *Out) Only() *Target { return o.always }
 
+// Along are the edges that lead to Only. They must not be changed.
+func (o *Out) Along() []int32 { return o.along }
+
 // Most is how many targets a message of this type may have.
 func (o *Out) Most() int { return o.most }
 
-// Next appends to dst where a message of this type goes. at is what checking
-// the data noted; nil: nothing.
-func (o *Out) Next(m *abi.Message, at *shape.Places, dst []Target) (targets []Target, faults Faults) {
-	return o.choice.follow(m, at, dst, Faults{})
-}
+// Next adds to w where a message of this type goes. at is what checking the data noted;
+// nil: nothing.
+func (o *Out) Next(m *abi.Message, at *shape.Places, w *Way) { o.choice.follow(m, at, w) }
 
 // choice is the compiled routes of one place and one message type.
 type choice struct {
@@ -162,20 +182,22 @@ type option struct {
 type step struct {
 	target Target
 	next   *choice // not nil: leave or enter a workflow, and choose there
+	edge   int32   // index of Table.Edges
 }
 
-// only is the one target of every message, or nil.
-func (c *choice) only() *Target {
+// only is the one target of every message and the edges to it, or nil.
+func (c *choice) only() (to *Target, along []int32) {
 	for {
 		if len(c.options) == 0 {
-			return &Target{Place: Nowhere, From: c.from}
+			return &Target{Place: Nowhere, From: c.from}, along
 		}
 		o := &c.options[0]
 		if o.rule != nil || len(o.steps) != 1 {
-			return nil
+			return nil, nil
 		}
+		along = append(along, o.steps[0].edge)
 		if o.steps[0].next == nil {
-			return &o.steps[0].target
+			return &o.steps[0].target, along
 		}
 		c = o.steps[0].next
 	}
@@ -204,27 +226,28 @@ func (c *choice) most() int {
 
 // follow takes the first option that fits. Scopes are nested at most as deep
 // as workflows are, so it ends.
-func (c *choice) follow(m *abi.Message, at *shape.Places, dst []Target, faults Faults) ([]Target, Faults) {
+func (c *choice) follow(m *abi.Message, at *shape.Places, w *Way) {
 	for i := range c.options {
 		o := &c.options[i]
 		if o.rule != nil {
 			ok, err := o.rule.MatchAt(m, at)
 			if err != nil {
-				faults.Count++
-				faults.Last = err
+				w.Faults++
+				w.Last = err
 			}
 			if err != nil || !ok {
 				continue
 			}
 		}
 		for j := range o.steps {
+			w.Edges = append(w.Edges, o.steps[j].edge)
 			if o.steps[j].next != nil {
-				dst, faults = o.steps[j].next.follow(m, at, dst, faults)
+				o.steps[j].next.follow(m, at, w)
 			} else {
-				dst = append(dst, o.steps[j].target)
+				w.Targets = append(w.Targets, o.steps[j].target)
 			}
 		}
-		return dst, faults
+		return
 	}
-	return append(dst, Target{Place: Nowhere, From: c.from}), faults
+	w.Targets = append(w.Targets, Target{Place: Nowhere, From: c.from})
 }

@@ -43,6 +43,8 @@ type admission struct {
 	lane     *lane // where parcels without a home go
 	reserved int
 	only     [1]*parcel // room for parcels
+	along    []int32    // edges of the plan's table that lead there
+	few      [2]int32   // room for along
 }
 
 // entropy makes ids that sort by time and cannot be guessed, from any goroutine.
@@ -144,10 +146,13 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	}
 	a.lane = s.lanes[int(s.next.Add(1))%len(s.lanes)]
 	var buffer [4]router.Target
-	targets, faults := entry.Enter(m, &r.Places, buffer[:0])
-	if faults.Count > 0 {
-		s.log.Warn("a rule could not be evaluated and was not taken", "node", entry.Name, "message", id, "times", faults.Count, "error", faults.Last)
+	way := router.Way{Targets: buffer[:0], Edges: a.few[:0]}
+	entry.Enter(m, &r.Places, &way)
+	if way.Faults > 0 {
+		s.log.Warn("a rule could not be evaluated and was not taken", "node", entry.Name, "message", id, "times", way.Faults, "error", way.Last)
 	}
+	targets := way.Targets
+	a.along = way.Edges
 	first.flow = a.flow
 	for k := range targets {
 		p := first

@@ -235,10 +235,19 @@ func TestStateWaits(t *testing.T) {
 	b := open(t, service, guests, nil)
 	f := b.accept(t, &Request{To: "count", AnyReply: true, Data: []byte(`"k"`)})
 	<-entered
-	short, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-	defer cancel()
-	if v, err := b.GetState(short, "count", "k"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrHandled) {
-		t.Errorf("while it is handled: %v %v", v, err)
+	for wait := time.Millisecond; ; wait *= 2 { // until the lane has had the time to say why
+		short, cancel := context.WithTimeout(context.Background(), wait)
+		v, err := b.GetState(short, "count", "k")
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("while it is handled: %v %v", v, err)
+		}
+		if errors.Is(err, ErrHandled) {
+			break
+		}
+		if wait > 10*time.Second {
+			t.Fatalf("it is not said that a message is handled: %v", err)
+		}
 	}
 	close(gate)
 	answered1(t, f)
@@ -382,18 +391,7 @@ func TestRedriveAll(t *testing.T) {
 	fixed.Store(true)
 	short := project(def("a", func(a *specs.Actor) { a.Scale.Mailbox = 3 }))
 	b.reopen(t, short, guests, Options{})
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() { // until stop is closed: a full mailbox is waited for
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				b.clock.pass(time.Millisecond)
-			}
-		}
-	}()
+	stop := b.clock.run(time.Millisecond) // a full mailbox is waited for
 	ctx, cancel := context.WithCancel(context.Background())
 	p, err := b.RedriveAll(ctx, nil, "", Act{By: "ann"}, func(p Progress) {
 		if p.Done == 5 {
@@ -404,8 +402,7 @@ func TestRedriveAll(t *testing.T) {
 		t.Errorf("aborted: %+v %v", p, err)
 	}
 	p, err = b.RedriveAll(context.Background(), nil, "", Act{By: "ann"}, nil)
-	close(stop)
-	<-stopped
+	stop()
 	if err != nil || p.All != 25 || p.Done != 15 || p.Failed != 10 {
 		t.Errorf("to the end: %+v %v", p, err)
 	}

@@ -75,3 +75,27 @@ func (c *manual) ring(t *testing.T, d time.Duration) {
 	})
 	c.pass(d)
 }
+
+// run passes d again and again, until the returned function is called. It leaves others
+// the time to see each: on a busy machine a clock that runs as fast as it can has passed
+// every deadline before anybody gets to act.
+func (c *manual) run(d time.Duration) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() { // until stop is called
+		defer close(ended)
+		tick := time.NewTicker(50 * time.Microsecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				c.pass(d)
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
+	}
+}

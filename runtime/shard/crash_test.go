@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -486,24 +485,11 @@ func TestCrashUnsure(t *testing.T) {
 	for seed := range 20 {
 		faults := []mem.Fault{mem.None, mem.None, mem.Late, mem.Late, mem.Lost, mem.Unsure}
 		j := openFaulty(t, func(n uint64) mem.Fault { return faults[drawn(fmt.Sprint(seed, n))%len(faults)] })
-		stop, stopped := make(chan struct{}), make(chan struct{})
-		go func() { // until stop is closed: what waits to try again waits for the clock
-			defer close(stopped)
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					x.clock.pass(pauseMin)
-					runtime.Gosched()
-				}
-			}
-		}()
+		stop := x.clock.run(pauseMin) // what waits to try again waits for the clock
 		s := x.open(j)
 		flows := x.send(s)
 		x.drain(s)
-		close(stop)
-		<-stopped
+		stop()
 		if diff := cmp.Diff(want, x.end(s, j, flows)); diff != "" {
 			t.Errorf("seed %d (-sound +unsound):\n%s", seed, diff)
 		}

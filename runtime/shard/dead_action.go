@@ -162,7 +162,9 @@ func (p *plan) address(d *DeadLetter, to string) (*router.Node, error) {
 	if only := spec.Outs[i].Only(); only != nil {
 		targets = append(targets, *only)
 	} else {
-		targets, _ = spec.Outs[i].Next(d.Message, &shape.Places{}, nil)
+		var way router.Way
+		spec.Outs[i].Next(d.Message, &shape.Places{}, &way)
+		targets = way.Targets
 	}
 	if len(targets) != 1 || targets[0].Place != router.ToNode {
 		return nil, fmt.Errorf("%w: the routes from %s do not lead to one node; name one", ErrNowhere, path)

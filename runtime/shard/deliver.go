@@ -33,14 +33,17 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 	m.Finish(o.Data)
 	it.places = o.Places
 	if to := out.Only(); to != nil {
+		l.pass(w.run, out.Along())
 		return l.deliver(w, it, to, o.Delay, t)
 	}
-	targets, faults := out.Next(m, &it.places, l.targets[:0])
-	if faults.Count > 0 {
-		t.ruleFault += uint64(faults.Count)
-		w.cell.local.fault = faults.Last
+	l.way = router.Way{Targets: l.way.Targets[:0], Edges: l.way.Edges[:0]}
+	out.Next(m, &it.places, &l.way)
+	l.pass(w.run, l.way.Edges)
+	if l.way.Faults > 0 {
+		t.ruleFault += uint64(l.way.Faults)
+		w.cell.local.fault = l.way.Last
 	}
-	l.targets = targets
+	targets := l.way.Targets
 	for k := len(targets) - 1; k >= 0; k-- {
 		copied := it
 		if k > 0 {

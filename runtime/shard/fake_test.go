@@ -119,7 +119,8 @@ func actorsOf(t testing.TB, s *Shard, service *specs.Service, guests map[string]
 			t.Fatal(err)
 		}
 		a := actor.New(actor.Options{
-			Node: n.Path, Revision: "r1", Def: n.Actor, Scale: n.Scale, Module: goModule{g, service.Version == quick}, Broker: broker, Context: s.Context(),
+			Migrations: migrationsOf(t, s, service, n, guests, broker),
+			Node:       n.Path, Revision: "r1", Def: n.Actor, Scale: n.Scale, Module: goModule{g, service.Version == quick}, Broker: broker, Context: s.Context(),
 			Types:    shapes(n),
 			Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
 			RealTime: func() int64 { return s.clock.Now().UnixNano() },
@@ -128,6 +129,22 @@ func actorsOf(t testing.TB, s *Shard, service *specs.Service, guests map[string]
 		actors[n.Path] = a
 	}
 	return actors
+}
+
+// migrationsOf are the guests that a node's values are migrated by.
+func migrationsOf(t testing.TB, s *Shard, service *specs.Service, n *router.Node, guests map[string]guest, broker *capability.Broker) map[string]*actor.Actor {
+	list := map[string]*actor.Actor{}
+	for i := range n.Actor.State {
+		for _, m := range n.Actor.State[i].From {
+			a := actor.New(actor.Options{
+				Node: n.Path, Def: m.Actor, Scale: n.Scale, Module: goModule{guests[m.Actor.Name], service.Version == quick}, Broker: broker, Context: s.Context(),
+				Types: make([]*shape.Type, len(m.Actor.Out)), RealTime: func() int64 { return 0 },
+			})
+			t.Cleanup(func() { a.Close() })
+			list[m.Actor.Name] = a
+		}
+	}
+	return list
 }
 
 // def is a definition with the defaults that specs fills in.

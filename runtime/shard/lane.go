@@ -64,8 +64,9 @@ type lane struct {
 	latest     *batch    // the last one on its way to the journal; nil: it is there
 	worker     *worker
 	workers    []*worker
-	away       []*worker // whose handlings wait for something outside
-	targets    []router.Target
+	away       []*worker  // whose handlings wait for something outside
+	way        router.Way // for reuse
+	passes     passes
 	handled    journal.Handled
 
 	// Of states that may leave memory, and of people:
@@ -393,6 +394,7 @@ func (l *lane) addUp() {
 		l.shard.readOn(n.node)
 	}
 	l.touch = l.touch[:0]
+	l.passes.addUp()
 }
 
 // flush gives the open batch to the committer.

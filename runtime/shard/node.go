@@ -40,9 +40,10 @@ type apart [128]byte
 // running is what runs at a node: replaced whole.
 type running struct {
 	spec     *router.Node
-	table    *router.Table // that spec is of
-	outs     []*router.Out // of spec
-	state    []specs.State // of its actor
+	table    *router.Table    // that spec is of
+	passed   []*atomic.Uint64 // along its edges
+	outs     []*router.Out    // of spec
+	state    []specs.State    // of its actor
 	actor    *actor.Actor
 	below    []*node
 	capacity int64
@@ -60,8 +61,9 @@ type running struct {
 
 // plan is the table in force and the nodes by its indexes.
 type plan struct {
-	table *router.Table
-	nodes []*node
+	table  *router.Table
+	passed []*atomic.Uint64 // along its edges
+	nodes  []*node
 }
 
 // entry is where messages of a type come in by a name.
@@ -169,10 +171,6 @@ func spread(text string, n int) int {
 }
 
 func byPath(a, b *node) int { return strings.Compare(a.path, b.path) }
-
-func sameState(a, b specs.State) bool {
-	return a.Pattern == b.Pattern && a.Name == b.Name && a.Type.Fingerprint() == b.Type.Fingerprint()
-}
 
 // Status lists what every node of the table in force is doing.
 func (s *Shard) Status() []NodeStatus {

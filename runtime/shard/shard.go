@@ -62,6 +62,7 @@ type Shard struct {
 	applying  sync.Mutex // held by Apply
 	nodes     map[string]*node
 	trial     atomic.Pointer[trial] // nil: there is none
+	passed    passed
 	modes     Modes
 	mode      atomic.Uint32 // the service's, a Mode
 	recovered *recovered    // what waits for the first Apply; nil afterwards
@@ -147,10 +148,11 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	// Nodes that are new run before the table leads to them, and no node runs
 	// anything new before it is in force: whatever a lane comes upon, the plan it
 	// can load then knows the nodes that it sends to.
+	p.passed = s.passed.of(t, true)
 	runs := make([]*running, len(t.Nodes))
 	kept := map[*node]bool{}
 	for i, spec := range t.Nodes {
-		runs[i] = s.running(spec, t, actors[spec.Path])
+		runs[i] = s.running(spec, t, actors[spec.Path], p.passed)
 		kept[p.nodes[i]] = true
 		p.nodes[i].mode.Store(uint32(s.modes.of(spec.Actor.Name)))
 		p.nodes[i].run.CompareAndSwap(nil, runs[i])
@@ -176,9 +178,9 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 }
 
 // running makes what runs an actor at a node of a table.
-func (s *Shard) running(spec *router.Node, t *router.Table, a *actor.Actor) *running {
+func (s *Shard) running(spec *router.Node, t *router.Table, a *actor.Actor, passed []*atomic.Uint64) *running {
 	r := &running{
-		spec: spec, table: t, outs: spec.Outs, state: spec.Actor.State,
+		spec: spec, table: t, passed: passed, outs: spec.Outs, state: spec.Actor.State,
 		actor: a, capacity: int64(spec.Scale.Mailbox), bytes: s.most.mailbox, waits: a.Waits(),
 	}
 	for _, below := range spec.Below {
@@ -232,6 +234,9 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 			return &Flow{flow: earlier, repeated: true}, nil
 		}
 		s.flows.add(a.flow)
+	}
+	for _, e := range a.along {
+		p.passed[e].Add(1)
 	}
 	a.post()
 	if a.flow.kept != nil {
@@ -420,16 +425,22 @@ func (s *Shard) sweepLater() {
 				return
 			}
 			now := map[*actor.Actor]int{}
+			shrink := func(a *actor.Actor) {
+				idle := a.Free()
+				if before := min(idle, free[a]); before > 0 {
+					idle -= a.Shrink(before)
+				}
+				now[a] = idle
+			}
 			for _, n := range s.plan.Load().nodes {
 				r := n.run.Load()
 				if r == nil {
 					continue
 				}
-				idle := r.actor.Free()
-				if before := min(idle, free[r.actor]); before > 0 {
-					idle -= r.actor.Shrink(before)
+				shrink(r.actor)
+				for _, a := range r.actor.Migrations {
+					shrink(a)
 				}
-				now[r.actor] = idle
 			}
 			free = now
 			arm()

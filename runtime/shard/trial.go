@@ -121,7 +121,7 @@ func (a *arm) report(revision string) Arm {
 
 // spare returns what runs, as a copy that can be put in force by itself.
 func (r *running) spare() *running {
-	return &running{spec: r.spec, table: r.table, outs: r.outs, state: r.state, actor: r.actor, below: r.below, capacity: r.capacity, bytes: r.bytes, waits: r.waits}
+	return &running{spec: r.spec, table: r.table, passed: r.passed, outs: r.outs, state: r.state, actor: r.actor, below: r.below, capacity: r.capacity, bytes: r.bytes, waits: r.waits}
 }
 
 // Try begins a trial; there is at most one. What it tries handles messages of its keys
@@ -139,13 +139,14 @@ func (s *Shard) Try(t *Trial) error {
 	}
 	x := &trial{salt: hash(fnvBasis, t.Salt), nodes: map[*node]*tried{}}
 	x.grow(t.Share)
+	passed := s.passed.of(t.Table, false)
 	for _, spec := range t.Table.Nodes {
 		if t.Actors[spec.Path] == nil {
 			continue
 		}
 		n := s.nodes[spec.Path]
 		old := n.run.Load().spare()
-		next := s.running(spec, t.Table, t.Actors[spec.Path])
+		next := s.running(spec, t.Table, t.Actors[spec.Path], passed)
 		node := &tried{old: old, next: next, arms: [2]*arm{newArm(x.salt), newArm(x.salt)}}
 		old.trial, old.next = x, next
 		old.arm, next.arm = node.arms[0], node.arms[1]
@@ -163,6 +164,12 @@ func tryable(now *router.Table, t *Trial) error {
 	if len(t.Actors) == 0 {
 		return fmt.Errorf("%w: it is what runs already", ErrTrial)
 	}
+	for _, spec := range t.Table.Nodes { // which says more than that nodes are new, as those of migrations are
+		if old, ok := now.Node(spec.Path); ok && t.Actors[spec.Path] != nil && !old.Actor.Shares(spec.Actor) {
+			return fmt.Errorf("%w: the state of %s is of another type than before, and keys must be able to go both ways: "+
+				"each of the two definitions has to migrate what the other keeps, by state: {type, from}", ErrTrial, spec.Path)
+		}
+	}
 	if len(now.Nodes) != len(t.Table.Nodes) {
 		return fmt.Errorf("%w: the service has %d nodes, and had %d", ErrTrial, len(t.Table.Nodes), len(now.Nodes))
 	}
@@ -176,8 +183,6 @@ func tryable(now *router.Table, t *Trial) error {
 			return fmt.Errorf("%w: the keys of %s are others than before", ErrTrial, spec.Path)
 		case slices.ContainsFunc(spec.Actor.In, func(t string) bool { return spec.Takes(t) && !old.Takes(t) }):
 			return fmt.Errorf("%w: %s takes other messages than before", ErrTrial, spec.Path)
-		case !slices.EqualFunc(old.Actor.State, spec.Actor.State, sameState):
-			return fmt.Errorf("%w: the state of %s is of another type than before", ErrTrial, spec.Path)
 		}
 	}
 	for path := range t.Actors {

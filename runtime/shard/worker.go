@@ -306,6 +306,7 @@ func (n noteStarted) run(l *lane) {
 	if n.err == nil {
 		n.of.actor.Put(n.instance)
 		l.feedHere(n.local)
+		l.feed(n.local.node) // what waited here may have been handled meanwhile
 		return
 	}
 	l.shard.log.Error("start instance", "node", n.local.node.path, "error", n.err)
@@ -323,6 +324,7 @@ func (n noteStarted) run(l *lane) {
 		}
 		l.list(c)
 	}
+	l.feed(n.local.node) // the place that this instance had is free again
 }
 
 // feed tells the lanes that wait for an instance of the node to try again.

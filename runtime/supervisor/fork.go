@@ -7,7 +7,9 @@ import (
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/router"
+	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
 )
 
@@ -15,8 +17,9 @@ import (
 // it by nobody but whoever made it. Nobody sees what it logs.
 type Fork struct {
 	*actor.Actor
-	live   *capability.Broker
-	module *module
+	live      *capability.Broker
+	module    *module
+	migrators migrators
 }
 
 // World is what a fork has in place of the world.
@@ -44,11 +47,14 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.config(n.Actor, table)
-	if c.Isolated {
-		c.Instances, c.Name = instances, c.Name+" apart" // another process than that of what runs
+	apart := func(def *specs.Actor) engine.Config {
+		c := s.config(def, table)
+		if c.Isolated {
+			c.Instances, c.Name = instances, c.Name+" apart" // another process than that of what runs
+		}
+		return c
 	}
-	m, err := s.module(ctx, binary, c)
+	m, err := s.module(ctx, binary, apart(n.Actor))
 	if err != nil {
 		return nil, fmt.Errorf("actor %s: %w", n.Actor.Name, err)
 	}
@@ -58,23 +64,32 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	if err != nil {
 		return nil, errors.Join(err, m.release())
 	}
+	migrators, err := s.migrators(ctx, w.Service, n, silent, func(def *specs.Actor) (*module, error) {
+		return s.module(ctx, w.Modules[def.Name], apart(def))
+	})
+	if err != nil {
+		return nil, errors.Join(err, migrators.close(), live.Close(), m.release())
+	}
 	types := make([]*shape.Type, len(n.Outs))
 	for i, out := range n.Outs {
 		types[i] = out.Shape
 	}
 	scale := n.Scale
 	scale.Max = instances
-	return &Fork{live: live, module: m, Actor: actor.New(actor.Options{
-		Node: n.Path, Revision: revision(w.Service, n, m.Info().Digest), Def: n.Actor, Config: n.Config, Types: types,
-		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: func(actor.Line) {}, Seed: world.Seed,
+	return &Fork{live: live, module: m, migrators: migrators, Actor: actor.New(actor.Options{
+		Node: n.Path, Revision: revision(w.Service, n, m.Info().Digest, w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: migrators.actors(),
+		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: silent, Seed: world.Seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
 }
 
+// silent is where lines go that nobody sees.
+func silent(actor.Line) {}
+
 // Close ends its instances. None may be in use.
 func (f *Fork) Close() error {
 	<-f.Actor.Close()
-	return errors.Join(f.live.Close(), f.module.release())
+	return errors.Join(f.migrators.close(), f.live.Close(), f.module.release())
 }
 
 // Revisions names what would run at each node, by node path, without compiling it.
@@ -84,12 +99,17 @@ func Revisions(w Wanted) (map[string]string, error) {
 		return nil, err
 	}
 	list, digests := map[string]string{}, map[string]string{}
-	for _, n := range table.Nodes {
-		name := n.Actor.Name
-		if digests[name] == "" {
-			digests[name] = digestOf(w.Modules[name])
+	digest := func(actor string) string {
+		if digests[actor] == "" {
+			digests[actor] = w.digest(actor)
 		}
-		list[n.Path] = revision(w.Service, n, digests[name])
+		return digests[actor]
+	}
+	for _, n := range table.Nodes {
+		list[n.Path] = revision(w.Service, n, digest(n.Actor.Name), digest)
 	}
 	return list, nil
 }
+
+// digest is that of an actor's module.
+func (w *Wanted) digest(actor string) string { return digestOf(w.Modules[actor]) }

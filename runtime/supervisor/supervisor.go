@@ -80,6 +80,8 @@ type part struct {
 	actor  *actor.Actor
 	broker *capability.Broker
 	module *module
+	// migrators are closed with the part.
+	migrators migrators
 }
 
 // module is a compiled module and the number of parts that run it, and of an
@@ -234,12 +236,12 @@ func (s *Supervisor) prepare(ctx context.Context, w Wanted, table *router.Table)
 	var made []*actor.Actor
 	for _, n := range table.Nodes {
 		m := modules[n.Actor.Name]
-		name := revision(w.Service, n, m.Info().Digest)
+		name := revision(w.Service, n, m.Info().Digest, func(actor string) string { return modules[actor].Info().Digest })
 		if now := s.runs(n.Path, name); now != nil {
 			next[n.Path] = now
 			continue
 		}
-		p, err := s.part(ctx, w.Service, n, m, name)
+		p, err := s.part(ctx, w.Service, n, modules, name)
 		if err != nil {
 			return next, fmt.Errorf("%s: %w", n.Path, err)
 		}
@@ -260,20 +262,29 @@ func (s *Supervisor) runs(path, revision string) *part {
 }
 
 // part makes what runs at a node; no instance of it runs yet.
-func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router.Node, m *module, revision string) (*part, error) {
+func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router.Node, modules map[string]*module, revision string) (*part, error) {
+	migrators, err := s.migrators(ctx, service, n, s.opts.Log, func(def *specs.Actor) (*module, error) {
+		m := modules[def.Name]
+		m.uses.Add(1)
+		return m, nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, migrators.close())
+	}
 	env := s.opts.Environment
 	env.Service, env.Node = service.Name, n.Path
 	broker, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, env)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, migrators.close())
 	}
 	types := make([]*shape.Type, len(n.Outs))
 	for i, out := range n.Outs {
 		types[i] = out.Shape
 	}
+	m := modules[n.Actor.Name]
 	m.uses.Add(1)
-	return &part{broker: broker, module: m, actor: actor.New(actor.Options{
-		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types,
+	return &part{broker: broker, module: m, migrators: migrators, actor: actor.New(actor.Options{
+		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types, Migrations: migrators.actors(),
 		Module: m.Module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
@@ -326,6 +337,7 @@ func (s *Supervisor) config(def *specs.Actor, table *router.Table) engine.Config
 			c.Instances += n.Scale.Max
 		}
 	}
+	c.Instances += spareFor(def, table)
 	return c
 }
 
@@ -386,7 +398,7 @@ func retire(g generation, kept ...generation) error {
 	var errs []error
 	for _, p := range over {
 		<-p.actor.Close()
-		errs = append(errs, p.broker.Close(), p.module.release())
+		errs = append(errs, p.migrators.close(), p.broker.Close(), p.module.release())
 	}
 	return errors.Join(errs...)
 }
@@ -419,8 +431,9 @@ func (s *Supervisor) hashes(digest string) uint32 {
 	return binary.LittleEndian.Uint32(mac.Sum(nil))
 }
 
-// revision names definition, types, config and code of a node: 12 hex digits.
-func revision(service *specs.Service, n *router.Node, digest string) string {
+// revision names definition, types, config and code of a node, and what its state is
+// migrated by, whose code modules gives: 12 hex digits.
+func revision(service *specs.Service, n *router.Node, digest string, modules func(actor string) string) string {
 	def := n.Actor
 	types := map[string]string{}
 	for _, t := range slices.Concat(def.In, def.Out) {
@@ -432,7 +445,11 @@ func revision(service *specs.Service, n *router.Node, digest string) string {
 	for _, st := range def.State {
 		state = append(state, st.Pattern, st.Name, st.Type.Fingerprint())
 	}
-	b, err := json.Marshal([]any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Isolated, def.Retry, n.Scale, n.Config})
+	of := []any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Isolated, def.Retry, n.Scale, n.Config}
+	if list := migrations(def, modules); list != nil {
+		of = append(of, list)
+	}
+	b, err := json.Marshal(of)
 	if err != nil {
 		b = []byte(digest) // a grant's parameters come from YAML, so they always encode
 	}

@@ -137,22 +137,60 @@ func (r *report) state(a, b *specs.Actor) {
 }
 
 func (r *report) kept(path string, old, new specs.State) {
+	back := r.read(path, old, new)
+	r.oldest(path, old, new)
+	switch {
+	case back != shape.Break || new.Back != "" || old.Migrates(new.Print):
+		return
+	case new.Migrates(old.Print):
+		r.add(path, shape.Warn, State, "state.back", "rollback ends here: the old revision cannot read what the new one keeps, and the definition names no actor under back")
+	default:
+		r.add(path, shape.Warn, State, "state.back", "the old revision cannot read what the new one keeps: there is no way back")
+	}
+	r.changes[len(r.changes)-1].Role = roleState
+}
+
+// oldest is about values that the old revision would still have migrated: those of keys
+// that no message has come to since.
+func (r *report) oldest(path string, old, new specs.State) {
+	for _, m := range old.From {
+		if m.Print == new.Print || new.Migrates(m.Print) {
+			continue
+		}
+		for _, c := range shape.Compare(m.Type, new.Type, r.recorded(m.Name)) {
+			if c.In.Verdict == shape.Break {
+				r.add(path, shape.Break, State, "state.oldest", "values of %s are not migrated any more, and keys that no message has come to since still have them; keep it under from", m.Name)
+				r.changes[len(r.changes)-1].Role = roleState
+				break
+			}
+		}
+	}
+}
+
+// read compares the types of what is kept, and returns the verdict on the old revision
+// when it reads what the new one has written, without any migration.
+func (r *report) read(path string, old, new specs.State) shape.Verdict {
 	changes := shape.Compare(old.Type, new.Type, r.recorded(old.Name))
+	back := shape.Ok
+	for i := range changes {
+		back = max(back, changes[i].Out.Verdict)
+	}
+	if i := slices.IndexFunc(new.From, func(m specs.Migration) bool { return m.Print == old.Print }); i >= 0 {
+		m := new.From[i]
+		r.add(path, shape.Ok, State, "state.migrated", "each value of %s becomes one of %s by %s, before the next message of its key", m.Name, new.Name, m.Actor.Name)
+		r.changes[len(r.changes)-1].Role = roleState
+		return back
+	}
 	from := len(r.changes)
 	r.types(path, shape.In, roleState, "", changes)
-	back := shape.Ok
 	for i := range changes {
 		c := &r.changes[from+i]
 		c.Class = State
 		if c.Verdict == shape.Break {
 			c.Message += "; there is no migration"
 		}
-		back = max(back, changes[i].Out.Verdict)
 	}
-	if back == shape.Break {
-		r.add(path, shape.Warn, State, "state.back", "the old revision cannot read what the new one keeps: there is no way back")
-		r.changes[len(r.changes)-1].Role = roleState
-	}
+	return back
 }
 
 // config compares what can be set: the new type must take the config of old nodes.

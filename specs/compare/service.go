@@ -21,6 +21,11 @@ func Services(old, new *specs.Service, o Options) []Change {
 	r.usedTypes(old, new)
 	for _, name := range union(old.Actors, new.Actors) {
 		a, b := old.Actors[name], new.Actors[name]
+		if b == nil && onlyMigrates(old, name) {
+			r.about("actor %s", name)
+			r.add("", shape.Ok, State, "removed", "is gone: it has migrated state")
+			continue
+		}
 		if r.present("actor "+name, a != nil, b != nil) {
 			r.actor(a, b, shape.Warn)
 		}
@@ -32,6 +37,29 @@ func Services(old, new *specs.Service, o Options) []Change {
 		}
 	}
 	return r.changes
+}
+
+// onlyMigrates reports whether an actor is there to migrate the state of others: no endpoint
+// and no workflow sends it anything.
+func onlyMigrates(s *specs.Service, name string) bool {
+	for _, e := range s.Endpoints {
+		if e.To == name {
+			return false
+		}
+	}
+	for _, w := range s.Workflows {
+		if slices.ContainsFunc(w.Nodes, func(n *specs.Node) bool { return n.Actor == name }) {
+			return false
+		}
+	}
+	for _, a := range s.Actors {
+		for i := range a.State {
+			if a.State[i].Back == name || slices.ContainsFunc(a.State[i].From, func(m specs.Migration) bool { return m.Actor.Name == name }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // present reports whether both revisions have something; it says which has not.

@@ -17,6 +17,7 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/jail"
+	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/specs"
 	"go.uber.org/goleak"
 )
@@ -107,6 +108,11 @@ func startIn(t *testing.T, get func() (built, error), dir string, j app.Journal)
 		left, err := h.Stop(context.Background())
 		if err != nil || len(left.Waiting) > 0 {
 			t.Errorf("stop: %v; waiting: %v", err, left.Waiting)
+		}
+		if t.Failed() {
+			for _, r := range h.Logs().Query(logs.Filter{Level: "warn", Limit: 20}) {
+				t.Logf("log: %+v", r)
+			}
 		}
 	})
 	return &client{h, &http.Client{Transport: transport}}

@@ -37,6 +37,8 @@ import (
 	_ "github.com/grow-platform/grow/compiler/rust"
 	_ "github.com/grow-platform/grow/compiler/wasm"
 	_ "github.com/grow-platform/grow/host/capabilities/http"
+	_ "github.com/grow-platform/grow/host/capabilities/kv"
+	_ "github.com/grow-platform/grow/host/capabilities/publish"
 	_ "github.com/grow-platform/grow/host/capabilities/secret"
 	_ "github.com/grow-platform/grow/host/capabilities/sql"
 )
@@ -79,6 +81,8 @@ type Options struct {
 	Module func(ctx context.Context, actor, on string) ([]byte, error)
 	// Seed keys the random streams of the service's messages; nil: that in Dir.
 	Seed []byte
+	// Apart keeps schedules and subscriptions from running, for a host that is to be looked at.
+	Apart bool
 }
 
 // Shared is what services of one process share. Whoever made it closes it, after the
@@ -109,6 +113,7 @@ type Host struct {
 	supervisor *supervisor.Supervisor
 	gateway    *gateway.Gateway
 	listener   net.Listener
+	sources    sources
 	cancel     context.CancelFunc
 	serving    chan error // the gateway's last word
 	applying   sync.Mutex // held by Apply
@@ -189,13 +194,16 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if err := h.serve(ctx); err != nil {
 		return h, err
 	}
+	if err := h.runSources(ctx, o.Service); err != nil {
+		return h, err
+	}
 	h.took = time.Since(h.started)
 	return h, nil
 }
 
 // secrets finds out early what is missing.
 func (h *Host) secrets() error {
-	return secretError(gateway.Secrets(h.opts.Service, h.opts.Secret))
+	return errors.Join(secretError(gateway.Secrets(h.opts.Service, h.opts.Secret)), h.checkSources(h.opts.Service))
 }
 
 func (h *Host) listen() (err error) {
@@ -238,7 +246,7 @@ func (h *Host) run(ctx context.Context) error {
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
 		Engine: h.engine, Owner: h.owner(), Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
-		Environment: capability.Environment{Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir()}, Pacer: pacer(),
+		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)
 	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
@@ -303,6 +311,7 @@ type Leftover struct {
 func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
 	h.stop.Do(func() {
 		h.stopping.Store(true)
+		h.sources.close()
 		err = h.gateway.Shutdown(ctx)
 		waiting, stopErr := h.shard.Stop(ctx)
 		left.Waiting, left.Kept = waiting, h.kept() && h.store.Health() == nil
@@ -321,6 +330,7 @@ func (h *Host) kept() bool {
 
 // abandon releases everything, finished or not.
 func (h *Host) abandon(ctx context.Context) error {
+	h.sources.close()
 	var errs []error
 	if h.cancel != nil {
 		h.cancel()

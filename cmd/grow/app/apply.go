@@ -34,6 +34,9 @@ func (h *Host) Apply(ctx context.Context, service *specs.Service, modules map[st
 		return nil, &Error{Code: "run.restart", Err: fmt.Errorf("the service is called %s now, and runs as %s, which its messages and state belong to", service.Name, was),
 			Hint: "call it " + was + " again, or end grow run and start it anew"}
 	}
+	if err := h.checkSources(service); err != nil {
+		return nil, err
+	}
 	binaries, err := readModules(service, modules)
 	if err != nil {
 		return nil, err
@@ -47,6 +50,9 @@ func (h *Host) Apply(ctx context.Context, service *specs.Service, modules map[st
 	}
 	h.service.Store(service)
 	h.built.Store(&modules)
+	if err := h.runSources(ctx, service); err != nil {
+		return nil, err
+	}
 	from := map[string]string{}
 	for _, n := range before {
 		from[n.Node] = n.Revision

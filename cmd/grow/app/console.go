@@ -2,10 +2,12 @@ package app
 
 import (
 	"net/http"
+	"sync"
 
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/console"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/graph"
 )
 
@@ -16,20 +18,24 @@ func (p *Platform) controlHandler() (http.Handler, error) {
 		return nil, err
 	}
 	m := http.NewServeMux()
-	p.api = api.New(api.Options{
-		Version: p.opts.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer,
-		Running: p.backendOf, Lifecycle: p, Graph: p.graphOf, Log: p.log,
-	})
+	p.api = sync.OnceValue(p.newAPI) // takes as long as all the rest of a start
 	m.Handle("/", pages)
-	m.Handle("/v1/", p.settled(p.api))
+	m.Handle("/v1/", p.settled(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.api().ServeHTTP(w, r) })))
 	return console.Guard(m), nil
 }
 
-// graphOf says who sends to whom in a service; nil when it does not run.
-func (p *Platform) graphOf(s documents.Service) *graph.Graph {
+func (p *Platform) newAPI() *api.API {
+	return api.New(api.Options{
+		Version: p.opts.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Uploads: p.Uploads, Deployer: p.Deployer,
+		Running: p.backendOf, Lifecycle: p, Graph: p.graphOf, Log: p.log,
+	})
+}
+
+// graphOf says who sends to whom in a service, and how often; nil when it does not run.
+func (p *Platform) graphOf(s documents.Service) (*graph.Graph, map[router.Edge]uint64) {
 	h := p.running(s)
 	if h == nil {
-		return nil
+		return nil, nil
 	}
-	return graph.New(h.service.Load(), "")
+	return graph.New(h.service.Load(), ""), h.shard.Passed()
 }

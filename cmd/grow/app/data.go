@@ -1,8 +1,19 @@
 package app
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/capability"
+)
 
 // dataDir is the folder for what capabilities keep of the service.
 func (h *Host) dataDir() string {
 	return filepath.Join(StateDir(h.opts.Dir), "data", h.opts.Namespace, h.opts.Service.Name)
+}
+
+// environment is what the host offers to capabilities. Buckets lie where the journal does.
+func (h *Host) environment() capability.Environment {
+	buckets, _ := h.store.(bucket.Store)
+	return capability.Environment{Namespace: h.opts.Namespace, Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir(), Buckets: buckets}
 }

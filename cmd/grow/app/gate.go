@@ -29,6 +29,7 @@ type gate struct {
 	now     map[string]string // prints of what is to go live, by name
 	before  map[string]string // of what runs
 	old     *specs.Service    // that runs; nil: none
+	failed  bool              // a check has
 }
 
 // Check implements deploy.Runner.
@@ -36,7 +37,11 @@ func (p *Platform) Check(ctx context.Context, c deploy.Candidate, report func(de
 	if err := p.laidOut(ctx, c); err != nil {
 		return err
 	}
-	g := &gate{Platform: p, candidate: c, report: report}
+	g := &gate{Platform: p, candidate: c}
+	g.report = func(k deploy.Check) {
+		g.failed = g.failed || k.Outcome == deploy.Failed
+		report(k)
+	}
 	for _, step := range []struct {
 		name string
 		run  func(context.Context, *deploy.Check) error
@@ -51,10 +56,41 @@ func (p *Platform) Check(ctx context.Context, c deploy.Candidate, report func(de
 			return nil
 		}
 	}
+	if err := g.bothWays(ctx); err != nil {
+		return err
+	}
 	if err := g.tests(ctx); err != nil {
 		return err
 	}
+	if g.candidate.Shadow > 0 {
+		return g.shadow(ctx)
+	}
 	return g.rehearse(ctx)
+}
+
+// bothWays refuses a canary of what keeps state of another type, which a key that goes from
+// one revision to the other and back would need both to read.
+func (g *gate) bothWays(ctx context.Context) error {
+	if !g.candidate.Canary || g.old == nil {
+		return nil
+	}
+	var apart []string
+	for _, name := range sorted(g.service.Actors) {
+		if old := g.old.Actors[name]; old != nil && !old.Shares(g.service.Actors[name]) {
+			apart = append(apart, name)
+		}
+	}
+	if len(apart) == 0 {
+		return nil
+	}
+	_, err := g.timed(ctx, "keys both ways", func(_ context.Context, k *deploy.Check) error {
+		k.Outcome, k.Text = deploy.Failed, "a canary's keys go back and forth, and what runs and what is new keep other state"
+		for _, name := range apart {
+			k.Add(deploy.Detail{Subject: name, At: place(g.service.Actors[name].At), Text: "state: each of the two definitions has to migrate what the other keeps, by {type, from}; or deploy without a canary"})
+		}
+		return nil
+	})
+	return err
 }
 
 // timed runs one check, and reports it.

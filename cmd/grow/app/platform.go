@@ -46,6 +46,8 @@ type PlatformOptions struct {
 	// Networks are addresses that are not public, and that the host lets grants reach.
 	Networks []netip.Prefix
 	Signed   bool // modules must be signed by a key that the host trusts
+	// Keep says which deployments stay.
+	Keep deploy.Retention
 	// Control is the host:port of the control API; "": DefaultControl. CertFile and
 	// KeyFile, in PEM, have it speak TLS.
 	Control           string
@@ -75,9 +77,9 @@ type Platform struct {
 	Uploads   *upload.Uploads
 	Deployer  *deploy.Deployer
 
-	services *front // of the services' endpoints
-	control  *front // of the control API
-	api      *api.API
+	services *front          // of the services' endpoints
+	control  *front          // of the control API
+	api      func() *api.API // made when it is first asked for
 	mounted  *Mounted        // nil: no folder is
 	socket   *control.Server // of the mounted folder
 	took     time.Duration   // StartPlatform
@@ -85,7 +87,7 @@ type Platform struct {
 	mu     sync.RWMutex // guards all
 	all    map[documents.Service]*placed
 	trials sync.WaitGroup         // that are watched
-	sweeps sync.WaitGroup         // of the store, until shared.ending
+	sweeps sync.WaitGroup         // of the store, until shared.ending, and the making of api
 	routes atomic.Pointer[routes] // to those of all
 }
 
@@ -192,7 +194,10 @@ func (p *Platform) serve() error {
 	}
 	p.services.serve(http.HandlerFunc(p.route), p.log)
 	p.control.serve(handler, p.log)
-	p.sweeps.Go(func() { sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Log: p.log}) })
+	p.sweeps.Go(func() { p.api() }) // so that the first command does not wait for it
+	p.sweeps.Go(func() {
+		sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Deployer: p.Deployer, Keep: p.opts.Keep, Log: p.log})
+	})
 	p.took = time.Since(p.started)
 	return nil
 }
@@ -231,7 +236,11 @@ func (p *Platform) open(ctx context.Context) error {
 func (p *Platform) openStore(ctx context.Context) (store.Store, error) {
 	j := p.opts.Journal
 	if j.At == "" || j.At == Memory || p.opts.Mount != nil {
-		s, err := files.Open(p.own("store"))
+		open := files.Open
+		if p.opts.Mount != nil && j.At == Memory { // it ends with the process, see memoryDir
+			open = files.OpenPassing
+		}
+		s, err := open(p.own("store"))
 		if err != nil {
 			code, hint := "serve.store", "give --data a folder of your own, or stop the host that has it"
 			if p.opts.Mount != nil {
@@ -376,7 +385,7 @@ func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *s
 	defer func() { err = errors.Join(err, kept.Close()) }()
 	h, err := Start(ctx, Options{
 		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Networks: p.opts.Networks, Journal: memory, Namespace: c.Service.Namespace,
-		Shared: &Shared{engine: p.shared.engine, store: kept, logs: logs.New(logs.Options{})}, Seed: seed,
+		Shared: &Shared{engine: p.shared.engine, store: kept, logs: logs.New(logs.Options{})}, Seed: seed, Apart: true,
 	})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 const isolatedPython = `import os
 import time
+import tracemalloc
 
 import grow
 
@@ -49,6 +50,15 @@ def do(ctx: grow.Context, what: str):
             return grow.Output("done", ctx.state.get()["n"])
         case "file":
             return grow.Output("done", open("table.txt").read())
+        case "trace":
+            tracemalloc.start()
+            before = tracemalloc.get_traced_memory()[0]
+            objects = [object() for _ in range(1000)]
+            with_them = tracemalloc.get_traced_memory()[0]
+            del objects
+            without = tracemalloc.get_traced_memory()[0]
+            tracemalloc.stop()
+            return grow.Output("done", [with_them - before >= 8000, without - before < 4000])
     print("did", what)
     return grow.Output("done", f"{what} {handled}")
 `
@@ -105,15 +115,17 @@ func TestPythonApart(t *testing.T) {
 				{"state", "", []string{"1"}},
 				{"state", "", []string{"2"}},
 				{"sleep", "", []string{`"sleep 6"`}},
-				{"loop", actor.CodeFuel, []string{"used all the fuel it may: 300000000 units", `File "/app/main.py", line 17`, "grow.Deadline: the message used all the fuel it may"}},
+				{"loop", actor.CodeFuel, []string{"used all the fuel it may: 300000000 units", `File "/app/main.py", line 18`, "grow.Deadline: the message used all the fuel it may"}},
 				{"a", "", []string{`"a 8"`}}, // the instance has gone on
-				{"raise", engine.CodeException, []string{"ValueError: told to", `File "/app/main.py", line 15`}},
+				{"raise", engine.CodeException, []string{"ValueError: told to", `File "/app/main.py", line 16`}},
 				{"a", "", []string{`"a 1"`}}, // it is another one
 				{"memory", engine.CodeException, []string{"MemoryError"}},
 				{"deaf", actor.CodeFuel, []string{"used all the fuel it may"}},
 				{"a", "", []string{`"a 1"`}},
 				{"exit", engine.CodeExit, []string{"proc_exit(3)"}},
 				{"a", "", []string{`"a 1"`}},
+				{"trace", "", []string{"[true,true]"}},
+				{"a", "", []string{`"a 3"`}},
 			} {
 				f, err := h.Shard().Accept(t.Context(), &shard.Request{To: "snake", Source: "test", Type: "do", Data: []byte(`"` + c.what + `"`), AnyReply: true})
 				if err != nil {

@@ -104,7 +104,7 @@ func (g *gate) rehearseActor(ctx context.Context, h *placed, a *specs.Actor, nod
 	}
 	var reports []*replay.Report
 	for _, node := range nodes {
-		r, err := h.replayed(ctx, &again{node: node, now: now, old: &old, of: replay.Select{Last: last}, mask: maskOf(a)})
+		r, err := h.replayed(ctx, &again{node: node, now: now, old: &old, of: replay.Select{Last: last}, mask: maskOf(a), dead: true, progress: g.progress(k.Name, node, len(nodes) > 1)})
 		switch {
 		case errors.Is(err, replay.ErrNone):
 		case ctx.Err() != nil:
@@ -125,6 +125,29 @@ func (g *gate) rehearseActor(ctx context.Context, h *placed, a *specs.Actor, nod
 	return nil
 }
 
+// progressEvery is how often it is told how far a rehearsal has come.
+const progressEvery = 200 * time.Millisecond
+
+// progress tells how far the rehearsal of a node has come; nil: nobody wants to know.
+func (g *gate) progress(check, node string, named bool) func(done, all int) {
+	if g.candidate.Underway == nil {
+		return nil
+	}
+	var told time.Time
+	return func(done, all int) {
+		now := time.Now()
+		if done < all && now.Sub(told) < progressEvery {
+			return
+		}
+		told = now
+		text := fmt.Sprintf("%d of %s", done, several(all, "message"))
+		if named {
+			text = node + ": " + text
+		}
+		g.candidate.Underway(deploy.Check{Name: check, Outcome: deploy.Passed, Text: text})
+	}
+}
+
 // maskOf is what may differ in an actor's rehearsal.
 func maskOf(a *specs.Actor) replay.Mask {
 	return replay.Mask{Ignore: a.Rehearse.Ignore, Near: a.Rehearse.Near, Unordered: a.Rehearse.Unordered}
@@ -139,38 +162,54 @@ type again struct {
 	mask replay.Mask
 	with []replay.Override
 	each func(*replay.Comparison)
+	// listen has the requests of grants be told with each.
+	listen bool
+	dead   bool // dead letters, too
+	words  int  // globals of the blocks that old runs; 0: it does not count them
+	// progress is told now and then how many messages of all were handled.
+	progress func(done, all int)
 }
 
 // replayed handles messages again, beside what runs and after it: one message at a time,
 // each once nothing else waits for a processor.
 func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err error) {
-	o := replay.Options{
-		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
-		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
-			return h.stateOf(ctx, r.node, key)
-		},
-	}
 	defer h.shard.Hold()() // what is read twice must be there twice
-	fork, err := h.supervisor.Fork(ctx, r.now, r.node, 1, o.Record)
+	o, end, err := h.forks(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, fork.Close()) }()
-	o.New = fork.Actor
-	if r.old != nil {
-		o.OldRecord = &replay.Record{}
-		old, err := h.supervisor.Fork(ctx, *r.old, r.node, 1, o.OldRecord)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, old.Close()) }()
-		o.Old = old.Actor
-	}
+	defer func() { err = errors.Join(err, end()) }()
 	report, err := replay.Run(ctx, o)
 	if report != nil {
 		secretsOf(r.now.Service, h.opts.Secret).report(report)
 	}
 	return report, err
+}
+
+// forks are what messages are handled again by, and what ends them.
+func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func() error, err error) {
+	o = replay.Options{
+		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
+		Progress: r.progress,
+		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
+			return h.stateOf(ctx, r.node, key)
+		},
+	}
+	fork, err := h.supervisor.Fork(ctx, r.now, r.node, 1, o.Record)
+	if err != nil {
+		return o, nil, err
+	}
+	o.New = fork.Actor
+	if r.old == nil {
+		return o, fork.Close, nil
+	}
+	o.OldRecord = &replay.Record{}
+	old, err := h.supervisor.Fork(ctx, *r.old, r.node, 1, o.OldRecord)
+	if err != nil {
+		return o, nil, errors.Join(err, fork.Close())
+	}
+	o.Old, o.Words = old.Actor, r.words
+	return o, func() error { return errors.Join(fork.Close(), old.Close()) }, nil
 }
 
 // stateOf is what a key keeps now at a node that runs.
@@ -251,12 +290,13 @@ func counterexample(r *replay.Report, g *replay.Group, named bool) deploy.Detail
 
 // rehearsed adds reports up.
 type rehearsed struct {
-	ran, equal, skipped, unsteady int
-	now, old                      replay.Speed
+	ran, equal, dead, mended, skipped, unsteady int
+	now, old                                    replay.Speed
 }
 
 func (s *rehearsed) add(r *replay.Report) {
 	s.ran, s.equal, s.skipped, s.unsteady = s.ran+r.Ran, s.equal+r.Equal, s.skipped+r.Skipped, s.unsteady+r.Unsteady
+	s.dead, s.mended = s.dead+r.Dead, s.mended+r.Mended
 	for _, side := range []struct {
 		sum *replay.Speed
 		of  *replay.Speed
@@ -269,30 +309,39 @@ func (s *rehearsed) add(r *replay.Report) {
 // text is a line about all.
 func (s *rehearsed) text() string {
 	if s.ran == 0 {
-		return fmt.Sprintf("none of %s could be handled again: what their keys kept then is not known any more", several(s.skipped, "message"))
+		return fmt.Sprintf("none of %s could be handled again: what their keys kept then, or what they were answered, is not known any more", several(s.skipped, "message"))
 	}
 	text := fmt.Sprintf("%d of %s came out the same", s.equal, several(s.ran, "message"))
 	if s.equal == s.ran {
 		text = fmt.Sprintf("%s came out the same", several(s.ran, "message"))
 	}
+	if s.mended > 0 {
+		text += fmt.Sprintf(", %d that had failed for good are handled", s.mended)
+	}
 	if s.skipped > 0 {
-		text += fmt.Sprintf(", %d were left out, since what their keys kept then is not known any more", s.skipped)
+		text += fmt.Sprintf(", %d were left out, since what their keys kept then, or what they were answered, is not known any more", s.skipped)
 	}
 	if s.unsteady > 0 {
 		text += fmt.Sprintf(", %d do not even repeat on what runs", s.unsteady)
 	}
-	n := uint64(s.ran)
+	n := uint64(s.measured())
+	if n == 0 {
+		return text
+	}
 	return text + fmt.Sprintf("; p50 %v (was %v), p99 %v (%v), fuel %d (%d)",
 		s.now.P50.Round(time.Microsecond), s.old.P50.Round(time.Microsecond), s.now.P99.Round(time.Microsecond), s.old.P99.Round(time.Microsecond), s.now.Fuel/n, s.old.Fuel/n)
 }
+
+// measured is how many messages tell how fast an actor is: dead letters do not.
+func (s *rehearsed) measured() int { return s.ran - s.dead }
 
 // targets holds how fast an actor was against what its definition says.
 func (s *rehearsed) targets(a *specs.Actor, k *deploy.Check) {
 	if want := a.Targets.P99; want > 0 && s.now.P99 > want {
 		k.Outcome = deploy.Failed
-		k.Add(deploy.Detail{Subject: a.Name, At: place(a.At), Text: fmt.Sprintf("targets.p99: %v is wanted, and of %s the slowest in a hundred took %v", want, several(s.ran, "message"), s.now.P99)})
+		k.Add(deploy.Detail{Subject: a.Name, At: place(a.At), Text: fmt.Sprintf("targets.p99: %v is wanted, and of %s the slowest in a hundred took %v", want, several(s.measured(), "message"), s.now.P99)})
 	}
-	if rate := float64(s.ran) / s.now.Total.Seconds(); a.Targets.Rate > 0 && rate < a.Targets.Rate {
+	if rate := float64(s.measured()) / s.now.Total.Seconds(); a.Targets.Rate > 0 && s.measured() > 0 && rate < a.Targets.Rate {
 		k.Outcome = deploy.Failed
 		k.Add(deploy.Detail{Subject: a.Name, At: place(a.At), Text: fmt.Sprintf("targets.rate: %.6g/s is wanted, and one instance handled %.0f/s", a.Targets.Rate, rate)})
 	}

@@ -54,7 +54,7 @@ func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.R
 	case err != nil:
 		return control.Replayed{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: node, Next: "see what it takes to run: grow vet --module FILE"}
 	case found == nil:
-		return control.Replayed{}, &control.Error{Code: control.CodeNotFound, Message: "what the key of " + id + " kept before it is not known any more", At: id, Next: "take a later message: the journal keeps what has happened since its first record"}
+		return control.Replayed{}, unknownBefore(id)
 	}
 	revisions, err := supervisor.Revisions(now)
 	if err != nil {
@@ -79,6 +79,10 @@ func (b backend) handledAt(ctx context.Context, id string) (whole, node string, 
 
 func unhandled(id string) error {
 	return &control.Error{Code: control.CodeNotFound, Message: "message " + id + " has not been handled, so there is nothing to hold another handling against", At: id, Next: "see what has become of it: grow trace " + id}
+}
+
+func unknownBefore(id string) error {
+	return &control.Error{Code: control.CodeNotFound, Message: "what the key of " + id + " kept before it is not known any more", At: id, Next: "take a later message: the journal keeps what has happened since its first record"}
 }
 
 // moduleOn is the module that is asked for to handle a message again.

@@ -36,11 +36,11 @@ func (b backend) State(ctx context.Context, r control.StateRequest) (control.Sta
 	if err != nil {
 		return control.State{}, stateError(b.service.Load(), r.Node, r.Timeout, err)
 	}
-	return stateReply(&r, values)
+	return stateReply(b.service.Load(), &r, values)
 }
 
 // stateReply is a state as it is told.
-func stateReply(r *control.StateRequest, values map[string]capability.Value) (control.State, error) {
+func stateReply(service *specs.Service, r *control.StateRequest, values map[string]capability.Value) (control.State, error) {
 	if len(values) == 0 {
 		e := &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s keeps nothing of the key %q", r.Node, r.Key), At: r.Node, Next: "see which keys there are: grow state list " + r.Node}
 		if r.Key == "" {
@@ -52,7 +52,30 @@ func stateReply(r *control.StateRequest, values map[string]capability.Value) (co
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		s.Values = append(s.Values, *stateValue(name, values[name]))
 	}
-	return s, nil
+	return s, older(service, &s, values)
+}
+
+// older says of values that the next message of their key has migrated first of which type
+// they are.
+func older(service *specs.Service, s *control.State, values map[string]capability.Value) error {
+	table, err := router.Compile(service)
+	if err != nil {
+		return err
+	}
+	n, ok := table.Node(s.Node)
+	if !ok {
+		return nil // it is gone since
+	}
+	var state capability.State
+	state.Reset(n.Actor.State, values, capability.Size(values))
+	for _, o := range state.Older() {
+		for i := range s.Values {
+			if s.Values[i].Name == o.Name {
+				s.Values[i].Older = &control.OlderValue{Type: o.From.Name, By: o.From.Actor.Name}
+			}
+		}
+	}
+	return nil
 }
 
 func stateValue(name string, v capability.Value) *control.StateValue {

@@ -65,7 +65,7 @@ func (s *Stopped) State(ctx context.Context, r control.StateRequest) (control.St
 	if err != nil {
 		return control.State{}, traceError(err)
 	}
-	return stateReply(&r, values)
+	return stateReply(s.service, &r, values)
 }
 
 // States lists keys, as a running host does.

@@ -159,7 +159,10 @@ func durableHTTP(_ context.Context, w *workspace) (rounder, error) {
 		if reference, err = plainEcho(ctx); err != nil {
 			return 0, 0, fmt.Errorf("plain Echo: %w", err)
 		}
-		h, err := w.durably(ctx, dir)
+		if err := os.RemoveAll(app.StateDir(dir)); err != nil {
+			return 0, 0, err
+		}
+		h, err := w.mount(ctx, dir, app.Journal{})
 		if err != nil {
 			return 0, 0, err
 		}

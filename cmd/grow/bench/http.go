@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/labstack/echo/v4"
 )
 
@@ -33,7 +34,7 @@ func overHTTP(ctx context.Context, w *workspace, n int) (rounder, error) {
 		if reference, err = plainEcho(ctx); err != nil {
 			return 0, 0, fmt.Errorf("plain Echo: %w", err)
 		}
-		h, err := w.start(ctx, dir)
+		h, err := w.mount(ctx, dir, app.Journal{At: app.Memory})
 		if err != nil {
 			return 0, 0, err
 		}

@@ -52,7 +52,7 @@ func neighbours(_ context.Context, w *workspace) (rounder, error) {
 		return nil, err
 	}
 	return func(ctx context.Context) (value, reference float64, err error) {
-		h, err := w.start(ctx, dir)
+		h, err := w.mount(ctx, dir, app.Journal{At: app.Memory})
 		if err != nil {
 			return 0, 0, err
 		}
@@ -81,7 +81,7 @@ func neighbours(_ context.Context, w *workspace) (rounder, error) {
 }
 
 // besiege keeps a mailbox from becoming empty.
-func besiege(ctx context.Context, h *app.Host, actor string) {
+func besiege(ctx context.Context, h mounted, actor string) {
 	for ctx.Err() == nil {
 		for _, n := range h.Shard().Status() {
 			if n.Node != actor {

@@ -14,6 +14,7 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/live"
 	"github.com/grow-platform/grow/compiler/project"
 	"github.com/grow-platform/grow/host/watch"
+	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/testdata/wat"
 )
 
@@ -68,7 +69,7 @@ func write(file, text string) error {
 
 // edited is a service whose edits take effect.
 type edited struct {
-	host    *app.Host
+	host    mounted
 	watcher *watch.Watcher
 	events  chan live.Event
 	cancel  context.CancelFunc
@@ -105,11 +106,12 @@ func (e *edited) start(ctx context.Context) error {
 	for name, r := range built {
 		modules[name] = r.Module
 	}
-	if e.host, err = app.Start(ctx, app.Options{Dir: e.dir, Service: service, Modules: modules, Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, Watched: true}); err != nil {
+	if e.host, err = mountOf(ctx, &app.Mount{Dir: e.dir, Service: service, Modules: modules, Watched: true}, app.Journal{At: app.Memory}); err != nil {
 		return err
 	}
 	f, err := live.New(live.Options{
-		Host: e.host, Service: service, Watcher: e.watcher, Files: files, Report: func(told live.Event) { e.events <- told },
+		Host: e.host.Mounted(), Service: service, Watcher: e.watcher, Files: files, Report: func(told live.Event) { e.events <- told },
+		Record: func(service *specs.Service, _ live.Event) { e.host.Mounted().Record(service, modules, nil) },
 	})
 	if err != nil {
 		return errors.Join(err, stop(e.host))

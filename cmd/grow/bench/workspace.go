@@ -112,27 +112,23 @@ func writeAll(dir string, files map[string]string) error {
 	return nil
 }
 
-// start starts a service through the constructor of the command line; its
-// journal is in memory.
+// start starts a service by itself, without the platform around it: for what is
+// measured from its shard on. Its journal is in memory.
 func (w *workspace) start(ctx context.Context, dir string) (*app.Host, error) {
 	return w.startAt(ctx, dir, app.Journal{At: app.Memory})
 }
 
-// startAt starts a service whose journal is where j says.
+// startAt is start with the journal where j says.
 func (w *workspace) startAt(ctx context.Context, dir string, j app.Journal) (*app.Host, error) {
 	service, err := app.Load(dir)
 	if err != nil {
 		return nil, err
 	}
-	modules := map[string]string{}
-	for name, a := range service.Actors {
-		modules[name] = a.Code.Source
-	}
-	return app.Start(ctx, app.Options{Dir: dir, Service: service, Modules: modules, Listen: "127.0.0.1:0", Journal: j})
+	return app.Start(ctx, app.Options{Dir: dir, Service: service, Modules: sources(service), Listen: "127.0.0.1:0", Journal: j})
 }
 
 // stop ends a service at once; what circles in it is abandoned.
-func stop(h *app.Host) error {
+func stop(h stopper) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := h.Stop(ctx); err != nil && !errors.Is(err, context.Canceled) {

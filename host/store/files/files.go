@@ -39,8 +39,9 @@ const refSuffix = ".ref"
 
 // Store is a store in a folder. It implements store.Store.
 type Store struct {
-	dir  string
-	lock io.Closer
+	dir     string
+	lock    io.Closer
+	passing bool // nothing is synced
 
 	// mu guards refs, and revision, the last one that was given out. It is held while
 	// a ref is written, which is rare.
@@ -57,13 +58,18 @@ var _ store.Store = (*Store)(nil)
 
 // Open opens the store in dir, and makes it when there is none. It fails with
 // store.ErrLocked when another process has it.
-func Open(dir string) (s *Store, err error) {
+func Open(dir string) (*Store, error) { return openDir(dir, false) }
+
+// OpenPassing is Open for what nobody needs after a crash: nothing is synced to the disk.
+func OpenPassing(dir string) (*Store, error) { return openDir(dir, true) }
+
+func openDir(dir string, passing bool) (s *Store, err error) {
 	for _, name := range []string{objectsDir, refsDir, freshDir} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
 			return nil, fmt.Errorf("make the host's store: %w", full(err))
 		}
 	}
-	s = &Store{dir: dir}
+	s = &Store{dir: dir, passing: passing}
 	if s.lock, err = lock(filepath.Join(dir, lockFile)); err != nil {
 		return nil, fmt.Errorf("lock the host's store %s: %w", dir, err)
 	}
@@ -267,7 +273,7 @@ func (s *Store) fresh(r io.Reader) (path string, err error) {
 		return "", full(err)
 	}
 	_, err = io.Copy(f, r)
-	if err == nil {
+	if err == nil && !s.passing {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
@@ -287,7 +293,7 @@ func (s *Store) place(temp, path string) error {
 		_ = os.Remove(temp) // the fault is what matters
 		return full(err)
 	}
-	return syncFolder(folder)
+	return s.syncFolder(folder)
 }
 
 // folder makes a folder, and syncs the one that it is in when it is new.
@@ -303,10 +309,13 @@ func (s *Store) folder(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return full(err)
 	}
-	return syncFolder(filepath.Dir(path))
+	return s.syncFolder(filepath.Dir(path))
 }
 
-func syncFolder(path string) error {
+func (s *Store) syncFolder(path string) error {
+	if s.passing {
+		return nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err

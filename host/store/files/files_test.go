@@ -28,6 +28,21 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// TestPassing holds that a store which syncs nothing is one, and can be opened again.
+func TestPassing(t *testing.T) {
+	passing := func(dir string) store.Store {
+		s, err := OpenPassing(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	storetest.Run(t, func(t *testing.T) (store.Store, func() store.Store) {
+		dir := t.TempDir()
+		return passing(dir), func() store.Store { return passing(dir) }
+	})
+}
+
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

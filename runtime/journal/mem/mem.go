@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
@@ -42,8 +43,9 @@ const (
 	Fenced       // somebody else appends a record first
 )
 
-// Store is a journal.Store in memory.
+// Store is a journal.Store and a bucket.Store in memory.
 type Store struct {
+	bucket.Memory
 	options Options
 
 	mu       sync.Mutex
@@ -60,7 +62,7 @@ func New(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{options: o, journals: map[journal.Name]*log{}}
+	return &Store{Memory: bucket.Memory{Now: o.Now}, options: o, journals: map[journal.Name]*log{}}
 }
 
 // Open implements journal.Store. Opening a name again gives the same journal.

@@ -7,12 +7,13 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/journal"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Store is a journal.Store in NATS.
+// Store is a journal.Store and a bucket.Store in NATS.
 type Store struct {
 	options Options
 	folder  *folder // nil: external
@@ -23,6 +24,7 @@ type Store struct {
 
 	mu       sync.Mutex // guards what follows; not held during calls of the server, except by Open
 	journals map[journal.Name]*log
+	buckets  map[bucket.Name]*values
 	closed   atomic.Bool
 }
 
@@ -34,7 +36,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &Store{options: o, journals: map[journal.Name]*log{}, readers: make(chan struct{}, ReadersMax)}
+	s := &Store{options: o, journals: map[journal.Name]*log{}, buckets: map[bucket.Name]*values{}, readers: make(chan struct{}, ReadersMax)}
 	s.keeper.store, s.keeper.kick = s, make(chan struct{}, 1)
 	if o.Dir != "" {
 		if err := s.openFolder(ctx); err != nil {

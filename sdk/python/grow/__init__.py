@@ -37,9 +37,11 @@ from ._context import AsyncContext, Context
 from ._errors import CallError, Deadline, Later, Refuse
 from ._handlers import init, on
 from ._http import Response
+from ._kv import Entry
 from ._log import Handler as LogHandler
 from ._log import Log
 from ._message import Message, Output
+from ._publish import Published
 from ._sql import Rows
 
 __all__ = [
@@ -48,11 +50,13 @@ __all__ = [
     "CallError",
     "Context",
     "Deadline",
+    "Entry",
     "Later",
     "Log",
     "LogHandler",
     "Message",
     "Output",
+    "Published",
     "Refuse",
     "Request",
     "Response",

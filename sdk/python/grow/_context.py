@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from . import _bridge, _call, _decode, _json
 from ._http import HTTP, AsyncHTTP
+from ._kv import KV, AsyncKV
 from ._log import Log
 from ._message import Message, Output
+from ._publish import Published, publish
 from ._sql import SQL, AsyncSQL
 from ._state import AsyncState, State
 
@@ -157,6 +159,17 @@ class Context(Base):
         """A database with a grant."""
         return SQL(use)
 
+    def kv(self, use: str) -> KV:
+        """A bucket with a grant."""
+        return KV(use)
+
+    def publish(self, use: str, subject: str, data: Any, *, headers: Mapping[str, str] | None = None) -> Published:
+        """Sends a message to a subject of the server of a grant, and returns when it is kept
+        there: bytes and text as they are, other data as JSON. It is kept once for the
+        message that is handled, however often that is tried within the time in which the
+        stream knows duplicates."""
+        return _call.now(publish(use, subject, data, headers))
+
     def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay
         sees the same; clocks of Python stand still while a message is handled."""
@@ -195,6 +208,14 @@ class AsyncContext(Base):
     def sql(self, use: str) -> AsyncSQL:
         """A database with a grant."""
         return AsyncSQL(use)
+
+    def kv(self, use: str) -> AsyncKV:
+        """A bucket with a grant."""
+        return AsyncKV(use)
+
+    async def publish(self, use: str, subject: str, data: Any, *, headers: Mapping[str, str] | None = None) -> Published:
+        """:meth:`Context.publish`."""
+        return await _call.soon(publish(use, subject, data, headers))
 
     async def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay

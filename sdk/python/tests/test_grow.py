@@ -424,6 +424,82 @@ class Capabilities(Actor):
         self.assertEqual(json.loads(asked[0].data), {"sql": "select $1", "args": [1, {"base64": "AP8="}, "2026-01-02", "1.50", None]})
         self.assertEqual(json.loads(asked[2].data)["statements"][1], {"sql": "delete from b where c = $1", "args": [1]})
 
+    def test_kv(self) -> None:
+        asked: list[grow.Request] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append(r)
+            match r.op, r.attributes:
+                case _, {"key": "none"}:
+                    return testing.Double(code="not_found")
+                case _, {"if_revision": "1"}:
+                    return testing.Double("another", code="conflict")
+                case "kv.list", {"after": ""}:
+                    return testing.Double('["a","b"]')
+                case "kv.list", _:
+                    return testing.Double("[]")
+            return testing.Double('{"n":7}', attributes={"revision": "3"})
+
+        @dataclass
+        class Cart:
+            n: int
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            kv = ctx.kv("carts")
+            self.assertEqual((kv.get("a"), kv.get("none"), kv.get("none", 5)), ({"n": 7}, None, 5))
+            entry = kv.read("a")
+            assert entry is not None
+            self.assertEqual((entry.data, entry.revision, entry.json_as(Cart)), (b'{"n":7}', 3, Cart(7)))
+            self.assertEqual(kv.set("a", Cart(1), ttl=60.0001, if_revision=3), 3)
+            with self.assertRaisesRegex(grow.CallError, "kv.set: conflict: another"):
+                kv.write("a", b"x", if_revision=1)
+            with self.assertRaisesRegex(grow.CallError, "conflict"):
+                kv.delete("a", if_revision=1)
+            kv.delete("a")
+            self.assertEqual((kv.keys("p"), kv.page("p", "a", 5)), (["a", "b"], []))
+            with self.assertRaises(TypeError):
+                kv.write("a", 1)  # type: ignore[arg-type]
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            kv = ctx.kv("carts")
+            self.assertEqual((await kv.get("a"), await kv.read("none")), ({"n": 7}, None))
+            self.assertEqual((await kv.set("a", 1), await kv.write("a", "x", ttl=timedelta(seconds=1))), (3, 3))
+            await kv.delete("a")
+            self.assertEqual((await kv.keys(), await kv.page(after="b")), (["a", "b"], []))
+            with self.assertRaisesRegex(grow.CallError, "conflict"):
+                await kv.delete("a", if_revision=1)
+
+        for name in ("a", "b"):
+            self.assertIsNone(self.host(double=double).send(name).exception)
+        self.assertEqual({(r.op, r.use) for r in asked}, {(op, "carts") for op in ("kv.get", "kv.set", "kv.delete", "kv.list")})
+        sets = [(r.attributes, r.data) for r in asked if r.op == "kv.set"]
+        self.assertEqual(sets[0], ({"key": "a", "if_revision": "3", "ttl": "60001"}, b'{"n":1}'))
+        self.assertEqual(sets[3], ({"key": "a", "ttl": "1000"}, b"x"))
+
+    def test_publish(self) -> None:
+        asked: list[grow.Request] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append(r)
+            return testing.Double(attributes={"stream": "ERP", "sequence": "7", "duplicate": "true"})
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            self.assertEqual(ctx.publish("erp", "erp.new", {"n": 1}, headers={"X-A": "b"}), grow.Published("ERP", 7, True))
+            with self.assertRaises(TypeError):
+                ctx.publish("erp", 1, b"")  # type: ignore[arg-type]
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            self.assertEqual((await ctx.publish("erp", "erp.new", b"x")).sequence, 7)
+
+        for name in ("a", "b"):
+            self.assertIsNone(self.host(double=double).send(name).exception)
+        self.assertEqual((asked[0].op, asked[0].use, asked[0].attributes, asked[0].data), ("publish", "erp", {"subject": "erp.new", "header.x-a": "b"}, b'{"n":1}'))
+        self.assertEqual(asked[1].data, b"x")
+
     def test_log(self) -> None:
         @grow.on("a")
         def a(ctx: grow.Context, data: Any) -> None:

@@ -69,8 +69,10 @@ mod error;
 mod export;
 mod frame;
 mod host;
+mod kv;
 mod log;
 mod message;
+mod publish;
 mod sql;
 mod state;
 #[cfg(not(target_arch = "wasm32"))]
@@ -81,8 +83,10 @@ pub use call::{Answer, Request};
 pub use context::{Context, Output};
 pub use error::{CallError, Error, Result};
 pub use frame::{Attrs, FrameError};
+pub use kv::{Entry, Keep, Kv};
 pub use log::Log;
 pub use message::Message;
+pub use publish::Published;
 pub use sql::{Rows, Sql, Statement};
 pub use state::{State, Value};
 

@@ -88,6 +88,7 @@ test('the graph shows counts as messages are handled', async (t) => {
   assert.equal(answer.status, 200)
   await node.filter({ hasText: '1 handled' }).waitFor()
   await page.locator('[data-node="checkout/ship"]').filter({ hasText: '1 dead' }).waitFor()
+  for (const ends of ['POST / to checkout/input', 'checkout/input to checkout/price', 'checkout/price to checkout/output']) await page.getByLabel(new RegExp(`^${ends}: .*, 1 message$`)).waitFor({ state: 'attached' })
   await row('checkout/price').getByRole('cell', { name: '1', exact: true }).first().waitFor()
   await accessible(t)
   t.diagnostic(await page.evaluate(async () => {
@@ -134,6 +135,21 @@ test('deployments show their checks', async (t) => {
   await accessible(t)
   await page.getByRole('link', { name: 'deployment 1' }).click()
   await page.getByText('vet: 2 actors, 1 workflow, 1 endpoint').waitFor()
+})
+
+test('the difference of two revisions, as grow diff tells it', async (t) => {
+  await open('/deployments/2')
+  await page.getByRole('link', { name: 'what is different' }).click()
+  await page.getByText('From deployment 1 to deployment 2').waitFor()
+  await page.locator('li').filter({ hasText: 'changed actors/price/tests/first.yaml' }).locator('pre').filter({ hasText: 'goodbye' }).waitFor()
+  await accessible(t)
+  await page.getByLabel('Old').fill('price@1')
+  await page.getByLabel('New').fill('price@live')
+  await page.getByRole('button', { name: 'Compare' }).click()
+  await page.getByText('Nothing is different').waitFor()
+  await open('/difference?old=1&new=7')
+  await page.getByRole('alert').filter({ hasText: 'there is no deployment 7' }).waitFor()
+  seen.splice(0) // the browser writes down the 404
 })
 
 test('a dead letter, and the life of its message', async (t) => {
@@ -228,7 +244,7 @@ test('it fits a phone, in the dark', async (t) => {
   await fits('services')
   const places = {
     '/graph': page.locator('[data-node="checkout/price"]'), '/actors': row('ship'), '/actors/price': page.locator('pre').filter({ hasText: 'actor: price' }),
-    '/documents': page.locator('pre'), '/deployments': row('refused'), '/deployments/1': page.getByText('vet: 2 actors'), '/messages': row(DEAD),
+    '/documents': page.locator('pre'), '/deployments': row('refused'), '/deployments/1': page.getByText('vet: 2 actors'), '/difference?old=1&new=2': page.locator('pre').first(), '/messages': row(DEAD),
     '/deadletters': page.getByRole('link', { name: DEAD }), ['/messages/' + DEAD]: page.getByText('Attempt 1'), '/logs': page.getByRole('link', { name: DEAD }).first(),
   }
   for (const [place, there] of Object.entries(places)) {

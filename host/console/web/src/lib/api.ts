@@ -19,6 +19,7 @@ export type Graph = Told<Schemas['Graph']>
 export type Check = Told<Schemas['DeployCheck']>
 export type Deployment = Told<Schemas['DeployDeployment']>
 export type Revision = Told<Schemas['DeployRevision']>
+export type Difference = Told<Schemas['VersionsDifference']>
 export type File = Told<Schemas['DocumentsFile']>
 export type Change = Told<Schemas['Change']>
 export type DeadLetter = Told<Schemas['ControlDeadLetter']>

@@ -1,4 +1,4 @@
-package main
+package versions
 
 import (
 	"context"
@@ -8,28 +8,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// changedTest is a test that is not in both of two versions as it is.
-type changedTest struct {
+// Test is a test that is not in both of two versions as it is.
+type Test struct {
 	File string `json:"file"`
 	Test string `json:"test"`
-	How  string `json:"how"` // added, removed or changed
+	How  string `json:"how" enum:"added,removed,changed"`
 }
 
 // testsBetween are the tests that differ, in the files that do.
-func testsBetween(ctx context.Context, files []changedFile, old, new *version) ([]changedTest, error) {
-	list := []changedTest{}
+func testsBetween(ctx context.Context, files []File, read Read) ([]Test, error) {
+	list := []Test{}
 	for _, f := range files {
 		if !holdsTests(f.Path) {
 			continue
 		}
-		var was, is []byte
-		var err error
-		if f.old != nil {
-			was, err = old.read(ctx, f.Path)
-		}
-		if f.new != nil && err == nil {
-			is, err = new.read(ctx, f.Path)
-		}
+		was, is, err := both(ctx, &f, read, read)
 		if err != nil {
 			return nil, err
 		}
@@ -44,22 +37,22 @@ func holdsTests(path string) bool {
 	return strings.HasSuffix(path, ".yaml") && (path == "grow.yaml" || parts[0] == "workflows" || parts[0] == "actors" && len(parts) > 3 && parts[2] == "tests")
 }
 
-func changedTests(file string, old, new []byte) []changedTest {
+func changedTests(file string, old, new []byte) []Test {
 	was, is := testsIn(old), testsIn(new)
-	var list []changedTest
+	var list []Test
 	for _, name := range was.names {
 		if text, ok := is.texts[name]; !ok {
-			list = append(list, changedTest{file, name, "removed"})
+			list = append(list, Test{file, name, "removed"})
 		} else if text != was.texts[name] {
-			list = append(list, changedTest{file, name, "changed"})
+			list = append(list, Test{file, name, "changed"})
 		}
 	}
 	for _, name := range is.names {
 		if _, ok := was.texts[name]; !ok {
-			list = append(list, changedTest{file, name, "added"})
+			list = append(list, Test{file, name, "added"})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b changedTest) int { return strings.Compare(a.Test, b.Test) })
+	slices.SortStableFunc(list, func(a, b Test) int { return strings.Compare(a.Test, b.Test) })
 	return list
 }
 

@@ -1,0 +1,393 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/bucket"
+	client "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+// Limits of buckets besides those of package bucket.
+const (
+	writersMax = 16          // writes to a bucket at one time; others wait
+	keepEvery  = 10_000      // writes after which what is known of older ones is looked through
+	lookEvery  = time.Second // how long a bucket's size is believed
+	entrySize  = 256         // bytes of a value besides its key and data, at most
+	markTime   = "1s"        // how long what says that a key was removed is kept
+)
+
+// Headers of messages of a batch, which a server keeps all or none of (ADR-50 of NATS).
+const (
+	batchID     = "Nats-Batch-Id"
+	batchSeq    = "Nats-Batch-Sequence"
+	batchCommit = "Nats-Batch-Commit"
+	messageTTL  = "Nats-TTL"
+	operation   = "KV-Operation"
+	removed     = "DEL"
+)
+
+// errNoBatch: the server is too old for buckets.
+var errNoBatch = errors.New("buckets need a NATS server of version 2.12 or later")
+
+// values is a bucket: a stream with the newest value of each key, as NATS's own key-value
+// buckets have it, and with a message for each write that was done for something. Such a
+// message comes right before its value.
+type values struct {
+	store  *Store
+	name   string        // of the bucket on the server
+	size   int64         // bytes that it may have
+	writes chan struct{} // one for each that runs
+	handle atomic.Pointer[handle]
+
+	mu    sync.Mutex // guards what follows
+	bytes int64      // at most so many are there, when nobody else writes
+	asked time.Time  // when the server was asked for bytes
+	count int        // writes since what is known of older ones was looked through
+}
+
+// handle is a stream as one session knows it.
+type handle struct {
+	session *session
+	stream  jetstream.Stream
+}
+
+// Bucket implements bucket.Store.
+func (s *Store) Bucket(ctx context.Context, n bucket.Name) (bucket.Bucket, error) {
+	if err := n.Check(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	v := s.buckets[n]
+	if v == nil {
+		v = &values{store: s, name: fmt.Sprintf("GROW_%s_%s_%s", n.Namespace, n.Service, n.Bucket), size: bucket.SizeMax, writes: make(chan struct{}, writersMax), count: keepEvery}
+		s.buckets[n] = v
+	}
+	s.mu.Unlock()
+	err := v.call(ctx, "open", func(context.Context, *handle) error { return nil })
+	return v, err
+}
+
+// config is that of the stream.
+func (v *values) config() jetstream.StreamConfig {
+	replicas := v.store.options.Replicas
+	return jetstream.StreamConfig{
+		Name: "KV_" + v.name, Subjects: []string{v.subject(">"), v.done(">")}, Storage: jetstream.FileStorage, Replicas: replicas,
+		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, Duplicates: 100 * time.Millisecond, MaxMsgSize: 1 << 20,
+		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowAtomicPublish: true, AllowRollup: true,
+	}
+}
+
+func (v *values) subject(key string) string { return "$KV." + v.name + "." + key }
+func (v *values) done(once string) string   { return "$GROW.KV." + v.name + "." + once }
+
+// call runs one call of the server on the bucket, which is made when it is missing.
+func (v *values) call(ctx context.Context, what string, f func(ctx context.Context, h *handle) error) error {
+	return v.store.call(ctx, what+" in bucket "+v.name, func(ctx context.Context, s *session) error {
+		h := v.handle.Load()
+		if h == nil || h.session != s {
+			stream, err := v.open(ctx, s.js)
+			if err != nil {
+				return err
+			}
+			h = &handle{s, stream}
+			v.handle.Store(h)
+		}
+		return f(ctx, h)
+	})
+}
+
+func (v *values) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+	c := v.config()
+	stream, err := js.Stream(ctx, c.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if stream, err = js.CreateStream(ctx, c); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			stream, err = js.Stream(ctx, c.Name)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if have := stream.CachedInfo().Config; !have.AllowAtomicPublish || !have.AllowMsgTTL || have.MaxMsgsPerSubject != 1 {
+		return nil, errNoBatch
+	}
+	return stream, nil
+}
+
+// Get implements bucket.Bucket.
+func (v *values) Get(ctx context.Context, key string) (e bucket.Entry, err error) {
+	if err := bucket.CheckKey(key); err != nil {
+		return e, err
+	}
+	err = v.call(ctx, "get", func(ctx context.Context, h *handle) error {
+		m, err := last(ctx, h, v.subject(encodeKey(key)))
+		if err != nil {
+			return err
+		}
+		if m == nil || m.Header.Get(operation) != "" {
+			return bucket.ErrNotFound
+		}
+		e = bucket.Entry{Data: m.Data, Revision: m.Sequence}
+		return nil
+	})
+	return e, err
+}
+
+// last is the message of a subject; nil: there is none.
+func last(ctx context.Context, h *handle, subject string) (*jetstream.RawStreamMsg, error) {
+	m, err := h.stream.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	return m, err
+}
+
+// Write implements bucket.Bucket.
+func (v *values) Write(ctx context.Context, w *bucket.Write) (revision uint64, err error) {
+	if err := w.Check(); err != nil {
+		return 0, err
+	}
+	select {
+	case v.writes <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	defer func() { <-v.writes }()
+	if err := v.room(ctx, w); err != nil {
+		return 0, err
+	}
+	err = v.call(ctx, "write", func(ctx context.Context, h *handle) error {
+		revision, err = v.write(ctx, h, w)
+		return err
+	})
+	return revision, err
+}
+
+// room makes sure that a value may be kept.
+func (v *values) room(ctx context.Context, w *bucket.Write) error {
+	need := int64(2*entrySize + 3*len(w.Key) + len(w.Data))
+	if err := v.store.room(int(need)); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	v.count++
+	through, ask := v.count > keepEvery, v.bytes+need > v.size || time.Since(v.asked) > lookEvery
+	if through {
+		v.count = 0
+	}
+	v.mu.Unlock()
+	if through {
+		err := v.call(ctx, "look through writes", func(ctx context.Context, h *handle) error {
+			return h.stream.Purge(ctx, jetstream.WithPurgeSubject(v.done(">")), jetstream.WithPurgeKeep(bucket.OnceKept))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if ask {
+		if err := v.measure(ctx); err != nil {
+			return err
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.bytes+need > v.size && !w.Delete {
+		return fmt.Errorf("%w: %d bytes are allowed", bucket.ErrFull, v.size)
+	}
+	v.bytes += need
+	return nil
+}
+
+// measure asks the server how much is in the bucket.
+func (v *values) measure(ctx context.Context) error {
+	return v.call(ctx, "measure", func(ctx context.Context, h *handle) error {
+		info, err := h.stream.Info(ctx)
+		if err != nil {
+			return err
+		}
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.bytes, v.asked = int64(info.State.Bytes), time.Now()
+		return nil
+	})
+}
+
+// writeTries is how often a write is tried that what is left of a removed key is in the
+// way of.
+const writeTries = 3
+
+func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (uint64, error) {
+	expect := w.If
+	for try := 1; ; try++ {
+		revision, err := v.publish(ctx, h, w, expect)
+		if !errors.Is(err, bucket.ErrConflict) {
+			return revision, err
+		}
+		if w.Once != "" {
+			m, err := last(ctx, h, v.done(w.Once))
+			if err != nil {
+				return 0, err
+			}
+			if m != nil {
+				return m.Sequence + 1, nil
+			}
+		}
+		if w.If == nil || *w.If != 0 || try == writeTries {
+			return 0, bucket.ErrConflict
+		}
+		m, err := last(ctx, h, v.subject(encodeKey(w.Key)))
+		if err != nil {
+			return 0, err
+		}
+		var seq uint64
+		if m != nil {
+			if m.Header.Get(operation) == "" {
+				return 0, bucket.ErrConflict
+			}
+			seq = m.Sequence
+		}
+		expect = &seq
+	}
+}
+
+// publish sends a write, with what it is done for right before it.
+func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect *uint64) (uint64, error) {
+	m := client.NewMsg(v.subject(encodeKey(w.Key)))
+	m.Data = w.Data
+	if w.TTL > 0 {
+		m.Header.Set(messageTTL, w.TTL.String())
+	}
+	if w.Delete {
+		m.Data = nil
+		m.Header.Set(operation, removed)
+		m.Header.Set(messageTTL, markTime)
+	}
+	if expect != nil {
+		m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(*expect, 10))
+	}
+	if w.Once != "" {
+		done := client.NewMsg(v.done(w.Once))
+		done.Header.Set(jetstream.ExpectedLastSubjSeqHeader, "0")
+		id := nuid.Next()
+		for i, part := range []*client.Msg{done, m} {
+			part.Header.Set(batchID, id)
+			part.Header.Set(batchSeq, strconv.Itoa(i+1))
+		}
+		m.Header.Set(batchCommit, "1")
+		if err := h.session.conn.PublishMsg(done); err != nil {
+			return 0, err
+		}
+	}
+	answer, err := h.session.conn.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return 0, err
+	}
+	return kept(answer.Data)
+}
+
+// kept reads the server's answer to a write.
+func kept(data []byte) (uint64, error) {
+	var answer struct {
+		Seq   uint64   `json:"seq"`
+		Error *refused `json:"error"`
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return 0, fmt.Errorf("read the server's answer: %w", err)
+	}
+	switch e := answer.Error; {
+	case e == nil:
+		return answer.Seq, nil
+	case e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+		return 0, bucket.ErrConflict
+	case full(strings.ToLower(e.Description)):
+		return 0, fmt.Errorf("%w: %w", bucket.ErrFull, e)
+	default:
+		return 0, e
+	}
+}
+
+// List implements bucket.Bucket.
+func (v *values) List(ctx context.Context, prefix, after string, limit int) ([]string, error) {
+	p := bucket.NewPage(prefix, after, limit)
+	err := v.call(ctx, "list", func(ctx context.Context, h *handle) error {
+		js, err := jetstream.New(h.session.reads)
+		if err != nil {
+			return err
+		}
+		kv, err := js.KeyValue(ctx, v.name)
+		if err != nil {
+			return err
+		}
+		w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes(), jetstream.MetaOnly())
+		if err != nil {
+			return err
+		}
+		return errors.Join(pick(ctx, w, p), w.Stop())
+	})
+	return p.Keys(), err
+}
+
+// pick offers all keys to a page.
+func pick(ctx context.Context, w jetstream.KeyWatcher, p *bucket.Page) error {
+	for {
+		select {
+		case e, open := <-w.Updates():
+			if !open {
+				return errDropped
+			}
+			if e == nil {
+				return nil
+			}
+			if key, ok := decodeKey(e.Key()); ok {
+				p.Add(key)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// encodeKey makes a key of a NATS bucket: what such a key cannot have is written =XX.
+func encodeKey(key string) string {
+	var b strings.Builder
+	for i := range len(key) {
+		c := key[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '/', c == '-',
+			c == '.' && i > 0 && i < len(key)-1 && key[i-1] != '.':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "=%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// decodeKey is the inverse of encodeKey; false: it did not come from there.
+func decodeKey(text string) (string, bool) {
+	var b []byte
+	for i := 0; i < len(text); i++ {
+		if text[i] != '=' {
+			b = append(b, text[i])
+			continue
+		}
+		if i+2 >= len(text) {
+			return "", false
+		}
+		n, err := strconv.ParseUint(text[i+1:i+3], 16, 8)
+		if err != nil {
+			return "", false
+		}
+		b, i = append(b, byte(n)), i+2
+	}
+	return string(b), encodeKey(string(b)) == text
+}

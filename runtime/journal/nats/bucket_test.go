@@ -1,0 +1,128 @@
+package nats
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/bucket/buckettest"
+)
+
+func TestBuckets(t *testing.T) {
+	buckettest.Run(t, func(t *testing.T) bucket.Store {
+		s := open(t, Options{Dir: t.TempDir()})
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	})
+}
+
+// TestBucketFull: a bucket that has no more room takes no value, lets keys be removed,
+// and takes values again when there is room.
+func TestBucketFull(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	defer s.Close()
+	b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "carts"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := b.(*values)
+	v.size = 64 << 10
+	large := []byte(strings.Repeat("x", 40<<10))
+	write := func(w bucket.Write) error {
+		_, err := b.Write(t.Context(), &w)
+		return err
+	}
+	if err := write(bucket.Write{Key: "a", Data: large, Once: "m1"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := write(bucket.Write{Key: "b", Data: large, Once: "m2"}); !errors.Is(err, bucket.ErrFull) {
+			t.Errorf("into a full bucket: %v", err)
+		}
+	}
+	if err := write(bucket.Write{Key: "a", Delete: true, Once: "m3"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(bucket.Write{Key: "b", Data: large, Once: "m2"}); err != nil {
+		t.Errorf("after a removal: %v", err)
+	}
+}
+
+// TestBucketRestart: values, and what was done for what, outlive the server, also one that
+// is started anew under an open bucket.
+func TestBucketRestart(t *testing.T) {
+	dir, n := t.TempDir(), bucket.Name{Namespace: "main", Bucket: "carts"}
+	var first uint64
+	for run := range 3 {
+		s := open(t, Options{Dir: dir})
+		b, err := s.Bucket(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run == 1 {
+			s.keeper.alarm("failed to store a msg")
+			for s.Health() != nil {
+				s.keeper.look(t.Context())
+			}
+		}
+		got, err := b.Write(t.Context(), &bucket.Write{Key: "a", Data: []byte{byte(run)}, Once: "m1"})
+		if run == 0 {
+			first = got
+		}
+		if err != nil || got != first {
+			t.Errorf("run %d: revision %d, %v, want %d", run, got, err, first)
+		}
+		if e, err := b.Get(t.Context(), "a"); err != nil || e.Data[0] != 0 {
+			t.Errorf("run %d: %v %v", run, e, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestBucketTrim: what is known of writes goes after OnceKept newer ones, and values stay.
+func TestBucketTrim(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	defer s.Close()
+	b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Bucket: "carts"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := b.(*values)
+	w := &bucket.Write{Key: "a", Data: []byte("1"), Once: "m1"}
+	first, err := b.Write(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.count = keepEvery
+	if again, err := b.Write(t.Context(), w); err != nil || again != first {
+		t.Errorf("after it was looked through: revision %d %v, want %d", again, err, first)
+	}
+	if v.count != 0 {
+		t.Errorf("%d writes since it was looked through", v.count)
+	}
+}
+
+func FuzzKey(f *testing.F) {
+	for _, key := range []string{"a", ".", "a..b", "=41", "\x00", "ä"} {
+		f.Add(key)
+	}
+	f.Fuzz(func(t *testing.T, key string) {
+		text := encodeKey(key)
+		if strings.Contains(text, "..") || strings.HasPrefix(text, ".") || strings.HasSuffix(text, ".") || strings.ContainsAny(text, " *>\x00\r\n") {
+			t.Errorf("%q is written %q", key, text)
+		}
+		if back, ok := decodeKey(text); !ok || back != key {
+			t.Errorf("%q comes back as %q", key, back)
+		}
+		if back, ok := decodeKey(key); ok && encodeKey(back) != key {
+			t.Errorf("%q is taken for the key %q", key, back)
+		}
+	})
+}

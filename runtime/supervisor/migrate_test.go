@@ -1,0 +1,127 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine/wazero"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/mem"
+	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/testdata/wat"
+)
+
+// ledgers is a ledger that keeps state of one type, or, later, of another, into which an
+// actor makes it that runs a module of its own.
+func ledgers(t *testing.T, by string) Wanted {
+	old := specs.State{Name: "kept.v1", Type: kind(t, "{entries!: [...]}")}
+	old.Print = old.Type.Print()
+	def := func(name, in, out string) *specs.Actor {
+		return &specs.Actor{
+			Name: name, In: []string{in}, Out: []string{out}, Scale: specs.Scale{Max: 2, Mailbox: 100},
+			Limits: specs.Limits{Memory: 1 << 20, Output: abi.OutputBytesMax, Calls: 10},
+		}
+	}
+	a := def("a", "ledger.post", "ledger.posted")
+	a.Key, a.State = map[string]string{"": "data.k"}, []specs.State{old}
+	w := Wanted{Service: &specs.Service{Name: "t", Actors: map[string]*specs.Actor{"a": a}}, Modules: map[string][]byte{"a": wat.Module("ledger")}}
+	if by == "" {
+		return w
+	}
+	forth := def("forth", "kept.v1", "echo.done")
+	w.Service.Actors["forth"], w.Modules["forth"] = forth, wat.Module(by)
+	now := specs.State{Name: "echo.done", Type: kind(t, "{entries!: [...], note?: string}")}
+	now.Print, now.From = now.Type.Print(), []specs.Migration{{Name: old.Name, Type: old.Type, Print: old.Print, Actor: forth}}
+	a.State = []specs.State{now}
+	return w
+}
+
+// TestMigrators: what migrates a node's values runs with it and ends with it, is part of
+// its revision, and is there in a fork.
+func TestMigrators(t *testing.T) {
+	ctx := context.Background()
+	real, err := wazero.New(ctx, wazero.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &counted{Engine: real}
+	store := mem.New(mem.Options{})
+	j, err := store.Open(ctx, journal.Name{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := shard.Open(ctx, shard.Options{Service: "t", Journal: j})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := New(Options{Engine: e, Shard: s, Secret: []byte("secret")})
+	apply := func(w Wanted, open int64) {
+		t.Helper()
+		if err := v.Apply(ctx, w); err != nil {
+			t.Fatal(err)
+		}
+		v.retired.Wait()
+		if n := e.open.Load(); n != open {
+			t.Errorf("%d modules are open, want %d", n, open)
+		}
+	}
+	post := func() string {
+		f, err := s.Accept(ctx, &shard.Request{To: "a", Type: "ledger.post", AnyReply: true, Data: []byte(`{"k":"x"}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-f.Done()
+		a := f.Answer()
+		return a.Outcome.String() + " " + a.Code
+	}
+	kept := func() capability.Value {
+		values, err := s.GetState(ctx, "a", "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return values[""]
+	}
+	apply(ledgers(t, ""), 1)
+	if got := post(); got != "replied " {
+		t.Fatal(got)
+	}
+	old, next := kept(), ledgers(t, "echo")
+	apply(next, 2)
+	revision := s.Status()[0].Revision
+	if list, err := Revisions(next); err != nil || list["a"] != revision {
+		t.Errorf("it would be revision %v, and is %s: %v", list, revision, err)
+	}
+	world := &still{}
+	f, err := v.Fork(ctx, next, "a", 1, world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := f.Migrated(map[string]capability.Value{"": old})
+	if err != nil || string(found[""].Data) != string(old.Data) || found[""].Type != next.Service.Actors["a"].State[0].Print {
+		t.Errorf("a fork finds %v, %v", found, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if got, now := post(), kept(); got != "replied " || now.Type != next.Service.Actors["a"].State[0].Print || now.Revision != 2 {
+		t.Errorf("%s; kept is %+v", got, now)
+	}
+	if list, err := Revisions(ledgers(t, "trap")); err != nil || list["a"] == revision {
+		t.Errorf("another migration is revision %v, %v", list, err)
+	}
+	apply(ledgers(t, ""), 1)
+	s.Close()
+	if err := errors.Join(v.Close(), store.Close(), e.Close(ctx)); err != nil || e.open.Load() != 0 {
+		t.Error(err, e.open.Load())
+	}
+}
+
+// still is a world without anything in it.
+type still struct{}
+
+func (still) Broker(live *capability.Broker) *capability.Broker { return live }
+func (still) Seed(string) [32]byte                              { return [32]byte{} }
