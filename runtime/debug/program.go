@@ -198,7 +198,8 @@ type Variable struct {
 	Fault string
 	// Children is set where the value has parts.
 	Children Reference
-	// Named and Indexed are how many, where that is known.
+	// Named and Indexed are how many, where that is known: Children lists those with
+	// names first.
 	Named, Indexed int
 	// Path is an expression that Evaluate takes for it; "": there is none.
 	Path string
