@@ -244,3 +244,19 @@ func FuzzRewrite(f *testing.F) {
 		}
 	})
 }
+
+// TestOffsets: what was inserted is within what stood before it, and never in what
+// follows.
+func TestOffsets(t *testing.T) {
+	o := Offsets{{Old: 10, New: 20}, {Old: 14, New: 40}}
+	for at, want := range map[uint32]uint32{5: 5, 20: 10, 23: 13, 24: 13, 39: 13, 40: 14, 45: 19} {
+		if got := o.Old(at); got != want {
+			t.Errorf("%d was at %d; want %d", at, got, want)
+		}
+	}
+	for at, want := range map[uint32]uint32{5: 5, 10: 20, 13: 23, 14: 40, 20: 46} {
+		if got := o.New(at); got != want {
+			t.Errorf("%d is at %d; want %d", at, got, want)
+		}
+	}
+}
