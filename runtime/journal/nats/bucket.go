@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -390,4 +393,48 @@ func decodeKey(text string) (string, bool) {
 		b, i = append(b, byte(n)), i+2
 	}
 	return string(b), encodeKey(string(b)) == text
+}
+
+// isBucket reports whether a stream is that of a bucket, and not of journals.
+func isBucket(stream string) bool {
+	rest, ok := strings.CutPrefix(stream, "KV_GROW_")
+	return ok && strings.Count(rest, "_") >= 2
+}
+
+// carryBuckets copies the streams of buckets from one folder of a server to another, neither
+// of which a server has open.
+func carryBuckets(from, to string) error {
+	const streams = "$G/streams"
+	list, err := os.ReadDir(filepath.Join(from, streams))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(to, streams), 0o700); err != nil {
+		return err
+	}
+	for _, e := range list {
+		if !e.IsDir() || !isBucket(e.Name()) {
+			continue
+		}
+		if err := os.CopyFS(filepath.Join(to, streams, e.Name()), os.DirFS(filepath.Join(from, streams, e.Name()))); err != nil {
+			return err
+		}
+		if err := syncTree(filepath.Join(to, streams, e.Name())); err != nil {
+			return err
+		}
+	}
+	return syncDir(filepath.Join(to, streams))
+}
+
+// syncTree has all of a folder be on the disk.
+func syncTree(path string) error {
+	return filepath.WalkDir(path, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return syncDir(path) // which works with files, too
+	})
 }

@@ -42,6 +42,8 @@ impl Files<'_, '_> {
 
     /// What is in a folder, by name.
     pub fn list(&self, path: &str) -> Result<Vec<File>> {
-        self.context.do_one(self.request("files.list", path))?.json()
+        self.context
+            .do_one(self.request("files.list", path))?
+            .json()
     }
 }
