@@ -60,6 +60,23 @@ type Judge interface {
 	Effect(r *Request) Effect
 }
 
+// Printer is a kind whose grants reach what is in the documents of a revision.
+type Printer interface {
+	// Print stands for what a grant reaches in the folder of documents: another one makes
+	// another revision of the actor.
+	Print(params map[string]any, documents string) string
+}
+
+// Print is the Print of a grant's kind; "": it reaches no documents.
+func Print(g specs.Grant, documents string) string {
+	if k, ok := Lookup(g.Kind); ok {
+		if p, ok := k.(Printer); ok {
+			return p.Print(g.Params, documents)
+		}
+	}
+	return ""
+}
+
 // Environment is what the host offers to capabilities.
 type Environment struct {
 	Namespace string
@@ -71,6 +88,8 @@ type Environment struct {
 	Networks []netip.Prefix
 	// Data is the folder for what capabilities keep of the service; "": they keep nothing.
 	Data string
+	// Documents is the folder of the revision's documents; "": there is none.
+	Documents string
 	// Buckets hold values that actors share; nil: there are none.
 	Buckets bucket.Store
 }

@@ -64,7 +64,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 		return nil, fmt.Errorf("actor %s: %w", n.Actor.Name, err)
 	}
 	env := s.opts.Environment
-	env.Service, env.Node = w.Service.Name, n.Path
+	env.Service, env.Node, env.Documents = w.Service.Name, n.Path, w.Service.Dir
 	live, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, env)
 	if err != nil {
 		return nil, errors.Join(err, m.release())

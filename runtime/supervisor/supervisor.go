@@ -42,7 +42,7 @@ type Options struct {
 	// Secret keys the random streams of messages. It must stay the same for
 	// replays to be exact, and must not be known to guests.
 	Secret []byte
-	// Environment is offered to capabilities; Node is filled in.
+	// Environment is offered to capabilities; Service, Node and Documents are filled in.
 	Environment capability.Environment
 	// Pacer is what guests that run for long take turns at, on the whole host;
 	// nil: one of the supervisor's own.
@@ -276,7 +276,7 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 		return nil, errors.Join(err, migrators.close())
 	}
 	env := s.opts.Environment
-	env.Service, env.Node = service.Name, n.Path
+	env.Service, env.Node, env.Documents = service.Name, n.Path, service.Dir
 	broker, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, env)
 	if err != nil {
 		return nil, errors.Join(err, migrators.close())
@@ -436,8 +436,8 @@ func (s *Supervisor) hashes(digest string) uint32 {
 	return binary.LittleEndian.Uint32(mac.Sum(nil))
 }
 
-// revision names definition, types, config and code of a node, and what its state is
-// migrated by, whose code modules gives: 12 hex digits.
+// revision names definition, types, config, code and granted documents of a node, and what
+// its state is migrated by, whose code modules gives: 12 hex digits.
 func revision(service *specs.Service, n *router.Node, digest string, modules func(actor string) string) string {
 	def := n.Actor
 	types := map[string]string{}
@@ -450,11 +450,16 @@ func revision(service *specs.Service, n *router.Node, digest string, modules fun
 	for _, st := range def.State {
 		state = append(state, st.Pattern, st.Name, st.Type.Fingerprint())
 	}
-	of := []any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Isolated, def.Retry, n.Scale, n.Config}
+	all := []any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Isolated, def.Retry, n.Scale, n.Config}
 	if list := migrations(def, modules); list != nil {
-		of = append(of, list)
+		all = append(all, list)
 	}
-	b, err := json.Marshal(of)
+	for _, g := range def.Uses {
+		if print := capability.Print(g, service.Dir); print != "" {
+			all = append(all, print)
+		}
+	}
+	b, err := json.Marshal(all)
 	if err != nil {
 		b = []byte(digest) // a grant's parameters come from YAML, so they always encode
 	}

@@ -18,6 +18,7 @@ func Services(old, new *specs.Service, o Options) []Change {
 	}
 	moved(r, "version", "the version", old.Version, new.Version, text)
 	r.endpoints(old, new)
+	r.sources(old, new)
 	r.usedTypes(old, new)
 	for _, name := range union(old.Actors, new.Actors) {
 		a, b := old.Actors[name], new.Actors[name]
@@ -111,6 +112,11 @@ func uses(s *specs.Service) map[string]map[shape.Role][]string {
 		add(e.Send, shape.In, e.Name())
 		for _, name := range union(e.Reply, nil) {
 			add(name, shape.Out, e.Name())
+		}
+	}
+	for _, x := range s.Sources {
+		if x.Subscription != nil { // whose messages others make
+			add(x.Send, shape.In, x.Name)
 		}
 	}
 	for _, name := range union(s.Actors, nil) {

@@ -17,6 +17,7 @@ package graph
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -111,6 +112,11 @@ func New(s *specs.Service, workflow string) *Graph {
 			b.node(&Node{ID: e.Name(), Kind: Endpoint, Name: e.Name(), Replies: Replies(e), At: Place(e.At)})
 		}
 	}
+	for _, x := range s.Sources {
+		if top, _, _ := strings.Cut(x.To, "/"); slices.Contains(tops, top) || workflow == "" {
+			b.node(&Node{ID: x.Name, Kind: Endpoint, Name: x.Name, At: Place(x.At)})
+		}
+	}
 	for _, name := range tops {
 		b.use(name, "", name)
 	}
@@ -120,7 +126,12 @@ func New(s *specs.Service, workflow string) *Graph {
 	var first []*Edge
 	for _, e := range s.Endpoints {
 		if b.have[e.Name()] != nil {
-			first = append(first, b.enter(e)...)
+			first = append(first, b.enter(e.Name(), e.To, e.Send, e.At)...)
+		}
+	}
+	for _, x := range s.Sources {
+		if b.have[x.Name] != nil {
+			first = append(first, b.enter(x.Name, x.To, x.Send, x.At)...)
 		}
 	}
 	b.graph.Edges = append(append([]*Edge{}, first...), b.graph.Edges...)
@@ -141,6 +152,10 @@ func (b *builder) tops(only string) []string {
 	}
 	for _, e := range b.service.Endpoints {
 		top, _, _ := strings.Cut(e.To, "/")
+		named[top] = true
+	}
+	for _, x := range b.service.Sources {
+		top, _, _ := strings.Cut(x.To, "/")
 		named[top] = true
 	}
 	var tops []string
@@ -276,9 +291,7 @@ func (b *builder) lone() {
 			held[n.Actor] = true
 		}
 	}
-	for _, e := range b.service.Endpoints {
-		delete(held, e.To)
-	}
+	maps.DeleteFunc(held, func(name string, _ bool) bool { return b.service.Takes(name) })
 	var names []string
 	for name := range b.service.Actors {
 		if !held[name] {
@@ -299,16 +312,15 @@ func (b *builder) lone() {
 }
 
 // enter is the edge of an endpoint to what it sends to.
-func (b *builder) enter(e *specs.Endpoint) []*Edge {
-	to := e.To
+func (b *builder) enter(name, to, send string, at specs.Position) []*Edge {
 	if b.service.Workflows[to] != nil {
 		to += "/" + string(Input)
 	}
 	n := b.have[to]
 	if n == nil {
-		return nil // no service that was loaded has such an endpoint
+		return nil // no service that was loaded has such a one
 	}
-	return []*Edge{{From: e.Name(), To: to, Types: []string{e.Send}, At: Place(e.At), sheet: n.Cluster}}
+	return []*Edge{{From: name, To: to, Types: []string{send}, At: Place(at), sheet: n.Cluster}}
 }
 
 // Replies lists what answers an endpoint, by status.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -227,6 +228,36 @@ func TestOneWorkflow(t *testing.T) {
 	}
 	if len(g.Clusters) != 1 || g.Nodes[0].ID != "POST /jobs" {
 		t.Errorf("the graph of work is %+v", g)
+	}
+}
+
+// TestSources: schedules and subscriptions stand where endpoints do.
+func TestSources(t *testing.T) {
+	archive := txtar.Parse([]byte(`service: here
+-- grow.yaml --
+service: shop
+schedule: {nightly: {cron: "@daily", send: a.do, to: work, data: {}}}
+subscribe: {erp.>: {send: a.do, to: a}}
+-- types/a.cue --
+"a.do": {...}
+-- actors/a/actor.yaml --
+actor: a
+code: {language: wasm, source: a.wasm}
+in: [a.do]
+-- actors/a/a.wasm --
+-- workflows/work.yaml --
+workflow: work
+in: [a.do]
+nodes: {a: a}
+routes: [{from: input, to: a}]
+`))
+	var lines []string
+	for _, e := range graph.New(load(t, archive), "").Edges {
+		lines = append(lines, e.From+" -> "+e.To)
+	}
+	want := []string{"schedule nightly -> work/input", "subscribe erp.> -> a", "work/input -> work/a"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("%q, want %q", lines, want)
 	}
 }
 

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,7 +17,6 @@ import (
 	"github.com/grow-platform/grow/runtime/bucket"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 )
 
 // Limits of buckets besides those of package bucket.
@@ -26,22 +28,19 @@ const (
 	markTime   = "1s"        // how long what says that a key was removed is kept
 )
 
-// Headers of messages of a batch, which a server keeps all or none of (ADR-50 of NATS).
+// Headers of messages.
 const (
-	batchID     = "Nats-Batch-Id"
-	batchSeq    = "Nats-Batch-Sequence"
-	batchCommit = "Nats-Batch-Commit"
-	messageTTL  = "Nats-TTL"
-	operation   = "KV-Operation"
-	removed     = "DEL"
+	messageTTL = "Nats-TTL"
+	operation  = "KV-Operation"
+	removed    = "DEL"
+	writtenFor = "Grow-Once" // what a value was written for
 )
 
-// errNoBatch: the server is too old for buckets.
-var errNoBatch = errors.New("buckets need a NATS server of version 2.12 or later")
+// errOld: the server is too old for buckets.
+var errOld = errors.New("buckets need a NATS server of version 2.11 or later")
 
 // values is a bucket: a stream with the newest value of each key, as NATS's own key-value
-// buckets have it, and with a message for each write that was done for something. Such a
-// message comes right before its value.
+// buckets have it, and with a note of each former write that was done for something.
 type values struct {
 	store  *Store
 	name   string        // of the bucket on the server
@@ -83,7 +82,7 @@ func (v *values) config() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: "KV_" + v.name, Subjects: []string{v.subject(">"), v.done(">")}, Storage: jetstream.FileStorage, Replicas: replicas,
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, Duplicates: 100 * time.Millisecond, MaxMsgSize: 1 << 20,
-		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowAtomicPublish: true, AllowRollup: true,
+		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowRollup: true,
 	}
 }
 
@@ -117,8 +116,8 @@ func (v *values) open(ctx context.Context, js jetstream.JetStream) (jetstream.St
 	if err != nil {
 		return nil, err
 	}
-	if have := stream.CachedInfo().Config; !have.AllowAtomicPublish || !have.AllowMsgTTL || have.MaxMsgsPerSubject != 1 {
-		return nil, errNoBatch
+	if have := stream.CachedInfo().Config; !have.AllowMsgTTL || have.MaxMsgsPerSubject != 1 {
+		return nil, errOld
 	}
 	return stream, nil
 }
@@ -221,46 +220,74 @@ func (v *values) measure(ctx context.Context) error {
 	})
 }
 
-// writeTries is how often a write is tried that what is left of a removed key is in the
-// way of.
-const writeTries = 3
+// writeTries is how often a write is tried that others get into the way of.
+const writeTries = 100
 
+// write does a write that was not done before. What the value is for that it takes the
+// place of is noted first, so that a write is known by its value or by a note.
 func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (uint64, error) {
-	expect := w.If
 	for try := 1; ; try++ {
-		revision, err := v.publish(ctx, h, w, expect)
-		if !errors.Is(err, bucket.ErrConflict) {
-			return revision, err
-		}
-		if w.Once != "" {
-			m, err := last(ctx, h, v.done(w.Once))
-			if err != nil {
-				return 0, err
-			}
-			if m != nil {
-				return m.Sequence + 1, nil
-			}
-		}
-		if w.If == nil || *w.If != 0 || try == writeTries {
-			return 0, bucket.ErrConflict
-		}
 		m, err := last(ctx, h, v.subject(encodeKey(w.Key)))
 		if err != nil {
 			return 0, err
 		}
-		var seq uint64
-		if m != nil {
-			if m.Header.Get(operation) == "" {
-				return 0, bucket.ErrConflict
-			}
-			seq = m.Sequence
+		if done, err := v.known(ctx, h, w, m); done != 0 || err != nil {
+			return done, err
 		}
-		expect = &seq
+		var there, expect uint64 // the revision of the value, and of what is left of one
+		if m != nil {
+			if expect = m.Sequence; m.Header.Get(operation) == "" {
+				there = expect
+			}
+			if err := v.note(ctx, h, m.Header.Get(writtenFor), m.Sequence); err != nil {
+				return 0, err
+			}
+		}
+		if w.If != nil && *w.If != there {
+			return 0, bucket.ErrConflict
+		}
+		revision, err := v.publish(ctx, h, w, expect)
+		if err == nil && (w.Delete || w.TTL > 0) { // it goes by itself, and is not noted then
+			err = v.note(ctx, h, w.Once, revision)
+		}
+		if !errors.Is(err, bucket.ErrConflict) || try == writeTries {
+			return revision, err
+		}
 	}
 }
 
-// publish sends a write, with what it is done for right before it.
-func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect *uint64) (uint64, error) {
+// known is the revision of a write that was done before; 0: it was not. m is what is there
+// of its key, if anything.
+func (v *values) known(ctx context.Context, h *handle, w *bucket.Write, m *jetstream.RawStreamMsg) (uint64, error) {
+	if w.Once == "" {
+		return 0, nil
+	}
+	if m != nil && m.Header.Get(writtenFor) == w.Once {
+		return m.Sequence, nil
+	}
+	note, err := last(ctx, h, v.done(w.Once))
+	if note == nil || err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(string(note.Data), 10, 64)
+}
+
+// note keeps what a write was for, and the revision that it made.
+func (v *values) note(ctx context.Context, h *handle, once string, revision uint64) error {
+	if once == "" {
+		return nil
+	}
+	m := client.NewMsg(v.done(once))
+	m.Data = strconv.AppendUint(nil, revision, 10)
+	answer, err := h.session.conn.RequestMsgWithContext(ctx, m)
+	if err == nil {
+		_, err = kept(answer.Data)
+	}
+	return err
+}
+
+// publish sends a write, for what has the sequence expected.
+func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect uint64) (uint64, error) {
 	m := client.NewMsg(v.subject(encodeKey(w.Key)))
 	m.Data = w.Data
 	if w.TTL > 0 {
@@ -271,22 +298,10 @@ func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect
 		m.Header.Set(operation, removed)
 		m.Header.Set(messageTTL, markTime)
 	}
-	if expect != nil {
-		m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(*expect, 10))
-	}
 	if w.Once != "" {
-		done := client.NewMsg(v.done(w.Once))
-		done.Header.Set(jetstream.ExpectedLastSubjSeqHeader, "0")
-		id := nuid.Next()
-		for i, part := range []*client.Msg{done, m} {
-			part.Header.Set(batchID, id)
-			part.Header.Set(batchSeq, strconv.Itoa(i+1))
-		}
-		m.Header.Set(batchCommit, "1")
-		if err := h.session.conn.PublishMsg(done); err != nil {
-			return 0, err
-		}
+		m.Header.Set(writtenFor, w.Once)
 	}
+	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
 	answer, err := h.session.conn.RequestMsgWithContext(ctx, m)
 	if err != nil {
 		return 0, err
@@ -390,4 +405,48 @@ func decodeKey(text string) (string, bool) {
 		b, i = append(b, byte(n)), i+2
 	}
 	return string(b), encodeKey(string(b)) == text
+}
+
+// isBucket reports whether a stream is that of a bucket, and not of journals.
+func isBucket(stream string) bool {
+	rest, ok := strings.CutPrefix(stream, "KV_GROW_")
+	return ok && strings.Count(rest, "_") >= 2
+}
+
+// carryBuckets copies the streams of buckets from one folder of a server to another, neither
+// of which a server has open.
+func carryBuckets(from, to string) error {
+	const streams = "$G/streams"
+	list, err := os.ReadDir(filepath.Join(from, streams))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(to, streams), 0o700); err != nil {
+		return err
+	}
+	for _, e := range list {
+		if !e.IsDir() || !isBucket(e.Name()) {
+			continue
+		}
+		if err := os.CopyFS(filepath.Join(to, streams, e.Name()), os.DirFS(filepath.Join(from, streams, e.Name()))); err != nil {
+			return err
+		}
+		if err := syncTree(filepath.Join(to, streams, e.Name())); err != nil {
+			return err
+		}
+	}
+	return syncDir(filepath.Join(to, streams))
+}
+
+// syncTree has all of a folder be on the disk.
+func syncTree(path string) error {
+	return filepath.WalkDir(path, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return syncDir(path) // which works with files, too
+	})
 }

@@ -109,6 +109,55 @@ func TestBucketTrim(t *testing.T) {
 	}
 }
 
+// TestBucketCarried: when the journals of a folder are replaced, its buckets stay.
+func TestBucketCarried(t *testing.T) {
+	dir, n := t.TempDir(), bucket.Name{Namespace: "main", Bucket: "carts"}
+	s := open(t, Options{Dir: dir})
+	b, err := s.Bucket(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &bucket.Write{Key: "a", Data: []byte("kept"), Once: "m1"}
+	first, err := b.Write(t.Context(), w)
+	if err == nil {
+		_, err = s.Open(t.Context(), made)
+	}
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	salvage, err := OpenSalvage(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	away, err := salvage.Replace(t.Context(), Options{Log: quiet}, func(s *Store) error {
+		make9(t, s, true)
+		return nil
+	})
+	if err = errors.Join(err, salvage.Close()); err != nil || away == "" {
+		t.Fatal(away, err)
+	}
+	s = open(t, Options{Dir: dir})
+	if b, err = s.Bucket(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := b.Get(t.Context(), "a"); err != nil || string(e.Data) != "kept" {
+		t.Errorf("%+v %v", e, err)
+	}
+	if again, err := b.Write(t.Context(), w); err != nil || again != first {
+		t.Errorf("again: revision %d, %v, want %d", again, err, first)
+	}
+	j, err := s.Open(t.Context(), made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if begin, _, err := j.Bounds(t.Context()); err != nil || begin != 9 {
+		t.Errorf("the journal begins with %d: %v", begin, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func FuzzKey(f *testing.F) {
 	for _, key := range []string{"a", ".", "a..b", "=41", "\x00", "ä"} {
 		f.Add(key)

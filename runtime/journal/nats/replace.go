@@ -69,6 +69,9 @@ func (f *folder) replace(ctx context.Context, o Options, build func(*Store) erro
 	if err == nil {
 		err = errors.Join(build(store), store.Close())
 	}
+	if err == nil { // what actors share is no part of a journal, and stays
+		err = diskError(carryBuckets(filepath.Join(f.path, storeDir), filepath.Join(fresh, storeDir)))
+	}
 	if err != nil {
 		return "", errors.Join(err, os.RemoveAll(fresh))
 	}

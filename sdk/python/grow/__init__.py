@@ -35,6 +35,7 @@ the same in every attempt.
 from ._call import Answer, Request
 from ._context import AsyncContext, Context
 from ._errors import CallError, Deadline, Later, Refuse
+from ._files import File
 from ._handlers import init, on
 from ._http import Response
 from ._kv import Entry
@@ -51,6 +52,7 @@ __all__ = [
     "Context",
     "Deadline",
     "Entry",
+    "File",
     "Later",
     "Log",
     "LogHandler",

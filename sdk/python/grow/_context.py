@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from . import _bridge, _call, _decode, _json
+from ._files import AsyncFiles, Files
 from ._http import HTTP, AsyncHTTP
 from ._kv import KV, AsyncKV
 from ._log import Log
@@ -163,6 +164,10 @@ class Context(Base):
         """A bucket with a grant."""
         return KV(use)
 
+    def files(self, use: str) -> Files:
+        """Documents with a grant."""
+        return Files(use)
+
     def publish(self, use: str, subject: str, data: Any, *, headers: Mapping[str, str] | None = None) -> Published:
         """Sends a message to a subject of the server of a grant, and returns when it is kept
         there: bytes and text as they are, other data as JSON. It is kept once for the
@@ -212,6 +217,10 @@ class AsyncContext(Base):
     def kv(self, use: str) -> AsyncKV:
         """A bucket with a grant."""
         return AsyncKV(use)
+
+    def files(self, use: str) -> AsyncFiles:
+        """Documents with a grant."""
+        return AsyncFiles(use)
 
     async def publish(self, use: str, subject: str, data: Any, *, headers: Mapping[str, str] | None = None) -> Published:
         """:meth:`Context.publish`."""

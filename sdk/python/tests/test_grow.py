@@ -500,6 +500,30 @@ class Capabilities(Actor):
         self.assertEqual((asked[0].op, asked[0].use, asked[0].attributes, asked[0].data), ("publish", "erp", {"subject": "erp.new", "header.x-a": "b"}, b'{"n":1}'))
         self.assertEqual(asked[1].data, b"x")
 
+    def test_files(self) -> None:
+        def double(r: grow.Request) -> testing.Double:
+            match r.use, r.op, r.attributes["path"]:
+                case "texts", "files.read", "docs/a.md":
+                    return testing.Double("text")
+                case "texts", "files.list", "docs":
+                    return testing.Double('[{"name":"a.md","size":4,"folder":false}]')
+            return testing.Double(code="not_found")
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            files = ctx.files("texts")
+            self.assertEqual((files.read("docs/a.md"), files.list("docs")), (b"text", [grow.File("a.md", 4, False)]))
+            with self.assertRaisesRegex(grow.CallError, "files.read: not_found"):
+                files.read("none")
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            files = ctx.files("texts")
+            self.assertEqual((await files.read("docs/a.md"), len(await files.list("docs"))), (b"text", 1))
+
+        for name in ("a", "b"):
+            self.assertIsNone(self.host(double=double).send(name).exception)
+
     def test_log(self) -> None:
         @grow.on("a")
         def a(ctx: grow.Context, data: Any) -> None:
