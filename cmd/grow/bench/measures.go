@@ -56,6 +56,14 @@ var measures = []measure{
 		open: func(ctx context.Context, w *workspace) (rounder, error) {
 			return cross(ctx, w, func(c crossing) (float64, float64) { return c.with, c.plain })
 		}},
+	{name: "rehearsal", unit: "messages/s", goal: 100_000, by: absolute, atLeast: true, what: "10,000 recorded messages of a Rust actor handled again by another revision and compared, in a second of a processor; live",
+		open: func(ctx context.Context, w *workspace) (rounder, error) {
+			return rehearsing(ctx, w, "rust", "lib.rs", rustKeeper, rehearsedRust, perSecond)
+		}},
+	{name: "rehearsal-python", unit: "us", goal: 1.5, what: "CPU of a recorded message of a Python actor handled again and compared; live",
+		open: func(ctx context.Context, w *workspace) (rounder, error) {
+			return rehearsing(ctx, w, "python", "main.py", pythonKeeper, rehearsedPython, eachMicros)
+		}},
 	{name: "control", unit: "requests/s", goal: 0.95, atLeast: true, what: "as http, asked for the status 1,000 times a second; nobody asking",
 		open: watched},
 	{name: "start-rust", unit: "us", goal: 100, by: absolute, what: "new instance of a Rust actor to its first answer; bare wazero",

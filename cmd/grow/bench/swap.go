@@ -77,15 +77,16 @@ type keeper struct {
 	modules map[string]string
 }
 
-func (w *workspace) keeper(ctx context.Context, language, file, text string) (k keeper, err error) {
-	dir := filepath.Join(w.dir, "keeper-"+language)
+// keeper makes one whose states have a text of so many bytes.
+func (w *workspace) keeper(ctx context.Context, language, file, text string, size int) (k keeper, err error) {
+	dir := filepath.Join(w.dir, fmt.Sprintf("keeper-%s-%d", language, size))
 	err = writeAll(dir, map[string]string{
 		"grow.yaml": "service: bench\nabout: Measures.\n",
 		"types/bench.cue": "\"keep.ask\": {key: string}\n\"keep.told\": {by: string, count: int}\n" +
 			"\"keep.state\": {count: int, text: string}\n",
 		"actors/keep/actor.yaml": fmt.Sprintf("actor: keep\nabout: Counts.\ncode: {language: %[1]s, source: src/%[1]s}\n"+
 			"in: [keep.ask]\nout: [keep.told]\nkey: data.key\nstate: keep.state\n", language),
-		"actors/keep/src/" + language + "/" + file: strings.ReplaceAll(text, "SIZE", fmt.Sprint(swapState)),
+		"actors/keep/src/" + language + "/" + file: strings.ReplaceAll(text, "SIZE", fmt.Sprint(size)),
 	})
 	if err != nil {
 		return k, err
@@ -201,7 +202,7 @@ func tail(all []asked, q float64) float64 {
 // swapping measures the 99.9th percentile of latencies while a Rust actor is
 // replaced swapRate times a second, beside the same when it is not.
 func swapping(ctx context.Context, w *workspace) (rounder, error) {
-	k, err := w.keeper(ctx, "rust", "lib.rs", rustKeeper)
+	k, err := w.keeper(ctx, "rust", "lib.rs", rustKeeper, swapState)
 	if err != nil {
 		return nil, err
 	}
@@ -260,11 +261,11 @@ type crossing struct {
 
 // cross measures swaps from Python to Rust, and gives what pick does of them.
 func cross(ctx context.Context, w *workspace, pick func(crossing) (value, reference float64)) (rounder, error) {
-	python, err := w.keeper(ctx, "python", "main.py", pythonKeeper)
+	python, err := w.keeper(ctx, "python", "main.py", pythonKeeper, swapState)
 	if err != nil {
 		return nil, err
 	}
-	rust, err := w.keeper(ctx, "rust", "lib.rs", rustKeeper)
+	rust, err := w.keeper(ctx, "rust", "lib.rs", rustKeeper, swapState)
 	if err != nil {
 		return nil, err
 	}
