@@ -29,6 +29,7 @@ const (
 	lifeTime   = 2 * time.Minute // for a service to start or to end
 	moduleTime = 5 * time.Minute // for a module to arrive
 	fileMax    = 32 << 20        // bytes of a file that is read
+	idleMax    = 16              // connections that stay open for the next call: so many may call at once without dialling anew
 )
 
 // ClientOptions say how a host is reached.
@@ -53,6 +54,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 		return nil, &control.Error{Code: control.CodeInvalid, Message: "a token is not sent to another machine over plain HTTP", At: o.URL, Next: "start the host with a certificate (grow serve --cert --key), and name it by https://"}
 	}
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = idleMax
 	if o.CA != nil {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(o.CA) {
