@@ -174,7 +174,11 @@ func (c Conn) Stream(ctx context.Context, path, protocol string) (io.ReadWriteCl
 		by = c.Upgrades
 	}
 	answer, err := Conn{HTTP: by}.Send(r)
-	if !late() && err == nil {
+	switch {
+	case late() || err != nil:
+	case errors.Is(limit.Err(), context.Canceled):
+		err = errors.Join(limit.Err(), answer.Body.Close())
+	default:
 		err = errors.Join(&Error{Code: CodeTimeout, Message: "the host did not answer in time"}, answer.Body.Close())
 	}
 	if err != nil {
