@@ -6,17 +6,27 @@ import (
 	"strings"
 
 	"github.com/google/go-dap"
+	"github.com/grow-platform/grow/runtime/debug"
 )
 
 // source is a file as a client is shown it: one in its own folder, or one that it
 // asks this server for.
 func (s *server) source(file string) *dap.Source {
 	name := path.Base(slashed(file))
-	if s.config.Sources != "" && !absolute(file) {
-		return &dap.Source{Name: name, Path: strings.TrimSuffix(slashed(s.config.Sources), "/") + "/" + file}
+	if own, ok := s.own(file); ok && s.config.Sources != "" {
+		return &dap.Source{Name: name, Path: strings.TrimSuffix(slashed(s.config.Sources), "/") + "/" + own}
 	}
 	reference := 1 + slices.Index(s.session.Program().Files(), file)
 	return &dap.Source{Name: name, Path: file, SourceReference: reference, Origin: "as it was built"}
+}
+
+// own is the name that a source has in the folder of the actor's author; false: it is
+// not from there.
+func (s *server) own(file string) (string, bool) {
+	if r, ok := s.session.Program().(debug.Rooted); ok {
+		return strings.CutPrefix(file, r.Root())
+	}
+	return file, !absolute(file)
 }
 
 // file is the name that the program has for a client's source: that itself, the one
@@ -35,7 +45,8 @@ func (s *server) file(source *dap.Source) (string, error) {
 	}
 	below, _ := strings.CutPrefix(name, strings.TrimSuffix(slashed(s.config.Sources), "/")+"/")
 	for _, file := range files {
-		if f := slashed(file); f == name || f == below {
+		own, _ := s.own(file)
+		if slashed(file) == name || slashed(own) == below {
 			return file, nil
 		}
 	}

@@ -17,6 +17,11 @@ type several struct {
 
 func (s several) Files() []string { return s.files }
 
+// rooted is one whose own sources lie below a folder of names.
+type rooted struct{ several }
+
+func (rooted) Root() string { return "app/" }
+
 // TestFiles finds a program's files by what clients call them.
 func TestFiles(t *testing.T) {
 	s := &server{session: debug.NewSession(several{files: []string{"/rustc/lib.rs", "main.py", "src/a/lib.rs", "src/b/lib.rs"}}, debug.Options{})}
@@ -43,6 +48,22 @@ func TestFiles(t *testing.T) {
 	for file, want := range map[string]string{"main.py": "/home/me/shop/main.py", "/rustc/lib.rs": "/rustc/lib.rs"} {
 		if got := s.source(file); got.Path != want || (got.SourceReference == 0) != (file == "main.py") {
 			t.Errorf("%s is shown as %+v", file, got)
+		}
+	}
+}
+
+// TestRooted: what the actor's author wrote is in the client's folder, and all else is not.
+func TestRooted(t *testing.T) {
+	s := &server{session: debug.NewSession(rooted{several{files: []string{"app/main.py", "packages/main.py"}}}, debug.Options{})}
+	s.config.Sources = "/home/me/shop"
+	for file, want := range map[string]string{"app/main.py": "/home/me/shop/main.py", "packages/main.py": "packages/main.py", "lib/json/decoder.py": "lib/json/decoder.py"} {
+		if got := s.source(file); got.Path != want {
+			t.Errorf("%s is shown as %+v", file, got)
+		}
+	}
+	for name, want := range map[string]string{"/home/me/shop/main.py": "app/main.py", "packages/main.py": "packages/main.py", "app/main.py": "app/main.py"} {
+		if got, err := s.file(&dap.Source{Path: name}); got != want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, want)
 		}
 	}
 }

@@ -81,6 +81,12 @@ type Attacher interface {
 	Attach(i engine.Instance, r Reporter) (detach func(), err error)
 }
 
+// Rooted is a Program whose own sources, those that the actor's author wrote, have names
+// that begin with Root. What follows is their name in the author's folder.
+type Rooted interface {
+	Root() string
+}
+
 // Reporter is told where guests are. A [Session] is one. Methods are called from the
 // goroutine on which the guest runs and return once the guest may go on; an error
 // unwinds the guest and is what engine.Instance's Handle returns.

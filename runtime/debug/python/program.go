@@ -101,6 +101,9 @@ func (p *program) Notes() []string { return p.notes }
 // was built with. Modules of the standard library, lib/…, have no sources here.
 func (p *program) Files() []string { return slices.Sorted(maps.Keys(p.sources)) }
 
+// Root implements debug.Rooted.
+func (*program) Root() string { return "app/" }
+
 // Source implements debug.Program.
 func (p *program) Source(file string) ([]byte, error) {
 	s, err := p.source(file)
