@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -107,14 +108,16 @@ func (e *entry) run(ctx context.Context) {
 		return
 	}
 	for {
+		e.setBack(time.Now())
 		next := e.times.Next(e.last)
 		if next.IsZero() {
 			return
 		}
-		for wait := time.Until(next); wait > 0; wait = time.Until(next) {
+		if wait := time.Until(next); wait > 0 {
 			if !source.Wait(ctx, min(wait, lookEvery)) {
 				return
 			}
+			continue
 		}
 		due, last := e.due(time.Now())
 		for _, at := range due {
@@ -127,6 +130,15 @@ func (e *entry) run(ctx context.Context) {
 				return
 			}
 		}
+	}
+}
+
+// setBack has a schedule go on from now when the clock, which was ahead when it was last
+// sent, has been set right.
+func (e *entry) setBack(now time.Time) {
+	if e.last.After(now.Add(LateMax)) {
+		e.opts.Log.Warn("the clock was set back: a schedule goes on from now", "source", e.Name, "last", e.last.UTC())
+		e.last = now
 	}
 }
 
@@ -156,9 +168,6 @@ func (e *entry) due(now time.Time) (list []time.Time, last time.Time) {
 			list = list[1:]
 			missed++
 		}
-	}
-	if e.Schedule.Missed == specs.MissedOnce && len(list) > 1 {
-		list = list[len(list)-1:]
 	}
 	if missed > 0 {
 		e.opts.Log.Info("times of a schedule were missed", "source", e.Name, "times", missed, "since", e.last.UTC())
@@ -195,14 +204,21 @@ func (e *entry) insist(ctx context.Context, what string, do func(context.Context
 	}
 }
 
-// load finds out when it was last sent; a new schedule begins now.
+// rule is by what it is due.
+func (e *entry) rule() string { return e.Schedule.Zone + " " + e.Schedule.Cron }
+
+// load finds out when it was last sent; a new schedule begins now, and so does one that is
+// due by another rule than it was.
 func (e *entry) load(ctx context.Context) error {
 	v, err := e.opts.Bucket.Get(ctx, e.Name)
 	if err == nil {
-		if e.last, err = time.Parse(time.RFC3339, string(v.Data)); err == nil {
+		last, of, _ := strings.Cut(string(v.Data), " ")
+		if e.last, err = time.Parse(time.RFC3339, last); err == nil && of == e.rule() {
 			return nil
 		}
-		e.opts.Log.Error("when it was last sent is not a time", "source", e.Name, "error", err)
+		if err != nil {
+			e.opts.Log.Error("when it was last sent is not a time", "source", e.Name, "error", err)
+		}
 	} else if !errors.Is(err, bucket.ErrNotFound) {
 		return err
 	}
@@ -211,6 +227,6 @@ func (e *entry) load(ctx context.Context) error {
 }
 
 func (e *entry) save(ctx context.Context) error {
-	_, err := e.opts.Bucket.Write(ctx, &bucket.Write{Key: e.Name, Data: []byte(e.last.UTC().Format(time.RFC3339))})
+	_, err := e.opts.Bucket.Write(ctx, &bucket.Write{Key: e.Name, Data: []byte(e.last.UTC().Format(time.RFC3339) + " " + e.rule())})
 	return err
 }

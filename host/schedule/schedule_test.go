@@ -194,3 +194,57 @@ func TestForgotten(t *testing.T) {
 		w.runner.Close()
 	})
 }
+
+// TestOtherRule: a schedule that is due by another rule than before has missed nothing.
+func TestOtherRule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{desk: &desk{}}
+		w.start(t, at("0 3 * * *", specs.MissedAll))
+		time.Sleep(4 * time.Hour)
+		w.has(t, "01 03:00 at 01 03:00")
+		w.runner.Close()
+		time.Sleep(5 * time.Hour)
+		w.start(t, at("0 * * * *", specs.MissedAll))
+		defer w.runner.Close()
+		w.has(t)
+		time.Sleep(time.Hour)
+		w.has(t, "01 10:00 at 01 10:00")
+	})
+}
+
+// TestSetBack: a clock that was ahead when a schedule was last sent has it not wait until
+// that time has come again.
+func TestSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{desk: &desk{}}
+		w.start(t, at("0 * * * *", specs.MissedOnce))
+		w.runner.Close()
+		b, err := w.store.Bucket(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: Bucket})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Write(t.Context(), &bucket.Write{Key: "schedule a", Data: []byte("2001-01-01T00:00:00Z UTC 0 * * * *")}); err != nil {
+			t.Fatal(err)
+		}
+		w.start(t, at("0 * * * *", specs.MissedOnce))
+		defer w.runner.Close()
+		time.Sleep(time.Hour)
+		w.has(t, "01 01:00 at 01 01:00")
+	})
+}
+
+// TestLateButNotMissed: times that are over for less than a minute are all sent.
+func TestLateButNotMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{desk: &desk{}}
+		w.refuse(errors.New("the journal is ill"))
+		w.start(t, at("@every 20s", specs.MissedOnce))
+		defer w.runner.Close()
+		time.Sleep(45 * time.Second)
+		w.refuse(nil)
+		time.Sleep(30 * time.Second)
+		if got := w.got(); len(got) != 3 {
+			t.Errorf("%q", got)
+		}
+	})
+}

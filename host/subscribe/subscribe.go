@@ -62,8 +62,8 @@ func New(o Options) *Runner { return &Runner{opts: o, cancel: func() {}} }
 func Check(sources []*specs.Source, secret func(string) (string, bool)) error {
 	for _, s := range sources {
 		if s.Subscription != nil {
-			if _, ok := secret(nats.Secret(s.Subscription.Server)); !ok {
-				return fmt.Errorf("%s: say in the secret %s where the server %s is", s.Name, nats.Secret(s.Subscription.Server), s.Subscription.Server)
+			if err := nats.Check(s.Subscription.Server, secret); err != nil {
+				return fmt.Errorf("%s: %w", s.Name, err)
 			}
 		}
 	}

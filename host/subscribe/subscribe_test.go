@@ -209,8 +209,15 @@ func TestLater(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	sources := []*specs.Source{{Name: "subscribe erp.*", Subscription: &specs.Subscription{Server: "erp"}}}
-	secret := func(name string) (string, bool) { return "", name == "GROW_NATS_OTHER" }
-	if err := Check(sources, secret); err == nil || !strings.Contains(err.Error(), "say in the secret GROW_NATS_ERP where the server erp is") {
+	secret := func(name string) (string, bool) {
+		address, ok := map[string]string{"GROW_NATS_OTHER": "nats://127.0.0.1:4222", "GROW_NATS_WRONG": "of no server"}[name]
+		return address, ok
+	}
+	if err := Check(sources, secret); err == nil || !strings.Contains(err.Error(), "say in the secret GROW_NATS_ERP where it is") {
+		t.Error(err)
+	}
+	sources[0].Subscription.Server = "wrong"
+	if err := Check(sources, secret); err == nil || !strings.Contains(err.Error(), "GROW_NATS_WRONG is not the address of a NATS server") {
 		t.Error(err)
 	}
 	sources[0].Subscription.Server = "other"

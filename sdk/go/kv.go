@@ -116,14 +116,17 @@ func (k KV) Delete(key string, opts ...KVOption) error {
 	return err
 }
 
+// listMax is how many keys the host tells at once.
+const listMax = "1000"
+
 // List returns all keys that begin with prefix, in order of their bytes.
 func (k KV) List(prefix string) ([]string, error) {
 	var all []string
-	page, err := k.page("prefix", prefix)
+	page, err := k.page("prefix", prefix, "limit", listMax)
 	for err == nil && len(page) > 0 {
 		all = append(all, page...)
 		last := page[len(page)-1]
-		page, err = k.page("prefix", prefix, "after", last)
+		page, err = k.page("prefix", prefix, "after", last, "limit", listMax)
 		if len(page) > 0 && page[0] <= last {
 			return all, fmt.Errorf("kv.list: the host listed %q twice", page[0])
 		}

@@ -84,7 +84,7 @@ func TestKV(t *testing.T) {
 	want := []string{
 		"kv.get carts  key=a", "kv.get carts  key=none", "kv.get carts  key=a", "kv.get carts  key=none",
 		"kv.set carts [1] if_revision=3 key=a ttl=60001", "kv.set carts x if_revision=1 key=a", "kv.delete carts  key=a",
-		"kv.list carts  prefix=p", "kv.list carts  after=b prefix=p", "kv.list carts  after=a limit=5 prefix=p",
+		"kv.list carts  limit=1000 prefix=p", "kv.list carts  after=b limit=1000 prefix=p", "kv.list carts  after=a limit=5 prefix=p",
 	}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked\n%s", strings.Join(asked, "\n"))

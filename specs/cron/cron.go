@@ -19,7 +19,7 @@ type Times struct {
 	hourly   bool // no hour of the day is named
 }
 
-var parser = lib.MustNewParser(lib.Minute | lib.Hour | lib.Dom | lib.Month | lib.Dow | lib.Descriptor)
+var parser = lib.MustNewParser(lib.Minute | lib.Hour | lib.Dom | lib.Month | lib.Dow | lib.Descriptor | lib.DowOrDom)
 
 // EveryMin is the shortest time between two moments of @every.
 const EveryMin = time.Second

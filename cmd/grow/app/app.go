@@ -203,7 +203,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	if err := h.serve(ctx); err != nil {
 		return h, err
 	}
-	if err := h.runSources(ctx, o.Service); err != nil {
+	if err := errors.Join(h.openSources(ctx, o.Service), h.runSources(o.Service)); err != nil {
 		return h, err
 	}
 	h.took = time.Since(h.started)
@@ -320,7 +320,7 @@ type Leftover struct {
 func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
 	h.stop.Do(func() {
 		h.stopping.Store(true)
-		h.sources.close()
+		h.sources.pause(true)
 		h.debugging.shut("the host stops")
 		err = h.gateway.Shutdown(ctx)
 		waiting, stopErr := h.shard.Stop(ctx)
@@ -340,7 +340,7 @@ func (h *Host) kept() bool {
 
 // abandon releases everything, finished or not.
 func (h *Host) abandon(ctx context.Context) error {
-	h.sources.close()
+	h.sources.pause(true)
 	var errs []error
 	if h.cancel != nil {
 		h.cancel()

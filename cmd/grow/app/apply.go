@@ -41,18 +41,22 @@ func (h *Host) Apply(ctx context.Context, service *specs.Service, modules map[st
 	if err != nil {
 		return nil, err
 	}
+	if err := h.openSources(ctx, service); err != nil {
+		return nil, err
+	}
 	before := h.shard.Status()
+	// Meanwhile nothing is taken for the old revision that only the new one has a place for.
+	h.sources.pause(false)
 	err = h.gateway.Swap(service, func() error {
 		return h.supervisor.Apply(ctx, supervisor.Wanted{Service: service, Modules: binaries})
 	})
 	if err != nil {
+		h.resumeSources(h.service.Load())
 		return nil, secretError(err)
 	}
 	h.service.Store(service)
 	h.built.Store(&modules)
-	if err := h.runSources(ctx, service); err != nil {
-		return nil, err
-	}
+	h.resumeSources(service)
 	from := map[string]string{}
 	for _, n := range before {
 		from[n.Node] = n.Revision

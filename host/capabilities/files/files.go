@@ -9,7 +9,7 @@
 //	files.read  the file's bytes
 //	files.list  what is in the folder, as JSON [{"name": …, "size": …, "folder": …}, …]
 //
-// Nothing leads out of the folder, no link either, and names that begin with a dot are not there.
+// Links are not followed, and names that begin with a dot are not there.
 package files
 
 import (
@@ -129,7 +129,7 @@ func (o *opened) Do(ctx context.Context, r *capability.Request) capability.Answe
 	case errors.Is(err, errKind):
 		return capability.Fail(capability.Invalid, "%.80q %v", name, err)
 	}
-	return capability.Fail(capability.Denied, "%.80q cannot be read", name) // such as a link that leads out
+	return capability.Fail(capability.Denied, "%.80q cannot be read", name) // such as a link
 }
 
 // hidden reports whether a name in a path begins with a dot.
@@ -143,11 +143,22 @@ var (
 	errKind  = errors.New("is of another kind")
 )
 
-// open opens a file or a folder. What blocks, as a pipe does, is not opened.
+// open opens a file or a folder. What blocks, as a pipe does, is not opened; nor is what a
+// link leads to, which the grant does not name.
 func (o *opened) open(name string, folder bool) (*os.File, error) {
-	info, err := o.root.Stat(name)
+	for at := path.Dir(name); at != "."; at = path.Dir(at) {
+		if info, err := o.root.Lstat(at); err != nil {
+			return nil, err
+		} else if !info.IsDir() {
+			return nil, fs.ErrPermission
+		}
+	}
+	info, err := o.root.Lstat(name)
 	if err != nil {
 		return nil, err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return nil, fs.ErrPermission
 	}
 	if info.IsDir() != folder || !folder && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%w: files.read is for files, files.list for folders", errKind)
@@ -190,9 +201,9 @@ func (o *opened) list(name string) (data []byte, err error) {
 	}
 	list := []entry{}
 	for _, e := range found {
-		info, err := o.root.Stat(path.Join(name, e.Name()))
+		info, err := o.root.Lstat(path.Join(name, e.Name()))
 		if hidden(e.Name()) || err != nil || !info.IsDir() && !info.Mode().IsRegular() {
-			continue // or it is gone, or leads out
+			continue // or it is gone, or is a link
 		}
 		x := entry{Name: e.Name(), Folder: info.IsDir()}
 		if !x.Folder {

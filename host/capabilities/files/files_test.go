@@ -27,7 +27,7 @@ func folder(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	for from, to := range map[string]string{"out": "../../secret.txt", "up": "../..", "in": "a.md", "absolute": filepath.Join(dir, "secret.txt")} {
+	for from, to := range map[string]string{"out": "../../secret.txt", "up": "../..", "in": "a.md", "beside": "../docs2", "absolute": filepath.Join(dir, "secret.txt")} {
 		if err := os.Symlink(to, filepath.Join(dir, "shop", "docs", from)); err != nil {
 			t.Skip("this system has no links: ", err)
 		}
@@ -65,7 +65,9 @@ func TestFiles(t *testing.T) {
 	for _, step := range []struct{ op, path, want string }{
 		{Read, "docs/a.md", "text of a"},
 		{Read, "docs/deep/b.md", "b"},
-		{Read, "docs/in", "text of a"},
+		{Read, "docs/in", "denied"},
+		{Read, "docs/beside/c.md", "denied"},
+		{List, "docs/beside", "denied"},
 		{Read, "docs/large", `limit: "docs/large" is too large: 1048576 bytes of a file are allowed`},
 		{Read, "docs/none", `not_found: there is no "docs/none"`},
 		{Read, "docs/deep", `invalid: "docs/deep" is of another kind: files.read is for files, files.list for folders`},
@@ -80,7 +82,7 @@ func TestFiles(t *testing.T) {
 		{Read, "/etc/passwd", "invalid"},
 		{Read, `docs\a.md`, "invalid"},
 		{Read, "", "invalid"},
-		{List, "docs", `[{"name":"a.md","size":9,"folder":false},{"name":"deep","size":0,"folder":true},{"name":"in","size":9,"folder":false},{"name":"large","size":1048577,"folder":false}]`},
+		{List, "docs", `[{"name":"a.md","size":9,"folder":false},{"name":"deep","size":0,"folder":true},{"name":"large","size":1048577,"folder":false}]`},
 		{List, "docs/a.md", "invalid"},
 		{List, "docs/up", "denied"},
 		{List, ".", "denied"},

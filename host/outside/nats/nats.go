@@ -22,25 +22,40 @@ const connectTime = 5 * time.Second
 // Secret is the name of the secret that says where a server is.
 func Secret(server string) string { return SecretPrefix + strings.ToUpper(server) }
 
+// Check says what is wrong with what a secret says of a server, as Connect does.
+func Check(server string, secret func(string) (string, bool)) error {
+	_, err := address(server, secret)
+	return err
+}
+
+// address is where a server is.
+func address(server string, secret func(string) (string, bool)) (string, error) {
+	name := Secret(server)
+	address, ok := secret(name)
+	if !ok {
+		return "", fmt.Errorf("server %s: say in the secret %s where it is", server, name)
+	}
+	for at := range strings.SplitSeq(address, ",") {
+		if u, err := url.Parse(strings.TrimSpace(at)); err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "" {
+			return "", fmt.Errorf("server %s: the secret %s is not the address of a NATS server: it begins with nats:// or tls://", server, name)
+		}
+	}
+	return address, nil
+}
+
 // Connect connects to a server by its name. One that is not there is tried again for as
 // long as the connection is open: what is asked of it meanwhile fails. No error says what
 // is in the secret.
 func Connect(server string, secret func(string) (string, bool)) (*client.Conn, error) {
-	name := Secret(server)
-	address, ok := secret(name)
-	if !ok {
-		return nil, fmt.Errorf("server %s: say in the secret %s where it is", server, name)
-	}
-	for at := range strings.SplitSeq(address, ",") {
-		if u, err := url.Parse(strings.TrimSpace(at)); err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "" {
-			return nil, fmt.Errorf("server %s: the secret %s is not the address of a NATS server: it begins with nats:// or tls://", server, name)
-		}
+	address, err := address(server, secret)
+	if err != nil {
+		return nil, err
 	}
 	c, err := client.Connect(address, client.Name("grow"), client.Timeout(connectTime), client.RetryOnFailedConnect(true), client.MaxReconnects(-1),
 		client.ReconnectBufSize(-1), client.IgnoreAuthErrorAbort(), client.NoEcho(),
 		client.ErrorHandler(func(*client.Conn, *client.Subscription, error) {})) // else it is printed; who asks is told
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("server %s: the secret %s cannot be used", server, name), known(err))
+		return nil, errors.Join(fmt.Errorf("server %s: the secret %s cannot be used", server, Secret(server)), known(err))
 	}
 	return c, nil
 }
