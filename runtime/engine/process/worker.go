@@ -121,8 +121,8 @@ func (m *module) watch(w *worker) {
 		}
 	}
 	w.mu.Unlock()
+	m.mourn(w.PID, m.engine.Now().Sub(w.born), cmp.Or(why, end)) // before the next one may be started
 	close(w.gone)
-	m.mourn(w.PID, m.engine.Now().Sub(w.born), cmp.Or(why, end))
 }
 
 // errFull says that a worker has as many instances as it may.
