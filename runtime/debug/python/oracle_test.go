@@ -3,12 +3,14 @@ package python_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/compiler/python/interpreter"
 	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/debug/python"
@@ -44,7 +46,12 @@ func TestBindsToCode(t *testing.T) {
 		}
 		frame := must(t, i, "source", string(quoted(t, string(source))))
 		var code map[string][]int
-		if err := json.Unmarshal([]byte(frame[strings.IndexByte(frame, '{'):]), &code); err != nil {
+		var answer abi.View
+		r, err := abi.NewReader([]byte(frame))
+		if err == nil {
+			_, err = r.Next(&answer)
+		}
+		if err = errors.Join(err, json.Unmarshal(answer.Data, &code)); err != nil {
 			t.Fatalf("%v: %.300q", err, frame)
 		}
 		var all []int
