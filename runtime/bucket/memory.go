@@ -41,6 +41,17 @@ func (m *Memory) Bucket(ctx context.Context, n Name) (Bucket, error) {
 	return b, ctx.Err()
 }
 
+// Forget removes all buckets of a service.
+func (m *Memory) Forget(namespace, service string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for n := range m.buckets {
+		if n.Namespace == namespace && n.Service == service {
+			delete(m.buckets, n)
+		}
+	}
+}
+
 // memoryBucket is a bucket in memory.
 type memoryBucket struct {
 	now  func() time.Time

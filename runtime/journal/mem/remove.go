@@ -6,7 +6,7 @@ import (
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
-// Remove implements journal.Remover.
+// Remove implements journal.Remover. The service's buckets go with its journal.
 func (s *Store) Remove(ctx context.Context, n journal.Name) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -17,5 +17,6 @@ func (s *Store) Remove(ctx context.Context, n journal.Name) error {
 		return err
 	}
 	delete(s.journals, n)
+	s.Forget(n.Namespace, n.Service)
 	return nil
 }

@@ -68,12 +68,17 @@ func (s *Store) Bucket(ctx context.Context, n bucket.Name) (bucket.Bucket, error
 	s.mu.Lock()
 	v := s.buckets[n]
 	if v == nil {
-		v = &values{store: s, name: fmt.Sprintf("GROW_%s_%s_%s", n.Namespace, n.Service, n.Bucket), size: bucket.SizeMax, writes: make(chan struct{}, writersMax), count: keepEvery}
+		v = &values{store: s, name: bucketName(n), size: bucket.SizeMax, writes: make(chan struct{}, writersMax), count: keepEvery}
 		s.buckets[n] = v
 	}
 	s.mu.Unlock()
 	err := v.call(ctx, "open", func(context.Context, *handle) error { return nil })
 	return v, err
+}
+
+// bucketName is what a bucket is called on the server. Namespaces and services have no _.
+func bucketName(n bucket.Name) string {
+	return fmt.Sprintf("GROW_%s_%s_%s", n.Namespace, n.Service, n.Bucket)
 }
 
 // config is that of the stream.
