@@ -12,6 +12,7 @@ import (
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/replay"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/runtime/supervisor"
 	"github.com/grow-platform/grow/specs"
@@ -194,6 +195,13 @@ func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func(
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)
 		},
+	}
+	table, err := router.Compile(r.now.Service)
+	if err != nil {
+		return o, nil, err
+	}
+	if n, ok := table.Node(r.node); ok {
+		o.Keyless = !n.Keyed()
 	}
 	fork, err := h.supervisor.Fork(ctx, r.now, r.node, 1, o.Record)
 	if err != nil {
