@@ -30,6 +30,7 @@ import (
 //	spec.reply          a reply that nothing can give
 //	spec.delivery       delivery: direct where it is not allowed
 //	spec.route          a route does not fit what it joins
+//	spec.schedule       a schedule is never due, or sends what does not fit
 //	spec.cycle          workflows hold each other, or routes go in a circle
 //	spec.unreachable    (warning) a node or route that no message gets to
 //	spec.unrouted       (warning) messages that no route takes
