@@ -28,7 +28,7 @@ func TestDebuggingDocs(t *testing.T) {
 		said, line, _ := strings.Cut(strings.TrimPrefix(command, "echo "), " | grow ")
 		var out, errs bytes.Buffer
 		args := strings.Fields(strings.ReplaceAll(line, exampleID, dead[0].ID))
-		if code := execute(args, strings.NewReader(said+"\n"), &out, &errs); code != exitDone {
+		if code := execute(args, strings.NewReader(strings.ReplaceAll(strings.TrimSuffix(said, " | tr ' ' '\\n'"), " ", "\n")+"\n"), &out, &errs); code != exitDone {
 			t.Fatalf("%s: exit code %d\n%s", command, code, &errs)
 		}
 		text := strings.ReplaceAll(out.String(), dead[0].ID, exampleID)

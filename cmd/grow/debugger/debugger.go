@@ -153,7 +153,8 @@ func (d *debugger) attach(ctx context.Context, args map[string]any) error {
 	if how == "" {
 		how = "attach"
 	}
-	if _, said := args["stopOnEntry"]; !said && how == "launch" {
+	_, message := args["message"] // runs at once, and breakpoints are to be set before
+	if _, said := args["stopOnEntry"]; !said && (how == "launch" || message) {
 		args["stopOnEntry"] = true
 	}
 	if _, err := ask[*dap.InitializeResponse](ctx, d.client, "initialize", map[string]any{
