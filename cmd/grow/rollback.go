@@ -86,31 +86,43 @@ func (at *destination) oldActor(ctx context.Context, actor string, to int, d *de
 	if to == now.Revision {
 		return nil, usage("revision %d of %s is live already", to, actor)
 	}
-	list, err := at.Revisions(ctx, actor, historyMax)
+	old, err := at.revision(ctx, actor, to)
 	if err != nil {
 		return nil, err
-	}
-	i := slices.IndexFunc(list, func(v deploy.Revision) bool { return v.Number == to })
-	if i < 0 && len(list) > 0 && to < list[0].Number {
-		return nil, removed(fmt.Sprintf("revision %d of %s", to, actor), actor)
-	}
-	if i < 0 {
-		return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no revision %d", actor, to), At: actor, Next: "see those there are: grow history " + actor}
 	}
 	for _, f := range at.last.Files {
 		if !strings.HasPrefix(f.Path, "actors/"+actor+"/") {
 			d.files = append(d.files, f)
 		}
 	}
-	for _, f := range list[i].Documents.Below("actors/" + actor) {
+	for _, f := range old.Documents.Below("actors/" + actor) {
 		d.files = append(d.files, api.File{Path: f.Path, Digest: string(f.Digest), Size: f.Size, Exec: f.Exec})
 	}
 	slices.SortFunc(d.files, func(a, b api.File) int { return strings.Compare(a.Path, b.Path) })
-	d.asBefore(actor, list[i].Artifact)
+	d.asBefore(actor, old.Artifact)
 	if d.request.Text == "" {
 		d.request.Text = fmt.Sprintf("back to revision %d of %s", to, actor)
 	}
-	return at.wayBack(ctx, actor, &list[i], d)
+	return at.wayBack(ctx, actor, old, d)
+}
+
+// revision is one of an actor, by its number.
+func (at *destination) revision(ctx context.Context, actor string, number int) (*deploy.Revision, error) {
+	list, err := at.Revisions(ctx, actor, number+1, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > 0 && list[0].Number == number {
+		return &list[0], nil
+	}
+	last, err := at.Revisions(ctx, actor, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(last) > 0 && number < last[0].Number {
+		return nil, removed(fmt.Sprintf("revision %d of %s", number, actor), actor)
+	}
+	return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no revision %d", actor, number), At: actor, Next: "see those there are: grow history " + actor}
 }
 
 // revisionBefore is the revision that an actor ran before the one it runs.

@@ -24,6 +24,9 @@ func (at *destination) wayBack(ctx context.Context, actor string, old *deploy.Re
 		return nil, err
 	}
 	now := specs.DeclaredState(definitionTree(file, text))
+	if !slices.ContainsFunc(now, func(d specs.Declared) bool { return d.Back != "" }) {
+		return nil, nil
+	}
 	for _, f := range old.Documents.Below("actors/" + actor) {
 		if isDefinition(f.Path) {
 			file = f.Path
@@ -32,7 +35,7 @@ func (at *destination) wayBack(ctx context.Context, actor string, old *deploy.Re
 	if !strings.HasSuffix(file, ".yaml") {
 		return nil, nil // whoever writes CUE names them by hand, and the gate asks for it
 	}
-	if text, err = at.DeploymentFile(ctx, old.Deployment, file); err != nil {
+	if text, err = at.RevisionFile(ctx, old, file); err != nil {
 		return nil, err
 	}
 	states := specs.DeclaredState(definitionTree(file, text))

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -234,15 +235,44 @@ func (d *Deployer) Module(ctx context.Context, v Revision) (io.ReadCloser, store
 	return r, o, nil
 }
 
-// Revisions returns those of an actor, the last one first, at most limit. Numbers that are
-// missing were removed.
-func (d *Deployer) Revisions(ctx context.Context, s documents.Service, actor string, limit int) ([]Revision, error) {
+// DeploymentWith returns a deployment that has a revision: the one that made it, or, where
+// that was removed since it was old, the last of those that run the same. ErrForgotten when
+// all were.
+func (d *Deployer) DeploymentWith(ctx context.Context, v Revision) (Deployment, error) {
+	n, err := d.Deployment(ctx, v.Service, v.Deployment)
+	if err == nil || !errors.Is(err, ErrForgotten) {
+		return n, err
+	}
+	refs, failed := d.o.Store.Refs(ctx, deploymentsRef(v.Service))
+	if failed != nil {
+		return n, failed
+	}
+	runs, failed := d.now(ctx, v.Service)
+	for i := len(refs) - 1; i >= 0 && failed == nil; i-- {
+		var one Deployment
+		if one, failed = d.deployment(ctx, refs[i], runs); failed == nil && one.Actors[v.Actor].Revision == v.Number {
+			return one, nil
+		}
+	}
+	return n, cmp.Or(failed, err)
+}
+
+// Revisions returns those of an actor, the last one first: at most limit, from number
+// before on downwards; 0 for the last one. Numbers that are missing were removed.
+func (d *Deployer) Revisions(ctx context.Context, s documents.Service, actor string, before, limit int) ([]Revision, error) {
 	refs, err := d.o.Store.Refs(ctx, revisionsRef(s, actor))
 	if err != nil {
 		return nil, err
 	}
 	list := []Revision{}
 	for i := len(refs) - 1; i >= 0 && len(list) < limit; i-- {
+		n, err := number(refs[i])
+		if err != nil {
+			return nil, err
+		}
+		if before > 0 && n >= before {
+			continue
+		}
 		var v Revision
 		if err := d.load(ctx, store.Digest(refs[i].Value), &v); err != nil {
 			return nil, fmt.Errorf("read %s: %w", refs[i].Name, err)

@@ -216,7 +216,7 @@ func (w *world) named(ctx context.Context) map[store.Digest]bool {
 				c = change.Parent
 			}
 		}
-		revisions, err := w.deployer.Revisions(ctx, s, "price", 1e6)
+		revisions, err := w.deployer.Revisions(ctx, s, "price", 0, 1e6)
 		if err != nil {
 			w.t.Error(err)
 		}
