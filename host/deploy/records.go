@@ -10,6 +10,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
@@ -41,26 +42,68 @@ func (d *Deployer) object(ctx context.Context, v any) (store.Digest, error) {
 	return o.Digest, err
 }
 
+// renewEvery is how often what a deployment is going to name is renewed while its checks
+// last: several times within what a sweep of the store leaves (sweep.Grace).
+const renewEvery = 10 * time.Minute
+
+// keepRenewed touches objects now and then until what it returns is called. What cannot be
+// touched is tried again the next time, and at last by who goes on with the deployment, who
+// is told.
+func (d *Deployer) keepRenewed(ctx context.Context, list []store.Digest) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { // until cancel
+		defer close(done)
+		for {
+			again := make(chan struct{})
+			stop := d.o.Clock.AfterFunc(renewEvery, func() { close(again) })
+			select {
+			case <-again:
+				_ = d.touch(ctx, list)
+			case <-ctx.Done():
+				stop()
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 // renew touches all that the deployment is going to name, so that none of it is taken
-// for what nobody wants: before its checks, and again after them, which may take long.
+// for what nobody wants: before its checks, while they last, and after them.
 func (a *attempt) renew(ctx context.Context) error {
-	n := &a.deployment
-	list := []store.Digest{n.Tree}
-	if n.Change != "" {
-		list = append(list, n.Change)
+	if err := a.touch(ctx, a.names()); err != nil {
+		return fmt.Errorf("deploy %s: %w; deploy again, which brings what is missing", a.request.Service, err)
+	}
+	return nil
+}
+
+func (d *Deployer) touch(ctx context.Context, list []store.Digest) error {
+	for _, object := range list {
+		if _, err := d.o.Store.Touch(ctx, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names are the objects that the deployment is going to name, as far as they are known.
+func (a *attempt) names() (list []store.Digest) {
+	for _, d := range []store.Digest{a.deployment.Tree, a.request.Change} {
+		if d != "" {
+			list = append(list, d)
+		}
 	}
 	for _, f := range a.request.Documents {
 		list = append(list, f.Digest)
 	}
-	for _, actor := range n.Actors {
-		list = append(list, actor.Digest)
+	for _, artifact := range a.request.Artifacts {
+		list = append(list, artifact.Digest)
 	}
-	for _, d := range list {
-		if _, err := a.o.Store.Touch(ctx, d); err != nil {
-			return fmt.Errorf("deploy %s: %w; deploy again, which brings what is missing", n.Service, err)
-		}
-	}
-	return nil
+	return list
 }
 
 // load reads what object has kept.
