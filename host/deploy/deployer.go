@@ -70,7 +70,7 @@ type Options struct {
 	Runner    Runner
 	// Dir is where documents and modules are laid out as files, out of the store. What an
 	// earlier host has left there is removed: nobody has held it against its digests.
-	Dir string
+	Dir   string
 	Clock shard.Clock // nil: the system's
 	// Step is called before each step that changes something, with its name: for
 	// tests, which end the host there.
