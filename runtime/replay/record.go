@@ -27,6 +27,7 @@ type sheet struct {
 	of      *Case
 	with    []Override
 	listen  bool // keep what is asked
+	hide    hide
 	mu      sync.Mutex
 	unknown []Asked
 	heard   []Heard
@@ -126,7 +127,7 @@ func (r *Record) answer(_ context.Context, use string, q *capability.Request) ca
 			return answer
 		}
 	}
-	a := Asked{Call: call, Use: use, Operation: q.Operation, Data: shown(q.Data), Nearest: s.of.nearest(call, use, q.Operation)}
+	a := Asked{Call: call, Use: use, Operation: q.Operation, Data: s.hide.shown(q.Data), Nearest: s.of.nearest(call, use, q.Operation)}
 	s.mu.Lock()
 	s.unknown = append(s.unknown, a)
 	s.mu.Unlock()

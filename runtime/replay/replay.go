@@ -65,6 +65,9 @@ type Options struct {
 	Mask   Mask
 	With   []Override
 	Listen bool // New's outcomes have Heard
+	// Hide, if not nil, takes secrets out of what is shown of differences and in a report. It
+	// must be safe for concurrent use.
+	Hide func([]byte) []byte
 	// Dead has dead letters be run, too, but for those that no actor ever had. One that is
 	// handled now is mended, which is no difference.
 	Dead bool

@@ -187,9 +187,10 @@ func (t *tally) group(c *Comparison) {
 			t.groups[name] = g
 		}
 		if g.Messages++; g.Messages == 1 || c.Sequence < g.Example.Sequence {
+			hide := hide(t.options.Hide)
 			g.Example = Example{
-				ID: c.ID, Sequence: c.Sequence, Key: c.Key, Time: time.Unix(0, c.Clock).UTC(), Type: c.Message.Type(),
-				Data: shown(c.Message.Data()), Revision: c.Revision, Differences: c.Differences,
+				ID: c.ID, Sequence: c.Sequence, Key: hide.text(c.Key), Time: time.Unix(0, c.Clock).UTC(), Type: c.Message.Type(),
+				Data: hide.shown(c.Message.Data()), Revision: c.Revision, Differences: c.Differences,
 			}
 		}
 	}

@@ -111,7 +111,7 @@ func (g *gate) rehearseActor(ctx context.Context, h *placed, a *specs.Actor, nod
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			k.Add(deploy.Detail{Subject: node, Text: err.Error()})
+			k.Add(deploy.Detail{Subject: node, Text: string(h.mask(g.service).hide([]byte(err.Error())))})
 			k.Outcome, k.Text = deploy.Failed, "the rehearsal has not come to its end"
 			return nil
 		default:
@@ -180,18 +180,25 @@ func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	report, err := replay.Run(ctx, o)
-	if report != nil {
-		secretsOf(r.now.Service, h.opts.Secret).report(report)
+	return replay.Run(ctx, o)
+}
+
+// mask hides the secrets that a service names, and those of the one that runs, which handled
+// what is told of.
+func (h *Host) mask(s *specs.Service) mask {
+	list := secretsOf(s, h.opts.Secret)
+	if now := h.service.Load(); now != s {
+		list = append(list, secretsOf(now, h.opts.Secret)...)
 	}
-	return report, err
+	slices.SortStableFunc(list, func(a, b []byte) int { return len(b) - len(a) }) // one may begin with another
+	return list
 }
 
 // forks are what messages are handled again by, and what ends them.
 func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func() error, err error) {
 	o = replay.Options{
 		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
-		Progress: r.progress,
+		Progress: r.progress, Hide: h.mask(r.now.Service).hide,
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)
 		},

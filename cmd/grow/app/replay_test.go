@@ -1,0 +1,47 @@
+package app
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/replay"
+	"github.com/grow-platform/grow/specs"
+)
+
+// TestReplayHides: nothing of a message that is handled again shows a secret, neither one of
+// the service that is tried nor one of what runs, which handled it.
+func TestReplayHides(t *testing.T) {
+	named := func(secret string) *specs.Service {
+		return &specs.Service{Actors: map[string]*specs.Actor{"a": {Uses: []specs.Grant{{Kind: "secret", Params: map[string]any{"names": []any{secret}}}}}}}
+	}
+	values := map[string]string{"OLD": "s3cr3t", "NEW": "s3cr3t-and-more"}
+	h := &Host{}
+	h.opts.Secret = func(name string) (string, bool) { v, ok := values[name]; return v, ok }
+	h.service.Store(named("OLD"))
+	m := h.mask(named("NEW"))
+	for _, secret := range values {
+		o := &replay.Outcome{
+			What: "refused", Code: secret, Text: secret, Outputs: []replay.Output{{Type: "t", Data: []byte(secret), Attrs: map[string]string{"x.a": secret}}},
+			State: []capability.Change{{Data: []byte(secret)}}, Unknown: []replay.Asked{{Data: secret}},
+		}
+		c := &replay.Comparison{Case: &replay.Case{ID: "1", Key: secret, Message: abi.NewMessage([]byte(secret), abi.Type, "t"), Then: *o}, Now: o}
+		for what, v := range map[string]any{
+			"replay": replayedOf(c, "a", "1", m),
+			"record": (&recorder{mask: m}).message(c),
+		} {
+			b, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(b), "s3cr3t") || strings.Contains(string(b), "and-more") || strings.Contains(string(b), "czNjcjN0") {
+				t.Errorf("%s shows %s: %s", what, secret, b)
+			}
+		}
+		if o.Outputs[0].Attrs["x.a"] != secret {
+			t.Error("what came of it is changed")
+		}
+	}
+}
