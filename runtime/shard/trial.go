@@ -221,6 +221,7 @@ func (s *Shard) Untry() bool {
 	for n, t := range x.nodes {
 		n.run.Store(t.old.spare())
 	}
+	s.passed.of(s.plan.Load().table, true) // what only the trial had is forgotten
 	s.feedAll()
 	return true
 }
