@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -43,6 +44,16 @@ type chosen struct {
 	places []place // in the journal's order
 	keys   map[string]*cell
 	whole  bool // the journal goes back to its begin
+	size   int  // bytes that the states take, as capability.Size counts
+	most   int  // of size
+}
+
+// grow counts n bytes more of states, or fewer; ErrStates when they are too many.
+func (c *chosen) grow(n int) error {
+	if c.size += n; c.size > c.most {
+		return ErrStates
+	}
+	return nil
 }
 
 // cell is a key's state as it is followed through the journal.
@@ -107,7 +118,7 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chosen{keys: map[string]*cell{}, whole: first <= 1}
+	c := &chosen{keys: map[string]*cell{}, whole: first <= 1, most: cmp.Or(o.states, StatesMax)}
 	for _, f := range list {
 		c.places = append(c.places, f.place)
 		c.keys[f.key] = &cell{now: map[string]capability.Value{}, unknown: map[string]bool{}, seen: map[string]bool{}}
@@ -160,6 +171,9 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 				return err
 			}
 			current[key] = values
+			if err := c.grow(capability.Size(values)); err != nil {
+				return err
+			}
 		}
 	}
 	err := o.entries(ctx, 0, func(_ place, e journal.Entry) error {
@@ -179,6 +193,7 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 		}
 		return nil
 	})
+	c.size = 0
 	for key, k := range c.keys {
 		for name, v := range current[key] {
 			if !k.seen[name] {
@@ -189,6 +204,7 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 			k.unknown[""] = true
 		}
 		k.seen = nil
+		c.size += capability.Size(k.now)
 	}
 	return err
 }
@@ -223,7 +239,7 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 			o.remember(attempts, e)
 		}
 		if k != nil {
-			k.change(list)
+			return c.grow(k.change(list))
 		}
 		return nil
 	})
@@ -233,7 +249,9 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 	return err
 }
 
-func (k *cell) change(list []journal.StateChange) {
+// change follows what an entry changes, and returns by how many bytes the state grows.
+func (k *cell) change(list []journal.StateChange) (grown int) {
+	grown = -capability.Size(k.now)
 	for i := range list {
 		ch := &list[i]
 		name := strings.Clone(ch.Name)
@@ -242,6 +260,7 @@ func (k *cell) change(list []journal.StateChange) {
 			k.now[name] = capability.Value{Data: append([]byte{}, ch.Value...), Revision: ch.Revision, Type: ch.Type}
 		}
 	}
+	return grown + capability.Size(k.now)
 }
 
 // remember has attempts hold what messages of the node were answered, as long as they

@@ -405,3 +405,50 @@ func TestHide(t *testing.T) {
 		t.Errorf("example of the key %s: %s", e.Key, e.Data[max(0, len(e.Data)-60):])
 	}
 }
+
+// TestStatesMax: what the keys of the messages keep is bounded, as it is when it is asked
+// for and as it is followed.
+func TestStatesMax(t *testing.T) {
+	w := handled(t, openMem(t), 300)
+	run := func(most, kept int) error {
+		o := Options{Journal: w.journal, Node: "facts", Record: &Record{}, states: most}
+		o.State = func(context.Context, string) (map[string]capability.Value, error) {
+			return map[string]capability.Value{"other": {Data: make([]byte, kept), Revision: 1}}, nil
+		}
+		o.New = w.actor(facts(plain, nothing), o.Record.Broker(w.broker), o.Record.Seed)
+		defer o.New.Close()
+		_, err := Run(t.Context(), o)
+		return err
+	}
+	if err := run(50, 0); !errors.Is(err, ErrStates) {
+		t.Errorf("followed: %v", err)
+	}
+	if err := run(1000, 1e6); err != nil {
+		t.Errorf("nobody asks what is kept now where the journal tells all: %v", err)
+	}
+	if err := w.journal.Trim(t.Context(), 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(2e6, 1e6); !errors.Is(err, ErrStates) {
+		t.Errorf("asked for: %v", err)
+	}
+	if err := run(4e6, 1e6); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSeed: a message that had drawn nothing draws what it would have drawn then.
+func TestSeed(t *testing.T) {
+	live := func(id string) (seed [32]byte) {
+		copy(seed[:], "live "+id)
+		return seed
+	}
+	r := &Record{Live: live}
+	if got := r.Seed(r.begin(&sheet{of: &Case{ID: "m", Dead: true}})); got != live("m") {
+		t.Errorf("%q", got)
+	}
+	drawn := bytes.Repeat([]byte{7}, 32)
+	if got := r.Seed(r.begin(&sheet{of: &Case{ID: "m", Seed: drawn}})); got != [32]byte(drawn) {
+		t.Errorf("%q", got)
+	}
+}

@@ -197,13 +197,13 @@ func (h *Host) mask(s *specs.Service) mask {
 // forks are what messages are handled again by, and what ends them.
 func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func() error, err error) {
 	o = replay.Options{
-		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
+		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{Live: h.supervisor.Seed}, Pacer: pacer(), Each: r.each,
 		Progress: r.progress, Hide: h.mask(r.now.Service).hide,
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)
 		},
 	}
-	table, err := router.Compile(r.now.Service)
+	table, err := router.Compile(h.service.Load()) // which has handled them
 	if err != nil {
 		return o, nil, err
 	}
@@ -218,7 +218,7 @@ func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func(
 	if r.old == nil {
 		return o, fork.Close, nil
 	}
-	o.OldRecord = &replay.Record{}
+	o.OldRecord = &replay.Record{Live: h.supervisor.Seed}
 	old, err := h.supervisor.Fork(ctx, *r.old, r.node, 1, o.OldRecord)
 	if err != nil {
 		return o, nil, errors.Join(err, fork.Close())

@@ -20,6 +20,9 @@ import (
 	"github.com/grow-platform/grow/runtime/supervisor"
 )
 
+// CodeStates is the code of messages whose keys keep too much to handle them again.
+const CodeStates = "replay.states"
+
 // Replay implements control.Backend.
 func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.Replayed, error) {
 	id, node, err := b.handledAt(ctx, r.ID)
@@ -51,6 +54,8 @@ func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.R
 	switch {
 	case errors.Is(err, replay.ErrNone):
 		return control.Replayed{}, unhandled(id)
+	case errors.Is(err, replay.ErrStates):
+		return control.Replayed{}, &control.Error{Code: CodeStates, Message: err.Error(), At: node, Next: "see what its keys keep: grow state list " + node}
 	case err != nil:
 		return control.Replayed{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: node, Next: "see what it takes to run: grow vet --module FILE"}
 	case found == nil:

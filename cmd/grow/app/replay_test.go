@@ -45,3 +45,30 @@ func TestReplayHides(t *testing.T) {
 		}
 	}
 }
+
+// TestForksKeyless: whether what is in the journal had keys is for what runs to say, which has
+// handled it, and not for what is tried.
+func TestForksKeyless(t *testing.T) {
+	h := serve(t, "")
+	next := *h.service.Load()
+	keyed := *next.Actors["hog"]
+	keyed.Key = map[string]string{"hog.do": "data"}
+	next.Actors = map[string]*specs.Actor{"hog": &keyed}
+	now, err := wanted(&next, *h.built.Load())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, end, err := h.forks(t.Context(), &again{node: "hog", now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !o.Keyless {
+		t.Error("what it has handled is taken to have had keys")
+	}
+	if seed := o.Record.Live("m"); seed != h.supervisor.Seed("m") {
+		t.Error("what drew nothing would draw otherwise than what runs")
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
