@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/grow-platform/grow/runtime/capability"
 )
 
 // Mask says what may differ. A path begins with data, for every output, or
@@ -70,12 +72,29 @@ func (m *Mask) differences(then, now *Outcome, h hide) []Difference {
 	if then.What != now.What || then.Code != now.Code {
 		f.outcome(then, now)
 	}
-	f.requests(then, now)
+	if len(now.Unknown) > 0 || !slices.Equal(then.Calls, now.Calls) {
+		f.requests(then, now)
+	}
 	if then.What == "handled" && now.What == "handled" {
-		f.outputs(then.Outputs, now.Outputs)
-		f.state(then, now)
+		if !slices.EqualFunc(then.Outputs, now.Outputs, alike) {
+			f.outputs(then.Outputs, now.Outputs)
+		}
+		if !slices.EqualFunc(then.State, now.State, unchanged) {
+			f.state(then, now)
+		}
 	}
 	return f.list
+}
+
+// alike reports whether two outputs are the same to the byte, as nearly all are: only others
+// are looked at field by field.
+func alike(was, is Output) bool {
+	return was.Type == is.Type && (was.Delay < 0 || is.Delay < 0 || was.Delay == is.Delay) && bytes.Equal(was.Data, is.Data) && maps.Equal(was.Attrs, is.Attrs)
+}
+
+// unchanged reports whether two writes are the same to the byte.
+func unchanged(was, is capability.Change) bool {
+	return was.Name == is.Name && (was.Data == nil) == (is.Data == nil) && bytes.Equal(was.Data, is.Data)
 }
 
 // buried is what differs of a dead letter: whether it is refused, and with which code. One

@@ -167,6 +167,9 @@ func (t *tally) add(c *Comparison) {
 
 // group counts a message once for each way in which it differs.
 func (t *tally) group(c *Comparison) {
+	if len(c.Differences) == 0 {
+		return
+	}
 	seen := map[string]bool{}
 	for i := range c.Differences {
 		name := c.Differences[i].Name

@@ -22,7 +22,12 @@ import (
 const (
 	rehearsalReport = 64 << 10         // bytes of a report that is kept for programs
 	rehearsalState  = 30 * time.Second // that a state is waited for whose key is busy
+	rehearsalForks  = 4                // messages at a time: each has an instance of its own
 )
+
+// rehearsalWorkers is how many messages are handled again at a time on so many processors:
+// one of those, where there are others, is left to what runs.
+func rehearsalWorkers(processors int) int { return max(1, min(rehearsalForks, processors-1)) }
 
 // rehearse has each actor that becomes another handle again what it has handled, as its
 // definition or the request says, a check for each.
@@ -171,11 +176,11 @@ type again struct {
 	progress func(done, all int)
 }
 
-// replayed handles messages again, beside what runs and after it: one message at a time,
-// each once nothing else waits for a processor.
+// replayed handles messages again, beside what runs and after it: a few at a time, each
+// once nothing else waits for a processor.
 func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err error) {
 	defer h.shard.Hold()() // what is read twice must be there twice
-	o, end, err := h.forks(ctx, r)
+	o, end, err := h.forks(ctx, r, rehearsalWorkers(processors()))
 	if err != nil {
 		return nil, err
 	}
@@ -194,11 +199,11 @@ func (h *Host) mask(s *specs.Service) mask {
 	return list
 }
 
-// forks are what messages are handled again by, and what ends them.
-func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func() error, err error) {
+// forks are what messages are handled again by, so many at a time, and what ends them.
+func (h *Host) forks(ctx context.Context, r *again, workers int) (o replay.Options, end func() error, err error) {
 	o = replay.Options{
 		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{Live: h.supervisor.Seed}, Pacer: pacer(), Each: r.each,
-		Progress: r.progress, Hide: h.mask(r.now.Service).hide,
+		Workers: workers, Progress: r.progress, Hide: h.mask(r.now.Service).hide,
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)
 		},
@@ -210,7 +215,7 @@ func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func(
 	if n, ok := table.Node(r.node); ok {
 		o.Keyless = !n.Keyed()
 	}
-	fork, err := h.supervisor.Fork(ctx, r.now, r.node, 1, o.Record)
+	fork, err := h.supervisor.Fork(ctx, r.now, r.node, workers, o.Record)
 	if err != nil {
 		return o, nil, err
 	}
@@ -219,7 +224,7 @@ func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func(
 		return o, fork.Close, nil
 	}
 	o.OldRecord = &replay.Record{Live: h.supervisor.Seed}
-	old, err := h.supervisor.Fork(ctx, *r.old, r.node, 1, o.OldRecord)
+	old, err := h.supervisor.Fork(ctx, *r.old, r.node, workers, o.OldRecord)
 	if err != nil {
 		return o, nil, errors.Join(err, fork.Close())
 	}

@@ -58,9 +58,12 @@ func TestForksKeyless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, end, err := h.forks(t.Context(), &again{node: "hog", now: now})
+	o, end, err := h.forks(t.Context(), &again{node: "hog", now: now}, 3)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.Workers != 3 || o.New.Scale.Max != 3 {
+		t.Errorf("%d messages at a time, with %d instances", o.Workers, o.New.Scale.Max)
 	}
 	if !o.Keyless {
 		t.Error("what it has handled is taken to have had keys")
@@ -70,5 +73,15 @@ func TestForksKeyless(t *testing.T) {
 	}
 	if err := end(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRehearsalWorkers: a rehearsal leaves a processor to what runs, where there are others,
+// and takes no more memory on a large machine than for a few instances.
+func TestRehearsalWorkers(t *testing.T) {
+	for processors, want := range map[int]int{1: 1, 2: 1, 3: 2, 5: 4, 64: 4} {
+		if got := rehearsalWorkers(processors); got != want {
+			t.Errorf("%d on %d processors, want %d", got, processors, want)
+		}
 	}
 }

@@ -93,7 +93,7 @@ func (g *gate) shadowNode(ctx context.Context, h *placed, a *specs.Actor, node s
 	if err != nil {
 		return nil, err
 	}
-	o, end, err := h.forks(ctx, &again{node: node, now: now, old: &old, mask: maskOf(a), dead: true})
+	o, end, err := h.forks(ctx, &again{node: node, now: now, old: &old, mask: maskOf(a), dead: true}, 1) // live messages are no more than what runs handles
 	if err != nil {
 		return nil, err
 	}
