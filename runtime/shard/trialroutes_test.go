@@ -1,0 +1,161 @@
+package shard
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/specs"
+)
+
+// forked is a workflow whose messages go to one of two nodes, each of which says its name:
+// from a node before them, or as they come in. A message that says so fails there.
+func forked(inside bool, to string) (*specs.Service, map[string]guest) {
+	keyed := func(name string) *specs.Actor {
+		return def(name, func(a *specs.Actor) {
+			a.In, a.Out, a.Key = []string{"in"}, []string{"out", "in"}, map[string]string{"in": "data.k"}
+		})
+	}
+	s := project(keyed("first"), keyed("left"), keyed("right"))
+	w := &specs.Workflow{Name: "w", In: []string{"in"}, Out: []string{"out"}}
+	for _, name := range []string{"first", "left", "right"} {
+		w.Nodes = append(w.Nodes, &specs.Node{Name: name, Actor: name, Scale: specs.Scale{Max: 8, Mailbox: 10_000}})
+	}
+	from := specs.Input
+	if inside {
+		from = "first"
+		w.Routes = append(w.Routes, &specs.Route{From: specs.Input, To: []string{"first"}})
+	}
+	w.Routes = append(w.Routes, &specs.Route{From: from, Type: "in", To: []string{to}},
+		&specs.Route{From: "left", To: []string{specs.Output}}, &specs.Route{From: "right", To: []string{specs.Output}})
+	s.Workflows["w"] = w
+	says := func(name string) guest {
+		return func(_ engine.Host, m *abi.Message) ([]sent, error) {
+			if strings.Contains(string(m.Data()), name+" fails") {
+				return nil, errors.New("boom")
+			}
+			return []sent{{typ: "out", data: name}}, nil
+		}
+	}
+	return s, map[string]guest{
+		"first": func(_ engine.Host, m *abi.Message) ([]sent, error) {
+			return []sent{{typ: "in", data: string(m.Data())}}, nil
+		},
+		"left": says("left"), "right": says("right"),
+	}
+}
+
+// asked has a message of each of some keys handled, and tells by which node.
+func (b *bench) asked(t *testing.T, text string) map[string]string {
+	t.Helper()
+	by := map[string]string{}
+	for i := range 400 {
+		key := fmt.Sprintf("customer-%03d", i)
+		by[key] = answered1(t, b.accept(t, &Request{To: "w", AnyReply: true, Data: fmt.Appendf(nil, `{"k":%q,"text":%q}`, key, text)}))
+	}
+	return by
+}
+
+// TestTrialRoutes: in a trial of other routes a share of the keys goes along them, always
+// the same ones, from a node as well as from outside; what becomes of the messages that went
+// either way is counted; and all go as before when it ends, or as was tried when that is kept.
+func TestTrialRoutes(t *testing.T) {
+	for name, inside := range map[string]bool{"of a node": true, "of a workflow's input": false} {
+		t.Run(name, func(t *testing.T) {
+			service, guests := forked(inside, "left")
+			b := open(t, service, guests, nil)
+			next, _ := forked(inside, "right")
+			if err := b.Try(&Trial{Table: mustCompile(t, next), Salt: "7"}); err != nil {
+				t.Fatal(err)
+			}
+			before := b.asked(t, "")
+			for _, x := range []struct {
+				share    float64
+				min, max int // of 400
+			}{{0, 0, 0}, {0.05, 8, 36}, {0.5, 160, 240}} {
+				if err := b.Share(x.share); err != nil {
+					t.Fatal(err)
+				}
+				now := b.asked(t, "")
+				if n := share(now, "right"); n < x.min || n > x.max || n+share(now, "left") != 400 {
+					t.Errorf("with a share of %v, %d of 400 keys go the way that is tried", x.share, n)
+				}
+				for key, who := range before {
+					if who == "replied out right" && now[key] != who {
+						t.Errorf("%s went back while the share grew to %v", key, x.share)
+					}
+				}
+				if again := b.asked(t, ""); !maps.Equal(now, again) {
+					t.Errorf("keys flap with a share of %v", x.share)
+				}
+				before = now
+			}
+			failed := uint64(400 - share(b.asked(t, "right fails"), "left"))
+			list := b.Trial()
+			if len(list) != 1 || !strings.HasPrefix(list[0].Node, "routes of w/") || list[0].New.Failed != failed || list[0].Old.Failed != 0 || failed == 0 || len(list[0].New.Samples) == 0 {
+				t.Fatalf("%d have failed, report %+v", failed, list)
+			}
+			if all := list[0].Old.Handled + list[0].New.Handled + failed; all != 8*400 {
+				t.Errorf("%d messages counted, %d handled", all, 8*400)
+			}
+			if !b.Untry() || b.Trial() != nil {
+				t.Error("the trial does not end")
+			}
+			if n := share(b.asked(t, ""), "left"); n != 400 {
+				t.Errorf("after the trial %d keys go as before", n)
+			}
+			if err := b.Try(&Trial{Table: mustCompile(t, next), Salt: "7", Share: 1}); err != nil {
+				t.Fatal(err)
+			}
+			if n := share(b.asked(t, ""), "right"); n != 400 {
+				t.Errorf("%d keys go the way that has all", n)
+			}
+			serve(t, b.Shard, next, guests)
+			if n := share(b.asked(t, ""), "right"); n != 400 || b.Trial() != nil {
+				t.Errorf("%d keys, trial %v", n, b.Trial())
+			}
+		})
+	}
+}
+
+// TestTrialRoutesNowhere: messages that get nowhere by what is tried count as its own.
+func TestTrialRoutesNowhere(t *testing.T) {
+	for name, inside := range map[string]bool{"of a node": true, "of a workflow's input": false} {
+		service, guests := forked(inside, "left")
+		b := open(t, service, guests, nil)
+		next, _ := forked(inside, specs.DeadLetter)
+		if err := b.Try(&Trial{Table: mustCompile(t, next), Salt: "7", Share: 0.5}); err != nil {
+			t.Fatal(err)
+		}
+		lost := uint64(400 - share(b.asked(t, ""), "left"))
+		if n := b.Trial()[0]; n.New.Failed != lost || n.Old.Failed != 0 || lost == 0 {
+			t.Errorf("%s: %d are lost, report %+v", name, lost, n)
+		}
+		b.Close()
+	}
+}
+
+// TestTrialRoutesRefused: what is neither another actor nor another route cannot be tried, nor
+// can routes that do not take what came in before, or lead to nodes that are new.
+func TestTrialRoutesRefused(t *testing.T) {
+	service, guests := forked(false, "left")
+	b := open(t, service, guests, nil)
+	same, _ := forked(false, "left")
+	less, _ := forked(false, "right")
+	less.Workflows["w"].In = []string{"out"}
+	more, _ := forked(false, "right")
+	more.Workflows["w"].Nodes = append(more.Workflows["w"].Nodes, &specs.Node{Name: "new", Actor: "left", Scale: specs.Scale{Max: 1, Mailbox: 10}})
+	for want, s := range map[string]*specs.Service{"it is what runs already": same, "w takes no in any more": less, "nodes": more} {
+		if err := b.Try(&Trial{Table: mustCompile(t, s), Actors: map[string]*actor.Actor{}, Salt: "7", Share: 0.5}); !errors.Is(err, ErrTrial) || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+	if n := share(b.asked(t, ""), "left"); n != 400 {
+		t.Errorf("%d keys go as before", n)
+	}
+}
