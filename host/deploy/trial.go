@@ -135,6 +135,7 @@ func (d *Deployer) Reached(ctx context.Context, s documents.Service, number, ste
 		return errors.Join(ErrNoTrial, err)
 	}
 	t.Step = step
+	d.o.Step("record share")
 	return d.setTrial(ctx, s, t, seen)
 }
 
