@@ -50,17 +50,17 @@ func (s *shell) goBack(ctx context.Context, args []string, to int, g gateFlags) 
 	}
 	d := &delivery{from: at.last.Files, request: g.request(""), modules: map[string]artifact{}}
 	d.request.Parent = at.last.ID
+	var by []string
 	if len(args) > 0 {
-		var by []string
 		by, err = at.oldActor(ctx, args[0], to, d)
-		if len(by) > 0 {
-			s.say("state      goes back by %s", strings.Join(by, ", "))
-		}
 	} else {
-		err = at.oldService(ctx, to, d)
+		by, err = at.oldService(ctx, to, d)
 	}
 	if err != nil {
 		return err
+	}
+	if len(by) > 0 {
+		s.say("state      goes back by %s", strings.Join(by, ", "))
 	}
 	n, err := s.deliver(ctx, at, d)
 	return s.finish(ctx, at, nil, deployed{Plan: g.plan, Deployment: &n}, err)
@@ -103,7 +103,7 @@ func (at *destination) oldActor(ctx context.Context, actor string, to int, d *de
 	if d.request.Text == "" {
 		d.request.Text = fmt.Sprintf("back to revision %d of %s", to, actor)
 	}
-	return at.wayBack(ctx, actor, old, d)
+	return at.wayBack(ctx, actor, func(path string) ([]byte, error) { return at.RevisionFile(ctx, old, path) }, d)
 }
 
 // revision is one of an actor, by its number.
@@ -151,23 +151,23 @@ func removed(what, actor string) error {
 	}
 }
 
-// oldService takes all of an old deployment.
-func (at *destination) oldService(ctx context.Context, to int, d *delivery) error {
+// oldService takes all of an old deployment, and returns the actors that state goes back by.
+func (at *destination) oldService(ctx context.Context, to int, d *delivery) (by []string, err error) {
 	if to == 0 {
 		to = at.live.Before
 	}
 	if to == 0 {
-		return &control.Error{Code: control.CodeNotFound, Message: "nothing was live before deployment " + fmt.Sprint(at.live.Number), At: at.service, Next: "see what there was: grow history"}
+		return nil, &control.Error{Code: control.CodeNotFound, Message: "nothing was live before deployment " + fmt.Sprint(at.live.Number), At: at.service, Next: "see what there was: grow history"}
 	}
 	if to == at.live.Number {
-		return usage("deployment %d is live already", to)
+		return nil, usage("deployment %d is live already", to)
 	}
 	n, err := at.deploymentBy(ctx, to)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if d.files, err = at.DeploymentFiles(ctx, to); err != nil {
-		return err
+		return nil, err
 	}
 	for actor, a := range n.Actors {
 		d.asBefore(actor, a.Artifact)
@@ -175,5 +175,5 @@ func (at *destination) oldService(ctx context.Context, to int, d *delivery) erro
 	if d.request.Text == "" {
 		d.request.Text = fmt.Sprintf("back to deployment %d", to)
 	}
-	return nil
+	return at.wayBackAll(ctx, &n, d)
 }
