@@ -44,8 +44,10 @@ type chosen struct {
 	places []place // in the journal's order
 	keys   map[string]*cell
 	whole  bool // the journal goes back to its begin
-	size   int  // bytes that the states take, as capability.Size counts
-	most   int  // of size
+	// revision is the last that a message had: most have the same.
+	revision string
+	size     int // bytes that the states take, as capability.Size counts
+	most     int // of size
 }
 
 // grow counts n bytes more of states, or fewer; ErrStates when they are too many.
@@ -58,6 +60,7 @@ func (c *chosen) grow(n int) error {
 
 // cell is a key's state as it is followed through the journal.
 type cell struct {
+	key     string
 	now     map[string]capability.Value
 	unknown map[string]bool // names that had a value before the journal begins, which it does not tell
 	seen    map[string]bool // names that were changed; nil once all was read
@@ -121,7 +124,10 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	c := &chosen{keys: map[string]*cell{}, whole: first <= 1, most: cmp.Or(o.states, StatesMax)}
 	for _, f := range list {
 		c.places = append(c.places, f.place)
-		c.keys[f.key] = &cell{now: map[string]capability.Value{}, unknown: map[string]bool{}, seen: map[string]bool{}}
+		if c.keys[f.key] != nil {
+			continue
+		}
+		c.keys[f.key] = &cell{key: f.key, now: map[string]capability.Value{}, unknown: map[string]bool{}, seen: map[string]bool{}}
 	}
 	slices.SortFunc(c.places, func(a, b place) int {
 		if a.sequence != b.sequence {
@@ -227,7 +233,7 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 		k := c.keys[key]
 		if left[0] == p {
 			left = left[1:]
-			m, err := o.caseOf(p.sequence, e, c.keys, attempts)
+			m, err := o.caseOf(p.sequence, e, c, attempts)
 			if err == nil {
 				err = give(m)
 			}
@@ -283,24 +289,28 @@ func (o *Options) remember(attempts map[string][]capability.Recorded, e journal.
 }
 
 // caseOf copies what an entry that settles a message says of it.
-func (o *Options) caseOf(seq uint64, e journal.Entry, keys map[string]*cell, attempts map[string][]capability.Recorded) (*Case, error) {
+func (o *Options) caseOf(seq uint64, e journal.Entry, of *chosen, attempts map[string][]capability.Recorded) (*Case, error) {
 	if d, ok := e.(*journal.Dead); ok {
 		_, _, key, _, _ := o.settled(d)
-		return deadCase(seq, d, keys[key], attempts[d.ID])
+		return deadCase(of.newCase(seq, d.ID, key, d.Revision), d, attempts[d.ID])
 	}
 	h := e.(*journal.Handled) // nothing else is chosen
 	m, err := abi.ParseMessage(slices.Clone(h.Input))
 	if err != nil {
 		return nil, err
 	}
-	c := newCase(seq, h.ID, h.Key, h.Revision, keys[h.Key])
+	c := of.newCase(seq, h.ID, h.Key, h.Revision)
 	c.Message, c.Clock, c.Seed, c.Answers = m, h.Time, slices.Clone(h.Seed), recordedOf(h.Answers)
 	return c, c.Then.recorded(h)
 }
 
-func newCase(seq uint64, id, key, revision string, k *cell) *Case {
+func (c *chosen) newCase(seq uint64, id, key, revision string) *Case {
+	k := c.keys[key]
+	if c.revision != revision {
+		c.revision = strings.Clone(revision)
+	}
 	return &Case{
-		Sequence: seq, ID: strings.Clone(id), Key: strings.Clone(key), Revision: strings.Clone(revision),
+		Sequence: seq, ID: strings.Clone(id), Key: k.key, Revision: c.revision,
 		State: maps.Clone(k.now), Unknown: slices.Sorted(maps.Keys(k.unknown)),
 	}
 }
