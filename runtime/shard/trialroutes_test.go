@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/grow-platform/grow/abi"
@@ -157,5 +159,63 @@ func TestTrialRoutesRefused(t *testing.T) {
 	}
 	if n := share(b.asked(t, ""), "left"); n != 400 {
 		t.Errorf("%d keys go as before", n)
+	}
+}
+
+// TestTrialRoutesLoad: while messages come, other routes are tried by more and more keys,
+// withdrawn, tried again and kept: each message is handled once, and answered by one of the two.
+func TestTrialRoutesLoad(t *testing.T) {
+	for name, inside := range map[string]bool{"of a node": true, "of a workflow's input": false} {
+		service, guests := forked(inside, "left")
+		b := open(t, service, guests, nil)
+		next, _ := forked(inside, "right")
+		const senders, rounds = 4, 30
+		turns := make(chan struct{}) // one for each round of trials; senders go on meanwhile
+		var wait sync.WaitGroup
+		var sent atomic.Int64
+		for sender := range senders {
+			wait.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-turns:
+						return
+					default:
+					}
+					f, err := b.Accept(t.Context(), &Request{To: "w", Type: "in", Source: "test", AnyReply: true, Data: fmt.Appendf(nil, `{"k":"s%d-%d"}`, sender, i%50)})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					sent.Add(1)
+					<-f.Done()
+					if got := f.Answer().text(); got != "replied out left" && got != "replied out right" {
+						t.Errorf("%s: message %d of sender %d: %s", name, i, sender, got)
+						return
+					}
+				}
+			})
+		}
+		for range rounds {
+			before := sent.Load()
+			if err := b.Try(&Trial{Table: mustCompile(t, next), Salt: "7", Share: 0.2}); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "messages", func() bool { return sent.Load() > before+20 })
+			if err := b.Share(0.7); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "more", func() bool { return sent.Load() > before+40 })
+			b.Untry()
+		}
+		serve(t, b.Shard, next, guests)
+		close(turns)
+		wait.Wait()
+		if got := b.status(t, "w/left").Handled + b.status(t, "w/right").Handled; got != uint64(sent.Load()) {
+			t.Errorf("%s: %d messages were sent, and %d handled", name, sent.Load(), got)
+		}
+		if n := share(b.asked(t, ""), "right"); n != 400 {
+			t.Errorf("%s: %d keys go the way that is kept", name, n)
+		}
+		b.Close()
 	}
 }
