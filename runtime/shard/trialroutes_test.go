@@ -142,6 +142,29 @@ func TestTrialRoutesNowhere(t *testing.T) {
 	}
 }
 
+// TestTrialRoutesLater: what is tried is to blame for what its messages lead to, too.
+func TestTrialRoutesLater(t *testing.T) {
+	service, guests := forked(true, "left")
+	more := func(s *specs.Service) *specs.Service {
+		s.Actors["tail"] = def("tail", nil)
+		w := s.Workflows["w"]
+		w.Nodes = append(w.Nodes, &specs.Node{Name: "tail", Actor: "tail", Scale: specs.Scale{Max: 8, Mailbox: 10_000}})
+		w.Routes = append([]*specs.Route{{From: "right", Type: "in", To: []string{"tail"}}, {From: "tail", To: []string{specs.Output}}}, w.Routes...)
+		return s
+	}
+	guests["right"] = guests["first"]
+	guests["tail"] = func(engine.Host, *abi.Message) ([]sent, error) { return nil, errors.New("boom") }
+	b := open(t, more(service), guests, nil)
+	next, _ := forked(true, "right")
+	if err := b.Try(&Trial{Table: mustCompile(t, more(next)), Salt: "7", Share: 0.5}); err != nil {
+		t.Fatal(err)
+	}
+	other := uint64(400 - share(b.asked(t, ""), "left"))
+	if n := b.Trial()[0]; n.New.Failed != other || n.New.Handled != other || n.Old.Failed != 0 || n.Old.Handled != 400-other || other == 0 {
+		t.Errorf("%d went the other way, report %+v", other, n)
+	}
+}
+
 // TestTrialRoutesRefused: what is neither another actor nor another route cannot be tried, nor
 // can routes that do not take what came in before, or lead to nodes that are new.
 func TestTrialRoutesRefused(t *testing.T) {

@@ -42,25 +42,38 @@ func ledgers(t *testing.T, by string) Wanted {
 	return w
 }
 
-// TestMigrators: what migrates a node's values runs with it and ends with it, is part of
-// its revision, and is there in a fork.
-func TestMigrators(t *testing.T) {
+// migrating is a supervisor of an empty shard, what it compiles with, and what ends all of it.
+func migrating(t *testing.T) (v *Supervisor, e *counted, s *shard.Shard, end func()) {
+	t.Helper()
 	ctx := context.Background()
 	real, err := wazero.New(ctx, wazero.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &counted{Engine: real}
+	e = &counted{Engine: real}
 	store := mem.New(mem.Options{})
 	j, err := store.Open(ctx, journal.Name{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shard.Open(ctx, shard.Options{Service: "t", Journal: j})
-	if err != nil {
+	if s, err = shard.Open(ctx, shard.Options{Service: "t", Journal: j}); err != nil {
 		t.Fatal(err)
 	}
-	v := New(Options{Engine: e, Shard: s, Secret: []byte("secret")})
+	v = New(Options{Engine: e, Shard: s, Secret: []byte("secret")})
+	return v, e, s, func() {
+		t.Helper()
+		s.Close()
+		if err := errors.Join(v.Close(), store.Close(), e.Close(ctx)); err != nil || e.open.Load() != 0 {
+			t.Error(err, e.open.Load())
+		}
+	}
+}
+
+// TestMigrators: what migrates a node's values runs with it and ends with it, is part of
+// its revision, and is there in a fork.
+func TestMigrators(t *testing.T) {
+	ctx := context.Background()
+	v, e, s, end := migrating(t)
 	apply := func(w Wanted, open int64) {
 		t.Helper()
 		if err := v.Apply(ctx, w); err != nil {
@@ -116,10 +129,7 @@ func TestMigrators(t *testing.T) {
 		t.Errorf("another migration is revision %v, %v", list, err)
 	}
 	apply(ledgers(t, ""), 1)
-	s.Close()
-	if err := errors.Join(v.Close(), store.Close(), e.Close(ctx)); err != nil || e.open.Load() != 0 {
-		t.Error(err, e.open.Load())
-	}
+	end()
 }
 
 // TestMigratorsChange: limits and isolation of what migrates take effect as its module does.
@@ -161,25 +171,10 @@ func TestMigratorsLines(t *testing.T) {
 	n, _ := table.Node("a")
 	forth := w.Service.Actors["forth"]
 	forth.Isolated = true
-	v := New(Options{})
+	v, e, _, end := migrating(t)
 	if got := v.config(forth, table).Instances; got != 2+2*(2+1) {
 		t.Errorf("its process has room for %d: its own two, and for each side of a canary the node's two and one that is closing", got)
 	}
-	real, err := wazero.New(ctx, wazero.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := mem.New(mem.Options{})
-	j, err := store.Open(ctx, journal.Name{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := shard.Open(ctx, shard.Options{Service: "t", Journal: j})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &counted{Engine: real}
-	v = New(Options{Engine: e, Shard: s, Secret: []byte("secret")})
 	forth.Isolated = false
 	list, err := v.migrators(ctx, w.Service, n, 2, silent, func(def *specs.Actor) (*module, error) {
 		return v.module(ctx, w.Modules[def.Name], v.config(def, table))
@@ -207,10 +202,10 @@ func TestMigratorsLines(t *testing.T) {
 	if e.last.Name != "forth apart" || e.last.Instances != 2 {
 		t.Errorf("in a fork of one instance: %+v", e.last)
 	}
-	s.Close()
-	if err := errors.Join(f.Close(), list.close(), v.Close(), store.Close(), e.Close(ctx)); err != nil {
+	if err := errors.Join(f.Close(), list.close()); err != nil {
 		t.Error(err)
 	}
+	end()
 }
 
 // still is a world without anything in it.
