@@ -199,8 +199,8 @@ func TestMigratorsLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.last.Name != "forth apart" || e.last.Instances != 2 {
-		t.Errorf("in a fork of one instance: %+v", e.last)
+	if c := e.last.Load(); c.Name != "forth apart" || c.Instances != 2 {
+		t.Errorf("in a fork of one instance: %+v", c)
 	}
 	if err := errors.Join(f.Close(), list.close()); err != nil {
 		t.Error(err)
