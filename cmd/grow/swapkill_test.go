@@ -130,17 +130,21 @@ func (k *killable) sides() (list []string) {
 	return list
 }
 
-// TestCanaryKilled: a host is killed before each step of a canary's beginning, growth, success
-// and withdrawal. The next one serves each key by one revision, goes on with the canary or
-// has ended it, and has lost nothing.
-func TestCanaryKilled(t *testing.T) {
+// TestSwapKilled: a host is killed before each step of a swap, of a rollback, and of a canary's
+// beginning, growth, success and withdrawal. The next one serves each key by one revision,
+// goes on with the canary or has ended it, and has lost nothing.
+func TestSwapKilled(t *testing.T) {
+	const swap = "swap ledger other.wasm --accept outcome.refused.ledger.clozed"
+	live := []string{"record deployment", "prepare", "move live ref", "switch", "record that it is live"}
 	for name, c := range map[string]struct {
 		begun string // before
 		act   string
 		steps []string
 	}{
-		"grows":     {"", "swap ledger other.wasm --canary 50% --wait 1ms --slower 1000 --accept outcome.refused.ledger.clozed", []string{"record trial", "try", "record share", "move live ref", "switch", "record that it is live", "remove trial"}},
-		"withdrawn": {"swap ledger other.wasm --canary 50% --wait 1h --accept outcome.refused.ledger.clozed", "swap --abort", []string{"record that it is withdrawn", "remove trial", "untry"}},
+		"swap":      {"", swap, live},
+		"rollback":  {swap, "rollback ledger --accept outcome.refused.ledger.closed", live},
+		"grows":     {"", swap + " --canary 50% --wait 1ms --slower 1000", []string{"record trial", "try", "record share", "move live ref", "switch", "record that it is live", "remove trial"}},
+		"withdrawn": {swap + " --canary 50% --wait 1h", "swap --abort", []string{"record that it is withdrawn", "remove trial", "untry"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var at []string
@@ -188,7 +192,7 @@ func killed(t *testing.T, die int, begun, act string) (step string) {
 		return ""
 	}
 	k.start(0)
-	before := k.sides()
+	before, withdrawn := k.sides(), strings.Contains(begun, "--canary")
 	for range 3 { // a key that the new revision has stays with it, until it is withdrawn
 		now := k.sides()
 		for i, side := range now {
@@ -199,17 +203,17 @@ func killed(t *testing.T, die int, begun, act string) (step string) {
 		before = now
 	}
 	trial := tries("swap -o json")
-	if begun != "" && gjson.Get(trial, "deployment").Exists() { // the withdrawal was not recorded
+	if withdrawn && gjson.Get(trial, "deployment").Exists() { // the withdrawal was not recorded
 		if !slices.Contains(before, "new") || !slices.Contains(before, "old") {
 			t.Errorf("died before %q: the canary goes on with %q", step, before)
 		}
 		h.run(exitDone, "swap --abort")
-	} else if begun == "" && !k.follow(trial) {
+	} else if !withdrawn && !k.follow(trial) {
 		t.Errorf("died before %q: the canary does not go on: %s", step, trial)
 	}
 	live := gjson.Get(h.run(exitDone, "history -o json"), `#(state=="live").number`).Int()
-	want := map[int64]string{1: "old", 2: "new"}[live]
-	if last := slices.Compact(k.sides()); len(last) != 1 || last[0] != want || begun != "" && want != "old" {
+	want := map[int64]string{1: "old", 2: "new", 3: "old"}[live]
+	if last := slices.Compact(k.sides()); len(last) != 1 || last[0] != want || withdrawn && want != "old" {
 		t.Errorf("died before %q: deployment %d is live, and keys are served by %q", step, live, last)
 	}
 	for i := range 12 {
