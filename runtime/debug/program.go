@@ -44,8 +44,9 @@ var (
 type Language interface {
 	// Open reads what a module says of its source. files are the sources of the
 	// actor; nil: there are none. It returns nil, nil for a module of another
-	// language. What the module says may lie, and is bounded.
-	Open(binary []byte, files fs.FS) (Program, error)
+	// language, and fails with the error of ctx once that ends. What the module says may
+	// lie, and is bounded.
+	Open(ctx context.Context, binary []byte, files fs.FS) (Program, error)
 }
 
 // Program is a module as its programmer sees it. It is safe for concurrent use.

@@ -277,7 +277,7 @@ func FuzzOpen(f *testing.F) {
 			b = bytes.Clone(b)
 			b[int(at)%len(b)] ^= v
 		}
-		opened, err := New().Open(b, nil)
+		opened, err := New().Open(t.Context(), b, nil)
 		if err != nil || opened == nil {
 			return
 		}

@@ -548,8 +548,7 @@ func (h *halt) Evaluate(frame int, text string) (debug.Variable, error) {
 	if err != nil {
 		return debug.Variable{}, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	e := evaluator{h: h, f: f}
 	x, err := e.parse(text)
 	switch {
@@ -569,8 +568,7 @@ func (h *halt) Truth(frame int, text string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	x, err := (&evaluator{h: h, f: f}).parse(text)
 	if err != nil {
 		return false, err

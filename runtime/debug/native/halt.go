@@ -68,8 +68,7 @@ func (h *halt) all() []frame {
 	if h.frames != nil {
 		return h.frames
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	for i, c := range h.calls() {
 		r := h.program.lines.rowAt(c.Body, c.At)
 		if i == 0 {
@@ -91,7 +90,7 @@ func (p *program) unfold(call int, c engine.Call, r row) []frame {
 	if f.function = p.symbols.functionAt(pc); f.function == nil {
 		return []frame{f}
 	}
-	path := f.function.path(pc)
+	path := p.symbols.path(f.function, pc)
 	f.shown.Function = f.function.name
 	var all []frame
 	for i := len(path) - 1; i >= 0; i-- {
@@ -116,10 +115,10 @@ func (p *program) unfold(call int, c engine.Call, r row) []frame {
 func (p *program) callRow(s *scope) row {
 	r := s.call
 	files := s.unit.files
-	if r.file < 0 || int(r.file) >= len(files) || files[r.file] == nil {
+	if r.file < 0 || int(r.file) >= len(files) || files[r.file] < 0 {
 		return row{file: -1}
 	}
-	r.file = p.lines.file(files[r.file].Name, s.unit.dir, p.sources)
+	r.file = files[r.file]
 	return r
 }
 
@@ -151,8 +150,7 @@ func (h *halt) Scopes(i int) ([]debug.Variable, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	groups := []debug.Variable{h.group("Locals", i, h.locals(i, f))}
 	if all := h.globals(i, f); len(all) > 0 {
 		groups = append(groups, h.group("Globals", i, all))
@@ -295,8 +293,7 @@ func (h *halt) Children(r debug.Reference, start, n int) ([]debug.Variable, erro
 	if err != nil {
 		return nil, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	if n <= 0 || n > debug.ChildrenMax {
 		n = debug.ChildrenMax
 	}
@@ -335,8 +332,7 @@ func (h *halt) Set(frame int, r debug.Reference, name, text string) (debug.Varia
 	if err != nil {
 		return debug.Variable{}, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	e := evaluator{h: h, f: f}
 	var to value
 	path := name

@@ -21,8 +21,9 @@ func New() debug.Language { return language{} }
 
 type language struct{}
 
-// Open implements debug.Language.
-func (language) Open(binary []byte, files fs.FS) (debug.Program, error) {
+// Open implements debug.Language. A module whose debug information makes no sense, or is
+// beyond the limits, is debugged by function and instruction.
+func (language) Open(ctx context.Context, binary []byte, files fs.FS) (debug.Program, error) {
 	m, err := wasm.Decode(binary)
 	if err != nil {
 		return nil, fmt.Errorf("read module: %w", err)
@@ -31,21 +32,38 @@ func (language) Open(binary []byte, files fs.FS) (debug.Program, error) {
 		return nil, nil
 	}
 	p := &program{m: m, sources: files, names: m.Names(), language: "wasm"}
-	if p.symbols, err = readSymbols(m); err != nil {
-		p.symbols = nil
-		p.notes = append(p.notes, err.Error()+": it is debugged by function and instruction")
-	}
-	if p.symbols != nil {
-		if p.lines, err = readLines(m, p.symbols, files); err != nil {
-			return nil, fmt.Errorf("read lines: %w", err)
+	if err := p.symbolic(ctx); err != nil {
+		if stopped := ctx.Err(); stopped != nil {
+			return nil, fmt.Errorf("read what the module says of its source: %w", stopped)
 		}
-		p.describe()
-	} else {
-		p.lines, p.text = listing(m, &p.names)
+		*p = program{m: m, sources: files, names: p.names, language: "wasm",
+			notes: []string{err.Error() + ": it is debugged by function and instruction"}}
 	}
-	p.plan()
+	if p.symbols == nil {
+		p.lines, p.text = listing(m, &p.names)
+		p.plan(false)
+	}
 	return p, nil
 }
+
+// symbolic has the module be debugged by what it says of its source, if it says
+// something.
+func (p *program) symbolic(ctx context.Context) error {
+	s, err := readSymbols(ctx, p.m)
+	if err != nil || s == nil {
+		return err
+	}
+	p.symbols = s
+	p.lines = readLines(p.m, s, p.sources)
+	p.plan(p.describe())
+	if s.err == nil && len(p.probes) == 0 {
+		return errNowhere
+	}
+	return s.err
+}
+
+// errNowhere is for debug information by which nothing can be found.
+var errNowhere = fmt.Errorf("%w: it names no line of the module's code", errDebug)
 
 // program implements debug.Program.
 type program struct {
@@ -64,6 +82,15 @@ type program struct {
 
 	mu      sync.Mutex // of symbols, which are read as they are asked for
 	symbols *symbols   // nil: there are none
+}
+
+// look begins to look at a guest, with a limit on the work, and returns what ends it.
+func (p *program) look() (end func()) {
+	p.mu.Lock()
+	if p.symbols != nil {
+		p.symbols.begin(nil, lookMax)
+	}
+	return p.mu.Unlock
 }
 
 // place is where a probe stands.
@@ -93,8 +120,9 @@ type probed struct {
 // languages of DWARF (DWARF 5, section 7.12).
 var languages = map[int64]string{0x02: "c", 0x0c: "c", 0x1d: "c", 0x2c: "c", 0x01: "c", 0x1c: "rust", 0x04: "c++", 0x1a: "c++", 0x21: "c++"}
 
-// describe finds the language, and what is to be said of the module.
-func (p *program) describe() {
+// describe finds the language, and what is to be said of the module. It returns whether
+// that is optimised.
+func (p *program) describe() (optimised bool) {
 	p.language = "native"
 	for _, u := range p.symbols.units {
 		if name := languages[u.lang]; name != "" && (p.language == "native" || name == "rust") {
@@ -104,25 +132,21 @@ func (p *program) describe() {
 	if !slices.ContainsFunc(p.lines.files, func(s source) bool { return s.own }) && p.sources != nil {
 		p.notes = append(p.notes, "none of the sources that the module was built from is among the actor's")
 	}
-	if p.optimised() {
+	if optimised = p.optimised(); optimised {
 		p.notes = append(p.notes, "the module is optimised: lines run in another order, and variables may be missing; grow build --debug makes one that is not")
 	}
+	return optimised
 }
 
 // optimised guesses whether the module is: only then do variables move.
 func (p *program) optimised() bool {
 	for _, u := range p.symbols.units {
-		for _, f := range u.files {
-			if f == nil {
-				continue
-			}
-			if i, ok := p.lines.byPath[f.Name]; ok && p.lines.files[i].own {
-				_ = p.symbols.open(u) // what can be read of it counts
-				if slices.ContainsFunc(u.funcs, listed) {
-					return true
-				}
-				break
-			}
+		if !slices.ContainsFunc(u.files, func(f int32) bool { return f >= 0 && p.lines.files[f].own }) {
+			continue
+		}
+		_ = p.symbols.open(u) // what can be read of it counts
+		if slices.ContainsFunc(u.funcs, listed) {
+			return true
 		}
 	}
 	return false
@@ -135,9 +159,8 @@ func listed(f *scope) bool {
 
 // plan decides where probes stand: at each line of a function that is not all of the
 // standard library, and where a panic begins.
-func (p *program) plan() {
+func (p *program) plan(optimised bool) {
 	p.byLine, p.owners = map[spot][]int{}, map[int]*probed{}
-	optimised := p.symbols != nil && p.optimised()
 	for body := range p.m.Bodies {
 		if len(p.probes) >= probe.ProbesMax-probe.FunctionMax {
 			p.notes = append(p.notes, "the module is too large for probes in all of its functions: breakpoints in some of them do nothing")
