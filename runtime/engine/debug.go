@@ -71,9 +71,3 @@ type Traced interface {
 	// guest does not run.
 	Global(index int) (bits uint64, ok bool)
 }
-
-// Stander is what a Host implements whose time stands still while a guest does: it
-// calls wait, which lasts as long as a person wants it to, and returns what that does.
-type Stander interface {
-	Stand(wait func() error) error
-}

@@ -207,6 +207,60 @@ func TestBind(t *testing.T) {
 	}
 }
 
+// TestEndless: what takes too long to look at is given up, and what leads to itself is not
+// followed for ever; the guest goes on.
+func TestEndless(t *testing.T) {
+	binary := read(t, "testdata/c/order.O0.wasm")
+	p := opened(t, binary, os.DirFS("testdata/c"))
+	r := &script{t: t, first: watching(t, p, cSource, lineOf(t, "double net"))}
+	stops := 0
+	r.stop = func(g debug.Guest, h debug.Halt) error {
+		stops++
+		g.Watch(nil)
+		block, err := h.Evaluate(1, "block")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := h.(*halt)
+		v, err := (&evaluator{h: x, f: &x.all()[1]}).named("block")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.t.bare().count = lengthMax
+		if _, err := h.Evaluate(1, `block["y"]`); !errors.Is(err, debug.ErrEndless) {
+			t.Error(err)
+		}
+		if _, err := h.Truth(1, `block["y"] == 1`); !errors.Is(err, debug.ErrEndless) {
+			t.Error(err)
+		}
+		if _, err := h.Set(1, block.Children, "[0]", `block["y"]`); !errors.Is(err, debug.ErrEndless) {
+			t.Error(err)
+		}
+		says(t, h, 1, map[string]string{"n": "3"}) // the next one has time of its own
+
+		at := uint32(v.at)
+		if err := h.WriteMemory(v.at, []byte{byte(at), byte(at >> 8), byte(at >> 16), byte(at >> 24)}); err != nil {
+			t.Fatal(err)
+		}
+		ring := &typ{s: v.t.s, kind: kindPointer, size: 4, name: "&ring", elem: 1}
+		v.t.s.types[1] = ring
+		v.t = ring
+		if got := v.line(); got != "…" {
+			t.Error(got)
+		}
+		if _, err := v.constant(); err == nil {
+			t.Error("it is a number")
+		}
+		if _, err := v.form(); err == nil {
+			t.Error("it has a form")
+		}
+		return nil
+	}
+	if _, err := started(t, p, binary, r).Handle(&enginetest.Host{}, engine.Frame("y")); err != nil || stops != 1 {
+		t.Fatal(stops, err)
+	}
+}
+
 // TestListing: a module that says nothing of its source is debugged by instruction.
 func TestListing(t *testing.T) {
 	binary := order.Module()

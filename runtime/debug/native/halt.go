@@ -274,6 +274,7 @@ func (h *halt) show(frame int, name, path string, v value) debug.Variable {
 	}
 	x.Value = v.line()
 	if w := v.view(); w.part != nil && w.parts() > 0 {
+		v.hops = 0
 		h.refs = append(h.refs, holder{frame: frame, value: v, path: path})
 		x.Children, x.Named, x.Indexed = debug.Reference(len(h.refs)), w.named, w.indexed
 	}
@@ -348,6 +349,9 @@ func (h *halt) Set(frame int, r debug.Reference, name, text string) (debug.Varia
 		path = ""
 	}
 	b, err := e.bytes(to, text)
+	if h.program.exhausted() {
+		err = debug.ErrEndless
+	}
 	if err != nil {
 		return debug.Variable{}, fmt.Errorf("set %s: %w", name, err)
 	}

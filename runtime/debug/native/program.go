@@ -93,6 +93,9 @@ func (p *program) look() (end func()) {
 	return p.mu.Unlock
 }
 
+// exhausted says whether what was looked at took more work than it may.
+func (p *program) exhausted() bool { return p.symbols != nil && p.symbols.err != nil }
+
 // place is where a probe stands.
 type place struct {
 	body  int

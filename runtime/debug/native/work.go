@@ -54,6 +54,9 @@ func (w *work) keep(n int) bool {
 	return w.spend(n)
 }
 
+// entryWork is the units of work that an entry takes, besides what it says.
+const entryWork = 20
+
 // next reads an entry.
 func (s *symbols) next(r *dwarf.Reader) (*dwarf.Entry, error) {
 	if !s.spend(1) {
@@ -63,7 +66,7 @@ func (s *symbols) next(r *dwarf.Reader) (*dwarf.Entry, error) {
 	if err != nil || e == nil {
 		return nil, errors.Join(errDebug, err)
 	}
-	cost := len(e.Field)
+	cost := entryWork + 2*len(e.Field)
 	for i := range e.Field {
 		if text, ok := e.Field[i].Val.(string); ok {
 			cost += len(text) / 16

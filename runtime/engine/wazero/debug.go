@@ -270,12 +270,7 @@ func serveProbe(ctx context.Context, stack []uint64) {
 		return
 	}
 	a := engine.NewArrival(id, stack[1:], sync.OnceValue(i.traced.calls))
-	arrive := func() error { return i.traced.tracer.Arrive(a) }
-	if s, ok := i.host.(engine.Stander); ok && m == loud {
-		if err := s.Stand(arrive); err != nil {
-			throw(err)
-		}
-	} else if err := arrive(); err != nil {
+	if err := i.traced.tracer.Arrive(a); err != nil {
 		throw(err)
 	}
 }
