@@ -164,7 +164,8 @@ type Halt interface {
 	Memory(address uint64, n int) ([]byte, error)
 	WriteMemory(address uint64, p []byte) error
 	// Instructions are what is executed at a frame, for a view of assembly: n from
-	// offset instructions after its own place on.
+	// offset instructions after its own place on. Of those before the function's first
+	// nothing is said; those behind its last are left out.
 	Instructions(frame, offset, n int) ([]Instruction, error)
 }
 

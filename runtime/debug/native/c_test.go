@@ -288,6 +288,12 @@ func TestListing(t *testing.T) {
 		if err != nil || len(all) != 3 || all[0].Line != at[0].Line {
 			t.Errorf("%v, %v", all, err)
 		}
+		if padded, err := h.Instructions(0, -2, 3); err != nil || len(padded) != 3 || padded[1].Text != "" || padded[2] != all[0] {
+			t.Errorf("%v, %v", padded, err)
+		}
+		if padded, err := h.Instructions(0, -9, 3); err != nil || len(padded) != 3 || padded[2].Text != "" {
+			t.Errorf("%v, %v", padded, err)
+		}
 		vars := locals(t, h, 0)
 		if len(vars) < 2 || vars[1].Value != "0x4" {
 			t.Errorf("%+v", vars)

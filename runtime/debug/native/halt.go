@@ -404,6 +404,8 @@ func (h *halt) Instructions(frame, offset, n int) ([]debug.Instruction, error) {
 		}
 		all = append(all, debug.Instruction{Address: uint64(in.At), Text: textOf(p.m, &p.names, &in), Position: p.lines.position(p.lines.rowAt(body, uint32(in.At)))})
 	}
-	from := min(max(own+offset, 0), len(all))
-	return all[from:min(from+n, len(all))], nil
+	from := own + offset
+	none := min(max(-from, 0), n) // before the first
+	from = min(max(from, 0), len(all))
+	return append(make([]debug.Instruction, none), all[from:min(from+n-none, len(all))]...), nil
 }
