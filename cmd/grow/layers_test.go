@@ -31,6 +31,7 @@ runtime/wasm < runtime/wasm/cover < runtime/replay
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot, runtime/wasm/probe
 runtime/engine < runtime/debug
 runtime/debug, runtime/wasm/thin, runtime/wasm/probe < runtime/debug/native
+runtime/wasm < runtime/wasm/sources < runtime/debug/native, compiler/rust
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build

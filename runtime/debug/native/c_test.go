@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -258,6 +259,19 @@ func TestEndless(t *testing.T) {
 	}
 	if _, err := started(t, p, binary, r).Handle(&enginetest.Host{}, engine.Frame("y")); err != nil || stops != 1 {
 		t.Fatal(stops, err)
+	}
+}
+
+// TestOtherSource: a source that is not the one that the compiler has read is told by its
+// digest.
+func TestOtherSource(t *testing.T) {
+	binary, text := read(t, "testdata/c/order.dwarf5.wasm"), read(t, "testdata/c/order.c")
+	for _, more := range []string{"", "// more"} {
+		notes := opened(t, binary, fstest.MapFS{cSource: {Data: append(bytes.Clone(text), more...)}}).Notes()
+		told := slices.ContainsFunc(notes, func(n string) bool { return strings.HasPrefix(n, cSource+" is not as it was") })
+		if told != (more != "") {
+			t.Errorf("with %q: notes %q", more, notes)
+		}
 	}
 }
 

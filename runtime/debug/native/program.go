@@ -3,6 +3,8 @@ package native
 import (
 	"bytes"
 	"context"
+	"crypto/md5" // as DWARF has it
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
 	"github.com/grow-platform/grow/runtime/wasm/probe"
+	"github.com/grow-platform/grow/runtime/wasm/sources"
 	"github.com/grow-platform/grow/runtime/wasm/thin"
 )
 
@@ -135,10 +138,43 @@ func (p *program) describe() (optimised bool) {
 	if !slices.ContainsFunc(p.lines.files, func(s source) bool { return s.own }) && p.sources != nil {
 		p.notes = append(p.notes, "none of the sources that the module was built from is among the actor's")
 	}
+	p.compare()
 	if optimised = p.optimised(); optimised {
 		p.notes = append(p.notes, "the module is optimised: lines run in another order, and variables may be missing; grow build --debug makes one that is not")
 	}
 	return optimised
+}
+
+// sourceMax bounds the bytes of a source that is compared with the one that was built.
+const sourceMax = 4 << 20
+
+// compare notes which of the actor's sources are not those that the module was built from,
+// as far as the build or the compiler says what those were like.
+func (p *program) compare() {
+	built := sources.Read(p.m)
+	for i := range p.lines.files {
+		f := &p.lines.files[i]
+		sum, known := built[f.path]
+		if !f.own || !known && f.digest == nil || p.sources == nil {
+			continue
+		}
+		info, err := fs.Stat(p.sources, f.name)
+		if err != nil || info.Size() > sourceMax || !p.symbols.spend(statWork+int(info.Size())/4) {
+			continue
+		}
+		now, err := fs.ReadFile(p.sources, f.name)
+		if err != nil {
+			continue
+		}
+		same := sum == sha256.Sum256(now)
+		if !known {
+			sum := md5.Sum(now)
+			same = bytes.Equal(sum[:], f.digest)
+		}
+		if !same {
+			p.notes = append(p.notes, f.name+" is not as it was when the actor was built: lines are those of then")
+		}
+	}
 }
 
 // optimised guesses whether the module is: only then do variables move.
