@@ -27,7 +27,13 @@ const cSource = "order.c"
 // lineOf is the line of order.c that has a text.
 func lineOf(t testing.TB, text string) int {
 	t.Helper()
-	before, _, ok := strings.Cut(string(read(t, "testdata/c/order.c")), text)
+	return lineIn(t, cSource, text)
+}
+
+// lineIn is the line of a source in C that has a text.
+func lineIn(t testing.TB, file, text string) int {
+	t.Helper()
+	before, _, ok := strings.Cut(string(read(t, "testdata/c/"+file)), text)
 	if !ok {
 		t.Fatalf("no line has %s", text)
 	}

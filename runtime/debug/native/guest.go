@@ -19,6 +19,7 @@ type guest struct {
 	// What follows belongs to the goroutine that the guest runs on.
 	entered map[entered][]uint64 // the locals that functions were entered with
 	since   int64                // pauses, when it was begun
+	told    bool                 // the reporter was told that it panics
 }
 
 // entered is a function that was, by the address of its frame.
@@ -72,8 +73,29 @@ func (g *guest) Watch(w *debug.Watch) {
 
 // Begin implements engine.Tracer.
 func (g *guest) Begin() error {
-	g.entered = nil
+	g.entered, g.told = nil, false
 	return g.reporter.Enter(g)
+}
+
+// Trap implements engine.Tracer. A guest that was stopped before it trapped is not stopped
+// again.
+func (g *guest) Trap(a *engine.Arrival, fault error) {
+	w, p := g.watch.Load(), g.program
+	if w == nil || !w.Raised && !w.Uncaught || g.told {
+		return
+	}
+	h := &halt{program: p, guest: g, arrival: a, trapped: true, cause: debug.CauseUncaught}
+	calls := h.calls()
+	if len(calls) == 0 {
+		return
+	}
+	h.text = fault.Error()
+	if known, ok := fault.(*engine.Error); ok {
+		h.text = known.Reason
+	}
+	at := calls[0]
+	h.place = &place{body: at.Body, at: at.At, row: p.lines.rowAt(at.Body, at.At), panic: true}
+	_ = g.reporter.Arrive(g, h) // the guest is unwound whatever it says
 }
 
 // End implements engine.Tracer.
@@ -95,6 +117,7 @@ func (g *guest) Arrive(a *engine.Arrival) error {
 	h := &halt{program: p, guest: g, arrival: a, place: at, cause: debug.CauseLine}
 	switch {
 	case at.panic && (w.Raised || w.Uncaught):
+		g.told = true
 		h.cause, h.text = debug.CauseUncaught, "the guest panics"
 		if p.m.Binary[at.at] == 0 {
 			h.text = "unreachable code is reached"

@@ -20,6 +20,7 @@ type halt struct {
 	place   *place
 	cause   debug.Cause
 	text    string
+	trapped bool // nothing is left but memory, globals and the innermost calls
 
 	frames []frame // nil: not yet worked out
 	based  []base
@@ -208,11 +209,16 @@ func (h *halt) bare(f *frame) []debug.Variable {
 	names := h.program.names.Locals(h.program.m.ImportedFuncs + h.place.body)
 	var all []debug.Variable
 	for i, l := range o.locals {
-		name := names[int(l)]
-		if name == "" {
-			name = fmt.Sprintf("local%d", l)
+		v := debug.Variable{Name: names[int(l)]}
+		if v.Name == "" {
+			v.Name = fmt.Sprintf("local%d", l)
 		}
-		all = append(all, debug.Variable{Name: name, Value: fmt.Sprintf("%#x", h.arrival.Locals[i])})
+		if h.trapped {
+			v.Fault = errTrapped.Error()
+		} else {
+			v.Value = fmt.Sprintf("%#x", h.arrival.Locals[i])
+		}
+		all = append(all, v)
 	}
 	return all
 }

@@ -36,6 +36,7 @@ type tracer struct {
 	begun  error
 	arrive func(*engine.Arrival) error
 	log    []string
+	calls  []engine.Call // at the last trap
 }
 
 func (t *tracer) Begin() error {
@@ -46,6 +47,11 @@ func (t *tracer) Begin() error {
 func (t *tracer) Arrive(a *engine.Arrival) error {
 	t.log = append(t.log, fmt.Sprintf("probe %d, %d locals", a.Probe, len(a.Locals)))
 	return t.arrive(a)
+}
+
+func (t *tracer) Trap(a *engine.Arrival, fault error) {
+	t.log = append(t.log, fmt.Sprintf("trap %d, %d calls", a.Probe, len(a.Calls())))
+	t.calls = a.Calls()
 }
 
 func (t *tracer) End(err error) { t.log = append(t.log, fmt.Sprintf("end %v", err)) }
