@@ -93,6 +93,7 @@ specs/site < cmd/grow
 cmd/grow/app, host/watch < cmd/grow/live
 compiler/project < cmd/grow/edition < cmd/grow/app
 cmd/grow/live < cmd/grow, cmd/grow/bench
+runtime/debug/native, runtime/debug/python < cmd/grow/bench
 specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
 testdata/order, testdata/wat, runtime/admission < cmd/grow/bench
