@@ -34,7 +34,7 @@ func (language) Open(ctx context.Context, binary []byte, files fs.FS) (debug.Pro
 	if thin.Is(m) {
 		return nil, nil
 	}
-	p := &program{m: m, sources: files, names: m.Names(), language: "wasm"}
+	p := &program{m: m, sources: files, names: names{Names: m.Names(), imported: m.ImportedFuncs}, language: "wasm"}
 	if err := p.symbolic(ctx); err != nil {
 		if stopped := ctx.Err(); stopped != nil {
 			return nil, fmt.Errorf("read what the module says of its source: %w", stopped)
@@ -43,6 +43,10 @@ func (language) Open(ctx context.Context, binary []byte, files fs.FS) (debug.Pro
 			notes: []string{err.Error() + ": it is debugged by function and instruction"}}
 	}
 	if p.symbols == nil {
+		if p.names.golang = readGo(m); p.names.golang != nil {
+			p.language = "go"
+			p.notes = append(p.notes, "Go writes no lines for WebAssembly: it is debugged by function and instruction")
+		}
 		p.lines, p.text = listing(m, &p.names)
 		p.plan(false)
 	}
@@ -72,7 +76,7 @@ var errNowhere = fmt.Errorf("%w: it names no line of the module's code", errDebu
 type program struct {
 	m        *wasm.Module
 	sources  fs.FS
-	names    wasm.Names
+	names    names
 	language string
 	notes    []string
 	lines    *lines

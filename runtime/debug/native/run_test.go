@@ -73,7 +73,7 @@ func started(t testing.TB, p debug.Program, binary []byte, r debug.Reporter) eng
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := m.Instantiate(t.Context(), &enginetest.Host{})
+	i, err := m.Instantiate(t.Context(), &enginetest.Host{Clock: 1, Mono: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
