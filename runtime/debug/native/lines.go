@@ -20,6 +20,9 @@ type row struct {
 	at           uint32 // offset in the binary
 	file         int32  // index into lines.files; -1: none
 	line, column int32
+	// prologue is set where a function's arguments are not yet where its variables say
+	// they are: nobody is stopped there. settled ends that.
+	prologue, settled bool
 }
 
 // source is a file of the module's sources.
@@ -55,9 +58,18 @@ func readLines(m *wasm.Module, s *symbols, sources fs.FS) *lines {
 		from += sort.Search(len(all)-from, func(k int) bool { return all[from+k].at >= uint32(b.Start) })
 		to := from + sort.Search(len(all)-from, func(k int) bool { return all[from+k].at >= uint32(b.End) })
 		l.rows[i] = all[from:to:to]
+		markPrologue(l.rows[i])
 		from = to
 	}
 	return l
+}
+
+// markPrologue marks the rows of a body up to where its prologue ends, if that is said.
+func markPrologue(rows []row) {
+	end := slices.IndexFunc(rows, func(r row) bool { return r.settled && r.line > 0 })
+	for i := range max(end, 0) {
+		rows[i].prologue = true
+	}
 }
 
 // unit reads the line table of a unit, and notes all files that it names.
@@ -89,7 +101,7 @@ func (l *lines) unit(s *symbols, u *unit, sources fs.FS, all []row) []row {
 		if skip || !r.isStmt && !r.end || r.address > s.end {
 			continue
 		}
-		x := row{at: uint32(s.code + r.address), file: -1}
+		x := row{at: uint32(s.code + r.address), file: -1, settled: r.prologueEnd}
 		if !r.end && r.line > 0 && r.line <= math.MaxInt32 && r.file < len(t.files) && t.files[r.file].path != "" {
 			x.file, x.line, x.column = int32(r.file), int32(r.line), int32(r.column)
 		}
@@ -229,7 +241,7 @@ func (l *lines) bind(file int32, line int) (debug.Position, error) {
 			if first == 0 {
 				first = r.line
 			}
-			if r.line >= int32(line) && (r.line == int32(line) || first <= int32(line)) && (next == 0 || r.line < next) {
+			if !r.prologue && r.line >= int32(line) && (r.line == int32(line) || first <= int32(line)) && (next == 0 || r.line < next) {
 				next = r.line
 			}
 		}

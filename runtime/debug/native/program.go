@@ -307,7 +307,7 @@ func (p *program) statements(body int) []row {
 	last := spot{file: -1}
 	for _, r := range p.lines.rows[body] {
 		s := spot{r.file, r.line}
-		if r.line == 0 || s == last {
+		if r.line == 0 || r.prologue || s == last {
 			continue
 		}
 		last = s

@@ -39,6 +39,7 @@ type registers struct {
 	line, column int64
 	isStmt       bool
 	end          bool // of a sequence: the address is the first behind it
+	prologueEnd  bool // here a function has its arguments where its variables say they are
 }
 
 // openTable reads the header of the table at an offset; nil: there is none, or it is of a
@@ -231,6 +232,7 @@ const (
 	lnsNegate     = 6
 	lnsConstAddPC = 8
 	lnsFixedPC    = 9
+	lnsPrologue   = 10
 	lneEnd        = 1
 	lneAddress    = 2
 	lneFile       = 3
@@ -259,7 +261,7 @@ func (t *table) next() (registers, bool) {
 		}
 		if emits {
 			r := t.registers
-			if r.end {
+			if t.registers.prologueEnd = false; r.end {
 				t.reset()
 			}
 			return r, true
@@ -289,6 +291,8 @@ func (t *table) standard(op byte) (emits bool) {
 		t.advance(uint64((255 - t.first) / t.width))
 	case lnsFixedPC:
 		r.address += uint64(t.c.u16())
+	case lnsPrologue:
+		r.prologueEnd = true
 	default:
 		for range t.operands[op-1] {
 			t.c.uleb()
