@@ -28,6 +28,8 @@ func (s *server) answer(ctx context.Context, m dap.Message) (dap.ResponseMessage
 		return s.setBreakpoints(r.Arguments)
 	case *dap.SetFunctionBreakpointsRequest:
 		return s.setFunctions(r.Arguments)
+	case *dap.SetInstructionBreakpointsRequest:
+		return s.setInstructions(r.Arguments)
 	case *dap.SetExceptionBreakpointsRequest:
 		return s.setExceptions(r.Arguments)
 	case *dap.BreakpointLocationsRequest:

@@ -85,6 +85,7 @@ func (s *server) initialize(r *dap.InitializeRequest) (dap.ResponseMessage, erro
 		SupportsReadMemoryRequest:          true,
 		SupportsWriteMemoryRequest:         true,
 		SupportsDisassembleRequest:         true,
+		SupportsInstructionBreakpoints:     true,
 		SupportsTerminateRequest:           true,
 		SupportTerminateDebuggee:           true,
 		ExceptionBreakpointFilters: []dap.ExceptionBreakpointsFilter{

@@ -80,7 +80,8 @@ func lineOf(t *testing.T, file, after, text string) string {
 
 // TestSerde: the test client of VS Code's own debuggers steps from a Rust actor through
 // serde_json, as it is from crates.io: it stops two calls below the handler, reads
-// variables there and in its callers, and steps over, and out.
+// variables there and in its callers, steps over, stops at an instruction,
+// and steps out.
 func TestSerde(t *testing.T) {
 	node, modules := testsupport(t)
 	binary := built(t, "testdata/serde")
@@ -139,7 +140,7 @@ func TestSerde(t *testing.T) {
 	out, err := c.CombinedOutput()
 	l.Close()
 	served.Wait()
-	if err != nil || strings.Count(string(out), "ok ") != 4 {
+	if err != nil || strings.Count(string(out), "ok ") != 5 {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

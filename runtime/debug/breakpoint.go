@@ -49,6 +49,7 @@ type Bound struct {
 type points struct {
 	files             map[string][]*point
 	functions         []*point
+	instructions      []*point
 	raised, uncaught  bool
 	outputs, requests map[string]bool
 	lastID            int
@@ -56,14 +57,16 @@ type points struct {
 
 // point is a breakpoint that lies somewhere. Only hits changes.
 type point struct {
-	id    int
-	at    []Position
-	name  string // of its function; "": it is for a line
-	line  int    // as asked for
-	when  When
-	count counter
-	log   []piece
-	hits  int
+	id   int
+	at   []Position
+	name string // of its function; "": it is for a line
+	// address is that of its instruction; 0: it is for a line or a function.
+	address uint64
+	line    int // as asked for
+	when    When
+	count   counter
+	log     []piece
+	hits    int
 }
 
 func (p *points) all() []*point {
@@ -71,13 +74,16 @@ func (p *points) all() []*point {
 	for _, file := range slices.Sorted(maps.Keys(p.files)) {
 		list = append(list, p.files[file]...)
 	}
-	return append(list, p.functions...)
+	return append(append(list, p.functions...), p.instructions...)
 }
 
 func (p *points) watch() *Watch {
 	w := &Watch{Raised: p.raised, Uncaught: p.uncaught}
 	for _, point := range p.all() {
 		w.Lines = append(w.Lines, point.at...)
+		if point.address != 0 {
+			w.Addresses = append(w.Addresses, point.address)
+		}
 	}
 	return w
 }
@@ -197,7 +203,7 @@ func (s *Session) lay(old, made []*point, bound []Bound) []*point {
 }
 
 func (p *point) equal(o *point) bool {
-	return p.name == o.name && p.line == o.line && p.when == o.when
+	return p.name == o.name && p.line == o.line && p.address == o.address && p.when == o.when
 }
 
 // SetExceptions says which exceptions stop a guest: all that are raised, those that

@@ -88,6 +88,14 @@ type Rooted interface {
 	Root() string
 }
 
+// Addressed is a Program whose instructions can have breakpoints.
+type Addressed interface {
+	// Address returns where a breakpoint on an instruction comes to lie, both as offsets
+	// in the module's file: there, or before the next instruction of the same function
+	// that guests can be stopped at. It fails with ErrNoCode.
+	Address(at uint64) (uint64, error)
+}
+
 // Reporter is told where guests are. A [Session] is one. Methods are called from the
 // goroutine on which the guest runs and return once the guest may go on; an error
 // unwinds the guest and is what engine.Instance's Handle returns.
@@ -113,6 +121,8 @@ type Guest interface {
 type Watch struct {
 	// Lines are those with a breakpoint, as Bind or Function returned them.
 	Lines []Position
+	// Addresses are those with a breakpoint, as [Addressed] returned them.
+	Addresses []uint64
 	// Every reports every statement: someone steps, or wants a pause.
 	Every bool
 	// Depth, unless it is 0, spares a language that can tell what lies deeper than so

@@ -172,9 +172,10 @@ func (s *Session) reached(t *thread, h Halt) *Event {
 		}
 	}
 	s.mu.Unlock()
-	if len(here) == 0 || !t.begins(h.Depth(), at) {
-		return nil
+	if len(here) > 0 && !t.begins(h.Depth(), at) {
+		here = nil
 	}
+	here = append(here, s.instructionsAt(h)...)
 	var stop *Event
 	for _, p := range here {
 		text, hit := s.hit(h, p)
@@ -185,6 +186,9 @@ func (s *Session) reached(t *thread, h Halt) *Event {
 			stop = &Event{Reason: ReasonBreakpoint, Text: text}
 			if p.name != "" {
 				stop.Reason = ReasonFunction
+			}
+			if p.address != 0 {
+				stop.Reason = ReasonInstruction
 			}
 		}
 		stop.Breakpoints = append(stop.Breakpoints, p.id)

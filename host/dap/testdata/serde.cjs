@@ -43,8 +43,19 @@ async function main() {
   assert.equal((await locals(stack[0])).find((v) => v.name === 'value').value, 'Order {id: "o-1", qty: 3}');
   console.log('ok next');
 
+  const called = stack[1].instructionPointerReference;
+  const placed = await client.customRequest('setInstructionBreakpoints', { breakpoints: [{ instructionReference: called }] });
+  assert.equal(placed.body.breakpoints[0].verified, true);
+  const [, at] = await Promise.all([client.continueRequest({ threadId }), client.waitForEvent('stopped')]);
+  assert.equal(at.body.reason, 'instruction breakpoint');
+  stack = await frames();
+  assert.deepEqual([names(stack)[0], stack[0].instructionPointerReference], ['from_str', placed.body.breakpoints[0].instructionReference]);
+  const code = await client.customRequest('disassemble', { memoryReference: stack[0].instructionPointerReference, instructionOffset: -2, instructionCount: 5 });
+  assert.equal(code.body.instructions[2].address, stack[0].instructionPointerReference);
+  console.log('ok instruction');
+
   await Promise.all([client.stepOutRequest({ threadId }), client.waitForEvent('stopped')]);
-  assert.equal(names(await frames())[0], 'from_str');
+  assert.equal(names(await frames())[0], 'placed');
   await Promise.all([client.continueRequest({ threadId }), client.waitForEvent('thread')]);
   await client.stop();
   console.log('ok out');

@@ -282,6 +282,38 @@ func TestOtherSource(t *testing.T) {
 	}
 }
 
+// TestAddress: a guest is stopped before an instruction; one where nobody can be stopped
+// leads to the next of its function, or is refused.
+func TestAddress(t *testing.T) {
+	binary := read(t, "testdata/c/order.O0.wasm")
+	p := opened(t, binary, os.DirFS("testdata/c"))
+	x := p.(*program)
+	net := x.byLine[spot{0, int32(lineOf(t, "double net"))}]
+	want := uint64(x.probes[net[0]].at)
+	at, err := p.(debug.Addressed).Address(want - 1)
+	if err != nil || at != want {
+		t.Errorf("%#x, %v; want %#x", at, err, want)
+	}
+	end := uint64(x.m.Bodies[x.probes[net[0]].body].End)
+	for _, none := range []uint64{0, end - 1, uint64(len(binary)), 1 << 40} {
+		if at, err := p.(debug.Addressed).Address(none); !errors.Is(err, debug.ErrNoCode) {
+			t.Errorf("%#x leads to %#x, %v", none, at, err)
+		}
+	}
+	stops := 0
+	r := &script{t: t, first: &debug.Watch{Addresses: []uint64{at, 1}}}
+	r.stop = func(_ debug.Guest, h debug.Halt) error {
+		stops++
+		if frames, err := h.Frames(0, 1); err != nil || frames[0].Address != at || frames[0].Line != lineOf(t, "double net") {
+			t.Errorf("%+v, %v", frames, err)
+		}
+		return nil
+	}
+	if _, err := started(t, p, binary, r).Handle(&enginetest.Host{}, engine.Frame("y")); err != nil || stops != 3 {
+		t.Errorf("%d stops, %v", stops, err)
+	}
+}
+
 // TestListing: a module that says nothing of its source is debugged by instruction.
 func TestListing(t *testing.T) {
 	binary := order.Module()

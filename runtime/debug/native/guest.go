@@ -2,6 +2,7 @@ package native
 
 import (
 	"slices"
+	"sort"
 	"sync/atomic"
 
 	"github.com/grow-platform/grow/runtime/debug"
@@ -35,6 +36,7 @@ const enteredMax = 10_000
 type watch struct {
 	*debug.Watch
 	lines map[spot]bool
+	at    map[int]bool // the probes of its addresses
 }
 
 // Watch implements debug.Guest.
@@ -43,13 +45,20 @@ func (g *guest) Watch(w *debug.Watch) {
 	if w == nil {
 		w = &debug.Watch{}
 	}
-	x := &watch{Watch: w, lines: map[spot]bool{}}
+	x := &watch{Watch: w, lines: map[spot]bool{}, at: map[int]bool{}}
 	var armed []int
 	for _, at := range w.Lines {
 		if f, ok := p.lines.byName[at.File]; ok {
 			s := spot{f, int32(at.Line)}
 			x.lines[s] = true
 			armed = append(armed, p.byLine[s]...)
+		}
+	}
+	for _, at := range w.Addresses {
+		id := sort.Search(len(p.probes), func(i int) bool { return uint64(p.probes[i].at) >= at })
+		if id < len(p.probes) && uint64(p.probes[id].at) == at {
+			x.at[id] = true
+			armed = append(armed, id)
 		}
 	}
 	if w.Raised || w.Uncaught {
@@ -122,6 +131,7 @@ func (g *guest) Arrive(a *engine.Arrival) error {
 		if p.m.Binary[at.at] == 0 {
 			h.text = "unreachable code is reached"
 		}
+	case w.at[a.Probe]:
 	case at.loop && at.row.line == 0, !w.Every && (at.loop || !w.lines[spot{at.row.file, at.row.line}]):
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -401,6 +402,19 @@ func (p *program) Function(name string) ([]debug.Position, error) {
 		return nil, fmt.Errorf("function %s: %w", name, debug.ErrUnknown)
 	}
 	return all, nil
+}
+
+// Address implements debug.Addressed.
+func (p *program) Address(at uint64) (uint64, error) {
+	body := sort.Search(len(p.m.Bodies), func(i int) bool { return uint64(p.m.Bodies[i].End) > at })
+	if body < len(p.m.Bodies) && at >= uint64(p.m.Bodies[body].Start) {
+		// Probes are in the order of the code.
+		i := sort.Search(len(p.probes), func(i int) bool { return uint64(p.probes[i].at) >= at })
+		if i < len(p.probes) && p.probes[i].body == body {
+			return uint64(p.probes[i].at), nil
+		}
+	}
+	return 0, fmt.Errorf("instruction at %#x: %w", at, debug.ErrNoCode)
 }
 
 // entry is the line of a function's first statement: behind what makes its frame.
