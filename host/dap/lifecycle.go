@@ -86,6 +86,7 @@ func (s *server) initialize(r *dap.InitializeRequest) (dap.ResponseMessage, erro
 		SupportsWriteMemoryRequest:         true,
 		SupportsDisassembleRequest:         true,
 		SupportsInstructionBreakpoints:     true,
+		SupportsDataBreakpoints:            true,
 		SupportsTerminateRequest:           true,
 		SupportTerminateDebuggee:           true,
 		ExceptionBreakpointFilters: []dap.ExceptionBreakpointsFilter{

@@ -140,7 +140,7 @@ func TestSerde(t *testing.T) {
 	out, err := c.CombinedOutput()
 	l.Close()
 	served.Wait()
-	if err != nil || strings.Count(string(out), "ok ") != 5 {
+	if err != nil || strings.Count(string(out), "ok ") != 6 {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -50,6 +50,7 @@ type points struct {
 	files             map[string][]*point
 	functions         []*point
 	instructions      []*point
+	data              []*point
 	raised, uncaught  bool
 	outputs, requests map[string]bool
 	lastID            int
@@ -62,11 +63,14 @@ type point struct {
 	name string // of its function; "": it is for a line
 	// address is that of its instruction; 0: it is for a line or a function.
 	address uint64
-	line    int // as asked for
-	when    When
-	count   counter
-	log     []piece
-	hits    int
+	// data is the memory it is on, of so many bytes; bytes 0: it is on none.
+	data  uint64
+	bytes int
+	line  int // as asked for
+	when  When
+	count counter
+	log   []piece
+	hits  int
 }
 
 func (p *points) all() []*point {
@@ -74,11 +78,11 @@ func (p *points) all() []*point {
 	for _, file := range slices.Sorted(maps.Keys(p.files)) {
 		list = append(list, p.files[file]...)
 	}
-	return append(append(list, p.functions...), p.instructions...)
+	return slices.Concat(list, p.functions, p.instructions, p.data)
 }
 
 func (p *points) watch() *Watch {
-	w := &Watch{Raised: p.raised, Uncaught: p.uncaught}
+	w := &Watch{Raised: p.raised, Uncaught: p.uncaught, Every: len(p.data) > 0}
 	for _, point := range p.all() {
 		w.Lines = append(w.Lines, point.at...)
 		if point.address != 0 {
@@ -203,7 +207,7 @@ func (s *Session) lay(old, made []*point, bound []Bound) []*point {
 }
 
 func (p *point) equal(o *point) bool {
-	return p.name == o.name && p.line == o.line && p.address == o.address && p.when == o.when
+	return p.name == o.name && p.line == o.line && p.address == o.address && p.data == o.data && p.bytes == o.bytes && p.when == o.when
 }
 
 // SetExceptions says which exceptions stop a guest: all that are raised, those that

@@ -21,6 +21,7 @@ const (
 	ReasonBreakpoint  Reason = "breakpoint"
 	ReasonFunction    Reason = "function breakpoint"
 	ReasonInstruction Reason = "instruction breakpoint"
+	ReasonData        Reason = "data breakpoint"
 	ReasonException   Reason = "exception"
 	ReasonStep        Reason = "step"
 	ReasonTo          Reason = "goto" // the line that was to be run to

@@ -221,8 +221,9 @@ type Variable struct {
 	Named, Indexed int
 	// Path is an expression that Evaluate takes for it; "": there is none.
 	Path string
-	// Memory is its address; 0: it has none.
+	// Memory is its address, and Bytes how large it is there; 0: it has none.
 	Memory uint64
+	Bytes  int
 	// Lazy values are shown when they are asked for.
 	Lazy bool
 }

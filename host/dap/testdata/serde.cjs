@@ -34,7 +34,21 @@ async function main() {
   assert.equal((await client.evaluateRequest({ expression: 'text', frameId: stack[2].id, context: 'watch' })).body.result, '"{\\"id\\":\\"o-1\\",\\"qty\\":3}"');
   console.log('ok breakpoint');
 
+  const de = (await locals(stack[0])).find((v) => v.name === 'de').variablesReference;
+  const depth = await client.customRequest('dataBreakpointInfo', { name: 'remaining_depth', variablesReference: de });
+  assert.equal(depth.body.accessTypes[0], 'write');
+  await client.customRequest('setDataBreakpoints', { breakpoints: [{ dataId: depth.body.dataId, accessType: 'write' }] });
+  await Promise.all([client.continueRequest({ threadId }), client.waitForEvent('stopped').then((e) => assert.equal(e.body.reason, 'data breakpoint'))]);
+  stack = await frames();
+  assert.equal((await client.evaluateRequest({ expression: 'de.remaining_depth', frameId: stack.find((f) => f.name.includes('from_trait')).id, context: 'watch' })).body.result, '127');
+  await client.customRequest('setDataBreakpoints', { breakpoints: [] });
+  console.log('ok data');
+
   await client.setBreakpointsRequest({ source: { path: library }, breakpoints: [] });
+  while (names(stack)[0] !== 'from_trait') { // out of what deserialises
+    await Promise.all([client.stepOutRequest({ threadId }), client.waitForEvent('stopped')]);
+    stack = await frames();
+  }
   for (let steps = 0; steps < 3 && stack[0].line !== Number(after); steps++) { // the macro has lines of its own
     await Promise.all([client.nextRequest({ threadId }), client.waitForEvent('stopped')]);
     stack = await frames();

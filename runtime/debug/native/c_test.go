@@ -314,6 +314,59 @@ func TestAddress(t *testing.T) {
 	}
 }
 
+// TestData: a session stops a guest behind the statement that changes memory, and not for
+// what its client has set.
+func TestData(t *testing.T) {
+	binary := read(t, "testdata/c/order.O0.wasm")
+	p := opened(t, binary, os.DirFS("testdata/c"))
+	s := debug.NewSession(p, debug.Options{})
+	defer s.Close()
+	i := started(t, p, binary, s)
+	s.SetBreakpoints(cSource, []debug.Breakpoint{{Line: lineOf(t, "double net")}})
+	handled := make(chan error, 1)
+	go func() { // ends with the message
+		_, err := i.Handle(&enginetest.Host{}, engine.Frame("y"))
+		handled <- err
+	}()
+	stopped := func() debug.Event {
+		for e := range s.Events() {
+			if e.Kind == debug.Stopped {
+				return e
+			}
+		}
+		return debug.Event{}
+	}
+	e := stopped()
+	var at debug.Variable
+	err := s.With(t.Context(), e.Thread, func(h debug.Halt) (err error) {
+		if at, err = h.Evaluate(0, "handled"); err == nil {
+			err = h.WriteMemory(at.Memory, []byte{20})
+		}
+		return err
+	})
+	if err != nil || at.Bytes != 4 {
+		t.Fatal(at, err)
+	}
+	s.SetBreakpoints(cSource, nil)
+	if b := s.SetData([]debug.DataBreakpoint{{Address: at.Memory, Bytes: at.Bytes, When: debug.When{Condition: "handled > 21"}}, {Address: at.Memory}}); b[0].Err != nil || b[1].Err == nil {
+		t.Error(b)
+	}
+	if err := s.Resume(e.Thread, debug.Continue); err != nil {
+		t.Fatal(err)
+	}
+	if e = stopped(); e.Reason != debug.ReasonData || e.Position.Line != lineOf(t, "for (i32 i") {
+		t.Errorf("%+v", e)
+	}
+	err = s.With(t.Context(), e.Thread, func(h debug.Halt) error {
+		says(t, h, 0, map[string]string{"handled": "22"})
+		return nil
+	})
+	s.SetData(nil)
+	if err = errors.Join(err, s.Resume(e.Thread, debug.Continue), <-handled); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestListing: a module that says nothing of its source is debugged by instruction.
 func TestListing(t *testing.T) {
 	binary := order.Module()

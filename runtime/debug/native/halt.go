@@ -276,7 +276,7 @@ func (h *halt) show(frame int, name, path string, v value) debug.Variable {
 		return x
 	}
 	if v.data == nil {
-		x.Memory = v.at
+		x.Memory, x.Bytes = v.at, int(min(max(v.t.bytes(), 0), lengthMax))
 	}
 	x.Value = v.line()
 	if w := v.view(); w.part != nil && w.parts() > 0 {
