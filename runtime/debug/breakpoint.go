@@ -165,13 +165,18 @@ func (s *Session) SetFunctions(list []FunctionBreakpoint) []Bound {
 		}
 		bound[i].Err = err
 	}
+	s.replace(&s.points.functions, made, bound)
+	return bound
+}
+
+// replace lays the breakpoints of a kind in place of those there were.
+func (s *Session) replace(kind *[]*point, made []*point, bound []Bound) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.points.functions
-	s.points.functions = nil
-	s.points.functions = s.lay(old, made, bound)
+	old := *kind
+	*kind = nil
+	*kind = s.lay(old, made, bound)
 	s.rewatch()
-	return bound
 }
 
 // lay numbers breakpoints and returns those that lie somewhere; one that was there

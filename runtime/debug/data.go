@@ -31,12 +31,7 @@ func (s *Session) SetData(list []DataBreakpoint) []Bound {
 		}
 		bound[i].Err = err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := s.points.data
-	s.points.data = nil
-	s.points.data = s.lay(old, made, bound)
-	s.rewatch()
+	s.replace(&s.points.data, made, bound)
 	return bound
 }
 

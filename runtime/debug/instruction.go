@@ -24,12 +24,7 @@ func (s *Session) SetInstructions(list []InstructionBreakpoint) ([]Bound, []uint
 		}
 		bound[i].Err = err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := s.points.instructions
-	s.points.instructions = nil
-	s.points.instructions = s.lay(old, made, bound)
-	s.rewatch()
+	s.replace(&s.points.instructions, made, bound)
 	return bound, at
 }
 

@@ -96,7 +96,7 @@ type program struct {
 func (p *program) look() (end func()) {
 	p.mu.Lock()
 	if p.symbols != nil {
-		p.symbols.begin(nil, lookMax)
+		p.symbols.begin(context.Background(), lookMax)
 	}
 	return p.mu.Unlock
 }

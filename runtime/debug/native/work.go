@@ -20,7 +20,7 @@ var errHuge = fmt.Errorf("%w: it is too large, or refers to itself", errDebug)
 
 // work is what may still be done. It is not safe for concurrent use.
 type work struct {
-	ctx  context.Context // nil: it is not asked
+	ctx  context.Context // its end is the end of the work
 	left int
 	kept int // of keptMax
 	err  error
@@ -39,7 +39,7 @@ func (w *work) spend(n int) bool {
 	case w.err != nil:
 	case n < 0 || w.left < 0:
 		w.err = errHuge
-	case w.left < w.next && w.ctx != nil:
+	case w.left < w.next:
 		w.next = w.left - 1<<16
 		w.err = w.ctx.Err()
 	}
