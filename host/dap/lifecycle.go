@@ -139,8 +139,6 @@ func (s *server) after(ctx context.Context, m dap.Message) {
 				s.session.End("could not be started: " + err.Error())
 			}
 		}
-	case *dap.TerminateRequest:
-		s.session.End("terminated by its client")
 	}
 }
 

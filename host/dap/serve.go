@@ -85,17 +85,12 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, o Options) error {
 	s.handles.init()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer func() {
-		if s.session != nil {
-			s.session.Close()
-		}
+		s.leave()
 		cancel()
 		if stop() {
 			conn.Close()
 		}
 		s.work.Wait()
-		if s.target != nil {
-			s.target.Close()
-		}
 	}()
 	requests := make(chan incoming)
 	s.work.Go(func() {
@@ -123,6 +118,17 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, o Options) error {
 		}
 	}
 	return nil
+}
+
+// leave lets all guests go on, and returns once what was debugged is let go of.
+func (s *server) leave() {
+	if s.session != nil {
+		s.session.Close()
+	}
+	if s.target != nil {
+		s.target.Close()
+		s.target = nil
+	}
 }
 
 // refuse tells a client what is wrong with what it sent. It returns an error if

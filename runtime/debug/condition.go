@@ -104,23 +104,29 @@ func closing(text string) int {
 }
 
 // logged is the line that a log point writes where h is.
-func logged(h Halt, list []piece) string {
+func (s *Session) logged(h Halt, list []piece) string {
+	v := &view{Halt: h, session: s}
 	var b strings.Builder
 	for _, p := range list {
 		b.WriteString(p.text)
 		if p.expression == "" {
 			continue
 		}
-		switch v, err := h.Evaluate(0, p.expression); {
+		var of Variable
+		err := s.attempt(func() (err error) {
+			of, err = v.Evaluate(0, p.expression)
+			return err
+		})
+		switch {
 		case err != nil:
 			fmt.Fprintf(&b, "{%s: %v}", p.expression, err)
-		case v.Fault != "":
-			fmt.Fprintf(&b, "{%s: %s}", p.expression, v.Fault)
+		case of.Fault != "":
+			fmt.Fprintf(&b, "{%s: %s}", p.expression, of.Fault)
 		default:
-			b.WriteString(v.Value)
+			b.WriteString(of.Value)
 		}
 	}
-	return b.String()
+	return s.masked(b.String())
 }
 
 // Pure fails for an expression that may change something: one that calls or assigns.

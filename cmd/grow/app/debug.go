@@ -28,6 +28,7 @@ import (
 const (
 	DebugHold = 10 * time.Minute // that a live actor is held for, while it handles one message
 	debugsMax = 32               // sessions of a service at a time
+	permitAge = 10 * time.Second // after which who debugs is asked for their permission again
 	auditTime = 10 * time.Second // for the journal to take an entry
 )
 
@@ -36,7 +37,7 @@ type debugging struct {
 	mu     sync.Mutex
 	list   map[*Debugged]bool
 	closed bool
-	ended  sync.WaitGroup // those that were listed
+	ended  sync.WaitGroup // what tends those that were listed
 }
 
 // Debugged is something that a person looks into: a session, and what is run for it.
@@ -53,11 +54,14 @@ type Debugged struct {
 
 	context context.Context // ends with Close
 	cancel  context.CancelFunc
-	runs    sync.WaitGroup // what Start has begun
-	begin   func()         // runs what is to be seen
+	runs    sync.WaitGroup // what Start has begun, and what asks for permission
 	once    sync.Once
 	close   sync.Once
-	leave   func() error // ends what is run
+
+	opening sync.Mutex   // held until what follows is there, or will not be
+	begin   func()       // runs what is to be seen
+	leave   func() error // ends what is run; nil: nothing is
+	audited bool         // the journal has it
 }
 
 // OpenDebugger opens a session of what a person, by, wants to look into. Nothing is run for it
@@ -76,31 +80,84 @@ func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by strin
 	if d.probe.program, err = h.program(d.wanted, d.node); err != nil {
 		return nil, err
 	}
-	o := debug.Options{Mask: secretsOf(d.wanted.Service, h.opts.Secret).text, Name: d.probe.guests.Title, Hold: d.probe.guests.Hold}
-	if t.Mode() == control.DebugLive {
-		o.HoldMax = cmp.Or(h.opts.DebugHold, DebugHold)
+	if err := control.Permitted(ctx); err != nil {
+		return nil, err
 	}
-	d.Session = debug.NewSession(d.probe.program, o)
+	d.Session = debug.NewSession(d.probe.program, d.options())
 	d.probe.session = d.Session
 	d.context, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	d.opening.Lock()
 	if err := h.debugging.add(d); err != nil {
+		d.opening.Unlock()
 		d.cancel()
 		d.Session.Close()
 		return nil, err
 	}
-	if err = d.open(ctx); err == nil {
-		err = h.audit(ctx, d, false)
-	}
+	err = d.open(ctx)
+	d.opening.Unlock()
 	if err != nil {
-		d.end()
-		h.debugging.remove(d)
-		return nil, err
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// open has ready what is run.
+// options are what a session may do.
+func (d *Debugged) options() debug.Options {
+	h := d.host
+	o := debug.Options{
+		Secrets: secretsOf(d.wanted.Service, h.opts.Secret).list(), Name: d.probe.guests.Title, Hold: d.probe.guests.Hold,
+		Panicked: func(v any, stack []byte) {
+			h.log.Error("the debugger has failed at what it was asked for", "node", d.node.Path, "panic", fmt.Sprintf("%T", v), "stack", string(stack))
+		},
+	}
+	if d.target.Mode() == control.DebugLive {
+		o.HoldMax = cmp.Or(h.opts.DebugHold, DebugHold)
+	}
+	return o
+}
+
+// open has ready what is run, unless the session is ended meanwhile. d.opening is held.
 func (d *Debugged) open(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.context, cancel)()
+	err := d.ready(ctx)
+	if err == nil {
+		err = d.host.audit(ctx, d, false)
+		d.audited = err == nil
+	}
+	if d.context.Err() != nil { // a failure that this led to included
+		return stopping()
+	}
+	if err == nil {
+		d.runs.Go(func() {
+			tick := time.NewTicker(permitAge)
+			defer tick.Stop()
+			d.permit(tick.C)
+		})
+	}
+	return err
+}
+
+func stopping() error { return &control.Error{Code: "host.stopping", Message: "the service stops"} }
+
+// permit ends the session once who debugs may no longer do so.
+func (d *Debugged) permit(tick <-chan time.Time) {
+	for {
+		select {
+		case <-tick:
+			if err := control.Permitted(d.context); err != nil {
+				d.End("nothing more may be debugged: " + err.Error())
+				return
+			}
+		case <-d.context.Done():
+			return
+		}
+	}
+}
+
+// ready has ready what is run.
+func (d *Debugged) ready(ctx context.Context) error {
 	switch d.target.Mode() {
 	case control.DebugMessage:
 		return d.openMessage(ctx)
@@ -117,15 +174,18 @@ func (d *Debugged) Start() error {
 	return nil
 }
 
-// Close ends the session and what is run for it. What was live goes on as it was.
+// Close ends the session and what is run for it, and returns once what was live goes on as
+// it was. A session that has ended by itself is closed by then, or soon.
 func (d *Debugged) Close() error {
 	var err error
 	d.close.Do(func() {
 		err = d.end()
-		ctx, cancel := context.WithTimeout(context.Background(), auditTime)
-		defer cancel()
-		if audit := d.host.audit(ctx, d, true); audit != nil && !errors.Is(audit, shard.ErrStopping) {
-			err = errors.Join(err, audit)
+		if d.audited {
+			ctx, cancel := context.WithTimeout(context.Background(), auditTime)
+			defer cancel()
+			if audit := d.host.audit(ctx, d, true); audit != nil && !errors.Is(audit, shard.ErrStopping) {
+				err = errors.Join(err, audit)
+			}
 		}
 		d.host.debugging.remove(d)
 	})
@@ -133,15 +193,26 @@ func (d *Debugged) Close() error {
 }
 
 // end lets all guests go on, and waits for what was begun.
-func (d *Debugged) end() (err error) {
+func (d *Debugged) end() error {
 	d.once.Do(func() {}) // nothing begins any more
 	d.cancel()
 	d.Session.Close()
+	d.opening.Lock() // until it is known what there is to leave
+	leave := d.leave
+	d.opening.Unlock()
 	d.runs.Wait()
-	if d.leave != nil {
-		err = d.leave()
+	if leave != nil {
+		return leave()
 	}
-	return err
+	return nil
+}
+
+// tend closes a session that has ended, whoever ended it: nobody waits for its client.
+func (d *Debugged) tend() {
+	<-d.Session.Done()
+	if err := d.Close(); err != nil {
+		d.host.log.Error("end debugging", "node", d.node.Path, "error", err)
+	}
 }
 
 // add lists a session, unless somebody else is at what it is of.
@@ -149,7 +220,7 @@ func (l *debugging) add(d *Debugged) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return &control.Error{Code: "host.stopping", Message: "the service stops"}
+		return stopping()
 	}
 	if len(l.list) >= debugsMax {
 		return &control.Error{Code: control.CodeDebugBusy, Message: fmt.Sprintf("%d sessions are open, and no more may be", len(l.list)), Next: "end one of them"}
@@ -166,17 +237,14 @@ func (l *debugging) add(d *Debugged) error {
 		l.list = map[*Debugged]bool{}
 	}
 	l.list[d] = true
-	l.ended.Add(1)
+	l.ended.Go(d.tend)
 	return nil
 }
 
 func (l *debugging) remove(d *Debugged) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.list[d] {
-		delete(l.list, d)
-		l.ended.Done()
-	}
+	delete(l.list, d)
 }
 
 // shut ends all sessions, says why, and lets none begin. It waits until what they ran has
@@ -257,9 +325,6 @@ func (o *Options) debuggers() []debug.Language {
 	}
 	return debuggers()
 }
-
-// text hides secrets in text.
-func (m mask) text(s string) string { return string(m.hide([]byte(s))) }
 
 // probe compiles a module so that a session is told what its instances do.
 type probe struct {
