@@ -210,8 +210,8 @@ func (s *server) inFrame(id int) (frameHandle, error) {
 func (s *server) evaluate(ctx context.Context, a dap.EvaluateArguments) (dap.ResponseMessage, error) {
 	answer := &dap.EvaluateResponse{}
 	if a.Context == "hover" { // a look changes nothing
-		if err := debug.Pure(a.Expression); err != nil {
-			return nil, fault(codeUnsupported, "only expressions without calls and assignments are shown under the pointer")
+		if !debug.IsPath(a.Expression) {
+			return nil, fault(codeUnsupported, "only variables and their parts are shown under the pointer")
 		}
 	}
 	if len(a.Expression) > debug.ConditionMax {
@@ -328,7 +328,7 @@ func (s *server) completions(ctx context.Context, a dap.CompletionsArguments) (d
 		var err error
 		if base == "" {
 			among, err = h.Scopes(at.frame)
-		} else if debug.Pure(base) == nil {
+		} else if debug.IsPath(base) {
 			var v debug.Variable
 			v, err = h.Evaluate(at.frame, base)
 			among = []debug.Variable{v}

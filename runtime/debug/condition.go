@@ -3,9 +3,13 @@ package debug
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
+
+const letters = "abcdefghijklmnopqrstuvwxyz"
 
 // counter is a hit condition.
 type counter struct {
@@ -129,9 +133,16 @@ func (s *Session) logged(h Halt, list []piece) string {
 	return s.masked(b.String())
 }
 
-// Pure fails for an expression that may change something: one that calls or assigns.
-// A session that is read-only takes no such.
+// statements are what begins a statement of Python, which its Evaluate takes.
+var statements = []string{"assert", "async", "await", "class", "def", "del", "for", "from", "global", "import", "nonlocal", "raise", "try", "while", "with", "yield"}
+
+// Pure fails for an expression that may change something: one that calls or assigns, or
+// is a statement. A session that is read-only takes no such.
 func Pure(expression string) error {
+	text := strings.TrimSpace(expression)
+	if word := text[:len(text)-len(strings.TrimLeft(text, letters))]; slices.Contains(statements, word) || strings.ContainsAny(text, ";\n\r") {
+		return fmt.Errorf("%q: %w: this session is read-only, and takes no statements", expression, ErrReadOnly)
+	}
 	for i := range len(expression) {
 		switch expression[i] {
 		case '(':
@@ -152,4 +163,13 @@ func Pure(expression string) error {
 		}
 	}
 	return nil
+}
+
+// path is a variable, and parts of it: by names, numbers, texts.
+var path = regexp.MustCompile(`^[*&]*[\pL_][\pL\pN_]*((\.|->|::)[\pL_][\pL\pN_]*|\.[0-9]+|\[(-?[0-9]+|[\pL_][\pL\pN_]*|'[^'\\]*'|"[^"\\]*")\])*$`)
+
+// IsPath reports whether an expression names a variable or a part of one, which in no
+// language changes anything.
+func IsPath(expression string) bool {
+	return path.MatchString(strings.TrimSpace(expression)) && Pure(expression) == nil
 }

@@ -12,7 +12,7 @@ import (
 func TestReadOnly(t *testing.T) {
 	r := start(t, shop, debug.Options{ReadOnly: true})
 	line := r.program.Line("# body")
-	for _, when := range []debug.When{{Condition: "add(1, 2) == 3"}, {Log: "{add(1, 2)}"}, {Condition: "i = 2"}, {Condition: "i <<= 2"}} {
+	for _, when := range []debug.When{{Condition: "add(1, 2) == 3"}, {Log: "{add(1, 2)}"}, {Condition: "i = 2"}, {Condition: "i <<= 2"}, {Condition: "del i"}, {Log: "{import os}"}, {Condition: "i;j"}} {
 		if b := r.SetBreakpoints("shop.toy", []debug.Breakpoint{{Line: line, When: when}}); !errors.Is(b[0].Err, debug.ErrReadOnly) {
 			t.Errorf("%v: %v", when, b[0].Err)
 		}
@@ -169,4 +169,16 @@ end
 	}
 	r.resume(thread, debug.Continue)
 	<-done
+}
+
+// TestIsPath: what is shown of what lies under a pointer.
+func TestIsPath(t *testing.T) {
+	for expression, want := range map[string]bool{
+		"order": true, "order.items[0].qty": true, "order['a b'].c": true, "p->next": true, "shop::RATES[2]": true, "*it": true, "pair.0": true, "größe": true, " it ": true, "a[i]": true,
+		"": false, "f()": false, "a = 1": false, "del a": false, "a[f()]": false, "a; b": false, "import os": false, "await x": false, "a[b := 1]": false, "a b": false, "[x for x in y]": false, "1": false, "yield": false, "a\nb": false,
+	} {
+		if got := debug.IsPath(expression); got != want {
+			t.Errorf("%q: %v", expression, got)
+		}
+	}
 }

@@ -51,6 +51,8 @@ type Debugged struct {
 	id     string            // of the message; "": those to come
 	wanted supervisor.Wanted // as it runs
 	probe  *probe
+	// sources is the folder of the actor's sources; nil: they are not here.
+	sources *os.Root
 
 	context context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -77,11 +79,11 @@ func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by strin
 	if err := d.permitted(); err != nil {
 		return nil, err
 	}
-	if d.probe.program, err = h.program(d.wanted, d.node); err != nil {
-		return nil, err
-	}
 	if err := control.Permitted(ctx); err != nil {
 		return nil, err
+	}
+	if err := d.program(); err != nil {
+		return nil, errors.Join(err, d.closeSources())
 	}
 	d.Session = debug.NewSession(d.probe.program, d.options())
 	d.probe.session = d.Session
@@ -91,7 +93,7 @@ func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by strin
 		d.opening.Unlock()
 		d.cancel()
 		d.Session.Close()
-		return nil, err
+		return nil, errors.Join(err, d.closeSources())
 	}
 	err = d.open(ctx)
 	d.opening.Unlock()
@@ -193,7 +195,7 @@ func (d *Debugged) Close() error {
 }
 
 // end lets all guests go on, and waits for what was begun.
-func (d *Debugged) end() error {
+func (d *Debugged) end() (err error) {
 	d.once.Do(func() {}) // nothing begins any more
 	d.cancel()
 	d.Session.Close()
@@ -202,9 +204,9 @@ func (d *Debugged) end() error {
 	d.opening.Unlock()
 	d.runs.Wait()
 	if leave != nil {
-		return leave()
+		err = leave()
 	}
-	return nil
+	return errors.Join(err, d.closeSources())
 }
 
 // tend closes a session that has ended, whoever ended it: nobody waits for its client.
@@ -297,25 +299,35 @@ func (d *Debugged) permitted() error {
 	return nil
 }
 
-// program is what a module is to its programmer.
-func (h *Host) program(w supervisor.Wanted, n *router.Node) (debug.Program, error) {
-	binary := w.Modules[n.Actor.Name]
+// program finds what the node's module is to its programmer. The folder of its sources,
+// which links do not lead out of, stays open until closeSources.
+func (d *Debugged) program() error {
+	h, n := d.host, d.node
+	binary := d.wanted.Modules[n.Actor.Name]
 	var files fs.FS
 	if source := n.Actor.Code.Source; source != "" {
-		if info, err := os.Stat(source); err == nil && info.IsDir() {
-			files = os.DirFS(source)
+		if root, err := os.OpenRoot(source); err == nil { // else it is a file, or not here
+			d.sources, files = root, root.FS()
 		}
 	}
 	for _, l := range h.opts.debuggers() {
 		p, err := l.Open(binary, files)
 		if err != nil {
-			return nil, &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("read what the module of %s says of its source: %v", n.Actor.Name, err), At: n.Path}
+			return &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("read what the module of %s says of its source: %v", n.Actor.Name, err), At: n.Path}
 		}
 		if p != nil {
-			return p, nil
+			d.probe.program = p
+			return nil
 		}
 	}
-	return nil, &control.Error{Code: control.CodeInvalid, Message: "there is no debugger for the module of " + n.Actor.Name, At: n.Path}
+	return &control.Error{Code: control.CodeInvalid, Message: "there is no debugger for the module of " + n.Actor.Name, At: n.Path}
+}
+
+func (d *Debugged) closeSources() error {
+	if d.sources == nil {
+		return nil
+	}
+	return d.sources.Close()
 }
 
 // debuggers are the languages that can be debugged.

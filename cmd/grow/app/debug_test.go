@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -477,6 +479,37 @@ func TestDebugPermit(t *testing.T) {
 	var told *control.Error
 	if _, err := h.OpenDebugger(ctx, control.DebugTarget{Actor: "hog"}, "ann"); !errors.As(err, &told) || told.Code != "token.wrong" {
 		t.Errorf("who tries again is told %v", err)
+	}
+}
+
+// reads is a language that reads sources.
+type reads struct {
+	requests.Language
+	found map[string]error
+}
+
+// Open implements debug.Language.
+func (r reads) Open(binary []byte, files fs.FS) (debug.Program, error) {
+	for name := range r.found {
+		_, r.found[name] = fs.ReadFile(files, name)
+	}
+	return r.Language.Open(binary, files)
+}
+
+// TestDebugSources: links do not lead out of the folder that an actor's sources are in.
+func TestDebugSources(t *testing.T) {
+	dir, found := t.TempDir(), map[string]error{"own": nil, "out": nil}
+	writeFiles(t, dir, map[string]string{"private": "x", "sources/own": "x"})
+	if err := os.Symlink("../private", filepath.Join(dir, "sources", "out")); err != nil {
+		t.Fatal(err)
+	}
+	h := hogs(t, func(o *Options) {
+		o.Debuggers = []debug.Language{reads{found: found}}
+		o.Service.Actors["hog"].Code.Source = filepath.Join(dir, "sources")
+	})
+	opened(t, h, control.DebugTarget{Actor: "hog"})
+	if found["own"] != nil || found["out"] == nil {
+		t.Error(found)
 	}
 }
 
