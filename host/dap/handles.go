@@ -1,6 +1,7 @@
 package dap
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/grow-platform/grow/runtime/debug"
@@ -15,6 +16,7 @@ type handles struct {
 	variables       map[int]variableHandle
 	places          map[string]frameHandle // frames by their address
 	texts           map[int]string         // what threads were stopped by
+	unlisted        []string               // files that the program does not list, and frames are in
 	lines0, column0 bool                   // the client counts from 0
 }
 
@@ -123,6 +125,29 @@ func (h *handles) findPlace(place string) (frameHandle, bool) {
 	defer h.mu.Unlock()
 	f, ok := h.places[place]
 	return f, ok
+}
+
+// unlistedMax is how many files are told apart that a program does not list.
+const unlistedMax = 1000
+
+// unlist numbers a file that the program does not list, from 0; -1: there are too many.
+func (h *handles) unlist(file string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := slices.Index(h.unlisted, file)
+	if n < 0 && len(h.unlisted) < unlistedMax {
+		n, h.unlisted = len(h.unlisted), append(h.unlisted, file)
+	}
+	return n
+}
+
+func (h *handles) findUnlisted(n int) (string, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n < 0 || n >= len(h.unlisted) {
+		return "", false
+	}
+	return h.unlisted[n], true
 }
 
 // raise keeps what a thread was stopped by, until it goes on.

@@ -13,7 +13,7 @@ import (
 // config is what the arguments of attach and launch say to this server; Options.Attach
 // reads others.
 type config struct {
-	// StopOnEntry stops the next message before it does anything.
+	// StopOnEntry stops the next message at the first statement of the actor's own code.
 	StopOnEntry bool `json:"stopOnEntry"`
 	// Sources is the client's folder that relative names of sources are in; "": the
 	// client is given the sources that are embedded.

@@ -2,6 +2,7 @@ package debug
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -160,7 +161,7 @@ func (s *Session) why(t *thread, h Halt) *Event {
 	if e := s.reached(t, h); e != nil {
 		return e
 	}
-	if s.pauses(t) {
+	if s.pauses(t, h) {
 		return &Event{Reason: ReasonPause}
 	}
 	if t.step != nil && t.step.ends(h) {
@@ -173,17 +174,35 @@ func (s *Session) why(t *thread, h Halt) *Event {
 	return nil
 }
 
-// pauses reports whether a thread is to stand still wherever it is. Of all that whoever
-// comes next is to, it is one.
-func (s *Session) pauses(t *thread) bool {
+// pauses reports whether a thread is to stand still where h is for no other reason than
+// that somebody wants to see it. Of all who could be next, it is one.
+func (s *Session) pauses(t *thread, h Halt) bool {
+	s.mu.Lock()
+	pausing, next := t.pausing, s.next
+	s.mu.Unlock()
+	if pausing || !next || !s.own(t.guest, h) {
+		return pausing
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.next && !t.pausing {
+	next = s.next
+	if next {
 		s.next = false
 		s.rewatch()
-		return true
 	}
-	return t.pausing
+	return next
+}
+
+// own reports whether a guest handles a message, and is in code of the actor's author.
+func (s *Session) own(g Guest, h Halt) bool {
+	if s.options.Handles != nil && !s.options.Handles(g) {
+		return false
+	}
+	if p, ok := s.program.(Rooted); ok {
+		return strings.HasPrefix(h.Position().File, p.Root())
+	}
+	frames, err := h.Frames(0, 1)
+	return err != nil || len(frames) == 0 || frames[0].Own
 }
 
 // reached deals with the breakpoints where h is, and returns a stop if one of them

@@ -35,6 +35,9 @@ type Options struct {
 	Secrets []string
 	// Name is what a guest's thread is called; nil: its number.
 	Name func(Guest) string
+	// Handles reports whether a guest handles a message, rather than starts; nil: it
+	// always does.
+	Handles func(Guest) bool
 	// Hold is called when a guest arrives somewhere, on its goroutine, and what it returns
 	// when it goes on: its deadlines stand still in between, also while it is only found
 	// out whether it is to stop. nil: nothing is called.
@@ -64,7 +67,7 @@ type Session struct {
 	threads    map[Guest]*thread
 	lastThread int
 	points     points
-	next       bool   // stop whatever reports next
+	next       bool   // stop whoever comes next to the actor's own code with a message
 	watch      *Watch // of guests that nobody steps
 }
 
@@ -215,9 +218,9 @@ func (s *Session) Resume(thread int, how Step) error {
 	return nil
 }
 
-// Pause stops a thread at its next statement; thread 0 is whichever guest comes to a
-// statement next, one that is still to be handed a message included. A thread that
-// stands still is left alone. It fails with ErrThread or ErrClosed.
+// Pause stops a thread at its next statement; thread 0 is whichever guest comes next, as
+// it handles a message, to a statement that the actor's author wrote. A thread that stands
+// still is left alone. It fails with ErrThread or ErrClosed.
 func (s *Session) Pause(thread int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

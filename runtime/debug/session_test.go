@@ -448,6 +448,36 @@ func TestPauseNext(t *testing.T) {
 	<-one
 }
 
+// TestPauseOwn: what stops next is a message in the actor's own code: no start of an
+// instance, no library that is gone through before.
+func TestPauseOwn(t *testing.T) {
+	starts := true
+	r := start(t, shop, debug.Options{Handles: func(debug.Guest) bool { return !starts }})
+	g := &watched{}
+	if err := r.Enter(g); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Pause(0); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := r.Arrive(g, &standing{line: 2, foreign: !starts}); err != nil { // which returns: it is not stopped
+			t.Fatal(err)
+		}
+		starts = false
+	}
+	ended := make(chan struct{})
+	go func() { // ends with the session
+		defer close(ended)
+		_ = r.Arrive(g, &standing{line: 3})
+	}()
+	if e := r.event(debug.Stopped); e.Reason != debug.ReasonPause || e.Position.Line != 3 {
+		t.Errorf("%+v", e)
+	}
+	r.Close()
+	<-ended
+}
+
 // TestGuests steps one guest while another stands still and a third is served.
 func TestGuests(t *testing.T) {
 	r := start(t, shop, debug.Options{})
@@ -554,6 +584,7 @@ type standing struct {
 	debug.Halt
 	line     int
 	depth    int
+	foreign  bool // it is in a library
 	truth    func() bool
 	position func()
 }
@@ -565,6 +596,9 @@ func (h *standing) Position() debug.Position {
 		h.position()
 	}
 	return debug.Position{File: "shop.toy", Line: h.line, Column: 1}
+}
+func (h *standing) Frames(int, int) ([]debug.Frame, error) {
+	return []debug.Frame{{Position: h.Position(), Own: !h.foreign}}, nil
 }
 func (h *standing) Truth(int, string) (bool, error) { return h.truth(), nil }
 
@@ -583,7 +617,7 @@ func TestPauseOne(t *testing.T) {
 	calls, passed := 0, make(chan struct{})
 	h := &standing{line: 2}
 	h.position = func() { // when the first is about to stop, the second comes
-		if calls++; calls == 2 {
+		if calls++; calls == 3 {
 			go func() { // ends with the session
 				defer close(passed)
 				_ = r.Arrive(two, &standing{line: 2})

@@ -115,6 +115,9 @@ func (p *program) Source(file string) ([]byte, error) {
 
 func (p *program) source(file string) (*source, error) {
 	s := p.sources[file]
+	if s == nil && strings.HasPrefix(file, "lib/") {
+		return nil, fmt.Errorf("%s is of Python's standard library, of which the runtime has no text: it can be stepped through by its lines, and left by a step out: %w", file, debug.ErrUnknown)
+	}
 	if s == nil {
 		return nil, fmt.Errorf("find %s in the actor: %w", file, debug.ErrUnknown)
 	}
