@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"strings"
 	"sync/atomic"
 
@@ -42,9 +43,12 @@ type guest struct {
 	halt    *halt
 }
 
-// Watch implements debug.Guest.
+// Watch implements debug.Guest. The guest is told of what is new alone: it looks at all of
+// its code again then.
 func (g *guest) Watch(w *debug.Watch) {
-	g.watch.Store(w)
+	if old := g.watch.Swap(w); old != nil && (old == w || reflect.DeepEqual(old, w)) {
+		return
+	}
 	g.changed.Store(true)
 }
 
