@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -82,12 +83,20 @@ func TestAttachHeld(t *testing.T) {
 	if got := answered1(t, b.ask(t, "b")); got != "replied out old" {
 		t.Errorf("another key afterwards: %s", got)
 	}
+	b.clock.pass(time.Minute)
+	if a, other := first.Stood(), second.Stood(); a != time.Minute || other != 0 {
+		t.Errorf("the first message has stood for %v, the second for %v", a, other)
+	}
 	if got := second.Answer().Outcome; got != Pending {
 		t.Errorf("the second message of the key is %v while the first is handled", got)
 	}
 	close(goOn)
 	if got := answered1(t, first) + ", " + answered1(t, second); got != "replied out looked at, replied out old" {
 		t.Error(got)
+	}
+	b.clock.pass(time.Minute)
+	if a := first.Stood(); a != time.Minute {
+		t.Errorf("once it has gone on, it has stood for %v", a)
 	}
 }
 

@@ -39,6 +39,7 @@ func (l *lane) hire() *worker {
 	w := &worker{lane: l}
 	w.task.Wait = w.wait
 	w.task.Effect = w.effect
+	w.task.Stand = w.stand
 	return w
 }
 
