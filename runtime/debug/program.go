@@ -40,6 +40,17 @@ var (
 	ErrUnsupported = errors.New("this language has no such thing")
 )
 
+// Unknown is an ErrUnknown that says by itself what is not there.
+func Unknown(text string) error { return unknown(text) }
+
+type unknown string
+
+// Error implements error.
+func (u unknown) Error() string { return string(u) }
+
+// Is makes it an ErrUnknown.
+func (unknown) Is(err error) bool { return err == ErrUnknown }
+
 // Language recognises the modules of one language.
 type Language interface {
 	// Open reads what a module says of its source. files are the sources of the

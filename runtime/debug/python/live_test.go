@@ -252,3 +252,19 @@ func TestNotHere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestModuleCode: the code of a module runs once, into the image that instances begin with:
+// who wants to stop there is told so. What is made there and runs later can be stopped.
+func TestModuleCode(t *testing.T) {
+	p := open(t, pack(t, "main.py"))
+	for _, line := range []int{1, 6, 9, 11} {
+		if at, err := p.Bind("app/main.py", line); !errors.Is(err, debug.ErrNoCode) || !strings.Contains(err.Error(), "as the actor is loaded") {
+			t.Errorf("line %d is bound at %v: %v", line, at, err)
+		}
+	}
+	for line, want := range map[int]int{22: 25, 24: 25, 36: 38, 37: 38} {
+		if at, err := p.Bind("app/main.py", line); err != nil || at.Line != want {
+			t.Errorf("line %d is bound at %v, want %d: %v", line, at, want, err)
+		}
+	}
+}

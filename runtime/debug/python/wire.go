@@ -145,9 +145,11 @@ func (r *result) fault() error {
 	if r.Fault == "" {
 		return nil
 	}
-	cause := map[string]error{"unknown": debug.ErrUnknown, "readonly": debug.ErrReadOnly}[r.Kind]
-	if cause == nil {
-		return errors.New(cut(r.Fault))
+	switch r.Kind {
+	case "unknown":
+		return debug.Unknown(cut(r.Fault))
+	case "readonly":
+		return fmt.Errorf("%s: %w", cut(r.Fault), debug.ErrReadOnly)
 	}
-	return fmt.Errorf("%s: %w", cut(r.Fault), cause)
+	return errors.New(cut(r.Fault))
 }
