@@ -86,7 +86,7 @@ func (s *server) initialize(r *dap.InitializeRequest) (dap.ResponseMessage, erro
 		SupportsWriteMemoryRequest:         true,
 		SupportsDisassembleRequest:         true,
 		SupportsTerminateRequest:           true,
-		SupportTerminateDebuggee:           true,
+		SupportsCancelRequest:              true,
 		ExceptionBreakpointFilters: []dap.ExceptionBreakpointsFilter{
 			{Filter: filterUncaught, Label: "Uncaught exceptions and traps", Default: true},
 			{Filter: filterRaised, Label: "Raised exceptions"},
@@ -185,7 +185,11 @@ func (s *server) tell(e debug.Event) {
 	case debug.Stopped:
 		description := "Paused on " + string(e.Reason)
 		if e.Reason == debug.ReasonOutput || e.Reason == debug.ReasonRequest || e.Reason == debug.ReasonException {
-			s.handles.raise(e.Thread, e.Text)
+			mode := dap.ExceptionBreakMode("always")
+			if e.Uncaught {
+				mode = "unhandled"
+			}
+			s.handles.raise(e.Thread, raised{e.Text, mode})
 		}
 		s.send(&dap.StoppedEvent{Event: event("stopped"), Body: dap.StoppedEventBody{
 			Reason: string(e.Reason), Description: description, ThreadId: e.Thread, Text: e.Text, HitBreakpointIds: e.Breakpoints,

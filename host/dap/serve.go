@@ -68,6 +68,7 @@ type server struct {
 	seq     int
 
 	handles handles
+	cancels cancels
 }
 
 // incoming is what was read.
@@ -92,9 +93,9 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, o Options) error {
 		}
 		s.work.Wait()
 	}()
-	requests := make(chan incoming)
+	requests := make(chan incoming, aheadMax)
 	s.work.Go(func() {
-		if gone := read(ctx, conn, requests); gone {
+		if gone := read(ctx, conn, requests, s.cancelled); gone {
 			cancel()
 		}
 	})
@@ -159,20 +160,27 @@ func (s *server) handle(ctx context.Context, m dap.Message) {
 	}
 	request := r.GetRequest()
 	var answer dap.ResponseMessage
+	asked, end := s.cancels.begin(ctx, request.Seq)
 	err := s.order(request.Command)
-	if err == nil {
-		answer, err = s.answer(ctx, m)
+	if err == nil && asked.Err() != nil {
+		err = fault(codeCancelled, "the request was given up before it was carried out")
 	}
+	if err == nil {
+		answer, err = s.answer(asked, m)
+	}
+	end()
 	if err != nil {
 		s.fail(request, err)
 		return
 	}
-	*answer.GetResponse() = dap.Response{
-		ProtocolMessage: dap.ProtocolMessage{Type: "response"},
-		Command:         request.Command, RequestSeq: request.Seq, Success: true,
-	}
+	*answer.GetResponse() = response(request)
 	s.send(answer)
 	s.after(ctx, m)
+}
+
+// response is that a request was carried out.
+func response(r *dap.Request) dap.Response {
+	return dap.Response{ProtocolMessage: dap.ProtocolMessage{Type: "response"}, Command: r.Command, RequestSeq: r.Seq, Success: true}
 }
 
 // fail answers that a request could not be carried out.

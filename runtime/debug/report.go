@@ -153,7 +153,7 @@ func (s *Session) why(t *thread, h Halt) *Event {
 		if !wanted {
 			return nil
 		}
-		return &Event{Reason: ReasonException, Text: s.mask.shortened(h.Text())}
+		return &Event{Reason: ReasonException, Uncaught: h.Cause() == CauseUncaught, Text: s.mask.shortened(h.Text())}
 	}
 	if t.pending != nil {
 		return t.pending
