@@ -128,6 +128,10 @@ type Watch struct {
 	// Depth, unless it is 0, spares a language that can tell what lies deeper than so
 	// many frames: of Every, those are not reported. Lines are, wherever they are.
 	Depth int
+	// Return, unless it is 0, is how many frames there are when a function returns whose
+	// return is to be reported, by a language that comes to no statement then: the guest
+	// stands in the caller, in the midst of what called.
+	Return int
 	// Raised and Uncaught report exceptions as they are raised, and those that nobody
 	// catches. Traps of a guest are uncaught exceptions.
 	Raised, Uncaught bool
@@ -138,7 +142,8 @@ type Cause string
 
 // Causes.
 const (
-	CauseLine      Cause = "line" // a statement begins
+	CauseLine      Cause = "line"   // a statement begins
+	CauseReturn    Cause = "return" // a function has returned, see Watch.Return
 	CauseException Cause = "exception"
 	CauseUncaught  Cause = "uncaught" // exception, or trap
 )

@@ -146,7 +146,14 @@ func (s *Session) heldLong() string {
 
 // why says for what reason a thread is to stop where h is; nil: for none.
 func (s *Session) why(t *thread, h Halt) *Event {
-	if h.Cause() != CauseLine {
+	switch h.Cause() {
+	case CauseLine:
+	case CauseReturn: // where no breakpoint is come to
+		if t.step != nil && t.step.ends(h) {
+			return &Event{Reason: ReasonStep}
+		}
+		return nil
+	default:
 		s.mu.Lock()
 		wanted := h.Cause() == CauseException && s.points.raised || h.Cause() == CauseUncaught && s.points.uncaught
 		s.mu.Unlock()

@@ -307,6 +307,9 @@ func (s *Session) watchOf(t *thread) *Watch {
 	if every && !w.Every && !t.pausing {
 		w.Depth = t.wish.reaches(t.depth)
 	}
+	if t.wish.kind == over || t.wish.kind == out {
+		w.Return = t.depth
+	}
 	w.Every = w.Every || every
 	return &w
 }

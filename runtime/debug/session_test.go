@@ -1,6 +1,7 @@
 package debug_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -585,11 +586,12 @@ type standing struct {
 	line     int
 	depth    int
 	foreign  bool // it is in a library
+	cause    debug.Cause
 	truth    func() bool
 	position func()
 }
 
-func (h *standing) Cause() debug.Cause { return debug.CauseLine }
+func (h *standing) Cause() debug.Cause { return cmp.Or(h.cause, debug.CauseLine) }
 func (h *standing) Depth() int         { return max(1, h.depth) }
 func (h *standing) Position() debug.Position {
 	if h.position != nil {
@@ -659,11 +661,42 @@ func TestStepsSpare(t *testing.T) {
 			_ = r.Arrive(g, &standing{line: r.program.Line("# sum"), depth: 2})
 		}()
 		r.resume(r.event(debug.Stopped).Thread, c.how)
-		if !g.last.Every || g.last.Depth != c.depth {
+		if !g.last.Every || g.last.Depth != c.depth || (g.last.Return == 2) != (c.depth != 0) {
 			t.Errorf("%+v watches %+v, want depth %d", c.how, g.last, c.depth)
 		}
 		if err := r.Pause(1); err != nil || g.last.Depth != 0 {
 			t.Errorf("to be paused, it watches %+v: %v", g.last, err)
+		}
+		r.Close()
+		<-ended
+	}
+}
+
+// TestReturn: a step over or out ends where a function has returned, which comes to no
+// breakpoint of the line that called it.
+func TestReturn(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		how   debug.Step
+		depth int // where it returns to
+		want  debug.Reason
+	}{{"over", debug.Over, 1, debug.ReasonStep}, {"out", debug.Out, 1, debug.ReasonStep}, {"out of what was called", debug.Out, 2, ""}, {"no step", debug.Continue, 1, ""}} {
+		r := start(t, shop, debug.Options{})
+		line := r.program.Line("# sum")
+		r.at("# sum", "# body")
+		g, ended := &watched{}, make(chan struct{})
+		if err := r.Enter(g); err != nil {
+			t.Fatal(err)
+		}
+		go func() { // ends with the session
+			defer close(ended)
+			_ = r.Arrive(g, &standing{line: line, depth: 2})
+			_ = r.Arrive(g, &standing{line: r.program.Line("# body"), depth: c.depth, cause: debug.CauseReturn})
+			r.Say("that was all")
+		}()
+		r.resume(r.event(debug.Stopped).Thread, c.how)
+		if e := r.event(debug.Stopped, debug.Output); e.Reason != c.want {
+			t.Errorf("%s: %+v", c.name, e)
 		}
 		r.Close()
 		<-ended

@@ -124,7 +124,7 @@ func (g *guest) told() *watch {
 	if w == nil {
 		return &watch{}
 	}
-	told := &watch{Every: w.Every, Depth: w.Depth, Raised: w.Raised, Uncaught: w.Uncaught, Lines: map[string][][2]int{}}
+	told := &watch{Every: w.Every, Depth: w.Depth, Return: w.Return, Raised: w.Raised, Uncaught: w.Uncaught, Lines: map[string][][2]int{}}
 	for _, p := range w.Lines {
 		file, last := inGuest(p.File), p.Line
 		if s := g.program.sources[p.File]; s != nil {

@@ -35,6 +35,7 @@ type watch struct {
 	Lines    map[string][][2]int `json:"lines,omitempty"` // the first and the last of each statement
 	Every    bool                `json:"every,omitempty"`
 	Depth    int                 `json:"depth,omitempty"`
+	Return   int                 `json:"return,omitempty"`
 	Raised   bool                `json:"raised,omitempty"`
 	Uncaught bool                `json:"uncaught,omitempty"`
 	Off      bool                `json:"off,omitempty"` // it is debugged no more
