@@ -20,9 +20,12 @@ func (s *server) answer(ctx context.Context, m dap.Message) (dap.ResponseMessage
 	case *dap.ConfigurationDoneRequest:
 		return s.configurationDone()
 	case *dap.TerminateRequest:
+		s.session.End("terminated by its client")
+		s.leave() // before the answer: who attaches next finds nobody
 		return &dap.TerminateResponse{}, nil
 	case *dap.DisconnectRequest:
 		s.phase = ended
+		s.leave()
 		return &dap.DisconnectResponse{}, nil
 	case *dap.SetBreakpointsRequest:
 		return s.setBreakpoints(r.Arguments)

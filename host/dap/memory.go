@@ -30,6 +30,16 @@ func address(reference string, offset int) (uint64, error) {
 	return at, nil
 }
 
+// memoryOf is the thread whose memory a reference is of: the one it was shown of, or the
+// only one that stands still.
+func (s *server) memoryOf(reference string) (thread int, err error) {
+	if thread = s.handles.findMemory(reference); thread != 0 {
+		return thread, nil
+	}
+	frame, err := s.inFrame(0)
+	return frame.thread, err
+}
+
 func (s *server) readMemory(ctx context.Context, a dap.ReadMemoryArguments) (dap.ResponseMessage, error) {
 	at, err := address(a.MemoryReference, a.Offset)
 	if err != nil {
@@ -38,12 +48,12 @@ func (s *server) readMemory(ctx context.Context, a dap.ReadMemoryArguments) (dap
 	if a.Count < 0 || a.Count > memoryMax {
 		return nil, fault(codeLimit, "readMemory: count %d: up to %d bytes are read at once", a.Count, memoryMax)
 	}
-	frame, err := s.inFrame(0)
+	thread, err := s.memoryOf(a.MemoryReference)
 	if err != nil {
 		return nil, err
 	}
 	answer := &dap.ReadMemoryResponse{}
-	err = s.session.With(ctx, frame.thread, func(h debug.Halt) error {
+	err = s.session.With(ctx, thread, func(h debug.Halt) error {
 		p, err := h.Memory(at, a.Count)
 		answer.Body = dap.ReadMemoryResponseBody{
 			Address: fmt.Sprintf("%#x", at), Data: base64.StdEncoding.EncodeToString(p), UnreadableBytes: a.Count - len(p),
@@ -65,13 +75,13 @@ func (s *server) writeMemory(ctx context.Context, a dap.WriteMemoryArguments) (d
 	if len(p) > memoryMax {
 		return nil, fault(codeLimit, "writeMemory: %d bytes: up to %d are written at once", len(p), memoryMax)
 	}
-	frame, err := s.inFrame(0)
+	thread, err := s.memoryOf(a.MemoryReference)
 	if err != nil {
 		return nil, err
 	}
 	answer := &dap.WriteMemoryResponse{}
 	answer.Body.BytesWritten = len(p)
-	return answer, s.session.With(ctx, frame.thread, func(h debug.Halt) error { return h.WriteMemory(at, p) })
+	return answer, s.session.With(ctx, thread, func(h debug.Halt) error { return h.WriteMemory(at, p) })
 }
 
 // none is an instruction where there is none.

@@ -52,7 +52,7 @@ func TestTestsupport(t *testing.T) {
 	c := exec.CommandContext(t.Context(), node, "testdata/session.cjs", strconv.Itoa(l.Addr().(*net.TCPAddr).Port), "/home/me/shop/src/shop.toy", "13")
 	c.Env = append(os.Environ(), "NODE_PATH="+modules)
 	out, err := c.CombinedOutput()
-	if err != nil || strings.Count(string(out), "ok ") != 6 {
+	if err != nil || strings.Count(string(out), "ok ") != 7 {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -35,6 +35,8 @@ type Event struct {
 	Kind   EventKind
 	Thread int // 0: none
 	Reason Reason
+	// Uncaught is set of an exception that nobody catches, or a trap.
+	Uncaught bool
 	// Text is for a person: the exception, the condition that failed, the line logged.
 	Text string
 	// Breakpoints are the IDs of those that were hit.

@@ -40,6 +40,17 @@ var (
 	ErrUnsupported = errors.New("this language has no such thing")
 )
 
+// Unknown is an ErrUnknown that says by itself what is not there.
+func Unknown(text string) error { return unknown(text) }
+
+type unknown string
+
+// Error implements error.
+func (u unknown) Error() string { return string(u) }
+
+// Is makes it an ErrUnknown.
+func (unknown) Is(err error) bool { return err == ErrUnknown }
+
 // Language recognises the modules of one language.
 type Language interface {
 	// Open reads what a module says of its source. files are the sources of the
@@ -128,6 +139,10 @@ type Watch struct {
 	// Depth, unless it is 0, spares a language that can tell what lies deeper than so
 	// many frames: of Every, those are not reported. Lines are, wherever they are.
 	Depth int
+	// Return, unless it is 0, is how many frames there are when a function returns whose
+	// return is to be reported, by a language that comes to no statement then: the guest
+	// stands in the caller, in the midst of what called.
+	Return int
 	// Raised and Uncaught report exceptions as they are raised, and those that nobody
 	// catches. Traps of a guest are uncaught exceptions.
 	Raised, Uncaught bool
@@ -138,7 +153,8 @@ type Cause string
 
 // Causes.
 const (
-	CauseLine      Cause = "line" // a statement begins
+	CauseLine      Cause = "line"   // a statement begins
+	CauseReturn    Cause = "return" // a function has returned, see Watch.Return
 	CauseException Cause = "exception"
 	CauseUncaught  Cause = "uncaught" // exception, or trap
 )

@@ -83,7 +83,7 @@ func (b backend) handledAt(ctx context.Context, id string) (whole, node string, 
 }
 
 func unhandled(id string) error {
-	return &control.Error{Code: control.CodeNotFound, Message: "message " + id + " has not been handled, so there is nothing to hold another handling against", At: id, Next: "see what has become of it: grow trace " + id}
+	return &control.Error{Code: control.CodeNotFound, Message: "message " + id + " has not been handled, so it cannot be handled again", At: id, Next: "see what has become of it, and which message caused it: grow trace " + id}
 }
 
 func forgotten(id string) error {

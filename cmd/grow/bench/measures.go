@@ -84,6 +84,8 @@ var measures = []measure{
 		open: savedToLive},
 	{name: "neighbours", unit: "ms", goal: 10, by: absolute, what: "99th percentile over HTTP beside eight hostile actors at full load; without them",
 		open: neighbours},
+	{name: "debug-neighbour", unit: "ms", goal: 1.2, what: "99th percentile over HTTP beside an actor under load that is debugged, one of its keys standing still; debugged by nobody",
+		open: attached},
 	{name: "runaway", unit: "ms", goal: 10, by: absolute, what: "from a guest's time limit to its stop, the worst of 24; the limit",
 		open: runaway},
 	{name: "fuel-rust", unit: "ns", goal: 1.2, what: "CPU of a message in the Rust actor, rewritten to count fuel; as it was compiled",

@@ -2,6 +2,7 @@ package python
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -45,6 +46,9 @@ func TestOpen(t *testing.T) {
 		if _, err := p.Bind(file, 1); !errors.Is(err, debug.ErrUnknown) {
 			t.Errorf("%q: %v", file, err)
 		}
+	}
+	if _, err := p.Source("lib/json/decoder.py"); !errors.Is(err, debug.ErrUnknown) || !strings.Contains(err.Error(), "standard library") {
+		t.Error(err)
 	}
 	if _, err := p.Bind("app/main.py", 2); !errors.Is(err, debug.ErrNoCode) {
 		t.Error(err)
