@@ -18,11 +18,23 @@ import (
 )
 
 func (s *shell) status() *cobra.Command {
-	return &cobra.Command{
-		Use: "status", Short: "show what a running service is doing", Args: cobra.NoArgs,
-		Long:    "status shows what a running service is doing: the one in this folder, or that named by --service on a host.\nOutside of a service's folder it lists the services of a host.",
-		Example: "  grow status\n  grow status -o json\n  grow status --host https://grow.example.com:8600 --service shop",
-		RunE: func(c *cobra.Command, _ []string) error {
+	var key string
+	c := &cobra.Command{
+		Use: "status [NODE]", Short: "show what a running service, or one node of it, is doing", Args: cobra.MaximumNArgs(1),
+		Long: "status shows what a running service is doing: the one in this folder, or that named by --service on a host.\nOutside of a service's folder it lists the services of a host.\n\n" +
+			"Of one node, named by its path or by its actor, it shows the mailbox with its keys, the messages that are being handled for long, the instances, counters, limits and configuration.",
+		Example: "  grow status\n  grow status price\n  grow status price --key alice -o json\n  grow status --host https://grow.example.com:8600 --service shop",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				r := control.InspectRequest{Node: args[0]}
+				if c.Flags().Changed("key") {
+					r.Key = &key
+				}
+				return s.statusOf(c.Context(), r)
+			}
+			if c.Flags().Changed("key") {
+				return usage("--key is of a node: name it")
+			}
 			host, err := s.host()
 			if isCode(err, codeNoService) && s.target.named() != "" {
 				return s.listServices(c.Context())
@@ -38,6 +50,8 @@ func (s *shell) status() *cobra.Command {
 			return s.print(st, func(w io.Writer) error { return writeStatus(w, &st) })
 		},
 	}
+	c.Flags().StringVar(&key, "key", "", "only the mailbox and the messages of a `key`")
+	return s.completes(c, nodesOf)
 }
 
 func writeStatus(w io.Writer, st *control.Status) error {

@@ -39,6 +39,7 @@ const (
 func Operations() []Operation {
 	return []Operation{
 		get("get-status", "/status", "Tell what the service is doing", func(ctx context.Context, b Backend, _ *http.Request) (Status, error) { return b.Status(ctx) }),
+		ask("inspect-node", scopeRead, "/inspect", "Tell what one node is doing", func(ctx context.Context, b Backend, in InspectRequest) (Inspection, error) { return b.Inspect(ctx, in) }),
 		ask("send-message", scopeDebug, "/send", "Send a message", func(ctx context.Context, b Backend, in SendRequest) (SendReply, error) { return b.Send(ctx, in) }),
 		lines("list-logs", scopeRead, "/logs", "List log lines, or follow them", func(ctx context.Context, b Backend, in LogsRequest, emit func(logs.Record) error) error {
 			return b.Logs(ctx, in.Filter, in.Follow, emit)

@@ -25,6 +25,7 @@ type Backend interface {
 	Backups
 	States
 	Debugs
+	Inspects
 }
 
 // Status is what a host runs.
