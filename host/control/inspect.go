@@ -38,6 +38,7 @@ type Inspection struct {
 	Mailbox   Mailbox          `json:"mailbox"`
 	Instances []Instance       `json:"instances"` // that run, the oldest first
 	Flight    []InFlight       `json:"flight"`    // messages that are being handled and take long, the longest first
+	In        []string         `json:"in"`        // types of messages that it takes
 	State     []StateType      `json:"state"`     // what the node may keep, of each key where it has keys
 	Config    json.RawMessage  `json:"config,omitempty"`
 	Counters  shard.NodeStatus `json:"counters"` // since the host started

@@ -73,6 +73,9 @@ func Operations() []Operation {
 		ask("replay-message", scopeDebug, "/replay", "Handle a message again, apart from all that runs", func(ctx context.Context, b Backend, in ReplayRequest) (Replayed, error) {
 			return b.Replay(ctx, in)
 		}),
+		ask("fork-node", scopeDebug, "/fork", "Have a copy of what runs at a node handle a message, without effect", func(ctx context.Context, b Backend, in ForkRequest) (Forked, error) {
+			return b.Fork(ctx, in)
+		}),
 		ask("record-messages", scopeDebug, "/record", "Tell all that a test is made of, of handled messages", func(ctx context.Context, b Backend, in RecordRequest) (Record, error) {
 			return b.Record(ctx, in)
 		}),

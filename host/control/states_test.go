@@ -13,6 +13,10 @@ func (f *fake) Inspect(_ context.Context, r InspectRequest) (Inspection, error) 
 	return Inspection{Node: r.Node}, f.note(r)
 }
 
+func (f *fake) Fork(_ context.Context, r ForkRequest) (Forked, error) {
+	return Forked{Node: r.Node}, f.note(r)
+}
+
 func (f *fake) State(_ context.Context, r StateRequest) (State, error) {
 	return State{Node: r.Node, Key: r.Key, Values: []StateValue{{Revision: 2, Bytes: 9, Data: json.RawMessage(`{"a":"<&>"}`)}, {Name: "b", Raw: []byte{0}}}}, f.note(r)
 }

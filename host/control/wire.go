@@ -26,6 +26,7 @@ type Backend interface {
 	States
 	Debugs
 	Inspects
+	Forks
 }
 
 // Status is what a host runs.

@@ -77,7 +77,7 @@ func toldInspection(n *router.Node, in *shard.Inspection, m mask) control.Inspec
 		Mailbox: control.Mailbox{
 			Mode: st.Mode, Waiting: st.Mailbox, Capacity: st.Capacity, Bytes: in.Bytes, BytesMax: in.BytesMax, Later: st.Waiting, Oldest: in.Oldest, Keys: []control.KeyMailbox{}, More: in.More,
 		},
-		Instances: []control.Instance{}, Flight: []control.InFlight{}, State: []control.StateType{}, Counters: *st,
+		Instances: []control.Instance{}, Flight: []control.InFlight{}, In: append([]string{}, n.Actor.In...), State: []control.StateType{}, Counters: *st,
 	}
 	for _, k := range in.Keys {
 		k.Key = m.text(k.Key)
