@@ -76,6 +76,15 @@ func Operations() []Operation {
 		ask("fork-node", scopeDebug, "/fork", "Have a copy of what runs at a node handle a message, without effect", func(ctx context.Context, b Backend, in ForkRequest) (Forked, error) {
 			return b.Fork(ctx, in)
 		}),
+		ask("open-repl", scopeDebug, "/repl/open", "Make a copy of an actor in Python, to type at", func(ctx context.Context, b Backend, in REPLRequest) (REPL, error) {
+			return b.OpenREPL(ctx, in, callerOf(ctx))
+		}),
+		ask("input-repl", scopeDebug, "/repl/input", "Have a copy carry out what is typed", func(ctx context.Context, b Backend, in REPLInput) (REPLOutput, error) {
+			return b.Evaluate(ctx, in, callerOf(ctx))
+		}),
+		ask("close-repl", scopeDebug, "/repl/close", "End a copy", func(ctx context.Context, b Backend, in REPLInput) (REPL, error) {
+			return b.CloseREPL(ctx, in.ID, callerOf(ctx))
+		}),
 		ask("record-messages", scopeDebug, "/record", "Tell all that a test is made of, of handled messages", func(ctx context.Context, b Backend, in RecordRequest) (Record, error) {
 			return b.Record(ctx, in)
 		}),

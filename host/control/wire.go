@@ -27,6 +27,7 @@ type Backend interface {
 	Debugs
 	Inspects
 	Forks
+	REPLs
 }
 
 // Status is what a host runs.

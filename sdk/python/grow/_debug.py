@@ -205,7 +205,13 @@ def on_signal(number, frame):
     if busy or tool is None:
         return
     before = every
-    apply(tell("debug.watch", None))
+    watch = tell("debug.watch", None)
+    if watch.get("repl"):
+        from . import _repl
+
+        _repl.serve(frame)
+        return
+    apply(watch)
     if every and not before:
         stop("line", "", chain(frame, None))
 
