@@ -64,6 +64,9 @@ func loadOf(before, now *control.Status) *load {
 	}
 	for i := range now.Nodes {
 		n := &now.Nodes[i]
+		if onlyMigrates(now, n) {
+			continue
+		}
 		l.Nodes = append(l.Nodes, nodeLoadOf(was[n.Node], n, passed.Seconds()))
 	}
 	return l

@@ -73,6 +73,9 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	}
 	rows = nil
 	for _, n := range st.Nodes {
+		if onlyMigrates(st, &n) {
+			continue
+		}
 		rows = append(rows, []string{
 			n.Node, n.Actor, n.Revision, mailbox(&n), fmt.Sprint(n.Instances), fmt.Sprint(n.Handled),
 			fmt.Sprint(n.Refused), fmt.Sprint(n.Failed), fmt.Sprint(n.Waiting), fmt.Sprint(n.Dead), perMessage(n.Busy, n.Handled), fuelPerMessage(&n),
@@ -80,6 +83,9 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	}
 	if err := table(w, "NODE ACTOR REVISION MAILBOX INSTANCES HANDLED REFUSED FAILED WAITING DEAD TIME/MESSAGE FUEL/MESSAGE", rows); err != nil {
 		return err
+	}
+	if len(st.Migrators) > 0 {
+		fmt.Fprintf(w, "\nand what migrates state to another type: %s\n", cell(strings.Join(st.Migrators, ", ")))
 	}
 	if err := writeProcesses(w, st); err != nil {
 		return err
@@ -89,6 +95,12 @@ func writeStatus(w io.Writer, st *control.Status) error {
 		return err
 	}
 	return nil
+}
+
+// onlyMigrates reports whether a node is there because its actor migrates what others keep:
+// one that has been sent messages is more.
+func onlyMigrates(st *control.Status, n *shard.NodeStatus) bool {
+	return slices.Contains(st.Migrators, n.Actor) && attempts(n) == 0 && n.Mailbox == 0 && n.Waiting == 0 && n.Dead == 0
 }
 
 // mailbox is how full one is, and that it is not as ever.

@@ -73,8 +73,8 @@ func (v *visit) begin(ctx context.Context, node string) error {
 	return nil
 }
 
-// line is one that was read.
-type line struct {
+// typedLine is one that was read.
+type typedLine struct {
 	text string
 	err  error
 }
@@ -82,12 +82,12 @@ type line struct {
 // loop carries out commands. The goroutine that reads them ends with the next line after
 // it, as a read cannot be given up.
 func (v *visit) loop(ctx context.Context) error {
-	want, lines := make(chan string, 1), make(chan line, 1)
+	want, lines := make(chan string, 1), make(chan typedLine, 1)
 	defer close(want)
 	go func() {
 		for ask := range want {
 			text, err := v.lines.Next(ask)
-			lines <- line{text, err}
+			lines <- typedLine{text, err}
 		}
 	}()
 	for {

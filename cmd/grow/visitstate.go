@@ -117,9 +117,14 @@ func valueTyped(text string) any {
 // assign sets the field at a path, such as items[0].name; the fields before the last must
 // be there. The element after the last of a list is added to it.
 func assign(of any, path string, value any) (any, error) {
-	wrong := func(what string) (any, error) {
-		return nil, &control.Error{Code: app.CodeState, Message: fmt.Sprintf("%s, so %s cannot be set", what, cut(path, maxGiven)), Next: "look at it: state"}
+	of, err := assignAt(of, path, value)
+	if err != nil {
+		return nil, &control.Error{Code: app.CodeState, Message: fmt.Sprintf("%v, so %s cannot be set", err, cut(path, maxGiven)), Next: "look at it: state"}
 	}
+	return of, nil
+}
+
+func assignAt(of any, path string, value any) (any, error) {
 	if path == "" {
 		return value, nil
 	}
@@ -128,13 +133,13 @@ func assign(of any, path string, value any) (any, error) {
 		n, err := strconv.Atoi(index)
 		switch {
 		case !isList:
-			return wrong("there is no list")
+			return nil, errors.New("there is no list")
 		case err != nil || n < 0 || n > len(list):
-			return wrong(fmt.Sprintf("the list has %d elements", len(list)))
+			return nil, fmt.Errorf("the list has %d elements", len(list))
 		case n == len(list):
 			list = append(list, nil)
 		}
-		list[n], err = assign(list[n], strings.TrimPrefix(rest, "."), value)
+		list[n], err = assignAt(list[n], strings.TrimPrefix(rest, "."), value)
 		return list, err
 	}
 	end := strings.IndexAny(path, ".[")
@@ -144,13 +149,13 @@ func assign(of any, path string, value any) (any, error) {
 	}
 	object, isObject := of.(map[string]any)
 	if !isObject {
-		return wrong("there is no object")
+		return nil, errors.New("there is no object")
 	}
 	if _, there := object[name]; !there && rest != "" {
-		return wrong("there is no field " + name)
+		return nil, fmt.Errorf("there is no field %s", cut(name, maxGiven))
 	}
 	var err error
-	object[name], err = assign(object[name], rest, value)
+	object[name], err = assignAt(object[name], rest, value)
 	return object, err
 }
 
