@@ -58,7 +58,7 @@ func writeForked(w io.Writer, f *control.Forked) error {
 		fmt.Fprintf(w, "would keep the state%s %s\n", cell(name), cell(given(s.Data, s.Raw)))
 	}
 	for _, a := range f.Now.Unknown {
-		fmt.Fprintf(w, "asked %s of %s, and was refused: %s\n", cell(a.Operation), cell(a.Use), cell(a.Data))
+		fmt.Fprintf(w, "asked %s of %s, and was refused%s\n", cell(a.Operation), cell(a.Use), cell(askedWith(a.Data)))
 	}
 	_, err := fmt.Fprintln(w, "nothing was sent, kept or asked for outside")
 	return err
@@ -70,4 +70,12 @@ func given(data, raw []byte) string {
 		return string(data)
 	}
 	return string(raw)
+}
+
+// askedWith is what a request was asked with, if it was with anything.
+func askedWith(data string) string {
+	if data == "" {
+		return ""
+	}
+	return ": " + data
 }

@@ -94,7 +94,7 @@ func (v *visit) typed(ctx context.Context, host *control.Client, id string) erro
 // writeREPL writes what came of an input.
 func writeREPL(w io.Writer, out *control.REPLOutput) error {
 	for _, a := range out.Asked {
-		fmt.Fprintf(w, "asked %s of %s, and was refused: %s\n", cell(a.Operation), cell(a.Use), cell(a.Data))
+		fmt.Fprintf(w, "asked %s of %s, and was refused%s\n", cell(a.Operation), cell(a.Use), cell(askedWith(a.Data)))
 	}
 	text := out.Output
 	if text != "" && !strings.HasSuffix(text, "\n") {
