@@ -47,6 +47,8 @@ type typing struct {
 	idle    *time.Timer
 	one     sync.Mutex // is held while an input is carried out
 	why     string     // it has ended; written before console.Ended
+
+	over chan struct{} // closed when nothing of it is left, and the journal says so
 }
 
 // sealed is the world of a copy that people type at: it refuses whatever is asked of
@@ -107,7 +109,7 @@ func (b backend) OpenREPL(ctx context.Context, r control.REPLRequest, by string)
 	if err != nil {
 		return control.REPL{}, err
 	}
-	t := &typing{by: by, host: b.Host, mask: secretsOf(service, b.opts.Secret), console: python.NewConsole()}
+	t := &typing{by: by, host: b.Host, mask: secretsOf(service, b.opts.Secret), console: python.NewConsole(), over: make(chan struct{})}
 	t.REPL = control.REPL{ID: rand.Text(), Node: n.Path, Key: r.Key, Language: n.Actor.Code.Language}
 	t.world = &sealed{Console: t.console}
 	if err := b.consoles.add(t); err != nil {
@@ -184,6 +186,7 @@ func (t *typing) run(i *actor.Instance, values map[string]capability.Value) {
 		t.host.log.Warn("end a copy that was typed at", "node", t.Node, "error", err)
 	}
 	t.host.consoles.remove(t)
+	close(t.over)
 }
 
 // audit has the journal say that somebody types, or has typed.
@@ -237,7 +240,7 @@ func (b backend) CloseREPL(_ context.Context, id, by string) (control.REPL, erro
 		return control.REPL{}, err
 	}
 	t.console.Close()
-	<-t.console.Gone()
+	<-t.over
 	return t.REPL, nil
 }
 
