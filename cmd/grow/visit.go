@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -188,6 +189,22 @@ func (v *visit) grow(ctx context.Context, args ...string) error {
 	inner.output = v.output // flags after a wrong one were not read
 	inner.fail(ctx, err)
 	return &told{fault: *split(err)[0], whole: true}
+}
+
+// process runs another command of grow in a process of its own: one that reads keys, and may
+// leave a read of them behind, which would have the next one that is typed here.
+func (v *visit) process(ctx context.Context, args ...string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program grow: %w", err)
+	}
+	c := exec.CommandContext(ctx, self, slices.Concat(args[:1], v.flagsOf(), args[1:])...)
+	c.Stdin, c.Stdout, c.Stderr = v.stdin, v.stdout, v.stderr
+	var ended *exec.ExitError
+	if err := c.Run(); err != nil && !errors.As(err, &ended) { // else it has said why
+		return fmt.Errorf("start grow %s: %w", args[0], err)
+	}
+	return nil
 }
 
 // flagsOf are the flags that all commands take, as this one has them.

@@ -214,6 +214,9 @@ func (v *visit) debug(ctx context.Context, rest string) error {
 			args = append(args, "--key="+*v.key)
 		}
 	}
+	if v.lines.AtTerminal() {
+		return v.process(ctx, append(args, flags...)...)
+	}
 	return v.grow(ctx, append(args, flags...)...)
 }
 
