@@ -200,12 +200,17 @@ def raised(tb):
 def on_signal(number, frame):
     """The host asks for attention: what it wants to know has changed, or what it has
     evaluated takes too long."""
+    global busy
     if evaluating:
         raise TooLong
     if busy or tool is None:
         return
     before = every
-    watch = tell("debug.watch", None)
+    busy = True  # what asks the host is nobody's to step through
+    try:
+        watch = tell("debug.watch", None)
+    finally:
+        busy = False
     if watch.get("repl"):
         from . import _repl
 
