@@ -177,9 +177,9 @@ func (v *visit) inspect(ctx context.Context, r control.InspectRequest) (in contr
 
 // grow runs another command of grow on the same service.
 func (v *visit) grow(ctx context.Context, args ...string) error {
-	inner := &shell{stdin: v.stdin, stdout: v.stdout, stderr: v.stderr}
+	inner := &shell{stdin: v.lines.Rest(), stdout: v.stdout, stderr: v.stderr}
 	root := inner.root()
-	root.SetIn(v.stdin)
+	root.SetIn(inner.stdin)
 	root.SetErr(v.stderr)
 	root.SetArgs(slices.Concat(args[:1], v.flagsOf(), args[1:]))
 	err := root.ExecuteContext(ctx)

@@ -96,6 +96,28 @@ func (l *Lines) Say(text string) {
 	}
 }
 
+// Rest is for a command that reads lines of its own from where these come from: it gives one
+// line a time, so that what follows is not taken along.
+func (l *Lines) Rest() io.Reader {
+	if l.AtTerminal() {
+		return l.in
+	}
+	return rest{l.in}
+}
+
+// rest reads up to the end of a line.
+type rest struct{ in io.Reader }
+
+// Read implements io.Reader.
+func (r rest) Read(p []byte) (n int, err error) {
+	for n < len(p) && err == nil && (n == 0 || p[n-1] != '\n') {
+		var m int
+		m, err = r.in.Read(p[n : n+1])
+		n += m
+	}
+	return n, err
+}
+
 // readLine reads no byte more than the line has: the rest may be for a command.
 func readLine(in io.Reader) (string, error) {
 	var line []byte

@@ -9,12 +9,16 @@ import (
 
 // TestPipe: lines of a pipe are read one by one, and what follows them is left to others.
 func TestPipe(t *testing.T) {
-	in := strings.NewReader("one\n\nthree\nrest")
+	in := strings.NewReader("one\n\nthree\nof another\nrest")
 	l := New(in, io.Discard, nil)
 	for _, want := range []string{"one", "", "three"} {
 		if got, err := l.Next("> "); got != want || err != nil {
 			t.Fatalf("a line is %q, %v; want %q", got, err, want)
 		}
+	}
+	line := make([]byte, 100)
+	if n, err := l.Rest().Read(line); string(line[:n]) != "of another\n" || err != nil {
+		t.Errorf("a line for a command is %q, %v", line[:n], err)
 	}
 	if rest, _ := io.ReadAll(in); string(rest) != "rest" {
 		t.Errorf("what is left is %q", rest)

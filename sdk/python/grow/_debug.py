@@ -23,7 +23,7 @@ DISABLE = monitoring.DISABLE
 
 APP = "/app/"
 FOLDERS = (APP, "/packages/", "/lib/python313.zip/")  # as the host names them: app/, packages/, lib/
-HIDDEN = ("/lib/python313.zip/grow/", "<frozen ", "<debugger>")  # what nobody wants to step into
+HIDDEN = ("/lib/python313.zip/grow/", "<frozen ", "<debugger>", "<string>")  # what nobody wants to step into; the last is made, as by dataclasses
 ENTRIES = {_runtime.start.__code__, _runtime.handle.__code__}  # which the host calls
 
 VALUE_MAX = 1024  # characters of a value that are shown
