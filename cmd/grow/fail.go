@@ -94,9 +94,10 @@ var exits = map[string]int{
 	control.CodePermission: exitPermission,
 	"token.wrong":          exitPermission,
 
-	control.CodeNotFound: exitNotFound,
-	api.CodeForgotten:    exitNotFound,
-	codeNoService:        exitNotFound,
+	control.CodeNotFound:  exitNotFound,
+	control.CodeREPLEnded: exitNotFound,
+	api.CodeForgotten:     exitNotFound,
+	codeNoService:         exitNotFound,
 
 	control.CodeRunning:  exitConflict,
 	control.CodeConflict: exitConflict,

@@ -67,6 +67,7 @@ var elsewhere = map[string]string{
 	"backup":            "goes with the next two: testdata/script/backup.txtar",
 	"fsck":              "wants a service that is stopped: testdata/script/backup.txtar",
 	"debug":             "goes on until somebody has enough: TestDebug",
+	"shell":             "takes commands, each with an answer: testdata/script/shell.txtar",
 	"restore":           "wants a service that is stopped: testdata/script/backup.txtar",
 	"record":            "names files and times of messages: TestRecord",
 	"serve":             "goes on until it is interrupted: testdata/script/serve.txtar",

@@ -57,7 +57,7 @@ runtime/engine < runtime/debug < runtime/debug/toy, host/dap
 abi, runtime/debug < runtime/debug/observed, runtime/debug/debugtest/requests
 runtime/debug, runtime/wasm/probe, runtime/wasm/thin < runtime/debug/native
 runtime/debug/observed, runtime/debug/python, runtime/debug/native, host/dap < cmd/grow/app
-cmd/grow/adapter, cmd/grow/debugger < cmd/grow
+cmd/grow/adapter, cmd/grow/debugger, cmd/grow/prompt < cmd/grow
 runtime/shard < runtime/supervisor, runtime/actortest, runtime/replay
 runtime/replay < cmd/grow/app
 compiler/cache < compiler/toolchain

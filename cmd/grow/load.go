@@ -64,6 +64,9 @@ func loadOf(before, now *control.Status) *load {
 	}
 	for i := range now.Nodes {
 		n := &now.Nodes[i]
+		if onlyMigrates(now, n) {
+			continue
+		}
 		l.Nodes = append(l.Nodes, nodeLoadOf(was[n.Node], n, passed.Seconds()))
 	}
 	return l
@@ -227,8 +230,8 @@ func (l *load) head() string {
 	if l.started {
 		over = "since the start"
 	}
-	return fmt.Sprintf("%s  %s  %s: %s messages/s, %.0f%% busy, %s of fuel/s, %s in %d instances",
-		cell(l.Service), l.Time.Local().Format("15:04:05"), over, rate(sum.Rate), 100*sum.Busy, quantity(sum.FuelRate), memory(sum.Memory), sum.Instances)
+	return fmt.Sprintf("%s  %s  %s: %s messages/s, %.0f%% busy, %s of fuel/s, %s in %s",
+		cell(l.Service), l.Time.Local().Format("15:04:05"), over, rate(sum.Rate), 100*sum.Busy, quantity(sum.FuelRate), memory(sum.Memory), count(sum.Instances, "instance"))
 }
 
 // write writes the whole as text.

@@ -18,11 +18,23 @@ import (
 )
 
 func (s *shell) status() *cobra.Command {
-	return &cobra.Command{
-		Use: "status", Short: "show what a running service is doing", Args: cobra.NoArgs,
-		Long:    "status shows what a running service is doing: the one in this folder, or that named by --service on a host.\nOutside of a service's folder it lists the services of a host.",
-		Example: "  grow status\n  grow status -o json\n  grow status --host https://grow.example.com:8600 --service shop",
-		RunE: func(c *cobra.Command, _ []string) error {
+	var key string
+	c := &cobra.Command{
+		Use: "status [NODE]", Short: "show what a running service, or one node of it, is doing", Args: cobra.MaximumNArgs(1),
+		Long: "status shows what a running service is doing: the one in this folder, or that named by --service on a host.\nOutside of a service's folder it lists the services of a host.\n\n" +
+			"Of one node, named by its path or by its actor, it shows the mailbox with its keys, the messages that are being handled for long, the instances, counters, limits and configuration.",
+		Example: "  grow status\n  grow status price\n  grow status price --key alice -o json\n  grow status --host https://grow.example.com:8600 --service shop",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				r := control.InspectRequest{Node: args[0]}
+				if c.Flags().Changed("key") {
+					r.Key = &key
+				}
+				return s.statusOf(c.Context(), r)
+			}
+			if c.Flags().Changed("key") {
+				return usage("--key is of a node: name it")
+			}
 			host, err := s.host()
 			if isCode(err, codeNoService) && s.target.named() != "" {
 				return s.listServices(c.Context())
@@ -38,6 +50,8 @@ func (s *shell) status() *cobra.Command {
 			return s.print(st, func(w io.Writer) error { return writeStatus(w, &st) })
 		},
 	}
+	c.Flags().StringVar(&key, "key", "", "only the mailbox and the messages of a `key`")
+	return s.completes(c, nodesOf)
 }
 
 func writeStatus(w io.Writer, st *control.Status) error {
@@ -59,6 +73,9 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	}
 	rows = nil
 	for _, n := range st.Nodes {
+		if onlyMigrates(st, &n) {
+			continue
+		}
 		rows = append(rows, []string{
 			n.Node, n.Actor, n.Revision, mailbox(&n), fmt.Sprint(n.Instances), fmt.Sprint(n.Handled),
 			fmt.Sprint(n.Refused), fmt.Sprint(n.Failed), fmt.Sprint(n.Waiting), fmt.Sprint(n.Dead), perMessage(n.Busy, n.Handled), fuelPerMessage(&n),
@@ -66,6 +83,9 @@ func writeStatus(w io.Writer, st *control.Status) error {
 	}
 	if err := table(w, "NODE ACTOR REVISION MAILBOX INSTANCES HANDLED REFUSED FAILED WAITING DEAD TIME/MESSAGE FUEL/MESSAGE", rows); err != nil {
 		return err
+	}
+	if len(st.Migrators) > 0 {
+		fmt.Fprintf(w, "\nand what migrates state to another type: %s\n", cell(strings.Join(st.Migrators, ", ")))
 	}
 	if err := writeProcesses(w, st); err != nil {
 		return err
@@ -75,6 +95,12 @@ func writeStatus(w io.Writer, st *control.Status) error {
 		return err
 	}
 	return nil
+}
+
+// onlyMigrates reports whether a node is there because its actor migrates what others keep:
+// one that has been sent messages is more.
+func onlyMigrates(st *control.Status, n *shard.NodeStatus) bool {
+	return slices.Contains(st.Migrators, n.Actor) && attempts(n) == 0 && n.Mailbox == 0 && n.Waiting == 0 && n.Dead == 0
 }
 
 // mailbox is how full one is, and that it is not as ever.

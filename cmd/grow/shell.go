@@ -100,6 +100,7 @@ func (s *shell) root() *cobra.Command {
 		s.replay(),
 		s.record(),
 		s.debug(),
+		s.inside(),
 		s.state(),
 	)...)
 	root.AddCommand(in(groupSetUp,

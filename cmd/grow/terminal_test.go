@@ -160,6 +160,63 @@ func TestTop(t *testing.T) {
 	}
 }
 
+// TestShellAtTerminal: commands are completed, remembered and given up, and the terminal is
+// left as it was.
+func TestShellAtTerminal(t *testing.T) {
+	dir := jsonService(t)
+	controlled(t, dir)
+	posted(t, dir)
+	t.Setenv("TERM", "xterm")
+	t.Chdir(dir)
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Skip("there are no terminals here: ", err)
+	}
+	defer master.Close()
+	if err := pty.Setsize(tty, &pty.Winsize{Rows: 40, Cols: 120}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := term.MakeRaw(int(tty.Fd())); err != nil { // so that keys pressed early are not held back for a line's end
+		t.Fatal(err)
+	}
+	before, err := term.GetState(int(tty.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := master.WriteString("nonsense\x03mail\t\rkey al\t\rstate\rsend led\t{\"account\":\"alice\",\"amount\":2}\rs\t\x03fligh\r\x1b[A\rquit\r"); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	read := make(chan struct{})
+	go func() { // ends when the terminal is closed
+		defer close(read)
+		_, _ = io.Copy(&out, master) // ends with EIO
+	}()
+	code := execute([]string{"shell", "book"}, tty, tty, tty)
+	after, err := term.GetState(int(tty.Fd()))
+	if err != nil || !reflect.DeepEqual(after, before) {
+		t.Errorf("the terminal is not as it was: %v", err)
+	}
+	if err := tty.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-read
+	if code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+	text := out.String()
+	for _, want := range []string{
+		"book, actor book in wasm", "help lists the commands", "book> ", "0 messages of 10000 waiting", "book alice> ", `{"entries":[{"account":"alice","amount":5}]}`,
+		`"amount":2`, "send  state  status", "none that takes long", "none that takes long",
+	} {
+		at := strings.Index(text, want)
+		if at < 0 {
+			t.Fatalf("%q is not in\n%q", want, out.String())
+		}
+		text = text[at+len(want):]
+	}
+}
+
 // narrow reports lines of text that are wider than the terminal, but for examples
 // and what has no blank to be broken at.
 func narrow(t *testing.T, line, text string, columns int) {

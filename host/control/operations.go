@@ -39,6 +39,7 @@ const (
 func Operations() []Operation {
 	return []Operation{
 		get("get-status", "/status", "Tell what the service is doing", func(ctx context.Context, b Backend, _ *http.Request) (Status, error) { return b.Status(ctx) }),
+		ask("inspect-node", scopeRead, "/inspect", "Tell what one node is doing", func(ctx context.Context, b Backend, in InspectRequest) (Inspection, error) { return b.Inspect(ctx, in) }),
 		ask("send-message", scopeDebug, "/send", "Send a message", func(ctx context.Context, b Backend, in SendRequest) (SendReply, error) { return b.Send(ctx, in) }),
 		lines("list-logs", scopeRead, "/logs", "List log lines, or follow them", func(ctx context.Context, b Backend, in LogsRequest, emit func(logs.Record) error) error {
 			return b.Logs(ctx, in.Filter, in.Follow, emit)
@@ -71,6 +72,18 @@ func Operations() []Operation {
 		}),
 		ask("replay-message", scopeDebug, "/replay", "Handle a message again, apart from all that runs", func(ctx context.Context, b Backend, in ReplayRequest) (Replayed, error) {
 			return b.Replay(ctx, in)
+		}),
+		ask("fork-node", scopeDebug, "/fork", "Have a copy of what runs at a node handle a message, without effect", func(ctx context.Context, b Backend, in ForkRequest) (Forked, error) {
+			return b.Fork(ctx, in)
+		}),
+		ask("open-repl", scopeDebug, "/repl/open", "Make a copy of an actor in Python, to type at", func(ctx context.Context, b Backend, in REPLRequest) (REPL, error) {
+			return b.OpenREPL(ctx, in, callerOf(ctx))
+		}),
+		ask("input-repl", scopeDebug, "/repl/input", "Have a copy carry out what is typed", func(ctx context.Context, b Backend, in REPLInput) (REPLOutput, error) {
+			return b.Evaluate(ctx, in, callerOf(ctx))
+		}),
+		ask("close-repl", scopeDebug, "/repl/close", "End a copy", func(ctx context.Context, b Backend, in REPLInput) (REPL, error) {
+			return b.CloseREPL(ctx, in.ID, callerOf(ctx))
 		}),
 		ask("record-messages", scopeDebug, "/record", "Tell all that a test is made of, of handled messages", func(ctx context.Context, b Backend, in RecordRequest) (Record, error) {
 			return b.Record(ctx, in)

@@ -276,13 +276,13 @@ func fail(w http.ResponseWriter, e *Error) {
 // Status is the HTTP status that an error is told with.
 func (e *Error) Status() int {
 	switch e.Code {
-	case CodeNotFound:
+	case CodeNotFound, CodeREPLEnded:
 		return http.StatusNotFound
-	case CodeInvalid:
+	case CodeInvalid, CodeREPLLanguage, CodeDebugIsolated:
 		return http.StatusBadRequest
 	case CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case CodeConflict:
+	case CodeConflict, CodeDebugBusy:
 		return http.StatusConflict
 	case CodePermission:
 		return http.StatusForbidden

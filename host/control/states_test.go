@@ -9,6 +9,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func (f *fake) Inspect(_ context.Context, r InspectRequest) (Inspection, error) {
+	return Inspection{Node: r.Node}, f.note(r)
+}
+
+func (f *fake) Fork(_ context.Context, r ForkRequest) (Forked, error) {
+	return Forked{Node: r.Node}, f.note(r)
+}
+
+func (f *fake) OpenREPL(_ context.Context, r REPLRequest, by string) (REPL, error) {
+	return REPL{ID: by, Node: r.Node}, f.note(r)
+}
+
+func (f *fake) Evaluate(_ context.Context, r REPLInput, _ string) (REPLOutput, error) {
+	return REPLOutput{Output: r.Source}, f.note(r)
+}
+
+func (f *fake) CloseREPL(_ context.Context, id, _ string) (REPL, error) {
+	return REPL{ID: id}, f.note(id)
+}
+
 func (f *fake) State(_ context.Context, r StateRequest) (State, error) {
 	return State{Node: r.Node, Key: r.Key, Values: []StateValue{{Revision: 2, Bytes: 9, Data: json.RawMessage(`{"a":"<&>"}`)}, {Name: "b", Raw: []byte{0}}}}, f.note(r)
 }

@@ -25,6 +25,9 @@ type Backend interface {
 	Backups
 	States
 	Debugs
+	Inspects
+	Forks
+	REPLs
 }
 
 // Status is what a host runs.
@@ -38,8 +41,9 @@ type Status struct {
 	Time      time.Time          `json:"time"` // of what is told here
 	Endpoints []Endpoint         `json:"endpoints"`
 	Nodes     []shard.NodeStatus `json:"nodes"`
-	Processes []Process          `json:"processes"`    // of isolated actors
-	Dead      uint64             `json:"dead_letters"` // ever
+	Migrators []string           `json:"migrators,omitempty"` // actors that migrate what others keep, and have nodes for nothing else
+	Processes []Process          `json:"processes"`           // of isolated actors
+	Dead      uint64             `json:"dead_letters"`        // ever
 	Kept      int                `json:"dead_letters_kept"`
 	Journal   Journal            `json:"journal"`
 	Fault     string             `json:"fault,omitempty"` // why nothing more is accepted

@@ -145,6 +145,8 @@ func (a *Actor) start(ctx context.Context) (*Instance, error) {
 	i.running, i.memory = running, running.MemorySize()
 	i.mortal, _ = running.(engine.Mortal)
 	a.memory.Add(i.memory)
+	i.looks.memory.Store(i.memory)
+	i.looks.started = time.Unix(0, a.RealTime())
 	m := abi.NewMessage(config, abi.Type, abi.TypeInit, abi.Source, a.Node, abi.ContentType, abi.ContentJSON,
 		abi.Time, time.Unix(0, i.now).UTC().Format(time.RFC3339Nano))
 	if err := running.Init(i, m.Frame()); err != nil {

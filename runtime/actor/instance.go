@@ -109,6 +109,7 @@ type Instance struct {
 	drawn  bool
 	said   said
 	memory int64     // bytes, as actor.memory has them
+	looks  looks     // what others may see of it
 	output [2][]byte // room for unfinished lines of standard output and error
 
 	memo    abi.Memo
@@ -159,7 +160,9 @@ func (i *Instance) Handle(t *Task) *Result {
 	if size := i.running.MemorySize(); size != i.memory {
 		i.actor.memory.Add(size - i.memory)
 		i.memory = size
+		i.looks.memory.Store(size)
 	}
+	i.looks.handled.Store(i.looks.handled.Load() + 1)
 	if err != nil {
 		var stopped *engine.Stopped
 		r.Broken = !errors.As(err, &stopped)

@@ -18,7 +18,8 @@ type pool struct {
 
 	mu     sync.Mutex
 	free   []*Instance
-	count  int // running or starting
+	count  int                // running or starting
+	all    map[*Instance]bool // that have started and were not discarded
 	closed bool
 	gone   chan struct{} // closed when the actor is closed and no instance is left
 }
@@ -64,8 +65,15 @@ func (a *Actor) Start(ctx context.Context) (*Instance, error) {
 	i, err := a.start(ctx)
 	if err != nil {
 		a.forget()
+		return i, err
 	}
-	return i, err
+	a.pool.mu.Lock()
+	defer a.pool.mu.Unlock()
+	if a.pool.all == nil {
+		a.pool.all = map[*Instance]bool{}
+	}
+	a.pool.all[i] = true
+	return i, nil
 }
 
 // Put gives an instance back.
@@ -83,6 +91,9 @@ func (a *Actor) Put(i *Instance) {
 
 // Discard closes an instance that the caller took and that must not go on.
 func (a *Actor) Discard(i *Instance) {
+	a.pool.mu.Lock()
+	delete(a.pool.all, i)
+	a.pool.mu.Unlock()
 	err := i.running.Close()
 	a.memory.Add(-i.memory)
 	a.forget() // the module may be closed from here on

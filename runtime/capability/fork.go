@@ -14,11 +14,16 @@ func (b *Broker) Fork(do func(ctx context.Context, use string, r *Request) Answe
 	return fork
 }
 
+// Seal is Fork for a broker that asks b nothing at all: do answers in place of secrets too.
+func (b *Broker) Seal(do func(ctx context.Context, use string, r *Request) Answer) *Broker {
+	return b.Fork(do, nil)
+}
+
 // forked is a grant of a fork.
 type forked struct {
 	of     *grant
 	do     func(context.Context, string, *Request) Answer
-	hidden func(string, *Request)
+	hidden func(string, *Request) // nil: secrets are asked for nowhere
 }
 
 func (f *forked) Operations() map[string]Effect { return f.of.operations }
@@ -32,7 +37,7 @@ func (f *forked) Effect(r *Request) Effect {
 }
 
 func (f *forked) Do(ctx context.Context, r *Request) Answer {
-	if f.Effect(r) == Hides {
+	if f.hidden != nil && f.Effect(r) == Hides {
 		f.hidden(f.of.name, r)
 		return f.of.capability.Do(ctx, r)
 	}

@@ -180,19 +180,23 @@ func (s *Shard) Status() []NodeStatus {
 	p := s.plan.Load()
 	list := make([]NodeStatus, 0, len(p.nodes))
 	for _, n := range p.nodes {
-		r, c := n.run.Load(), &n.counters
-		if r == nil {
-			continue
+		if r := n.run.Load(); r != nil {
+			list = append(list, n.status(r))
 		}
-		list = append(list, NodeStatus{
-			Node: n.path, Actor: r.spec.Actor.Name, Revision: r.actor.Revision,
-			Mailbox: max(0, n.depth.Load()), Capacity: int(r.capacity), Instances: r.actor.Instances(), Waiting: n.waiting.Load(),
-			Handled: c.handled.Load(), Refused: c.refused.Load(), Failed: c.failed.Load(), Retried: c.retried.Load(),
-			Dead: c.dead.Load(), Outputs: c.outputs.Load(), Dropped: c.dropped.Load(),
-			RuleFault: c.ruleFault.Load(), Ignored: c.ignored.Load(), Busy: c.busy.Load(),
-			Fuel: c.fuel.Load(), FuelMax: c.fuelMax.Load(), Memory: r.actor.Memory(),
-			LastCode: n.lastSaid(), Mode: Mode(n.mode.Load()),
-		})
 	}
 	return list
+}
+
+// status is what the node is doing, where r runs.
+func (n *node) status(r *running) NodeStatus {
+	c := &n.counters
+	return NodeStatus{
+		Node: n.path, Actor: r.spec.Actor.Name, Revision: r.actor.Revision,
+		Mailbox: max(0, n.depth.Load()), Capacity: int(r.capacity), Instances: r.actor.Instances(), Waiting: n.waiting.Load(),
+		Handled: c.handled.Load(), Refused: c.refused.Load(), Failed: c.failed.Load(), Retried: c.retried.Load(),
+		Dead: c.dead.Load(), Outputs: c.outputs.Load(), Dropped: c.dropped.Load(),
+		RuleFault: c.ruleFault.Load(), Ignored: c.ignored.Load(), Busy: c.busy.Load(),
+		Fuel: c.fuel.Load(), FuelMax: c.fuelMax.Load(), Memory: r.actor.Memory(),
+		LastCode: n.lastSaid(), Mode: Mode(n.mode.Load()),
+	}
 }

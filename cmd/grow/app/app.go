@@ -127,6 +127,7 @@ type Host struct {
 	applying   sync.Mutex // held by Apply
 	actions    actions
 	debugging  debugging
+	consoles   consoles
 	looked     lastLook
 	stop       sync.Once
 	stopping   atomic.Bool
@@ -322,6 +323,7 @@ func (h *Host) Stop(ctx context.Context) (left Leftover, err error) {
 		h.stopping.Store(true)
 		h.sources.pause(true)
 		h.debugging.shut("the host stops")
+		h.consoles.shut()
 		err = h.gateway.Shutdown(ctx)
 		waiting, stopErr := h.shard.Stop(ctx)
 		left.Waiting, left.Kept = waiting, h.kept() && h.store.Health() == nil
@@ -351,6 +353,7 @@ func (h *Host) abandon(ctx context.Context) error {
 		errs = append(errs, h.listener.Close())
 	}
 	h.debugging.shut("the host stops")
+	h.consoles.shut()
 	if h.shard != nil {
 		h.shard.Close()
 	}

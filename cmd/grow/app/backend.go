@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ func (b backend) Status(ctx context.Context) (control.Status, error) {
 		Service: s.Name, Version: s.Version, Dir: b.opts.Dir, URL: b.URL(), PID: os.Getpid(), Started: b.started, Time: time.Now(),
 		Nodes: b.shard.Status(), Processes: b.engine.processesOf(b.owner()), Endpoints: []control.Endpoint{},
 	}
+	status.Migrators = migratorsOf(s)
 	for _, e := range s.Endpoints {
 		status.Endpoints = append(status.Endpoints, control.Endpoint{Endpoint: e.Name(), Send: e.Send, To: e.To})
 	}
@@ -38,6 +40,23 @@ func (b backend) Status(ctx context.Context) (control.Status, error) {
 		status.Fault = shard.ErrJournal.Error() + ": " + status.Journal.Fault
 	}
 	return status, nil
+}
+
+// migratorsOf are the actors that migrate what others keep, by name.
+func migratorsOf(s *specs.Service) []string {
+	var names []string
+	for _, a := range s.Actors {
+		for _, state := range a.State {
+			for _, m := range state.From {
+				names = append(names, m.Actor.Name)
+			}
+			if state.Back != "" {
+				names = append(names, state.Back)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // journalFresh is for how long what was told of the journal is told again: what it costs

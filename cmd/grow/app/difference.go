@@ -132,3 +132,10 @@ func field(path, name string) string {
 	}
 	return path + "." + name
 }
+
+// Differences tells where two values of JSON differ, in order; one that is nil is not
+// there. Those after the first 1000 are left out.
+func Differences(was, is []byte) []control.Difference {
+	list, _ := differences(was, is)
+	return list
+}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,11 +37,11 @@ func (b backend) State(ctx context.Context, r control.StateRequest) (control.Sta
 	if err != nil {
 		return control.State{}, stateError(b.service.Load(), r.Node, r.Timeout, err)
 	}
-	return stateReply(b.service.Load(), &r, values)
+	return stateReply(b.service.Load(), &r, values, b.mask(b.service.Load()))
 }
 
 // stateReply is a state as it is told.
-func stateReply(service *specs.Service, r *control.StateRequest, values map[string]capability.Value) (control.State, error) {
+func stateReply(service *specs.Service, r *control.StateRequest, values map[string]capability.Value, m mask) (control.State, error) {
 	if len(values) == 0 {
 		e := &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s keeps nothing of the key %q", r.Node, r.Key), At: r.Node, Next: "see which keys there are: grow state list " + r.Node}
 		if r.Key == "" {
@@ -50,7 +51,7 @@ func stateReply(service *specs.Service, r *control.StateRequest, values map[stri
 	}
 	s := control.State{Node: r.Node, Key: r.Key}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		s.Values = append(s.Values, *stateValue(name, values[name]))
+		s.Values = append(s.Values, *m.stateValue(name, values[name]))
 	}
 	return s, older(service, &s, values)
 }
@@ -78,12 +79,30 @@ func older(service *specs.Service, s *control.State, values map[string]capabilit
 	return nil
 }
 
-func stateValue(name string, v capability.Value) *control.StateValue {
-	out := &control.StateValue{Name: name, Revision: v.Revision, Bytes: len(v.Data), Data: valueOf(v.Data)}
-	if out.Data == nil {
-		out.Raw = v.Data
-	}
+func (m mask) stateValue(name string, v capability.Value) *control.StateValue {
+	out := &control.StateValue{Name: name, Revision: v.Revision, Bytes: len(v.Data)}
+	out.Data, out.Raw = m.value(v.Data)
 	return out
+}
+
+// unmasked reports data that somebody sets in which there is what stands in the place of a
+// secret, where the value as it is has one: it would be lost.
+func (b backend) unmasked(ctx context.Context, r *control.StateSet) error {
+	m := b.mask(b.service.Load())
+	if len(m) == 0 || !bytes.Contains(r.Data, []byte(hidden)) {
+		return nil
+	}
+	values, err := b.shard.GetState(ctx, r.Node, r.Key)
+	if err != nil {
+		return setError(b.service.Load(), r, err)
+	}
+	if was := values[r.Name].Data; !bytes.Equal(m.hide(was), was) {
+		return &control.Error{
+			Code: CodeState, Message: "the value has a secret in it, which is shown as " + hidden + ": to set that would lose it", At: r.Node,
+			Next: "have the actor keep no secrets, or set a value without " + hidden,
+		}
+	}
+	return nil
 }
 
 // States implements control.Backend.
@@ -239,15 +258,19 @@ func (b backend) SetState(ctx context.Context, r control.StateSet) (control.Stat
 		return control.StateSetReply{}, err
 	}
 	defer cancel()
+	if err := b.unmasked(ctx, &r); err != nil {
+		return control.StateSetReply{}, err
+	}
 	was, revision, err := b.shard.SetState(ctx, set, shard.Act(r.Act))
 	if err != nil {
 		return control.StateSetReply{}, setError(b.service.Load(), &r, err)
 	}
+	m := b.mask(b.service.Load())
 	reply := control.StateSetReply{Node: r.Node, Key: r.Key, Name: r.Name, Revision: revision, Plan: r.Plan}
 	if was.Revision > 0 {
-		reply.Was = stateValue(r.Name, was)
+		reply.Was = m.stateValue(r.Name, was)
 	}
-	reply.Changes, _ = differences(was.Data, r.Data)
+	reply.Changes, _ = differences(m.hide(was.Data), m.hide(r.Data))
 	if !r.Plan {
 		b.log.Info("state is changed", "node", r.Node, "key", r.Key, "name", r.Name, "revision", revision, "by", r.Act.By, "reason", r.Act.Reason)
 	}
@@ -289,12 +312,12 @@ func (b backend) StateDiff(ctx context.Context, r control.DiffRequest) (control.
 	if err := hasState(b.service.Load(), r.Node); err != nil {
 		return control.StateDiff{}, err
 	}
-	return diffState(ctx, r, func(span shard.Span) (*shard.History, error) {
+	return diffState(ctx, r, b.mask(b.service.Load()), func(span shard.Span) (*shard.History, error) {
 		return b.shard.StateHistory(ctx, r.Node, r.Key, span)
 	})
 }
 
-func diffState(ctx context.Context, r control.DiffRequest, history func(shard.Span) (*shard.History, error)) (control.StateDiff, error) {
+func diffState(ctx context.Context, r control.DiffRequest, m mask, history func(shard.Span) (*shard.History, error)) (control.StateDiff, error) {
 	h, err := history(shard.Span{From: point(r.From), To: point(r.To)})
 	switch {
 	case errors.Is(err, shard.ErrSpan):
@@ -308,7 +331,7 @@ func diffState(ctx context.Context, r control.DiffRequest, history func(shard.Sp
 	}
 	for _, v := range h.Values {
 		one := control.ValueDiff{Name: v.Name, Was: v.Was.Revision, Is: v.Is.Revision, Unknown: v.Unknown}
-		one.Changes, one.More = differences(v.Was.Data, v.Is.Data)
+		one.Changes, one.More = differences(m.hide(v.Was.Data), m.hide(v.Is.Data))
 		d.Values = append(d.Values, one)
 	}
 	return d, ctx.Err()

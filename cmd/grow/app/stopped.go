@@ -65,7 +65,7 @@ func (s *Stopped) State(ctx context.Context, r control.StateRequest) (control.St
 	if err != nil {
 		return control.State{}, traceError(err)
 	}
-	return stateReply(s.service, &r, values)
+	return stateReply(s.service, &r, values, secretsOf(s.service, os.LookupEnv))
 }
 
 // States lists keys, as a running host does.
@@ -83,7 +83,7 @@ func (s *Stopped) StateDiff(ctx context.Context, r control.DiffRequest) (control
 	if err := hasState(s.service, r.Node); err != nil {
 		return control.StateDiff{}, err
 	}
-	return diffState(ctx, r, func(span shard.Span) (*shard.History, error) {
+	return diffState(ctx, r, secretsOf(s.service, os.LookupEnv), func(span shard.Span) (*shard.History, error) {
 		return shard.StateHistory(ctx, s.journal, r.Node, r.Key, span)
 	})
 }

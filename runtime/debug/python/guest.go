@@ -85,14 +85,7 @@ func (g *guest) Slice() (attend, held bool, err error) {
 	if g.slices == 0 {
 		return g.changed.Load(), false, nil
 	}
-	g.slices--
-	switch {
-	case g.slices == 0:
-		return false, false, ErrEndless
-	case g.slices < mercyMax: // it may have caught the last one
-		return g.slices%10 == 0, true, nil
-	}
-	return false, true, nil
+	return patience(&g.slices)
 }
 
 // Serve implements engine.Debugger.

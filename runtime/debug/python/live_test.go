@@ -268,3 +268,32 @@ func TestModuleCode(t *testing.T) {
 		}
 	}
 }
+
+// TestWatchAgain: what the guest asks while it is stepped through, as it does whenever what
+// is to be reported has changed, is not stepped through.
+func TestWatchAgain(t *testing.T) {
+	p := open(t, pack(t, "main.py"))
+	var guest debug.Guest
+	stepped := 0
+	h := &ticking{at: 50, Host: enginetest.Host{Fuel: loopFuel}}
+	h.do = func() {
+		h.at++ // and at the next slice again
+		guest.Watch(&debug.Watch{Every: true})
+	}
+	r := &reporter{enter: func(g debug.Guest) error { guest = g; return nil }}
+	r.arrive = func(g debug.Guest, halt debug.Halt) error {
+		if at := halt.Position(); at.File != "app/main.py" {
+			t.Errorf("stopped at %v", at)
+		}
+		if stepped++; stepped < 200 {
+			return nil
+		}
+		leaveLoop(t, halt)
+		h.at = 0
+		g.Watch(&debug.Watch{})
+		return nil
+	}
+	if _, err := instance(t, p, r).sendFrom(h, "order.forever", "{}"); err != nil {
+		t.Error(err)
+	}
+}

@@ -16,6 +16,8 @@ const (
 	opWatch  = "debug.watch"  // answered with a watch
 	opStop   = "debug.stop"   // a stop
 	opResult = "debug.result" // a result
+
+	opConsole = "debug.repl" // what came of the last input, answered with the next
 )
 
 // requestMax bounds what a guest says at once, in bytes: debug.ChildrenMax variables.
@@ -38,7 +40,13 @@ type watch struct {
 	Return   int                 `json:"return,omitempty"`
 	Raised   bool                `json:"raised,omitempty"`
 	Uncaught bool                `json:"uncaught,omitempty"`
-	Off      bool                `json:"off,omitempty"` // it is debugged no more
+	Off      bool                `json:"off,omitempty"`  // it is debugged no more
+	Console  bool                `json:"repl,omitempty"` // it carries out what a person types
+}
+
+// input is what a console's guest is to carry out.
+type input struct {
+	Source string `json:"source"`
 }
 
 // command is what a guest that stands still is to do.

@@ -23,7 +23,7 @@ DISABLE = monitoring.DISABLE
 
 APP = "/app/"
 FOLDERS = (APP, "/packages/", "/lib/python313.zip/")  # as the host names them: app/, packages/, lib/
-HIDDEN = ("/lib/python313.zip/grow/", "<frozen ", "<debugger>")  # what nobody wants to step into
+HIDDEN = ("/lib/python313.zip/grow/", "<frozen ", "<debugger>", "<string>")  # what nobody wants to step into; the last is made, as by dataclasses
 ENTRIES = {_runtime.start.__code__, _runtime.handle.__code__}  # which the host calls
 
 VALUE_MAX = 1024  # characters of a value that are shown
@@ -216,12 +216,23 @@ def raised(tb):
 def on_signal(number, frame):
     """The host asks for attention: what it wants to know has changed, or what it has
     evaluated takes too long."""
+    global busy
     if evaluating:
         raise TooLong
     if busy or tool is None:
         return
     before = every
-    apply(tell("debug.watch", None))
+    busy = True  # what asks the host is nobody's to step through
+    try:
+        watch = tell("debug.watch", None)
+    finally:
+        busy = False
+    if watch.get("repl"):
+        from . import _repl
+
+        _repl.serve(frame)
+        return
+    apply(watch)
     if every and not before:
         stop("line", "", chain(frame, None))
 

@@ -190,7 +190,8 @@ class _Class:
             arguments.append(f"{argument}=v{i}")
         lines.append(" except (KeyError, Mismatch): return slow(value)")
         lines.append(f" return cls({', '.join(arguments)})")
-        exec("\n".join(lines), names)
+        # Its file begins as that of the package does, which nobody steps through.
+        exec(compile("\n".join(lines), f"{__file__} (made)", "exec"), names)
         made_: Decoder = names["decode"]
         return made_
 

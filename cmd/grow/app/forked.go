@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/replay"
+	"github.com/grow-platform/grow/runtime/router"
+)
+
+// forkID is the id of messages that only a copy handles. It is no ULID, so no other has it.
+const forkID = "fork"
+
+// Fork implements control.Backend.
+func (b backend) Fork(ctx context.Context, r control.ForkRequest) (_ control.Forked, err error) {
+	service := b.service.Load()
+	n, err := inspected(service, r.Node)
+	if err != nil {
+		return control.Forked{}, err
+	}
+	if !n.Takes(r.Type) {
+		return control.Forked{}, &control.Error{
+			Code: control.CodeInvalid, Message: fmt.Sprintf("%s takes no messages of the type %q", n.Path, r.Type), At: n.Path, Next: "it takes " + strings.Join(n.Actor.In, ", "),
+		}
+	}
+	if err := checkedAs(service, r.Type, r.Data); err != nil {
+		return control.Forked{}, err
+	}
+	c := &replay.Case{ID: forkID, Clock: time.Now().UnixNano()}
+	if err := addMessage(c, n, &r); err != nil {
+		return control.Forked{}, err
+	}
+	if c.State, err = b.stateOf(ctx, n.Path, c.Key); err != nil {
+		return control.Forked{}, err
+	}
+	now, err := wanted(service, *b.built.Load())
+	if err != nil {
+		return control.Forked{}, err
+	}
+	record := &replay.Record{}
+	f, err := b.supervisor.Fork(ctx, now, n.Path, 1, record)
+	if err != nil {
+		return control.Forked{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: n.Path, Next: "see what it takes to run: grow vet --module FILE"}
+	}
+	out, err := replay.Again(ctx, c, f.Actor, record)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return control.Forked{}, err
+	}
+	m := secretsOf(service, b.opts.Secret)
+	told := control.Forked{Node: n.Path, Key: m.text(c.Key), Type: r.Type, Now: m.outcome(out)}
+	told.Data, _ = m.value(r.Data)
+	told.Now.Revision = f.Revision
+	return told, nil
+}
+
+// addMessage makes the message that is asked for, with the key that it has.
+func addMessage(c *replay.Case, n *router.Node, r *control.ForkRequest) error {
+	attrs := []string{abi.Type, r.Type, abi.Source, "grow shell", abi.ID, c.ID, abi.ContentType, abi.ContentJSON, abi.Time, time.Unix(0, c.Clock).UTC().Format(time.RFC3339Nano)}
+	for name, value := range r.Attrs {
+		attrs = append(attrs, name, value)
+	}
+	c.Message = abi.NewMessage(r.Data, attrs...)
+	k := n.Key(r.Type)
+	if k == nil {
+		return nil
+	}
+	key, err := k.Append(nil, c.Message)
+	if err != nil {
+		return &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("the message has no key for %s: %v", n.Path, err), At: n.Path, Next: "see `key:` in its definition"}
+	}
+	c.Key = string(key)
+	c.Message = abi.NewMessage(r.Data, append(attrs, abi.Subject, c.Key)...)
+	return nil
+}
