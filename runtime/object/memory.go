@@ -220,7 +220,8 @@ func (b *memoryBucket) content(w *Write) ([]byte, error) {
 		}
 		all = append(all, part)
 	}
-	return bytes.Join(all, nil), nil
+	data := bytes.Join(all, nil)
+	return data, w.Fits(int64(len(data)))
 }
 
 // remember notes that a write was done. The lock is held.

@@ -117,6 +117,7 @@ type Write struct {
 	Parts  int     // of the upload, numbered 1 to Parts
 	Delete bool    // the object is removed; that there is none is no error
 	If     *string // revision that the key must have, None for no object; nil: any
+	Most   int64   // bytes that the object may have; 0: ObjectMax
 	Once   string  // letters and digits that name what it is done for; "": nothing
 }
 
@@ -154,6 +155,8 @@ func (w *Write) Check() error {
 		return fmt.Errorf("%w: an object of %d parts; 1 to %d are allowed", ErrInvalid, w.Parts, PartsMax)
 	case len(w.Data) > PartMax:
 		return fmt.Errorf("%w: it has %d bytes; more than %d are written in parts", ErrTooLarge, len(w.Data), PartMax)
+	case w.Fits(int64(len(w.Data))) != nil:
+		return w.Fits(int64(len(w.Data)))
 	case w.Once != "" && !token.MatchString(w.Once):
 		return fmt.Errorf("%w: %.70q cannot be what a write is for", ErrInvalid, w.Once)
 	case w.If != nil && *w.If == "":
@@ -165,6 +168,18 @@ func (w *Write) Check() error {
 // Expects reports whether a write may be done when the key has that revision, None for no
 // object.
 func (w *Write) Expects(revision string) bool { return w.If == nil || *w.If == revision }
+
+// Fits returns ErrTooLarge when an object of that size may not be written.
+func (w *Write) Fits(size int64) error {
+	most := int64(ObjectMax)
+	if w.Most > 0 {
+		most = min(most, w.Most)
+	}
+	if size > most {
+		return fmt.Errorf("%w: it has %d bytes, %d are allowed", ErrTooLarge, size, most)
+	}
+	return nil
+}
 
 // Own is what the keys of a store's own begin with: no object has one.
 const Own = ".grow/"

@@ -214,8 +214,8 @@ func (o *objects) gather(ctx context.Context, w *object.Write) (*gathered, error
 	for _, c := range parts {
 		g.extra = append(g.extra, c.seq)
 	}
-	if g.size > object.ObjectMax {
-		return nil, fmt.Errorf("%w: it has %d bytes, %d are allowed", object.ErrTooLarge, g.size, object.ObjectMax)
+	if err := w.Fits(g.size); err != nil {
+		return nil, err
 	}
 	return g, o.hash(ctx, g)
 }

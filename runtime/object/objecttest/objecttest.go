@@ -342,6 +342,11 @@ func testLimits(t *testing.T, store object.Store) {
 	if err := s.Part(t.Context(), &object.Part{Key: "a", Upload: "u", Number: 1, Data: make([]byte, object.PartMax+1)}); !errors.Is(err, object.ErrTooLarge) {
 		t.Errorf("a large part: %v", err)
 	}
+	s.fails(object.Write{Key: "a", Data: []byte("four"), Most: 3}, object.ErrTooLarge)
+	s.part("u1", "a", 1, []byte("fo"))
+	s.part("u1", "a", 2, []byte("ur"))
+	s.fails(object.Write{Key: "a", Upload: "u1", Parts: 2, Most: 3}, object.ErrTooLarge)
+	s.write(object.Write{Key: "a", Upload: "u1", Parts: 2, Most: 4})
 	s.write(object.Write{Key: "a", Data: make([]byte, object.PartMax)})
 }
 
