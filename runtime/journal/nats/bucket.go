@@ -18,8 +18,7 @@ import (
 
 // Limits of buckets besides those of package bucket.
 const (
-	entrySize = 256  // bytes of a value besides its key and data, at most
-	markTime  = "1s" // how long what says that a key was removed is kept
+	entrySize = 256 // bytes of a value besides its key and data, at most
 )
 
 // Headers of messages.
@@ -138,13 +137,22 @@ func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (uint64,
 			return 0, bucket.ErrConflict
 		}
 		revision, err := v.publish(ctx, h, w, expect)
-		if err == nil && (w.Delete || w.TTL > 0) { // it goes by itself, and is not noted then
+		if err == nil && (w.Delete || w.TTL > 0) { // it goes, and is not noted then
 			err = v.note(ctx, h, w.Once, revision)
+		}
+		if err == nil && w.Delete {
+			err = v.unmark(ctx, h, w.Key, revision)
 		}
 		if !errors.Is(err, bucket.ErrConflict) || try == writeTries {
 			return revision, err
 		}
 	}
+}
+
+// unmark removes what says that a key was removed, now that there is a note of it. What a
+// crash leaves of it stays, so that the removal is known, until the key is written.
+func (v *values) unmark(ctx context.Context, h *handle, key string, revision uint64) error {
+	return h.stream.Purge(ctx, jetstream.WithPurgeSubject(v.subject(encodeKey(key))), jetstream.WithPurgeSequence(revision+1))
 }
 
 // known is the revision of a write that was done before; 0: it was not. m is what is there
@@ -184,7 +192,6 @@ func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect
 	if w.Delete {
 		m.Data = nil
 		m.Header.Set(operation, removed)
-		m.Header.Set(messageTTL, markTime)
 	}
 	if w.Once != "" {
 		m.Header.Set(writtenFor, w.Once)
