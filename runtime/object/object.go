@@ -194,7 +194,7 @@ func CheckKey(key string) error {
 	}
 	for part := range strings.SplitSeq(key, "/") {
 		if part == "" || part == "." || part == ".." {
-			return fmt.Errorf("the key %.64q %w: nothing between two / is empty, . or ..", key, ErrInvalid)
+			return fmt.Errorf("the key %.64q %w: a part between two / is empty, . or .., which none may be", key, ErrInvalid)
 		}
 	}
 	return nil
