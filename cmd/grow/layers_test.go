@@ -64,6 +64,8 @@ compiler/cache < compiler/toolchain
 sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm
 compiler/golang, compiler/rust, compiler/wasm < compiler/project
+runtime/bucket < runtime/object < runtime/object/objecttest, runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest, runtime/capability, host/capabilities/blob
+runtime/capability, host/capabilities/grants < host/capabilities/blob < cmd/grow/app
 runtime/bucket < runtime/bucket/buckettest, runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest, runtime/capability, host/capabilities/kv
 runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/files < cmd/grow/app
 host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/files

@@ -17,6 +17,9 @@ import (
 const (
 	WaitMin = time.Second
 	WaitMax = time.Minute
+	// KeepWaitMax is less than any server waits before it sends a message again that nobody
+	// has acknowledged.
+	KeepWaitMax = 10 * time.Second
 )
 
 // Shard takes messages.
@@ -33,7 +36,7 @@ var ErrAstray = errors.New("the service does not take it")
 func Keep(ctx context.Context, s Shard, r *shard.Request, key string, log *slog.Logger, again func()) error {
 	digest := sha256.Sum256([]byte(key))
 	r.Kept, r.Idempotency = true, &journal.Idempotency{Scope: r.Source, Key: key, Digest: digest[:]}
-	for wait := WaitMin; ; wait = min(2*wait, WaitMax) {
+	for wait := WaitMin; ; wait = min(2*wait, KeepWaitMax) {
 		_, err := s.Accept(ctx, r)
 		switch {
 		case err == nil, ctx.Err() != nil:

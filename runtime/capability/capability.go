@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/object"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -92,6 +93,8 @@ type Environment struct {
 	Documents string
 	// Buckets hold values that actors share; nil: there are none.
 	Buckets bucket.Store
+	// Objects hold what is large and actors share; nil: there are none.
+	Objects object.Store
 }
 
 // Request is one operation asked for. It is valid until Do returns.

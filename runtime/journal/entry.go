@@ -1,5 +1,6 @@
 package journal
 
+import "strings"
 import "github.com/grow-platform/grow/abi"
 
 // Entry is one thing in a record: *Epoch, *Accepted, *Handled, *Dead,
@@ -32,6 +33,12 @@ type Idempotency struct {
 	Scope  string // endpoint and consumer
 	Key    string
 	Digest []byte // of the request, to tell a repeat from another use of the key
+}
+
+// OfSource reports whether a scope is that of a schedule or a subscription, whose keys are
+// those of its messages. It repeats only its newest ones, but may do so after a long time.
+func OfSource(scope string) bool {
+	return strings.HasPrefix(scope, "schedule ") || strings.HasPrefix(scope, "subscribe ")
 }
 
 // Handled settles one message: its state changes and outputs hold with it.

@@ -1,7 +1,9 @@
 package shard
 
 import (
+	"context"
 	"crypto/subtle"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +57,22 @@ type flow struct {
 	reply   abi.Message // what answer refers to
 	handle  Flow        // what the first request is given
 	past    past        // of its first message
+}
+
+// await waits until the flow's first message is in the journal, where that was asked for.
+func (f *flow) await(ctx context.Context) error {
+	if f.kept == nil {
+		return nil
+	}
+	select {
+	case <-f.kept:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the journal: %w", ctx.Err())
+	}
+	if f.lost.Load() {
+		return ErrJournal
+	}
+	return nil
 }
 
 func (f *flow) result() Answer {
@@ -191,10 +209,14 @@ func (k *flows) get(id string) (*flow, bool) {
 
 // idempotency remembers the requests that clients promised to be one.
 type idempotency struct {
-	mu    sync.Mutex
-	byKey map[[2]string]*promise
-	order []*promise // oldest first
+	mu      sync.Mutex
+	byKey   map[[2]string]*promise
+	clients promises
+	sources map[string]*promises // schedules and subscriptions, by scope
 }
+
+// promises are those of some scopes, oldest first.
+type promises []*promise
 
 type promise struct {
 	key    [2]string // scope, key
@@ -207,44 +229,68 @@ type promise struct {
 func (k *idempotency) join(i *journal.Idempotency, f *flow, now time.Time) (*flow, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.expire(now)
-	key := [2]string{i.Scope, i.Key}
-	if p := k.byKey[key]; p != nil {
-		if subtle.ConstantTimeCompare(p.digest, i.Digest) != 1 {
+	list := k.of(i.Scope)
+	k.expire(list, now)
+	p := &promise{key: [2]string{i.Scope, i.Key}, digest: i.Digest, flow: f, until: now.Add(keyLife)}
+	if before := k.byKey[p.key]; before != nil {
+		if subtle.ConstantTimeCompare(before.digest, i.Digest) != 1 {
 			return nil, ErrReused
 		}
-		return p.flow, nil
+		return before.flow, nil
 	}
-	if len(k.byKey) >= keysMax {
+	if list != &k.clients {
+		p.until = now.Add(sourceLife)
+		k.drop(list, len(*list)-(sourceKeys-1))
+	} else if len(*list) >= keysMax {
 		return nil, ErrTooManyKeys
 	}
+	k.add(p, list)
+	return nil, nil
+}
+
+// of is the list for a scope. Each schedule and subscription has its own, of its newest, so
+// that it never takes the room of clients.
+func (k *idempotency) of(scope string) *promises {
+	if !journal.OfSource(scope) {
+		return &k.clients
+	}
+	list := k.sources[scope]
+	if list == nil {
+		if k.sources == nil {
+			k.sources = map[string]*promises{}
+		}
+		list = new(promises)
+		k.sources[scope] = list
+	}
+	return list
+}
+
+func (k *idempotency) add(p *promise, list *promises) {
 	if k.byKey == nil {
 		k.byKey = map[[2]string]*promise{}
 	}
-	p := &promise{key: key, digest: i.Digest, flow: f, until: now.Add(keyLife)}
-	k.byKey[key] = p
-	k.order = append(k.order, p)
-	return nil, nil
+	k.byKey[p.key] = p
+	*list = append(*list, p)
 }
 
 // restore adds a promise of an earlier life of the shard.
 func (k *idempotency) restore(p *fold.Promise, f *flow) {
-	if k.byKey == nil {
-		k.byKey = map[[2]string]*promise{}
-	}
-	kept := &promise{key: [2]string{p.Scope, p.Key}, digest: p.Digest, flow: f, until: time.Unix(0, p.Until)}
-	k.byKey[kept.key] = kept
-	k.order = append(k.order, kept)
+	k.add(&promise{key: [2]string{p.Scope, p.Key}, digest: p.Digest, flow: f, until: time.Unix(0, p.Until)}, k.of(p.Scope))
 }
 
-func (k *idempotency) expire(now time.Time) {
+func (k *idempotency) expire(list *promises, now time.Time) {
 	n := 0
-	for n < len(k.order) && !k.order[n].until.After(now) {
-		delete(k.byKey, k.order[n].key)
-		k.order[n] = nil
+	for n < len(*list) && !(*list)[n].until.After(now) {
 		n++
 	}
-	if n > 0 {
-		k.order = k.order[n:]
+	k.drop(list, n)
+}
+
+// drop forgets the n oldest of a list, when there are so many.
+func (k *idempotency) drop(list *promises, n int) {
+	for i := range max(n, 0) {
+		delete(k.byKey, (*list)[i].key)
+		(*list)[i] = nil
 	}
+	*list = (*list)[max(n, 0):]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -271,6 +272,34 @@ func TestBlobTriedAgain(t *testing.T) {
 		defer s.Close()
 		if a, ok := s.Lookup(f.ID()); !ok || a.text() != want {
 			t.Errorf("in the next life: %t %s", ok, a.text())
+		}
+	})
+}
+
+// TestRepeatWaitsToo: a request that is to be kept and repeats one that is on its way to the
+// journal is acknowledged no sooner than that one.
+func TestRepeatWaitsToo(t *testing.T) {
+	service, guests := payer()
+	simulated(t, nil, service, guests, func(t *testing.T, s *Shard, g *gated) {
+		g.close(0)
+		var told atomic.Int32
+		for range 2 {
+			go func() {
+				r := &Request{To: "pay", Type: "in", AnyReply: true, Kept: true, Idempotency: &journal.Idempotency{Scope: "subscribe x", Key: "1", Digest: []byte("d")}}
+				if _, err := s.Accept(context.Background(), r); err != nil {
+					t.Error(err)
+				}
+				told.Add(1)
+			}()
+		}
+		synctest.Wait()
+		if n := told.Load(); n != 0 {
+			t.Errorf("%d requests were acknowledged that are not in the journal", n)
+		}
+		g.open()
+		synctest.Wait()
+		if n := told.Load(); n != 2 {
+			t.Errorf("%d requests were acknowledged, want 2", n)
 		}
 	})
 }

@@ -23,8 +23,10 @@ const (
 	flowsMax      = 100_000  // flows remembered for Lookup
 	flowsCount    = 64       // additions between two looks at how much they take
 	flowsBytes    = 64 << 20 // bytes of replies remembered for Lookup
-	keysMax       = 200_000  // idempotency keys remembered
+	keysMax       = 200_000  // idempotency keys remembered, besides
 	keyLife       = 24 * time.Hour
+	sourceKeys    = 4096 // those of each schedule and subscription: its newest, and more than a server sends again
+	sourceLife    = 30 * 24 * time.Hour
 	deadMax       = 10_000   // dead letters kept
 	deadBytes     = 64 << 20 // bytes of dead letters kept
 	overflow      = 2        // times its capacity that a mailbox in a cycle may hold

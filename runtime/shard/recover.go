@@ -16,7 +16,7 @@ import (
 
 // limits are what the fold of this shard's journal is bounded by: the same as
 // the shard itself, so that both remember the same.
-var limits = fold.Limits{Flows: flowsMax, FlowBytes: flowsBytes, Dead: deadMax, DeadBytes: deadBytes, KeyLife: keyLife}
+var limits = fold.Limits{Flows: flowsMax, FlowBytes: flowsBytes, Dead: deadMax, DeadBytes: deadBytes, KeyLife: keyLife, SourceKeys: sourceKeys, SourceLife: sourceLife}
 
 // recovered is what a journal holds that needs a table to go on.
 type recovered struct {

@@ -231,6 +231,12 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 			if err != nil {
 				return nil, err
 			}
+			if r.Kept {
+				err = earlier.await(ctx)
+			}
+			if err != nil {
+				return nil, err
+			}
 			return &Flow{flow: earlier, repeated: true}, nil
 		}
 		s.flows.add(a.flow)
@@ -241,13 +247,8 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 	a.post()
 	if a.flow.kept != nil {
 		s.flows.add(a.flow)
-		select {
-		case <-a.flow.kept:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the journal: %w", ctx.Err())
-		}
-		if a.flow.lost.Load() {
-			return nil, ErrJournal
+		if err := a.flow.await(ctx); err != nil {
+			return nil, err
 		}
 	}
 	return &a.flow.handle, nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/object"
 )
 
 // dataDir is the folder for what capabilities keep of the service.
@@ -15,5 +16,6 @@ func (h *Host) dataDir() string {
 // environment is what the host offers to capabilities. Buckets lie where the journal does.
 func (h *Host) environment() capability.Environment {
 	buckets, _ := h.store.(bucket.Store)
-	return capability.Environment{Namespace: h.opts.Namespace, Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir(), Buckets: buckets}
+	objects, _ := h.store.(object.Store)
+	return capability.Environment{Namespace: h.opts.Namespace, Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir(), Buckets: buckets, Objects: objects}
 }

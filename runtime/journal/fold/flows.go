@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,7 +62,8 @@ type flows struct {
 	order    []*Flow // oldest first
 	bytes    int     // of the replies of those
 	promises map[[2]string]*Promise
-	until    []*Promise // oldest first
+	until    []*Promise            // those that end first, first
+	sources  map[string][]*Promise // of schedules and subscriptions, by scope, oldest first
 	shelf    shelf
 }
 
@@ -96,7 +98,7 @@ func (k *flows) promise(i *journal.Idempotency, f *Flow, until int64) {
 	}
 	f.Promise = p
 	touch(f)
-	k.promises[[2]string{p.Scope, p.Key}] = p
+	k.enter(p)
 	at, _ := slices.BinarySearchFunc(k.until, until+1, func(p *Promise, until int64) int {
 		if p.Until < until {
 			return -1
@@ -104,6 +106,27 @@ func (k *flows) promise(i *journal.Idempotency, f *Flow, until int64) {
 		return 1
 	})
 	k.until = slices.Insert(k.until, at, p)
+}
+
+// enter makes a promise known.
+func (k *flows) enter(p *Promise) {
+	k.promises[[2]string{p.Scope, p.Key}] = p
+	if journal.OfSource(p.Scope) {
+		k.sources[p.Scope] = append(k.sources[p.Scope], p)
+	}
+}
+
+// few forgets the oldest promises of a schedule or subscription when there are more than most.
+func (k *flows) few(scope string, most int) {
+	for list := k.sources[scope]; len(list) > most; list = k.sources[scope] {
+		p := list[0]
+		at, _ := slices.BinarySearchFunc(k.until, p.Until, func(p *Promise, until int64) int { return cmp.Compare(p.Until, until) })
+		for k.until[at] != p { // others end at the same time
+			at++
+		}
+		k.until = slices.Delete(k.until, at, at+1)
+		k.forget(p)
+	}
 }
 
 // expire forgets the promises that have run out.
@@ -118,6 +141,13 @@ func (k *flows) expire(now int64) {
 
 func (k *flows) forget(p *Promise) {
 	delete(k.promises, [2]string{p.Scope, p.Key})
+	if list := k.sources[p.Scope]; len(list) > 0 {
+		if list = slices.DeleteFunc(list, func(other *Promise) bool { return other == p }); len(list) == 0 {
+			delete(k.sources, p.Scope)
+		} else {
+			k.sources[p.Scope] = list
+		}
+	}
 	p.Flow.Promise = nil
 	k.leave(p.Flow)
 }

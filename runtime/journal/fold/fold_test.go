@@ -592,6 +592,51 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestSourceBounds: of each schedule and subscription the newest keys are kept, also in a
+// snapshot, and those of others stay.
+func TestSourceBounds(t *testing.T) {
+	limits := Limits{Flows: 2, FlowBytes: 1 << 20, Dead: 2, DeadBytes: 1 << 20, KeyLife: 100, SourceKeys: 2, SourceLife: 1000}
+	w := New(limits)
+	var r journal.Writer
+	store := &kept{blobs: blobs{}}
+	for i := range 9 {
+		r.Reset(1)
+		if i == 0 {
+			r.Add(&journal.Epoch{Number: 1})
+		}
+		id, scope := fmt.Sprint("m", i), []string{"POST /x", "subscribe a", "schedule b"}[i%3]
+		r.Add(&journal.Handled{
+			ID: id, Node: "n", Attempt: 1, Time: int64(i * 30), Asked: &journal.Asked{Flow: id}, Idempotency: &journal.Idempotency{Scope: scope, Key: id},
+		})
+		if _, err := w.Record(uint64(i+1), r.Bytes(), unpack); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := w.Snapshot(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load(limits, s.Root, store.get)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []*World{w, again} {
+		var keys []string
+		_, promises := w.Flows()
+		for _, p := range promises {
+			keys = append(keys, p.Scope+" "+p.Key)
+		}
+		// Of the endpoint m3 ran out at 190 and m0 at 100.
+		want := []string{"POST /x m6", "subscribe a m4", "schedule b m5", "subscribe a m7", "schedule b m8"}
+		if !slices.Equal(keys, want) {
+			t.Errorf("%q, want %q", keys, want)
+		}
+		if n := len(w.flows.sources); n != 2 {
+			t.Errorf("%d sources, want 2", n)
+		}
+	}
+}
+
 // FuzzRecord: no record makes the fold do anything but say what is wrong.
 func FuzzRecord(f *testing.F) {
 	var w journal.Writer

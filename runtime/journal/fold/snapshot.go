@@ -235,7 +235,7 @@ func (k *flows) reload(e *journal.Asked) *Flow {
 	}
 	if i := e.Idempotency; i != nil {
 		f.Promise = &Promise{Scope: i.Scope, Key: i.Key, Digest: i.Digest, Until: e.Until, Flow: f}
-		k.promises[[2]string{i.Scope, i.Key}] = f.Promise
+		k.enter(f.Promise)
 		k.until = append(k.until, f.Promise)
 	}
 	return f

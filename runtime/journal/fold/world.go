@@ -30,6 +30,18 @@ type Limits struct {
 	Dead      int           // dead letters
 	DeadBytes int           // bytes of those
 	KeyLife   time.Duration // of an idempotency key
+
+	// Of each schedule and subscription the newest keys are remembered, apart from others.
+	SourceKeys int
+	SourceLife time.Duration
+}
+
+// life is how long a key of a scope is remembered.
+func (l *Limits) life(scope string) time.Duration {
+	if journal.OfSource(scope) {
+		return l.SourceLife
+	}
+	return l.KeyLife
 }
 
 // Cell is a key at a node. What has no key has the empty one.
@@ -88,7 +100,7 @@ type World struct {
 func New(l Limits) *World {
 	return &World{
 		limits: l, states: states{[]*page{{changes: map[Cell]map[string]change{}}}}, nodeOf: map[string]uint32{},
-		flows: flows{byID: map[string]*Flow{}, promises: map[[2]string]*Promise{}},
+		flows: flows{byID: map[string]*Flow{}, promises: map[[2]string]*Promise{}, sources: map[string][]*Promise{}},
 	}
 }
 
@@ -219,7 +231,8 @@ func (w *World) promise(i *journal.Idempotency, a *journal.Asked, now int64) {
 	}
 	f := w.flows.add(a)
 	if i != nil {
-		w.flows.promise(i, f, now+int64(w.limits.KeyLife))
+		w.flows.promise(i, f, now+int64(w.limits.life(i.Scope)))
+		w.flows.few(i.Scope, w.limits.SourceKeys)
 	}
 }
 

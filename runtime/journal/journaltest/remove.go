@@ -6,6 +6,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/object"
 )
 
 // removed: a journal that was removed is gone with all that belongs to it, and its
@@ -23,11 +24,13 @@ func removed(t *testing.T, s journal.Store, _ *Clock) {
 		t.Fatal("what can remove journals has buckets, which go with them")
 	}
 	write(t, buckets, next, "x")
+	testObject(t, s, next, "", "x")
 	for range 2 { // the second time it is the one that was made anew
 		j := journalOf(t, s, name)
 		same(t, "bounds of a new journal", bounds(t, j), [2]uint64{1, 0})
 		mustAdd(t, j, 0, "a", "b")
 		write(t, buckets, name, "a")
+		testObject(t, s, name, "", "a")
 		digest, err := j.PutBlob(t.Context(), []byte("blob"))
 		if err == nil {
 			_, err = j.SetSnapshot(t.Context(), []byte("pointer"), 0)
@@ -53,6 +56,28 @@ func removed(t *testing.T, s journal.Store, _ *Clock) {
 	}
 	same(t, "the neighbour", all(t, neighbour, 1), []string{"1:x"})
 	same(t, "the neighbour's bucket", read(t, buckets, next), "x")
+	testObject(t, s, next, "x", "x")
+}
+
+// testObject holds an object of a service against what it should be, "" for none, and writes it.
+func testObject(t *testing.T, s journal.Store, n journal.Name, want, write string) {
+	t.Helper()
+	objects, ok := s.(object.Store)
+	if !ok {
+		t.Fatal("what can remove journals has objects, which go with them")
+	}
+	b, err := objects.Objects(t.Context(), bucket.Name{Namespace: n.Namespace, Service: n.Service, Bucket: "photos"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, data, err := b.Read(t.Context(), "k", "", object.Range{Length: object.PartMax})
+	if err != nil && !errors.Is(err, object.ErrNotFound) {
+		t.Fatal(err)
+	}
+	same(t, "the object", string(data), want)
+	if _, err := b.Write(t.Context(), &object.Write{Key: "k", Data: []byte(write)}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func bucketOf(t *testing.T, s bucket.Store, n journal.Name) bucket.Bucket {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/object"
 )
 
 // ErrFull: the journal has reached its capacity; trim it.
@@ -43,9 +44,13 @@ const (
 	Fenced       // somebody else appends a record first
 )
 
-// Store is a journal.Store and a bucket.Store in memory.
+// objects are those of a Store, which has two things called Memory otherwise.
+type objects = object.Memory
+
+// Store is a journal.Store, a bucket.Store and an object.Store in memory.
 type Store struct {
 	bucket.Memory
+	objects
 	options Options
 
 	mu       sync.Mutex
@@ -62,7 +67,7 @@ func New(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{Memory: bucket.Memory{Now: o.Now}, options: o, journals: map[journal.Name]*log{}}
+	return &Store{Memory: bucket.Memory{Now: o.Now}, objects: objects{Now: o.Now}, options: o, journals: map[journal.Name]*log{}}
 }
 
 // Open implements journal.Store. Opening a name again gives the same journal.

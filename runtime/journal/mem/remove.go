@@ -18,5 +18,6 @@ func (s *Store) Remove(ctx context.Context, n journal.Name) error {
 	}
 	delete(s.journals, n)
 	s.Forget(n.Namespace, n.Service)
+	s.ForgetObjects(n.Namespace, n.Service)
 	return nil
 }

@@ -2,7 +2,6 @@ package nats
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,8 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
@@ -21,11 +18,7 @@ import (
 
 // Limits of buckets besides those of package bucket.
 const (
-	writersMax = 16          // writes to a bucket at one time; others wait
-	keepEvery  = 10_000      // writes after which what is known of older ones is looked through
-	lookEvery  = time.Second // how long a bucket's size is believed
-	entrySize  = 256         // bytes of a value besides its key and data, at most
-	markTime   = "1s"        // how long what says that a key was removed is kept
+	entrySize = 256 // bytes of a value besides its key and data, at most
 )
 
 // Headers of messages.
@@ -36,28 +29,11 @@ const (
 	writtenFor = "Grow-Once" // what a value was written for
 )
 
-// errOld: the server is too old for buckets.
-var errOld = errors.New("buckets need a NATS server of version 2.11 or later")
-
 // values is a bucket: a stream with the newest value of each key, as NATS's own key-value
 // buckets have it, and with a note of each former write that was done for something.
 type values struct {
-	store  *Store
-	name   string        // of the bucket on the server
-	size   int64         // bytes that it may have
-	writes chan struct{} // one for each that runs
-	handle atomic.Pointer[handle]
-
-	mu    sync.Mutex // guards what follows
-	bytes int64      // at most so many are there, when nobody else writes
-	asked time.Time  // when the server was asked for bytes
-	count int        // writes since what is known of older ones was looked through
-}
-
-// handle is a stream as one session knows it.
-type handle struct {
-	session *session
-	stream  jetstream.Stream
+	*area
+	name string // of the bucket on the server
 }
 
 // Bucket implements bucket.Store.
@@ -68,7 +44,7 @@ func (s *Store) Bucket(ctx context.Context, n bucket.Name) (bucket.Bucket, error
 	s.mu.Lock()
 	v := s.buckets[n]
 	if v == nil {
-		v = &values{store: s, name: bucketName(n), size: bucket.SizeMax, writes: make(chan struct{}, writersMax), count: keepEvery}
+		v = newValues(s, n)
 		s.buckets[n] = v
 	}
 	s.mu.Unlock()
@@ -76,56 +52,24 @@ func (s *Store) Bucket(ctx context.Context, n bucket.Name) (bucket.Bucket, error
 	return v, err
 }
 
+func newValues(s *Store, n bucket.Name) *values {
+	v := &values{name: bucketName(n)}
+	replicas := s.options.Replicas
+	v.area = newArea(s, "bucket "+v.name, bucket.SizeMax, v.done(">"), bucket.OnceKept, jetstream.StreamConfig{
+		Name: "KV_" + v.name, Subjects: []string{v.subject(">"), v.done(">")}, Storage: jetstream.FileStorage, Replicas: replicas,
+		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, Duplicates: 100 * time.Millisecond, MaxMsgSize: 1 << 20,
+		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowRollup: true,
+	})
+	return v
+}
+
 // bucketName is what a bucket is called on the server. Namespaces and services have no _.
 func bucketName(n bucket.Name) string {
 	return fmt.Sprintf("GROW_%s_%s_%s", n.Namespace, n.Service, n.Bucket)
 }
 
-// config is that of the stream.
-func (v *values) config() jetstream.StreamConfig {
-	replicas := v.store.options.Replicas
-	return jetstream.StreamConfig{
-		Name: "KV_" + v.name, Subjects: []string{v.subject(">"), v.done(">")}, Storage: jetstream.FileStorage, Replicas: replicas,
-		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, Duplicates: 100 * time.Millisecond, MaxMsgSize: 1 << 20,
-		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowRollup: true,
-	}
-}
-
 func (v *values) subject(key string) string { return "$KV." + v.name + "." + key }
 func (v *values) done(once string) string   { return "$GROW.KV." + v.name + "." + once }
-
-// call runs one call of the server on the bucket, which is made when it is missing.
-func (v *values) call(ctx context.Context, what string, f func(ctx context.Context, h *handle) error) error {
-	return v.store.call(ctx, what+" in bucket "+v.name, func(ctx context.Context, s *session) error {
-		h := v.handle.Load()
-		if h == nil || h.session != s {
-			stream, err := v.open(ctx, s.js)
-			if err != nil {
-				return err
-			}
-			h = &handle{s, stream}
-			v.handle.Store(h)
-		}
-		return f(ctx, h)
-	})
-}
-
-func (v *values) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
-	c := v.config()
-	stream, err := js.Stream(ctx, c.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if stream, err = js.CreateStream(ctx, c); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			stream, err = js.Stream(ctx, c.Name)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if have := stream.CachedInfo().Config; !have.AllowMsgTTL || have.MaxMsgsPerSubject != 1 {
-		return nil, errOld
-	}
-	return stream, nil
-}
 
 // Get implements bucket.Bucket.
 func (v *values) Get(ctx context.Context, key string) (e bucket.Entry, err error) {
@@ -146,27 +90,17 @@ func (v *values) Get(ctx context.Context, key string) (e bucket.Entry, err error
 	return e, err
 }
 
-// last is the message of a subject; nil: there is none.
-func last(ctx context.Context, h *handle, subject string) (*jetstream.RawStreamMsg, error) {
-	m, err := h.stream.GetLastMsgForSubject(ctx, subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil
-	}
-	return m, err
-}
-
 // Write implements bucket.Bucket.
 func (v *values) Write(ctx context.Context, w *bucket.Write) (revision uint64, err error) {
 	if err := w.Check(); err != nil {
 		return 0, err
 	}
-	select {
-	case v.writes <- struct{}{}:
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	leave, err := v.enter(ctx)
+	if err != nil {
+		return 0, err
 	}
-	defer func() { <-v.writes }()
-	if err := v.room(ctx, w); err != nil {
+	defer leave()
+	if err := v.room(ctx, 2*entrySize+3*len(w.Key)+len(w.Data), w.Delete, bucket.ErrFull); err != nil {
 		return 0, err
 	}
 	err = v.call(ctx, "write", func(ctx context.Context, h *handle) error {
@@ -174,55 +108,6 @@ func (v *values) Write(ctx context.Context, w *bucket.Write) (revision uint64, e
 		return err
 	})
 	return revision, err
-}
-
-// room makes sure that a value may be kept.
-func (v *values) room(ctx context.Context, w *bucket.Write) error {
-	need := int64(2*entrySize + 3*len(w.Key) + len(w.Data))
-	if err := v.store.room(int(need)); err != nil {
-		return err
-	}
-	v.mu.Lock()
-	v.count++
-	through, ask := v.count > keepEvery, v.bytes+need > v.size || time.Since(v.asked) > lookEvery
-	if through {
-		v.count = 0
-	}
-	v.mu.Unlock()
-	if through {
-		err := v.call(ctx, "look through writes", func(ctx context.Context, h *handle) error {
-			return h.stream.Purge(ctx, jetstream.WithPurgeSubject(v.done(">")), jetstream.WithPurgeKeep(bucket.OnceKept))
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if ask {
-		if err := v.measure(ctx); err != nil {
-			return err
-		}
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.bytes+need > v.size && !w.Delete {
-		return fmt.Errorf("%w: %d bytes are allowed", bucket.ErrFull, v.size)
-	}
-	v.bytes += need
-	return nil
-}
-
-// measure asks the server how much is in the bucket.
-func (v *values) measure(ctx context.Context) error {
-	return v.call(ctx, "measure", func(ctx context.Context, h *handle) error {
-		info, err := h.stream.Info(ctx)
-		if err != nil {
-			return err
-		}
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.bytes, v.asked = int64(info.State.Bytes), time.Now()
-		return nil
-	})
 }
 
 // writeTries is how often a write is tried that others get into the way of.
@@ -252,13 +137,22 @@ func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (uint64,
 			return 0, bucket.ErrConflict
 		}
 		revision, err := v.publish(ctx, h, w, expect)
-		if err == nil && (w.Delete || w.TTL > 0) { // it goes by itself, and is not noted then
+		if err == nil && (w.Delete || w.TTL > 0) { // it goes, and is not noted then
 			err = v.note(ctx, h, w.Once, revision)
+		}
+		if err == nil && w.Delete {
+			err = v.unmark(ctx, h, w.Key, revision)
 		}
 		if !errors.Is(err, bucket.ErrConflict) || try == writeTries {
 			return revision, err
 		}
 	}
+}
+
+// unmark removes what says that a key was removed, now that there is a note of it. What a
+// crash leaves of it stays, so that the removal is known, until the key is written.
+func (v *values) unmark(ctx context.Context, h *handle, key string, revision uint64) error {
+	return h.stream.Purge(ctx, jetstream.WithPurgeSubject(v.subject(encodeKey(key))), jetstream.WithPurgeSequence(revision+1))
 }
 
 // known is the revision of a write that was done before; 0: it was not. m is what is there
@@ -284,10 +178,7 @@ func (v *values) note(ctx context.Context, h *handle, once string, revision uint
 	}
 	m := client.NewMsg(v.done(once))
 	m.Data = strconv.AppendUint(nil, revision, 10)
-	answer, err := h.session.conn.RequestMsgWithContext(ctx, m)
-	if err == nil {
-		_, err = kept(answer.Data)
-	}
+	_, err := send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
 	return err
 }
 
@@ -301,38 +192,12 @@ func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect
 	if w.Delete {
 		m.Data = nil
 		m.Header.Set(operation, removed)
-		m.Header.Set(messageTTL, markTime)
 	}
 	if w.Once != "" {
 		m.Header.Set(writtenFor, w.Once)
 	}
 	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
-	answer, err := h.session.conn.RequestMsgWithContext(ctx, m)
-	if err != nil {
-		return 0, err
-	}
-	return kept(answer.Data)
-}
-
-// kept reads the server's answer to a write.
-func kept(data []byte) (uint64, error) {
-	var answer struct {
-		Seq   uint64   `json:"seq"`
-		Error *refused `json:"error"`
-	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return 0, fmt.Errorf("read the server's answer: %w", err)
-	}
-	switch e := answer.Error; {
-	case e == nil:
-		return answer.Seq, nil
-	case e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
-		return 0, bucket.ErrConflict
-	case full(strings.ToLower(e.Description)):
-		return 0, fmt.Errorf("%w: %w", bucket.ErrFull, e)
-	default:
-		return 0, e
-	}
+	return send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
 }
 
 // List implements bucket.Bucket.
@@ -414,8 +279,8 @@ func decodeKey(text string) (string, bool) {
 
 // isBucket reports whether a stream is that of a bucket, and not of journals.
 func isBucket(stream string) bool {
-	rest, ok := strings.CutPrefix(stream, "KV_GROW_")
-	return ok && strings.Count(rest, "_") >= 2
+	kind, rest, ok := strings.Cut(stream, "_GROW_")
+	return ok && (kind == "KV" || kind == "OBJ") && strings.Count(rest, "_") >= 2
 }
 
 // carryBuckets copies the streams of buckets from one folder of a server to another, neither

@@ -53,6 +53,49 @@ func TestBucketFull(t *testing.T) {
 	}
 }
 
+// TestRemovalKnown: a removal whose note was lost in a crash is known by its mark for as long
+// as the key is not written, and a later one leaves no mark.
+func TestRemovalKnown(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	defer s.Close()
+	b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "carts"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := b.(*values)
+	write := func(w bucket.Write) uint64 {
+		revision, err := b.Write(t.Context(), &w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return revision
+	}
+	h := v.handle.Load()
+	first := write(bucket.Write{Key: "a", Data: []byte("1"), Once: "m1"})
+	gone, err := v.publish(t.Context(), h, &bucket.Write{Key: "a", Delete: true, Once: "m2"}, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := last(t.Context(), h, v.subject("a"))
+	if err != nil || m == nil || m.Header.Get(messageTTL) != "" {
+		t.Fatalf("the mark goes by itself: %+v %v", m, err)
+	}
+	if again := write(bucket.Write{Key: "a", Delete: true, Once: "m2"}); again != gone {
+		t.Errorf("again: revision %d, want %d", again, gone)
+	}
+	write(bucket.Write{Key: "a", Data: []byte("2"), Once: "m3"})
+	if again := write(bucket.Write{Key: "a", Delete: true, Once: "m2"}); again != gone {
+		t.Errorf("after another value: revision %d, want %d", again, gone)
+	}
+	if e, err := b.Get(t.Context(), "a"); err != nil || string(e.Data) != "2" {
+		t.Errorf("%q %v", e.Data, err)
+	}
+	write(bucket.Write{Key: "a", Delete: true, Once: "m4"})
+	if m, err := last(t.Context(), h, v.subject("a")); m != nil || err != nil {
+		t.Errorf("a mark is left: %+v %v", m, err)
+	}
+}
+
 // TestBucketRestart: values, and what was done for what, outlive the server, also one that
 // is started anew under an open bucket.
 func TestBucketRestart(t *testing.T) {

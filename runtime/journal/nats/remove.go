@@ -63,12 +63,17 @@ func (s *Store) bucketsOf(ctx context.Context, n journal.Name) (streams []string
 			delete(s.buckets, name)
 		}
 	}
-	prefix := "KV_" + bucketName(bucket.Name{Namespace: n.Namespace, Service: n.Service})
+	for name := range s.objects {
+		if name.Namespace == n.Namespace && name.Service == n.Service {
+			delete(s.objects, name)
+		}
+	}
+	prefix := "_" + bucketName(bucket.Name{Namespace: n.Namespace, Service: n.Service})
 	err = s.call(ctx, "list streams", func(ctx context.Context, s *session) error {
 		streams = nil
 		list := s.js.StreamNames(ctx)
 		for name := range list.Name() {
-			if strings.HasPrefix(name, prefix) {
+			if isBucket(name) && (strings.HasPrefix(name, "KV"+prefix) || strings.HasPrefix(name, "OBJ"+prefix)) {
 				streams = append(streams, name)
 			}
 		}

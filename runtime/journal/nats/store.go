@@ -25,6 +25,7 @@ type Store struct {
 	mu       sync.Mutex // guards what follows; not held during calls of the server, except by Open
 	journals map[journal.Name]*log
 	buckets  map[bucket.Name]*values
+	objects  map[bucket.Name]*objects
 	closed   atomic.Bool
 }
 
@@ -36,7 +37,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &Store{options: o, journals: map[journal.Name]*log{}, buckets: map[bucket.Name]*values{}, readers: make(chan struct{}, ReadersMax)}
+	s := &Store{options: o, journals: map[journal.Name]*log{}, buckets: map[bucket.Name]*values{}, objects: map[bucket.Name]*objects{}, readers: make(chan struct{}, ReadersMax)}
 	s.keeper.store, s.keeper.kick = s, make(chan struct{}, 1)
 	if o.Dir != "" {
 		if err := s.openFolder(ctx); err != nil {

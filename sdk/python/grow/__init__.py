@@ -32,6 +32,7 @@ the same in every attempt.
 :mod:`grow.testing` runs handlers in ordinary tests.
 """
 
+from ._blob import Object
 from ._call import Answer, Request
 from ._context import AsyncContext, Context
 from ._errors import CallError, Deadline, Later, Refuse
@@ -57,6 +58,7 @@ __all__ = [
     "Log",
     "LogHandler",
     "Message",
+    "Object",
     "Output",
     "Published",
     "Refuse",

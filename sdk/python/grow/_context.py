@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from . import _bridge, _call, _decode, _json
+from ._blob import AsyncBlob, Blob
 from ._files import AsyncFiles, Files
 from ._http import HTTP, AsyncHTTP
 from ._kv import KV, AsyncKV
@@ -164,6 +165,10 @@ class Context(Base):
         """A bucket with a grant."""
         return KV(use)
 
+    def blob(self, use: str) -> Blob:
+        """A bucket of large objects with a grant."""
+        return Blob(use)
+
     def files(self, use: str) -> Files:
         """Documents with a grant."""
         return Files(use)
@@ -217,6 +222,10 @@ class AsyncContext(Base):
     def kv(self, use: str) -> AsyncKV:
         """A bucket with a grant."""
         return AsyncKV(use)
+
+    def blob(self, use: str) -> AsyncBlob:
+        """A bucket of large objects with a grant."""
+        return AsyncBlob(use)
 
     def files(self, use: str) -> AsyncFiles:
         """Documents with a grant."""

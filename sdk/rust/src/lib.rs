@@ -63,6 +63,7 @@
 #![warn(missing_docs)]
 
 mod actor;
+mod blob;
 mod call;
 mod context;
 mod error;
@@ -80,6 +81,7 @@ mod state;
 pub mod testing;
 
 pub use actor::{Actor, Both, Handler, Raw, Typed};
+pub use blob::{Blob, NO_OBJECT, Object, Reader, Writer};
 pub use call::{Answer, Request};
 pub use context::{Context, Output};
 pub use error::{CallError, Error, Result};

@@ -1,0 +1,188 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	client "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Limits of areas.
+const (
+	writersMax = 16          // writes at one time; others wait
+	keepEvery  = 10_000      // writes after which what is known of older ones is looked through
+	lookEvery  = time.Second // how long an area's size is believed
+)
+
+// errOld: the server is too old for buckets.
+var errOld = errors.New("buckets need a NATS server of version 2.11 or later")
+
+// area is a stream with what actors share: values or objects, and notes of the writes that
+// were done for something. Its methods are safe for concurrent use.
+type area struct {
+	store  *Store
+	title  string // for people
+	config jetstream.StreamConfig
+	size   int64         // bytes that it may have
+	notes  string        // subjects of the notes
+	most   uint64        // notes that are kept
+	writes chan struct{} // one for each that runs
+	handle atomic.Pointer[handle]
+
+	mu    sync.Mutex // guards what follows
+	bytes int64      // at most so many are there, when nobody else writes
+	asked time.Time  // when the server was asked for bytes
+	count int        // writes since what is known of older ones was looked through
+}
+
+func newArea(s *Store, title string, size int64, notes string, most uint64, c jetstream.StreamConfig) *area {
+	return &area{store: s, title: title, size: size, notes: notes, most: most, config: c, writes: make(chan struct{}, writersMax), count: keepEvery}
+}
+
+// handle is a stream as one session knows it.
+type handle struct {
+	session *session
+	stream  jetstream.Stream
+}
+
+// call runs one call of the server on the stream, which is made when it is missing.
+func (a *area) call(ctx context.Context, what string, f func(ctx context.Context, h *handle) error) error {
+	return a.store.call(ctx, what+" in "+a.title, func(ctx context.Context, s *session) error {
+		h := a.handle.Load()
+		if h == nil || h.session != s {
+			stream, err := a.open(ctx, s.js)
+			if err != nil {
+				return err
+			}
+			h = &handle{s, stream}
+			a.handle.Store(h)
+		}
+		return f(ctx, h)
+	})
+}
+
+func (a *area) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+	stream, err := js.Stream(ctx, a.config.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if stream, err = js.CreateStream(ctx, a.config); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			stream, err = js.Stream(ctx, a.config.Name)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	have := stream.CachedInfo().Config
+	if have.AllowMsgTTL != a.config.AllowMsgTTL || a.config.MaxMsgsPerSubject > 0 && have.MaxMsgsPerSubject != a.config.MaxMsgsPerSubject {
+		return nil, errOld
+	}
+	return stream, nil
+}
+
+// enter waits until the write may run, which ends with leave.
+func (a *area) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case a.writes <- struct{}{}:
+		return func() { <-a.writes }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// room makes sure that so many bytes may be kept, or returns full. What removes something
+// always has room.
+func (a *area) room(ctx context.Context, bytes int, removes bool, full error) error {
+	need := int64(bytes)
+	if err := a.store.room(bytes); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	ask := a.bytes+need > a.size || time.Since(a.asked) > lookEvery
+	a.mu.Unlock()
+	if a.due() {
+		err := a.call(ctx, "look through writes", func(ctx context.Context, h *handle) error {
+			return h.stream.Purge(ctx, jetstream.WithPurgeSubject(a.notes), jetstream.WithPurgeKeep(a.most))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if ask {
+		if err := a.measure(ctx); err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.bytes+need > a.size && !removes {
+		return fmt.Errorf("%w: %d bytes are allowed", full, a.size)
+	}
+	a.bytes += need
+	return nil
+}
+
+// due reports whether what is known of older writes is to be looked through, and counts one.
+func (a *area) due() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.count++; a.count > keepEvery {
+		a.count = 0
+		return true
+	}
+	return false
+}
+
+// measure asks the server how much is there.
+func (a *area) measure(ctx context.Context) error {
+	return a.call(ctx, "measure", func(ctx context.Context, h *handle) error {
+		info, err := h.stream.Info(ctx)
+		if err != nil {
+			return err
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.bytes, a.asked = int64(info.State.Bytes), time.Now()
+		return nil
+	})
+}
+
+// last is the message of a subject; nil: there is none.
+func last(ctx context.Context, h *handle, subject string) (*jetstream.RawStreamMsg, error) {
+	m, err := h.stream.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	return m, err
+}
+
+// send keeps a message, and returns its sequence; conflict and noRoom are the errors for
+// what another has written first and for a server that has no room.
+func send(ctx context.Context, h *handle, m *client.Msg, conflict, noRoom error) (uint64, error) {
+	reply, err := h.session.conn.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return 0, err
+	}
+	var answer struct {
+		Seq   uint64   `json:"seq"`
+		Error *refused `json:"error"`
+	}
+	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+		return 0, fmt.Errorf("read the server's answer: %w", err)
+	}
+	switch e := answer.Error; {
+	case e == nil:
+		return answer.Seq, nil
+	case e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+		return 0, conflict
+	case full(strings.ToLower(e.Description)):
+		return 0, fmt.Errorf("%w: %w", noRoom, e)
+	default:
+		return 0, e
+	}
+}
