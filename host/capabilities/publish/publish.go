@@ -29,11 +29,8 @@ import (
 // Publish is the operation.
 const Publish = "publish"
 
-// Limits of one message.
-const (
-	SubjectMax = 256 // bytes
-	DataMax    = 1 << 20
-)
+// DataMax is how much data one message has at most, in bytes.
+const DataMax = 1 << 20
 
 func init() { capability.Register(kind{}) }
 
@@ -105,7 +102,7 @@ func (o *opened) Close() error {
 // Do implements capability.Capability.
 func (o *opened) Do(ctx context.Context, r *capability.Request) capability.Answer {
 	subject, _ := r.Attr("subject")
-	if fault := wrong(subject); fault != "" {
+	if fault := nats.WrongSubject(subject); fault != "" {
 		return capability.Fail(capability.Invalid, "the subject %.80q %s", subject, fault)
 	}
 	if !o.covers(subject) {
@@ -147,27 +144,6 @@ func headers(r *capability.Request, h client.Header) (name string, ok bool) {
 		h.Set(name, value)
 	}
 	return "", true
-}
-
-// wrong says what is wrong with a subject; "": nothing.
-func wrong(subject string) string {
-	if subject == "" || len(subject) > SubjectMax {
-		return "is not one of 1 to " + strconv.Itoa(SubjectMax) + " bytes"
-	}
-	if strings.ContainsFunc(subject, func(c rune) bool { return c <= ' ' || c == '*' || c == '>' || c == 0x7f }) {
-		return "has a blank or a wildcard"
-	}
-	for word := range strings.SplitSeq(subject, ".") {
-		if word == "" {
-			return "has an empty word"
-		}
-	}
-	for _, own := range []string{"$", "_INBOX.", "grow.j.", "grow.b."} { // of servers, and of journals that may be there
-		if strings.HasPrefix(subject, own) {
-			return "is the server's own"
-		}
-	}
-	return ""
 }
 
 // covers reports whether the grant has a subject.
