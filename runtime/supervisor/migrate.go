@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
@@ -66,9 +67,12 @@ func (m migrators) actors() map[string]*actor.Actor { return generation(m).actor
 func (m migrators) close() error { return retire(generation(m)) }
 
 // spareFor is what an isolated actor needs besides its own nodes: instances for the values
-// that it migrates at others.
-func spareFor(def *specs.Actor, table *router.Table) (instances int) {
+// that it migrates at others, and for the operations that it provides to them.
+func spareFor(service *specs.Service, def *specs.Actor, table *router.Table) (instances int) {
 	for _, n := range table.Nodes {
+		if slices.Contains(providersOf(service, n.Actor), def) {
+			instances += def.Scale.Max
+		}
 		for _, m := range migrationsOf(n.Actor) {
 			if m.Name == def.Name {
 				instances += n.Scale.Max

@@ -37,6 +37,7 @@ import (
 	_ "github.com/grow-platform/grow/compiler/golang"
 	_ "github.com/grow-platform/grow/compiler/rust"
 	_ "github.com/grow-platform/grow/compiler/wasm"
+	_ "github.com/grow-platform/grow/host/capabilities/actor"
 	_ "github.com/grow-platform/grow/host/capabilities/connector"
 	_ "github.com/grow-platform/grow/host/capabilities/files"
 	_ "github.com/grow-platform/grow/host/capabilities/http"
