@@ -85,24 +85,26 @@ func (l *loader) provided(a *actorFile, g Grant) {
 			}
 		}
 	}
-	if circle := l.asks(p.def, []string{a.def.Name}); circle != nil && circle[0] == slices.Min(circle) {
+	if circle := l.asks(p.def, []string{a.def.Name}, map[string]bool{}); circle != nil && circle[0] == slices.Min(circle) {
 		l.problem(a.file, by.Pos, where+".actor", "spec.cycle", fmt.Sprintf("actors ask each other in a circle: %s", strings.Join(append(circle, circle[0]), " -> ")),
 			"take one of these grants away: each would wait for the next")
 	}
 }
 
 // asks follows the grants of a, which the last of way asks, and returns the actors of the
-// circle in which that comes back to the first of way; nil: it does not.
-func (l *loader) asks(a *Actor, way []string) []string {
+// circle in which that comes back to the first of way; nil: it does not. seen are those that
+// have been followed.
+func (l *loader) asks(a *Actor, way []string, seen map[string]bool) []string {
 	if a.Name == way[0] {
 		return way
 	}
-	if slices.Contains(way, a.Name) {
-		return nil // a circle of others, which is told of there
+	if seen[a.Name] {
+		return nil
 	}
+	seen[a.Name] = true
 	for _, g := range a.Uses {
 		if p := l.service.Provider(g); p != nil {
-			if circle := l.asks(p, append(slices.Clone(way), a.Name)); circle != nil {
+			if circle := l.asks(p, append(slices.Clone(way), a.Name), seen); circle != nil {
 				return circle
 			}
 		}

@@ -63,6 +63,7 @@
 #![warn(missing_docs)]
 
 mod actor;
+mod ask;
 mod call;
 mod context;
 mod error;
