@@ -75,10 +75,21 @@ const (
 
 // Subscription is what a message is taken from.
 type Subscription struct {
+	Via     Via
 	Server  string // as the host knows it
-	Subject string
-	New     bool // what the stream had before is left out
+	Subject string // or topic, or stream
+	New     bool   // what the stream had before is left out
 }
+
+// Via is a sort of server that messages are taken from.
+type Via string
+
+// The sorts.
+const (
+	ViaNATS  Via = "nats"
+	ViaKafka Via = "kafka"
+	ViaRedis Via = "redis"
+)
 
 // Takes reports whether something from outside goes to a target.
 func (s *Service) Takes(target string) bool {

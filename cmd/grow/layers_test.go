@@ -68,6 +68,7 @@ runtime/capability < host/capabilities/secret, host/capabilities/http, host/capa
 host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/connector, host/capabilities/actor, host/capabilities/files
 runtime/capability < runtime/capability/capabilitytest
 host/outside/nats < host/capabilities/publish, host/capabilities/connector, host/subscribe
+host/outside/kafka, host/outside/redis < host/capabilities/publish, host/subscribe
 runtime/shard < host/source < host/schedule, host/subscribe < cmd/grow/app
 runtime/bucket < host/schedule
 runtime/shard < host/gateway

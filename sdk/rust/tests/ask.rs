@@ -27,5 +27,5 @@ fn a_service_is_asked() {
     });
     let got = host.send("ask", &0);
     assert_eq!((got.kind, got.text.as_str()), (Kind::Handled, ""));
-    assert_eq!(*asked.lock().unwrap(), r#"geo geo.lookup {"name":"Bonn"}"#);
+    assert_eq!(*asked.lock().unwrap(), r#"geo.lookup geo {"name":"Bonn"}"#);
 }

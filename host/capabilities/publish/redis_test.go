@@ -1,0 +1,87 @@
+package publish
+
+import (
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/runtime/capability/capabilitytest"
+	client "github.com/redis/go-redis/v9"
+)
+
+// startRedis starts a Redis that wants a password.
+func startRedis(t *testing.T) (address string, c *client.Client) {
+	t.Helper()
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("there is no redis-server: on Debian it is in the package redis-server")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--requirepass", "hidden", "--dir", t.TempDir(), "--save", "")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c = client.NewClient(&client.Options{Addr: "127.0.0.1:" + port, Password: "hidden"})
+	t.Cleanup(func() {
+		_ = c.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	for c.Ping(t.Context()).Err() != nil {
+		if t.Context().Err() != nil {
+			t.Fatal("the server does not start")
+		}
+	}
+	return "redis://:hidden@127.0.0.1:" + port, c
+}
+
+// TestRedisSuite: streams of Redis are like subjects of NATS.
+func TestRedisSuite(t *testing.T) {
+	capabilitytest.Run(t, func(t *testing.T) capabilitytest.Subject {
+		address, c := startRedis(t)
+		to := func(subject string, data []byte) capabilitytest.Request {
+			return capabilitytest.Request{Operation: Publish, Attrs: []string{"subject", subject}, Data: data}
+		}
+		away := environment("redis://:hidden@127.0.0.1:1")
+		return capabilitytest.Subject{
+			Kind: "publish", Params: map[string]any{"via": "redis", "subjects": []any{"erp.a", "erp.b"}}, Environment: environment(address),
+			Read: to("erp.a", nil), Change: to("erp.b", []byte("1")), Count: func() int { return int(c.XLen(t.Context(), "erp.b").Val()) },
+			Denied: to("erp.c", nil), Large: to("erp.a", make([]byte, DataMax+1)), Away: &away, Secrets: []string{"hidden", "127.0.0.1"},
+		}
+	})
+}
+
+// TestRedis: what is published is there once, with its headers.
+func TestRedis(t *testing.T) {
+	address, c := startRedis(t)
+	o := openVia(t, "redis", address, ">")
+	first := send(t.Context(), o, "m1/1", "erp.a", "1", "X-A", "b")
+	if again := send(t.Context(), o, "m1/1", "erp.a", "1", "X-A", "b"); again != first+" duplicate true" || !strings.HasPrefix(first, "stream erp.a sequence 1 id ") {
+		t.Errorf("%s, and then %s", first, again)
+	}
+	if second := send(t.Context(), o, "m1/2", "erp.a", "2"); !strings.HasPrefix(second, "stream erp.a sequence 2 id ") {
+		t.Error(second)
+	}
+	list, err := c.XRange(t.Context(), "erp.a", "-", "+").Result()
+	if err != nil || len(list) != 2 || list[0].Values["data"] != "1" || list[0].Values["grow-id"] != "main/shop/m1/1" || list[0].Values["header.X-A"] != "b" {
+		t.Errorf("%+v %v", list, err)
+	}
+	if err := c.Set(t.Context(), "erp.text", "x", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got := send(t.Context(), o, "m1/3", "erp.text", ""); got != "invalid: erp.text of server default is no stream" {
+		t.Error(got)
+	}
+	if got := send(t.Context(), openVia(t, "redis", strings.Replace(address, "hidden", "wrong", 1), ">"), "m1/3", "erp.a", ""); got != "unavailable: server default does not answer" {
+		t.Error(got)
+	}
+}
