@@ -43,25 +43,28 @@ func (o *kafkaSink) send(ctx context.Context, m *message) capability.Answer {
 	if !topic.MatchString(m.subject) {
 		return capability.Fail(capability.Invalid, "%s is no topic of Kafka: letters, digits, dots, dashes and underscores, at most 249", m.subject)
 	}
-	r := &kgo.Record{Topic: m.subject, Value: m.data, Headers: []kgo.RecordHeader{{Key: kafkaID, Value: []byte(m.id)}}}
+	// The data is copied, since the request ends before what is given up on is sent; and no
+	// value at all would mark its key as deleted.
+	r := &kgo.Record{Topic: m.subject, Value: append([]byte{}, m.data...), Headers: []kgo.RecordHeader{{Key: kafkaID, Value: []byte(m.id)}}}
 	if m.key != "" {
 		r.Key = []byte(m.key)
-	}
-	if len(r.Value) == 0 {
-		r.Value = []byte{} // else it is what marks a key as deleted
 	}
 	for _, h := range m.headers {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.name, Value: []byte(h.value)})
 	}
-	r.Value = append([]byte{}, r.Value...) // a message that is given up on may be sent all the same, when the request is gone
+	if ctx.Err() != nil {
+		return o.failed(ctx, m.subject, ctx.Err())
+	}
+	// What is given up on is sent all the same for a while, so that the producer's numbers stay in
+	// order: the next attempt has the same id.
 	done := make(chan error, 1)
-	o.client.Produce(ctx, r, func(_ *kgo.Record, err error) { done <- err })
+	o.client.Produce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
 	select {
 	case err := <-done:
 		if err != nil {
 			return o.failed(ctx, m.subject, err)
 		}
-	case <-ctx.Done(): // what may be there already is not given up, so that the producer's numbers stay in order
+	case <-ctx.Done():
 		return o.failed(ctx, m.subject, ctx.Err())
 	}
 	return capability.Answer{Attrs: []string{"stream", r.Topic + "/" + strconv.Itoa(int(r.Partition)), "sequence", strconv.FormatInt(r.Offset, 10)}}
