@@ -16,6 +16,7 @@ import (
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
 	client "github.com/nats-io/nats.go"
+	"go.yaml.in/yaml/v3"
 )
 
 func TestCheck(t *testing.T) {
@@ -175,20 +176,70 @@ func TestAway(t *testing.T) {
 	}
 }
 
-// TestExample: the connector of docs/connectors.md is one.
-func TestExample(t *testing.T) {
-	const root = "../../.."
+// document returns a block of docs/connectors.md by what stands behind its fence.
+func document(t *testing.T, fence string) []byte {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "docs/connectors.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile("(?ms)^```go geo.go\n(.*?)^```$").FindSubmatch(text)
+	block := regexp.MustCompile("(?ms)^```" + regexp.QuoteMeta(fence) + "\n(.*?)^```$").FindSubmatch(text)
 	if block == nil {
-		t.Fatal("the document has no connector in Go")
+		t.Fatalf("the document has no %s", fence)
 	}
+	return block[1]
+}
+
+// TestPipeline: the configuration of docs/connectors.md for Redpanda Connect takes requests and
+// sends answers as the protocol says. It is read, not run.
+func TestPipeline(t *testing.T) {
+	var c struct {
+		Input    struct{ NATS struct{ Subject string } }
+		Pipeline struct {
+			Processors []struct {
+				Switch []struct {
+					Check      string
+					Processors []struct{ Mapping string }
+				}
+			}
+		}
+		Output struct {
+			NATS struct {
+				Subject string
+				Headers map[string]string
+			}
+		}
+	}
+	text := document(t, "yaml contacts.yaml")
+	if err := yaml.Unmarshal(text, &c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Input.NATS.Subject != "tools.contacts" || c.Output.NATS.Subject != `${! meta("nats_reply_subject") }` || c.Output.NATS.Headers[headerCode] == "" {
+		t.Errorf("%+v", c)
+	}
+	describes := c.Pipeline.Processors[0].Switch[0]
+	if describes.Check != `meta("`+headerOperation+`") == "`+Describe+`"` {
+		t.Error(describes.Check)
+	}
+	said, ok := strings.CutPrefix(describes.Processors[0].Mapping, "root = ")
+	d, err := readDescription([]byte(said))
+	if !ok || err != nil || d.Operations["contacts.add"].Effect != changes || d.Operations["contacts.add"].request.Type == nil {
+		t.Errorf("%+v %v", d, err)
+	}
+	for _, header := range regexp.MustCompile(`Grow-[A-Za-z]+`).FindAll(text, -1) {
+		if !slices.Contains([]string{headerOperation, headerID, headerCode}, string(header)) {
+			t.Errorf("%s is no header of the protocol", header)
+		}
+	}
+}
+
+const root = "../../.." // of the module
+
+// TestExample: the connector of docs/connectors.md is one.
+func TestExample(t *testing.T) {
 	dir := t.TempDir()
 	source, program := filepath.Join(dir, "geo.go"), filepath.Join(dir, "geo")
-	if err := os.WriteFile(source, block[1], 0o600); err != nil {
+	if err := os.WriteFile(source, document(t, "go geo.go"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, source)
