@@ -4,57 +4,20 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/host/outside/redis/redistest"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	client "github.com/redis/go-redis/v9"
 )
 
-// redisServer starts a Redis that wants a password, at a port of its own, with what is in a
-// folder. stop ends it.
+// redisServer starts a Redis at a port, with what is in a folder. stop ends it.
 func redisServer(t *testing.T, dir, port string) (address string, c *client.Client, stop func()) {
 	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("there is no redis-server: on Debian it is in the package redis-server")
-	}
-	cmd := exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--requirepass", "hidden", "--dir", dir, "--appendonly", "yes", "--appendfsync", "always")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	c = client.NewClient(&client.Options{Addr: "127.0.0.1:" + port, Password: "hidden"})
-	done := false
-	stop = func() {
-		if !done {
-			done = true
-			_ = c.Close()
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait() // it was killed
-		}
-	}
-	t.Cleanup(stop)
-	for c.Ping(t.Context()).Err() != nil {
-		if t.Context().Err() != nil {
-			t.Fatal("the server does not start")
-		}
-	}
-	return "redis://:hidden@127.0.0.1:" + port, c, stop
-}
-
-// freePort is a port that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	s := redistest.Start(t, dir, port)
+	return s.Address, s.Client, s.Kill
 }
 
 func add(t *testing.T, c *client.Client, fields ...string) string {
@@ -83,7 +46,7 @@ func acknowledged(t *testing.T, c *client.Client) {
 // TestRedisTaken: entries come in their order with their fields, those of before too, and
 // none again after a restart of either.
 func TestRedisTaken(t *testing.T) {
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), redistest.Port(t)
 	address, c, stop := redisServer(t, dir, port)
 	first := add(t, c, "data", "1", "X-Shop", "main")
 	second := add(t, c, "id", "o-1", "total", "20")
@@ -112,7 +75,7 @@ func TestRedisTaken(t *testing.T) {
 
 // TestRedisCrash: what is in the journal and was not acknowledged comes again, and is known.
 func TestRedisCrash(t *testing.T) {
-	address, c, _ := redisServer(t, t.TempDir(), freePort(t))
+	address, c, _ := redisServer(t, t.TempDir(), redistest.Port(t))
 	for _, data := range []string{"1", "2", "3"} {
 		add(t, c, "data", data)
 	}
@@ -157,7 +120,7 @@ func TestRedisCrash(t *testing.T) {
 // TestRedisRefused: what the service cannot take is passed over, and what it cannot take now
 // comes again.
 func TestRedisRefused(t *testing.T) {
-	address, c, _ := redisServer(t, t.TempDir(), freePort(t))
+	address, c, _ := redisServer(t, t.TempDir(), redistest.Port(t))
 	l := newLedger()
 	tries := 0
 	l.fails = func(data string) error {
@@ -183,7 +146,7 @@ func TestRedisRefused(t *testing.T) {
 // TestRedisLater: a stream that is not there is told of, and found once it is; so is a server
 // that does not let the host in, without saying who that is.
 func TestRedisLater(t *testing.T) {
-	address, c, _ := redisServer(t, t.TempDir(), freePort(t))
+	address, c, _ := redisServer(t, t.TempDir(), redistest.Port(t))
 	log := &said{text: "there is no stream orders", found: make(chan struct{})}
 	l := newLedger()
 	follow(t, specs.ViaRedis, address, l, log)

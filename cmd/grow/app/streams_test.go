@@ -2,11 +2,9 @@ package app
 
 import (
 	"context"
-	"net"
-	"os/exec"
-	"strconv"
 	"testing"
 
+	"github.com/grow-platform/grow/host/outside/redis/redistest"
 	redis "github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -111,34 +109,8 @@ func startKafka(t *testing.T) (address string, b broker) {
 
 func startRedis(t *testing.T) (address string, b broker) {
 	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("there is no redis-server: on Debian it is in the package redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port})
-	t.Cleanup(func() {
-		_ = client.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed
-	})
-	for client.Ping(t.Context()).Err() != nil {
-		if t.Context().Err() != nil {
-			t.Fatal("the server does not start")
-		}
-	}
-	return "redis://127.0.0.1:" + port, redisBroker{client}
+	s := redistest.Start(t, t.TempDir(), redistest.Port(t))
+	return s.Address, redisBroker{s.Client}
 }
 
 // TestSourcesKnown: a message that Kafka or Redis gives again after a restart, since it does not

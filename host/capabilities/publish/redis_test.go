@@ -1,47 +1,18 @@
 package publish
 
 import (
-	"net"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/host/outside/redis/redistest"
 	"github.com/grow-platform/grow/runtime/capability/capabilitytest"
 	client "github.com/redis/go-redis/v9"
 )
 
-// startRedis starts a Redis that wants a password.
 func startRedis(t *testing.T) (address string, c *client.Client) {
 	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("there is no redis-server: on Debian it is in the package redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--requirepass", "hidden", "--dir", t.TempDir(), "--save", "")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	c = client.NewClient(&client.Options{Addr: "127.0.0.1:" + port, Password: "hidden"})
-	t.Cleanup(func() {
-		_ = c.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed
-	})
-	for c.Ping(t.Context()).Err() != nil {
-		if t.Context().Err() != nil {
-			t.Fatal("the server does not start")
-		}
-	}
-	return "redis://:hidden@127.0.0.1:" + port, c
+	s := redistest.Start(t, t.TempDir(), redistest.Port(t))
+	return s.Address, s.Client
 }
 
 // TestRedisSuite: streams of Redis are like subjects of NATS.
