@@ -88,9 +88,9 @@ type beside struct {
 	providers providers
 }
 
-// beside makes what runs beside a node; no instance of it runs yet.
-func (s *Supervisor) beside(ctx context.Context, service *specs.Service, n *router.Node, log func(actor.Line), module func(def *specs.Actor) (*module, error)) (b beside, err error) {
-	if b.migrators, err = s.migrators(ctx, service, n, log, module); err == nil {
+// beside makes what runs beside a node of so many instances; no instance of it runs yet.
+func (s *Supervisor) beside(ctx context.Context, service *specs.Service, n *router.Node, instances int, log func(actor.Line), module func(def *specs.Actor) (*module, error)) (b beside, err error) {
+	if b.migrators, err = s.migrators(ctx, service, n, instances, log, module); err == nil {
 		b.providers, err = s.providers(ctx, service, n, log, module)
 	}
 	if err != nil {

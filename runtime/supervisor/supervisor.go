@@ -271,7 +271,7 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 		m.uses.Add(1)
 		return m, nil
 	}
-	beside, err := s.beside(ctx, service, n, s.opts.Log, module)
+	beside, err := s.beside(ctx, service, n, n.Scale.Max, s.opts.Log, module)
 	if err != nil {
 		return nil, err
 	}
