@@ -237,6 +237,7 @@ func (l *loader) resolveActors() {
 		l.config(a)
 	}
 	l.resolveMigrations()
+	l.resolveProvisions()
 }
 
 func names[T any](m map[string]T) []string {

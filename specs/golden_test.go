@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite the expected lines of testdata"
 
 // serves is what the program that loads the golden services can serve.
 var serves = specs.Options{
-	Kinds:     []string{"http", "secret", "sql"},
+	Kinds:     []string{"actor", "http", "secret", "sql"},
 	Languages: []string{"go", "python", "rust", "wasm"},
 	CheckGrant: func(g specs.Grant) error {
 		if _, ok := g.Params["names"]; g.Kind == "secret" && !ok {

@@ -75,10 +75,21 @@ const (
 
 // Subscription is what a message is taken from.
 type Subscription struct {
+	Via     Via
 	Server  string // as the host knows it
-	Subject string
-	New     bool // what the stream had before is left out
+	Subject string // or topic, or stream
+	New     bool   // what the stream had before is left out
 }
+
+// Via is a sort of server that messages are taken from.
+type Via string
+
+// The sorts.
+const (
+	ViaNATS  Via = "nats"
+	ViaKafka Via = "kafka"
+	ViaRedis Via = "redis"
+)
 
 // Takes reports whether something from outside goes to a target.
 func (s *Service) Takes(target string) bool {
@@ -119,11 +130,13 @@ type Actor struct {
 	In            []string
 	Out           []string
 	// Key maps a message type to the CEL expression of its key; "" stands for every type not named. nil: no key.
-	Key    map[string]string
-	State  []State // nil: no state
-	Uses   []Grant // in order of name
-	Scale  Scale
-	Limits Limits
+	Key   map[string]string
+	State []State // nil: no state
+	Uses  []Grant // in order of name
+	// Provides are the operations that it serves to others, in the order of the file.
+	Provides []Provision
+	Scale    Scale
+	Limits   Limits
 	// Isolated actors run in a process of their own.
 	Isolated bool
 	Retry    Retry
@@ -191,6 +204,25 @@ func (a *Actor) Shares(b *Actor) bool {
 	return slices.EqualFunc(a.State, b.State, func(a, b State) bool {
 		return a.Pattern == b.Pattern && (a.Name == b.Name && a.Type.Fingerprint() == b.Type.Fingerprint() || a.Migrates(b.Print) && b.Migrates(a.Print))
 	})
+}
+
+// Provision is an operation that an actor serves to others: a message that it takes, and
+// answers with one. Its name is the type that it takes.
+type Provision struct {
+	Takes, Gives string
+	Changes      bool // something outside may change
+}
+
+// KindActor is the kind of grants of operations that another actor provides.
+const KindActor = "actor"
+
+// Provider is the actor whose operations a grant is of; nil: it is of another kind.
+func (s *Service) Provider(g Grant) *Actor {
+	name, _ := g.Params["actor"].(string)
+	if g.Kind != KindActor {
+		return nil
+	}
+	return s.Actors[name]
 }
 
 // Grant is the permission to use one capability.

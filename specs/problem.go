@@ -38,6 +38,7 @@ import (
 //	spec.data           data that its type does not allow
 //	spec.expression     an expression that no value can be held against
 //	spec.grant          the parameters of a grant are wrong
+//	spec.provides       an actor cannot provide an operation, or does not provide what is asked of it
 //	spec.unused         (warning) a grant that nothing uses
 //	spec.no-effect      (warning) a setting that nothing comes of
 //	spec.config         a config does not fit

@@ -2,6 +2,7 @@ package specs
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/grow-platform/grow/specs/cron"
 	"github.com/grow-platform/grow/specs/schema"
@@ -59,9 +60,15 @@ func readSchedule(e *endpointFile, _ string, s *Source) {
 }
 
 func readSubscription(e *endpointFile, subject string, s *Source) {
-	d := &Subscription{Server: "default", Subject: subject, New: e.n.Get("from").String() == "new"}
+	d := &Subscription{Via: ViaNATS, Server: "default", Subject: subject, New: e.n.Get("from").String() == "new"}
 	if v := e.n.Get("server"); v != nil {
 		d.Server = v.String()
+	}
+	if v := e.n.Get("via"); v != nil {
+		d.Via = Via(v.String())
+	}
+	if d.Via != ViaNATS && strings.ContainsAny(subject, "*>") {
+		e.problem(e.file, e.n.Pos, e.where, "spec.value", fmt.Sprintf("%s has a wildcard, which %s does not know", subject, d.Via), "name one topic or stream")
 	}
 	s.Subscription = d
 }

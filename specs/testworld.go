@@ -116,6 +116,10 @@ func (r *testReader) doubles(n *schema.Node, where, node string, a *actorFile) {
 
 var operation = regexp.MustCompile(`^[a-z][a-z0-9_.-]*$`)
 
+// kindConnector is the kind of grants whose operations are called what somebody else calls
+// them, as those of [KindActor] are.
+const kindConnector = "connector"
+
 // ofDouble are the keys of a double that are no grant.
 var ofDouble = map[string]bool{"request": true, "answer": true, "after": true, "times": true, "when": true, "then": true}
 
@@ -154,7 +158,7 @@ func (r *testReader) grantDouble(d *Double, n *schema.Node, where string, a *act
 			r.problem(r.file, f.Value.Pos, schema.Join(where, f.Key), "spec.type", "must be an operation, such as fetch")
 			return false
 		}
-		if !strings.Contains(d.Operation, ".") {
+		if !strings.Contains(d.Operation, ".") && d.Operation != kind && kind != KindActor && kind != kindConnector {
 			d.Operation = kind + "." + d.Operation
 		}
 	}

@@ -20,7 +20,6 @@ var unserved = []struct {
 	{"#Service", "http.*.auth", is("key")},
 	{"#Service", "http.*.limit", present},
 	{"#Service", "http.*.stream", present},
-	{"#Actor", "provides", filled},
 }
 
 func present(*schema.Node) bool { return true }

@@ -1,6 +1,7 @@
-// Package subscribe takes a service's messages from subjects of NATS servers outside. Each
-// subscription is a durable consumer of the stream that keeps the subject; a message is
-// acknowledged once it is in the service's journal, and taken once, however often it comes.
+// Package subscribe takes a service's messages from servers outside: subjects of NATS,
+// topics of Kafka, streams of Redis. Each subscription is a durable consumer or a group there;
+// a message is acknowledged once it is in the service's journal, and taken once, however often
+// it comes.
 package subscribe
 
 import (
@@ -10,18 +11,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/host/outside/kafka"
 	"github.com/grow-platform/grow/host/outside/nats"
+	"github.com/grow-platform/grow/host/outside/redis"
 	"github.com/grow-platform/grow/host/source"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
-	client "github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Limits.
@@ -62,7 +63,7 @@ func New(o Options) *Runner { return &Runner{opts: o, cancel: func() {}} }
 func Check(sources []*specs.Source, secret func(string) (string, bool)) error {
 	for _, s := range sources {
 		if s.Subscription != nil {
-			if err := nats.Check(s.Subscription.Server, secret); err != nil {
+			if err := kinds[s.Subscription.Via].check(s.Subscription.Server, secret); err != nil {
 				return fmt.Errorf("%s: %w", s.Name, err)
 			}
 		}
@@ -79,13 +80,13 @@ func (r *Runner) Run(service *specs.Service) error {
 		if s.Subscription == nil {
 			continue
 		}
-		conn, err := nats.Connect(s.Subscription.Server, r.opts.Secret)
+		e := &entry{Source: s, opts: &r.opts, kind: service.Types[s.Send]}
+		from, err := kinds[s.Subscription.Via].open(e)
 		if err != nil {
 			r.Close()
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
-		e := &entry{Source: s, opts: &r.opts, conn: conn, kind: service.Types[s.Send]}
-		r.running.Go(func() { e.run(ctx) }) // ends with Close
+		r.running.Go(func() { e.run(ctx, from) }) // ends with Close
 	}
 	return nil
 }
@@ -96,32 +97,50 @@ func (r *Runner) Close() {
 	r.running.Wait()
 }
 
+// origin is what a subscription takes messages from. It belongs to one goroutine.
+type origin interface {
+	// consume takes messages until something is wrong or ctx ends, and returns how many.
+	consume(ctx context.Context) (taken int, err error)
+	// known is an error of consume in words that do not say where the server is.
+	known(err error) string
+	close()
+}
+
+// kinds are what there is to subscribe to.
+var kinds = map[specs.Via]struct {
+	check func(server string, secret func(string) (string, bool)) error
+	open  func(*entry) (origin, error)
+}{
+	specs.ViaNATS:  {nats.Check, openNATS},
+	specs.ViaKafka: {kafka.Check, openKafka},
+	specs.ViaRedis: {redis.Check, openRedis},
+}
+
 // entry is one subscription. It belongs to the goroutine of run.
 type entry struct {
 	*specs.Source
 	opts *Options
-	conn *client.Conn
 	kind *shape.Type // of the messages it makes
 }
 
-// durable is the name of the consumer: the same for the same subscription.
-func (e *entry) durable() string {
+// group is the name of the consumer: the same for the same subscription.
+func (e *entry) group() string {
 	sum := sha256.Sum256([]byte(e.Subscription.Subject))
 	return "grow_" + e.opts.Namespace + "_" + e.opts.Service + "_" + hex.EncodeToString(sum[:6])
 }
 
-func (e *entry) run(ctx context.Context) {
-	defer e.conn.Close()
+func (e *entry) run(ctx context.Context, from origin) {
+	defer from.close()
 	said := ""
 	for wait := source.WaitMin; ; wait = min(2*wait, source.WaitMax) {
-		taken, err := e.consume(ctx)
+		taken, err := from.consume(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if taken > 0 {
 			wait, said = source.WaitMin, ""
 		}
-		if text := e.known(err); text != said {
+		if text := from.known(err); text != said {
 			e.opts.Log.Warn("a subscription takes nothing at the moment", "source", e.Name, "server", e.Subscription.Server, "error", text)
 			said = text
 		}
@@ -131,113 +150,54 @@ func (e *entry) run(ctx context.Context) {
 	}
 }
 
-// known is an error without what says where the server is.
-func (e *entry) known(err error) string {
-	var api jetstream.JetStreamError
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return "no stream keeps the subject " + e.Subscription.Subject
-	case errors.As(err, &api) && api.APIError() != nil:
-		return api.APIError().Description
-	case !e.conn.IsConnected():
-		return "the server does not answer"
-	}
-	return "the server's answer was not what it should be"
+// message is one that came.
+type message struct {
+	data  []byte
+	attrs []string
+	// key tells it from every other of the subscription, and place where it lies.
+	key, place string
+	again      func() // called while it waits to be taken
 }
 
-// consume takes messages until something is wrong, and returns how many.
-func (e *entry) consume(ctx context.Context) (taken int, err error) {
-	js, err := jetstream.New(e.conn)
-	if err != nil {
-		return 0, err
-	}
-	c, err := e.consumer(ctx, js)
-	if err != nil {
-		return 0, err
-	}
-	list, err := c.Messages(jetstream.PullMaxMessages(aheadMax))
-	if err != nil {
-		return 0, err
-	}
-	defer list.Stop()
-	stop := context.AfterFunc(ctx, list.Stop)
-	defer stop()
-	for {
-		m, err := list.Next()
-		if err != nil {
-			return taken, err
-		}
-		if err := e.take(ctx, m); err != nil {
-			return taken, err
-		}
-		taken++
-	}
-}
+// errRefused is a message that the service can never take, which has been told of.
+var errRefused = errors.New("the message is refused")
 
-// consumer finds the subscription's consumer, or makes it.
-func (e *entry) consumer(ctx context.Context, js jetstream.JetStream) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, callMax)
-	defer cancel()
-	stream, err := js.StreamNameBySubject(ctx, e.Subscription.Subject)
-	if err != nil {
-		return nil, err
-	}
-	c, err := js.Consumer(ctx, stream, e.durable())
-	if !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return c, err
-	}
-	config := jetstream.ConsumerConfig{
-		Durable: e.durable(), Description: "grow " + e.Name, FilterSubject: e.Subscription.Subject, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 2 * aheadMax,
-	}
-	if e.Subscription.New {
-		config.DeliverPolicy = jetstream.DeliverNewPolicy
-	}
-	return js.CreateConsumer(ctx, stream, config)
-}
-
-// take has a message enter the service, and acknowledges it. One that the service can never
-// take is not asked for again.
-func (e *entry) take(ctx context.Context, m jetstream.Msg) error {
-	meta, err := m.Metadata()
-	if err != nil {
-		return err
-	}
+// take has a message enter the service. It fails with errRefused for one that never can, and
+// with the error of ctx.
+func (e *entry) take(ctx context.Context, m *message) error {
 	if e.kind != nil {
-		if err := e.kind.Check(m.Data()); err != nil {
-			return e.refuse(m, meta, err)
+		if err := e.kind.Check(m.data); err != nil {
+			return e.refuse(m, err)
 		}
 	}
-	sequence := strconv.FormatUint(meta.Sequence.Stream, 10)
-	// A stream that was made anew counts from 1 again.
-	key := meta.Stream + "/" + sequence + "/" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
-	err = source.Keep(ctx, e.opts.Shard, &shard.Request{
-		To: e.To, Source: e.Name, Type: e.Send, Attrs: attributes(m, sequence), Data: m.Data(),
-	}, key, e.opts.Log, func() { _ = m.InProgress() }) // if that is lost it comes again, and is known
+	err := source.Keep(ctx, e.opts.Shard, &shard.Request{To: e.To, Source: e.Name, Type: e.Send, Attrs: m.attrs, Data: m.data}, m.key, e.opts.Log, m.again)
 	if errors.Is(err, source.ErrAstray) {
-		return e.refuse(m, meta, err)
+		return e.refuse(m, err)
 	}
-	if err != nil {
-		return err
-	}
-	return m.Ack()
+	return err
 }
 
-func (e *entry) refuse(m jetstream.Msg, meta *jetstream.MsgMetadata, cause error) error {
-	e.opts.Log.Error("a message of a subscription cannot be taken, and is left where it is", "source", e.Name, "stream", meta.Stream, "sequence", meta.Sequence.Stream, "error", cause)
-	return m.TermWithReason("grow: the service cannot take it")
+func (e *entry) refuse(m *message, cause error) error {
+	e.opts.Log.Error("a message of a subscription cannot be taken, and is left where it is", "source", e.Name, "place", m.place, "error", cause)
+	return errRefused
 }
 
-// attributes are those of a message's subject and headers.
-func attributes(m jetstream.Msg, sequence string) []string {
-	attrs := []string{Subject, m.Subject(), Sequence, sequence}
-	given := map[string]bool{}
-	for name, values := range m.Headers() {
-		name = strings.ToLower(name)
-		if len(given) == headersMax || len(values) == 0 || given[name] || strings.HasPrefix(name, "nats-") || len(Header)+len(name) > 256 || len(values[0]) > headerMax {
-			continue
-		}
-		given[name] = true
-		attrs = append(attrs, Header+name, strings.ToValidUTF8(values[0], "\uFFFD"))
+// headers adds up to headersMax attributes, prefix and name in lower case.
+type headers struct {
+	prefix string
+	given  map[string]bool
+	attrs  []string
+}
+
+// add adds one, when it can be one.
+func (h *headers) add(name, value string) {
+	name = strings.ToValidUTF8(strings.ToLower(name), "\uFFFD")
+	if len(h.given) == headersMax || name == "" || h.given[name] || len(h.prefix)+len(name) > abi.AttrNameMax || len(value) > headerMax {
+		return
 	}
-	return attrs
+	if h.given == nil {
+		h.given = map[string]bool{}
+	}
+	h.given[name] = true
+	h.attrs = append(h.attrs, h.prefix+name, strings.ToValidUTF8(value, "\uFFFD"))
 }

@@ -83,7 +83,7 @@ func (o *outside) run(t *testing.T, new bool, d desk) *Runner {
 		Secret: func(name string) (string, bool) { return o.address, name == "GROW_NATS_DEFAULT" }})
 	t.Cleanup(r.Close)
 	err := r.Run(&specs.Service{Sources: []*specs.Source{{Name: "schedule a", Schedule: &specs.Schedule{}}, {
-		Name: "subscribe erp.*", Send: "order.placed", To: "x", Subscription: &specs.Subscription{Server: "default", Subject: "erp.*", New: new},
+		Name: "subscribe erp.*", Send: "order.placed", To: "x", Subscription: &specs.Subscription{Via: specs.ViaNATS, Server: "default", Subject: "erp.*", New: new},
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestLater(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	sources := []*specs.Source{{Name: "subscribe erp.*", Subscription: &specs.Subscription{Server: "erp"}}}
+	sources := []*specs.Source{{Name: "subscribe erp.*", Subscription: &specs.Subscription{Via: specs.ViaNATS, Server: "erp"}}}
 	secret := func(name string) (string, bool) {
 		address, ok := map[string]string{"GROW_NATS_OTHER": "nats://127.0.0.1:4222", "GROW_NATS_WRONG": "of no server"}[name]
 		return address, ok

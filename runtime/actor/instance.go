@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -58,6 +59,8 @@ type Task struct {
 	Effect func() error
 	// Again are answers that earlier attempts were given; see [capability.Ledger].
 	Again []capability.Recorded
+	// Context ends when nobody waits for the handling any more; nil: the actor's.
+	Context context.Context
 	// RealTime is the clock that time.now tells, as in [Options]; nil: the actor's.
 	RealTime func() int64
 }
@@ -149,6 +152,10 @@ func (i *Instance) Handle(t *Task) *Result {
 		l.RealTime = t.RealTime
 		defer func() { l.RealTime = i.actor.RealTime }()
 	}
+	if t.Context != nil {
+		l.Context = t.Context
+		defer func() { l.Context = i.actor.Context }()
+	}
 	if t.Long {
 		i.turn.Begin(i.actor.Pacer, &i.actor.share)
 	}
@@ -170,7 +177,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	} else if len(answer.Frame) > 0 {
 		i.decode(answer.Frame)
 	}
-	r.Fuel, r.Long = r.Fuel+answer.Fuel, i.spell.slices >= laneSlices
+	r.Fuel, r.Long = r.Fuel+answer.Fuel+l.Fuel(), i.spell.slices >= laneSlices
 	r.Recorded = l.Recorded()
 	if i.drawn {
 		r.Seed = i.seed[:]

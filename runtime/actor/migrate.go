@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -51,37 +52,23 @@ func (a *Actor) Convert(how *specs.Migration, data []byte, wait func()) (value [
 	if by == nil {
 		return nil, 0, errors.New("that actor does not run")
 	}
-	i, more, err := by.Take()
-	if errors.Is(err, ErrBusy) && more {
-		if wait != nil {
-			wait()
-		}
-		i, err = by.Start(a.Context)
-	}
-	if err != nil {
-		return nil, 0, err
-	}
 	sum := sha256.Sum256(append([]byte(how.Name+"\x00"), data...))
 	id := "state." + hex.EncodeToString(sum[:16])
-	r := i.Handle(&Task{
+	gone := by.Run(a.Context, &Task{
 		Message: abi.NewMessage(data, abi.ID, id, abi.Source, a.Node, abi.Type, how.Name, abi.Time, migrationTime, abi.ContentType, abi.ContentJSON),
 		ID:      id, Wait: wait,
+	}, func(r *Result) {
+		fuel = r.Fuel
+		switch {
+		case r.Outcome != Handled:
+			err = fmt.Errorf("%s: %s", r.Code, r.Text)
+		case len(r.Outputs) != 1:
+			err = fmt.Errorf("it sent %d messages in place of one", len(r.Outputs))
+		default:
+			value = slices.Clone(r.Outputs[0].Data)
+		}
 	})
-	fuel = r.Fuel
-	switch {
-	case r.Outcome != Handled:
-		err = fmt.Errorf("%s: %s", r.Code, r.Text)
-	case len(r.Outputs) != 1:
-		err = fmt.Errorf("it sent %d messages in place of one", len(r.Outputs))
-	default:
-		value = slices.Clone(r.Outputs[0].Data)
-	}
-	if r.Broken {
-		by.Discard(i)
-	} else {
-		by.Put(i)
-	}
-	return value, fuel, err
+	return value, fuel, cmp.Or(gone, err)
 }
 
 // Migrated gives values as a message that the actor handles would find them. They are the

@@ -76,6 +76,31 @@ func (a *Actor) Start(ctx context.Context) (*Instance, error) {
 	return i, nil
 }
 
+// Run has an instance handle a message that reaches it by nobody but the caller, and read
+// see what came of it before the instance goes back. When none is free it starts one, for
+// which it calls t.Wait before. The error, ErrBusy among others, says that nothing was
+// handled.
+func (a *Actor) Run(ctx context.Context, t *Task, read func(*Result)) error {
+	i, more, err := a.Take()
+	if errors.Is(err, ErrBusy) && more {
+		if t.Wait != nil {
+			t.Wait()
+		}
+		i, err = a.Start(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	r := i.Handle(t)
+	read(r)
+	if r.Broken {
+		a.Discard(i)
+	} else {
+		a.Put(i)
+	}
+	return nil
+}
+
 // Put gives an instance back.
 func (a *Actor) Put(i *Instance) {
 	p := &a.pool

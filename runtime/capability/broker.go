@@ -109,6 +109,7 @@ type Ledger struct {
 
 	calls    int
 	bytes    int
+	fuel     uint64
 	recorded []Recorded
 	waited   bool
 	requests []abi.View
@@ -124,8 +125,11 @@ type Ledger struct {
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
 	clear(l.recorded)
-	l.calls, l.bytes, l.recorded, l.waited = 0, 0, l.recorded[:0], false
+	l.calls, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, l.recorded[:0], false
 }
+
+// Fuel is what others used to answer the requests since Reset.
+func (l *Ledger) Fuel() uint64 { return l.fuel }
 
 // Recorded are the answers to keep, in the order of the requests. Valid until Reset.
 func (l *Ledger) Recorded() []Recorded { return l.recorded }
@@ -245,6 +249,7 @@ func (l *Ledger) answered(v *abi.View, o *outward) {
 		return
 	}
 	l.append(&o.answer)
+	l.fuel += o.answer.Fuel
 	if o.effect != Hides {
 		l.record(o.number, v, o.use, o.took)
 		l.recorded[len(l.recorded)-1].Failed = o.answer.Code != ""

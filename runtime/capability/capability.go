@@ -95,6 +95,16 @@ type Environment struct {
 	Buckets bucket.Store
 	// Objects hold what is large and actors share; nil: there are none.
 	Objects object.Store
+	// Actors are those that the definition's grants of kind actor name, by name.
+	Actors map[string]Provider
+}
+
+// Provider is an actor that serves operations to others. It is safe for concurrent use.
+type Provider interface {
+	// Operations lists what Do serves and whether it changes the outside.
+	Operations() map[string]Effect
+	// Do serves one request. ctx carries its deadline.
+	Do(ctx context.Context, r *Request) Answer
 }
 
 // Request is one operation asked for. It is valid until Do returns.
@@ -121,6 +131,7 @@ type Answer struct {
 	Retry bool   // trying again later may help
 
 	Took time.Duration // 0: what Do took
+	Fuel uint64        // that others used for it, which whoever asked pays
 }
 
 // Codes of failed requests that have one meaning everywhere.

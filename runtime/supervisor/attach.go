@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/router"
@@ -40,14 +41,14 @@ func (s *Supervisor) Attach(ctx context.Context, w Wanted, node string, key *str
 	if now := s.current[node]; now == nil || now.actor.Revision != name {
 		return nil, fmt.Errorf("%w: another revision of %s runs by now", shard.ErrAttached, node)
 	}
-	m, err := s.moduleBy(ctx, by, binary, s.config(n.Actor, table))
+	m, err := s.moduleBy(ctx, by, binary, s.config(w.Service, n.Actor, table))
 	if err != nil {
 		return nil, fmt.Errorf("actor %s: %w", n.Actor.Name, err)
 	}
 	modules := map[string]*module{n.Actor.Name: m}
-	for _, def := range migrationsOf(n.Actor) {
-		if err == nil {
-			modules[def.Name], err = s.module(ctx, w.Modules[def.Name], s.config(def, table))
+	for _, def := range slices.Concat(migrationsOf(n.Actor), providersOf(w.Service, n.Actor)) {
+		if err == nil && modules[def.Name] == nil {
+			modules[def.Name], err = s.module(ctx, w.Modules[def.Name], s.config(w.Service, def, table))
 		}
 	}
 	var p *part

@@ -17,9 +17,9 @@ import (
 // it by nobody but whoever made it. Nobody sees what it logs.
 type Fork struct {
 	*actor.Actor
-	live      *capability.Broker
-	module    *module
-	migrators migrators
+	live   *capability.Broker
+	module *module
+	beside
 }
 
 // World is what a fork has in place of the world.
@@ -53,7 +53,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	apart := func(def *specs.Actor, instances int) engine.Config {
-		c := s.config(def, table)
+		c := s.config(w.Service, def, table)
 		if c.Isolated {
 			c.Instances, c.Name = instances, c.Name+" apart" // another process than that of what runs
 		}
@@ -63,17 +63,15 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	if err != nil {
 		return nil, fmt.Errorf("actor %s: %w", n.Actor.Name, err)
 	}
-	env := s.opts.Environment
-	env.Service, env.Node, env.Documents = w.Service.Name, n.Path, w.Service.Dir
-	live, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, env)
+	beside, err := s.beside(ctx, w.Service, n, instances, silent, func(def *specs.Actor) (*module, error) {
+		return s.module(ctx, w.Modules[def.Name], apart(def, max(lines(instances), def.Scale.Max)))
+	})
 	if err != nil {
 		return nil, errors.Join(err, m.release())
 	}
-	migrators, err := s.migrators(ctx, w.Service, n, instances, silent, func(def *specs.Actor) (*module, error) {
-		return s.module(ctx, w.Modules[def.Name], apart(def, lines(instances)))
-	})
+	live, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, s.environment(w.Service, n.Path, beside.providers))
 	if err != nil {
-		return nil, errors.Join(err, migrators.close(), live.Close(), m.release())
+		return nil, errors.Join(err, beside.close(), m.release())
 	}
 	types := make([]*shape.Type, len(n.Outs))
 	for i, out := range n.Outs {
@@ -81,8 +79,8 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	}
 	scale := n.Scale
 	scale.Max = instances
-	return &Fork{live: live, module: m, migrators: migrators, Actor: actor.New(actor.Options{
-		Node: n.Path, Revision: revision(w.Service, n, digestOf(binary), w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: migrators.actors(),
+	return &Fork{live: live, module: m, beside: beside, Actor: actor.New(actor.Options{
+		Node: n.Path, Revision: revision(w.Service, n, digestOf(binary), w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(),
 		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: silent, Seed: world.Seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
@@ -118,7 +116,7 @@ func (s *Supervisor) Seed(messageID string) [32]byte { return s.seed(messageID) 
 // Close ends its instances. None may be in use.
 func (f *Fork) Close() error {
 	<-f.Actor.Close()
-	return errors.Join(f.migrators.close(), f.live.Close(), f.module.release())
+	return errors.Join(f.live.Close(), f.beside.close(), f.module.release())
 }
 
 // Revisions names what would run at each node, by node path, without compiling it.

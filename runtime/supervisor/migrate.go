@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
@@ -74,9 +75,13 @@ func (m migrators) close() error { return retire(generation(m)) }
 const sides = 2
 
 // spareFor is what an isolated actor needs besides its own nodes: instances for the values
-// that it migrates at others, in all revisions of those.
-func spareFor(def *specs.Actor, table *router.Table) (instances int) {
+// that it migrates at others, and for the operations that it provides to them, in all
+// revisions of those.
+func spareFor(service *specs.Service, def *specs.Actor, table *router.Table) (instances int) {
 	for _, n := range table.Nodes {
+		if slices.Contains(providersOf(service, n.Actor), def) {
+			instances += sides * def.Scale.Max
+		}
 		for _, m := range migrationsOf(n.Actor) {
 			if m.Name == def.Name {
 				instances += sides * lines(n.Scale.Max)

@@ -172,12 +172,12 @@ func TestMigratorsLines(t *testing.T) {
 	forth := w.Service.Actors["forth"]
 	forth.Isolated = true
 	v, e, _, end := migrating(t)
-	if got := v.config(forth, table).Instances; got != 2+2*(2+1) {
+	if got := v.config(w.Service, forth, table).Instances; got != 2+2*(2+1) {
 		t.Errorf("its process has room for %d: its own two, and for each side of a canary the node's two and one that is closing", got)
 	}
 	forth.Isolated = false
 	list, err := v.migrators(ctx, w.Service, n, 2, silent, func(def *specs.Actor) (*module, error) {
-		return v.module(ctx, w.Modules[def.Name], v.config(def, table))
+		return v.module(ctx, w.Modules[def.Name], v.config(w.Service, def, table))
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -82,8 +82,7 @@ type part struct {
 	actor  *actor.Actor
 	broker *capability.Broker
 	module *module
-	// migrators are closed with the part.
-	migrators migrators
+	beside // closed with the part
 }
 
 // module is a compiled module and the number of parts that run it, and of an
@@ -267,19 +266,18 @@ func (s *Supervisor) runs(path, revision string) *part {
 
 // part makes what runs at a node; no instance of it runs yet.
 func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router.Node, modules map[string]*module, revision string) (*part, error) {
-	migrators, err := s.migrators(ctx, service, n, n.Scale.Max, s.opts.Log, func(def *specs.Actor) (*module, error) {
+	module := func(def *specs.Actor) (*module, error) {
 		m := modules[def.Name]
 		m.uses.Add(1)
 		return m, nil
-	})
-	if err != nil {
-		return nil, errors.Join(err, migrators.close())
 	}
-	env := s.opts.Environment
-	env.Service, env.Node, env.Documents = service.Name, n.Path, service.Dir
-	broker, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, env)
+	beside, err := s.beside(ctx, service, n, n.Scale.Max, s.opts.Log, module)
 	if err != nil {
-		return nil, errors.Join(err, migrators.close())
+		return nil, err
+	}
+	broker, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, s.environment(service, n.Path, beside.providers))
+	if err != nil {
+		return nil, errors.Join(err, beside.close())
 	}
 	types := make([]*shape.Type, len(n.Outs))
 	for i, out := range n.Outs {
@@ -287,8 +285,8 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 	}
 	m := modules[n.Actor.Name]
 	m.uses.Add(1)
-	return &part{broker: broker, module: m, migrators: migrators, actor: actor.New(actor.Options{
-		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types, Migrations: migrators.actors(),
+	return &part{broker: broker, module: m, beside: beside, actor: actor.New(actor.Options{
+		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(),
 		Module: m.Module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
@@ -314,7 +312,7 @@ func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table)
 			return modules, errors.Join(fmt.Errorf("actor %s has no module: build it first", def.Name), group.Wait())
 		}
 		group.Go(func() error {
-			m, err := s.module(ctx, binary, s.config(def, table))
+			m, err := s.module(ctx, binary, s.config(w.Service, def, table))
 			if err != nil {
 				return fmt.Errorf("actor %s: %w", def.Name, err)
 			}
@@ -330,7 +328,7 @@ func (s *Supervisor) compile(ctx context.Context, w Wanted, table *router.Table)
 // config is how the module of an actor is to be compiled. Those that run in this
 // process may be shared by actors that have the same; an isolated one is its
 // actor's alone, and has all instances of its nodes.
-func (s *Supervisor) config(def *specs.Actor, table *router.Table) engine.Config {
+func (s *Supervisor) config(service *specs.Service, def *specs.Actor, table *router.Table) engine.Config {
 	c := engine.Config{MemoryMax: def.Limits.Memory, AnswerMax: abi.AnswerMax(def.Limits.Output)}
 	if !def.Isolated {
 		return c
@@ -341,7 +339,7 @@ func (s *Supervisor) config(def *specs.Actor, table *router.Table) engine.Config
 			c.Instances += n.Scale.Max
 		}
 	}
-	c.Instances += spareFor(def, table)
+	c.Instances += spareFor(service, def, table)
 	return c
 }
 
@@ -402,7 +400,7 @@ func retire(g generation, kept ...generation) error {
 	var errs []error
 	for _, p := range over {
 		<-p.actor.Close()
-		errs = append(errs, p.migrators.close(), p.broker.Close(), p.module.release())
+		errs = append(errs, p.broker.Close(), p.beside.close(), p.module.release())
 	}
 	return errors.Join(errs...)
 }
@@ -452,6 +450,9 @@ func revision(service *specs.Service, n *router.Node, digest string, modules fun
 	}
 	all := []any{digest, def.Name, def.In, def.Out, types, def.Key, state, grants(def.Uses), def.Limits, def.Isolated, def.Retry, n.Scale, n.Config}
 	if list := migrations(def, modules); list != nil {
+		all = append(all, list)
+	}
+	if list := asked(service, def, modules); list != nil {
 		all = append(all, list)
 	}
 	for _, g := range def.Uses {

@@ -1,39 +1,31 @@
 // Package publish is the capability of kind publish: messages to subjects of a NATS server
-// outside, kept by a stream there.
+// outside, kept by a stream there, to topics of Kafka, and to streams of Redis.
 //
 //	uses:
 //	  erp: {kind: publish, subjects: [erp.orders.>]}
 //
 // The operation publish, with the attribute subject, sends the data; attributes
 // header.<name> are the message's headers. It answers the attributes stream and sequence
-// once the stream has the message, and duplicate: true when it had it before: each message
-// carries the header Nats-Msg-Id, the same at every attempt.
+// once the server has the message, and duplicate: true when it knows that it had it before:
+// each message carries an id, the same at every attempt.
 package publish
 
 import (
 	"context"
 	_ "embed"
-	"errors"
-	"net/textproto"
-	"strconv"
 	"strings"
 
 	"github.com/grow-platform/grow/host/capabilities/grants"
 	"github.com/grow-platform/grow/host/outside/nats"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
-	client "github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Publish is the operation.
 const Publish = "publish"
 
-// Limits of one message.
-const (
-	SubjectMax = 256 // bytes
-	DataMax    = 1 << 20
-)
+// DataMax is how much data one message has at most, in bytes.
+const DataMax = 1 << 20
 
 func init() { capability.Register(kind{}) }
 
@@ -44,6 +36,7 @@ func (kind) Name() string { return "publish" }
 
 // grant is what grant.cue describes.
 type grant struct {
+	Via      string   `json:"via"`
 	Server   string   `json:"server"`
 	Subjects []string `json:"subjects"`
 }
@@ -71,23 +64,38 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 	if err != nil {
 		return nil, err
 	}
-	conn, err := nats.Connect(read.Server, env.Secret)
+	to, err := sinks[read.Via](read.Server, env.Secret)
 	if err != nil {
 		return nil, err
 	}
-	js, err := jetstream.New(conn)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return &opened{grant: read, conn: conn, js: js, scope: env.Namespace + "/" + env.Service}, nil
+	return &opened{grant: read, to: to, scope: env.Namespace + "/" + env.Service}, nil
 }
+
+// sink is a server that takes messages. It is safe for concurrent use.
+type sink interface {
+	// send has the server keep a message.
+	send(ctx context.Context, m *message) capability.Answer
+	close()
+}
+
+// sinks connect to servers, each of which need not be there yet.
+var sinks = map[string]func(server string, secret func(string) (string, bool)) (sink, error){"nats": toNATS, "kafka": toKafka, "redis": toRedis}
+
+// message is one to be sent.
+type message struct {
+	subject string
+	key     string // of Kafka; "": none
+	id      string // the same at every attempt
+	data    []byte
+	headers []header
+}
+
+type header struct{ name, value string }
 
 // opened serves one grant.
 type opened struct {
 	*grant
-	conn  *client.Conn
-	js    jetstream.JetStream
+	to    sink
 	scope string // what ids of messages are unique in
 }
 
@@ -98,14 +106,14 @@ func (*opened) Operations() map[string]capability.Effect {
 
 // Close implements capability.Capability.
 func (o *opened) Close() error {
-	o.conn.Close()
+	o.to.close()
 	return nil
 }
 
 // Do implements capability.Capability.
 func (o *opened) Do(ctx context.Context, r *capability.Request) capability.Answer {
 	subject, _ := r.Attr("subject")
-	if fault := wrong(subject); fault != "" {
+	if fault := nats.WrongSubject(subject); fault != "" {
 		return capability.Fail(capability.Invalid, "the subject %.80q %s", subject, fault)
 	}
 	if !o.covers(subject) {
@@ -114,24 +122,16 @@ func (o *opened) Do(ctx context.Context, r *capability.Request) capability.Answe
 	if len(r.Data) > DataMax {
 		return capability.Fail(capability.Limit, "the data has %d bytes, %d are allowed", len(r.Data), DataMax)
 	}
-	m := client.NewMsg(subject)
-	m.Data = r.Data
-	if name, ok := headers(r, m.Header); !ok {
-		return capability.Fail(capability.Invalid, "the header %.80q cannot be sent: names are those of HTTP, values are of one line, and Nats- is the server's", name)
+	m := &message{subject: subject, id: o.scope + "/" + r.Stable, data: r.Data}
+	m.key, _ = r.Attr("key")
+	if name, ok := m.take(r); !ok {
+		return capability.Fail(capability.Invalid, "the header %.80q cannot be sent: names are those of HTTP, values are of one line, and Nats- and Grow- are the server's", name)
 	}
-	ack, err := o.js.PublishMsg(ctx, m, jetstream.WithMsgID(o.scope+"/"+r.Stable))
-	if err != nil {
-		return o.failed(ctx, subject, err)
-	}
-	attrs := []string{"stream", ack.Stream, "sequence", strconv.FormatUint(ack.Sequence, 10)}
-	if ack.Duplicate {
-		attrs = append(attrs, "duplicate", "true")
-	}
-	return capability.Answer{Attrs: attrs}
+	return o.to.send(ctx, m)
 }
 
-// headers sets those that a request asks for; or it returns the name of one that cannot be.
-func headers(r *capability.Request, h client.Header) (name string, ok bool) {
+// take takes the headers that a request asks for; or it returns the name of one that cannot be.
+func (m *message) take(r *capability.Request) (name string, ok bool) {
 	if r.Each == nil {
 		return "", true
 	}
@@ -141,33 +141,12 @@ func headers(r *capability.Request, h client.Header) (name string, ok bool) {
 			continue
 		}
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == ':' }) || strings.ContainsAny(value, "\r\n\x00") ||
-			strings.HasPrefix(textproto.CanonicalMIMEHeaderKey(name), "Nats-") {
+			strings.HasPrefix(strings.ToLower(name), "nats-") || strings.HasPrefix(strings.ToLower(name), "grow-") {
 			return name, false
 		}
-		h.Set(name, value)
+		m.headers = append(m.headers, header{name, value})
 	}
 	return "", true
-}
-
-// wrong says what is wrong with a subject; "": nothing.
-func wrong(subject string) string {
-	if subject == "" || len(subject) > SubjectMax {
-		return "is not one of 1 to " + strconv.Itoa(SubjectMax) + " bytes"
-	}
-	if strings.ContainsFunc(subject, func(c rune) bool { return c <= ' ' || c == '*' || c == '>' || c == 0x7f }) {
-		return "has a blank or a wildcard"
-	}
-	for word := range strings.SplitSeq(subject, ".") {
-		if word == "" {
-			return "has an empty word"
-		}
-	}
-	for _, own := range []string{"$", "_INBOX.", "grow.j.", "grow.b."} { // of servers, and of journals that may be there
-		if strings.HasPrefix(subject, own) {
-			return "is the server's own"
-		}
-	}
-	return ""
 }
 
 // covers reports whether the grant has a subject.
@@ -191,20 +170,4 @@ func matches(pattern, words []string) bool {
 		}
 	}
 	return len(pattern) == len(words)
-}
-
-// failed is what an error means to an actor. What the server says of itself is left out.
-func (o *opened) failed(ctx context.Context, subject string, err error) capability.Answer {
-	var api jetstream.JetStreamError
-	switch {
-	case errors.Is(err, jetstream.ErrNoStreamResponse) && o.conn.IsConnected():
-		return capability.Fail(capability.NotFound, "no stream of server %s keeps the subject %s", o.Server, subject)
-	case errors.Is(err, client.ErrMaxPayload):
-		return capability.Fail(capability.Limit, "the message is larger than server %s takes", o.Server)
-	case errors.As(err, &api) && api.APIError() != nil:
-		return capability.Fail(capability.Limit, "the stream of subject %s does not take the message (%d)", subject, api.APIError().ErrorCode)
-	case ctx.Err() != nil && o.conn.IsConnected():
-		return capability.Fail(capability.Timeout, "server %s did not answer in time", o.Server)
-	}
-	return capability.Fail(capability.Unavailable, "server %s does not answer", o.Server)
 }

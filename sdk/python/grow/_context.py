@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from . import _bridge, _call, _decode, _json
+from ._ask import ask
 from ._blob import AsyncBlob, Blob
 from ._files import AsyncFiles, Files
 from ._http import HTTP, AsyncHTTP
@@ -180,6 +181,12 @@ class Context(Base):
         stream knows duplicates."""
         return _call.now(publish(use, subject, data, headers))
 
+    def ask(self, use: str, op: str, data: Any = None) -> Any:
+        """Asks the service or the actor of a grant for an operation. The data goes as JSON,
+        bytes as they are, and the answer is what its JSON says. An operation that changes
+        something does it once for the message that is handled, however often that is tried."""
+        return _call.now(ask(use, op, data))
+
     def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay
         sees the same; clocks of Python stand still while a message is handled."""
@@ -234,6 +241,12 @@ class AsyncContext(Base):
     async def publish(self, use: str, subject: str, data: Any, *, headers: Mapping[str, str] | None = None) -> Published:
         """:meth:`Context.publish`."""
         return await _call.soon(publish(use, subject, data, headers))
+
+    async def ask(self, use: str, op: str, data: Any = None) -> Any:
+        """Asks the service or the actor of a grant for an operation. The data goes as JSON,
+        bytes as they are, and the answer is what its JSON says. An operation that changes
+        something does it once for the message that is handled, however often that is tried."""
+        return await _call.soon(ask(use, op, data))
 
     async def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay

@@ -500,6 +500,25 @@ class Capabilities(Actor):
         self.assertEqual((asked[0].op, asked[0].use, asked[0].attributes, asked[0].data), ("publish", "erp", {"subject": "erp.new", "header.x-a": "b"}, b'{"n":1}'))
         self.assertEqual(asked[1].data, b"x")
 
+    def test_ask(self) -> None:
+        asked: list[grow.Request] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append(r)
+            return testing.Double("" if r.op == "geo.forget" else '{"lat":50.7}')
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            self.assertEqual(ctx.ask("geo", "geo.lookup", {"name": "Bonn"}), {"lat": 50.7})
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            self.assertIsNone(await ctx.ask("geo", "geo.forget", b"x"))
+
+        for name in ("a", "b"):
+            self.assertIsNone(self.host(double=double).send(name).exception)
+        self.assertEqual([(r.op, r.use, r.data) for r in asked], [("geo.lookup", "geo", b'{"name":"Bonn"}'), ("geo.forget", "geo", b"x")])
+
     def test_files(self) -> None:
         def double(r: grow.Request) -> testing.Double:
             match r.use, r.op, r.attributes["path"]:

@@ -63,6 +63,7 @@
 #![warn(missing_docs)]
 
 mod actor;
+mod ask;
 mod blob;
 mod call;
 mod context;

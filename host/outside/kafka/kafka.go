@@ -1,0 +1,122 @@
+// Package kafka connects to Kafka clusters outside, for what actors publish to and what is
+// taken from there.
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// SecretPrefix and a server's name in capitals is the secret that says where it is:
+// kafka:// or kafka+tls://, several separated by commas, with user and password in it, and
+// ?sasl=plain, scram-sha-256 or scram-sha-512 behind the first; plain when it is not said.
+const SecretPrefix = "GROW_KAFKA_"
+
+// Limits.
+const (
+	connectTime = 5 * time.Second
+	callMax     = 10 * time.Second // of one request to a broker
+)
+
+// Secret is the name of the secret that says where a server is.
+func Secret(server string) string { return SecretPrefix + strings.ToUpper(server) }
+
+// Check says what is wrong with what a secret says of a server, as Connect does.
+func Check(server string, secret func(string) (string, bool)) error {
+	_, err := options(server, secret)
+	return err
+}
+
+// Connect makes a client of a server by its name. One that is not there is tried again when
+// something is asked of it. No error says what is in the secret.
+func Connect(server string, secret func(string) (string, bool), more ...kgo.Opt) (*kgo.Client, error) {
+	list, err := options(server, secret)
+	if err != nil {
+		return nil, err
+	}
+	c, err := kgo.NewClient(append(list, more...)...)
+	if err != nil {
+		return nil, unusable(server)
+	}
+	return c, nil
+}
+
+func unusable(server string) error {
+	return fmt.Errorf("server %s: the secret %s is not the address of a Kafka cluster: kafka://USER:PASSWORD@HOST:9092 or kafka+tls://…", server, Secret(server))
+}
+
+// options are those that a secret says.
+func options(server string, secret func(string) (string, bool)) ([]kgo.Opt, error) {
+	address, ok := secret(Secret(server))
+	if !ok {
+		return nil, fmt.Errorf("server %s: say in the secret %s where it is", server, Secret(server))
+	}
+	var seeds []string
+	var first *url.URL
+	for at := range strings.SplitSeq(address, ",") {
+		u, err := url.Parse(strings.TrimSpace(at))
+		if err != nil || u.Hostname() == "" || u.Scheme != "kafka" && u.Scheme != "kafka+tls" || first != nil && u.Scheme != first.Scheme {
+			return nil, unusable(server)
+		}
+		if first == nil {
+			first = u
+		}
+		if u.Port() == "" {
+			u.Host += ":9092"
+		}
+		seeds = append(seeds, u.Host)
+	}
+	list := []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.ClientID("grow"), kgo.DialTimeout(connectTime), kgo.RequestTimeoutOverhead(callMax), kgo.DisableClientMetrics()}
+	if first.Scheme == "kafka+tls" {
+		list = append(list, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
+	}
+	mechanism, err := login(first)
+	if err != nil {
+		return nil, fmt.Errorf("server %s: the secret %s: %w", server, Secret(server), err)
+	}
+	if mechanism != nil {
+		list = append(list, kgo.SASL(mechanism))
+	}
+	return list, nil
+}
+
+// login is how a client says who it is; nil: it does not.
+func login(u *url.URL) (sasl.Mechanism, error) {
+	if u.User == nil {
+		return nil, nil
+	}
+	user := u.User.Username()
+	password, _ := u.User.Password()
+	switch u.Query().Get("sasl") {
+	case "", "plain":
+		return plain.Auth{User: user, Pass: password}.AsMechanism(), nil
+	case "scram-sha-256":
+		return scram.Auth{User: user, Pass: password}.AsSha256Mechanism(), nil
+	case "scram-sha-512":
+		return scram.Auth{User: user, Pass: password}.AsSha512Mechanism(), nil
+	}
+	return nil, errors.New("sasl is not one of plain, scram-sha-256, scram-sha-512")
+}
+
+// Known is an error without what says where the server is.
+func Known(err error) string {
+	var code *kerr.Error
+	switch {
+	case errors.As(err, &code):
+		return code.Message + ": " + code.Description
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return "the server did not answer in time"
+	}
+	return "the server does not answer, or does not let the host in"
+}
