@@ -63,9 +63,9 @@ compiler/cache < compiler/toolchain
 sdk, specs, compiler/toolchain < compiler
 compiler < compiler/golang, compiler/rust, compiler/wasm
 compiler/golang, compiler/rust, compiler/wasm < compiler/project
-runtime/bucket < runtime/bucket/buckettest, runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest, runtime/capability, host/capabilities/kv
-runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/files < cmd/grow/app
-host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/files
+runtime/bucket < runtime/bucket/buckettest, runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest, runtime/capability, host/capabilities/kv, host/capabilities/mail
+runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/files, host/capabilities/mail < cmd/grow/app
+host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/files, host/capabilities/mail
 runtime/capability < runtime/capability/capabilitytest
 host/outside/nats < host/capabilities/publish, host/subscribe
 runtime/shard < host/source < host/schedule, host/subscribe < cmd/grow/app
