@@ -73,7 +73,7 @@ func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by strin
 	if err := d.permitted(); err != nil {
 		return nil, err
 	}
-	if d.probe.program, err = h.program(d.wanted, d.node); err != nil {
+	if d.probe.program, err = h.program(ctx, d.wanted, d.node); err != nil {
 		return nil, err
 	}
 	o := debug.Options{Mask: secretsOf(d.wanted.Service, h.opts.Secret).text, Name: d.probe.guests.Title, Hold: d.probe.guests.Hold}
@@ -230,7 +230,7 @@ func (d *Debugged) permitted() error {
 }
 
 // program is what a module is to its programmer.
-func (h *Host) program(w supervisor.Wanted, n *router.Node) (debug.Program, error) {
+func (h *Host) program(ctx context.Context, w supervisor.Wanted, n *router.Node) (debug.Program, error) {
 	binary := w.Modules[n.Actor.Name]
 	var files fs.FS
 	if source := n.Actor.Code.Source; source != "" {
@@ -239,7 +239,7 @@ func (h *Host) program(w supervisor.Wanted, n *router.Node) (debug.Program, erro
 		}
 	}
 	for _, l := range h.opts.debuggers() {
-		p, err := l.Open(binary, files)
+		p, err := l.Open(ctx, binary, files)
 		if err != nil {
 			return nil, &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("read what the module of %s says of its source: %v", n.Actor.Name, err), At: n.Path}
 		}
