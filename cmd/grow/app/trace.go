@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,9 @@ const secretLeast = 6
 
 // hidden is what stands in the place of a secret.
 const hidden = "***"
+
+// secretRef is how a header of a grant names a secret.
+var secretRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // mask hides secrets: all the forms in which they may stand in text, the longest first,
 // since one may begin as another does.
@@ -61,6 +65,13 @@ func secretsOf(s *specs.Service, look func(string) (string, bool)) mask {
 			for _, name := range names {
 				if text, ok := name.(string); ok && g.Kind == "secret" {
 					add(text)
+				}
+			}
+			headers, _ := g.Params["headers"].(map[string]any) // which the other side may say back
+			for _, value := range headers {
+				text, _ := value.(string)
+				for _, ref := range secretRef.FindAllStringSubmatch(text, -1) {
+					add(ref[1])
 				}
 			}
 		}

@@ -42,6 +42,7 @@ from ._http import Response
 from ._kv import Entry
 from ._log import Handler as LogHandler
 from ._log import Log
+from ._mail import Attachment, Mailed
 from ._message import Message, Output
 from ._publish import Published
 from ._sql import Rows
@@ -49,6 +50,7 @@ from ._sql import Rows
 __all__ = [
     "Answer",
     "AsyncContext",
+    "Attachment",
     "CallError",
     "Context",
     "Deadline",
@@ -57,6 +59,7 @@ __all__ = [
     "Later",
     "Log",
     "LogHandler",
+    "Mailed",
     "Message",
     "Object",
     "Output",

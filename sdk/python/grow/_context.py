@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from ._files import AsyncFiles, Files
 from ._http import HTTP, AsyncHTTP
 from ._kv import KV, AsyncKV
 from ._log import Log
+from ._mail import Attachment, Mailed, send_mail
 from ._message import Message, Output
 from ._publish import Published, publish
 from ._sql import SQL, AsyncSQL
@@ -187,6 +188,24 @@ class Context(Base):
         something does it once for the message that is handled, however often that is tried."""
         return _call.now(ask(use, op, data))
 
+    def send_mail(
+        self,
+        use: str,
+        *,
+        to: str | Sequence[str] = (),
+        subject: str = "",
+        text: str = "",
+        html: str = "",
+        cc: str | Sequence[str] = (),
+        bcc: str | Sequence[str] = (),
+        reply_to: str = "",
+        attachments: Sequence[Attachment] = (),
+    ) -> Mailed:
+        """Sends a mail as a grant allows, and returns when the server has it. With text and
+        html a reader shows one of them. A mail that the server has is not sent again,
+        however often the message is tried."""
+        return _call.now(send_mail(use, to, subject, text, html, cc, bcc, reply_to, attachments))
+
     def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay
         sees the same; clocks of Python stand still while a message is handled."""
@@ -247,6 +266,22 @@ class AsyncContext(Base):
         bytes as they are, and the answer is what its JSON says. An operation that changes
         something does it once for the message that is handled, however often that is tried."""
         return await _call.soon(ask(use, op, data))
+
+    async def send_mail(
+        self,
+        use: str,
+        *,
+        to: str | Sequence[str] = (),
+        subject: str = "",
+        text: str = "",
+        html: str = "",
+        cc: str | Sequence[str] = (),
+        bcc: str | Sequence[str] = (),
+        reply_to: str = "",
+        attachments: Sequence[Attachment] = (),
+    ) -> Mailed:
+        """:meth:`Context.send_mail`."""
+        return await _call.soon(send_mail(use, to, subject, text, html, cc, bcc, reply_to, attachments))
 
     async def time(self) -> datetime:
         """The time of day, in UTC, when it is called. It is recorded, so that a replay

@@ -478,6 +478,33 @@ class Capabilities(Actor):
         self.assertEqual(sets[0], ({"key": "a", "if_revision": "3", "ttl": "60001"}, b'{"n":1}'))
         self.assertEqual(sets[3], ({"key": "a", "ttl": "1000"}, b"x"))
 
+    def test_send_mail(self) -> None:
+        asked: list[grow.Request] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append(r)
+            return testing.Double(attributes={"message_id": "<1@example.com>", "duplicate": "true"})
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            got = ctx.send_mail("digest", to="a@example.com", subject="s", text="t", attachments=[grow.Attachment("a.csv", "a", "text/csv")])
+            self.assertEqual(got, grow.Mailed("<1@example.com>", True))
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            self.assertTrue((await ctx.send_mail("digest", bcc=("b@example.com",), html="<p>")).duplicate)
+
+        for name in ("a", "b"):
+            self.assertIsNone(self.host(double=double).send(name).exception)
+        self.assertEqual({(r.op, r.use) for r in asked}, {("mail.send", "digest")})
+        self.assertEqual(
+            [r.data for r in asked],
+            [
+                b'{"to":["a@example.com"],"subject":"s","text":"t","attachments":[{"name":"a.csv","data":"YQ==","type":"text/csv"}]}',
+                b'{"bcc":["b@example.com"],"html":"<p>"}',
+            ],
+        )
+
     def test_publish(self) -> None:
         asked: list[grow.Request] = []
 
