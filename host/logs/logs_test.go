@@ -310,6 +310,8 @@ func TestAppend(t *testing.T) {
 			want: `12:00:00.000 INFO  t a\n=\n\x1b b="say \"hi\"" c="" d="x=y"`},
 		{name: "node and message", r: Record{Level: "info", Node: "n\n", Message: "m\x1b", Text: "t"}, want: `12:00:00.000 INFO  n\n  t m\x1b`},
 		{name: "colours", color: true, r: Record{Level: "error", Node: "n", Text: "t"}, want: "\x1b[2m12:00:00.000\x1b[0m \x1b[31mERROR\x1b[0m \x1b[36mn\x1b[0m  t"},
+		{name: "lines of a field, on a terminal", color: true, r: Record{Level: "info", Text: "t", Fields: map[string]string{"reason": "E: no\n  at\x1b a\n", "code": "e"}},
+			want: "\x1b[2m12:00:00.000\x1b[0m \x1b[mINFO \x1b[0m t code=e\n  | reason: E: no\n  |   at\\x1b a"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.r.Time = noon
@@ -358,6 +360,13 @@ func TestNoLineIsFaked(t *testing.T) {
 			t.Fatalf("%q is not read as the record it is: %q", line, fields)
 		}
 		unspoilt(t, line[:len(line)-1])
+		for i, part := range strings.Split(strings.TrimSuffix(string(r.Append(nil, true)), "\n"), "\n") {
+			if i > 0 {
+				if unspoilt(t, part); !strings.HasPrefix(part, barred) {
+					t.Fatalf("%q, on a terminal, begins like a line of its own", part)
+				}
+			}
+		}
 		for i, part := range strings.Split(Lines(r.Text, "    "), "\n") {
 			if unspoilt(t, part); i > 0 && !strings.HasPrefix(part, "    ") {
 				t.Fatalf("%q begins like a line of its own", part)

@@ -21,8 +21,8 @@ import (
 // has in its name. What actors and clients write cannot pass for another line:
 // a record is one line whatever is in it, so that tools which read lines read
 // records, and what would break a line, move the cursor or change the direction
-// of text is escaped. A text of several lines is read in the JSON form, or where
-// one thing is shown whole.
+// of text is escaped. On a terminal, which is read by people alone, a field of
+// several lines stands below the line, each of its lines behind a bar.
 func (r *Record) Append(b []byte, color bool) []byte {
 	paint := func(code string) {
 		if color {
@@ -50,7 +50,12 @@ func (r *Record) Append(b []byte, color bool) []byte {
 	}
 	b = append(b, ' ')
 	b = clean(b, r.Text, false)
+	var below []string
 	for _, name := range slices.Sorted(maps.Keys(r.Fields)) {
+		if color && strings.Contains(r.Fields[name], "\n") {
+			below = append(below, name)
+			continue
+		}
 		b = append(b, ' ')
 		b = clean(b, name, true)
 		b = append(b, '=')
@@ -62,8 +67,19 @@ func (r *Record) Append(b []byte, color bool) []byte {
 		b = clean(b, r.Message, false)
 		paint("0")
 	}
-	return append(b, '\n')
+	b = append(b, '\n')
+	for _, name := range below {
+		b = append(b, barred...)
+		b = clean(b, name, true)
+		b = append(b, ": "...)
+		b = append(b, Lines(strings.TrimRight(r.Fields[name], "\n"), barred)...)
+		b = append(b, '\n')
+	}
+	return b
 }
+
+// barred begins what stands below a line: none begins so itself.
+const barred = "  | "
 
 // Plain appends text, which somebody else wrote, as it can stand in a line: line
 // breaks, control characters and what changes the direction of text are escaped.

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
@@ -20,10 +19,8 @@ import (
 )
 
 const (
-	uploadTests  = 10   // of the actor that is uploaded
-	deployActors = 20   // of the service of which one is changed
-	statusRate   = 1000 // requests for the status a second
-	statusCalls  = 8    // of them under way at once
+	uploadTests  = 10 // of the actor that is uploaded
+	deployActors = 20 // of the service of which one is changed
 )
 
 // platform is a host that services are deployed to, and a client with its first token.
@@ -31,6 +28,7 @@ type platform struct {
 	host    *app.Platform
 	client  *api.Client
 	service *api.Remote
+	token   string
 	parent  string // the last change of the documents
 	live    int    // the deployment that runs
 	files   map[string]string
@@ -53,11 +51,11 @@ func (w *workspace) platform(ctx context.Context, files map[string]string) (p *p
 			err = errors.Join(err, stopErr)
 		}
 	}()
-	token, err := p.host.FirstToken(ctx)
+	p.token, err = p.host.FirstToken(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p.client, err = api.NewClient(api.ClientOptions{URL: p.host.ControlURL(), Token: token})
+	p.client, err = api.NewClient(api.ClientOptions{URL: p.host.ControlURL(), Token: p.token})
 	if err != nil {
 		return nil, err
 	}
@@ -186,67 +184,4 @@ func deploys(ctx context.Context, w *workspace) (rounder, error) {
 		err := p.deploy(ctx, map[string][]byte{"step-7": padded(wat.Module("echo"), n)})
 		return millis(time.Since(begin)), 1, err
 	}, nil
-}
-
-// watched measures requests a second while the host is asked for its status a thousand
-// times a second, beside the same with nobody asking.
-func watched(ctx context.Context, w *workspace) (rounder, error) {
-	dir, err := w.ring("control", 1, typed, true)
-	if err != nil {
-		return nil, err
-	}
-	files := map[string]string{}
-	for _, path := range []string{"grow.yaml", "types/bench.cue", "workflows/ring.yaml", "actors/echo/actor.yaml"} {
-		b, err := os.ReadFile(filepath.Join(dir, path))
-		if err != nil {
-			return nil, err
-		}
-		files[path] = string(b)
-	}
-	p, err := w.platform(ctx, files)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.deploy(ctx, map[string][]byte{"echo": wat.Module("echo")}); err != nil {
-		return nil, errors.Join(err, p.stop())
-	}
-	w.atEnd(p.stop)
-	at := strings.TrimPrefix(p.host.URL(), "http://")
-	return func(ctx context.Context) (value, reference float64, err error) {
-		if reference, err = load(ctx, at); err != nil {
-			return 0, 0, err
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		asked := make(chan error, 1)
-		go func() { asked <- p.ask(ctx) }() // ends with ctx
-		value, err = load(ctx, at)
-		cancel()
-		return value, reference, errors.Join(err, <-asked)
-	}, nil
-}
-
-// ask asks for the status, statusRate times a second, until ctx ends.
-func (p *platform) ask(ctx context.Context) error {
-	var wait sync.WaitGroup
-	errs := make(chan error, statusCalls)
-	for range statusCalls {
-		wait.Go(func() {
-			tick := time.NewTicker(statusCalls * time.Second / statusRate)
-			defer tick.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-tick.C:
-				}
-				if _, err := p.service.Status(ctx); err != nil && ctx.Err() == nil {
-					errs <- err
-					return
-				}
-			}
-		})
-	}
-	wait.Wait()
-	close(errs)
-	return <-errs
 }

@@ -79,12 +79,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	out := flags.String("out", "", "file to write the figures to, as JSON")
 	rounds := flags.Int("rounds", 7, "rounds of each figure")
 	clients := flags.String("clients", "", "run as the clients of neighbours, against this URL")
+	asker := flags.String("asker", "", "run as who asks for the status in control, of the control API at this URL")
 	profile := flags.String("profile", "", "file to write a CPU profile of the run to, for go tool pprof")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *clients != "" {
 		return runClients(ctx, *clients, stdout)
+	}
+	if *asker != "" {
+		return runAsker(ctx, *asker, os.Stdin, stdout)
 	}
 	chosen, err := choose(*only)
 	if err != nil {

@@ -64,7 +64,7 @@ var measures = []measure{
 		open: func(ctx context.Context, w *workspace) (rounder, error) {
 			return rehearsing(ctx, w, "python", "main.py", pythonKeeper, rehearsedPython, eachMicros)
 		}},
-	{name: "control", unit: "requests/s", goal: 0.95, atLeast: true, what: "as http, asked for the status 1,000 times a second; nobody asking",
+	{name: "control", unit: "requests/s", goal: 0.95, atLeast: true, what: "as http, in a second of a processor, asked for the status 1,000 times a second; nobody asking",
 		open: watched},
 	{name: "start-rust", unit: "us", goal: 100, by: absolute, what: "new instance of a Rust actor to its first answer; bare wazero",
 		open: startRust},

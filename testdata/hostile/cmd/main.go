@@ -42,13 +42,17 @@ type options struct {
 	slow    bool   // do not mind how long they take: tests run on any machine
 }
 
+// sleepers is how many children there are besides one for each processor: some modules
+// wait until their time is over, and need none.
+const sleepers = 2
+
 func main() {
 	jail.Enter() // modules are compiled in processes of this program
 	var o options
 	flag.Float64Var(&o.minutes, "minutes", 10, "how long to go on")
 	flag.IntVar(&o.count, "count", 0, "stop after so many modules besides those made by hand; 0: when the time is over")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().Unix()), "the same seed makes the same modules")
-	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "child processes")
+	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU()+sleepers, "child processes")
 	flag.StringVar(&o.only, "only", "", "modules whose name contains this")
 	flag.StringVar(&o.out, "out", "", "write what came of it to this file, as JSON")
 	flag.StringVar(&o.kept, "kept", "hostile-found", "folder for modules that something is wrong with")

@@ -160,8 +160,9 @@ func (v *Verdict) refuse(err error) {
 	v.Code, v.Text = coded.Code, coded.Reason
 }
 
-// startShare is how much more fuel starting an instance may take than a message. What
-// a host allows takes seconds, in each of hundreds of modules.
+// startShare is how much more fuel and time starting an instance may take than a message.
+// What a host allows takes seconds, in each of hundreds of modules, and half a minute of
+// those that sleep.
 const startShare = 20
 
 // trial is one module being tried.
@@ -193,8 +194,8 @@ func (c *Court) open(ctx context.Context, m engine.Module, limits hostile.Limits
 		Def: &specs.Actor{Name: "trial", Out: []string{"out", "echo.done"}, State: []specs.State{{}}, Limits: specs.Limits{
 			Memory: limits.Memory, Fuel: limits.Fuel, Output: limits.Output, Calls: limits.Calls, Time: limits.Time,
 		}},
-		StartFuel: startShare * limits.Fuel,
-		Types:     make([]*shape.Type, 2), Config: []byte(`{"of":"the trial"}`),
+		StartFuel: startShare * limits.Fuel, StartTime: startShare * limits.Time,
+		Types: make([]*shape.Type, 2), Config: []byte(`{"of":"the trial"}`),
 		Log:      func(actor.Line) { t.lines++ },
 		Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
 		RealTime: func() int64 { return time.Now().UnixNano() },
