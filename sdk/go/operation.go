@@ -8,9 +8,9 @@ import (
 
 // Operation is a request that the OpenAPI document of a grant describes.
 type Operation struct {
-	ID     string         // its operationId: issues/create-comment
-	Params map[string]any // its parameters, wherever they go; nil for none
-	Body   any            // what it carries, encoded as JSON; nil for nothing
+	ID     string // its operationId: issues/create-comment
+	Params any    // its parameters, wherever they go: a map or a struct; nil for none
+	Body   any    // what it carries, encoded as JSON; nil for nothing
 }
 
 // Response is an answer to a request over HTTP.
