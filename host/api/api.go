@@ -154,8 +154,8 @@ func (a *API) authorize(c huma.Context, next func(huma.Context)) {
 		return
 	}
 	scope, _ := c.Operation().Metadata[scopeKey].(token.Scope)
-	text, ok := strings.CutPrefix(c.Header("Authorization"), "Bearer ")
-	t, err := a.o.Tokens.Verify(c.Context(), strings.TrimSpace(text))
+	text, ok := tokenOf(c)
+	t, err := a.o.Tokens.Verify(c.Context(), text)
 	switch {
 	case !ok, errors.Is(err, token.ErrForm), errors.Is(err, token.ErrUnknown):
 		c.SetHeader("WWW-Authenticate", "Bearer")
@@ -174,6 +174,12 @@ func (a *API) authorize(c huma.Context, next func(huma.Context)) {
 	default:
 		next(huma.WithValue(c, callerKey{}, t))
 	}
+}
+
+// tokenOf is the text of a request's token.
+func tokenOf(c huma.Context) (text string, ok bool) {
+	text, ok = strings.CutPrefix(c.Header("Authorization"), "Bearer ")
+	return strings.TrimSpace(text), ok
 }
 
 // noBlanks refuses a number in the query that is there without a value, which would

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -49,6 +50,7 @@ type host struct {
 	tokens                   *token.Tokens
 	admin, pipeline, reader  string
 	elsewhere, revoked, cuts string
+	running                  control.Backend // of every service
 }
 
 func newHost(t *testing.T) *host {
@@ -68,7 +70,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	h := &host{t: t, dir: filepath.Join(dir, "store"), tokens: token.New(s, nil)}
-	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
+	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return h.running }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(func() {
 		h.Close()
 		_ = s.Close()
@@ -135,6 +137,56 @@ func (h *host) ask(token, method, path string, in, out any) (int, string) {
 		}
 	}
 	return answer.StatusCode, string(b)
+}
+
+// debugged is a service that somebody debugs: heard says, each time again asks, whether
+// they may.
+type debugged struct {
+	control.Backend
+	again chan struct{}
+	heard chan error
+}
+
+func (d *debugged) Debug(ctx context.Context, conn io.ReadWriteCloser, _ string) error {
+	defer conn.Close()
+	for range d.again {
+		d.heard <- control.Permitted(ctx)
+	}
+	return nil
+}
+
+// TestPermitted: who takes over a connection may do so until their token is revoked.
+func TestPermitted(t *testing.T) {
+	h := newHost(t)
+	d := &debugged{again: make(chan struct{}), heard: make(chan error)}
+	h.running = d
+	text, id := h.make(token.Debug, "main")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.URL+shop+"/debugger", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"Authorization": {"Bearer " + text}, "Connection": {"Upgrade"}, "Upgrade": {control.DebugProtocol}}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(answer.Status)
+	}
+	defer close(d.again)
+	d.again <- struct{}{}
+	if err := <-d.heard; err != nil {
+		t.Error(err)
+	}
+	if err := h.tokens.Revoke(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	d.again <- struct{}{}
+	var told *control.Error
+	if err := <-d.heard; !errors.As(err, &told) || told.Code != "token.wrong" {
+		t.Errorf("once it is revoked: %v", err)
+	}
 }
 
 const shop = "/v1/namespaces/main/services/shop"

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -82,7 +83,24 @@ func (a *API) run(o *control.Operation, op *huma.Operation, c huma.Context) {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	o.Serve(b, w, r.WithContext(control.WithCaller(c.Context(), caller(c.Context()).Name)))
+	ctx := control.WithCaller(c.Context(), caller(c.Context()).Name)
+	if text, ok := tokenOf(c); ok && o.Upgrade != "" {
+		ctx = control.WithPermit(ctx, func(ctx context.Context) error { return a.still(ctx, text, token.Scope(o.Scope), s.Namespace) })
+	}
+	o.Serve(b, w, r.WithContext(ctx))
+}
+
+// still asks whether a token allows what it did when a request with it began. It returns a
+// *control.Error if not; while tokens cannot be looked up, it does.
+func (a *API) still(ctx context.Context, text string, scope token.Scope, namespace string) error {
+	t, err := a.o.Tokens.Verify(ctx, text)
+	switch {
+	case errors.Is(err, token.ErrForm), errors.Is(err, token.ErrUnknown):
+		return &control.Error{Code: "token.wrong", Message: "the token has ended or was revoked", Next: "make one on the host: grow token create; and give it by GROW_TOKEN"}
+	case err == nil && !t.Allows(scope, namespace):
+		return &control.Error{Code: control.CodePermission, Message: "the token " + t.Name + " does not allow this any more", At: t.ID}
+	}
+	return nil
 }
 
 // checked reads the body of a request, and holds it against its schema.

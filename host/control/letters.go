@@ -42,6 +42,22 @@ func callerOf(ctx context.Context) string {
 	return name
 }
 
+type permitKey struct{}
+
+// WithPermit says how who makes a request is asked again, while it goes on, whether they
+// may still do so: permit returns an *Error once they may not.
+func WithPermit(ctx context.Context, permit func(context.Context) error) context.Context {
+	return context.WithValue(ctx, permitKey{}, permit)
+}
+
+// Permitted asks that: an *Error for who may no longer do what they are doing.
+func Permitted(ctx context.Context) error {
+	if permit, ok := ctx.Value(permitKey{}).(func(context.Context) error); ok {
+		return permit(ctx)
+	}
+	return nil
+}
+
 func (a *Act) by(ctx context.Context) {
 	if name, ok := ctx.Value(callerKey{}).(string); ok {
 		a.By = name

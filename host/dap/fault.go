@@ -22,6 +22,8 @@ const (
 	codeEvaluate    = "debug.evaluate"    // the expression has no value
 	codeLimit       = "debug.limit"       // more than may be asked for
 	codeEnded       = "debug.ended"       // the session is over
+	codeFailed      = "debug.failed"      // a fault of the debugger's own
+	codeCancelled   = "cancelled"         // its client gave it up; the protocol's word
 )
 
 // Fault is why a request failed.
@@ -46,7 +48,7 @@ func code(err error) string {
 		{debug.ErrRunning, codeRunning}, {context.DeadlineExceeded, codeRunning},
 		{debug.ErrThread, codeUnknown}, {debug.ErrUnknown, codeUnknown}, {debug.ErrNoCode, codeUnknown},
 		{debug.ErrReadOnly, codeReadOnly}, {debug.ErrUnsupported, codeUnsupported},
-		{debug.ErrClosed, codeEnded},
+		{debug.ErrClosed, codeEnded}, {debug.ErrFailed, codeFailed}, {context.Canceled, codeCancelled},
 	} {
 		if errors.Is(err, c.err) {
 			return c.code

@@ -1,7 +1,12 @@
 package dap
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
+
+	"github.com/google/go-dap"
 
 	"github.com/grow-platform/grow/runtime/debug"
 )
@@ -14,7 +19,9 @@ type handles struct {
 	frames          map[int]frameHandle
 	variables       map[int]variableHandle
 	places          map[string]frameHandle // frames by their address
-	texts           map[int]string         // what threads were stopped by
+	raised          map[int]raised         // what threads were stopped by
+	memory          map[string]int         // threads by the addresses that were shown of them
+	unlisted        []string               // files that the program does not list, and frames are in
 	lines0, column0 bool                   // the client counts from 0
 }
 
@@ -30,7 +37,7 @@ type variableHandle struct {
 
 func (h *handles) init() {
 	h.frames, h.variables = map[int]frameHandle{}, map[int]variableHandle{}
-	h.places, h.texts = map[string]frameHandle{}, map[int]string{}
+	h.places, h.raised, h.memory = map[string]frameHandle{}, map[int]raised{}, map[string]int{}
 }
 
 // base sets how the client counts lines and columns. It is called before others.
@@ -125,25 +132,78 @@ func (h *handles) findPlace(place string) (frameHandle, bool) {
 	return f, ok
 }
 
-// raise keeps what a thread was stopped by, until it goes on.
-func (h *handles) raise(thread int, text string) {
+// unlistedMax is how many files are told apart that a program does not list.
+const unlistedMax = 1000
+
+// unlist numbers a file that the program does not list, from 0; -1: there are too many.
+func (h *handles) unlist(file string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.texts[thread] = text
+	n := slices.Index(h.unlisted, file)
+	if n < 0 && len(h.unlisted) < unlistedMax {
+		n, h.unlisted = len(h.unlisted), append(h.unlisted, file)
+	}
+	return n
 }
 
-func (h *handles) text(thread int) (string, bool) {
+func (h *handles) findUnlisted(n int) (string, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	text, ok := h.texts[thread]
-	return text, ok
+	if n < 0 || n >= len(h.unlisted) {
+		return "", false
+	}
+	return h.unlisted[n], true
+}
+
+// raised is what a thread was stopped by.
+type raised struct {
+	text string
+	mode dap.ExceptionBreakMode
+}
+
+// raise keeps what a thread was stopped by, until it goes on.
+func (h *handles) raise(thread int, by raised) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.raised[thread] = by
+}
+
+func (h *handles) findRaised(thread int) (raised, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	by, ok := h.raised[thread]
+	return by, ok
+}
+
+// address is the reference of a variable's memory, which is found to be its thread's; "":
+// it has none.
+func (h *handles) address(thread int, v debug.Variable) string {
+	if v.Memory == 0 {
+		return ""
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	reference := fmt.Sprintf("%#x", v.Memory)
+	if len(h.memory) < HandlesMax {
+		h.memory[reference] = thread
+	}
+	return reference
+}
+
+// findMemory is the thread that a reference to memory was shown of last; 0: none that is
+// there.
+func (h *handles) findMemory(reference string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.memory[reference]
 }
 
 // drop forgets a thread's frames and variables: it goes on.
 func (h *handles) drop(thread int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.texts, thread)
+	delete(h.raised, thread)
+	maps.DeleteFunc(h.memory, func(_ string, of int) bool { return of == thread })
 	for id, f := range h.frames {
 		if f.thread == thread {
 			delete(h.frames, id)

@@ -13,7 +13,7 @@ import (
 // config is what the arguments of attach and launch say to this server; Options.Attach
 // reads others.
 type config struct {
-	// StopOnEntry stops the next message before it does anything.
+	// StopOnEntry stops the next message at the first statement of the actor's own code.
 	StopOnEntry bool `json:"stopOnEntry"`
 	// Sources is the client's folder that relative names of sources are in; "": the
 	// client is given the sources that are embedded.
@@ -85,8 +85,10 @@ func (s *server) initialize(r *dap.InitializeRequest) (dap.ResponseMessage, erro
 		SupportsReadMemoryRequest:          true,
 		SupportsWriteMemoryRequest:         true,
 		SupportsDisassembleRequest:         true,
+		SupportsInstructionBreakpoints:     true,
+		SupportsDataBreakpoints:            true,
 		SupportsTerminateRequest:           true,
-		SupportTerminateDebuggee:           true,
+		SupportsCancelRequest:              true,
 		ExceptionBreakpointFilters: []dap.ExceptionBreakpointsFilter{
 			{Filter: filterUncaught, Label: "Uncaught exceptions and traps", Default: true},
 			{Filter: filterRaised, Label: "Raised exceptions"},
@@ -139,8 +141,6 @@ func (s *server) after(ctx context.Context, m dap.Message) {
 				s.session.End("could not be started: " + err.Error())
 			}
 		}
-	case *dap.TerminateRequest:
-		s.session.End("terminated by its client")
 	}
 }
 
@@ -187,7 +187,11 @@ func (s *server) tell(e debug.Event) {
 	case debug.Stopped:
 		description := "Paused on " + string(e.Reason)
 		if e.Reason == debug.ReasonOutput || e.Reason == debug.ReasonRequest || e.Reason == debug.ReasonException {
-			s.handles.raise(e.Thread, e.Text)
+			mode := dap.ExceptionBreakMode("always")
+			if e.Uncaught {
+				mode = "unhandled"
+			}
+			s.handles.raise(e.Thread, raised{e.Text, mode})
 		}
 		s.send(&dap.StoppedEvent{Event: event("stopped"), Body: dap.StoppedEventBody{
 			Reason: string(e.Reason), Description: description, ThreadId: e.Thread, Text: e.Text, HitBreakpointIds: e.Breakpoints,

@@ -143,7 +143,7 @@ func (s *server) variable(at frameHandle, v debug.Variable) (dap.Variable, error
 	out := dap.Variable{
 		Name: v.Name, Type: v.Type, Value: value(v), EvaluateName: v.Path,
 		VariablesReference: id, NamedVariables: v.Named, IndexedVariables: v.Indexed,
-		MemoryReference: reference(v),
+		MemoryReference: s.handles.address(at.thread, v),
 	}
 	if v.Fault != "" {
 		out.PresentationHint = &dap.VariablePresentationHint{Attributes: []string{"readOnly"}}
@@ -158,13 +158,6 @@ func value(v debug.Variable) string {
 		return "<" + v.Fault + ">"
 	}
 	return v.Value
-}
-
-func reference(v debug.Variable) string {
-	if v.Memory == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%#x", v.Memory)
 }
 
 func (s *server) setVariable(ctx context.Context, a dap.SetVariableArguments) (dap.ResponseMessage, error) {
@@ -210,8 +203,8 @@ func (s *server) inFrame(id int) (frameHandle, error) {
 func (s *server) evaluate(ctx context.Context, a dap.EvaluateArguments) (dap.ResponseMessage, error) {
 	answer := &dap.EvaluateResponse{}
 	if a.Context == "hover" { // a look changes nothing
-		if err := debug.Pure(a.Expression); err != nil {
-			return nil, fault(codeUnsupported, "only expressions without calls and assignments are shown under the pointer")
+		if !debug.IsPath(a.Expression) {
+			return nil, fault(codeUnsupported, "only variables and their parts are shown under the pointer")
 		}
 	}
 	if len(a.Expression) > debug.ConditionMax {
@@ -227,7 +220,7 @@ func (s *server) evaluate(ctx context.Context, a dap.EvaluateArguments) (dap.Res
 			return err
 		}
 		b := &answer.Body
-		b.Result, b.Type, b.NamedVariables, b.IndexedVariables, b.MemoryReference = value(v), v.Type, v.Named, v.Indexed, reference(v)
+		b.Result, b.Type, b.NamedVariables, b.IndexedVariables, b.MemoryReference = value(v), v.Type, v.Named, v.Indexed, s.handles.address(at.thread, v)
 		b.VariablesReference, err = s.handles.variable(at, v)
 		return err
 	})
@@ -328,7 +321,7 @@ func (s *server) completions(ctx context.Context, a dap.CompletionsArguments) (d
 		var err error
 		if base == "" {
 			among, err = h.Scopes(at.frame)
-		} else if debug.Pure(base) == nil {
+		} else if debug.IsPath(base) {
 			var v debug.Variable
 			v, err = h.Evaluate(at.frame, base)
 			among = []debug.Variable{v}
@@ -356,12 +349,12 @@ func (s *server) completions(ctx context.Context, a dap.CompletionsArguments) (d
 }
 
 func (s *server) exceptionInfo(a dap.ExceptionInfoArguments) (dap.ResponseMessage, error) {
-	text, ok := s.handles.text(a.ThreadId)
+	by, ok := s.handles.findRaised(a.ThreadId)
 	if !ok {
 		return nil, fault(codeUnknown, "thread %d was not stopped by an exception", a.ThreadId)
 	}
 	answer := &dap.ExceptionInfoResponse{}
-	kind, _, _ := strings.Cut(text, ":")
-	answer.Body.ExceptionId, answer.Body.Description, answer.Body.BreakMode = kind, text, "always"
+	kind, _, _ := strings.Cut(by.text, ":")
+	answer.Body.ExceptionId, answer.Body.Description, answer.Body.BreakMode = kind, by.text, by.mode
 	return answer, nil
 }

@@ -30,6 +30,16 @@ func address(reference string, offset int) (uint64, error) {
 	return at, nil
 }
 
+// memoryOf is the thread whose memory a reference is of: the one it was shown of, or the
+// only one that stands still.
+func (s *server) memoryOf(reference string) (thread int, err error) {
+	if thread = s.handles.findMemory(reference); thread != 0 {
+		return thread, nil
+	}
+	frame, err := s.inFrame(0)
+	return frame.thread, err
+}
+
 func (s *server) readMemory(ctx context.Context, a dap.ReadMemoryArguments) (dap.ResponseMessage, error) {
 	at, err := address(a.MemoryReference, a.Offset)
 	if err != nil {
@@ -38,12 +48,12 @@ func (s *server) readMemory(ctx context.Context, a dap.ReadMemoryArguments) (dap
 	if a.Count < 0 || a.Count > memoryMax {
 		return nil, fault(codeLimit, "readMemory: count %d: up to %d bytes are read at once", a.Count, memoryMax)
 	}
-	frame, err := s.inFrame(0)
+	thread, err := s.memoryOf(a.MemoryReference)
 	if err != nil {
 		return nil, err
 	}
 	answer := &dap.ReadMemoryResponse{}
-	err = s.session.With(ctx, frame.thread, func(h debug.Halt) error {
+	err = s.session.With(ctx, thread, func(h debug.Halt) error {
 		p, err := h.Memory(at, a.Count)
 		answer.Body = dap.ReadMemoryResponseBody{
 			Address: fmt.Sprintf("%#x", at), Data: base64.StdEncoding.EncodeToString(p), UnreadableBytes: a.Count - len(p),
@@ -65,14 +75,17 @@ func (s *server) writeMemory(ctx context.Context, a dap.WriteMemoryArguments) (d
 	if len(p) > memoryMax {
 		return nil, fault(codeLimit, "writeMemory: %d bytes: up to %d are written at once", len(p), memoryMax)
 	}
-	frame, err := s.inFrame(0)
+	thread, err := s.memoryOf(a.MemoryReference)
 	if err != nil {
 		return nil, err
 	}
 	answer := &dap.WriteMemoryResponse{}
 	answer.Body.BytesWritten = len(p)
-	return answer, s.session.With(ctx, frame.thread, func(h debug.Halt) error { return h.WriteMemory(at, p) })
+	return answer, s.session.With(ctx, thread, func(h debug.Halt) error { return h.WriteMemory(at, p) })
 }
+
+// none is an instruction where there is none.
+var none = dap.DisassembledInstruction{Address: "0x0", Instruction: "(none)"}
 
 func (s *server) disassemble(ctx context.Context, a dap.DisassembleArguments) (dap.ResponseMessage, error) {
 	if a.InstructionCount < 0 || a.InstructionCount > instructionsMax || a.InstructionOffset < -instructionsMax || a.InstructionOffset > instructionsMax {
@@ -91,6 +104,9 @@ func (s *server) disassemble(ctx context.Context, a dap.DisassembleArguments) (d
 		got, err := h.Instructions(at.frame, a.InstructionOffset, a.InstructionCount)
 		for _, i := range got {
 			shown := dap.DisassembledInstruction{Address: fmt.Sprintf("%#x", i.Address), Instruction: i.Text}
+			if i.Text == "" {
+				shown = none
+			}
 			if i.File != "" {
 				shown.Location, shown.Line = s.source(i.File), s.handles.line(i.Line)
 			}
@@ -99,7 +115,7 @@ func (s *server) disassemble(ctx context.Context, a dap.DisassembleArguments) (d
 		return err
 	})
 	for len(list) < a.InstructionCount { // as many as were asked for, the protocol says
-		list = append(list, dap.DisassembledInstruction{Address: "0x0", Instruction: "(none)"})
+		list = append(list, none)
 	}
 	answer.Body.Instructions = list
 	return answer, err

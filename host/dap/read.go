@@ -10,8 +10,8 @@ import (
 )
 
 // read hands on what a client sends, until ctx ends, messages cannot be told apart,
-// or the client is gone.
-func read(ctx context.Context, conn io.Reader, requests chan<- incoming) (gone bool) {
+// or the client is gone. What gives up others is not handed on, but cancel called with it.
+func read(ctx context.Context, conn io.Reader, requests chan<- incoming, cancel func(*dap.CancelRequest)) (gone bool) {
 	limited := &io.LimitedReader{R: conn}
 	r := bufio.NewReader(limited)
 	for {
@@ -27,6 +27,10 @@ func read(ctx context.Context, conn io.Reader, requests chan<- incoming) (gone b
 		last := errors.As(err, &framing)
 		if err != nil && m == nil && !last && !decoding(err) {
 			return true
+		}
+		if r, ok := m.(*dap.CancelRequest); ok && err == nil {
+			cancel(r)
+			continue
 		}
 		select {
 		case requests <- incoming{m, err}:

@@ -68,6 +68,7 @@ type server struct {
 	seq     int
 
 	handles handles
+	cancels cancels
 }
 
 // incoming is what was read.
@@ -85,21 +86,16 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, o Options) error {
 	s.handles.init()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer func() {
-		if s.session != nil {
-			s.session.Close()
-		}
+		s.leave()
 		cancel()
 		if stop() {
 			conn.Close()
 		}
 		s.work.Wait()
-		if s.target != nil {
-			s.target.Close()
-		}
 	}()
-	requests := make(chan incoming)
+	requests := make(chan incoming, aheadMax)
 	s.work.Go(func() {
-		if gone := read(ctx, conn, requests); gone {
+		if gone := read(ctx, conn, requests, s.cancelled); gone {
 			cancel()
 		}
 	})
@@ -123,6 +119,17 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, o Options) error {
 		}
 	}
 	return nil
+}
+
+// leave lets all guests go on, and returns once what was debugged is let go of.
+func (s *server) leave() {
+	if s.session != nil {
+		s.session.Close()
+	}
+	if s.target != nil {
+		s.target.Close()
+		s.target = nil
+	}
 }
 
 // refuse tells a client what is wrong with what it sent. It returns an error if
@@ -153,20 +160,27 @@ func (s *server) handle(ctx context.Context, m dap.Message) {
 	}
 	request := r.GetRequest()
 	var answer dap.ResponseMessage
+	asked, end := s.cancels.begin(ctx, request.Seq)
 	err := s.order(request.Command)
-	if err == nil {
-		answer, err = s.answer(ctx, m)
+	if err == nil && asked.Err() != nil {
+		err = fault(codeCancelled, "the request was given up before it was carried out")
 	}
+	if err == nil {
+		answer, err = s.answer(asked, m)
+	}
+	end()
 	if err != nil {
 		s.fail(request, err)
 		return
 	}
-	*answer.GetResponse() = dap.Response{
-		ProtocolMessage: dap.ProtocolMessage{Type: "response"},
-		Command:         request.Command, RequestSeq: request.Seq, Success: true,
-	}
+	*answer.GetResponse() = response(request)
 	s.send(answer)
 	s.after(ctx, m)
+}
+
+// response is that a request was carried out.
+func response(r *dap.Request) dap.Response {
+	return dap.Response{ProtocolMessage: dap.ProtocolMessage{Type: "response"}, Command: r.Command, RequestSeq: r.Seq, Success: true}
 }
 
 // fail answers that a request could not be carried out.

@@ -133,12 +133,26 @@ func (c *client) evaluated(frame int, expression, want string) {
 	}
 }
 
+// letGo checks that what was debugged is let go of by now: who attaches next finds nobody.
+func (c *client) letGo() {
+	c.t.Helper()
+	select {
+	case <-c.target.closed:
+	default:
+		c.t.Error("it was answered before what was debugged was let go of")
+	}
+}
+
 // TestGoingAway loses its client while a guest stands still: the guest goes on.
 func TestGoingAway(t *testing.T) {
 	for name, leave := range map[string]func(c *client){
-		"disconnect": func(c *client) { c.ask("disconnect", "") },
+		"disconnect": func(c *client) {
+			c.ask("disconnect", "")
+			c.letGo()
+		},
 		"terminate": func(c *client) {
 			c.ask("terminate", "")
+			c.letGo()
 			c.event("terminated")
 			c.refused("pause", `{"threadId": 1}`, "debug.ended", "ended")
 			c.ask("disconnect", "")

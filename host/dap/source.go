@@ -16,8 +16,15 @@ func (s *server) source(file string) *dap.Source {
 	if own, ok := s.own(file); ok && s.config.Sources != "" {
 		return &dap.Source{Name: name, Path: strings.TrimSuffix(slashed(s.config.Sources), "/") + "/" + own}
 	}
-	reference := 1 + slices.Index(s.session.Program().Files(), file)
-	return &dap.Source{Name: name, Path: file, SourceReference: reference, Origin: "as it was built"}
+	files := s.session.Program().Files()
+	if n := slices.Index(files, file); n >= 0 {
+		return &dap.Source{Name: name, Path: file, SourceReference: 1 + n, Origin: "as it was built"}
+	}
+	shown := &dap.Source{Name: name, Path: file, PresentationHint: "deemphasize"}
+	if n := s.handles.unlist(file); n >= 0 { // who asks for its text is told why there is none
+		shown.SourceReference = 1 + len(files) + n
+	}
+	return shown
 }
 
 // own is the name that a source has in the folder of the actor's author; false: it is
@@ -38,6 +45,8 @@ func (s *server) file(source *dap.Source) (string, error) {
 	}
 	if n := source.SourceReference; n > 0 && n <= len(files) {
 		return files[n-1], nil
+	} else if file, ok := s.handles.findUnlisted(n - len(files) - 1); ok {
+		return file, nil
 	}
 	name := slashed(source.Path)
 	if name == "" {

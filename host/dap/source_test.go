@@ -67,3 +67,29 @@ func TestRooted(t *testing.T) {
 		}
 	}
 }
+
+// TestUnlisted: a file that the program knows by its frames alone can be asked for, and
+// what the program says of it is told.
+func TestUnlisted(t *testing.T) {
+	program, err := toy.Parse("main.toy", "func handle\nend\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{session: debug.NewSession(several{program, []string{"main.toy"}}, debug.Options{})}
+	shown := s.source("lib/json/decoder.py")
+	if shown.SourceReference == 0 || shown.PresentationHint != "deemphasize" || s.source("lib/json/decoder.py").SourceReference != shown.SourceReference {
+		t.Errorf("%+v", shown)
+	}
+	if other := s.source("lib/re.py"); other.SourceReference == shown.SourceReference {
+		t.Errorf("%+v", other)
+	}
+	if file, err := s.file(shown); file != "lib/json/decoder.py" || err != nil {
+		t.Error(file, err)
+	}
+	if _, err := s.text(dap.SourceArguments{SourceReference: shown.SourceReference}); err == nil {
+		t.Error("there is a text of what the program has none of")
+	}
+	if _, err := s.file(&dap.Source{SourceReference: shown.SourceReference + 2}); err == nil {
+		t.Error("there is a file that nothing was said of")
+	}
+}

@@ -166,27 +166,18 @@ var timers = sync.Pool{New: func() any {
 
 // await waits for the flow's answer, the endpoint's time-out, or the client's leaving.
 func (p *endpoint) await(c echo.Context, f *shard.Flow) error {
-	select {
-	case <-f.Done():
-		return p.reply(c, f)
-	default:
-	}
 	t := timers.Get().(*time.Timer)
-	t.Reset(p.Timeout)
-	defer func() {
-		t.Stop()
-		timers.Put(t)
-	}()
-	select {
-	case <-f.Done():
+	defer timers.Put(t)
+	switch wait(c.Request().Context(), t, f, p.Timeout) {
+	case answered:
 		return p.reply(c, f)
-	case <-t.C:
+	case late:
 		p.gateway.opts.Shard.Keep(f)
 		fault := newProblem(http.StatusGatewayTimeout, codeTimeout,
 			"no answer within "+p.Timeout.String()+"; the work goes on, and GET "+messagePath(f.ID())+" tells what becomes of it")
 		fault.ID = f.ID()
 		return fault.header("Location", messagePath(f.ID())).write(c)
-	case <-c.Request().Context().Done():
+	default:
 		// The client has left and the work goes on, or the host stops at once. An
 		// answer may still get through, to a client that closed its sending side
 		// too (net/http takes that for leaving), and must not be the 200 that none

@@ -35,10 +35,14 @@ func TestHold(t *testing.T) {
 				}), nil)
 				i = take(t, a)
 				defer a.Discard(i)
-				waited := 0
-				r := i.Handle(&Task{Message: abi.NewMessage(nil, abi.Type, "in"), ID: "m1", Wait: func() { waited++ }})
-				if r.Code != c.code || c.hold != (waited > 0) {
-					t.Errorf("%q %s: waited %d times", r.Code, r.Text, waited)
+				waited, stood := 0, time.Duration(0)
+				stand := func() func() {
+					began := time.Now()
+					return func() { stood += time.Since(began) }
+				}
+				r := i.Handle(&Task{Message: abi.NewMessage(nil, abi.Type, "in"), ID: "m1", Wait: func() { waited++ }, Stand: stand})
+				if r.Code != c.code || c.hold != (waited > 0) || c.hold != (stood == time.Hour) {
+					t.Errorf("%q %s: waited %d times, stood for %v", r.Code, r.Text, waited, stood)
 				}
 			})
 		})

@@ -51,6 +51,9 @@ type Task struct {
 	// Wait is called before the handling waits for something outside; from
 	// then on the goroutine may block. nil does nothing.
 	Wait func()
+	// Stand is called when the handling is held for a person who looks at it, and what it
+	// returns when that is over; nil does nothing.
+	Stand func() (goOn func())
 	// Effect is called before something outside is changed; nil does nothing.
 	Effect func() error
 	// Again are answers that earlier attempts were given; see [capability.Ledger].
@@ -93,6 +96,7 @@ type Instance struct {
 	running engine.Instance
 	mortal  engine.Mortal // running, if it is one
 	ledger  capability.Ledger
+	stand   func() (goOn func()) // the task's
 
 	id     string
 	starts bool // it is being started
@@ -136,6 +140,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	l := &i.ledger
 	l.Reset()
 	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
+	i.stand = t.Stand
 	if len(t.Again) > 0 {
 		l.Again = t.Again
 	}

@@ -3,9 +3,13 @@ package debug
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
+
+const letters = "abcdefghijklmnopqrstuvwxyz"
 
 // counter is a hit condition.
 type counter struct {
@@ -104,28 +108,41 @@ func closing(text string) int {
 }
 
 // logged is the line that a log point writes where h is.
-func logged(h Halt, list []piece) string {
+func (s *Session) logged(h Halt, list []piece) string {
+	v := &view{Halt: h, session: s}
 	var b strings.Builder
 	for _, p := range list {
 		b.WriteString(p.text)
 		if p.expression == "" {
 			continue
 		}
-		switch v, err := h.Evaluate(0, p.expression); {
+		var of Variable
+		err := s.attempt(func() (err error) {
+			of, err = v.Evaluate(0, p.expression)
+			return err
+		})
+		switch {
 		case err != nil:
 			fmt.Fprintf(&b, "{%s: %v}", p.expression, err)
-		case v.Fault != "":
-			fmt.Fprintf(&b, "{%s: %s}", p.expression, v.Fault)
+		case of.Fault != "":
+			fmt.Fprintf(&b, "{%s: %s}", p.expression, of.Fault)
 		default:
-			b.WriteString(v.Value)
+			b.WriteString(of.Value)
 		}
 	}
-	return b.String()
+	return s.masked(b.String())
 }
 
-// Pure fails for an expression that may change something: one that calls or assigns.
-// A session that is read-only takes no such.
+// statements are what begins a statement of Python, which its Evaluate takes.
+var statements = []string{"assert", "async", "await", "class", "def", "del", "for", "from", "global", "import", "nonlocal", "raise", "try", "while", "with", "yield"}
+
+// Pure fails for an expression that may change something: one that calls or assigns, or
+// is a statement. A session that is read-only takes no such.
 func Pure(expression string) error {
+	text := strings.TrimSpace(expression)
+	if word := text[:len(text)-len(strings.TrimLeft(text, letters))]; slices.Contains(statements, word) || strings.ContainsAny(text, ";\n\r") {
+		return fmt.Errorf("%q: %w: this session is read-only, and takes no statements", expression, ErrReadOnly)
+	}
 	for i := range len(expression) {
 		switch expression[i] {
 		case '(':
@@ -146,4 +163,13 @@ func Pure(expression string) error {
 		}
 	}
 	return nil
+}
+
+// path is a variable, and parts of it: by names, numbers, texts.
+var path = regexp.MustCompile(`^[*&]*[\pL_][\pL\pN_]*((\.|->|::)[\pL_][\pL\pN_]*|\.[0-9]+|\[(-?[0-9]+|[\pL_][\pL\pN_]*|'[^'\\]*'|"[^"\\]*")\])*$`)
+
+// IsPath reports whether an expression names a variable or a part of one, which in no
+// language changes anything.
+func IsPath(expression string) bool {
+	return path.MatchString(strings.TrimSpace(expression)) && Pure(expression) == nil
 }

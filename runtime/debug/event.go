@@ -18,14 +18,16 @@ type Reason string
 
 // Reasons.
 const (
-	ReasonBreakpoint Reason = "breakpoint"
-	ReasonFunction   Reason = "function breakpoint"
-	ReasonException  Reason = "exception"
-	ReasonStep       Reason = "step"
-	ReasonTo         Reason = "goto" // the line that was to be run to
-	ReasonPause      Reason = "pause"
-	ReasonOutput     Reason = "output"
-	ReasonRequest    Reason = "request"
+	ReasonBreakpoint  Reason = "breakpoint"
+	ReasonFunction    Reason = "function breakpoint"
+	ReasonInstruction Reason = "instruction breakpoint"
+	ReasonData        Reason = "data breakpoint"
+	ReasonException   Reason = "exception"
+	ReasonStep        Reason = "step"
+	ReasonTo          Reason = "goto" // the line that was to be run to
+	ReasonPause       Reason = "pause"
+	ReasonOutput      Reason = "output"
+	ReasonRequest     Reason = "request"
 )
 
 // Event is something that a session tells its client.
@@ -33,6 +35,8 @@ type Event struct {
 	Kind   EventKind
 	Thread int // 0: none
 	Reason Reason
+	// Uncaught is set of an exception that nobody catches, or a trap.
+	Uncaught bool
 	// Text is for a person: the exception, the condition that failed, the line logged.
 	Text string
 	// Breakpoints are the IDs of those that were hit.

@@ -2,6 +2,8 @@ package debug
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,10 +53,25 @@ func (s *Session) Arrive(g Guest, h Halt) error {
 	if t == nil {
 		return nil
 	}
+	defer s.apart(t)()
 	if e := s.why(t, h); e != nil {
 		s.hold(t, h, e)
 	}
 	return nil
+}
+
+// apart has a guest's clocks stand still until what it returns is called: what is done
+// for its debugger is not its own, but counts as held.
+func (s *Session) apart(t *thread) (release func()) {
+	let := func() {}
+	if s.options.Hold != nil {
+		let = s.options.Hold(t.guest)
+	}
+	began := time.Now()
+	return func() {
+		t.held += time.Since(began)
+		let()
+	}
 }
 
 // Output is called by what runs a guest when that outputs a message, on the guest's
@@ -87,7 +104,8 @@ func (s *Session) asked(g Guest, reason Reason, name string, data []byte) error 
 	if !wanted {
 		return nil
 	}
-	e := &Event{Reason: reason, Text: fmt.Sprintf("%s %s %s", reason, name, s.excerpt(data))}
+	defer s.apart(t)()
+	e := &Event{Reason: reason, Text: fmt.Sprintf("%s %s %s", reason, name, s.Excerpt(data, AskedMax))}
 	if a, ok := g.(Asker); ok {
 		if h, err := a.Asking(); err == nil {
 			s.hold(t, h, e)
@@ -104,36 +122,46 @@ func (s *Session) asked(g Guest, reason Reason, name string, data []byte) error 
 	return nil
 }
 
-// excerpt is the beginning of a message's data, masked.
-func (s *Session) excerpt(data []byte) string {
-	text := s.masked(string(data[:min(len(data), AskedMax+MaskReach)]))
-	if len(text) > AskedMax {
-		text = text[:AskedMax] + "..."
-	}
-	return text
-}
-
 // running returns the thread of a guest that may be stopped now.
 func (s *Session) running(g Guest) *thread {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	t := s.threads[g]
 	if s.closed || t == nil || t.overdue {
+		s.mu.Unlock()
 		return nil
 	}
-	return t
+	if limit := s.options.HoldMax; limit == 0 || t.held < limit {
+		s.mu.Unlock()
+		return t
+	}
+	t.overdue, t.pausing, t.wish = true, false, Continue // by conditions and log points
+	g.Watch(s.watchOf(t))
+	s.mu.Unlock()
+	s.emit(Event{Kind: Output, Text: s.heldLong()})
+	return nil
+}
+
+func (s *Session) heldLong() string {
+	return fmt.Sprintf("held for %v, which is as long as a guest may be: it goes on to the end of its message", s.options.HoldMax)
 }
 
 // why says for what reason a thread is to stop where h is; nil: for none.
 func (s *Session) why(t *thread, h Halt) *Event {
-	if h.Cause() != CauseLine {
+	switch h.Cause() {
+	case CauseLine:
+	case CauseReturn: // where no breakpoint is come to
+		if t.step != nil && t.step.ends(h) {
+			return &Event{Reason: ReasonStep}
+		}
+		return nil
+	default:
 		s.mu.Lock()
 		wanted := h.Cause() == CauseException && s.points.raised || h.Cause() == CauseUncaught && s.points.uncaught
 		s.mu.Unlock()
 		if !wanted {
 			return nil
 		}
-		return &Event{Reason: ReasonException, Text: s.masked(h.Text())}
+		return &Event{Reason: ReasonException, Uncaught: h.Cause() == CauseUncaught, Text: s.mask.shortened(h.Text())}
 	}
 	if t.pending != nil {
 		return t.pending
@@ -141,10 +169,7 @@ func (s *Session) why(t *thread, h Halt) *Event {
 	if e := s.reached(t, h); e != nil {
 		return e
 	}
-	s.mu.Lock()
-	pausing := t.pausing || s.next
-	s.mu.Unlock()
-	if pausing {
+	if s.pauses(t, h) {
 		return &Event{Reason: ReasonPause}
 	}
 	if t.step != nil && t.step.ends(h) {
@@ -157,10 +182,41 @@ func (s *Session) why(t *thread, h Halt) *Event {
 	return nil
 }
 
+// pauses reports whether a thread is to stand still where h is for no other reason than
+// that somebody wants to see it. Of all who could be next, it is one.
+func (s *Session) pauses(t *thread, h Halt) bool {
+	s.mu.Lock()
+	pausing, next := t.pausing, s.next
+	s.mu.Unlock()
+	if pausing || !next || !s.own(t.guest, h) {
+		return pausing
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next = s.next
+	if next {
+		s.next = false
+		s.rewatch()
+	}
+	return next
+}
+
+// own reports whether a guest handles a message, and is in code of the actor's author.
+func (s *Session) own(g Guest, h Halt) bool {
+	if s.options.Handles != nil && !s.options.Handles(g) {
+		return false
+	}
+	if p, ok := s.program.(Rooted); ok {
+		return strings.HasPrefix(h.Position().File, p.Root())
+	}
+	frames, err := h.Frames(0, 1)
+	return err != nil || len(frames) == 0 || frames[0].Own
+}
+
 // reached deals with the breakpoints where h is, and returns a stop if one of them
 // wants it.
 func (s *Session) reached(t *thread, h Halt) *Event {
-	at := h.Position()
+	at, changed := h.Position(), s.look(t, h)
 	s.mu.Lock()
 	var here []*point
 	for _, p := range s.points.all() {
@@ -172,9 +228,10 @@ func (s *Session) reached(t *thread, h Halt) *Event {
 		}
 	}
 	s.mu.Unlock()
-	if len(here) == 0 || !t.begins(h.Depth(), at) {
-		return nil
+	if len(here) > 0 && !t.begins(h.Depth(), at) {
+		here = nil
 	}
+	here = slices.Concat(here, s.instructionsAt(h), changed)
 	var stop *Event
 	for _, p := range here {
 		text, hit := s.hit(h, p)
@@ -186,6 +243,12 @@ func (s *Session) reached(t *thread, h Halt) *Event {
 			if p.name != "" {
 				stop.Reason = ReasonFunction
 			}
+			switch {
+			case p.address != 0:
+				stop.Reason = ReasonInstruction
+			case p.bytes != 0:
+				stop.Reason = ReasonData
+			}
 		}
 		stop.Breakpoints = append(stop.Breakpoints, p.id)
 	}
@@ -196,9 +259,13 @@ func (s *Session) reached(t *thread, h Halt) *Event {
 // does, and says so.
 func (s *Session) hit(h Halt, p *point) (text string, stop bool) {
 	if p.when.Condition != "" {
-		met, err := h.Truth(0, p.when.Condition)
+		var met bool
+		err := s.attempt(func() (err error) {
+			met, err = h.Truth(0, p.when.Condition)
+			return err
+		})
 		if err != nil {
-			return s.masked(fmt.Sprintf("condition %q: %v", p.when.Condition, err)), true
+			return s.mask.shortened(fmt.Sprintf("condition %q: %v", p.when.Condition, err)), true
 		}
 		if !met {
 			return "", false
@@ -212,7 +279,7 @@ func (s *Session) hit(h Halt, p *point) (text string, stop bool) {
 		return "", false
 	}
 	if len(p.log) > 0 {
-		s.emit(Event{Kind: Output, Text: s.masked(logged(h, p.log)), Position: h.Position()})
+		s.emit(Event{Kind: Output, Text: s.logged(h, p.log), Position: h.Position()})
 		return "", false
 	}
 	return "", true
@@ -221,6 +288,7 @@ func (s *Session) hit(h Halt, p *point) (text string, stop bool) {
 // hold stops a thread where h is, until it is told to go on or has to.
 func (s *Session) hold(t *thread, h Halt, e *Event) {
 	at := &stop{jobs: make(chan job), resumed: make(chan struct{})}
+	depth := h.Depth()
 	e.Kind, e.Thread, e.Position = Stopped, t.id, h.Position()
 	s.mu.Lock()
 	if s.closed {
@@ -228,16 +296,9 @@ func (s *Session) hold(t *thread, h Halt, e *Event) {
 		return
 	}
 	known := t.known
-	t.known, t.stop, t.pausing, t.wish = true, at, false, Continue
+	t.known, t.stop, t.pausing, t.wish, t.depth = true, at, false, Continue, depth
 	t.step, t.pending = nil, nil
-	if s.next {
-		s.next = false
-		s.rewatch()
-	}
 	s.mu.Unlock()
-	if s.options.Hold != nil {
-		defer s.options.Hold(t.guest)()
-	}
 	if !known {
 		s.emit(Event{Kind: Started, Thread: t.id})
 	}
@@ -249,8 +310,9 @@ func (s *Session) hold(t *thread, h Halt, e *Event) {
 	s.mu.Lock()
 	wish := t.wish
 	s.mu.Unlock()
+	s.look(t, h) // what the client has set is no change
 	if wish.kind != free {
-		t.step = &stepping{Step: wish, from: h.Position(), depth: h.Depth()}
+		t.step = &stepping{Step: wish, from: h.Position(), depth: depth}
 	}
 }
 
@@ -263,13 +325,11 @@ func (s *Session) serve(t *thread, at *stop, h Halt) (why string) {
 		defer timer.Stop()
 		expired = timer.C
 	}
-	began := time.Now()
-	defer func() { t.held += time.Since(began) }()
 	v := &view{Halt: h, session: s}
 	for {
 		select {
 		case j := <-at.jobs:
-			j.done <- j.do(v)
+			s.run(j, v)
 		case <-at.resumed:
 			return ""
 		case <-s.done:
@@ -282,8 +342,8 @@ func (s *Session) serve(t *thread, at *stop, h Halt) (why string) {
 			}
 			t.stop, t.overdue = nil, true
 			close(at.resumed)
-			t.guest.Watch(s.watch)
-			return fmt.Sprintf("held for %v, which is as long as a guest may be: it goes on to the end of its message", s.options.HoldMax)
+			t.guest.Watch(s.watchOf(t))
+			return s.heldLong()
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stack "runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ var (
 	ErrThread = errors.New("no such thread: it has handled its message")
 	// ErrClosed is for a session that has ended.
 	ErrClosed = errors.New("the debug session has ended")
+	// ErrFailed is for what the debugger could not look at by a fault of its own.
+	ErrFailed = errors.New("the debugger itself has failed at this; the guest is as it was")
 )
 
 // Options say what a session may do.
@@ -28,13 +31,20 @@ type Options struct {
 	// HoldMax is how long a guest is held in all while it handles one message; it
 	// then goes on, and no more stops are made for that message. 0: without limit.
 	HoldMax time.Duration
-	// Mask replaces secrets in what is shown, by as many bytes; nil: there are none.
-	Mask func(string) string
+	// Secrets are masked in what is shown: name all forms in which they may stand there.
+	Secrets []string
 	// Name is what a guest's thread is called; nil: its number.
 	Name func(Guest) string
-	// Hold is called when a guest stops, on its goroutine, and what it returns when
-	// it goes on: its deadlines stand still in between. nil: nothing is called.
+	// Handles reports whether a guest handles a message, rather than starts; nil: it
+	// always does.
+	Handles func(Guest) bool
+	// Hold is called when a guest arrives somewhere, on its goroutine, and what it returns
+	// when it goes on: its deadlines stand still in between, also while it is only found
+	// out whether it is to stop. nil: nothing is called.
 	Hold func(Guest) (release func())
+	// Panicked is told of a panic while something was looked at, which the client is told
+	// as ErrFailed: v as it was recovered, and the stack then. nil: nobody is.
+	Panicked func(v any, stack []byte)
 }
 
 // Session is what a person who debugs a program wants of its guests: it stops them,
@@ -48,6 +58,7 @@ type Options struct {
 type Session struct {
 	program Program
 	options Options
+	mask    mask
 	events  chan Event
 	done    chan struct{} // closed by Close
 
@@ -56,7 +67,7 @@ type Session struct {
 	threads    map[Guest]*thread
 	lastThread int
 	points     points
-	next       bool   // stop whatever reports next
+	next       bool   // stop whoever comes next to the actor's own code with a message
 	watch      *Watch // of guests that nobody steps
 }
 
@@ -68,13 +79,15 @@ type thread struct {
 	known   bool // the client was told of it
 	pausing bool
 	wish    Step  // how it was told to go on
+	depth   int   // frames that it had when it stood still last
 	stop    *stop // nil: it runs
-	overdue bool  // it was held for as long as it may be
+	overdue bool  // it was held for as long as it may be: it reports nothing more
 
 	step    *stepping
 	marks   []mark
 	pending *Event // a stop to be made at the next statement
 	held    time.Duration
+	seen    map[*point][]byte // the memory of data breakpoints, as it was last looked at
 }
 
 // stop is one time that a thread stands still.
@@ -88,6 +101,28 @@ type job struct {
 	done chan error // has room for one
 }
 
+// run carries a job out, and says how it went whatever becomes of it.
+func (s *Session) run(j job, h Halt) {
+	err := error(ErrFailed)
+	defer func() { j.done <- err }()
+	err = s.attempt(func() error { return j.do(h) })
+}
+
+// attempt does something that looks at a guest. A panic in it is ErrFailed.
+func (s *Session) attempt(do func() error) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		err = fmt.Errorf("%w: %s", ErrFailed, s.masked(fmt.Sprint(v)))
+		if s.options.Panicked != nil {
+			s.options.Panicked(v, stack.Stack())
+		}
+	}()
+	return do()
+}
+
 // Thread is a guest that handles something now.
 type Thread struct {
 	ID      int // counts from 1; not used again
@@ -98,7 +133,7 @@ type Thread struct {
 // NewSession returns a session of the guests that report to it. The owner closes it.
 func NewSession(p Program, o Options) *Session {
 	return &Session{
-		program: p, options: o,
+		program: p, options: o, mask: newMask(o.Secrets),
 		events:  make(chan Event, EventsMax),
 		done:    make(chan struct{}),
 		threads: map[Guest]*thread{},
@@ -159,7 +194,7 @@ func (s *Session) Threads() []Thread {
 	for i := range list {
 		list[i].Name = fmt.Sprintf("message %d", list[i].ID)
 		if s.options.Name != nil {
-			list[i].Name = s.options.Name(guests[list[i].ID])
+			list[i].Name = s.masked(s.options.Name(guests[list[i].ID]))
 		}
 	}
 	return list
@@ -184,9 +219,9 @@ func (s *Session) Resume(thread int, how Step) error {
 	return nil
 }
 
-// Pause stops a thread at its next statement; thread 0 is whichever guest comes to a
-// statement next, one that is still to be handed a message included. A thread that
-// stands still is left alone. It fails with ErrThread or ErrClosed.
+// Pause stops a thread at its next statement; thread 0 is whichever guest comes next, as
+// it handles a message, to a statement that the actor's author wrote. A thread that stands
+// still is left alone. It fails with ErrThread or ErrClosed.
 func (s *Session) Pause(thread int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,7 +286,7 @@ func (s *Session) find(id int) (*thread, error) {
 // rewatch makes the watch of all guests anew. The lock is held.
 func (s *Session) rewatch() {
 	s.watch = s.points.watch()
-	s.watch.Every = s.next
+	s.watch.Every = s.watch.Every || s.next
 	for g, t := range s.threads {
 		g.Watch(s.watchOf(t))
 	}
@@ -259,15 +294,24 @@ func (s *Session) rewatch() {
 
 // watchOf is what a thread's guest is to report. The lock is held.
 func (s *Session) watchOf(t *thread) *Watch {
+	if t.overdue {
+		return &Watch{}
+	}
 	every := t.pausing || t.wish.kind == in || t.wish.kind == over || t.wish.kind == out
 	if !every && t.wish.kind != to {
 		return s.watch
 	}
 	w := *s.watch
-	w.Every = w.Every || every
 	if t.wish.kind == to {
 		w.Lines = append(slices.Clip(w.Lines), t.wish.to)
 	}
+	if every && !w.Every && !t.pausing {
+		w.Depth = t.wish.reaches(t.depth)
+	}
+	if t.wish.kind == over || t.wish.kind == out {
+		w.Return = t.depth
+	}
+	w.Every = w.Every || every
 	return &w
 }
 

@@ -1,6 +1,7 @@
 package debug_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -275,6 +276,7 @@ func TestLogPoints(t *testing.T) {
 
 func TestBreakpointsThatLieNowhere(t *testing.T) {
 	r := start(t, shop, debug.Options{})
+	instructions, _ := r.SetInstructions([]debug.InstructionBreakpoint{{Address: 1}})
 	for _, c := range []struct {
 		name  string
 		bound []debug.Bound
@@ -282,6 +284,7 @@ func TestBreakpointsThatLieNowhere(t *testing.T) {
 	}{
 		{"file", r.SetBreakpoints("other.toy", []debug.Breakpoint{{Line: 1}}), "not known here"},
 		{"line", r.SetBreakpoints("shop.toy", []debug.Breakpoint{{Line: 900}}), "no code on this line"},
+		{"instruction", instructions, "this language has no such thing"},
 		{"function", r.SetFunctions([]debug.FunctionBreakpoint{{Name: "nobody"}}), "not known here"},
 		{"hit", r.SetBreakpoints("shop.toy", []debug.Breakpoint{{Line: 2, When: debug.When{Hit: "often"}}}), "want a number"},
 		{"hit zero", r.SetBreakpoints("shop.toy", []debug.Breakpoint{{Line: 2, When: debug.When{Hit: "% 0"}}}), "want a number"},
@@ -398,8 +401,8 @@ func TestOutputsAndRequests(t *testing.T) {
 }
 
 func TestPause(t *testing.T) {
-	r := start(t, "func handle\n  run = true\n  while run # here\n  end\nend\n", debug.Options{})
-	done := r.run()
+	r := start(t, "func handle run\n  while run # here\n  end\nend\n", debug.Options{})
+	done := r.run(true)
 	for len(r.Threads()) == 0 {
 		if t.Context().Err() != nil {
 			t.Fatal("the guest never came")
@@ -446,6 +449,36 @@ func TestPauseNext(t *testing.T) {
 	}
 	r.resume(thread, debug.Continue)
 	<-one
+}
+
+// TestPauseOwn: what stops next is a message in the actor's own code: no start of an
+// instance, no library that is gone through before.
+func TestPauseOwn(t *testing.T) {
+	starts := true
+	r := start(t, shop, debug.Options{Handles: func(debug.Guest) bool { return !starts }})
+	g := &watched{}
+	if err := r.Enter(g); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Pause(0); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := r.Arrive(g, &standing{line: 2, foreign: !starts}); err != nil { // which returns: it is not stopped
+			t.Fatal(err)
+		}
+		starts = false
+	}
+	ended := make(chan struct{})
+	go func() { // ends with the session
+		defer close(ended)
+		_ = r.Arrive(g, &standing{line: 3})
+	}()
+	if e := r.event(debug.Stopped); e.Reason != debug.ReasonPause || e.Position.Line != 3 {
+		t.Errorf("%+v", e)
+	}
+	r.Close()
+	<-ended
 }
 
 // TestGuests steps one guest while another stands still and a third is served.
@@ -508,6 +541,205 @@ func TestHoldMax(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestHoldOfConditions: the time that conditions and log points take is not the guest's,
+// but it is held meanwhile, and no longer than it may be.
+func TestHoldOfConditions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held, most := 0, 0
+		r := start(t, shop, debug.Options{HoldMax: time.Minute, Hold: func(debug.Guest) func() {
+			held++
+			most = max(most, held)
+			return func() { held-- }
+		}})
+		g := &watched{}
+		if err := r.Enter(g); err != nil {
+			t.Fatal(err)
+		}
+		defer r.Leave(g)
+		line := r.program.Line("# body")
+		r.SetBreakpoints("shop.toy", []debug.Breakpoint{{Line: line, When: debug.When{Condition: "i > 9"}}})
+		asked := 0
+		h := &standing{line: line, truth: func() bool {
+			if asked++; held != 1 {
+				t.Errorf("%d holds while a condition is looked at", held)
+			}
+			time.Sleep(25 * time.Second)
+			return false
+		}}
+		for range 5 {
+			if err := r.Arrive(g, h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if e := r.event(debug.Stopped, debug.Output); asked != 3 || held != 0 || most != 1 || !strings.Contains(e.Text, "held for 1m0s") {
+			t.Errorf("%d conditions, %d holds at a time, %d not released; %+v", asked, most, held, e)
+		}
+		if len(g.last.Lines) != 0 {
+			t.Errorf("it watches %+v", g.last)
+		}
+	})
+}
+
+// standing is a guest that stands still somewhere, which is all that there is of it.
+type standing struct {
+	debug.Halt
+	line     int
+	depth    int
+	foreign  bool // it is in a library
+	cause    debug.Cause
+	truth    func() bool
+	position func()
+}
+
+func (h *standing) Cause() debug.Cause { return cmp.Or(h.cause, debug.CauseLine) }
+func (h *standing) Depth() int         { return max(1, h.depth) }
+func (h *standing) Position() debug.Position {
+	if h.position != nil {
+		h.position()
+	}
+	return debug.Position{File: "shop.toy", Line: h.line, Column: 1}
+}
+func (h *standing) Frames(int, int) ([]debug.Frame, error) {
+	return []debug.Frame{{Position: h.Position(), Own: !h.foreign}}, nil
+}
+func (h *standing) Truth(int, string) (bool, error) { return h.truth(), nil }
+
+// TestPauseOne: of guests that come at the same time, one is stopped.
+func TestPauseOne(t *testing.T) {
+	r := start(t, shop, debug.Options{})
+	one, two := &watched{}, &watched{}
+	for _, g := range []debug.Guest{one, two} {
+		if err := r.Enter(g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Pause(0); err != nil {
+		t.Fatal(err)
+	}
+	calls, passed := 0, make(chan struct{})
+	h := &standing{line: 2}
+	h.position = func() { // when the first is about to stop, the second comes
+		if calls++; calls == 3 {
+			go func() { // ends with the session
+				defer close(passed)
+				_ = r.Arrive(two, &standing{line: 2})
+			}()
+			select {
+			case <-passed:
+			case e := <-r.Events():
+				t.Errorf("%+v of the second", e)
+			}
+		}
+	}
+	ended := make(chan struct{})
+	go func() { // ends with the session
+		defer close(ended)
+		_ = r.Arrive(one, h)
+	}()
+	if e := r.event(debug.Stopped); e.Thread != 1 {
+		t.Errorf("%+v", e)
+	}
+	r.Close()
+	<-ended
+	<-passed
+}
+
+// TestStepsSpare: of a step over or out, a guest is not asked to report what lies deeper.
+func TestStepsSpare(t *testing.T) {
+	for _, c := range []struct {
+		how   debug.Step
+		depth int
+	}{{debug.Over, 2}, {debug.Out, 1}, {debug.In, 0}} {
+		r := start(t, shop, debug.Options{})
+		r.at("# sum")
+		g, ended := &watched{}, make(chan struct{})
+		if err := r.Enter(g); err != nil {
+			t.Fatal(err)
+		}
+		go func() { // ends with the session
+			defer close(ended)
+			_ = r.Arrive(g, &standing{line: r.program.Line("# sum"), depth: 2})
+		}()
+		r.resume(r.event(debug.Stopped).Thread, c.how)
+		if !g.last.Every || g.last.Depth != c.depth || (g.last.Return == 2) != (c.depth != 0) {
+			t.Errorf("%+v watches %+v, want depth %d", c.how, g.last, c.depth)
+		}
+		if err := r.Pause(1); err != nil || g.last.Depth != 0 {
+			t.Errorf("to be paused, it watches %+v: %v", g.last, err)
+		}
+		r.Close()
+		<-ended
+	}
+}
+
+// TestReturn: a step over or out ends where a function has returned, which comes to no
+// breakpoint of the line that called it.
+func TestReturn(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		how   debug.Step
+		depth int // where it returns to
+		want  debug.Reason
+	}{{"over", debug.Over, 1, debug.ReasonStep}, {"out", debug.Out, 1, debug.ReasonStep}, {"out of what was called", debug.Out, 2, ""}, {"no step", debug.Continue, 1, ""}} {
+		r := start(t, shop, debug.Options{})
+		line := r.program.Line("# sum")
+		r.at("# sum", "# body")
+		g, ended := &watched{}, make(chan struct{})
+		if err := r.Enter(g); err != nil {
+			t.Fatal(err)
+		}
+		go func() { // ends with the session
+			defer close(ended)
+			_ = r.Arrive(g, &standing{line: line, depth: 2})
+			_ = r.Arrive(g, &standing{line: r.program.Line("# body"), depth: c.depth, cause: debug.CauseReturn})
+			r.Say("that was all")
+		}()
+		r.resume(r.event(debug.Stopped).Thread, c.how)
+		if e := r.event(debug.Stopped, debug.Output); e.Reason != c.want {
+			t.Errorf("%s: %+v", c.name, e)
+		}
+		r.Close()
+		<-ended
+	}
+}
+
+// TestPanic: a panic while something is looked at is its client's to know, and the guest
+// goes on.
+func TestPanic(t *testing.T) {
+	var told any
+	r := start(t, shop, debug.Options{Secrets: []string{"hunter2"}, Panicked: func(v any, stack []byte) { told = v }})
+	r.at("# body")
+	done := r.run(1)
+	thread, _ := r.stopped()
+	err := r.With(t.Context(), thread, func(debug.Halt) error { panic("hunter2 is out of range") })
+	if !errors.Is(err, debug.ErrFailed) || !strings.HasSuffix(err.Error(), ": ******* is out of range") || told == nil {
+		t.Errorf("%v; told %v", err, told)
+	}
+	if got := r.value(thread, "i"); got != "0" {
+		t.Errorf("afterwards i is %s", got)
+	}
+	r.resume(thread, debug.Continue)
+	if got := <-done; got.value != int64(0) {
+		t.Error(got)
+	}
+	g := &watched{}
+	if err := r.Enter(g); err != nil {
+		t.Fatal(err)
+	}
+	line := r.program.Line("# body")
+	bound := r.SetBreakpoints("shop.toy", []debug.Breakpoint{{Line: line, When: debug.When{Condition: "i"}}})
+	ended := make(chan struct{})
+	go func() { // ends with the session
+		defer close(ended)
+		_ = r.Arrive(g, &standing{line: bound[0].Line, truth: func() bool { panic("no") }})
+	}()
+	if e := r.event(debug.Stopped); !strings.Contains(e.Text, debug.ErrFailed.Error()) {
+		t.Errorf("%+v", e)
+	}
+	r.Close()
+	<-ended
 }
 
 // TestSilentClient reads no events: the session ends, and the guest does not.

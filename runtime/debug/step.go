@@ -27,6 +27,18 @@ var (
 // To goes on to a position, as [Program.Bind] returned it.
 func To(p Position) Step { return Step{kind: to, to: p} }
 
+// reaches is how deep a guest may be that ends the step, if it began so many frames deep;
+// 0: as deep as it likes.
+func (s Step) reaches(depth int) int {
+	switch s.kind {
+	case over:
+		return depth
+	case out:
+		return max(1, depth-1)
+	}
+	return 0
+}
+
 // stepping is a step that a thread is making. It belongs to the guest's goroutine.
 type stepping struct {
 	Step

@@ -2,10 +2,6 @@ package debug
 
 import "fmt"
 
-// MaskReach is how far around a part of memory secrets are looked for, in bytes: one
-// that is longer may be seen in parts.
-const MaskReach = 4 << 10
-
 // view is what a client sees of a Halt: without secrets, and as it is where the
 // session is read-only.
 type view struct {
@@ -13,32 +9,61 @@ type view struct {
 	session *Session
 }
 
-func (s *Session) masked(text string) string {
-	if s.options.Mask == nil {
-		return text
+func (s *Session) masked(text string) string { return s.mask.text(text) }
+
+// maskedError is an error whose text has no secrets.
+type maskedError struct {
+	error
+	text string
+}
+
+// Error implements error.
+func (e *maskedError) Error() string { return e.text }
+
+func (e *maskedError) Unwrap() error { return e.error }
+
+func (s *Session) maskedError(err error) error {
+	if err == nil {
+		return nil
 	}
-	return s.options.Mask(text)
+	before := err.Error()
+	if text := s.mask.shortened(before); text != before {
+		return &maskedError{err, text}
+	}
+	return err
 }
 
 // Text implements Halt.
-func (v *view) Text() string { return v.session.masked(v.Halt.Text()) }
+func (v *view) Text() string { return v.session.mask.shortened(v.Halt.Text()) }
 
-func (v *view) show(list []Variable, err error) ([]Variable, error) {
-	if v.session.options.Mask == nil {
-		return list, err
+func (v *view) variable(of Variable, err error) (Variable, error) {
+	m := v.session.mask
+	of.Name, of.Value, of.Fault = m.shortened(of.Name), m.shortened(of.Value), m.shortened(of.Fault)
+	if m.text(of.Path) != of.Path {
+		of.Path = "" // it could not be evaluated
 	}
+	return of, v.session.maskedError(err)
+}
+
+func (v *view) variables(list []Variable, err error) ([]Variable, error) {
 	for i := range list {
-		list[i].Value = v.session.masked(list[i].Value)
+		list[i], _ = v.variable(list[i], nil)
 	}
-	return list, err
+	return list, v.session.maskedError(err)
+}
+
+// Frames implements Halt.
+func (v *view) Frames(start, n int) ([]Frame, error) {
+	list, err := v.Halt.Frames(start, n)
+	return list, v.session.maskedError(err)
 }
 
 // Scopes implements Halt.
-func (v *view) Scopes(frame int) ([]Variable, error) { return v.show(v.Halt.Scopes(frame)) }
+func (v *view) Scopes(frame int) ([]Variable, error) { return v.variables(v.Halt.Scopes(frame)) }
 
 // Children implements Halt.
 func (v *view) Children(r Reference, start, n int) ([]Variable, error) {
-	return v.show(v.Halt.Children(r, start, n))
+	return v.variables(v.Halt.Children(r, start, n))
 }
 
 // Set implements Halt.
@@ -46,9 +71,7 @@ func (v *view) Set(frame int, r Reference, name, value string) (Variable, error)
 	if v.session.options.ReadOnly {
 		return Variable{}, fmt.Errorf("set %s: %w: this session is read-only", name, ErrReadOnly)
 	}
-	got, err := v.Halt.Set(frame, r, name, value)
-	got.Value = v.session.masked(got.Value)
-	return got, err
+	return v.variable(v.Halt.Set(frame, r, name, value))
 }
 
 // Evaluate implements Halt.
@@ -58,9 +81,7 @@ func (v *view) Evaluate(frame int, expression string) (Variable, error) {
 			return Variable{}, err
 		}
 	}
-	got, err := v.Halt.Evaluate(frame, expression)
-	got.Value = v.session.masked(got.Value)
-	return got, err
+	return v.variable(v.Halt.Evaluate(frame, expression))
 }
 
 // Truth implements Halt.
@@ -70,28 +91,24 @@ func (v *view) Truth(frame int, expression string) (bool, error) {
 			return false, err
 		}
 	}
-	return v.Halt.Truth(frame, expression)
+	is, err := v.Halt.Truth(frame, expression)
+	return is, v.session.maskedError(err)
 }
 
-// Memory implements Halt.
+// Memory implements Halt. Secrets are looked for that begin before, and end behind.
 func (v *view) Memory(address uint64, n int) ([]byte, error) {
-	if v.session.options.Mask == nil || n <= 0 {
-		return v.Halt.Memory(address, n)
-	}
+	m := v.session.mask
 	got, err := v.Halt.Memory(address, n)
-	if err != nil || len(got) == 0 {
-		return got, err
+	if err != nil || len(got) == 0 || m.longest == 0 {
+		return got, v.session.maskedError(err)
 	}
-	before := min(address, MaskReach)
-	around, err := v.Halt.Memory(address-before, int(before)+n+MaskReach)
+	reach := m.longest - 1
+	before := int(min(address, uint64(reach)))
+	around, err := v.Halt.Memory(address-uint64(before), before+len(got)+reach)
 	if err != nil {
-		return nil, err
+		return nil, v.session.maskedError(err)
 	}
-	shown := v.session.masked(string(around))
-	if len(shown) != len(around) {
-		return nil, fmt.Errorf("memory at %#x: secrets could not be masked in place", address)
-	}
-	return []byte(shown[before : int(before)+len(got)]), nil
+	return m.bytes(around)[before : before+len(got)], nil
 }
 
 // WriteMemory implements Halt.

@@ -3,7 +3,9 @@ package shard
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -81,12 +83,50 @@ func TestAttachHeld(t *testing.T) {
 	if got := answered1(t, b.ask(t, "b")); got != "replied out old" {
 		t.Errorf("another key afterwards: %s", got)
 	}
+	b.clock.pass(time.Minute)
+	if a, other := first.Stood(), second.Stood(); a != time.Minute || other != 0 {
+		t.Errorf("the first message has stood for %v, the second for %v", a, other)
+	}
 	if got := second.Answer().Outcome; got != Pending {
 		t.Errorf("the second message of the key is %v while the first is handled", got)
 	}
 	close(goOn)
 	if got := answered1(t, first) + ", " + answered1(t, second); got != "replied out looked at, replied out old" {
 		t.Error(got)
+	}
+	b.clock.pass(time.Minute)
+	if a := first.Stood(); a != time.Minute {
+		t.Errorf("once it has gone on, it has stood for %v", a)
+	}
+}
+
+// TestAttachStarts: while an instance of what somebody looks at is being started, which
+// lasts as long as they look at that, other keys of the lane have theirs.
+func TestAttachStarts(t *testing.T) {
+	service := keyedService(nil)
+	b := open(t, service, says("old"), nil)
+	keys := []string{"a"}
+	for i := 0; len(keys) < 2; i++ {
+		if key := fmt.Sprint("k", i); spread(key, 2) == spread("a", 2) {
+			keys = append(keys, key)
+		}
+	}
+	looked := actorsOf(t, b.Shard, service, says("looked at"))
+	m := failsOnce{starts: &atomic.Int32{}, fail: make(chan struct{})}
+	looked["who"].Module = m
+	detach, err := b.Attach("who", looked["who"], &keys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := b.ask(t, keys[0])
+	await(t, "the instance is being started", func() bool { return m.starts.Load() == 1 })
+	if got := answered1(t, b.ask(t, keys[1])); got != "replied out old" {
+		t.Errorf("another key of the lane: %s", got)
+	}
+	detach()
+	close(m.fail)
+	if got := answered1(t, first); got != "replied out old" {
+		t.Errorf("the key afterwards: %s", got)
 	}
 }
 

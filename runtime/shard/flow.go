@@ -43,7 +43,8 @@ type flow struct {
 	late    atomic.Bool // it was found after it began that somebody may ask
 	told    atomic.Bool // the journal has the answer of a late one, or is about to
 
-	pending atomic.Int32 // messages not settled yet
+	stood   atomic.Pointer[standing] // nil: it never did
+	pending atomic.Int32             // messages not settled yet
 	fuel    atomic.Uint64
 	claimed atomic.Bool // an answer is on its way
 	fault   atomic.Pointer[Answer]

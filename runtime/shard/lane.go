@@ -95,7 +95,7 @@ type local struct {
 	cells    map[string]*cell // of keys
 	instance *actor.Instance  // at hand
 	hungry   []*cell          // waiting for an instance
-	starting bool             // an instance is being started for this lane
+	starting []*actor.Actor   // whose instances are being started for this lane, one each
 	tally    tally
 	fault    error // of the last rule that could not be evaluated
 	// behind says that not all has been read that waited here when the journal

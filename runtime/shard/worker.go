@@ -39,6 +39,7 @@ func (l *lane) hire() *worker {
 	w := &worker{lane: l}
 	w.task.Wait = w.wait
 	w.task.Effect = w.effect
+	w.task.Stand = w.stand
 	return w
 }
 
@@ -156,11 +157,12 @@ func (w *worker) handle() {
 		w.task.State = &w.state
 	}
 	var began time.Time
-	if w.run.arm != nil {
+	counts := w.run.arm != nil || w.item.by != nil
+	if counts {
 		began = w.lane.shard.clock.Now()
 	}
 	w.result = w.instance.Handle(&w.task)
-	if w.run.arm != nil {
+	if counts {
 		w.took = w.lane.shard.clock.Now().Sub(began)
 	}
 	w.task.Long = false
@@ -269,7 +271,7 @@ func (l *lane) equip(c *cell, r *running) bool {
 	switch {
 	case errors.Is(err, actor.ErrClosed):
 		// Apply has put another revision in force, or will; it feeds us.
-	case more && local.starting:
+	case more && slices.Contains(local.starting, r.actor):
 		r.actor.Decline()
 	case more:
 		l.start(local, r)
@@ -285,7 +287,7 @@ func (l *lane) equip(c *cell, r *running) bool {
 
 // start starts an instance elsewhere; it comes back as an event.
 func (l *lane) start(local *local, r *running) {
-	local.starting = true
+	local.starting = append(local.starting, r.actor)
 	l.shard.begin()
 	l.shard.start(func() {
 		instance, err := r.actor.Start(l.shard.context)
@@ -302,7 +304,7 @@ type noteStarted struct {
 }
 
 func (n noteStarted) run(l *lane) {
-	n.local.starting = false
+	n.local.starting = slices.DeleteFunc(n.local.starting, func(a *actor.Actor) bool { return a == n.of.actor })
 	if n.err == nil {
 		n.of.actor.Put(n.instance)
 		l.feedHere(n.local)

@@ -28,6 +28,7 @@ import (
 const (
 	DebugHold = 10 * time.Minute // that a live actor is held for, while it handles one message
 	debugsMax = 32               // sessions of a service at a time
+	permitAge = 10 * time.Second // after which who debugs is asked for their permission again
 	auditTime = 10 * time.Second // for the journal to take an entry
 )
 
@@ -36,7 +37,7 @@ type debugging struct {
 	mu     sync.Mutex
 	list   map[*Debugged]bool
 	closed bool
-	ended  sync.WaitGroup // those that were listed
+	ended  sync.WaitGroup // what tends those that were listed
 }
 
 // Debugged is something that a person looks into: a session, and what is run for it.
@@ -50,14 +51,19 @@ type Debugged struct {
 	id     string            // of the message; "": those to come
 	wanted supervisor.Wanted // as it runs
 	probe  *probe
+	// sources is the folder of the actor's sources; nil: they are not here.
+	sources *os.Root
 
 	context context.Context // ends with Close
 	cancel  context.CancelFunc
-	runs    sync.WaitGroup // what Start has begun
-	begin   func()         // runs what is to be seen
+	runs    sync.WaitGroup // what Start has begun, and what asks for permission
 	once    sync.Once
 	close   sync.Once
-	leave   func() error // ends what is run
+
+	opening sync.Mutex   // held until what follows is there, or will not be
+	begin   func()       // runs what is to be seen
+	leave   func() error // ends what is run; nil: nothing is
+	audited bool         // the journal has it
 }
 
 // OpenDebugger opens a session of what a person, by, wants to look into. Nothing is run for it
@@ -73,34 +79,88 @@ func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by strin
 	if err := d.permitted(); err != nil {
 		return nil, err
 	}
-	if d.probe.program, err = h.program(d.wanted, d.node); err != nil {
+	if err := control.Permitted(ctx); err != nil {
 		return nil, err
 	}
-	o := debug.Options{Mask: secretsOf(d.wanted.Service, h.opts.Secret).text, Name: d.probe.guests.Title, Hold: d.probe.guests.Hold}
-	if t.Mode() == control.DebugLive {
-		o.HoldMax = cmp.Or(h.opts.DebugHold, DebugHold)
+	if err := d.program(ctx); err != nil {
+		return nil, errors.Join(err, d.closeSources())
 	}
-	d.Session = debug.NewSession(d.probe.program, o)
+	d.Session = debug.NewSession(d.probe.program, d.options())
 	d.probe.session = d.Session
 	d.context, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	d.opening.Lock()
 	if err := h.debugging.add(d); err != nil {
+		d.opening.Unlock()
 		d.cancel()
 		d.Session.Close()
-		return nil, err
+		return nil, errors.Join(err, d.closeSources())
 	}
-	if err = d.open(ctx); err == nil {
-		err = h.audit(ctx, d, false)
-	}
+	err = d.open(ctx)
+	d.opening.Unlock()
 	if err != nil {
-		d.end()
-		h.debugging.remove(d)
-		return nil, err
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// open has ready what is run.
+// options are what a session may do.
+func (d *Debugged) options() debug.Options {
+	h := d.host
+	o := debug.Options{
+		Secrets: secretsOf(d.wanted.Service, h.opts.Secret).list(),
+		Name:    d.probe.guests.Title, Handles: d.probe.guests.Handles, Hold: d.probe.guests.Hold,
+		Panicked: func(v any, stack []byte) {
+			h.log.Error("the debugger has failed at what it was asked for", "node", d.node.Path, "panic", fmt.Sprintf("%T", v), "stack", string(stack))
+		},
+	}
+	if d.target.Mode() == control.DebugLive {
+		o.HoldMax = cmp.Or(h.opts.DebugHold, DebugHold)
+	}
+	return o
+}
+
+// open has ready what is run, unless the session is ended meanwhile. d.opening is held.
 func (d *Debugged) open(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.context, cancel)()
+	err := d.ready(ctx)
+	if err == nil {
+		err = d.host.audit(ctx, d, false)
+		d.audited = err == nil
+	}
+	if d.context.Err() != nil { // a failure that this led to included
+		return stopping()
+	}
+	if err == nil {
+		d.runs.Go(func() {
+			tick := time.NewTicker(permitAge)
+			defer tick.Stop()
+			d.permit(tick.C)
+		})
+	}
+	return err
+}
+
+func stopping() error { return &control.Error{Code: "host.stopping", Message: "the service stops"} }
+
+// permit ends the session once who debugs may no longer do so.
+func (d *Debugged) permit(tick <-chan time.Time) {
+	for {
+		select {
+		case <-tick:
+			if err := control.Permitted(d.context); err != nil {
+				d.End("nothing more may be debugged: " + err.Error())
+				return
+			}
+		case <-d.context.Done():
+			return
+		}
+	}
+}
+
+// ready has ready what is run.
+func (d *Debugged) ready(ctx context.Context) error {
 	switch d.target.Mode() {
 	case control.DebugMessage:
 		return d.openMessage(ctx)
@@ -117,15 +177,18 @@ func (d *Debugged) Start() error {
 	return nil
 }
 
-// Close ends the session and what is run for it. What was live goes on as it was.
+// Close ends the session and what is run for it, and returns once what was live goes on as
+// it was. A session that has ended by itself is closed by then, or soon.
 func (d *Debugged) Close() error {
 	var err error
 	d.close.Do(func() {
 		err = d.end()
-		ctx, cancel := context.WithTimeout(context.Background(), auditTime)
-		defer cancel()
-		if audit := d.host.audit(ctx, d, true); audit != nil && !errors.Is(audit, shard.ErrStopping) {
-			err = errors.Join(err, audit)
+		if d.audited {
+			ctx, cancel := context.WithTimeout(context.Background(), auditTime)
+			defer cancel()
+			if audit := d.host.audit(ctx, d, true); audit != nil && !errors.Is(audit, shard.ErrStopping) {
+				err = errors.Join(err, audit)
+			}
 		}
 		d.host.debugging.remove(d)
 	})
@@ -137,11 +200,22 @@ func (d *Debugged) end() (err error) {
 	d.once.Do(func() {}) // nothing begins any more
 	d.cancel()
 	d.Session.Close()
+	d.opening.Lock() // until it is known what there is to leave
+	leave := d.leave
+	d.opening.Unlock()
 	d.runs.Wait()
-	if d.leave != nil {
-		err = d.leave()
+	if leave != nil {
+		err = leave()
 	}
-	return err
+	return errors.Join(err, d.closeSources())
+}
+
+// tend closes a session that has ended, whoever ended it: nobody waits for its client.
+func (d *Debugged) tend() {
+	<-d.Session.Done()
+	if err := d.Close(); err != nil {
+		d.host.log.Error("end debugging", "node", d.node.Path, "error", err)
+	}
 }
 
 // add lists a session, unless somebody else is at what it is of.
@@ -149,7 +223,7 @@ func (l *debugging) add(d *Debugged) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return &control.Error{Code: "host.stopping", Message: "the service stops"}
+		return stopping()
 	}
 	if len(l.list) >= debugsMax {
 		return &control.Error{Code: control.CodeDebugBusy, Message: fmt.Sprintf("%d sessions are open, and no more may be", len(l.list)), Next: "end one of them"}
@@ -166,17 +240,14 @@ func (l *debugging) add(d *Debugged) error {
 		l.list = map[*Debugged]bool{}
 	}
 	l.list[d] = true
-	l.ended.Add(1)
+	l.ended.Go(d.tend)
 	return nil
 }
 
 func (l *debugging) remove(d *Debugged) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.list[d] {
-		delete(l.list, d)
-		l.ended.Done()
-	}
+	delete(l.list, d)
 }
 
 // shut ends all sessions, says why, and lets none begin. It waits until what they ran has
@@ -229,25 +300,35 @@ func (d *Debugged) permitted() error {
 	return nil
 }
 
-// program is what a module is to its programmer.
-func (h *Host) program(w supervisor.Wanted, n *router.Node) (debug.Program, error) {
-	binary := w.Modules[n.Actor.Name]
+// program finds what the node's module is to its programmer. The folder of its sources,
+// which links do not lead out of, stays open until closeSources.
+func (d *Debugged) program(ctx context.Context) error {
+	h, n := d.host, d.node
+	binary := d.wanted.Modules[n.Actor.Name]
 	var files fs.FS
 	if source := n.Actor.Code.Source; source != "" {
-		if info, err := os.Stat(source); err == nil && info.IsDir() {
-			files = os.DirFS(source)
+		if root, err := os.OpenRoot(source); err == nil { // else it is a file, or not here
+			d.sources, files = root, root.FS()
 		}
 	}
 	for _, l := range h.opts.debuggers() {
-		p, err := l.Open(binary, files)
+		p, err := l.Open(ctx, binary, files)
 		if err != nil {
-			return nil, &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("read what the module of %s says of its source: %v", n.Actor.Name, err), At: n.Path}
+			return &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("read what the module of %s says of its source: %v", n.Actor.Name, err), At: n.Path}
 		}
 		if p != nil {
-			return p, nil
+			d.probe.program = p
+			return nil
 		}
 	}
-	return nil, &control.Error{Code: control.CodeInvalid, Message: "there is no debugger for the module of " + n.Actor.Name, At: n.Path}
+	return &control.Error{Code: control.CodeInvalid, Message: "there is no debugger for the module of " + n.Actor.Name, At: n.Path}
+}
+
+func (d *Debugged) closeSources() error {
+	if d.sources == nil {
+		return nil
+	}
+	return d.sources.Close()
 }
 
 // debuggers are the languages that can be debugged.
@@ -257,9 +338,6 @@ func (o *Options) debuggers() []debug.Language {
 	}
 	return debuggers()
 }
-
-// text hides secrets in text.
-func (m mask) text(s string) string { return string(m.hide([]byte(s))) }
 
 // probe compiles a module so that a session is told what its instances do.
 type probe struct {

@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/debug/debugtest/requests"
+	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/testdata/wat"
@@ -359,6 +364,153 @@ func TestDebugRefused(t *testing.T) {
 		}
 	}
 	opened(t, locked, control.DebugTarget{Actor: "hog", Fork: true})
+}
+
+// TestDebugFreed: a session that was ended lets go of its node, though its client stays.
+func TestDebugFreed(t *testing.T) {
+	h := hogs(t, nil)
+	d := opened(t, h, control.DebugTarget{Actor: "hog"})
+	begin(t, d)
+	if _, err := h.Apply(t.Context(), h.service.Load(), *h.built.Load()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, d, debug.Terminated)
+	for {
+		next, err := h.OpenDebugger(t.Context(), control.DebugTarget{Actor: "hog"}, "ben")
+		var told *control.Error
+		if errors.As(err, &told) && told.Code == control.CodeDebugBusy {
+			continue // it is being let go of
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := next.Close(); err != nil {
+			t.Error(err)
+		}
+		break
+	}
+	opened(t, h, control.DebugTarget{Actor: "hog"}) // once it is closed, it is let go of
+}
+
+// compiles is a program that is compiled once the host wants that no more.
+type compiles struct {
+	debug.Program
+	begun chan struct{}
+}
+
+// Compile implements debug.Program.
+func (c compiles) Compile(ctx context.Context, e engine.Engine, o engine.Config, r debug.Reporter) (engine.Module, error) {
+	close(c.begun)
+	<-ctx.Done()
+	return c.Program.Compile(context.WithoutCancel(ctx), e, o, r)
+}
+
+// Open implements debug.Language.
+func (c compiles) Open(ctx context.Context, binary []byte, _ fs.FS) (debug.Program, error) {
+	p, err := requests.Language{}.Open(ctx, binary, nil)
+	c.Program = p
+	return c, err
+}
+
+// TestDebugOpensLate: a host stops while somebody attaches: neither waits for the other,
+// and nothing stays attached.
+func TestDebugOpensLate(t *testing.T) {
+	begun := make(chan struct{})
+	h := hogs(t, func(o *Options) { o.Debuggers = []debug.Language{compiles{begun: begun}} })
+	opened := make(chan error)
+	go func() { // ends with the stop
+		_, err := h.OpenDebugger(context.Background(), control.DebugTarget{Actor: "hog"}, "ann")
+		opened <- err
+	}()
+	<-begun
+	stopped := make(chan error)
+	go func() { // ends with the attaching
+		_, err := h.Stop(context.Background())
+		stopped <- err
+	}()
+	var told *control.Error
+	if err := <-opened; !errors.As(err, &told) || told.Code != "host.stopping" {
+		t.Errorf("who attaches is told %v", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if n := len(h.debugging.list); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+}
+
+// TestDebugPermit: who may debug no longer is told so, and their session ends.
+func TestDebugPermit(t *testing.T) {
+	var revoked atomic.Bool
+	ctx := control.WithPermit(t.Context(), func(context.Context) error {
+		if revoked.Load() {
+			return &control.Error{Code: "token.wrong", Message: "the token has ended or was revoked"}
+		}
+		return nil
+	})
+	h := hogs(t, nil)
+	d, err := h.OpenDebugger(ctx, control.DebugTarget{Actor: "hog"}, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick, ended := make(chan time.Time), make(chan struct{})
+	go func() { // ends with the session
+		d.permit(tick)
+		close(ended)
+	}()
+	tick <- time.Time{}
+	tick <- time.Time{}
+	if d.context.Err() != nil {
+		t.Error("the session has ended while it was permitted")
+	}
+	revoked.Store(true)
+	select {
+	case tick <- time.Time{}:
+	case <-ended: // the last one was looked at just now
+	}
+	if e, _ := until(t, d, debug.Terminated); !strings.Contains(e.Text, "the token has ended or was revoked") {
+		t.Errorf("%+v", e)
+	}
+	<-ended
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	var told *control.Error
+	if _, err := h.OpenDebugger(ctx, control.DebugTarget{Actor: "hog"}, "ann"); !errors.As(err, &told) || told.Code != "token.wrong" {
+		t.Errorf("who tries again is told %v", err)
+	}
+}
+
+// reads is a language that reads sources.
+type reads struct {
+	requests.Language
+	found map[string]error
+}
+
+// Open implements debug.Language.
+func (r reads) Open(ctx context.Context, binary []byte, files fs.FS) (debug.Program, error) {
+	for name := range r.found {
+		_, r.found[name] = fs.ReadFile(files, name)
+	}
+	return r.Language.Open(ctx, binary, files)
+}
+
+// TestDebugSources: links do not lead out of the folder that an actor's sources are in.
+func TestDebugSources(t *testing.T) {
+	dir, found := t.TempDir(), map[string]error{"own": nil, "out": nil}
+	writeFiles(t, dir, map[string]string{"private": "x", "sources/own": "x"})
+	if err := os.Symlink("../private", filepath.Join(dir, "sources", "out")); err != nil {
+		t.Fatal(err)
+	}
+	h := hogs(t, func(o *Options) {
+		o.Debuggers = []debug.Language{reads{found: found}}
+		o.Service.Actors["hog"].Code.Source = filepath.Join(dir, "sources")
+	})
+	opened(t, h, control.DebugTarget{Actor: "hog"})
+	if found["own"] != nil || found["out"] == nil {
+		t.Error(found)
+	}
 }
 
 // TestDebugAudit: the journal says who looked, at what, and until when.

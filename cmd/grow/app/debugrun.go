@@ -175,14 +175,14 @@ func aboutCase(c *replay.Case, revision string) string {
 func (d *Debugged) tell(c *replay.Case, out *replay.Outcome) {
 	d.Say(fmt.Sprintf("now %s; then %s", ended(out), ended(&c.Then)))
 	for i := range out.Outputs {
-		d.Say(fmt.Sprintf("would send %s %s", out.Outputs[i].Type, shorter(out.Outputs[i].Data)))
+		d.Say(fmt.Sprintf("would send %s %s", out.Outputs[i].Type, d.Excerpt(out.Outputs[i].Data, toldMax)))
 	}
 	for _, ch := range out.State {
 		if ch.Data == nil {
 			d.Say(fmt.Sprintf("would delete the state %s", ch.Name))
 			continue
 		}
-		d.Say(fmt.Sprintf("would keep the state %s %s", ch.Name, shorter(ch.Data)))
+		d.Say(fmt.Sprintf("would keep the state %s %s", ch.Name, d.Excerpt(ch.Data, toldMax)))
 	}
 	for _, a := range out.Unknown {
 		d.Say(fmt.Sprintf("asked %s of %s, request %d, which the journal has no answer for: %s", a.Operation, a.Use, a.Call, a.Data))
@@ -199,10 +199,3 @@ func ended(o *replay.Outcome) string {
 
 // toldMax is how many bytes of data a line says.
 const toldMax = 1 << 10
-
-func shorter(data []byte) string {
-	if len(data) > toldMax {
-		return fmt.Sprintf("%s… (%d bytes)", data[:toldMax], len(data))
-	}
-	return string(data)
-}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -31,7 +33,8 @@ const secretLeast = 6
 // hidden is what stands in the place of a secret.
 const hidden = "***"
 
-// mask hides secrets.
+// mask hides secrets: all the forms in which they may stand in text, the longest first,
+// since one may begin as another does.
 type mask [][]byte
 
 // secretsOf hides the secrets that a service names. The journal keeps none, but
@@ -43,8 +46,9 @@ func secretsOf(s *specs.Service, look func(string) (string, bool)) mask {
 		if !ok || len(value) < secretLeast {
 			return
 		}
-		quoted, _ := json.Marshal(value) // text always has a form in JSON
-		m = append(m, []byte(value), quoted[1:len(quoted)-1])
+		for _, form := range formsOf(value) {
+			m = append(m, []byte(form))
+		}
 	}
 	for _, e := range s.Endpoints {
 		if e.Webhook != nil {
@@ -61,7 +65,26 @@ func secretsOf(s *specs.Service, look func(string) (string, bool)) mask {
 			}
 		}
 	}
-	return m
+	slices.SortFunc(m, func(a, b []byte) int { return cmp.Or(len(b)-len(a), bytes.Compare(a, b)) })
+	return slices.CompactFunc(m, bytes.Equal)
+}
+
+// formsOf is text as it is and as JSON, Go, Rust and Python write it between quotes.
+func formsOf(text string) []string {
+	quoted, _ := json.Marshal(text) // text always has a form in JSON
+	ascii := strconv.QuoteToASCII(text)
+	plain := strconv.Quote(text)
+	forms := []string{text, string(quoted[1 : len(quoted)-1]), plain[1 : len(plain)-1], ascii[1 : len(ascii)-1]}
+	return append(forms, strings.ReplaceAll(strings.ReplaceAll(forms[2], `\"`, `"`), `'`, `\'`), strings.ReplaceAll(forms[2], `\"`, `"`))
+}
+
+// list is what is hidden.
+func (m mask) list() []string {
+	list := make([]string, len(m))
+	for i := range m {
+		list[i] = string(m[i])
+	}
+	return list
 }
 
 func (m mask) hide(data []byte) []byte {
@@ -70,6 +93,8 @@ func (m mask) hide(data []byte) []byte {
 	}
 	return data
 }
+
+func (m mask) text(text string) string { return string(m.hide([]byte(text))) }
 
 // value is data as it is told: as JSON when it is that, else as bytes.
 func (m mask) value(data []byte) (json.RawMessage, []byte) {

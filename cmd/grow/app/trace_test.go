@@ -85,13 +85,14 @@ func TestSecretsOf(t *testing.T) {
 	s := &specs.Service{
 		Endpoints: []*specs.Endpoint{{Webhook: &specs.Webhook{Secret: "HOOK"}}, {}},
 		Actors: map[string]*specs.Actor{"a": {Uses: []specs.Grant{
-			{Kind: "secret", Params: map[string]any{"names": []any{"TOKEN", "PIN", "MISSING"}}}, {Kind: "http", Params: map[string]any{"names": []any{"OTHER"}}},
+			{Kind: "secret", Params: map[string]any{"names": []any{"TOKEN", "PIN", "MISSING", "SHORT", "LONG", "BOTH"}}}, {Kind: "http", Params: map[string]any{"names": []any{"OTHER"}}},
 		}}},
 	}
-	values := map[string]string{"HOOK": "a\"quoted\"one", "TOKEN": "123456789", "PIN": "1", "OTHER": "not-secret"}
+	values := map[string]string{"HOOK": "a\"quoted\"one", "TOKEN": "123456789", "PIN": "1", "OTHER": "not-secret", "SHORT": "key-of-all", "LONG": "key-of-all-doors", "BOTH": `it's "é"`}
 	m := secretsOf(s, func(name string) (string, bool) { v, ok := values[name]; return v, ok })
 	for data, want := range map[string]string{
 		`{"t":"123456789","n":1}`: `{"t":"***","n":1}`, `"a\"quoted\"one"`: `"***"`, `a"quoted"one`: `***`, `"not-secret"`: `"not-secret"`, "": "",
+		"key-of-all-doors, key-of-all": "***, ***", `'it\'s "é"'`: `'***'`, `"it's \"\u00e9\""`: `"***"`, `it's "é"`: "***",
 	} {
 		if got := string(m.hide([]byte(data))); got != want {
 			t.Errorf("%s is shown as %s, want %s", data, got, want)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"sync"
 	"time"
 
@@ -137,3 +138,9 @@ func refusal(e *dap.ErrorResponse) error {
 	}
 	return errors.New(e.Message)
 }
+
+// coded is the code that a refusal begins with.
+var coded = regexp.MustCompile(`(^|: )debug\.[a-z]+: `)
+
+// uncoded is an error as a person is shown it: without its code, which is for programs.
+func uncoded(err error) string { return coded.ReplaceAllString(err.Error(), "$1") }

@@ -225,7 +225,7 @@ func (d *debugger) loop(ctx context.Context, interrupted <-chan struct{}) error 
 				if errors.Is(err, errGone) || ctx.Err() != nil {
 					return err
 				}
-				d.printf("%s\n", err)
+				d.printf("%s\n", uncoded(err))
 			}
 		case <-d.client.notify:
 		case q := <-d.completing:
@@ -352,7 +352,7 @@ func (d *debugger) stopped(ctx context.Context, b dap.StoppedEventBody) error {
 		return err
 	}
 	if err := d.window(ctx); err != nil {
-		d.printf("%s\n", err)
+		d.printf("%s\n", uncoded(err))
 	}
 	return d.showWatches(ctx)
 }

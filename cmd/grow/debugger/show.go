@@ -334,7 +334,7 @@ func (d *debugger) showWatches(ctx context.Context) error {
 		case errors.Is(err, errGone):
 			return err
 		case err != nil:
-			d.printf("watch %d  %s: %s\n", i+1, w, err)
+			d.printf("watch %d  %s: %s\n", i+1, w, uncoded(err))
 		default:
 			d.printf("watch %d  %s = %s\n", i+1, w, r.Body.Result)
 		}

@@ -87,6 +87,50 @@ async function main() {
     await client.customRequest('setExpression', { expression: 'idle', value: 'false' });
     await Promise.all([client.continueRequest({ threadId }), client.waitForEvent('thread')]);
   });
+  await session('what is announced works', async (client) => {
+    const threadId = 1;
+    const can = (await client.initializeRequest()).body;
+    await Promise.all([
+      client.waitForEvent('initialized').then(async () => {
+        await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: 'add' }] });
+        await client.setExceptionBreakpointsRequest({ filters: [], filterOptions: [{ filterId: 'output', condition: 'order.done' }] });
+        return client.configurationDoneRequest();
+      }),
+      client.attachRequest(config),
+      client.assertStoppedLocation('function breakpoint', { path, line }),
+    ]);
+    const [, handle] = (await client.stackTraceRequest({ threadId })).body.stackFrames;
+    const ask = {
+      supportsBreakpointLocationsRequest: ['breakpointLocations', { source: { path }, line: 1, endLine: 20 }, (b) => b.breakpoints.length > 5],
+      supportsLoadedSourcesRequest: ['loadedSources', {}, (b) => b.sources.length === 1],
+      supportsCompletionsRequest: ['completions', { frameId: handle.id, text: 'order.q', column: 8 }, (b) => b.targets[0].label === 'qty'],
+      supportsSetExpression: ['setExpression', { frameId: handle.id, expression: 'order.qty', value: '8' }, (b) => b.value === '8'],
+      supportsEvaluateForHovers: ['evaluate', { frameId: handle.id, expression: 'order.qty', context: 'hover' }, (b) => b.result === '8'],
+      supportsReadMemoryRequest: ['readMemory', { memoryReference: '0x100', count: 4 }, (b) => Buffer.from(b.data, 'base64').toString() === 'some'],
+      supportsWriteMemoryRequest: ['writeMemory', { memoryReference: '0x100', data: Buffer.from('none').toString('base64') }, (b) => b.bytesWritten === 4],
+      supportsDisassembleRequest: ['disassemble', { memoryReference: handle.instructionPointerReference, instructionCount: 3 }, (b) => b.instructions.length === 3],
+      supportsCancelRequest: ['cancel', { requestId: 1 }, () => true],
+    };
+    for (const [capability, [command, args, ok]] of Object.entries(ask)) {
+      assert.equal(can[capability], true, capability);
+      assert.ok(ok((await client.customRequest(command, args)).body), command);
+    }
+    assert.equal(Buffer.from((await client.customRequest('readMemory', { memoryReference: '0x100', count: 4 })).body.data, 'base64').toString(), 'none');
+    for (const [capability, command, args] of [
+      ['supportsRestartFrame', 'restartFrame', { frameId: handle.id }], ['supportsGotoTargetsRequest', 'gotoTargets', { source: { path }, line: 8 }],
+      ['supportsStepBack', 'stepBack', { threadId }], ['supportsModulesRequest', 'modules', {}], ['supportsDataBreakpoints', 'dataBreakpointInfo', { name: 'a' }],
+    ]) {
+      assert.ok(!can[capability], capability);
+      await assert.rejects(client.customRequest(command, args), /debug.unsupported/, command);
+    }
+    await Promise.all([client.continueRequest({ threadId }), client.waitForEvent('stopped')]);
+    const info = (await client.customRequest('exceptionInfo', { threadId })).body;
+    assert.match(info.description, /^output order.done/);
+    const many = (await client.evaluateRequest({ expression: 'many', context: 'watch' })).body;
+    const page = await client.variablesRequest({ variablesReference: many.variablesReference, filter: 'indexed', start: 2490, count: 100 });
+    assert.deepEqual([many.indexedVariables, page.body.variables.length, page.body.variables[0].name], [2500, 10, '[2490]']);
+    await Promise.all([client.customRequest('terminate'), client.waitForEvent('terminated')]);
+  });
 }
 
 main().catch((e) => { console.error(e); process.exit(1); });

@@ -77,6 +77,14 @@ func (g *Guests) Title(guest debug.Guest) string {
 	return ""
 }
 
+// Handles reports whether a guest handles a message, rather than starts.
+func (g *Guests) Handles(guest debug.Guest) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := g.all[guest]
+	return i != nil && i.handles
+}
+
 // Enter implements debug.Reporter.
 func (g *Guests) Enter(guest debug.Guest) error {
 	if g.instance(guest) == nil && g.entrant != nil { // none but the entrant's own goroutine comes here then
@@ -117,7 +125,7 @@ type module struct {
 // Instantiate implements engine.Module.
 func (m module) Instantiate(ctx context.Context, h engine.Host) (engine.Instance, error) {
 	i := &instance{guests: m.guests, host: h}
-	err := i.call("", func() (err error) {
+	err := i.call("", false, func() (err error) {
 		i.Instance, err = m.Module.Instantiate(ctx, &host{h, i})
 		return err
 	})
@@ -131,22 +139,23 @@ func (m module) Instantiate(ctx context.Context, h engine.Host) (engine.Instance
 // instance belongs to one goroutine at a time, as what it wraps does.
 type instance struct {
 	engine.Instance
-	guests *Guests
-	guest  debug.Guest // nil: it has not entered yet
-	host   engine.Host // that serves what it handles
-	calls  bool        // it is the entrant
-	left   bool        // the guest has returned, and the session does not know it
-	title  string      // of what it handles; guests.mu guards it
+	guests  *Guests
+	guest   debug.Guest // nil: it has not entered yet
+	host    engine.Host // that serves what it handles
+	calls   bool        // it is the entrant
+	left    bool        // the guest has returned, and the session does not know it
+	title   string      // of what it handles; guests.mu guards it
+	handles bool        // a message; guests.mu guards it
 }
 
 // call calls the guest, which is known as this instance's once it enters.
-func (i *instance) call(title string, do func() error) error {
+func (i *instance) call(title string, handles bool, do func() error) error {
 	if i.guest == nil {
 		i.guests.calling.Lock()
 		i.guests.entrant, i.calls = i, true
 		defer i.met()
 	}
-	i.name(title)
+	i.name(title, handles)
 	defer i.leave()
 	return do()
 }
@@ -159,10 +168,10 @@ func (i *instance) met() {
 	}
 }
 
-func (i *instance) name(title string) {
+func (i *instance) name(title string, handles bool) {
 	i.guests.mu.Lock()
 	defer i.guests.mu.Unlock()
-	i.title = title
+	i.title, i.handles = title, handles
 }
 
 // leave tells the session that the guest has returned.
@@ -171,19 +180,19 @@ func (i *instance) leave() {
 		i.left = false
 		i.guests.session.Leave(i.guest)
 	}
-	i.name("")
+	i.name("", false)
 }
 
 // Init implements engine.Instance.
 func (i *instance) Init(h engine.Host, frame []byte) error {
 	i.host = h
-	return i.call("the actor's start", func() error { return i.Instance.Init(&host{h, i}, frame) })
+	return i.call("the actor's start", false, func() error { return i.Instance.Init(&host{h, i}, frame) })
 }
 
 // Handle implements engine.Instance.
 func (i *instance) Handle(h engine.Host, in engine.Input) (answer engine.Answer, err error) {
 	i.host = h
-	err = i.call(titleOf(in), func() (err error) {
+	err = i.call(titleOf(in), true, func() (err error) {
 		if answer, err = i.Instance.Handle(&host{h, i}, in); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"strings"
 	"sync/atomic"
 
@@ -42,9 +43,12 @@ type guest struct {
 	halt    *halt
 }
 
-// Watch implements debug.Guest.
+// Watch implements debug.Guest. The guest is told of what is new alone: it looks at all of
+// its code again then.
 func (g *guest) Watch(w *debug.Watch) {
-	g.watch.Store(w)
+	if old := g.watch.Swap(w); old != nil && (old == w || reflect.DeepEqual(old, w)) {
+		return
+	}
 	g.changed.Store(true)
 }
 
@@ -120,7 +124,7 @@ func (g *guest) told() *watch {
 	if w == nil {
 		return &watch{}
 	}
-	told := &watch{Every: w.Every, Depth: w.Depth, Raised: w.Raised, Uncaught: w.Uncaught, Lines: map[string][][2]int{}}
+	told := &watch{Every: w.Every, Depth: w.Depth, Return: w.Return, Raised: w.Raised, Uncaught: w.Uncaught, Lines: map[string][][2]int{}}
 	for _, p := range w.Lines {
 		file, last := inGuest(p.File), p.Line
 		if s := g.program.sources[p.File]; s != nil {

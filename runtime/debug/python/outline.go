@@ -166,6 +166,27 @@ func (o *outline) bind(line int) int {
 	return 0
 }
 
+// decorated is the line of what a line decorates; the line itself if that is no decorator.
+func (o *outline) decorated(line int) int {
+	for _, s := range o.statements {
+		switch {
+		case s.last < line:
+		case s.first <= line && strings.HasPrefix(s.text, "@"):
+			line = s.last + 1
+		default:
+			return line
+		}
+	}
+	return line
+}
+
+// once reports whether the statement that begins at a line runs as its module is loaded,
+// and nothing that is made on it later.
+func (o *outline) once(first int) bool {
+	k, ok := slices.BinarySearchFunc(o.statements, first, func(s statement, line int) int { return cmp.Compare(s.first, line) })
+	return ok && o.statements[k].in < 0 && !strings.Contains(o.statements[k].text, "lambda")
+}
+
 // end is the last line of the statement that begins at a line.
 func (o *outline) end(first int) int {
 	k, ok := slices.BinarySearchFunc(o.statements, first, func(s statement, line int) int { return cmp.Compare(s.first, line) })

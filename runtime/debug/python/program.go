@@ -33,7 +33,7 @@ type Language struct{}
 
 // Open implements debug.Language. Files of the actor, as files has them, that are not
 // what the module has are named in the Notes.
-func (Language) Open(binary []byte, files fs.FS) (debug.Program, error) {
+func (Language) Open(_ context.Context, binary []byte, files fs.FS) (debug.Program, error) {
 	a, err := admission.Thin(binary)
 	if err != nil || a == nil || a.Language != Name {
 		return nil, err
@@ -115,6 +115,9 @@ func (p *program) Source(file string) ([]byte, error) {
 
 func (p *program) source(file string) (*source, error) {
 	s := p.sources[file]
+	if s == nil && strings.HasPrefix(file, "lib/") {
+		return nil, debug.Unknown("the runtime has no text of Python's standard library: a step out leaves it")
+	}
 	if s == nil {
 		return nil, fmt.Errorf("find %s in the actor: %w", file, debug.ErrUnknown)
 	}
@@ -122,15 +125,20 @@ func (p *program) source(file string) (*source, error) {
 }
 
 // Bind implements debug.Program: a statement of several lines is bound at its first, a
-// definition at the first statement of its body.
+// definition, or what decorates it, at the first statement of its body. Outside of functions
+// nothing is: instances begin with an image that was made after that.
 func (p *program) Bind(file string, line int) (debug.Position, error) {
 	s, err := p.source(file)
 	if err != nil {
 		return debug.Position{}, err
 	}
-	at := s.outline().bind(line)
-	if at == 0 {
-		return debug.Position{}, fmt.Errorf("bind %s:%d: %w", file, line, debug.ErrNoCode)
+	o := s.outline()
+	at := o.bind(o.decorated(line))
+	switch {
+	case at == 0:
+		return debug.Position{}, fmt.Errorf("%s:%d: %w", file, line, debug.ErrNoCode)
+	case o.once(at):
+		return debug.Position{}, fmt.Errorf("%s:%d: %w that an instance runs: what is there runs once, as the actor is loaded; take a line in a function", file, line, debug.ErrNoCode)
 	}
 	return debug.Position{File: file, Line: at}, nil
 }

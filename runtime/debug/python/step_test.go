@@ -15,9 +15,9 @@ func step(how string, h debug.Halt) *debug.Watch {
 	case "in":
 		return &debug.Watch{Every: true}
 	case "over":
-		return &debug.Watch{Every: true, Depth: h.Depth()}
+		return &debug.Watch{Every: true, Depth: h.Depth(), Return: h.Depth()}
 	case "out":
-		return &debug.Watch{Every: true, Depth: h.Depth() - 1}
+		return &debug.Watch{Every: true, Depth: h.Depth() - 1, Return: h.Depth()}
 	}
 	return &debug.Watch{}
 }
@@ -64,9 +64,10 @@ func TestSteps(t *testing.T) {
 	}{
 		{"over", "order.placed", orders, 30, []string{"over", "over", "over", "over", "over", "over", ""}, "30, 31, 32, 31, 32, 31, 33"},
 		{"in", "order.placed", orders, 32, []string{"in", "in", "in", ""}, "32, 25, 26, 31"},
-		{"out", "order.placed", orders, 25, []string{"out", "out", "out"}, "25, 31, 39"},
-		{"into a coroutine", "order.later", orders, 75, []string{"in", "in", "over", ""}, "75, 80, 81, 76"},
+		{"out", "order.placed", orders, 25, []string{"out", "out", ""}, "25, 32, 38"},
+		{"into a coroutine", "order.later", orders, 75, []string{"in", "in", "over", ""}, "75, 80, 81, 75"},
 		{"a statement of several lines", "order.wide", orders, 123, []string{"over", "over", ""}, "123, 125, 127"},
+		{"over the end of a function", "order.placed", orders, 26, []string{"over", "over", ""}, "26, 32, 31"},
 		{"beyond the handler", "order.placed", orders, 39, []string{"over"}, "39"},
 	} {
 		if got := steps(t, c.typ, c.data, c.first, c.how...); got != c.want {
@@ -78,7 +79,7 @@ func TestSteps(t *testing.T) {
 // TestStepIntoLibrary: into CPython's json package, through it, and back.
 func TestStepIntoLibrary(t *testing.T) {
 	got := steps(t, "order.text", "{}", 44, "in", "in", "out", "")
-	if got != "44, lib/json/__init__.py json.loads, lib/json/__init__.py json.loads, 45" {
+	if got != "44, lib/json/__init__.py json.loads, lib/json/__init__.py json.loads, 44" {
 		t.Error(got)
 	}
 	all := strings.Split(steps(t, "order.text", "{}", 44, slices.Repeat([]string{"in"}, 15)...), ", ")

@@ -35,6 +35,7 @@ type watch struct {
 	Lines    map[string][][2]int `json:"lines,omitempty"` // the first and the last of each statement
 	Every    bool                `json:"every,omitempty"`
 	Depth    int                 `json:"depth,omitempty"`
+	Return   int                 `json:"return,omitempty"`
 	Raised   bool                `json:"raised,omitempty"`
 	Uncaught bool                `json:"uncaught,omitempty"`
 	Off      bool                `json:"off,omitempty"` // it is debugged no more
@@ -145,9 +146,11 @@ func (r *result) fault() error {
 	if r.Fault == "" {
 		return nil
 	}
-	cause := map[string]error{"unknown": debug.ErrUnknown, "readonly": debug.ErrReadOnly}[r.Kind]
-	if cause == nil {
-		return errors.New(cut(r.Fault))
+	switch r.Kind {
+	case "unknown":
+		return debug.Unknown(cut(r.Fault))
+	case "readonly":
+		return fmt.Errorf("%s: %w", cut(r.Fault), debug.ErrReadOnly)
 	}
-	return fmt.Errorf("%s: %w", cut(r.Fault), cause)
+	return errors.New(cut(r.Fault))
 }

@@ -173,7 +173,7 @@ func (g *Guest) arrive(s *statement) error {
 		}
 	}
 	w := g.watch.Load()
-	if g.quiet || !w.Every && !g.watched(w, s) {
+	if g.quiet || !(w.Every && (w.Depth == 0 || len(g.frames) <= w.Depth)) && !g.watched(w, s) {
 		return nil
 	}
 	return g.reporter.Arrive(g, &halt{guest: g, cause: debug.CauseLine})

@@ -39,6 +39,7 @@ lines = {}  # with a breakpoint, by file: the first and the last of a statement
 places = {}  # those of code, as places_in finds them
 every = False  # statement is reported
 depth = 0  # frames of those at most; 0: any
+leaving = 0  # frames, of which the innermost's return is reported; 0: none
 armed = set()  # code with events of its own
 busy = False  # it stands still
 evaluating = False  # for the person
@@ -70,10 +71,10 @@ def tell(operation, value):
 
 def apply(watch):
     """Has the host told of what it wants to know, and of nothing else."""
-    global lines, every, depth
+    global lines, every, depth, leaving
     lines = watch.get("lines", {})
     places.clear()
-    every, depth = watch.get("every", False), watch.get("depth", 0)
+    every, depth, leaving = watch.get("every", False), watch.get("depth", 0), watch.get("return", 0)
     for code in armed:
         monitoring.set_local_events(tool, code, 0)
     armed.clear()
@@ -82,6 +83,8 @@ def apply(watch):
         wanted |= events.LINE
     elif lines:
         wanted |= events.PY_START | events.PY_RESUME
+    if leaving:
+        wanted |= events.PY_RETURN
     if watch.get("raised"):
         wanted |= events.RAISE
     if watch.get("uncaught"):
@@ -137,19 +140,32 @@ def on_line(code, line):
     if at is None:
         if not every or code.co_filename.startswith(HIDDEN):
             return DISABLE
-        if depth and not within(sys._getframe(1)):
+        if depth and shallow(sys._getframe(1), depth) > depth:
             return None
     stop("line", "", chain(sys._getframe(1), at or line))
     return None
 
 
-def within(frame):
-    """Says whether no more frames are below this one than are wanted."""
+def on_return(code, offset, value):
+    """Stands still in the caller of a function that is stepped out of, in the midst of
+    the line that called it."""
+    if busy or not leaving:
+        return None
+    if code.co_filename.startswith(HIDDEN):
+        return DISABLE
+    frame = sys._getframe(1)
+    if shallow(frame, leaving) == leaving:
+        stop("return", "", chain(frame.f_back, None))
+    return None
+
+
+def shallow(frame, most):
+    """How many frames that are shown lie here, or one more than that many."""
     n = 0
-    while frame is not None and n <= depth:
+    while frame is not None and n <= most:
         n += not frame.f_code.co_filename.startswith(HIDDEN)
         frame = frame.f_back
-    return n <= depth
+    return n
 
 
 def on_raise(code, offset, e):
@@ -524,6 +540,7 @@ def enter(frame):
         (events.PY_START, on_start),
         (events.PY_RESUME, on_start),
         (events.LINE, on_line),
+        (events.PY_RETURN, on_return),
         (events.RAISE, on_raise),
         (events.PY_UNWIND, on_unwind),
     ):
@@ -535,7 +552,7 @@ def enter(frame):
 def leave():
     """Ends, until the host asks for attention again."""
     global tool
-    for event in (events.PY_START, events.PY_RESUME, events.LINE, events.RAISE, events.PY_UNWIND):
+    for event in (events.PY_START, events.PY_RESUME, events.LINE, events.PY_RETURN, events.RAISE, events.PY_UNWIND):
         monitoring.register_callback(tool, event, None)
     monitoring.free_tool_id(tool)
     tool = None

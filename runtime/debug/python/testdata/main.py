@@ -125,3 +125,12 @@ def wide(ctx: grow.Context, order: Order) -> None:
         and order.items
     ):
         order.id = "seen"
+
+
+@grow.on("order.small")
+def small(ctx: grow.Context, order: dict) -> grow.Output:
+    s = 0
+    for _ in range(order["n"]):
+        for k in range(100):
+            s = (s + k) & 127
+    return grow.Output("order.sum", s)
