@@ -178,7 +178,7 @@ func (l *loader) grants(file string, n *schema.Node) []Grant {
 			continue
 		}
 		if l.opts.CheckGrant != nil {
-			if err := l.opts.CheckGrant(g); err != nil {
+			if err := l.opts.CheckGrant(g, l.service.Dir); err != nil {
 				l.problem(file, f.Value.Pos, where, "spec.grant", err.Error())
 			}
 		}

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite the expected lines of testdata"
 var serves = specs.Options{
 	Kinds:     []string{"actor", "http", "secret", "sql"},
 	Languages: []string{"go", "python", "rust", "wasm"},
-	CheckGrant: func(g specs.Grant) error {
+	CheckGrant: func(g specs.Grant, _ string) error {
 		if _, ok := g.Params["names"]; g.Kind == "secret" && !ok {
 			return errors.New("a secret grant needs names: a list of the secrets it gives")
 		}

@@ -29,9 +29,10 @@ type Options struct {
 	Kinds []string
 	// Languages are the languages that `code:` may name; nil: any.
 	Languages []string
-	// CheckGrant is the capability's own check of a grant's parameters, called
+	// CheckGrant is the capability's own check of a grant's parameters, and of what they
+	// name in the folder of documents, called
 	// for kinds that are served; nil: none.
-	CheckGrant func(g Grant) error
+	CheckGrant func(g Grant, documents string) error
 	// NoSources: nothing is built, so what `code:` names need not be there.
 	NoSources bool
 	// NoTests: tests are neither read nor checked.

@@ -52,7 +52,8 @@ func (s *shell) types() *cobra.Command {
 	c := &cobra.Command{
 		Use: "types [ACTOR...]", Short: "write message types as classes of each actor's language", Args: cobra.ArbitraryArgs,
 		Long: "types writes what an actor takes, sends, keeps and is configured with as code, beside its sources in each language that\n" +
-			"it is written in: dataclasses in messages.py, structs in messages.go, structs with serde in messages.rs. Without a\n" +
+			"it is written in: dataclasses in messages.py, structs in messages.go, structs with serde in messages.rs. Operations of\n" +
+			"OpenAPI documents that its grants name are methods in operations.py, operations.go and operations.rs. Without a\n" +
 			"name it does so for every actor. A file that somebody else wrote is left as it is.\n\n" +
 			"--check writes nothing; the exit code is 3 when a file is not what would be written.",
 		Example: "  grow types\n  grow types pricing --lang python\n  grow types --check",
@@ -128,6 +129,12 @@ func typesFiles(dir string, service *specs.Service, names []string, lang string)
 				return nil, err
 			}
 			files = append(files, f)
+			if f, err = operationsFileOf(dir, service, a, l, folder); err != nil {
+				return nil, err
+			}
+			if f.data != nil {
+				files = append(files, f)
+			}
 		}
 	}
 	return files, nil
@@ -190,6 +197,11 @@ func typesFileOf(dir string, service *specs.Service, a *specs.Actor, lang, folde
 	if err != nil {
 		return f, fmt.Errorf("types of actor %s: %w", a.Name, err)
 	}
+	return f.beside(dir)
+}
+
+// beside holds what would be in a file against what is.
+func (f typesFile) beside(dir string) (typesFile, error) {
 	f.File = f.place
 	if rel, err := filepath.Rel(dir, f.place); err == nil && filepath.IsLocal(rel) {
 		f.File = filepath.ToSlash(rel)
@@ -218,7 +230,7 @@ func typesFileOf(dir string, service *specs.Service, a *specs.Actor, lang, folde
 func packageIn(folder string) string {
 	paths, _ := filepath.Glob(filepath.Join(folder, "*.go")) // the pattern is good
 	for _, p := range paths {
-		if filepath.Base(p) == "messages.go" {
+		if filepath.Base(p) == "messages.go" || filepath.Base(p) == "operations.go" {
 			continue
 		}
 		if f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.PackageClauseOnly); err == nil {

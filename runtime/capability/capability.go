@@ -68,6 +68,13 @@ type Printer interface {
 	Print(params map[string]any, documents string) string
 }
 
+// DocumentsChecker is a kind whose grants name documents that have to be right.
+type DocumentsChecker interface {
+	// CheckDocuments says what is wrong with the documents that a grant names, in the
+	// service's folder.
+	CheckDocuments(params map[string]any, documents string) error
+}
+
 // Print is the Print of a grant's kind; "": it reaches no documents.
 func Print(g specs.Grant, documents string) string {
 	if k, ok := Lookup(g.Kind); ok {
@@ -193,4 +200,18 @@ func CheckGrant(g specs.Grant) error {
 		return fmt.Errorf("there is no capability of kind %q", g.Kind)
 	}
 	return k.Check(g.Params)
+}
+
+// CheckGrantIn is CheckGrant, and the CheckDocuments of the grant's kind in the service's
+// folder.
+func CheckGrantIn(g specs.Grant, documents string) error {
+	if err := CheckGrant(g); err != nil {
+		return err
+	}
+	if k, _ := Lookup(g.Kind); k != nil {
+		if d, ok := k.(DocumentsChecker); ok {
+			return d.CheckDocuments(g.Params, documents)
+		}
+	}
+	return nil
 }

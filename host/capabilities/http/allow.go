@@ -79,6 +79,14 @@ func (c *client) allow(method string, u *url.URL) error {
 	if !slices.Contains(c.Methods, method) {
 		return fmt.Errorf("the grant does not allow %s; it allows %s", method, strings.Join(c.Methods, ", "))
 	}
+	if err := c.allowHost(u); err != nil {
+		return err
+	}
+	return c.allowPath(u)
+}
+
+// allowHost reports a host that the grant does not name, or a scheme.
+func (c *client) allowHost(u *url.URL) error {
 	if !slices.Contains(c.Schemes, u.Scheme) {
 		return fmt.Errorf("the grant does not allow %s URLs", u.Scheme)
 	}
@@ -97,7 +105,7 @@ func (c *client) allow(method string, u *url.URL) error {
 	if !slices.ContainsFunc(c.hosts, func(h host) bool { return h.matches(name, port, usual) }) {
 		return fmt.Errorf("the grant does not allow the host %s", net.JoinHostPort(name, port))
 	}
-	return c.allowPath(u)
+	return nil
 }
 
 // allowPath reports a path that is not below one of the grant's, or that the other side

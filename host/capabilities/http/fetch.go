@@ -44,6 +44,14 @@ func transport(g *grant, resolver *net.Resolver) *http.Transport {
 
 // Do implements capability.Capability.
 func (c *client) Do(ctx context.Context, r *capability.Request) capability.Answer {
+	if c.api != nil {
+		return c.call(ctx, r)
+	}
+	return c.fetch(ctx, r)
+}
+
+// fetch makes a request, again if need be.
+func (c *client) fetch(ctx context.Context, r *capability.Request) capability.Answer {
 	q, refused := c.request(ctx, r)
 	var malformed *malformedError
 	if errors.As(refused, &malformed) {

@@ -5,9 +5,13 @@
 //	uses:
 //	  tax: {kind: http, hosts: [tax.example.com], methods: [GET], paths: [/v1]}
 //
-// Its one operation, http.fetch, takes the attributes method (GET), url or path,
+// Its operation http.fetch takes the attributes method (GET), url or path,
 // header.<name>, and timeout in milliseconds, and the body as data. It answers with the
 // body, and the attributes status and header.<name>; an answer of any status is one.
+//
+// A grant with an OpenAPI document has the operation http.call in its place: the attribute
+// operation and the data {"params": {…}, "body": …}. What is asked and what is answered is
+// held against the document.
 package http
 
 import (
@@ -16,17 +20,22 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/host/capabilities/grants"
+	"github.com/grow-platform/grow/host/capabilities/http/openapi"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
 )
 
-// Fetch is the operation.
-const Fetch = "http.fetch"
+// The operations: Call of a grant with an OpenAPI document, Fetch of one without.
+const (
+	Fetch = "http.fetch"
+	Call  = "http.call"
+)
 
 func init() { capability.Register(kind{}) }
 
@@ -38,6 +47,9 @@ func (kind) Name() string { return "http" }
 // grant is what grant.cue describes.
 type grant struct {
 	Hosts       []string          `json:"hosts"`
+	OpenAPI     string            `json:"openapi"`
+	Operations  []string          `json:"operations"`
+	Server      string            `json:"server"`
 	Methods     []string          `json:"methods"`
 	Paths       []string          `json:"paths"`
 	Schemes     []string          `json:"schemes"`
@@ -60,6 +72,9 @@ var form = grants.New("http", definition)
 func read(params map[string]any) (*grant, error) {
 	var g grant
 	if err := form.Read(params, &g); err != nil {
+		return nil, err
+	}
+	if err := g.whole(); err != nil {
 		return nil, err
 	}
 	for _, text := range g.Networks {
@@ -99,12 +114,13 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 		return nil, err
 	}
 	c := &client{grant: read, headers: map[string]string{}, fixed: map[string]bool{}}
-	for _, h := range read.Hosts {
-		host, err := parseHost(h)
-		if err != nil {
+	if c.hosts, err = read.hosts(); err != nil {
+		return nil, err
+	}
+	if read.OpenAPI != "" {
+		if err := c.describe(env.Documents); err != nil {
 			return nil, err
 		}
-		c.hosts = append(c.hosts, host)
 	}
 	for name, text := range read.Headers {
 		c.fixed[plain(name)] = true
@@ -140,17 +156,31 @@ type client struct {
 	fixed     map[string]bool   // those, by their plain names
 	masks     []string          // secrets in those, the longest first
 	transport *http.Transport
+	api       *openapi.Document // what is asked for is in it; nil: anything may be
+	base      *url.URL          // where its operations are
 }
 
 // Operations implements capability.Capability. A request by a method that reads changes
 // nothing: see Effect.
-func (*client) Operations() map[string]capability.Effect {
+func (c *client) Operations() map[string]capability.Effect {
+	if c.api != nil {
+		return map[string]capability.Effect{Call: capability.Changes}
+	}
 	return map[string]capability.Effect{Fetch: capability.Changes}
 }
 
 // Effect implements capability.Judge.
-func (*client) Effect(r *capability.Request) capability.Effect {
-	if reads(methodOf(r)) {
+func (c *client) Effect(r *capability.Request) capability.Effect {
+	method := methodOf(r)
+	if c.api != nil {
+		name, _ := r.Attr("operation")
+		op, err := c.api.Find(name)
+		if err != nil {
+			return capability.Reads // it is refused
+		}
+		method = op.Method
+	}
+	if reads(method) {
 		return capability.Reads
 	}
 	return capability.Changes

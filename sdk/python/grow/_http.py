@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from . import _call, _decode, _json, _message
@@ -96,6 +97,33 @@ def _response(a: _call.Answer) -> Response:
     return Response(int(a.attributes.get("status", "0")), headers, a.data)
 
 
+_ABSENT: Any = object()
+
+
+def _operation(
+    use: str,
+    name: str,
+    params: Mapping[str, Any],
+    body: Any,
+    timeout: float | timedelta | None,
+) -> _call.Operation[Response]:
+    doing = f"http {use} {name}"
+    asked: dict[str, Any] = {"params": {n: v for n, v in params.items() if v is not None}}
+    if body is not _ABSENT:
+        asked["body"] = body
+    attrs = {"use": use, "operation": name}
+    if timeout:
+        attrs["timeout"] = _message.milliseconds(timeout)
+    _call.check(doing, attrs)
+    return ("http.call", attrs, _json.dumps(asked, doing)), _response
+
+
+def _method(name: str) -> str:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return name
+
+
 class HTTP:
     """HTTP with a grant of the actor.
 
@@ -103,6 +131,9 @@ class HTTP:
     ``params`` for the query, ``headers``, a body as ``data`` or ``json``, and a
     ``timeout`` in seconds. A response of any status is returned; what does not come
     about raises a :class:`grow.CallError`.
+
+    With a grant that names an OpenAPI document, its operations are methods:
+    ``ctx.http("tax").get_rate(country="DE")``.
     """
 
     __slots__ = ("_use",)
@@ -137,6 +168,27 @@ class HTTP:
     def delete(self, where: str, **options: Unpack[Options]) -> Response:
         """Makes a DELETE request."""
         return self.request("DELETE", where, **options)
+
+    def call(
+        self,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+        /,
+        *,
+        body: Any = _ABSENT,
+        timeout: float | timedelta | None = None,
+        **more: Any,
+    ) -> Response:
+        """Asks for an operation of the grant's OpenAPI document, by its operationId.
+
+        Parameters are named as in the document; those whose names are none in Python
+        are given as a mapping. What does not fit the document, be it asked or answered,
+        raises a :class:`grow.CallError` of code ``invalid``.
+        """
+        return _call.now(_operation(self._use, operation, {**(params or {}), **more}, body, timeout))
+
+    def __getattr__(self, name: str) -> Callable[..., Response]:
+        return partial(self.call, _method(name))
 
 
 class AsyncHTTP:
@@ -174,3 +226,19 @@ class AsyncHTTP:
     async def delete(self, where: str, **options: Unpack[Options]) -> Response:
         """Makes a DELETE request."""
         return await self.request("DELETE", where, **options)
+
+    async def call(
+        self,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+        /,
+        *,
+        body: Any = _ABSENT,
+        timeout: float | timedelta | None = None,
+        **more: Any,
+    ) -> Response:
+        """Asks for an operation of the grant's OpenAPI document, by its operationId."""
+        return await _call.soon(_operation(self._use, operation, {**(params or {}), **more}, body, timeout))
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Response]]:
+        return partial(self.call, _method(name))

@@ -387,6 +387,38 @@ class Capabilities(Actor):
         want = {"method": "POST", "path": "/rate?c=D+E", "header.accept": "x", "header.content-type": "application/json", "timeout": "1500"}
         self.assertEqual((asked[0].op, asked[0].use, asked[0].attributes, asked[0].data), ("http.fetch", "tax", want, b'{"a":1}'))
 
+    def test_http_operation(self) -> None:
+        asked: list[grow.Request] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append(r)
+            return testing.Double('{"rate":0.19}', {"status": "200"})
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            tax = ctx.http("tax")
+            self.assertEqual(tax.get_rate(country="DE", day=None, timeout=1.5).json(), {"rate": 0.19})
+            tax.call("rates/add-one", {"X-Trace": 1}, body={"n": 1})
+            with self.assertRaises(AttributeError):
+                tax._get_rate  # noqa: B018
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            self.assertEqual((await ctx.http("tax").get_rate(country="DE")).status, 200)
+
+        host = self.host(double=double)
+        for name in ("a", "b"):
+            self.assertIsNone(host.send(name).exception)
+        got = [(r.op, r.use, r.attributes, r.data) for r in asked]
+        self.assertEqual(
+            got,
+            [
+                ("http.call", "tax", {"operation": "get_rate", "timeout": "1500"}, b'{"params":{"country":"DE"}}'),
+                ("http.call", "tax", {"operation": "rates/add-one"}, b'{"params":{"X-Trace":1},"body":{"n":1}}'),
+                ("http.call", "tax", {"operation": "get_rate"}, b'{"params":{"country":"DE"}}'),
+            ],
+        )
+
     def test_sql(self) -> None:
         asked: list[grow.Request] = []
 

@@ -1,0 +1,66 @@
+use crate::{Answer, Context, Request, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// An answer to a request over HTTP.
+#[derive(Clone)]
+pub struct Response {
+    /// Its status.
+    pub status: u16,
+    answer: Answer,
+}
+
+impl Response {
+    /// A header, whose name is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.answer.attr(&format!("header.{name}"))
+    }
+
+    /// The body.
+    pub fn data(&self) -> &[u8] {
+        self.answer.data()
+    }
+
+    /// The body, decoded from JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        Ok(serde_json::from_slice(self.data())?)
+    }
+}
+
+#[derive(Serialize)]
+struct Asked<'a, P: ?Sized, B: ?Sized> {
+    params: &'a P,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a B>,
+}
+
+impl Context<'_> {
+    /// Asks for an operation of the OpenAPI document that the grant names, by its
+    /// operationId. `params` is a struct or map of its parameters, wherever they
+    /// go; `body` is what it carries, `None::<&()>` for nothing.
+    ///
+    /// An answer of any status that the document lists is one. What does not fit
+    /// the document, be it asked or answered, is a
+    /// [`CallError`](crate::CallError) of code `invalid`.
+    pub fn http_call<P, B>(
+        &self,
+        grant: &str,
+        operation: &str,
+        params: &P,
+        body: Option<&B>,
+    ) -> Result<Response>
+    where
+        P: Serialize + ?Sized,
+        B: Serialize + ?Sized,
+    {
+        let data = serde_json::to_vec(&Asked { params, body })?;
+        let request = Request::new("http.call")
+            .grant(grant)
+            .attr("operation", operation);
+        let answer = self.do_one(request.data(data))?;
+        Ok(Response {
+            status: answer.attr("status").unwrap_or_default().parse()?,
+            answer,
+        })
+    }
+}
