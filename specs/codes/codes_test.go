@@ -18,7 +18,7 @@ import (
 // serves is what the examples are written for.
 var serves = specs.Options{
 	Kinds: []string{"http", "secret"}, Languages: []string{"go", "rust", "wasm"},
-	CheckGrant: func(g specs.Grant) error {
+	CheckGrant: func(g specs.Grant, _ string) error {
 		if _, ok := g.Params["names"]; g.Kind == "secret" && !ok {
 			return errors.New("a secret grant needs names")
 		}
