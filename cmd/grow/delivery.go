@@ -25,6 +25,7 @@ type destination struct {
 	service   string
 	last      api.Change         // of its documents; zero: it has none
 	live      *deploy.Deployment // nil: nothing runs
+	liveFiles []api.File         // of live; nil: nobody has asked for them
 }
 
 // isCode reports whether an error of a host has a code.

@@ -76,6 +76,7 @@ var exits = map[string]int{
 	codeTestFailed:     exitNo,
 	codeTestUpdate:     exitNo,
 	app.CodeUnfaithful: exitNo,
+	app.CodeStates:     exitNo,
 	codeTestProves:     exitNo,
 	codeTypesStale:     exitNo,
 	codeSomeStay:       exitNo,

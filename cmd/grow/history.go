@@ -148,7 +148,7 @@ type actorRevision struct {
 }
 
 func (s *shell) revisions(ctx context.Context, at *destination, actor string, limit int) error {
-	found, err := at.Revisions(ctx, actor, limit)
+	found, err := at.Revisions(ctx, actor, 0, limit)
 	if err != nil {
 		return err
 	}

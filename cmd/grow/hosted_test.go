@@ -91,14 +91,20 @@ func (h *hosted) golive(modules map[string]string) {
 // call asks an endpoint, and returns status and body.
 func (h *hosted) call(path, data string) string {
 	h.t.Helper()
-	answer, err := http.Post(h.URL()+path, "application/json", strings.NewReader(data))
+	return post(h.t, h.URL()+path, data)
+}
+
+// post asks an endpoint, and returns status and body.
+func post(t *testing.T, url, data string) string {
+	t.Helper()
+	answer, err := http.Post(url, "application/json", strings.NewReader(data))
 	if err != nil {
-		h.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	b, err := io.ReadAll(answer.Body)
 	if err != nil {
-		h.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return fmt.Sprint(answer.StatusCode, " ", string(b))
 }

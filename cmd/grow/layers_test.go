@@ -31,6 +31,7 @@ runtime/wasm < runtime/wasm/cover < runtime/replay
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot, runtime/wasm/probe
 runtime/engine < runtime/debug
 runtime/debug, runtime/wasm/thin, runtime/wasm/probe < runtime/debug/native
+runtime/wasm < runtime/wasm/sources < runtime/debug/native, compiler/rust
 runtime/wasm/thin < runtime/admission, compiler/python, runtime/engine/enginetest
 runtime/wasm/snapshot < runtime/admission
 runtime/engine < compiler/python/interpreter < compiler/python/interpreter/build
@@ -92,6 +93,7 @@ specs/site < cmd/grow
 cmd/grow/app, host/watch < cmd/grow/live
 compiler/project < cmd/grow/edition < cmd/grow/app
 cmd/grow/live < cmd/grow, cmd/grow/bench
+runtime/debug/native, runtime/debug/python < cmd/grow/bench
 specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
 testdata/order, testdata/wat, runtime/admission < cmd/grow/bench

@@ -109,7 +109,7 @@ func isDefinition(path string) bool {
 func (m *mirror) moduleOf(ctx context.Context, actor, digest string) (pulledModule, error) {
 	one := pulledModule{Actor: actor, Digest: digest, Absent: true}
 	for _, limit := range revisionsMax {
-		list, err := m.remote.Revisions(ctx, actor, limit)
+		list, err := m.remote.Revisions(ctx, actor, 0, limit)
 		if err != nil {
 			return one, err
 		}

@@ -12,13 +12,12 @@ import (
 	"github.com/grow-platform/grow/host/documents"
 )
 
-// TestForgotten: history, diff and rollback say of what was removed that it was, and go
-// on with what there is.
-func TestForgotten(t *testing.T) {
-	h := newHosted(t)
-	dir := t.TempDir()
-	t.Chdir(dir)
-	write := func(name, text string) {
+// emptyFolder makes an empty folder the current one, and returns what writes files there.
+func emptyFolder(t *testing.T) (write func(name, text string)) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	return func(name, text string) {
+		t.Helper()
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -26,6 +25,39 @@ func TestForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestUnchanged: a revision that outlives the deployment that made it, since its actor has
+// not changed for long, can be compared with and gone back to.
+func TestUnchanged(t *testing.T) {
+	h := newHosted(t)
+	write := emptyFolder(t)
+	write("types/echo.cue", "\"echo.done\": {text: string}\n")
+	golive := func(about, service string) {
+		write("actors/echo/actor.yaml", fmt.Sprintf("actor: echo\nabout: %s.\ncode: {language: wasm, source: m.wasm}\nin: [echo.done]\nout: [echo.done]\n", about))
+		write("grow.yaml", fmt.Sprintf("# %s\nservice: shop\nhttp:\n  POST /echo: {send: echo.done, to: echo, reply: {echo.done: 200}}\n", service))
+		h.golive(map[string]string{"echo": "echo"})
+	}
+	golive("First", "0")
+	for i := range 4 { // revision 2 is made by the first of them
+		golive("Second", fmt.Sprint(i))
+	}
+	golive("Third", "5")
+	n, err := h.Deployer.Retain(t.Context(), documents.Service{Namespace: app.DefaultNamespace, Name: "shop"}, deploy.Retention{Last: 2})
+	if err != nil || n != (deploy.Forgotten{Deployments: 3}) {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	holds(t, h.run(exitNotFound, "history --deployment 2"), "it was old, and the host has removed it")
+	holds(t, h.run(exitDone, "diff echo@2 echo@live"), "-about: Second.", "+about: Third.")
+	holds(t, h.run(exitDone, "rollback echo --to 2"), "is live")
+	holds(t, h.run(exitDone, "docs get echo"), "about: Second.")
+}
+
+// TestForgotten: history, diff and rollback say of what was removed that it was, and go
+// on with what there is.
+func TestForgotten(t *testing.T) {
+	h := newHosted(t)
+	write := emptyFolder(t)
 	write("grow.yaml", "service: shop\nhttp:\n  POST /echo: {send: echo.done, to: echo, reply: {echo.done: 200}}\n")
 	write("types/echo.cue", "\"echo.done\": {text: string}\n")
 	for i := range 6 {

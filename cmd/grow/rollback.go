@@ -50,17 +50,17 @@ func (s *shell) goBack(ctx context.Context, args []string, to int, g gateFlags) 
 	}
 	d := &delivery{from: at.last.Files, request: g.request(""), modules: map[string]artifact{}}
 	d.request.Parent = at.last.ID
+	var by []string
 	if len(args) > 0 {
-		var by []string
 		by, err = at.oldActor(ctx, args[0], to, d)
-		if len(by) > 0 {
-			s.say("state      goes back by %s", strings.Join(by, ", "))
-		}
 	} else {
-		err = at.oldService(ctx, to, d)
+		by, err = at.oldService(ctx, to, d)
 	}
 	if err != nil {
 		return err
+	}
+	if len(by) > 0 {
+		s.say("state      goes back by %s", strings.Join(by, ", "))
 	}
 	n, err := s.deliver(ctx, at, d)
 	return s.finish(ctx, at, nil, deployed{Plan: g.plan, Deployment: &n}, err)
@@ -86,31 +86,43 @@ func (at *destination) oldActor(ctx context.Context, actor string, to int, d *de
 	if to == now.Revision {
 		return nil, usage("revision %d of %s is live already", to, actor)
 	}
-	list, err := at.Revisions(ctx, actor, historyMax)
+	old, err := at.revision(ctx, actor, to)
 	if err != nil {
 		return nil, err
-	}
-	i := slices.IndexFunc(list, func(v deploy.Revision) bool { return v.Number == to })
-	if i < 0 && len(list) > 0 && to < list[0].Number {
-		return nil, removed(fmt.Sprintf("revision %d of %s", to, actor), actor)
-	}
-	if i < 0 {
-		return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no revision %d", actor, to), At: actor, Next: "see those there are: grow history " + actor}
 	}
 	for _, f := range at.last.Files {
 		if !strings.HasPrefix(f.Path, "actors/"+actor+"/") {
 			d.files = append(d.files, f)
 		}
 	}
-	for _, f := range list[i].Documents.Below("actors/" + actor) {
+	for _, f := range old.Documents.Below("actors/" + actor) {
 		d.files = append(d.files, api.File{Path: f.Path, Digest: string(f.Digest), Size: f.Size, Exec: f.Exec})
 	}
 	slices.SortFunc(d.files, func(a, b api.File) int { return strings.Compare(a.Path, b.Path) })
-	d.asBefore(actor, list[i].Artifact)
+	d.asBefore(actor, old.Artifact)
 	if d.request.Text == "" {
 		d.request.Text = fmt.Sprintf("back to revision %d of %s", to, actor)
 	}
-	return at.wayBack(ctx, actor, &list[i], d)
+	return at.wayBack(ctx, actor, func(path string) ([]byte, error) { return at.RevisionFile(ctx, old, path) }, d)
+}
+
+// revision is one of an actor, by its number.
+func (at *destination) revision(ctx context.Context, actor string, number int) (*deploy.Revision, error) {
+	list, err := at.Revisions(ctx, actor, number+1, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > 0 && list[0].Number == number {
+		return &list[0], nil
+	}
+	last, err := at.Revisions(ctx, actor, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(last) > 0 && number < last[0].Number {
+		return nil, removed(fmt.Sprintf("revision %d of %s", number, actor), actor)
+	}
+	return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no revision %d", actor, number), At: actor, Next: "see those there are: grow history " + actor}
 }
 
 // revisionBefore is the revision that an actor ran before the one it runs.
@@ -139,23 +151,23 @@ func removed(what, actor string) error {
 	}
 }
 
-// oldService takes all of an old deployment.
-func (at *destination) oldService(ctx context.Context, to int, d *delivery) error {
+// oldService takes all of an old deployment, and returns the actors that state goes back by.
+func (at *destination) oldService(ctx context.Context, to int, d *delivery) (by []string, err error) {
 	if to == 0 {
 		to = at.live.Before
 	}
 	if to == 0 {
-		return &control.Error{Code: control.CodeNotFound, Message: "nothing was live before deployment " + fmt.Sprint(at.live.Number), At: at.service, Next: "see what there was: grow history"}
+		return nil, &control.Error{Code: control.CodeNotFound, Message: "nothing was live before deployment " + fmt.Sprint(at.live.Number), At: at.service, Next: "see what there was: grow history"}
 	}
 	if to == at.live.Number {
-		return usage("deployment %d is live already", to)
+		return nil, usage("deployment %d is live already", to)
 	}
 	n, err := at.deploymentBy(ctx, to)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if d.files, err = at.DeploymentFiles(ctx, to); err != nil {
-		return err
+		return nil, err
 	}
 	for actor, a := range n.Actors {
 		d.asBefore(actor, a.Artifact)
@@ -163,5 +175,5 @@ func (at *destination) oldService(ctx context.Context, to int, d *delivery) erro
 	if d.request.Text == "" {
 		d.request.Text = fmt.Sprintf("back to deployment %d", to)
 	}
-	return nil
+	return at.wayBackAll(ctx, &n, d)
 }

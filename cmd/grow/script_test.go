@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) {
 	jail.Enter()
-	testscript.Main(m, map[string]func(){"grow": main})
+	testscript.Main(m, map[string]func(){"grow": func() { beforeStep = dying(); main() }})
 }
 
 // TestScript runs command lines as a person types them: testdata/script/*.txtar.

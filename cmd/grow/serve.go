@@ -12,9 +12,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// beforeStep is called before each step of a deployment on a host that is started, for tests,
+// which end the process there; nil: nothing is.
+var beforeStep func(name string)
+
 // serveHost is the command that starts a host which services are deployed to.
 func (s *shell) serveHost() *cobra.Command {
-	o := app.PlatformOptions{Version: thisRelease().Version}
+	o := app.PlatformOptions{Version: thisRelease().Version, Step: beforeStep}
 	var level string
 	grace := graceTime
 	c := &cobra.Command{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,7 +197,7 @@ func writeTrial(w io.Writer, t *api.Trial) error {
 			which string
 			api.Arm
 		}{{"old", n.Old}, {"new", n.New}} {
-			rows = append(rows, []string{n.Node, a.which, a.Revision, fmt.Sprint(a.Handled), fmt.Sprint(a.Refused), fmt.Sprint(a.Failed), short(a.Median), short(a.Slow), fmt.Sprint(a.Fuel)})
+			rows = append(rows, []string{n.Node, a.which, cmp.Or(a.Revision, "-"), fmt.Sprint(a.Handled), fmt.Sprint(a.Refused), fmt.Sprint(a.Failed), short(a.Median), short(a.Slow), fmt.Sprint(a.Fuel)})
 		}
 	}
 	return table(w, "NODE WHICH REVISION HANDLED REFUSED FAILED MEDIAN P99 FUEL", rows)

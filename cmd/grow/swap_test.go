@@ -124,3 +124,50 @@ func TestCanaryAborted(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestCanaryRoutes: other routes are tried as another revision of an actor is. Where they lead
+// to what traps they are withdrawn; where they do as well as before they go live.
+func TestCanaryRoutes(t *testing.T) {
+	h := newHosted(t)
+	write := emptyFolder(t)
+	write("grow.yaml", "service: echoes\nhttp:\n  POST /: {send: echo.done, to: way, reply: {echo.done: 200}, timeout: 20s}\n  POST /later: {send: echo.done, to: way, reply: 202}\n")
+	write("types/echo.cue", "\"echo.done\": string\n")
+	for name, module := range map[string]string{"left": "echo", "right": "echo", "wrong": "trap"} {
+		write("actors/"+name+"/module.wasm", string(wat.Module(module)))
+		write("actors/"+name+"/actor.yaml", "actor: "+name+"\nabout: Says what it hears.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\nretry: {max: 0}\n")
+	}
+	to := func(name string) {
+		t.Helper()
+		write("workflows/way.yaml", "workflow: way\nin: [echo.done]\nout: [echo.done]\nnodes: {left: left, right: right, wrong: wrong}\nroutes:\n  - {from: input, to: "+name+
+			"}\n  - {from: left, to: output}\n  - {from: right, to: output}\n  - {from: wrong, to: output}\n")
+	}
+	to("left")
+	h.run(exitDone, "deploy")
+	to("wrong")
+	h.run(exitDone, "deploy --canary 50% --wait 1h")
+	for range 100 {
+		if got := h.call("/later", `"b"`); !strings.HasPrefix(got, "202") {
+			t.Fatal(got)
+		}
+	}
+	holds(t, h.run(exitNo, "swap --watch"), "FAILED   canary", "deployment 2 was withdrawn: routes of way/input: ", "by the old revision", "deployment 1 has all keys")
+	if got := h.call("/", `"c"`); got != `200 "c"` {
+		t.Error(got)
+	}
+	to("right")
+	h.run(exitDone, "deploy --canary 50% --wait 1h")
+	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
+	h.stop()
+	h.start()
+	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
+	holds(t, h.run(exitDone, "swap --abort"), "deployment 3 is withdrawn; deployment 1 has all keys")
+	end := h.traffic(`200 "a"`)
+	h.run(exitDone, "deploy --canary 50% --wait 1ms --slower 1000")
+	holds(t, h.run(exitDone, "swap --watch"), "deployment 4 is live")
+	if wrong := end(); len(wrong) > 0 {
+		t.Errorf("requests that were answered otherwise: %q", wrong)
+	}
+	if got := gjson.Get(h.run(exitDone, "status -o json"), `nodes.#(node=="way/right").handled`).Int(); got == 0 {
+		t.Error("nothing goes the way that was tried")
+	}
+}

@@ -17,22 +17,26 @@ import (
 // wayBack has an actor's old definition, which does not know the type of what is kept by
 // now, name the actors that make it again what it was: those that the live definition has
 // under back. They are in the documents of the rollback, and so with whatever comes later.
-// It returns their names.
-func (at *destination) wayBack(ctx context.Context, actor string, old *deploy.Revision, d *delivery) (by []string, err error) {
+// It returns their names. read reads a file of what is gone back to; the definition is
+// among those of the delivery.
+func (at *destination) wayBack(ctx context.Context, actor string, read func(path string) ([]byte, error), d *delivery) (by []string, err error) {
 	file, text, err := at.liveDefinition(ctx, actor)
 	if err != nil || file == "" {
 		return nil, err
 	}
 	now := specs.DeclaredState(definitionTree(file, text))
-	for _, f := range old.Documents.Below("actors/" + actor) {
-		if isDefinition(f.Path) {
+	if !slices.ContainsFunc(now, func(d specs.Declared) bool { return d.Back != "" }) {
+		return nil, nil
+	}
+	for _, f := range d.files {
+		if path.Dir(f.Path) == "actors/"+actor && isDefinition(f.Path) {
 			file = f.Path
 		}
 	}
 	if !strings.HasSuffix(file, ".yaml") {
 		return nil, nil // whoever writes CUE names them by hand, and the gate asks for it
 	}
-	if text, err = at.DeploymentFile(ctx, old.Deployment, file); err != nil {
+	if text, err = read(file); err != nil {
 		return nil, err
 	}
 	states := specs.DeclaredState(definitionTree(file, text))
@@ -62,14 +66,70 @@ func (at *destination) wayBack(ctx context.Context, actor string, old *deploy.Re
 		return nil, err
 	}
 	d.put(file, text)
+	others := d.send
 	d.send = func(ctx context.Context, missing []string) error {
 		if len(missing) == 0 {
 			return nil
 		}
-		_, err := at.client.Upload(ctx, text, nil) // all others come from the host
+		if others != nil { // definitions of other actors
+			if err := others(ctx, missing); err != nil {
+				return err
+			}
+		}
+		_, err := at.client.Upload(ctx, text, nil) // all else comes from the host
 		return err
 	}
 	return by, nil
+}
+
+// wayBackAll does for all actors of an old deployment what wayBack does for one. Those that
+// the state goes back by come along as they are live, with the types, all of which they may
+// need; it returns their names.
+func (at *destination) wayBackAll(ctx context.Context, old *deploy.Deployment, d *delivery) (by []string, err error) {
+	read := func(path string) ([]byte, error) { return at.DeploymentFile(ctx, old.Number, path) }
+	for _, actor := range slices.Sorted(maps.Keys(old.Actors)) {
+		if _, ok := at.live.Actors[actor]; !ok {
+			continue
+		}
+		some, err := at.wayBack(ctx, actor, read, d)
+		if err != nil {
+			return nil, err
+		}
+		by = append(by, some...)
+	}
+	if len(by) == 0 {
+		return nil, nil
+	}
+	slices.Sort(by)
+	by = slices.Compact(by)
+	files, err := at.filesOfLive(ctx)
+	if err != nil {
+		return nil, err
+	}
+	comes := func(f api.File) bool {
+		return strings.HasPrefix(f.Path, "types/") || slices.ContainsFunc(by, func(b string) bool { return strings.HasPrefix(f.Path, "actors/"+b+"/") })
+	}
+	d.files = slices.DeleteFunc(d.files, func(f api.File) bool {
+		return comes(f) && (!strings.HasPrefix(f.Path, "types/") || slices.ContainsFunc(files, func(now api.File) bool { return now.Path == f.Path }))
+	})
+	for _, f := range files {
+		if comes(f) {
+			d.files = append(d.files, f)
+		}
+	}
+	slices.SortFunc(d.files, func(a, b api.File) int { return strings.Compare(a.Path, b.Path) })
+	for _, b := range by {
+		d.asBefore(b, at.live.Actors[b].Artifact)
+	}
+	return by, nil
+}
+
+// filesOfLive are the files of the live deployment.
+func (at *destination) filesOfLive(ctx context.Context) (list []api.File, err error) {
+	if at.liveFiles == nil {
+		at.liveFiles, err = at.DeploymentFiles(ctx, at.live.Number)
+	}
+	return at.liveFiles, err
 }
 
 // makes is the one type that an actor of the live deployment sends; "" when there are others.
@@ -87,7 +147,7 @@ func (at *destination) makes(ctx context.Context, actor string) (string, error) 
 
 // liveDefinition is the definition of an actor that is live; file is "" when it has none.
 func (at *destination) liveDefinition(ctx context.Context, actor string) (file string, text []byte, err error) {
-	files, err := at.DeploymentFiles(ctx, at.live.Number)
+	files, err := at.filesOfLive(ctx)
 	if err != nil {
 		return "", nil, err
 	}

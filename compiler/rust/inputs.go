@@ -1,12 +1,14 @@
 package rust
 
 import (
+	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
 
 	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/runtime/wasm/sources"
 )
 
 // inputs returns what outside the source folder went into the module: the
@@ -41,6 +43,21 @@ func inputs(s compiler.Source, module, sdkDir string) []string {
 	}
 	sort.Strings(paths)
 	return paths
+}
+
+// note has a module say what the local sources were that cargo made it of.
+func note(draft, module string) error {
+	digests := map[string]sources.Digest{}
+	for _, file := range dependencies(strings.TrimSuffix(module, ".wasm") + ".d") {
+		if data, err := os.ReadFile(file); err == nil && len(digests) < sources.Max {
+			digests[filepath.ToSlash(file)] = sha256.Sum256(data)
+		}
+	}
+	data, err := os.ReadFile(draft)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(draft, sources.Append(data, digests), 0o644)
 }
 
 // dependencies reads the file that cargo writes beside a module: a rule of

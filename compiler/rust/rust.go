@@ -17,6 +17,7 @@ import (
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/compiler/cache"
 	"github.com/grow-platform/grow/compiler/toolchain"
+	"github.com/grow-platform/grow/runtime/wasm/sources"
 	"github.com/grow-platform/grow/sdk"
 )
 
@@ -61,6 +62,9 @@ func (rust) Build(ctx context.Context, s compiler.Source) (compiler.Result, erro
 		return compiler.Result{}, compiler.Fail(s, compiler.CodeFailed, "read SDK", err)
 	}
 	parts := map[string]string{"recipe": recipe, "sdk": sdkDigest}
+	if s.Debug {
+		parts["sources"] = sources.Section
+	}
 	for _, name := range heeded {
 		parts[name] = os.Getenv(name)
 	}
@@ -129,6 +133,11 @@ func build(ctx context.Context, s compiler.Source, draft string) (compiler.Made,
 	}
 	if _, err := cache.Place(made, draft); err != nil {
 		return fail("copy module", err)
+	}
+	if s.Debug {
+		if err := note(draft, made); err != nil {
+			return fail("note sources", err)
+		}
 	}
 	return compiler.Made{Also: inputs(s, made, sdkDir), Log: compiler.Clip(said.rendered)}, nil
 }

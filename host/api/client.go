@@ -321,9 +321,14 @@ func (r *Remote) DeploymentFile(ctx context.Context, number int, path string) ([
 	return r.file(ctx, fmt.Sprintf("/deployments/%d/file?%s", number, url.Values{"path": {path}}.Encode()), path)
 }
 
-// Revisions lists those of an actor, the last one first.
-func (r *Remote) Revisions(ctx context.Context, actor string, limit int) (list []deploy.Revision, err error) {
-	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/actors/%s/revisions?limit=%d", url.PathEscape(actor), limit), nil, &list)
+// Revisions lists those of an actor before a number, 0 for the last ones, the last one first.
+func (r *Remote) Revisions(ctx context.Context, actor string, before, limit int) (list []deploy.Revision, err error) {
+	return list, r.conn.Call(ctx, callTime, http.MethodGet, fmt.Sprintf("/actors/%s/revisions?before=%d&limit=%d", url.PathEscape(actor), before, limit), nil, &list)
+}
+
+// RevisionFile reads a file of a revision: of its actor's documents, or of the types.
+func (r *Remote) RevisionFile(ctx context.Context, v *deploy.Revision, path string) ([]byte, error) {
+	return r.file(ctx, fmt.Sprintf("/actors/%s/revisions/%d/file?%s", url.PathEscape(v.Actor), v.Number, url.Values{"path": {path}}.Encode()), path)
 }
 
 // Module copies the module of a revision to w. What w has got when it fails is no module:

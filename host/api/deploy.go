@@ -92,7 +92,7 @@ func (a *API) deployRoutes() {
 	huma.Register(a.huma, operation("get-deployment-documents", token.Read, http.MethodGet, servicePath+"/deployments/{number}/documents", "List the files of a deployment"), a.deploymentDocuments)
 	huma.Register(a.huma, binary(operation("get-deployment-file", token.Read, http.MethodGet, servicePath+"/deployments/{number}/file", "Get a file of a deployment")), a.deploymentFile)
 	huma.Register(a.huma, operation("list-revisions", token.Read, http.MethodGet, servicePath+"/actors/{actor}/revisions", "List the revisions of an actor, the last one first"), a.revisions)
-	a.moduleRoute()
+	a.revisionRoutes()
 	op := operation("create-deployment", token.Deploy, http.MethodPost, servicePath+"/deployments", "Check a service, and make it live")
 	op.Description = "Answers with lines of JSON: one for each check as it ends, and one for the deployment."
 	op.Responses = map[string]*huma.Response{"200": {Description: "Progress, a line each", Content: map[string]*huma.MediaType{
@@ -152,12 +152,13 @@ func (a *API) deploymentFile(ctx context.Context, q *deploymentFileInput) (*file
 
 type revisionsInput struct {
 	Place
-	Actor string `path:"actor" pattern:"^[a-z0-9][a-z0-9_-]*$" maxLength:"63"`
-	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"how many at most"`
+	Actor  string `path:"actor" pattern:"^[a-z0-9][a-z0-9_-]*$" maxLength:"63"`
+	Before int    `query:"before" minimum:"0" doc:"those before this number; 0: all"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"how many at most"`
 }
 
 func (a *API) revisions(ctx context.Context, q *revisionsInput) (*body[[]deploy.Revision], error) {
-	list, err := a.o.Deployer.Revisions(ctx, q.service(), q.Actor, q.Limit)
+	list, err := a.o.Deployer.Revisions(ctx, q.service(), q.Actor, q.Before, q.Limit)
 	return &body[[]deploy.Revision]{list}, a.fault(err)
 }
 

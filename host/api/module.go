@@ -12,7 +12,8 @@ import (
 	"github.com/grow-platform/grow/host/token"
 )
 
-func (a *API) moduleRoute() {
+// revisionRoutes are what a revision is made of.
+func (a *API) revisionRoutes() {
 	op := binary(operation("get-revision-module", token.Read, http.MethodGet, servicePath+"/actors/{actor}/revisions/{number}/module", "Get the module of a revision of an actor"))
 	text := func(doc string) *huma.Param {
 		return &huma.Param{Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
@@ -20,13 +21,34 @@ func (a *API) moduleRoute() {
 	op.Responses["200"].Headers = map[string]*huma.Param{"ETag": text("SHA-256 of the module, quoted"), "Grow-Digest": text("SHA-256 of the module")}
 	op.Responses["304"] = &huma.Response{Description: "Who asks has it: If-None-Match names its digest"}
 	huma.Register(a.huma, op, a.module)
+	huma.Register(a.huma, binary(operation("get-revision-file", token.Read, http.MethodGet, servicePath+"/actors/{actor}/revisions/{number}/file", "Get a file of a revision of an actor")), a.revisionFile)
 }
 
-type moduleInput struct {
+// RevisionPlace names a revision in a path.
+type RevisionPlace struct {
 	Place
 	Actor  string `path:"actor" pattern:"^[a-z0-9][a-z0-9_-]*$" maxLength:"63"`
 	Number int    `path:"number" minimum:"1" doc:"number of the revision"`
-	Have   string `header:"If-None-Match" maxLength:"8192" doc:"ETags of what is there already (RFC 9110, 13.1.2)"`
+}
+
+type revisionFileInput struct {
+	RevisionPlace
+	Path string `query:"path" required:"true" minLength:"1" maxLength:"300" doc:"path of the file"`
+}
+
+// revisionFile is a file that a revision has itself: it is there as long as the revision
+// is, whatever has become of deployments.
+func (a *API) revisionFile(ctx context.Context, q *revisionFileInput) (*fileOutput, error) {
+	v, err := a.o.Deployer.Revision(ctx, q.service(), q.Actor, q.Number)
+	if err != nil {
+		return nil, a.fault(err)
+	}
+	return a.fileOf(ctx, v.Documents, q.Path)
+}
+
+type moduleInput struct {
+	RevisionPlace
+	Have string `header:"If-None-Match" maxLength:"8192" doc:"ETags of what is there already (RFC 9110, 13.1.2)"`
 }
 
 // module streams the module of a revision. It never changes, so its digest is its ETag.

@@ -64,7 +64,7 @@ func TestModule(t *testing.T) {
 	}
 	defer client.Close()
 	remote := client.At("main", "shop")
-	list, err := remote.Revisions(t.Context(), "price", 1)
+	list, err := remote.Revisions(t.Context(), "price", 0, 1)
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

@@ -104,15 +104,14 @@ func (a *API) deploymentOf(ctx context.Context, p Place, v *versions.Version) (n
 		if err != nil {
 			return n, err
 		}
-		v.Modules[actor], number = string(r.Artifact.Digest), r.Deployment
+		v.Modules[actor] = string(r.Artifact.Digest)
+		return a.o.Deployer.DeploymentWith(ctx, r)
 	}
 	if n, err = a.o.Deployer.Deployment(ctx, s, number); err != nil {
 		return n, noDeployment(err, p, number)
 	}
-	if v.Name.Actor == "" {
-		for actor, is := range n.Actors {
-			v.Modules[actor] = string(is.Digest)
-		}
+	for actor, is := range n.Actors {
+		v.Modules[actor] = string(is.Digest)
 	}
 	return n, nil
 }

@@ -31,6 +31,10 @@ func (s *server) answer(ctx context.Context, m dap.Message) (dap.ResponseMessage
 		return s.setBreakpoints(r.Arguments)
 	case *dap.SetFunctionBreakpointsRequest:
 		return s.setFunctions(r.Arguments)
+	case *dap.SetDataBreakpointsRequest:
+		return s.setData(r.Arguments)
+	case *dap.SetInstructionBreakpointsRequest:
+		return s.setInstructions(r.Arguments)
 	case *dap.SetExceptionBreakpointsRequest:
 		return s.setExceptions(r.Arguments)
 	case *dap.BreakpointLocationsRequest:
@@ -62,8 +66,6 @@ func (s *server) run(ctx context.Context, m dap.Message) (dap.ResponseMessage, e
 		return nil, fault(codeUnsupported, "goto: a guest's code cannot be entered at another place; to run to a line, set a breakpoint there and continue")
 	case *dap.StepBackRequest, *dap.ReverseContinueRequest, *dap.RestartFrameRequest, *dap.RestartRequest:
 		return nil, fault(codeUnsupported, "a guest does not go back; to run a recorded message again from its start, debug it by its id")
-	case *dap.DataBreakpointInfoRequest, *dap.SetDataBreakpointsRequest, *dap.SetInstructionBreakpointsRequest:
-		return nil, fault(codeUnsupported, "there are breakpoints for lines, functions, exceptions, outputs and requests; a condition looks at data")
 	}
 	return s.look(ctx, m)
 }
@@ -83,6 +85,8 @@ func (s *server) look(ctx context.Context, m dap.Message) (dap.ResponseMessage, 
 		return s.setVariable(ctx, r.Arguments)
 	case *dap.SetExpressionRequest:
 		return s.setExpression(ctx, r.Arguments)
+	case *dap.DataBreakpointInfoRequest:
+		return s.dataInfo(ctx, r.Arguments)
 	case *dap.EvaluateRequest:
 		return s.evaluate(ctx, r.Arguments)
 	case *dap.CompletionsRequest:

@@ -1,6 +1,7 @@
 package dap
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/google/go-dap"
@@ -58,6 +59,31 @@ func (s *server) setFunctions(a dap.SetFunctionBreakpointsArguments) (dap.Respon
 	}
 	for _, b := range s.session.SetFunctions(list) {
 		answer.Body.Breakpoints = append(answer.Body.Breakpoints, s.breakpoint(b, 0))
+	}
+	return answer, nil
+}
+
+func (s *server) setInstructions(a dap.SetInstructionBreakpointsArguments) (dap.ResponseMessage, error) {
+	answer := &dap.SetInstructionBreakpointsResponse{}
+	answer.Body.Breakpoints = []dap.Breakpoint{}
+	list := make([]debug.InstructionBreakpoint, len(a.Breakpoints))
+	for i, b := range a.Breakpoints {
+		at, err := address(b.InstructionReference, b.Offset)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = debug.InstructionBreakpoint{Address: at, When: debug.When{Condition: b.Condition, Hit: b.HitCondition}}
+	}
+	bound, at := s.session.SetInstructions(list)
+	for i, b := range bound {
+		shown := s.breakpoint(b, 0)
+		if b.Err == nil {
+			shown.InstructionReference = fmt.Sprintf("%#x", at[i])
+		}
+		if b.Err == nil && at[i] != list[i].Address {
+			shown.Message = "nobody can be stopped at that instruction: the breakpoint is on the next of the function that one can be at"
+		}
+		answer.Body.Breakpoints = append(answer.Body.Breakpoints, shown)
 	}
 	return answer, nil
 }

@@ -85,6 +85,8 @@ func (s *server) initialize(r *dap.InitializeRequest) (dap.ResponseMessage, erro
 		SupportsReadMemoryRequest:          true,
 		SupportsWriteMemoryRequest:         true,
 		SupportsDisassembleRequest:         true,
+		SupportsInstructionBreakpoints:     true,
+		SupportsDataBreakpoints:            true,
 		SupportsTerminateRequest:           true,
 		SupportsCancelRequest:              true,
 		ExceptionBreakpointFilters: []dap.ExceptionBreakpointsFilter{

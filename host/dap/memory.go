@@ -84,6 +84,9 @@ func (s *server) writeMemory(ctx context.Context, a dap.WriteMemoryArguments) (d
 	return answer, s.session.With(ctx, thread, func(h debug.Halt) error { return h.WriteMemory(at, p) })
 }
 
+// none is an instruction where there is none.
+var none = dap.DisassembledInstruction{Address: "0x0", Instruction: "(none)"}
+
 func (s *server) disassemble(ctx context.Context, a dap.DisassembleArguments) (dap.ResponseMessage, error) {
 	if a.InstructionCount < 0 || a.InstructionCount > instructionsMax || a.InstructionOffset < -instructionsMax || a.InstructionOffset > instructionsMax {
 		return nil, fault(codeLimit, "disassemble: up to %d instructions are shown at once", instructionsMax)
@@ -101,6 +104,9 @@ func (s *server) disassemble(ctx context.Context, a dap.DisassembleArguments) (d
 		got, err := h.Instructions(at.frame, a.InstructionOffset, a.InstructionCount)
 		for _, i := range got {
 			shown := dap.DisassembledInstruction{Address: fmt.Sprintf("%#x", i.Address), Instruction: i.Text}
+			if i.Text == "" {
+				shown = none
+			}
 			if i.File != "" {
 				shown.Location, shown.Line = s.source(i.File), s.handles.line(i.Line)
 			}
@@ -109,7 +115,7 @@ func (s *server) disassemble(ctx context.Context, a dap.DisassembleArguments) (d
 		return err
 	})
 	for len(list) < a.InstructionCount { // as many as were asked for, the protocol says
-		list = append(list, dap.DisassembledInstruction{Address: "0x0", Instruction: "(none)"})
+		list = append(list, none)
 	}
 	answer.Body.Instructions = list
 	return answer, err

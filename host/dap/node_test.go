@@ -20,8 +20,9 @@ import (
 // supportVersion is that of @vscode/debugadapter-testsupport which the set-up installs.
 const supportVersion = "1.68.0"
 
-// TestTestsupport has the test client of VS Code's own debuggers go through sessions.
-func TestTestsupport(t *testing.T) {
+// testsupport is where node is, and the test client of VS Code's own debuggers.
+func testsupport(t *testing.T) (node, modules string) {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("node is not installed")
@@ -30,10 +31,16 @@ func TestTestsupport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	modules := filepath.Join(cache, "grow", "debugadapter-testsupport", supportVersion, "node_modules")
+	modules = filepath.Join(cache, "grow", "debugadapter-testsupport", supportVersion, "node_modules")
 	if _, err := os.Stat(modules); err != nil {
 		t.Skip("@vscode/debugadapter-testsupport is not installed; make test does so")
 	}
+	return node, modules
+}
+
+// TestTestsupport has it go through sessions.
+func TestTestsupport(t *testing.T) {
+	node, modules := testsupport(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func (d *Deployer) Adopt(ctx context.Context, s documents.Service, run func() (A
 		return Deployment{}, err
 	}
 	defer end()
-	a := &attempt{Deployer: d, began: d.o.Now()}
+	a := &attempt{Deployer: d, began: d.o.Clock.Now()}
 	n, err := run()
 	if err != nil {
 		return Deployment{}, err
@@ -79,7 +79,7 @@ func (a *attempt) adopt(ctx context.Context, s documents.Service, n Adoption) er
 	if err := a.revise(ctx); err != nil {
 		return err
 	}
-	a.deployment.Live, a.deployment.Took = a.o.Now().UTC(), a.o.Now().Sub(a.began)
+	a.deployment.Live, a.deployment.Took = a.o.Clock.Now().UTC(), a.o.Clock.Now().Sub(a.began)
 	if err := a.record(ctx); err != nil {
 		return err
 	}

@@ -196,7 +196,7 @@ func TestDeploy(t *testing.T) {
 	if some, err := h.Deployments(t.Context(), shop, 3, 1); err != nil || len(some) != 1 || some[0].Number != 2 {
 		t.Errorf("before 3: %+v, %v", some, err)
 	}
-	revisions, err := h.Revisions(t.Context(), shop, "price", 10)
+	revisions, err := h.Revisions(t.Context(), shop, "price", 0, 10)
 	if err != nil || len(revisions) != 3 || revisions[1].Parent != 1 || revisions[2].Parent != 0 || revisions[0].Deployment != 4 {
 		t.Errorf("%+v, %v", revisions, err)
 	}

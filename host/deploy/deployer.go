@@ -17,6 +17,7 @@ import (
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/runtime/canary"
+	"github.com/grow-platform/grow/runtime/shard"
 )
 
 // Candidate is something that may go live.
@@ -69,8 +70,8 @@ type Options struct {
 	Runner    Runner
 	// Dir is where documents and modules are laid out as files, out of the store. What an
 	// earlier host has left there is removed: nobody has held it against its digests.
-	Dir string
-	Now func() time.Time // nil: the system's clock
+	Dir   string
+	Clock shard.Clock // nil: the system's
 	// Step is called before each step that changes something, with its name: for
 	// tests, which end the host there.
 	Step func(name string)
@@ -92,8 +93,8 @@ func New(o Options) (*Deployer, error) {
 			return nil, fmt.Errorf("clear the folder of deployments: %w", err)
 		}
 	}
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.Clock == nil {
+		o.Clock = shard.RealClock{}
 	}
 	if o.Step == nil {
 		o.Step = func(string) {}
@@ -166,12 +167,15 @@ func (d *Deployer) Deploy(ctx context.Context, r Request) (Deployment, error) {
 	if r.Shadow > 0 {
 		r.Hold, r.Canary = true, nil
 	}
+	a := &attempt{Deployer: d, request: r}
+	waited := d.keepRenewed(ctx, a.names())
 	end, err := d.turn(ctx, r.Service)
+	waited()
 	if err != nil {
 		return Deployment{}, err
 	}
 	defer func() { end() }()
-	a := &attempt{Deployer: d, request: r, began: d.o.Now()}
+	a.began = d.o.Clock.Now()
 	if err := a.begin(ctx); err != nil {
 		return a.deployment, err
 	}
@@ -300,6 +304,7 @@ func (a *attempt) stale(ctx context.Context, live int) error {
 
 // look has the runner check the candidate.
 func (a *attempt) look(ctx context.Context) error {
+	defer a.keepRenewed(ctx, a.names())()
 	n := &a.deployment
 	err := a.o.Runner.Check(ctx, a.candidate, func(c Check) {
 		c.Text = cut(c.Text)
@@ -310,7 +315,7 @@ func (a *attempt) look(ctx context.Context) error {
 			a.request.Report(c)
 		}
 	})
-	n.Took = a.o.Now().Sub(a.began)
+	n.Took = a.o.Clock.Now().Sub(a.began)
 	if err != nil {
 		return fmt.Errorf("check %s: %w", n.Service, err)
 	}
@@ -401,7 +406,7 @@ func (a *attempt) run(ctx context.Context) error {
 		err = errors.Join(err, a.moveBack(ctx, *n, seen))
 		return a.broken(ctx, err)
 	}
-	n.Live, n.Took = a.o.Now().UTC(), a.o.Now().Sub(a.began)
+	n.Live, n.Took = a.o.Clock.Now().UTC(), a.o.Clock.Now().Sub(a.began)
 	a.o.Step("record that it is live")
 	err = a.keep(ctx, n)
 	n.State = Live
@@ -480,6 +485,9 @@ func (a *attempt) reviseActor(ctx context.Context, v Revision) (int, error) {
 			continue
 		}
 		old, err := a.Revision(ctx, v.Service, v.Actor, n)
+		if errors.Is(err, ErrForgotten) {
+			continue // while it was checked
+		}
 		if err != nil {
 			return 0, err
 		}

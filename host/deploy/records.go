@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
@@ -40,26 +42,68 @@ func (d *Deployer) object(ctx context.Context, v any) (store.Digest, error) {
 	return o.Digest, err
 }
 
+// renewEvery is how often what a deployment is going to name is renewed while its checks
+// last: several times within what a sweep of the store leaves (sweep.Grace).
+const renewEvery = 10 * time.Minute
+
+// keepRenewed touches objects now and then until what it returns is called. What cannot be
+// touched is tried again the next time, and at last by who goes on with the deployment, who
+// is told.
+func (d *Deployer) keepRenewed(ctx context.Context, list []store.Digest) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { // until cancel
+		defer close(done)
+		for {
+			again := make(chan struct{})
+			stop := d.o.Clock.AfterFunc(renewEvery, func() { close(again) })
+			select {
+			case <-again:
+				_ = d.touch(ctx, list)
+			case <-ctx.Done():
+				stop()
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 // renew touches all that the deployment is going to name, so that none of it is taken
-// for what nobody wants: before its checks, and again after them, which may take long.
+// for what nobody wants: before its checks, while they last, and after them.
 func (a *attempt) renew(ctx context.Context) error {
-	n := &a.deployment
-	list := []store.Digest{n.Tree}
-	if n.Change != "" {
-		list = append(list, n.Change)
+	if err := a.touch(ctx, a.names()); err != nil {
+		return fmt.Errorf("deploy %s: %w; deploy again, which brings what is missing", a.request.Service, err)
+	}
+	return nil
+}
+
+func (d *Deployer) touch(ctx context.Context, list []store.Digest) error {
+	for _, object := range list {
+		if _, err := d.o.Store.Touch(ctx, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names are the objects that the deployment is going to name, as far as they are known.
+func (a *attempt) names() (list []store.Digest) {
+	for _, d := range []store.Digest{a.deployment.Tree, a.request.Change} {
+		if d != "" {
+			list = append(list, d)
+		}
 	}
 	for _, f := range a.request.Documents {
 		list = append(list, f.Digest)
 	}
-	for _, actor := range n.Actors {
-		list = append(list, actor.Digest)
+	for _, artifact := range a.request.Artifacts {
+		list = append(list, artifact.Digest)
 	}
-	for _, d := range list {
-		if _, err := a.o.Store.Touch(ctx, d); err != nil {
-			return fmt.Errorf("deploy %s: %w; deploy again, which brings what is missing", n.Service, err)
-		}
-	}
-	return nil
+	return list
 }
 
 // load reads what object has kept.
@@ -234,15 +278,44 @@ func (d *Deployer) Module(ctx context.Context, v Revision) (io.ReadCloser, store
 	return r, o, nil
 }
 
-// Revisions returns those of an actor, the last one first, at most limit. Numbers that are
-// missing were removed.
-func (d *Deployer) Revisions(ctx context.Context, s documents.Service, actor string, limit int) ([]Revision, error) {
+// DeploymentWith returns a deployment that has a revision: the one that made it, or, where
+// that was removed since it was old, the last of those that run the same. ErrForgotten when
+// all were.
+func (d *Deployer) DeploymentWith(ctx context.Context, v Revision) (Deployment, error) {
+	n, err := d.Deployment(ctx, v.Service, v.Deployment)
+	if err == nil || !errors.Is(err, ErrForgotten) {
+		return n, err
+	}
+	refs, failed := d.o.Store.Refs(ctx, deploymentsRef(v.Service))
+	if failed != nil {
+		return n, failed
+	}
+	runs, failed := d.now(ctx, v.Service)
+	for i := len(refs) - 1; i >= 0 && failed == nil; i-- {
+		var one Deployment
+		if one, failed = d.deployment(ctx, refs[i], runs); failed == nil && one.Actors[v.Actor].Revision == v.Number {
+			return one, nil
+		}
+	}
+	return n, cmp.Or(failed, err)
+}
+
+// Revisions returns those of an actor, the last one first: at most limit, from number
+// before on downwards; 0 for the last one. Numbers that are missing were removed.
+func (d *Deployer) Revisions(ctx context.Context, s documents.Service, actor string, before, limit int) ([]Revision, error) {
 	refs, err := d.o.Store.Refs(ctx, revisionsRef(s, actor))
 	if err != nil {
 		return nil, err
 	}
 	list := []Revision{}
 	for i := len(refs) - 1; i >= 0 && len(list) < limit; i-- {
+		n, err := number(refs[i])
+		if err != nil {
+			return nil, err
+		}
+		if before > 0 && n >= before {
+			continue
+		}
 		var v Revision
 		if err := d.load(ctx, store.Digest(refs[i].Value), &v); err != nil {
 			return nil, fmt.Errorf("read %s: %w", refs[i].Name, err)

@@ -30,7 +30,7 @@ func (d *Deployer) Resume(ctx context.Context, s documents.Service) (Deployment,
 		}
 		startErr := d.startOne(ctx, live)
 		if startErr == nil && live.Live.IsZero() {
-			live.State, live.Live = Ready, d.o.Now().UTC()
+			live.State, live.Live = Ready, d.o.Clock.Now().UTC()
 			err = d.keep(ctx, &live)
 			live.State = Live
 		}

@@ -100,7 +100,7 @@ func (r *retained) inUse(ctx context.Context) error {
 // old are those of all deployments that do not stay. The revisions that the others name
 // do.
 func (r *retained) old(ctx context.Context, refs []store.Ref, keep Retention) (old []store.Ref, err error) {
-	since := r.o.Now().Add(-keep.For)
+	since := r.o.Clock.Now().Add(-keep.For)
 	for i, ref := range refs {
 		var n Deployment
 		if err := r.load(ctx, store.Digest(ref.Value), &n); err != nil {

@@ -22,7 +22,7 @@ func (h *host) kept() (deployments, revisions []int) {
 	for _, n := range all {
 		deployments = append(deployments, n.Number)
 	}
-	list, err := h.Revisions(h.t.Context(), shop, "price", 1000)
+	list, err := h.Revisions(h.t.Context(), shop, "price", 0, 1000)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -112,6 +112,38 @@ func TestForgotten(t *testing.T) {
 				t.Errorf("%d: %v", number, err)
 			}
 		}
+	}
+}
+
+// TestDeploymentWith: of a revision whose deployment was removed the last one that runs it
+// is found.
+func TestDeploymentWith(t *testing.T) {
+	h := newHost(t)
+	for i, module := range []string{"a", "b", "b", "b", "c", "d"} {
+		h.deploy(fmt.Sprint(i), module)
+	}
+	found := func(revision int) (int, error) {
+		v, err := h.Revision(t.Context(), shop, "price", revision)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := h.DeploymentWith(t.Context(), v)
+		return n.Number, err
+	}
+	for revision, made := range map[int]int{1: 1, 2: 2, 4: 6} {
+		if n, err := found(revision); n != made || err != nil {
+			t.Errorf("revision %d: deployment %d, %v", revision, n, err)
+		}
+	}
+	if _, err := h.Retain(t.Context(), shop, Retention{Last: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := found(2); n != 4 || err != nil {
+		t.Errorf("deployment %d, %v", n, err)
+	}
+	lost := Revision{Service: shop, Actor: "price", Number: 9, Deployment: 3}
+	if _, err := h.DeploymentWith(t.Context(), lost); !errors.Is(err, ErrForgotten) {
+		t.Error(err)
 	}
 }
 

@@ -39,3 +39,26 @@ func TestShadow(t *testing.T) {
 		t.Errorf("%+v, %v", n, err)
 	}
 }
+
+// TestShadowOutlives: a shadow that lasts longer than what ran when it began is kept is
+// recorded all the same.
+func TestShadowOutlives(t *testing.T) {
+	h := newHost(t)
+	h.deploy("first", "0")
+	h.deploy("one", "a")
+	r := h.request("two", "b")
+	r.Shadow = time.Hour
+	r.Report = func(k Check) {
+		if k.Name != "vet" {
+			return
+		}
+		h.deploy("three", "c")
+		h.deploy("four", "d")
+		if n, err := h.Retain(t.Context(), shop, Retention{Last: 1}); err != nil || n != (Forgotten{1, 1}) {
+			t.Errorf("%+v, %v", n, err)
+		}
+	}
+	if n, err := h.Deploy(t.Context(), r); err != nil || n.State != Ready || n.Actors["price"].Revision != 5 {
+		t.Errorf("%+v, %v", n, err)
+	}
+}

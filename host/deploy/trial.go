@@ -90,7 +90,7 @@ func (d *Deployer) setTrial(ctx context.Context, s documents.Service, t Trial, s
 // try has what was checked handle the first share of the keys.
 func (a *attempt) try(ctx context.Context) error {
 	n := &a.deployment
-	t := Trial{Number: n.Number, Plan: *a.request.Canary, Began: a.o.Now().UTC(), By: n.By}
+	t := Trial{Number: n.Number, Plan: *a.request.Canary, Began: a.o.Clock.Now().UTC(), By: n.By}
 	a.o.Step("record trial")
 	if err := a.setTrial(ctx, n.Service, t, 0); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
@@ -103,7 +103,7 @@ func (a *attempt) try(ctx context.Context) error {
 		defer cancel()
 		return errors.Join(a.broken(ctx, err), a.endTrial(ctx, n.Service))
 	}
-	n.State, n.Took = Tried, a.o.Now().Sub(a.began)
+	n.State, n.Took = Tried, a.o.Clock.Now().Sub(a.began)
 	return nil
 }
 
@@ -135,6 +135,7 @@ func (d *Deployer) Reached(ctx context.Context, s documents.Service, number, ste
 		return errors.Join(ErrNoTrial, err)
 	}
 	t.Step = step
+	d.o.Step("record share")
 	return d.setTrial(ctx, s, t, seen)
 }
 
@@ -232,7 +233,7 @@ func (d *Deployer) goLive(ctx context.Context, n *Deployment) error {
 		defer cancel()
 		return errors.Join(fmt.Errorf("%w: %w", ErrStart, err), d.moveBack(ctx, *n, seen))
 	}
-	n.State, n.Live = Ready, d.o.Now().UTC()
+	n.State, n.Live = Ready, d.o.Clock.Now().UTC()
 	d.o.Step("record that it is live")
 	err = d.keep(ctx, n)
 	n.State = Live

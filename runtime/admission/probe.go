@@ -1,6 +1,8 @@
 package admission
 
 import (
+	"sort"
+
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
 	"github.com/grow-platform/grow/runtime/wasm/meter"
@@ -13,6 +15,7 @@ type Probed struct {
 
 	begin           uint32 // of the content of its code section
 	metered, probed probe.Offsets
+	bodies          []uint32 // where those of the original end
 }
 
 // Probe is [Admit] with probes: the module pays for what it would pay for without
@@ -29,6 +32,9 @@ func Probe(binary []byte, all []engine.Probed) (*Probed, error) {
 	p := &Probed{metered: make(probe.Offsets, len(metered.Offsets))}
 	for i, o := range metered.Offsets {
 		p.metered[i] = probe.Offset(o)
+	}
+	for i := range m.Bodies {
+		p.bodies = append(p.bodies, uint32(m.Bodies[i].End))
 	}
 	functions := make([]probe.Function, len(all))
 	for i, f := range all {
@@ -54,4 +60,10 @@ func Probe(binary []byte, all []engine.Probed) (*Probed, error) {
 // lies in the code section, as an engine counts.
 func (p *Probed) Original(at uint64) uint32 {
 	return p.metered.Old(p.probed.Old(p.begin + uint32(at)))
+}
+
+// Body is which function of the original an instruction of it is in, among those that are
+// not imported; what is behind them all is in one more.
+func (p *Probed) Body(original uint32) int {
+	return sort.Search(len(p.bodies), func(i int) bool { return p.bodies[i] > original })
 }

@@ -62,3 +62,35 @@ func TestOlder(t *testing.T) {
 		t.Errorf("not in the order of names: %+v", list)
 	}
 }
+
+// TestOlderOnce: a value of a type that is not known is checked once, and not again for each
+// message that only reads it.
+func TestOlderOnce(t *testing.T) {
+	now, err := shape.FromCUE(cuecontext.New().CompileString("m: {n!: int}").LookupPath(cue.ParsePath("m")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decl := []specs.State{{Name: "v2", Type: now, Print: now.Print(), From: []specs.Migration{{Name: "v1", Type: now}}}}
+	var s State
+	reads := func(v Value) int {
+		s.Reset(decl, map[string]Value{"": v}, 0)
+		return len(s.Older())
+	}
+	v := Value{Data: []byte(`{"n":1}`), Type: 7}
+	if n := reads(v); n != 0 {
+		t.Errorf("%d are older", n)
+	}
+	copy(v.Data, `{"x":1}`) // which nobody does: who checks it sees it
+	if n := reads(v); n != 0 {
+		t.Error("it was checked again")
+	}
+	for i := range 3 * fitsMax {
+		reads(Value{Data: fmt.Appendf(nil, `{"n":%d}`, i), Type: 7})
+	}
+	if len(s.fits) > fitsMax {
+		t.Errorf("%d are remembered", len(s.fits))
+	}
+	if d := decl[0]; s.taken(&d, Value{}) {
+		t.Error("nothing is a value")
+	}
+}

@@ -58,6 +58,7 @@ type State struct {
 	changes []Change
 	size    int     // of base and changes, as [Size] counts
 	most    *bounds // nil: standard; only tests set others
+	fits    map[fit]bool
 }
 
 // Reset prepares the state for a message: decl says which names there may be

@@ -49,6 +49,8 @@ type Bound struct {
 type points struct {
 	files             map[string][]*point
 	functions         []*point
+	instructions      []*point
+	data              []*point
 	raised, uncaught  bool
 	outputs, requests map[string]bool
 	lastID            int
@@ -56,10 +58,15 @@ type points struct {
 
 // point is a breakpoint that lies somewhere. Only hits changes.
 type point struct {
-	id    int
-	at    []Position
-	name  string // of its function; "": it is for a line
-	line  int    // as asked for
+	id   int
+	at   []Position
+	name string // of its function; "": it is for a line
+	// address is that of its instruction; 0: it is for a line or a function.
+	address uint64
+	// data is the memory it is on, of so many bytes; bytes 0: it is on none.
+	data  uint64
+	bytes int
+	line  int // as asked for
 	when  When
 	count counter
 	log   []piece
@@ -71,13 +78,16 @@ func (p *points) all() []*point {
 	for _, file := range slices.Sorted(maps.Keys(p.files)) {
 		list = append(list, p.files[file]...)
 	}
-	return append(list, p.functions...)
+	return slices.Concat(list, p.functions, p.instructions, p.data)
 }
 
 func (p *points) watch() *Watch {
-	w := &Watch{Raised: p.raised, Uncaught: p.uncaught}
+	w := &Watch{Raised: p.raised, Uncaught: p.uncaught, Every: len(p.data) > 0}
 	for _, point := range p.all() {
 		w.Lines = append(w.Lines, point.at...)
+		if point.address != 0 {
+			w.Addresses = append(w.Addresses, point.address)
+		}
 	}
 	return w
 }
@@ -155,13 +165,18 @@ func (s *Session) SetFunctions(list []FunctionBreakpoint) []Bound {
 		}
 		bound[i].Err = err
 	}
+	s.replace(&s.points.functions, made, bound)
+	return bound
+}
+
+// replace lays the breakpoints of a kind in place of those there were.
+func (s *Session) replace(kind *[]*point, made []*point, bound []Bound) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.points.functions
-	s.points.functions = nil
-	s.points.functions = s.lay(old, made, bound)
+	old := *kind
+	*kind = nil
+	*kind = s.lay(old, made, bound)
 	s.rewatch()
-	return bound
 }
 
 // lay numbers breakpoints and returns those that lie somewhere; one that was there
@@ -197,7 +212,7 @@ func (s *Session) lay(old, made []*point, bound []Bound) []*point {
 }
 
 func (p *point) equal(o *point) bool {
-	return p.name == o.name && p.line == o.line && p.when == o.when
+	return p.name == o.name && p.line == o.line && p.address == o.address && p.data == o.data && p.bytes == o.bytes && p.when == o.when
 }
 
 // SetExceptions says which exceptions stop a guest: all that are raised, those that

@@ -18,14 +18,16 @@ type Reason string
 
 // Reasons.
 const (
-	ReasonBreakpoint Reason = "breakpoint"
-	ReasonFunction   Reason = "function breakpoint"
-	ReasonException  Reason = "exception"
-	ReasonStep       Reason = "step"
-	ReasonTo         Reason = "goto" // the line that was to be run to
-	ReasonPause      Reason = "pause"
-	ReasonOutput     Reason = "output"
-	ReasonRequest    Reason = "request"
+	ReasonBreakpoint  Reason = "breakpoint"
+	ReasonFunction    Reason = "function breakpoint"
+	ReasonInstruction Reason = "instruction breakpoint"
+	ReasonData        Reason = "data breakpoint"
+	ReasonException   Reason = "exception"
+	ReasonStep        Reason = "step"
+	ReasonTo          Reason = "goto" // the line that was to be run to
+	ReasonPause       Reason = "pause"
+	ReasonOutput      Reason = "output"
+	ReasonRequest     Reason = "request"
 )
 
 // Event is something that a session tells its client.

@@ -55,8 +55,9 @@ func (unknown) Is(err error) bool { return err == ErrUnknown }
 type Language interface {
 	// Open reads what a module says of its source. files are the sources of the
 	// actor; nil: there are none. It returns nil, nil for a module of another
-	// language. What the module says may lie, and is bounded.
-	Open(binary []byte, files fs.FS) (Program, error)
+	// language, and fails with the error of ctx once that ends. What the module says may
+	// lie, and is bounded.
+	Open(ctx context.Context, binary []byte, files fs.FS) (Program, error)
 }
 
 // Program is a module as its programmer sees it. It is safe for concurrent use.
@@ -98,6 +99,14 @@ type Rooted interface {
 	Root() string
 }
 
+// Addressed is a Program whose instructions can have breakpoints.
+type Addressed interface {
+	// Address returns where a breakpoint on an instruction comes to lie, both as offsets
+	// in the module's file: there, or before the next instruction of the same function
+	// that guests can be stopped at. It fails with ErrNoCode.
+	Address(at uint64) (uint64, error)
+}
+
 // Reporter is told where guests are. A [Session] is one. Methods are called from the
 // goroutine on which the guest runs and return once the guest may go on; an error
 // unwinds the guest and is what engine.Instance's Handle returns.
@@ -123,6 +132,8 @@ type Guest interface {
 type Watch struct {
 	// Lines are those with a breakpoint, as Bind or Function returned them.
 	Lines []Position
+	// Addresses are those with a breakpoint, as [Addressed] returned them.
+	Addresses []uint64
 	// Every reports every statement: someone steps, or wants a pause.
 	Every bool
 	// Depth, unless it is 0, spares a language that can tell what lies deeper than so
@@ -179,7 +190,8 @@ type Halt interface {
 	Memory(address uint64, n int) ([]byte, error)
 	WriteMemory(address uint64, p []byte) error
 	// Instructions are what is executed at a frame, for a view of assembly: n from
-	// offset instructions after its own place on.
+	// offset instructions after its own place on. Of those before the function's first
+	// nothing is said; those behind its last are left out.
 	Instructions(frame, offset, n int) ([]Instruction, error)
 }
 
@@ -225,8 +237,9 @@ type Variable struct {
 	Named, Indexed int
 	// Path is an expression that Evaluate takes for it; "": there is none.
 	Path string
-	// Memory is its address; 0: it has none.
+	// Memory is its address, and Bytes how large it is there; 0: it has none.
 	Memory uint64
+	Bytes  int
 	// Lazy values are shown when they are asked for.
 	Lazy bool
 }

@@ -2,6 +2,7 @@ package debug
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -215,7 +216,7 @@ func (s *Session) own(g Guest, h Halt) bool {
 // reached deals with the breakpoints where h is, and returns a stop if one of them
 // wants it.
 func (s *Session) reached(t *thread, h Halt) *Event {
-	at := h.Position()
+	at, changed := h.Position(), s.look(t, h)
 	s.mu.Lock()
 	var here []*point
 	for _, p := range s.points.all() {
@@ -227,9 +228,10 @@ func (s *Session) reached(t *thread, h Halt) *Event {
 		}
 	}
 	s.mu.Unlock()
-	if len(here) == 0 || !t.begins(h.Depth(), at) {
-		return nil
+	if len(here) > 0 && !t.begins(h.Depth(), at) {
+		here = nil
 	}
+	here = slices.Concat(here, s.instructionsAt(h), changed)
 	var stop *Event
 	for _, p := range here {
 		text, hit := s.hit(h, p)
@@ -240,6 +242,12 @@ func (s *Session) reached(t *thread, h Halt) *Event {
 			stop = &Event{Reason: ReasonBreakpoint, Text: text}
 			if p.name != "" {
 				stop.Reason = ReasonFunction
+			}
+			switch {
+			case p.address != 0:
+				stop.Reason = ReasonInstruction
+			case p.bytes != 0:
+				stop.Reason = ReasonData
 			}
 		}
 		stop.Breakpoints = append(stop.Breakpoints, p.id)
@@ -302,6 +310,7 @@ func (s *Session) hold(t *thread, h Halt, e *Event) {
 	s.mu.Lock()
 	wish := t.wish
 	s.mu.Unlock()
+	s.look(t, h) // what the client has set is no change
 	if wish.kind != free {
 		t.step = &stepping{Step: wish, from: h.Position(), depth: depth}
 	}

@@ -87,6 +87,7 @@ type thread struct {
 	marks   []mark
 	pending *Event // a stop to be made at the next statement
 	held    time.Duration
+	seen    map[*point][]byte // the memory of data breakpoints, as it was last looked at
 }
 
 // stop is one time that a thread stands still.
@@ -285,7 +286,7 @@ func (s *Session) find(id int) (*thread, error) {
 // rewatch makes the watch of all guests anew. The lock is held.
 func (s *Session) rewatch() {
 	s.watch = s.points.watch()
-	s.watch.Every = s.next
+	s.watch.Every = s.watch.Every || s.next
 	for g, t := range s.threads {
 		g.Watch(s.watchOf(t))
 	}

@@ -276,6 +276,7 @@ func TestLogPoints(t *testing.T) {
 
 func TestBreakpointsThatLieNowhere(t *testing.T) {
 	r := start(t, shop, debug.Options{})
+	instructions, _ := r.SetInstructions([]debug.InstructionBreakpoint{{Address: 1}})
 	for _, c := range []struct {
 		name  string
 		bound []debug.Bound
@@ -283,6 +284,7 @@ func TestBreakpointsThatLieNowhere(t *testing.T) {
 	}{
 		{"file", r.SetBreakpoints("other.toy", []debug.Breakpoint{{Line: 1}}), "not known here"},
 		{"line", r.SetBreakpoints("shop.toy", []debug.Breakpoint{{Line: 900}}), "no code on this line"},
+		{"instruction", instructions, "this language has no such thing"},
 		{"function", r.SetFunctions([]debug.FunctionBreakpoint{{Name: "nobody"}}), "not known here"},
 		{"hit", r.SetBreakpoints("shop.toy", []debug.Breakpoint{{Line: 2, When: debug.When{Hit: "often"}}}), "want a number"},
 		{"hit zero", r.SetBreakpoints("shop.toy", []debug.Breakpoint{{Line: 2, When: debug.When{Hit: "% 0"}}}), "want a number"},

@@ -28,10 +28,17 @@ type Tracer interface {
 	// Arrive is called at a probe that is armed; what it is given is valid until it
 	// returns. An error unwinds the guest, and is what Handle returns.
 	Arrive(a *Arrival) error
+	// Trap is called when the guest has trapped, or its calls have gone too deep, with the
+	// fault: its memory and its globals are as they were then. Of a there are only the
+	// calls, the innermost [TrapCallsMax] at most; the first is at what trapped.
+	Trap(a *Arrival, fault error)
 	// End is called once the guest has returned, or was unwound with an error, if
 	// Begin returned none.
 	End(err error)
 }
+
+// TrapCallsMax is how many calls are known of a guest that has trapped.
+const TrapCallsMax = 30
 
 // Arrival is a guest that stands still at a probe.
 type Arrival struct {
@@ -70,10 +77,4 @@ type Traced interface {
 	// Global is the bits of a global that is not imported, by its index, while the
 	// guest does not run.
 	Global(index int) (bits uint64, ok bool)
-}
-
-// Stander is what a Host implements whose time stands still while a guest does: it
-// calls wait, which lasts as long as a person wants it to, and returns what that does.
-type Stander interface {
-	Stand(wait func() error) error
 }

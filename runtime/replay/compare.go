@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/grow-platform/grow/runtime/capability"
 )
 
 // Mask says what may differ. A path begins with data, for every output, or
@@ -32,8 +34,23 @@ type Difference struct {
 // shownMax bounds the bytes of a value in a report.
 const shownMax = 2 << 10
 
+// hide takes out of what people are shown what they must not see; nil: nothing. It is
+// called before anything is cut, for half of a secret would not be known.
+type hide func([]byte) []byte
+
+// text is a short text for people.
+func (h hide) text(s string) string {
+	if h == nil {
+		return s
+	}
+	return string(h([]byte(s)))
+}
+
 // shown is data for people, shortened.
-func shown(b []byte) string {
+func (h hide) shown(b []byte) string {
+	if h != nil {
+		b = h(b)
+	}
 	text := strings.ToValidUTF8(string(b[:min(len(b), shownMax)]), "\uFFFD")
 	if len(b) > shownMax {
 		text += fmt.Sprintf("… (%d bytes)", len(b))
@@ -44,31 +61,55 @@ func shown(b []byte) string {
 // finder collects differences.
 type finder struct {
 	mask *Mask
+	hide hide
 	list []Difference
 	root string // begin of the names of outputs: output.TYPE
 }
 
 // differences is what differs between what came of a message then and now.
-func (m *Mask) differences(then, now *Outcome) []Difference {
-	f := &finder{mask: m}
+func (m *Mask) differences(then, now *Outcome, h hide) []Difference {
+	f := &finder{mask: m, hide: h}
 	if then.What != now.What || then.Code != now.Code {
-		f.add("outcome."+word(now), "outcome", outcome(then), outcome(now))
+		f.outcome(then, now)
 	}
-	f.requests(then, now)
+	if len(now.Unknown) > 0 || !slices.Equal(then.Calls, now.Calls) {
+		f.requests(then, now)
+	}
 	if then.What == "handled" && now.What == "handled" {
-		f.outputs(then.Outputs, now.Outputs)
-		f.state(then, now)
+		if !slices.EqualFunc(then.Outputs, now.Outputs, alike) {
+			f.outputs(then.Outputs, now.Outputs)
+		}
+		if !slices.EqualFunc(then.State, now.State, unchanged) {
+			f.state(then, now)
+		}
 	}
 	return f.list
 }
 
+// alike reports whether two outputs are the same to the byte, as nearly all are: only others
+// are looked at field by field.
+func alike(was, is Output) bool {
+	return was.Type == is.Type && (was.Delay < 0 || is.Delay < 0 || was.Delay == is.Delay) && bytes.Equal(was.Data, is.Data) && maps.Equal(was.Attrs, is.Attrs)
+}
+
+// unchanged reports whether two writes are the same to the byte.
+func unchanged(was, is capability.Change) bool {
+	return was.Name == is.Name && (was.Data == nil) == (is.Data == nil) && bytes.Equal(was.Data, is.Data)
+}
+
 // buried is what differs of a dead letter: whether it is refused, and with which code. One
 // that failed may do anything but be refused.
-func buried(then, now *Outcome) []Difference {
+func buried(then, now *Outcome, h hide) []Difference {
 	if then.What == "failed" && now.What != "refused" || then.What == now.What && then.Code == now.Code {
 		return nil
 	}
-	return []Difference{{"outcome." + word(now), "outcome", outcome(then), outcome(now)}}
+	f := finder{hide: h}
+	f.outcome(then, now)
+	return f.list
+}
+
+func (f *finder) outcome(then, now *Outcome) {
+	f.add("outcome."+word(now), "outcome", f.hide.outcome(then), f.hide.outcome(now))
 }
 
 func word(o *Outcome) string {
@@ -78,15 +119,16 @@ func word(o *Outcome) string {
 	return o.What + "." + o.Code
 }
 
-func outcome(o *Outcome) string {
+func (h hide) outcome(o *Outcome) string {
 	if o.What == "handled" {
 		return o.What
 	}
-	return strings.TrimSpace(o.What + " " + o.Code + ": " + shown([]byte(o.Text)))
+	return strings.TrimSpace(o.What + " " + h.text(o.Code) + ": " + h.shown([]byte(o.Text)))
 }
 
+// add notes a difference, whose values may be seen already. Fields have any names.
 func (f *finder) add(name, path, was, is string) {
-	f.list = append(f.list, Difference{name, path, was, is})
+	f.list = append(f.list, Difference{f.hide.text(name), f.hide.text(path), was, is})
 }
 
 // requests compares what was asked of grants: what has no recorded answer, and
@@ -130,10 +172,10 @@ func (f *finder) outputs(then, now []Output) {
 			f.output(was[i], is[i], i)
 		}
 		for i := len(is); i < len(was); i++ {
-			f.add("output."+t+".missing", "output "+t, shown(was[i].Data), "")
+			f.add("output."+t+".missing", "output "+t, f.hide.shown(was[i].Data), "")
 		}
 		for i := len(was); i < len(is); i++ {
-			f.add("output."+t+".extra", "output "+t, "", shown(is[i].Data))
+			f.add("output."+t+".extra", "output "+t, "", f.hide.shown(is[i].Data))
 		}
 	}
 	if len(f.list) == before && !f.mask.Unordered {
@@ -191,7 +233,7 @@ func (f *finder) output(was, is *Output, n int) {
 	maps.Copy(names, is.Attrs)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if a, b := was.Attrs[name], is.Attrs[name]; a != b && !f.mask.ignores([]string{name}) {
-			f.add(f.root+"."+name, at+"."+name, a, b)
+			f.add(f.root+"."+name, at+"."+name, f.hide.text(a), f.hide.text(b))
 		}
 	}
 	if was.Delay >= 0 && is.Delay >= 0 && was.Delay != is.Delay {
@@ -217,9 +259,9 @@ func (f *finder) state(then, now *Outcome) {
 		switch {
 		case f.mask.ignores(path):
 		case was == nil && is != nil:
-			f.add(f.name(path)+".extra", at, "", shown(is))
+			f.add(f.name(path)+".extra", at, "", f.hide.shown(is))
 		case was != nil && is == nil:
-			f.add(f.name(path)+".missing", at, shown(was), "")
+			f.add(f.name(path)+".missing", at, f.hide.shown(was), "")
 		default:
 			f.data(path, at, was, is)
 		}
@@ -234,7 +276,7 @@ func (f *finder) data(path []string, at string, was, is []byte) {
 	a, oka := parse(was)
 	b, okb := parse(is)
 	if !oka || !okb {
-		f.add(f.name(path), at, shown(was), shown(is))
+		f.add(f.name(path), at, f.hide.shown(was), f.hide.shown(is))
 		return
 	}
 	f.value(path, at, a, b)
@@ -283,7 +325,7 @@ func (f *finder) value(path []string, at string, was, is any) {
 			return
 		}
 	}
-	f.add(f.name(path), at, text(was), text(is))
+	f.add(f.name(path), at, f.hide.value(was), f.hide.value(is))
 }
 
 func (f *finder) object(path []string, at string, a, b map[string]any) {
@@ -309,15 +351,15 @@ func item(list []any, i int) any {
 	return absent{}
 }
 
-func text(v any) string {
+func (h hide) value(v any) string {
 	if _, none := v.(absent); none {
 		return ""
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Sprint(v)
+		b = fmt.Append(nil, v)
 	}
-	return shown(b)
+	return h.shown(b)
 }
 
 // ignores reports whether a path is not compared.

@@ -67,13 +67,12 @@ func (o *Options) settled(e journal.Entry) (id, node, key string, at int64, ok b
 // deadCase copies what the journal says of a message that was given up on. It has what
 // capabilities answered to earlier attempts as far as they succeeded; its clock is when
 // it was given up on.
-func deadCase(seq uint64, d *journal.Dead, k *cell, answers []capability.Recorded) (*Case, error) {
+func deadCase(c *Case, d *journal.Dead, answers []capability.Recorded) (*Case, error) {
 	m, err := abi.ParseMessage(slices.Clone(d.Input))
 	if err != nil {
 		return nil, err
 	}
-	c := newCase(seq, d.ID, d.Key, d.Revision, k)
-	c.Message, c.Clock, c.Answers, c.Dead = m, d.Time, answers, true
+	c.Key, c.Message, c.Clock, c.Answers, c.Dead = strings.Clone(d.Key), m, d.Time, answers, true
 	c.Then = Outcome{What: "failed", Code: strings.Clone(d.Code), Text: strings.Clone(d.Reason), Fuel: d.Fuel}
 	if d.Refused {
 		c.Then.What = "refused"

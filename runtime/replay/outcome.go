@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -99,8 +100,8 @@ func (o *Outcome) recorded(h *journal.Handled) error {
 // sent are the outputs, each once: an entry has a copy for each receiver, and
 // copies of the nth are called <id>.n, <id>.n-2 and so on.
 func (o *Outcome) sent(h *journal.Handled) error {
-	at := map[int]int{} // index in o.Outputs
-	var numbers []int
+	var numbers []int // of those in o.Outputs
+	last := 0         // the highest
 	for i := range h.Outputs {
 		copied := &h.Outputs[i]
 		m, err := abi.ParseMessage(slices.Clone(copied.Frame))
@@ -113,9 +114,12 @@ func (o *Outcome) sent(h *journal.Handled) error {
 		if err != nil {
 			return fmt.Errorf("read an output of %s: its id %q does not say which it is", h.ID, m.ID())
 		}
-		if _, ok := at[n]; !ok {
-			at[n] = len(o.Outputs)
-			numbers = append(numbers, n)
+		at := -1
+		if n <= last { // mostly they come in their order
+			at = slices.Index(numbers, n)
+		}
+		if at < 0 {
+			at, numbers, last = len(numbers), append(numbers, n), max(n, last)
 			out := Output{Type: m.Type(), Data: m.Data(), Delay: -1}
 			for name, value := range m.All() {
 				if name != abi.ContentType && !strings.HasPrefix(name, abi.OwnPrefix) && name != abi.HTTPStatus && !strings.HasPrefix(name, abi.HTTPHeaderPrefix) {
@@ -125,20 +129,28 @@ func (o *Outcome) sent(h *journal.Handled) error {
 			}
 			o.Outputs = append(o.Outputs, out)
 		}
-		switch out := &o.Outputs[at[n]]; {
+		switch out := &o.Outputs[at]; {
 		case copied.Due > 0:
 			out.Delay = time.Duration(copied.Due - h.Time - h.Duration)
 		case copied.Grave == nil && copied.To != "output" && copied.To != "drop" && out.Delay < 0:
 			out.Delay = 0
 		}
 	}
-	sorted := make([]Output, 0, len(o.Outputs))
-	slices.Sort(numbers)
-	for _, n := range numbers {
-		sorted = append(sorted, o.Outputs[at[n]])
-	}
-	o.Outputs = sorted
+	sort.Sort(&byNumber{numbers, o.Outputs})
 	return nil
+}
+
+// byNumber sorts outputs, which mostly are, by their numbers.
+type byNumber struct {
+	numbers []int
+	outputs []Output
+}
+
+func (b *byNumber) Len() int           { return len(b.numbers) }
+func (b *byNumber) Less(i, j int) bool { return b.numbers[i] < b.numbers[j] }
+func (b *byNumber) Swap(i, j int) {
+	b.numbers[i], b.numbers[j] = b.numbers[j], b.numbers[i]
+	b.outputs[i], b.outputs[j] = b.outputs[j], b.outputs[i]
 }
 
 // attr notes an attribute of an output; what every one has by itself is left out.

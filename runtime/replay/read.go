@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -43,10 +44,23 @@ type chosen struct {
 	places []place // in the journal's order
 	keys   map[string]*cell
 	whole  bool // the journal goes back to its begin
+	// revision is the last that a message had: most have the same.
+	revision string
+	size     int // bytes that the states take, as capability.Size counts
+	most     int // of size
+}
+
+// grow counts n bytes more of states, or fewer; ErrStates when they are too many.
+func (c *chosen) grow(n int) error {
+	if c.size += n; c.size > c.most {
+		return ErrStates
+	}
+	return nil
 }
 
 // cell is a key's state as it is followed through the journal.
 type cell struct {
+	key     string
 	now     map[string]capability.Value
 	unknown map[string]bool // names that had a value before the journal begins, which it does not tell
 	seen    map[string]bool // names that were changed; nil once all was read
@@ -107,10 +121,13 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chosen{keys: map[string]*cell{}, whole: first <= 1}
+	c := &chosen{keys: map[string]*cell{}, whole: first <= 1, most: cmp.Or(o.states, StatesMax)}
 	for _, f := range list {
 		c.places = append(c.places, f.place)
-		c.keys[f.key] = &cell{now: map[string]capability.Value{}, unknown: map[string]bool{}, seen: map[string]bool{}}
+		if c.keys[f.key] != nil {
+			continue
+		}
+		c.keys[f.key] = &cell{key: f.key, now: map[string]capability.Value{}, unknown: map[string]bool{}, seen: map[string]bool{}}
 	}
 	slices.SortFunc(c.places, func(a, b place) int {
 		if a.sequence != b.sequence {
@@ -160,6 +177,9 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 				return err
 			}
 			current[key] = values
+			if err := c.grow(capability.Size(values)); err != nil {
+				return err
+			}
 		}
 	}
 	err := o.entries(ctx, 0, func(_ place, e journal.Entry) error {
@@ -179,6 +199,7 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 		}
 		return nil
 	})
+	c.size = 0
 	for key, k := range c.keys {
 		for name, v := range current[key] {
 			if !k.seen[name] {
@@ -189,6 +210,7 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 			k.unknown[""] = true
 		}
 		k.seen = nil
+		c.size += capability.Size(k.now)
 	}
 	return err
 }
@@ -211,7 +233,7 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 		k := c.keys[key]
 		if left[0] == p {
 			left = left[1:]
-			m, err := o.caseOf(p.sequence, e, c.keys, attempts)
+			m, err := o.caseOf(p.sequence, e, c, attempts)
 			if err == nil {
 				err = give(m)
 			}
@@ -223,7 +245,7 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 			o.remember(attempts, e)
 		}
 		if k != nil {
-			k.change(list)
+			return c.grow(k.change(list))
 		}
 		return nil
 	})
@@ -233,7 +255,9 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 	return err
 }
 
-func (k *cell) change(list []journal.StateChange) {
+// change follows what an entry changes, and returns by how many bytes the state grows.
+func (k *cell) change(list []journal.StateChange) (grown int) {
+	grown = -capability.Size(k.now)
 	for i := range list {
 		ch := &list[i]
 		name := strings.Clone(ch.Name)
@@ -242,6 +266,7 @@ func (k *cell) change(list []journal.StateChange) {
 			k.now[name] = capability.Value{Data: append([]byte{}, ch.Value...), Revision: ch.Revision, Type: ch.Type}
 		}
 	}
+	return grown + capability.Size(k.now)
 }
 
 // remember has attempts hold what messages of the node were answered, as long as they
@@ -264,24 +289,28 @@ func (o *Options) remember(attempts map[string][]capability.Recorded, e journal.
 }
 
 // caseOf copies what an entry that settles a message says of it.
-func (o *Options) caseOf(seq uint64, e journal.Entry, keys map[string]*cell, attempts map[string][]capability.Recorded) (*Case, error) {
+func (o *Options) caseOf(seq uint64, e journal.Entry, of *chosen, attempts map[string][]capability.Recorded) (*Case, error) {
 	if d, ok := e.(*journal.Dead); ok {
 		_, _, key, _, _ := o.settled(d)
-		return deadCase(seq, d, keys[key], attempts[d.ID])
+		return deadCase(of.newCase(seq, d.ID, key, d.Revision), d, attempts[d.ID])
 	}
 	h := e.(*journal.Handled) // nothing else is chosen
 	m, err := abi.ParseMessage(slices.Clone(h.Input))
 	if err != nil {
 		return nil, err
 	}
-	c := newCase(seq, h.ID, h.Key, h.Revision, keys[h.Key])
+	c := of.newCase(seq, h.ID, h.Key, h.Revision)
 	c.Message, c.Clock, c.Seed, c.Answers = m, h.Time, slices.Clone(h.Seed), recordedOf(h.Answers)
 	return c, c.Then.recorded(h)
 }
 
-func newCase(seq uint64, id, key, revision string, k *cell) *Case {
+func (c *chosen) newCase(seq uint64, id, key, revision string) *Case {
+	k := c.keys[key]
+	if c.revision != revision {
+		c.revision = strings.Clone(revision)
+	}
 	return &Case{
-		Sequence: seq, ID: strings.Clone(id), Key: strings.Clone(key), Revision: strings.Clone(revision),
+		Sequence: seq, ID: strings.Clone(id), Key: k.key, Revision: c.revision,
 		State: maps.Clone(k.now), Unknown: slices.Sorted(maps.Keys(k.unknown)),
 	}
 }

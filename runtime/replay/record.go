@@ -17,6 +17,10 @@ import (
 // it has the answers and the seeds of those that run now. The zero Record is
 // ready. It is safe for concurrent use.
 type Record struct {
+	// Live is the seed that what runs has for a message, by its id: that of those which had
+	// drawn nothing, or became dead letters. nil: one is made of the id.
+	Live func(id string) [32]byte
+
 	mu      sync.Mutex
 	next    uint64
 	running map[string]*sheet // by the id their tasks have
@@ -27,6 +31,7 @@ type sheet struct {
 	of      *Case
 	with    []Override
 	listen  bool // keep what is asked
+	hide    hide
 	mu      sync.Mutex
 	unknown []Asked
 	heard   []Heard
@@ -69,8 +74,7 @@ func (r *Record) Broker(live *capability.Broker) *capability.Broker {
 	return live.Fork(r.answer, r.hidden)
 }
 
-// Seed is for [actor.Options].Seed: the recorded one, or, when the message had
-// drawn nothing, one made of its id.
+// Seed is for [actor.Options].Seed: the recorded one, or, when there is none, that of Live.
 func (r *Record) Seed(task string) (seed [32]byte) {
 	s := r.sheet(task)
 	switch {
@@ -78,6 +82,8 @@ func (r *Record) Seed(task string) (seed [32]byte) {
 		return sha256.Sum256([]byte(task))
 	case len(s.of.Seed) == len(seed):
 		return [32]byte(s.of.Seed)
+	case r.Live != nil:
+		return r.Live(s.of.ID)
 	}
 	return sha256.Sum256([]byte(s.of.ID))
 }
@@ -126,7 +132,7 @@ func (r *Record) answer(_ context.Context, use string, q *capability.Request) ca
 			return answer
 		}
 	}
-	a := Asked{Call: call, Use: use, Operation: q.Operation, Data: shown(q.Data), Nearest: s.of.nearest(call, use, q.Operation)}
+	a := Asked{Call: call, Use: use, Operation: q.Operation, Data: s.hide.shown(q.Data), Nearest: s.of.nearest(call, use, q.Operation)}
 	s.mu.Lock()
 	s.unknown = append(s.unknown, a)
 	s.mu.Unlock()

@@ -28,6 +28,7 @@ import (
 // Limits of a replay.
 const (
 	LastMax    = 1_000_000 // messages
+	StatesMax  = 256 << 20 // bytes of the states of all their keys, at a time
 	WorkersMax = 64
 	GroupsMax  = 100 // groups of differences; what else differs is counted only
 )
@@ -65,6 +66,9 @@ type Options struct {
 	Mask   Mask
 	With   []Override
 	Listen bool // New's outcomes have Heard
+	// Hide, if not nil, takes secrets out of what is shown of differences and in a report. It
+	// must be safe for concurrent use.
+	Hide func([]byte) []byte
 	// Dead has dead letters be run, too, but for those that no actor ever had. One that is
 	// handled now is mended, which is no difference.
 	Dead bool
@@ -84,13 +88,18 @@ type Options struct {
 	// Each, if not nil, is given every message that was run, by one goroutine at
 	// a time, in no particular order. It may keep it.
 	Each func(*Comparison)
+
+	states int // in place of StatesMax, for tests; 0: that
 }
 
 // ErrNone: the journal has no handled message that was selected.
 var ErrNone = errors.New("no handled message is in the journal that could be run again")
 
+// ErrStates: the keys of the messages that were selected keep more than StatesMax bytes.
+var ErrStates = fmt.Errorf("what the keys of these messages kept takes more than %d MiB; select fewer messages, or those of one key", StatesMax>>20)
+
 // Run runs messages again and tells how what came of them differs. It fails with
-// ErrNone, with an error of the journal, or of starting an instance, and with
+// ErrNone, ErrStates, with an error of the journal, or of starting an instance, and with
 // that of ctx when it ends.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.bound()

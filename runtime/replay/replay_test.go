@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -243,7 +244,7 @@ func TestBuried(t *testing.T) {
 		{Outcome{What: "refused", Code: "full"}, Outcome{What: "handled"}, "outcome.handled"},
 	} {
 		got := ""
-		for _, d := range buried(&c.then, &c.now) {
+		for _, d := range buried(&c.then, &c.now, nil) {
 			got = d.Name
 		}
 		if got != c.want {
@@ -273,7 +274,7 @@ func TestMask(t *testing.T) {
 		then := &Outcome{What: "handled", Outputs: []Output{{Type: "t", Data: []byte(c.was)}}}
 		now := &Outcome{What: "handled", Outputs: []Output{{Type: "t", Data: []byte(c.is)}}}
 		var names []string
-		for _, d := range c.mask.differences(then, now) {
+		for _, d := range c.mask.differences(then, now, nil) {
 			names = append(names, d.Name)
 		}
 		if got := strings.Join(names, " "); got != c.want {
@@ -286,14 +287,14 @@ func TestMask(t *testing.T) {
 func TestOrder(t *testing.T) {
 	then := &Outcome{What: "handled", Outputs: []Output{{Type: "a", Data: []byte("1")}, {Type: "b", Data: []byte("1")}, {Type: "b", Data: []byte("2")}}}
 	now := &Outcome{What: "handled", Outputs: []Output{{Type: "b", Data: []byte("2")}, {Type: "a", Data: []byte("1")}, {Type: "b", Data: []byte("1")}}}
-	if d := (&Mask{Unordered: true}).differences(then, now); len(d) > 0 {
+	if d := (&Mask{Unordered: true}).differences(then, now, nil); len(d) > 0 {
 		t.Errorf("%+v", d)
 	}
-	if d := (&Mask{}).differences(then, now); len(d) != 2 || d[0].Name != "output.b.data" {
+	if d := (&Mask{}).differences(then, now, nil); len(d) != 2 || d[0].Name != "output.b.data" {
 		t.Errorf("%+v", d)
 	}
 	now.Outputs = []Output{then.Outputs[1], then.Outputs[0], then.Outputs[2]}
-	if d := (&Mask{}).differences(then, now); len(d) != 1 || d[0].Name != "outputs.order" || d[0].Is != "b a b" {
+	if d := (&Mask{}).differences(then, now, nil); len(d) != 1 || d[0].Name != "outputs.order" || d[0].Is != "b a b" {
 		t.Errorf("%+v", d)
 	}
 }
@@ -358,4 +359,96 @@ func BenchmarkRun(b *testing.B) {
 		<-o.New.Close()
 	}
 	b.ReportMetric(float64(messages*b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+// TestHide: nothing hidden is shown of what differs, wherever it stands, and not the
+// beginning of it either where a text is cut.
+func TestHide(t *testing.T) {
+	const secret = "s3cr3t-token"
+	hide := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(secret), []byte("***")) }
+	cut := strings.Repeat("x", shownMax-4) + secret
+	handled := func(data, attr, state string) *Outcome {
+		return &Outcome{
+			What: "handled", Outputs: []Output{{Type: "t", Data: []byte(data), Attrs: map[string]string{"x.a": attr}}},
+			State: []capability.Change{{Name: "s", Data: []byte(state)}},
+		}
+	}
+	for name, c := range map[string]struct{ then, now *Outcome }{
+		"text":      {handled(cut, "", ""), handled("", "", "")},
+		"a field":   {handled(`{"a":"`+cut+`"}`, "", ""), handled(`{"a":"`+cut+`2"}`, "", "")},
+		"a name":    {handled(`{"`+secret+`":1}`, "", ""), handled(`{"`+secret+`":2}`, "", "")},
+		"attribute": {handled("", secret, ""), handled("", secret+"2", "")},
+		"state":     {handled("", "", cut), handled("", "", cut+"2")},
+		"an error":  {handled("", "", ""), &Outcome{What: "failed", Code: secret, Text: cut}},
+	} {
+		list := (&Mask{}).differences(c.then, c.now, hide)
+		if len(list) == 0 {
+			t.Errorf("%s: nothing differs", name)
+		}
+		for _, d := range list {
+			if text := fmt.Sprint(d); strings.Contains(text, secret[:4]) {
+				t.Errorf("%s: %.100s…%s", name, text, text[max(0, len(text)-60):])
+			}
+		}
+	}
+	for _, d := range buried(&Outcome{What: "refused", Code: secret}, &Outcome{What: "refused", Code: "2", Text: cut}, hide) {
+		if text := fmt.Sprint(d); strings.Contains(text, secret[:4]) {
+			t.Error(text[max(0, len(text)-60):])
+		}
+	}
+	tally := &tally{options: &Options{Hide: hide}}
+	tally.add(&Comparison{
+		Case: &Case{ID: "1", Key: secret, Message: abi.NewMessage([]byte(cut), abi.Type, "t")},
+		Now:  &Outcome{}, Differences: []Difference{{Name: "n"}},
+	})
+	if e := tally.told().Groups[0].Example; e.Key != "***" || strings.Contains(e.Data, secret[:4]) {
+		t.Errorf("example of the key %s: %s", e.Key, e.Data[max(0, len(e.Data)-60):])
+	}
+}
+
+// TestStatesMax: what the keys of the messages keep is bounded, as it is when it is asked
+// for and as it is followed.
+func TestStatesMax(t *testing.T) {
+	w := handled(t, openMem(t), 300)
+	run := func(most, kept int) error {
+		o := Options{Journal: w.journal, Node: "facts", Record: &Record{}, states: most}
+		o.State = func(context.Context, string) (map[string]capability.Value, error) {
+			return map[string]capability.Value{"other": {Data: make([]byte, kept), Revision: 1}}, nil
+		}
+		o.New = w.actor(facts(plain, nothing), o.Record.Broker(w.broker), o.Record.Seed)
+		defer o.New.Close()
+		_, err := Run(t.Context(), o)
+		return err
+	}
+	if err := run(50, 0); !errors.Is(err, ErrStates) {
+		t.Errorf("followed: %v", err)
+	}
+	if err := run(1000, 1e6); err != nil {
+		t.Errorf("nobody asks what is kept now where the journal tells all: %v", err)
+	}
+	if err := w.journal.Trim(t.Context(), 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(2e6, 1e6); !errors.Is(err, ErrStates) {
+		t.Errorf("asked for: %v", err)
+	}
+	if err := run(4e6, 1e6); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSeed: a message that had drawn nothing draws what it would have drawn then.
+func TestSeed(t *testing.T) {
+	live := func(id string) (seed [32]byte) {
+		copy(seed[:], "live "+id)
+		return seed
+	}
+	r := &Record{Live: live}
+	if got := r.Seed(r.begin(&sheet{of: &Case{ID: "m", Dead: true}})); got != live("m") {
+		t.Errorf("%q", got)
+	}
+	drawn := bytes.Repeat([]byte{7}, 32)
+	if got := r.Seed(r.begin(&sheet{of: &Case{ID: "m", Seed: drawn}})); got != [32]byte(drawn) {
+		t.Errorf("%q", got)
+	}
 }

@@ -167,6 +167,9 @@ func (t *tally) add(c *Comparison) {
 
 // group counts a message once for each way in which it differs.
 func (t *tally) group(c *Comparison) {
+	if len(c.Differences) == 0 {
+		return
+	}
 	seen := map[string]bool{}
 	for i := range c.Differences {
 		name := c.Differences[i].Name
@@ -187,9 +190,10 @@ func (t *tally) group(c *Comparison) {
 			t.groups[name] = g
 		}
 		if g.Messages++; g.Messages == 1 || c.Sequence < g.Example.Sequence {
+			hide := hide(t.options.Hide)
 			g.Example = Example{
-				ID: c.ID, Sequence: c.Sequence, Key: c.Key, Time: time.Unix(0, c.Clock).UTC(), Type: c.Message.Type(),
-				Data: shown(c.Message.Data()), Revision: c.Revision, Differences: c.Differences,
+				ID: c.ID, Sequence: c.Sequence, Key: hide.text(c.Key), Time: time.Unix(0, c.Clock).UTC(), Type: c.Message.Type(),
+				Data: hide.shown(c.Message.Data()), Revision: c.Revision, Differences: c.Differences,
 			}
 		}
 	}

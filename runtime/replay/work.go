@@ -61,19 +61,19 @@ func (w *worker) compare(ctx context.Context, c *Case) (*Comparison, error) {
 	o := w.options
 	k := &Comparison{Case: c}
 	var err error
-	if k.Now, err = w.run(ctx, o.New, &sheet{of: c, with: o.With, listen: o.Listen}, o.Record, &w.now); err != nil {
+	if k.Now, err = w.run(ctx, o.New, &sheet{of: c, with: o.With, listen: o.Listen, hide: o.Hide}, o.Record, &w.now); err != nil {
 		return nil, err
 	}
 	if o.Old != nil {
-		if k.Old, err = w.run(ctx, o.Old, &sheet{of: c}, o.OldRecord, &w.old); err != nil {
+		if k.Old, err = w.run(ctx, o.Old, &sheet{of: c, hide: o.Hide}, o.OldRecord, &w.old); err != nil {
 			return nil, err
 		}
 		k.Blocks = blocks(w.old, o.Words)
-		k.Unsteady = len(o.Mask.differences(&c.Then, k.Old)) > 0
+		k.Unsteady = len(o.Mask.differences(&c.Then, k.Old, o.Hide)) > 0
 	}
 	if c.Dead {
 		k.Unsteady, k.Mended = false, c.Then.What == "failed" && k.Now.What == "handled"
-		k.Differences = buried(&c.Then, k.Now)
+		k.Differences = buried(&c.Then, k.Now, o.Hide)
 		return k, nil
 	}
 	then := &c.Then
@@ -82,7 +82,7 @@ func (w *worker) compare(ctx context.Context, c *Case) (*Comparison, error) {
 			then = &c.Then // and what differs tells of it
 		}
 	}
-	k.Differences = o.Mask.differences(then, k.Now)
+	k.Differences = o.Mask.differences(then, k.Now, o.Hide)
 	return k, nil
 }
 

@@ -115,6 +115,14 @@ func (e *Entry) Takes(messageType string) bool {
 	return e.inputs[messageType] != nil
 }
 
+// Types are those that may come in here, in their order.
+func (e *Entry) Types() []string {
+	if e.node != nil {
+		return sorted(e.node.in)
+	}
+	return sorted(e.inputs)
+}
+
 // Place is what kind of target a message goes to.
 type Place uint8
 

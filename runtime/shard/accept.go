@@ -8,6 +8,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -42,9 +43,11 @@ type admission struct {
 	parcels  []*parcel
 	lane     *lane // where parcels without a home go
 	reserved int
-	only     [1]*parcel // room for parcels
-	along    []int32    // edges of the plan's table that lead there
-	few      [2]int32   // room for along
+	only     [1]*parcel       // room for parcels
+	along    []int32          // edges of a table that lead there
+	passed   []*atomic.Uint64 // along those of that table
+	by       *arm             // counts what becomes of it; nil: nothing does
+	few      [2]int32         // room for along
 }
 
 // entropy makes ids that sort by time and cannot be guessed, from any goroutine.
@@ -151,6 +154,8 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	if way.Faults > 0 {
 		s.log.Warn("a rule could not be evaluated and was not taken", "node", entry.Name, "message", id, "times", way.Faults, "error", way.Last)
 	}
+	a.passed = plan.passed
+	a.choose(plan, entry, m, r, &way)
 	targets := way.Targets
 	a.along = way.Edges
 	first.flow = a.flow
@@ -165,6 +170,7 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	}
 	for k, t := range targets { // once every copy is made: it may add the key
 		a.parcels[k].aim(plan, t)
+		a.parcels[k].by = a.by
 	}
 	a.flow.pending.Store(int32(len(a.parcels)))
 	return a

@@ -70,7 +70,10 @@ func copyExtra(m *abi.Message, v *abi.View) {
 // returns 1 when the message is still on its way, 0 when it has ended.
 func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Duration, t *tally) int {
 	it.flow, it.direct, it.from = w.item.flow, w.item.direct, w.cell.local
-	it.attempt, it.kept, it.first, it.out = 1, true, false, false
+	it.attempt, it.kept, it.first, it.out, it.by = 1, true, false, false, w.run.sends
+	if it.by == nil {
+		it.by = w.item.by // it is what one that is counted has led to
+	}
 	switch to.Place {
 	case router.ToNode:
 		return l.forward(w, it, to.Node, delay)
@@ -98,6 +101,7 @@ func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Dura
 // The entry that would have sent it on says so in place of one of its own; o is
 // its part there, nil: there is none.
 func (l *lane) stillborn(it *parcel, path string, o *journal.Output) {
+	it.by.bury()
 	fault := Answer{Outcome: Failed, Code: it.grave.code, Text: it.grave.reason, Node: path}
 	if o != nil {
 		o.Grave = &journal.Grave{Node: path, Code: fault.Code, Reason: fault.Text}

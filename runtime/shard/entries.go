@@ -11,6 +11,7 @@ import (
 // their order, with the sequence of the record each is in, until visit returns an
 // error, which is returned. Packed ones are read. An entry is valid during its visit only.
 func Entries(ctx context.Context, j journal.Journal, from uint64, visit func(seq uint64, e journal.Entry) error) error {
+	var c journal.Cursor
 	for {
 		first, last, err := j.Bounds(ctx)
 		if err != nil || last < max(first, from) {
@@ -19,7 +20,7 @@ func Entries(ctx context.Context, j journal.Journal, from uint64, visit func(seq
 		began := false
 		err = j.Read(ctx, max(first, from), func(seq uint64, record []byte) error {
 			began = true
-			return visitRecord(ctx, j, seq, record, visit)
+			return visitRecord(ctx, j, &c, seq, record, visit)
 		})
 		if began || !errors.Is(err, journal.ErrTrimmed) { // otherwise it was just now
 			return err

@@ -24,6 +24,7 @@ func (l *lane) finish(w *worker) {
 	}
 	w.weigh()
 	w.run.arm.count(w.item, r, w.took)
+	w.item.by.count(w.item, r, w.took)
 	switch r.Outcome {
 	case actor.Handled:
 		l.succeeded(w, t)
@@ -292,6 +293,7 @@ func (l *lane) startFailed(c *cell, r *running, err error) {
 	w.cell, w.run, w.item, w.time = c, r, it, l.now
 	w.result = &actor.Result{Outcome: actor.Failed, Code: actor.StartCode(err), Text: err.Error()}
 	r.arm.count(it, w.result, 0)
+	it.by.count(it, w.result, 0)
 	l.unsuccessful(w)
 	*w = worker{lane: l, task: w.task, state: w.state}
 	l.workers = append(l.workers, w)
@@ -328,6 +330,7 @@ func (l *lane) bury(it *parcel) {
 		l.end(it)
 		return
 	}
+	it.by.bury()
 	path := strings.Clone(it.msg.Source()) // which outlives the message
 	if it.node != nil {
 		path = it.node.path

@@ -59,6 +59,7 @@ type running struct {
 	attached *attachment
 	next     *running
 	arm      *arm
+	sends    *arm // counts what becomes of the messages that it sends; nil: nothing does
 }
 
 // plan is the table in force and the nodes by its indexes.

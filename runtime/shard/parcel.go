@@ -23,6 +23,7 @@ type parcel struct {
 	from  *local // that sent it; nil for a message from outside
 	past  *past  // what it brings along; nil: nothing
 	home  *lane  // that made it; nil: none did
+	by    *arm   // counts what becomes of it, in a trial of routes; nil: nothing does
 
 	attempt int32 // of the next handling, from 1
 	direct  bool  // not journalled
@@ -90,7 +91,7 @@ func (l *lane) refill() {
 // recycle takes back a parcel nobody refers to any more. Its message may be
 // part of the entry being made, so it is not used before that is written.
 func (l *lane) recycle(p *parcel) {
-	p.node, p.flow, p.grave, p.from, p.past = nil, nil, nil, nil, nil
+	p.node, p.flow, p.grave, p.from, p.past, p.by = nil, nil, nil, nil, nil, nil
 	l.trash = append(l.trash, p)
 }
 

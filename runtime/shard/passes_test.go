@@ -2,9 +2,12 @@ package shard
 
 import (
 	"maps"
+	"slices"
 	"testing"
 
+	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/router"
+	"github.com/grow-platform/grow/specs"
 )
 
 // counted are the edges that something went along.
@@ -53,5 +56,33 @@ func TestPassed(t *testing.T) {
 	}
 	if got := counted(b.Shard); !maps.Equal(got, want) {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestPassedUntry: edges that only a trial had are not told of once it has ended.
+func TestPassedUntry(t *testing.T) {
+	service, guests := flowService()
+	b := open(t, service, guests, nil)
+	before := slices.Collect(maps.Keys(b.Passed()))
+	other, _ := flowService()
+	other.Workflows["outer"].Routes[1].To = []string{"inner"}
+	other.Workflows["outer"].Routes[2].To = []string{"audit", specs.Output}
+	actors := actorsOf(t, b.Shard, other, guests)
+	maps.DeleteFunc(actors, func(path string, _ *actor.Actor) bool { return path != "outer/audit" })
+	if err := b.Try(&Trial{Table: mustCompile(t, other), Actors: actors, Salt: "7", Share: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if now := b.Passed(); len(now) <= len(before) {
+		t.Fatalf("the trial has no edge of its own: %v", now)
+	}
+	b.Untry()
+	now := b.Passed()
+	if len(now) != len(before) {
+		t.Errorf("%d edges, there were %d", len(now), len(before))
+	}
+	for _, e := range before {
+		if _, ok := now[e]; !ok {
+			t.Errorf("%v is gone", e)
+		}
 	}
 }

@@ -236,7 +236,7 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 		s.flows.add(a.flow)
 	}
 	for _, e := range a.along {
-		p.passed[e].Add(1)
+		a.passed[e].Add(1)
 	}
 	a.post()
 	if a.flow.kept != nil {

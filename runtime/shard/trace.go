@@ -255,6 +255,7 @@ func visitEntries(ctx context.Context, j journal.Journal, visit func(seq uint64,
 // visitLast visits the entries of a journal's last records, n at the least, and
 // reports whether there are older ones.
 func visitLast(ctx context.Context, j journal.Journal, n uint64, visit func(seq uint64, e journal.Entry) error) (older bool, err error) {
+	var c journal.Cursor
 	for {
 		first, last, err := j.Bounds(ctx)
 		if err != nil || last < first {
@@ -266,7 +267,7 @@ func visitLast(ctx context.Context, j journal.Journal, n uint64, visit func(seq 
 		}
 		err = j.Read(ctx, from, func(seq uint64, record []byte) error {
 			began = true
-			return visitRecord(ctx, j, seq, record, visit)
+			return visitRecord(ctx, j, &c, seq, record, visit)
 		})
 		if began || !errors.Is(err, journal.ErrTrimmed) { // otherwise it was just now
 			return from > first, err
@@ -274,13 +275,12 @@ func visitLast(ctx context.Context, j journal.Journal, n uint64, visit func(seq 
 	}
 }
 
-// visitRecord visits those of a record.
-func visitRecord(ctx context.Context, j journal.Journal, seq uint64, record []byte, visit func(seq uint64, e journal.Entry) error) error {
+// visitRecord visits those of a record, by a cursor that may be used again for the next one.
+func visitRecord(ctx context.Context, j journal.Journal, c *journal.Cursor, seq uint64, record []byte, visit func(seq uint64, e journal.Entry) error) error {
 	r, err := journal.Parse(record)
 	if err != nil {
 		return fmt.Errorf("read record %d: %w", seq, err)
 	}
-	var c journal.Cursor
 	c.Reset(r)
 	for {
 		e, err := c.Next()

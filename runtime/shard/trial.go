@@ -19,7 +19,8 @@ import (
 // the one that runs.
 type Trial struct {
 	// Table is what would be in force if the trial's actors had all keys. It has the
-	// nodes of the one in force.
+	// nodes of the one in force. Where its routes are others, a share of the keys goes
+	// along them, as those of the node that sends a message.
 	Table *router.Table
 	// Actors are what is tried, by node path. All other nodes are left alone.
 	Actors map[string]*actor.Actor
@@ -37,12 +38,17 @@ type trial struct {
 	salt  uint64
 	below atomic.Uint64 // keys whose hash is less are handled by what is tried
 	nodes map[*node]*tried
+	// What differs in routes: see rerouted. entries are of plan, by the workflows' names.
+	routes  []*rerouted
+	plan    *plan
+	entries map[string]*entering
+	passed  []*atomic.Uint64 // along the edges of its table
 }
 
 // tried is a node in a trial.
 type tried struct {
 	old, next *running
-	arms      [2]*arm // of those
+	arms      *[2]*arm // of those; nil: they are the same, and only its routes differ
 }
 
 // arm counts what a revision did during a trial. Its methods may be called concurrently,
@@ -137,23 +143,21 @@ func (s *Shard) Try(t *Trial) error {
 		return fmt.Errorf("%w: somebody is attached", ErrTrial)
 	}
 	p := s.plan.Load()
-	if err := tryable(p.table, t); err != nil {
+	nodes, workflows := p.table.Rerouted(t.Table)
+	if err := tryable(p.table, t, len(nodes)+len(workflows) > 0); err != nil {
 		return err
 	}
-	x := &trial{salt: hash(fnvBasis, t.Salt), nodes: map[*node]*tried{}}
+	if err := enterable(p.table, t.Table, workflows); err != nil {
+		return err
+	}
+	x := &trial{salt: hash(fnvBasis, t.Salt), nodes: map[*node]*tried{}, plan: p}
 	x.grow(t.Share)
-	passed := s.passed.of(t.Table, false)
+	x.passed = s.passed.of(t.Table, false)
+	s.enter(x, t.Table, workflows)
 	for _, spec := range t.Table.Nodes {
-		if t.Actors[spec.Path] == nil {
-			continue
+		if other := slices.Contains(nodes, spec.Path); other || t.Actors[spec.Path] != nil {
+			s.tryNode(x, spec, t, other)
 		}
-		n := s.nodes[spec.Path]
-		old := n.run.Load().spare()
-		next := s.running(spec, t.Table, t.Actors[spec.Path], passed)
-		node := &tried{old: old, next: next, arms: [2]*arm{newArm(x.salt), newArm(x.salt)}}
-		old.trial, old.next = x, next
-		old.arm, next.arm = node.arms[0], node.arms[1]
-		x.nodes[n] = node
 	}
 	s.trial.Store(x)
 	for n, node := range x.nodes {
@@ -162,9 +166,28 @@ func (s *Shard) Try(t *Trial) error {
 	return nil
 }
 
+// tryNode adds a node to a trial, with another actor, or other routes, or both.
+func (s *Shard) tryNode(x *trial, spec *router.Node, t *Trial, other bool) {
+	n := s.nodes[spec.Path]
+	old := n.run.Load().spare()
+	node := &tried{old: old}
+	if a := t.Actors[spec.Path]; a != nil {
+		node.next, node.arms = s.running(spec, t.Table, a, x.passed), &[2]*arm{newArm(x.salt), newArm(x.salt)}
+		old.arm, node.next.arm = node.arms[0], node.arms[1]
+	} else {
+		node.next = s.running(spec, t.Table, old.actor, x.passed)
+	}
+	if other {
+		r := s.rerouted(x, spec.Path, spec.Actor.Name, node.next.actor.Revision)
+		old.sends, node.next.sends = r.arms[0], r.arms[1]
+	}
+	old.trial, old.next = x, node.next
+	x.nodes[n] = node
+}
+
 // tryable reports what of a trial does not fit to the table in force.
-func tryable(now *router.Table, t *Trial) error {
-	if len(t.Actors) == 0 {
+func tryable(now *router.Table, t *Trial, rerouted bool) error {
+	if len(t.Actors) == 0 && !rerouted {
 		return fmt.Errorf("%w: it is what runs already", ErrTrial)
 	}
 	for _, spec := range t.Table.Nodes { // which says more than that nodes are new, as those of migrations are
@@ -221,12 +244,14 @@ func (s *Shard) Untry() bool {
 	for n, t := range x.nodes {
 		n.run.Store(t.old.spare())
 	}
+	s.passed.of(s.plan.Load().table, true) // what only the trial had is forgotten
 	s.feedAll()
 	return true
 }
 
 // Trial reports what the two revisions of each node in the trial have done since it
-// began, ordered by path; nil: there is none.
+// began, ordered by path, and then what became of messages where routes differ; nil: there
+// is none.
 func (s *Shard) Trial() []TrialNode {
 	x := s.trial.Load()
 	if x == nil {
@@ -235,10 +260,16 @@ func (s *Shard) Trial() []TrialNode {
 	list := make([]TrialNode, 0, len(x.nodes))
 	for _, n := range slices.SortedFunc(maps.Keys(x.nodes), byPath) {
 		t := x.nodes[n]
+		if t.arms == nil {
+			continue
+		}
 		list = append(list, TrialNode{
 			Node: n.path, Actor: t.old.spec.Actor.Name,
 			Old: t.arms[0].report(t.old.actor.Revision), New: t.arms[1].report(t.next.actor.Revision),
 		})
+	}
+	for _, r := range x.routes {
+		list = append(list, r.report())
 	}
 	return list
 }
@@ -268,11 +299,14 @@ func (r *running) pick(c *cell) *running {
 	if !r.spec.Exclusive() {
 		what = (*c.queue.at(0)).msg.ID()
 	}
-	if mix(hash(r.trial.salt, what)) < r.trial.below.Load() {
+	if r.trial.takes(what) {
 		return r.next
 	}
 	return r
 }
+
+// takes reports whether a key is one of the share that is tried.
+func (x *trial) takes(key string) bool { return mix(hash(x.salt, key)) < x.below.Load() }
 
 // picked is the actor that handles the next message of a cell; nil: none does.
 func (c *cell) picked() *actor.Actor {

@@ -157,11 +157,12 @@ func (w *worker) handle() {
 		w.task.State = &w.state
 	}
 	var began time.Time
-	if w.run.arm != nil {
+	counts := w.run.arm != nil || w.item.by != nil
+	if counts {
 		began = w.lane.shard.clock.Now()
 	}
 	w.result = w.instance.Handle(&w.task)
-	if w.run.arm != nil {
+	if counts {
 		w.took = w.lane.shard.clock.Now().Sub(began)
 	}
 	w.task.Long = false

@@ -52,14 +52,14 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	apart := func(def *specs.Actor) engine.Config {
+	apart := func(def *specs.Actor, instances int) engine.Config {
 		c := s.config(def, table)
 		if c.Isolated {
 			c.Instances, c.Name = instances, c.Name+" apart" // another process than that of what runs
 		}
 		return c
 	}
-	m, err := s.forked(ctx, binary, apart(n.Actor), world)
+	m, err := s.forked(ctx, binary, apart(n.Actor, instances), world)
 	if err != nil {
 		return nil, fmt.Errorf("actor %s: %w", n.Actor.Name, err)
 	}
@@ -69,8 +69,8 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	if err != nil {
 		return nil, errors.Join(err, m.release())
 	}
-	migrators, err := s.migrators(ctx, w.Service, n, silent, func(def *specs.Actor) (*module, error) {
-		return s.module(ctx, w.Modules[def.Name], apart(def))
+	migrators, err := s.migrators(ctx, w.Service, n, instances, silent, func(def *specs.Actor) (*module, error) {
+		return s.module(ctx, w.Modules[def.Name], apart(def, lines(instances)))
 	})
 	if err != nil {
 		return nil, errors.Join(err, migrators.close(), live.Close(), m.release())

@@ -31,9 +31,14 @@ func migrationsOf(def *specs.Actor) []*specs.Actor {
 	return list
 }
 
-// migrators makes those of a node; no instance of them runs yet. What they are told
-// follows from the value alone: so does their random stream, and their clock stands.
-func (s *Supervisor) migrators(ctx context.Context, service *specs.Service, n *router.Node, log func(actor.Line), module func(def *specs.Actor) (*module, error)) (migrators, error) {
+// lines is how many instances of a migrator there may be beside so many of the node: one
+// more, since one that is idle may be closing while all instances of the node migrate.
+func lines(instances int) int { return instances + 1 }
+
+// migrators makes those of a node that has at most so many instances; no instance of them
+// runs yet. What they are told follows from the value alone: so does their random stream,
+// and their clock stands.
+func (s *Supervisor) migrators(ctx context.Context, service *specs.Service, n *router.Node, instances int, log func(actor.Line), module func(def *specs.Actor) (*module, error)) (migrators, error) {
 	list := migrators{}
 	for _, def := range migrationsOf(n.Actor) {
 		m, err := module(def)
@@ -52,7 +57,7 @@ func (s *Supervisor) migrators(ctx context.Context, service *specs.Service, n *r
 		}
 		list[def.Name] = &part{broker: broker, module: m, actor: actor.New(actor.Options{
 			Node: n.Path, Revision: m.Info().Digest, Def: def, Config: def.ConfigDefault, Types: types, Module: m.Module, Broker: broker,
-			Scale: specs.Scale{Max: n.Scale.Max}, Context: s.opts.Shard.Context(), Log: log, Seed: s.seed,
+			Scale: specs.Scale{Max: lines(instances)}, Context: s.opts.Shard.Context(), Log: log, Seed: s.seed,
 			Pacer: s.opts.Pacer, RealTime: func() int64 { return 0 },
 		})}
 	}
@@ -65,13 +70,16 @@ func (m migrators) actors() map[string]*actor.Actor { return generation(m).actor
 // close ends them, once the node they are of has ended.
 func (m migrators) close() error { return retire(generation(m)) }
 
+// sides is how many revisions of a node there are at a time at most: a canary's two.
+const sides = 2
+
 // spareFor is what an isolated actor needs besides its own nodes: instances for the values
-// that it migrates at others.
+// that it migrates at others, in all revisions of those.
 func spareFor(def *specs.Actor, table *router.Table) (instances int) {
 	for _, n := range table.Nodes {
 		for _, m := range migrationsOf(n.Actor) {
 			if m.Name == def.Name {
-				instances += n.Scale.Max
+				instances += sides * lines(n.Scale.Max)
 			}
 		}
 	}
@@ -79,11 +87,11 @@ func spareFor(def *specs.Actor, table *router.Table) (instances int) {
 }
 
 // migrations names what a node's values are migrated by; nil: nothing.
-func migrations(def *specs.Actor, digest func(actor string) string) (list []string) {
+func migrations(def *specs.Actor, digest func(actor string) string) (list []any) {
 	for i := range def.State {
 		s := &def.State[i]
 		for _, m := range s.From {
-			list = append(list, s.Pattern, m.Type.Fingerprint(), m.Actor.Name, digest(m.Actor.Name), string(m.Actor.ConfigDefault))
+			list = append(list, s.Pattern, m.Type.Fingerprint(), m.Actor.Name, digest(m.Actor.Name), string(m.Actor.ConfigDefault), m.Actor.Limits, m.Actor.Isolated)
 		}
 	}
 	return list

@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine/wazero"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/mem"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/testdata/wat"
@@ -40,25 +42,38 @@ func ledgers(t *testing.T, by string) Wanted {
 	return w
 }
 
-// TestMigrators: what migrates a node's values runs with it and ends with it, is part of
-// its revision, and is there in a fork.
-func TestMigrators(t *testing.T) {
+// migrating is a supervisor of an empty shard, what it compiles with, and what ends all of it.
+func migrating(t *testing.T) (v *Supervisor, e *counted, s *shard.Shard, end func()) {
+	t.Helper()
 	ctx := context.Background()
 	real, err := wazero.New(ctx, wazero.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &counted{Engine: real}
+	e = &counted{Engine: real}
 	store := mem.New(mem.Options{})
 	j, err := store.Open(ctx, journal.Name{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shard.Open(ctx, shard.Options{Service: "t", Journal: j})
-	if err != nil {
+	if s, err = shard.Open(ctx, shard.Options{Service: "t", Journal: j}); err != nil {
 		t.Fatal(err)
 	}
-	v := New(Options{Engine: e, Shard: s, Secret: []byte("secret")})
+	v = New(Options{Engine: e, Shard: s, Secret: []byte("secret")})
+	return v, e, s, func() {
+		t.Helper()
+		s.Close()
+		if err := errors.Join(v.Close(), store.Close(), e.Close(ctx)); err != nil || e.open.Load() != 0 {
+			t.Error(err, e.open.Load())
+		}
+	}
+}
+
+// TestMigrators: what migrates a node's values runs with it and ends with it, is part of
+// its revision, and is there in a fork.
+func TestMigrators(t *testing.T) {
+	ctx := context.Background()
+	v, e, s, end := migrating(t)
 	apply := func(w Wanted, open int64) {
 		t.Helper()
 		if err := v.Apply(ctx, w); err != nil {
@@ -114,10 +129,83 @@ func TestMigrators(t *testing.T) {
 		t.Errorf("another migration is revision %v, %v", list, err)
 	}
 	apply(ledgers(t, ""), 1)
-	s.Close()
-	if err := errors.Join(v.Close(), store.Close(), e.Close(ctx)); err != nil || e.open.Load() != 0 {
-		t.Error(err, e.open.Load())
+	end()
+}
+
+// TestMigratorsChange: limits and isolation of what migrates take effect as its module does.
+func TestMigratorsChange(t *testing.T) {
+	revision := func(change func(forth *specs.Actor)) string {
+		w := ledgers(t, "echo")
+		change(w.Service.Actors["forth"])
+		list, err := Revisions(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list["a"]
 	}
+	same := revision(func(*specs.Actor) {})
+	for name, change := range map[string]func(*specs.Actor){
+		"fuel":      func(a *specs.Actor) { a.Limits.Fuel++ },
+		"memory":    func(a *specs.Actor) { a.Limits.Memory *= 2 },
+		"isolation": func(a *specs.Actor) { a.Isolated = true },
+		"config":    func(a *specs.Actor) { a.ConfigDefault = []byte("{}") },
+	} {
+		if revision(change) == same {
+			t.Errorf("%s: the revision stays %s", name, same)
+		}
+	}
+	if got := revision(func(a *specs.Actor) { a.About = "other" }); got != same {
+		t.Errorf("words: it is revision %s, and was %s", got, same)
+	}
+}
+
+// TestMigratorsLines: all instances of a node can migrate while one of what migrates is
+// being closed, and in a process of its own both sides of a canary can.
+func TestMigratorsLines(t *testing.T) {
+	ctx := context.Background()
+	w := ledgers(t, "echo")
+	table, err := router.Compile(w.Service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ := table.Node("a")
+	forth := w.Service.Actors["forth"]
+	forth.Isolated = true
+	v, e, _, end := migrating(t)
+	if got := v.config(forth, table).Instances; got != 2+2*(2+1) {
+		t.Errorf("its process has room for %d: its own two, and for each side of a canary the node's two and one that is closing", got)
+	}
+	forth.Isolated = false
+	list, err := v.migrators(ctx, w.Service, n, 2, silent, func(def *specs.Actor) (*module, error) {
+		return v.module(ctx, w.Modules[def.Name], v.config(def, table))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := list["forth"].actor
+	for i := range 2 + 1 {
+		if _, more, err := a.Take(); !errors.Is(err, actor.ErrBusy) || !more {
+			t.Errorf("the %d. is not to be started: %v", i+1, err)
+		}
+	}
+	if _, more, _ := a.Take(); more {
+		t.Error("there is no end to them")
+	}
+	for range 2 + 1 {
+		a.Decline()
+	}
+	forth.Isolated = true
+	f, err := v.Fork(ctx, w, "a", 1, &still{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := e.last.Load(); c.Name != "forth apart" || c.Instances != 2 {
+		t.Errorf("in a fork of one instance: %+v", c)
+	}
+	if err := errors.Join(f.Close(), list.close()); err != nil {
+		t.Error(err)
+	}
+	end()
 }
 
 // still is a world without anything in it.

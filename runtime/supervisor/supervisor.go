@@ -267,7 +267,7 @@ func (s *Supervisor) runs(path, revision string) *part {
 
 // part makes what runs at a node; no instance of it runs yet.
 func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router.Node, modules map[string]*module, revision string) (*part, error) {
-	migrators, err := s.migrators(ctx, service, n, s.opts.Log, func(def *specs.Actor) (*module, error) {
+	migrators, err := s.migrators(ctx, service, n, n.Scale.Max, s.opts.Log, func(def *specs.Actor) (*module, error) {
 		m := modules[def.Name]
 		m.uses.Add(1)
 		return m, nil

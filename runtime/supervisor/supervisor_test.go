@@ -112,6 +112,7 @@ func TestApply(t *testing.T) {
 type counted struct {
 	engine.Engine
 	open, compiled atomic.Int64
+	last           atomic.Pointer[engine.Config] // that was compiled with
 }
 
 type countedModule struct {
@@ -126,6 +127,7 @@ func (e *counted) Compile(ctx context.Context, binary []byte, c engine.Config) (
 	}
 	e.open.Add(1)
 	e.compiled.Add(1)
+	e.last.Store(&c)
 	return countedModule{m, e}, nil
 }
 

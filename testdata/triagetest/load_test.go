@@ -237,6 +237,10 @@ func (c *client) remembers(t *testing.T, repository string) *memory {
 	return m
 }
 
+// logWhole is how many webhooks a host's log has all lines of. Of more it has the newest,
+// which are more than half of as many as TestSwap sends at most.
+const logWhole = 10_000
+
 // checkLog makes sure that the log has each thread once, in the order in which
 // they were sent, numbered without a gap.
 func (l *load) checkLog(t *testing.T, c *client) {
@@ -253,6 +257,9 @@ func (l *load) checkLog(t *testing.T, c *client) {
 		want := make([]string, len(list))
 		for i, th := range list {
 			want[i] = fmt.Sprint(th.Delivery, " ", i+1)
+		}
+		if gone := len(want) - len(got[sender]); l.answered > logWhole && gone > 0 && gone < len(want)/2 {
+			want = want[gone:]
 		}
 		if !slices.Equal(got[sender], want) {
 			t.Errorf("%s was classified as %v, want %v", loadRepository(sender), got[sender], want)

@@ -82,7 +82,7 @@ func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by strin
 	if err := control.Permitted(ctx); err != nil {
 		return nil, err
 	}
-	if err := d.program(); err != nil {
+	if err := d.program(ctx); err != nil {
 		return nil, errors.Join(err, d.closeSources())
 	}
 	d.Session = debug.NewSession(d.probe.program, d.options())
@@ -302,7 +302,7 @@ func (d *Debugged) permitted() error {
 
 // program finds what the node's module is to its programmer. The folder of its sources,
 // which links do not lead out of, stays open until closeSources.
-func (d *Debugged) program() error {
+func (d *Debugged) program(ctx context.Context) error {
 	h, n := d.host, d.node
 	binary := d.wanted.Modules[n.Actor.Name]
 	var files fs.FS
@@ -312,7 +312,7 @@ func (d *Debugged) program() error {
 		}
 	}
 	for _, l := range h.opts.debuggers() {
-		p, err := l.Open(binary, files)
+		p, err := l.Open(ctx, binary, files)
 		if err != nil {
 			return &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("read what the module of %s says of its source: %v", n.Actor.Name, err), At: n.Path}
 		}

@@ -406,8 +406,8 @@ func (c compiles) Compile(ctx context.Context, e engine.Engine, o engine.Config,
 }
 
 // Open implements debug.Language.
-func (c compiles) Open(binary []byte, _ fs.FS) (debug.Program, error) {
-	p, err := requests.Language{}.Open(binary, nil)
+func (c compiles) Open(ctx context.Context, binary []byte, _ fs.FS) (debug.Program, error) {
+	p, err := requests.Language{}.Open(ctx, binary, nil)
 	c.Program = p
 	return c, err
 }
@@ -489,11 +489,11 @@ type reads struct {
 }
 
 // Open implements debug.Language.
-func (r reads) Open(binary []byte, files fs.FS) (debug.Program, error) {
+func (r reads) Open(ctx context.Context, binary []byte, files fs.FS) (debug.Program, error) {
 	for name := range r.found {
 		_, r.found[name] = fs.ReadFile(files, name)
 	}
-	return r.Language.Open(binary, files)
+	return r.Language.Open(ctx, binary, files)
 }
 
 // TestDebugSources: links do not lead out of the folder that an actor's sources are in.

@@ -55,9 +55,11 @@ type PlatformOptions struct {
 	Control           string
 	CertFile, KeyFile string
 	Version           string // of grow
-	Stderr            io.Writer
-	Level             slog.Level
-	Color             bool
+	// Step is told of each step of a deployment before it is taken; nil: nobody is.
+	Step   func(name string)
+	Stderr io.Writer
+	Level  slog.Level
+	Color  bool
 }
 
 // DefaultControl is the address of the control API when none is given.
@@ -218,7 +220,7 @@ func (p *Platform) open(ctx context.Context) error {
 	if p.Uploads, err = upload.New(upload.Options{Dir: p.own("uploads"), Store: s, SizeMax: ModuleMax}); err != nil {
 		return err
 	}
-	if p.Deployer, err = deploy.New(deploy.Options{Store: s, Documents: p.Documents, Runner: p, Dir: p.own("work")}); err != nil {
+	if p.Deployer, err = deploy.New(deploy.Options{Store: s, Documents: p.Documents, Runner: p, Dir: p.own("work"), Step: p.opts.Step}); err != nil {
 		return err
 	}
 	if p.shared.engine, err = newEngine(ctx, p.opts.CacheDir, p.log); err != nil {

@@ -47,7 +47,7 @@ func (b backend) Record(ctx context.Context, r control.RecordRequest) (control.R
 			return control.Record{}, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("message %s was handled by %s, not by %s", of.ID, n.Actor, a.Name), At: of.ID, Next: "name its actor: grow record --to-test " + n.Actor + " " + of.ID}
 		}
 	}
-	rec := recorder{distinct: r.Distinct, service: service, actor: a, mask: secretsOf(service, b.opts.Secret)}
+	rec := recorder{distinct: r.Distinct, service: service, actor: a, mask: b.mask(service)}
 	for _, node := range nodes {
 		if err := rec.node(ctx, b, node, of); err != nil {
 			return control.Record{}, err
@@ -111,7 +111,7 @@ func (r *recorder) add(c *replay.Comparison, node string, config []byte) {
 	if r.bytes += sizeOf(&m); r.bytes > recordBytes {
 		why = fmt.Sprintf("the messages hold more than %d bytes together", recordBytes)
 	} else if len(c.Differences) > 0 {
-		d := r.mask.differences(c.Differences[:1])[0]
+		d := c.Differences[0]
 		why = fmt.Sprintf("it does not come out the same when it is handled again by what runs now: %s was %s and is %s", d.Path, cmp.Or(d.Was, "nothing"), cmp.Or(d.Is, "nothing"))
 	}
 	if why != "" {
@@ -140,8 +140,8 @@ func sizeOf(m *control.RecordedMessage) int {
 // message tells of one message.
 func (r *recorder) message(c *replay.Comparison) control.RecordedMessage {
 	m := control.RecordedMessage{
-		ID: c.ID, Key: c.Key, Time: time.Unix(0, c.Clock).UTC(), Revision: c.Revision, Type: c.Message.Type(), Data: r.mask.hide(c.Message.Data()),
-		Outcome: c.Then.What, Code: c.Then.Code, Reason: string(r.mask.hide([]byte(c.Then.Text))), Outputs: []control.RecordedSent{},
+		ID: c.ID, Key: r.mask.text(c.Key), Time: time.Unix(0, c.Clock).UTC(), Revision: c.Revision, Type: c.Message.Type(), Data: r.mask.hide(c.Message.Data()),
+		Outcome: c.Then.What, Code: r.mask.text(c.Then.Code), Reason: r.mask.text(c.Then.Text), Outputs: []control.RecordedSent{},
 		Random: len(c.Seed) > 0, Attempt: c.Message.Attempt(),
 	}
 	for name, value := range c.Message.All() {
@@ -177,7 +177,7 @@ func comesAlong(name, value string) bool {
 }
 
 func (r *recorder) attr(name, value string) control.RecordAttr {
-	return control.RecordAttr{Name: name, Value: string(r.mask.hide([]byte(value)))}
+	return control.RecordAttr{Name: name, Value: r.mask.text(value)}
 }
 
 // attrs are attributes in turns: name, value.
@@ -202,7 +202,7 @@ func (r *recorder) sent(o *replay.Output) control.RecordedSent {
 func (r *recorder) call(h *replay.Heard) control.RecordedCall {
 	return control.RecordedCall{
 		Use: h.Use, Operation: h.Operation, Attrs: r.attrs(h.Attrs), Data: r.mask.hide(h.Data), Secret: h.Secret,
-		Answer: control.RecordAnswer{Attrs: r.attrs(h.Answer.Attrs), Data: r.mask.hide(h.Answer.Data), Code: h.Answer.Code, Text: string(r.mask.hide([]byte(h.Answer.Text))), Retry: h.Answer.Retry},
+		Answer: control.RecordAnswer{Attrs: r.attrs(h.Answer.Attrs), Data: r.mask.hide(h.Answer.Data), Code: r.mask.text(h.Answer.Code), Text: r.mask.text(h.Answer.Text), Retry: h.Answer.Retry},
 	}
 }
 

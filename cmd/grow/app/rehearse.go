@@ -22,7 +22,12 @@ import (
 const (
 	rehearsalReport = 64 << 10         // bytes of a report that is kept for programs
 	rehearsalState  = 30 * time.Second // that a state is waited for whose key is busy
+	rehearsalForks  = 4                // messages at a time: each has an instance of its own
 )
+
+// rehearsalWorkers is how many messages are handled again at a time on so many processors:
+// one of those, where there are others, is left to what runs.
+func rehearsalWorkers(processors int) int { return max(1, min(rehearsalForks, processors-1)) }
 
 // rehearse has each actor that becomes another handle again what it has handled, as its
 // definition or the request says, a check for each.
@@ -111,7 +116,7 @@ func (g *gate) rehearseActor(ctx context.Context, h *placed, a *specs.Actor, nod
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			k.Add(deploy.Detail{Subject: node, Text: err.Error()})
+			k.Add(deploy.Detail{Subject: node, Text: string(h.mask(g.service).hide([]byte(err.Error())))})
 			k.Outcome, k.Text = deploy.Failed, "the rehearsal has not come to its end"
 			return nil
 		default:
@@ -171,39 +176,46 @@ type again struct {
 	progress func(done, all int)
 }
 
-// replayed handles messages again, beside what runs and after it: one message at a time,
-// each once nothing else waits for a processor.
+// replayed handles messages again, beside what runs and after it: a few at a time, each
+// once nothing else waits for a processor.
 func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err error) {
 	defer h.shard.Hold()() // what is read twice must be there twice
-	o, end, err := h.forks(ctx, r)
+	o, end, err := h.forks(ctx, r, rehearsalWorkers(processors()))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	report, err := replay.Run(ctx, o)
-	if report != nil {
-		secretsOf(r.now.Service, h.opts.Secret).report(report)
-	}
-	return report, err
+	return replay.Run(ctx, o)
 }
 
-// forks are what messages are handled again by, and what ends them.
-func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func() error, err error) {
+// mask hides the secrets that a service names, and those of the one that runs, which handled
+// what is told of.
+func (h *Host) mask(s *specs.Service) mask {
+	list := secretsOf(s, h.opts.Secret)
+	if now := h.service.Load(); now != s {
+		list = append(list, secretsOf(now, h.opts.Secret)...)
+	}
+	slices.SortStableFunc(list, func(a, b []byte) int { return len(b) - len(a) }) // one may begin with another
+	return list
+}
+
+// forks are what messages are handled again by, so many at a time, and what ends them.
+func (h *Host) forks(ctx context.Context, r *again, workers int) (o replay.Options, end func() error, err error) {
 	o = replay.Options{
-		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{}, Pacer: pacer(), Each: r.each,
-		Progress: r.progress,
+		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{Live: h.supervisor.Seed}, Pacer: pacer(), Each: r.each,
+		Workers: workers, Progress: r.progress, Hide: h.mask(r.now.Service).hide,
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)
 		},
 	}
-	table, err := router.Compile(r.now.Service)
+	table, err := router.Compile(h.service.Load()) // which has handled them
 	if err != nil {
 		return o, nil, err
 	}
 	if n, ok := table.Node(r.node); ok {
 		o.Keyless = !n.Keyed()
 	}
-	fork, err := h.supervisor.Fork(ctx, r.now, r.node, 1, o.Record)
+	fork, err := h.supervisor.Fork(ctx, r.now, r.node, workers, o.Record)
 	if err != nil {
 		return o, nil, err
 	}
@@ -211,8 +223,8 @@ func (h *Host) forks(ctx context.Context, r *again) (o replay.Options, end func(
 	if r.old == nil {
 		return o, fork.Close, nil
 	}
-	o.OldRecord = &replay.Record{}
-	old, err := h.supervisor.Fork(ctx, *r.old, r.node, 1, o.OldRecord)
+	o.OldRecord = &replay.Record{Live: h.supervisor.Seed}
+	old, err := h.supervisor.Fork(ctx, *r.old, r.node, workers, o.OldRecord)
 	if err != nil {
 		return o, nil, errors.Join(err, fork.Close())
 	}

@@ -20,6 +20,9 @@ import (
 	"github.com/grow-platform/grow/runtime/supervisor"
 )
 
+// CodeStates is the code of messages whose keys keep too much to handle them again.
+const CodeStates = "replay.states"
+
 // Replay implements control.Backend.
 func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.Replayed, error) {
 	id, node, err := b.handledAt(ctx, r.ID)
@@ -51,6 +54,8 @@ func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.R
 	switch {
 	case errors.Is(err, replay.ErrNone):
 		return control.Replayed{}, unhandled(id)
+	case errors.Is(err, replay.ErrStates):
+		return control.Replayed{}, &control.Error{Code: CodeStates, Message: err.Error(), At: node, Next: "see what its keys keep: grow state list " + node}
 	case err != nil:
 		return control.Replayed{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: node, Next: "see what it takes to run: grow vet --module FILE"}
 	case found == nil:
@@ -60,7 +65,7 @@ func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.R
 	if err != nil {
 		return control.Replayed{}, err
 	}
-	return replayedOf(found, node, revisions[node], secretsOf(service, b.opts.Secret)), nil
+	return replayedOf(found, node, revisions[node], b.mask(service)), nil
 }
 
 // handledAt is the whole id of a message that was handled, and the node that did it.
@@ -134,40 +139,32 @@ func overrides(list []control.ReplayAnswer) []replay.Override {
 
 // replayedOf is what a person is told of a message that was handled again.
 func replayedOf(c *replay.Comparison, node, revision string, m mask) control.Replayed {
-	out := control.Replayed{ID: c.ID, Node: node, Key: c.Key, Type: c.Message.Type(), Differences: []control.ReplayDifference{}}
+	out := control.Replayed{ID: c.ID, Node: node, Key: m.text(c.Key), Type: c.Message.Type(), Differences: []control.ReplayDifference{}}
 	out.Data, out.Raw = m.value(c.Message.Data())
 	out.Then, out.Now = m.outcome(&c.Then), m.outcome(c.Now)
 	out.Then.Revision, out.Now.Revision = c.Revision, revision
-	for _, d := range m.differences(c.Differences) {
+	for _, d := range c.Differences {
 		out.Differences = append(out.Differences, control.ReplayDifference(d))
 	}
 	return out
 }
 
-// differences hides secrets in what differs.
-func (m mask) differences(list []replay.Difference) []replay.Difference {
-	list = slices.Clone(list)
-	for i := range list {
-		list[i].Was, list[i].Is = string(m.hide([]byte(list[i].Was))), string(m.hide([]byte(list[i].Is)))
+// attrs hides secrets in the values of attributes.
+func (m mask) attrs(list map[string]string) map[string]string {
+	list = maps.Clone(list)
+	for name, value := range list {
+		list[name] = m.text(value)
 	}
 	return list
 }
 
-// report hides secrets in a report.
-func (m mask) report(r *replay.Report) {
-	for i := range r.Groups {
-		e := &r.Groups[i].Example
-		e.Data, e.Differences = string(m.hide([]byte(e.Data))), m.differences(e.Differences)
-	}
-}
-
 func (m mask) outcome(o *replay.Outcome) control.ReplayOutcome {
 	out := control.ReplayOutcome{
-		Outcome: o.What, Code: o.Code, Reason: string(m.hide([]byte(o.Text))), Fuel: o.Fuel, Took: milliseconds(o.Took.Round(time.Microsecond)),
+		Outcome: o.What, Code: m.text(o.Code), Reason: m.text(o.Text), Fuel: o.Fuel, Took: milliseconds(o.Took.Round(time.Microsecond)),
 		Outputs: []control.ReplayOutput{}, State: []control.StateValue{},
 	}
 	for i := range o.Outputs {
-		one := control.ReplayOutput{Type: o.Outputs[i].Type, Attrs: o.Outputs[i].Attrs}
+		one := control.ReplayOutput{Type: o.Outputs[i].Type, Attrs: m.attrs(o.Outputs[i].Attrs)}
 		one.Data, one.Raw = m.value(o.Outputs[i].Data)
 		out.Outputs = append(out.Outputs, one)
 	}
@@ -181,7 +178,7 @@ func (m mask) outcome(o *replay.Outcome) control.ReplayOutcome {
 		out.State = append(out.State, one)
 	}
 	for _, a := range o.Unknown {
-		out.Unknown = append(out.Unknown, control.ReplayAsked{Call: a.Call, Use: a.Use, Operation: a.Operation, Data: string(m.hide([]byte(a.Data)))})
+		out.Unknown = append(out.Unknown, control.ReplayAsked{Call: a.Call, Use: a.Use, Operation: a.Operation, Data: m.text(a.Data)})
 	}
 	return out
 }

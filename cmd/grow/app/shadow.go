@@ -67,7 +67,7 @@ func (g *gate) shadow(ctx context.Context) (err error) {
 		}
 		if fault != nil {
 			k.Outcome = deploy.Failed
-			k.Add(deploy.Detail{Text: "the shadow has not come to its end: " + fault.Error()})
+			k.Add(deploy.Detail{Text: "the shadow has not come to its end: " + string(h.mask(g.service).hide([]byte(fault.Error())))})
 		}
 		g.report(k)
 	}
@@ -93,7 +93,7 @@ func (g *gate) shadowNode(ctx context.Context, h *placed, a *specs.Actor, node s
 	if err != nil {
 		return nil, err
 	}
-	o, end, err := h.forks(ctx, &again{node: node, now: now, old: &old, mask: maskOf(a), dead: true})
+	o, end, err := h.forks(ctx, &again{node: node, now: now, old: &old, mask: maskOf(a), dead: true}, 1) // live messages are no more than what runs handles
 	if err != nil {
 		return nil, err
 	}
@@ -165,14 +165,12 @@ func (g *gate) shadowStands(h *placed, all []*shadowed, began time.Time) {
 // shadowCheck is what the shadow of an actor has found at all of its nodes.
 func (g *gate) shadowCheck(h *placed, name string, all []*shadowed) deploy.Check {
 	k := deploy.Check{Name: "shadow of " + name, Outcome: deploy.Passed}
-	secrets := secretsOf(g.service, h.opts.Secret)
 	var reports []*replay.Report
 	for _, s := range all {
 		if s.actor.Name != name {
 			continue
 		}
 		if r := s.tail.Report(); r.Selected > 0 {
-			secrets.report(r)
 			reports = append(reports, r)
 		}
 	}

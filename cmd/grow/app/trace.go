@@ -94,6 +94,9 @@ func (m mask) hide(data []byte) []byte {
 	return data
 }
 
+// text is hide for text.
+func (m mask) text(s string) string { return string(m.hide([]byte(s))) }
+
 // value is data as it is told: as JSON when it is that, else as bytes.
 func (m mask) value(data []byte) (json.RawMessage, []byte) {
 	data = m.hide(data)

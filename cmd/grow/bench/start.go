@@ -57,7 +57,12 @@ func (w *workspace) rust(ctx context.Context) ([]byte, error) {
 
 // built is the module of an actor of one file, which is built once.
 func (w *workspace) built(ctx context.Context, language, file, text string) ([]byte, error) {
-	dir := filepath.Join(w.dir, language)
+	return w.builtTo(ctx, language, language, file, text, project.Options{})
+}
+
+// builtTo is built in a folder of that name.
+func (w *workspace) builtTo(ctx context.Context, name, language, file, text string, o project.Options) ([]byte, error) {
+	dir := filepath.Join(w.dir, name)
 	err := writeAll(dir, map[string]string{
 		"grow.yaml":               "service: bench\nabout: Measures.\n",
 		"types/bench.cue":         "\"echo.done\": _\n",
@@ -71,7 +76,7 @@ func (w *workspace) built(ctx context.Context, language, file, text string) ([]b
 	if err != nil {
 		return nil, err
 	}
-	built, err := project.Build(ctx, service, project.Options{})
+	built, err := project.Build(ctx, service, o)
 	if err != nil {
 		var failed *compiler.Error
 		if errors.As(err, &failed) {

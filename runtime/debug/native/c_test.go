@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -26,7 +27,13 @@ const cSource = "order.c"
 // lineOf is the line of order.c that has a text.
 func lineOf(t testing.TB, text string) int {
 	t.Helper()
-	before, _, ok := strings.Cut(string(read(t, "testdata/c/order.c")), text)
+	return lineIn(t, cSource, text)
+}
+
+// lineIn is the line of a source in C that has a text.
+func lineIn(t testing.TB, file, text string) int {
+	t.Helper()
+	before, _, ok := strings.Cut(string(read(t, "testdata/c/"+file)), text)
 	if !ok {
 		t.Fatalf("no line has %s", text)
 	}
@@ -73,7 +80,8 @@ func TestC(t *testing.T) {
 	}
 }
 
-// TestSteps: over a call, into one, out of it, with the lines that come by.
+// TestSteps: over a call, into one, out of it, with the lines that come by. Where a function
+// begins, its arguments are not yet in place: nobody is stopped there.
 func TestSteps(t *testing.T) {
 	binary := read(t, "testdata/c/order.O0.wasm")
 	p := opened(t, binary, os.DirFS("testdata/c"))
@@ -93,7 +101,7 @@ func TestSteps(t *testing.T) {
 	if _, err := started(t, p, binary, r).Handle(&enginetest.Host{}, engine.Frame("y")); err != nil {
 		t.Fatal(err)
 	}
-	turn := "2:22 3:13 3:14 3:15 3:16 2:23 2:21 2:21 "
+	turn := "2:22 3:14 3:15 3:16 2:23 2:21 2:21 "
 	if got := strings.Join(lines, " "); got != turn+turn+turn+"2:25 2:26 1:47" {
 		t.Error(got)
 	}
@@ -207,6 +215,158 @@ func TestBind(t *testing.T) {
 	}
 }
 
+// TestEndless: what takes too long to look at is given up, and what leads to itself is not
+// followed for ever; the guest goes on.
+func TestEndless(t *testing.T) {
+	binary := read(t, "testdata/c/order.O0.wasm")
+	p := opened(t, binary, os.DirFS("testdata/c"))
+	r := &script{t: t, first: watching(t, p, cSource, lineOf(t, "double net"))}
+	stops := 0
+	r.stop = func(g debug.Guest, h debug.Halt) error {
+		stops++
+		g.Watch(nil)
+		block, err := h.Evaluate(1, "block")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := h.(*halt)
+		v, err := (&evaluator{h: x, f: &x.all()[1]}).named("block")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.t.bare().count = lengthMax
+		if _, err := h.Evaluate(1, `block["y"]`); !errors.Is(err, debug.ErrEndless) {
+			t.Error(err)
+		}
+		if _, err := h.Truth(1, `block["y"] == 1`); !errors.Is(err, debug.ErrEndless) {
+			t.Error(err)
+		}
+		if _, err := h.Set(1, block.Children, "[0]", `block["y"]`); !errors.Is(err, debug.ErrEndless) {
+			t.Error(err)
+		}
+		says(t, h, 1, map[string]string{"n": "3"}) // the next one has time of its own
+
+		at := uint32(v.at)
+		if err := h.WriteMemory(v.at, []byte{byte(at), byte(at >> 8), byte(at >> 16), byte(at >> 24)}); err != nil {
+			t.Fatal(err)
+		}
+		ring := &typ{s: v.t.s, kind: kindPointer, size: 4, name: "&ring", elem: 1}
+		v.t.s.types[1] = ring
+		v.t = ring
+		if got := v.line(); got != "…" {
+			t.Error(got)
+		}
+		if _, err := v.constant(); err == nil {
+			t.Error("it is a number")
+		}
+		if _, err := v.form(); err == nil {
+			t.Error("it has a form")
+		}
+		return nil
+	}
+	if _, err := started(t, p, binary, r).Handle(&enginetest.Host{}, engine.Frame("y")); err != nil || stops != 1 {
+		t.Fatal(stops, err)
+	}
+}
+
+// TestOtherSource: a source that is not the one that the compiler has read is told by its
+// digest.
+func TestOtherSource(t *testing.T) {
+	binary, text := read(t, "testdata/c/order.dwarf5.wasm"), read(t, "testdata/c/order.c")
+	for _, more := range []string{"", "// more"} {
+		notes := opened(t, binary, fstest.MapFS{cSource: {Data: append(bytes.Clone(text), more...)}}).Notes()
+		told := slices.ContainsFunc(notes, func(n string) bool { return strings.HasPrefix(n, cSource+" is not as it was") })
+		if told != (more != "") {
+			t.Errorf("with %q: notes %q", more, notes)
+		}
+	}
+}
+
+// TestAddress: a guest is stopped before an instruction; one where nobody can be stopped
+// leads to the next of its function, or is refused.
+func TestAddress(t *testing.T) {
+	binary := read(t, "testdata/c/order.O0.wasm")
+	p := opened(t, binary, os.DirFS("testdata/c"))
+	x := p.(*program)
+	net := x.byLine[spot{0, int32(lineOf(t, "double net"))}]
+	want := uint64(x.probes[net[0]].at)
+	at, err := p.(debug.Addressed).Address(want - 1)
+	if err != nil || at != want {
+		t.Errorf("%#x, %v; want %#x", at, err, want)
+	}
+	end := uint64(x.m.Bodies[x.probes[net[0]].body].End)
+	for _, none := range []uint64{0, end - 1, uint64(len(binary)), 1 << 40} {
+		if at, err := p.(debug.Addressed).Address(none); !errors.Is(err, debug.ErrNoCode) {
+			t.Errorf("%#x leads to %#x, %v", none, at, err)
+		}
+	}
+	stops := 0
+	r := &script{t: t, first: &debug.Watch{Addresses: []uint64{at, 1}}}
+	r.stop = func(_ debug.Guest, h debug.Halt) error {
+		stops++
+		if frames, err := h.Frames(0, 1); err != nil || frames[0].Address != at || frames[0].Line != lineOf(t, "double net") {
+			t.Errorf("%+v, %v", frames, err)
+		}
+		return nil
+	}
+	if _, err := started(t, p, binary, r).Handle(&enginetest.Host{}, engine.Frame("y")); err != nil || stops != 3 {
+		t.Errorf("%d stops, %v", stops, err)
+	}
+}
+
+// TestData: a session stops a guest behind the statement that changes memory, and not for
+// what its client has set.
+func TestData(t *testing.T) {
+	binary := read(t, "testdata/c/order.O0.wasm")
+	p := opened(t, binary, os.DirFS("testdata/c"))
+	s := debug.NewSession(p, debug.Options{})
+	defer s.Close()
+	i := started(t, p, binary, s)
+	s.SetBreakpoints(cSource, []debug.Breakpoint{{Line: lineOf(t, "double net")}})
+	handled := make(chan error, 1)
+	go func() { // ends with the message
+		_, err := i.Handle(&enginetest.Host{}, engine.Frame("y"))
+		handled <- err
+	}()
+	stopped := func() debug.Event {
+		for e := range s.Events() {
+			if e.Kind == debug.Stopped {
+				return e
+			}
+		}
+		return debug.Event{}
+	}
+	e := stopped()
+	var at debug.Variable
+	err := s.With(t.Context(), e.Thread, func(h debug.Halt) (err error) {
+		if at, err = h.Evaluate(0, "handled"); err == nil {
+			err = h.WriteMemory(at.Memory, []byte{20})
+		}
+		return err
+	})
+	if err != nil || at.Bytes != 4 {
+		t.Fatal(at, err)
+	}
+	s.SetBreakpoints(cSource, nil)
+	if b := s.SetData([]debug.DataBreakpoint{{Address: at.Memory, Bytes: at.Bytes, When: debug.When{Condition: "handled > 21"}}, {Address: at.Memory}}); b[0].Err != nil || b[1].Err == nil {
+		t.Error(b)
+	}
+	if err := s.Resume(e.Thread, debug.Continue); err != nil {
+		t.Fatal(err)
+	}
+	if e = stopped(); e.Reason != debug.ReasonData || e.Position.Line != lineOf(t, "for (i32 i") {
+		t.Errorf("%+v", e)
+	}
+	err = s.With(t.Context(), e.Thread, func(h debug.Halt) error {
+		says(t, h, 0, map[string]string{"handled": "22"})
+		return nil
+	})
+	s.SetData(nil)
+	if err = errors.Join(err, s.Resume(e.Thread, debug.Continue), <-handled); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestListing: a module that says nothing of its source is debugged by instruction.
 func TestListing(t *testing.T) {
 	binary := order.Module()
@@ -233,6 +393,12 @@ func TestListing(t *testing.T) {
 		all, err := h.Instructions(0, 0, 3)
 		if err != nil || len(all) != 3 || all[0].Line != at[0].Line {
 			t.Errorf("%v, %v", all, err)
+		}
+		if padded, err := h.Instructions(0, -2, 3); err != nil || len(padded) != 3 || padded[1].Text != "" || padded[2] != all[0] {
+			t.Errorf("%v, %v", padded, err)
+		}
+		if padded, err := h.Instructions(0, -9, 3); err != nil || len(padded) != 3 || padded[2].Text != "" {
+			t.Errorf("%v, %v", padded, err)
 		}
 		vars := locals(t, h, 0)
 		if len(vars) < 2 || vars[1].Value != "0x4" {
@@ -277,7 +443,7 @@ func FuzzOpen(f *testing.F) {
 			b = bytes.Clone(b)
 			b[int(at)%len(b)] ^= v
 		}
-		opened, err := New().Open(b, nil)
+		opened, err := New().Open(t.Context(), b, nil)
 		if err != nil || opened == nil {
 			return
 		}

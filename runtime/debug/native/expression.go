@@ -183,14 +183,21 @@ func (e *evaluator) named(name string) (value, error) {
 	return e.h.valueOf(e.f, found), nil
 }
 
+// stepWork is the units of work that it takes to look at a part of a value.
+const stepWork = 16
+
 // part is a part of a value by its name; of a pointer, one of what it points to.
 func part(v value, name string) (value, error) {
+	v.hops = 0
 	for range chainMax {
 		if v.fault != nil {
 			return value{}, v.fault
 		}
 		w := v.view()
 		for i := range min(w.parts(), scanMax) {
+			if v.t.s != nil && !v.t.s.spend(stepWork) {
+				return value{}, debug.ErrEndless
+			}
 			if n, p := w.part(i); n == name {
 				return p, nil
 			}
@@ -284,8 +291,11 @@ func (o operand) constant() (constant.Value, error) {
 
 // constant is a scalar, a text or what a reference leads to, as a constant.
 func (v value) constant() (constant.Value, error) {
-	if v.fault != nil {
+	switch {
+	case v.fault != nil:
 		return nil, v.fault
+	case v.hops > chainMax:
+		return nil, errShape
 	}
 	v.t = v.t.bare()
 	if v.t.kind == kindPointer && (strings.HasPrefix(v.t.name, "&") || strings.HasPrefix(v.t.name, "alloc::boxed::Box<")) {
@@ -407,6 +417,7 @@ func (v value) form() (string, error) {
 	switch {
 	case v.fault != nil:
 		return "", v.fault
+	case v.hops > chainMax:
 	case v.t.kind == kindEnum:
 		return v.enumerator(), nil
 	case v.t.kind == kindStruct && len(v.t.variants) > 0:
@@ -548,11 +559,12 @@ func (h *halt) Evaluate(frame int, text string) (debug.Variable, error) {
 	if err != nil {
 		return debug.Variable{}, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	e := evaluator{h: h, f: f}
 	x, err := e.parse(text)
 	switch {
+	case h.program.exhausted():
+		return debug.Variable{}, debug.ErrEndless
 	case err != nil:
 		return debug.Variable{}, err
 	case x.name != "":
@@ -569,11 +581,14 @@ func (h *halt) Truth(frame int, text string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	x, err := (&evaluator{h: h, f: f}).parse(text)
-	if err != nil {
-		return false, err
+	met := false
+	if err == nil {
+		met, err = x.truth()
 	}
-	return x.truth()
+	if h.program.exhausted() {
+		return false, debug.ErrEndless
+	}
+	return met, err
 }

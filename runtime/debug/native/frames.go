@@ -19,6 +19,7 @@ type frameInfo struct {
 	local uint32 // the local that has the address of the frame
 	size  uint32 // in bytes
 	set   uint32 // offset of the instruction that sets the local
+	moved uint32 // and of the one that moves the stack pointer there; 0: none, it calls nothing
 }
 
 // symbol is a value while the beginning of a function is followed: the stack pointer
@@ -64,6 +65,7 @@ func (p *program) frame(body int) frameInfo {
 			locals[in.Index] = x
 			if x.known && x.pointer && x.c != 0 {
 				info.known, info.local, info.size, info.set = true, in.Index, -x.c, uint32(in.At)
+				info.moved = moved(scan)
 				return info
 			}
 			if in.Op == wasm.OpLocalTee {
@@ -74,6 +76,17 @@ func (p *program) frame(body int) frameInfo {
 		}
 	}
 	return info
+}
+
+// moved is where the stack pointer is moved in what is still to be scanned; 0: nowhere.
+func moved(scan wasm.Scanner) uint32 {
+	in := wasm.Instr{}
+	for scan.Next(&in) {
+		if in.Op == wasm.OpGlobalSet && in.Index == stackPointer {
+			return uint32(in.At)
+		}
+	}
+	return 0
 }
 
 // movesStack says whether a function has to do with the stack pointer.
@@ -90,6 +103,9 @@ func (p *program) movesStack(body int) bool {
 	}
 	return false
 }
+
+// errTrapped is for what a function that trapped kept in a local of WebAssembly.
+var errTrapped = errors.New("optimised out: it was in a register, which a trap leaves nothing of")
 
 // errCaller is for what a function further out keeps in a local of WebAssembly.
 var errCaller = errors.New("optimised out: a caller keeps it in a register, which cannot be read")
@@ -120,8 +136,10 @@ func (h *halt) bases() []base {
 		case !b.frameInfo.known || !ok:
 			ok = false // and so are all further out
 			continue
-		case i == 0 && c.At <= b.set:
+		case i == 0 && (c.At <= b.set || h.trapped && (b.moved == 0 || c.At <= b.moved)):
 			b.address = pointer - b.size
+		case i == 0 && h.trapped:
+			b.address = pointer
 		case i == 0:
 			v, err := h.spilled(uint64(b.local))
 			b.address = uint32(v)
@@ -160,11 +178,14 @@ func (a at) local(i uint64) (uint64, error) {
 	if b.known && uint64(b.local) == i {
 		return uint64(b.address), nil
 	}
-	if a.f.call == 0 {
+	if a.f.call == 0 && !a.h.trapped {
 		return a.h.spilled(i)
 	}
 	if v, ok := a.h.guest.noted(a.h.calls()[a.f.call].Body, b.address, i); ok && b.known {
 		return v, nil
+	}
+	if a.f.call == 0 {
+		return 0, errTrapped
 	}
 	return 0, errCaller
 }

@@ -2,6 +2,7 @@ package native
 
 import (
 	"slices"
+	"sort"
 	"sync/atomic"
 
 	"github.com/grow-platform/grow/runtime/debug"
@@ -19,6 +20,7 @@ type guest struct {
 	// What follows belongs to the goroutine that the guest runs on.
 	entered map[entered][]uint64 // the locals that functions were entered with
 	since   int64                // pauses, when it was begun
+	told    bool                 // the reporter was told that it panics
 }
 
 // entered is a function that was, by the address of its frame.
@@ -34,6 +36,7 @@ const enteredMax = 10_000
 type watch struct {
 	*debug.Watch
 	lines map[spot]bool
+	at    map[int]bool // the probes of its addresses
 }
 
 // Watch implements debug.Guest.
@@ -42,13 +45,20 @@ func (g *guest) Watch(w *debug.Watch) {
 	if w == nil {
 		w = &debug.Watch{}
 	}
-	x := &watch{Watch: w, lines: map[spot]bool{}}
+	x := &watch{Watch: w, lines: map[spot]bool{}, at: map[int]bool{}}
 	var armed []int
 	for _, at := range w.Lines {
 		if f, ok := p.lines.byName[at.File]; ok {
 			s := spot{f, int32(at.Line)}
 			x.lines[s] = true
 			armed = append(armed, p.byLine[s]...)
+		}
+	}
+	for _, at := range w.Addresses {
+		id := sort.Search(len(p.probes), func(i int) bool { return uint64(p.probes[i].at) >= at })
+		if id < len(p.probes) && uint64(p.probes[id].at) == at {
+			x.at[id] = true
+			armed = append(armed, id)
 		}
 	}
 	if w.Raised || w.Uncaught {
@@ -72,8 +82,29 @@ func (g *guest) Watch(w *debug.Watch) {
 
 // Begin implements engine.Tracer.
 func (g *guest) Begin() error {
-	g.entered = nil
+	g.entered, g.told = nil, false
 	return g.reporter.Enter(g)
+}
+
+// Trap implements engine.Tracer. A guest that was stopped before it trapped is not stopped
+// again.
+func (g *guest) Trap(a *engine.Arrival, fault error) {
+	w, p := g.watch.Load(), g.program
+	if w == nil || !w.Raised && !w.Uncaught || g.told {
+		return
+	}
+	h := &halt{program: p, guest: g, arrival: a, trapped: true, cause: debug.CauseUncaught}
+	calls := h.calls()
+	if len(calls) == 0 {
+		return
+	}
+	h.text = fault.Error()
+	if known, ok := fault.(*engine.Error); ok {
+		h.text = known.Reason
+	}
+	at := calls[0]
+	h.place = &place{body: at.Body, at: at.At, row: p.lines.rowAt(at.Body, at.At), panic: true}
+	_ = g.reporter.Arrive(g, h) // the guest is unwound whatever it says
 }
 
 // End implements engine.Tracer.
@@ -95,10 +126,12 @@ func (g *guest) Arrive(a *engine.Arrival) error {
 	h := &halt{program: p, guest: g, arrival: a, place: at, cause: debug.CauseLine}
 	switch {
 	case at.panic && (w.Raised || w.Uncaught):
+		g.told = true
 		h.cause, h.text = debug.CauseUncaught, "the guest panics"
 		if p.m.Binary[at.at] == 0 {
 			h.text = "unreachable code is reached"
 		}
+	case w.at[a.Probe]:
 	case at.loop && at.row.line == 0, !w.Every && (at.loop || !w.lines[spot{at.row.file, at.row.line}]):
 		return nil
 	}

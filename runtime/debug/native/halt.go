@@ -20,6 +20,7 @@ type halt struct {
 	place   *place
 	cause   debug.Cause
 	text    string
+	trapped bool // nothing is left but memory, globals and the innermost calls
 
 	frames []frame // nil: not yet worked out
 	based  []base
@@ -68,8 +69,7 @@ func (h *halt) all() []frame {
 	if h.frames != nil {
 		return h.frames
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	for i, c := range h.calls() {
 		r := h.program.lines.rowAt(c.Body, c.At)
 		if i == 0 {
@@ -91,7 +91,7 @@ func (p *program) unfold(call int, c engine.Call, r row) []frame {
 	if f.function = p.symbols.functionAt(pc); f.function == nil {
 		return []frame{f}
 	}
-	path := f.function.path(pc)
+	path := p.symbols.path(f.function, pc)
 	f.shown.Function = f.function.name
 	var all []frame
 	for i := len(path) - 1; i >= 0; i-- {
@@ -116,10 +116,10 @@ func (p *program) unfold(call int, c engine.Call, r row) []frame {
 func (p *program) callRow(s *scope) row {
 	r := s.call
 	files := s.unit.files
-	if r.file < 0 || int(r.file) >= len(files) || files[r.file] == nil {
+	if r.file < 0 || int(r.file) >= len(files) || files[r.file] < 0 {
 		return row{file: -1}
 	}
-	r.file = p.lines.file(files[r.file].Name, s.unit.dir, p.sources)
+	r.file = files[r.file]
 	return r
 }
 
@@ -151,8 +151,7 @@ func (h *halt) Scopes(i int) ([]debug.Variable, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	groups := []debug.Variable{h.group("Locals", i, h.locals(i, f))}
 	if all := h.globals(i, f); len(all) > 0 {
 		groups = append(groups, h.group("Globals", i, all))
@@ -210,11 +209,16 @@ func (h *halt) bare(f *frame) []debug.Variable {
 	names := h.program.names.Locals(h.program.m.ImportedFuncs + h.place.body)
 	var all []debug.Variable
 	for i, l := range o.locals {
-		name := names[int(l)]
-		if name == "" {
-			name = fmt.Sprintf("local%d", l)
+		v := debug.Variable{Name: names[int(l)]}
+		if v.Name == "" {
+			v.Name = fmt.Sprintf("local%d", l)
 		}
-		all = append(all, debug.Variable{Name: name, Value: fmt.Sprintf("%#x", h.arrival.Locals[i])})
+		if h.trapped {
+			v.Fault = errTrapped.Error()
+		} else {
+			v.Value = fmt.Sprintf("%#x", h.arrival.Locals[i])
+		}
+		all = append(all, v)
 	}
 	return all
 }
@@ -272,10 +276,11 @@ func (h *halt) show(frame int, name, path string, v value) debug.Variable {
 		return x
 	}
 	if v.data == nil {
-		x.Memory = v.at
+		x.Memory, x.Bytes = v.at, int(min(max(v.t.bytes(), 0), lengthMax))
 	}
 	x.Value = v.line()
 	if w := v.view(); w.part != nil && w.parts() > 0 {
+		v.hops = 0
 		h.refs = append(h.refs, holder{frame: frame, value: v, path: path})
 		x.Children, x.Named, x.Indexed = debug.Reference(len(h.refs)), w.named, w.indexed
 	}
@@ -295,8 +300,7 @@ func (h *halt) Children(r debug.Reference, start, n int) ([]debug.Variable, erro
 	if err != nil {
 		return nil, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	if n <= 0 || n > debug.ChildrenMax {
 		n = debug.ChildrenMax
 	}
@@ -335,8 +339,7 @@ func (h *halt) Set(frame int, r debug.Reference, name, text string) (debug.Varia
 	if err != nil {
 		return debug.Variable{}, err
 	}
-	h.program.mu.Lock()
-	defer h.program.mu.Unlock()
+	defer h.program.look()()
 	e := evaluator{h: h, f: f}
 	var to value
 	path := name
@@ -352,6 +355,9 @@ func (h *halt) Set(frame int, r debug.Reference, name, text string) (debug.Varia
 		path = ""
 	}
 	b, err := e.bytes(to, text)
+	if h.program.exhausted() {
+		err = debug.ErrEndless
+	}
 	if err != nil {
 		return debug.Variable{}, fmt.Errorf("set %s: %w", name, err)
 	}
@@ -404,6 +410,8 @@ func (h *halt) Instructions(frame, offset, n int) ([]debug.Instruction, error) {
 		}
 		all = append(all, debug.Instruction{Address: uint64(in.At), Text: textOf(p.m, &p.names, &in), Position: p.lines.position(p.lines.rowAt(body, uint32(in.At)))})
 	}
-	from := min(max(own+offset, 0), len(all))
-	return all[from:min(from+n, len(all))], nil
+	from := own + offset
+	none := min(max(-from, 0), n) // before the first
+	from = min(max(from, 0), len(all))
+	return append(make([]debug.Instruction, none), all[from:min(from+n-none, len(all))]...), nil
 }

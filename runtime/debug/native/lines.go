@@ -3,10 +3,9 @@ package native
 import (
 	"cmp"
 	"debug/dwarf"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"math"
 	"path"
 	"slices"
 	"sort"
@@ -21,6 +20,9 @@ type row struct {
 	at           uint32 // offset in the binary
 	file         int32  // index into lines.files; -1: none
 	line, column int32
+	// prologue is set where a function's arguments are not yet where its variables say
+	// they are: nobody is stopped there. settled ends that.
+	prologue, settled bool
 }
 
 // source is a file of the module's sources.
@@ -29,25 +31,25 @@ type source struct {
 	path string // as the compiler had it
 	own  bool   // the actor's author wrote it
 	std  bool   // the language's standard library has it
+	// digest is the MD5 of what the compiler has read; nil: it does not say.
+	digest []byte
 }
 
-// lines is the line table of a module.
+// lines is the line table of a module. Nothing of it changes once it was read.
 type lines struct {
 	files  []source
 	byPath map[string]int32
 	byName map[string]int32
-	rows   [][]row // by body, ascending
+	tables map[int64][]int32 // the numbers of their files, by where they begin
+	rows   [][]row           // by body, ascending
 }
 
 // readLines reads the line tables of all units.
-func readLines(m *wasm.Module, s *symbols, sources fs.FS) (l *lines, err error) {
-	defer protect(&err)
-	l = &lines{byPath: map[string]int32{}, byName: map[string]int32{}}
+func readLines(m *wasm.Module, s *symbols, sources fs.FS) *lines {
+	l := &lines{byPath: map[string]int32{}, byName: map[string]int32{}, tables: map[int64][]int32{}}
 	var all []row
 	for _, u := range s.units {
-		if all, err = l.unit(s, u, sources, all); err != nil {
-			return nil, err
-		}
+		all = l.unit(s, u, sources, all)
 	}
 	slices.SortStableFunc(all, func(a, b row) int { return cmp.Compare(a.at, b.at) })
 	l.rows = make([][]row, len(m.Bodies))
@@ -56,64 +58,91 @@ func readLines(m *wasm.Module, s *symbols, sources fs.FS) (l *lines, err error) 
 		from += sort.Search(len(all)-from, func(k int) bool { return all[from+k].at >= uint32(b.Start) })
 		to := from + sort.Search(len(all)-from, func(k int) bool { return all[from+k].at >= uint32(b.End) })
 		l.rows[i] = all[from:to:to]
+		markPrologue(l.rows[i])
 		from = to
 	}
-	return l, nil
+	return l
 }
 
-func (l *lines) unit(s *symbols, u *unit, sources fs.FS, all []row) ([]row, error) {
-	r, err := s.data.LineReader(u.entry)
-	if err != nil || r == nil {
-		return all, nil // a unit without lines, or one whose are of a version nobody reads
+// markPrologue marks the rows of a body up to where its prologue ends, if that is said.
+func markPrologue(rows []row) {
+	end := slices.IndexFunc(rows, func(r row) bool { return r.settled && r.line > 0 })
+	for i := range max(end, 0) {
+		rows[i].prologue = true
 	}
-	u.files = r.Files()
-	known := map[*dwarf.LineFile]int32{}
-	var e dwarf.LineEntry
-	begins, skip := true, false
-	for len(all) < rowsMax {
-		if err := r.Next(&e); errors.Is(err, io.EOF) {
-			return all, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("%w: %w", errDebug, err)
+}
+
+// unit reads the line table of a unit, and notes all files that it names.
+func (l *lines) unit(s *symbols, u *unit, sources fs.FS, all []row) []row {
+	at, ok := u.entry.Val(dwarf.AttrStmtList).(int64)
+	if !ok {
+		return all
+	}
+	if read, twice := l.tables[at]; twice {
+		u.files = read
+		return all
+	}
+	t := s.openTable(u, at)
+	if t == nil {
+		return all
+	}
+	begins, skip, first := true, false, len(all)
+	for {
+		r, ok := t.next()
+		if !ok {
+			break
 		}
 		if begins {
-			begins, skip = false, dead(e.Address)
+			begins, skip = false, dead(r.address)
 		}
-		if e.EndSequence {
+		if r.end {
 			begins = true
 		}
-		if skip || !e.IsStmt && !e.EndSequence || e.Address > s.end {
+		if skip || !r.isStmt && !r.end || r.address > s.end {
 			continue
 		}
-		x := row{at: uint32(s.code + e.Address), file: -1}
-		if e.File != nil && !e.EndSequence && e.Line > 0 {
-			f, ok := known[e.File]
-			if !ok {
-				f = l.file(e.File.Name, u.dir, sources)
-				known[e.File] = f
-			}
-			x.file, x.line, x.column = f, int32(e.Line), int32(e.Column)
+		x := row{at: uint32(s.code + r.address), file: -1, settled: r.prologueEnd}
+		if !r.end && r.line > 0 && r.line <= math.MaxInt32 && r.file < len(t.files) && t.files[r.file].path != "" {
+			x.file, x.line, x.column = int32(r.file), int32(r.line), int32(r.column)
 		}
-		if n := len(all); n > 0 && all[n-1] == x {
+		if n := len(all); n > first && all[n-1] == x {
 			continue
 		}
-		all = append(all, x)
+		if all = append(all, x); len(all) > rowsMax {
+			s.err = errHuge
+			return all
+		}
 	}
-	return all, nil
+	u.files = l.number(s, t, sources)
+	l.tables[at] = u.files
+	for i := first; i < len(all); i++ {
+		if f := all[i].file; f >= 0 {
+			all[i].file = u.files[f]
+		}
+	}
+	return all
+}
+
+// number gives the files of a table their numbers; -1: there is none.
+func (l *lines) number(s *symbols, t *table, sources fs.FS) []int32 {
+	all := make([]int32, len(t.files))
+	for i, f := range t.files {
+		all[i] = -1
+		if f.path != "" && s.err == nil {
+			all[i] = l.file(s, f, sources)
+		}
+	}
+	return all
 }
 
 // file is the number of a file.
-func (l *lines) file(name, dir string, sources fs.FS) int32 {
-	name = strings.ReplaceAll(name, `\`, "/")
-	if !path.IsAbs(name) {
-		name = path.Join(dir, name)
-	}
-	name = path.Clean(name)
+func (l *lines) file(s *symbols, named named, sources fs.FS) int32 {
+	name := path.Clean(named.path)
 	if f, ok := l.byPath[name]; ok {
 		return f
 	}
-	x := source{name: wasm.Safe(name), path: name, std: standard(name)}
-	if own := find(sources, name); own != "" {
+	x := source{name: wasm.Safe(name), path: name, std: standard(name), digest: named.digest}
+	if own := find(s, sources, name); own != "" {
 		x.name, x.own = own, true
 	} else if sources == nil {
 		x.own = !x.std && !strings.Contains(name, "/registry/src/")
@@ -134,14 +163,20 @@ func standard(p string) bool {
 		strings.Contains(p, "/library/core/src/") || strings.Contains(p, "/library/alloc/src/") || strings.Contains(p, "/library/std/src/")
 }
 
+// statWork is the units of work that it takes to look whether there is a file.
+const statWork = 200
+
 // find is the file of sources that a path ends with, as much of it as possible; "":
 // there is none.
-func find(sources fs.FS, p string) string {
+func find(s *symbols, sources fs.FS, p string) string {
 	if sources == nil || standard(p) || strings.Contains(p, "/registry/src/") {
 		return ""
 	}
 	parts := strings.Split(strings.TrimPrefix(p, "/"), "/")
 	for i := range parts {
+		if !s.spend(statWork) {
+			break
+		}
 		name := strings.Join(parts[i:], "/")
 		if info, err := fs.Stat(sources, name); fs.ValidPath(name) && err == nil && info.Mode().IsRegular() {
 			return name
@@ -206,7 +241,7 @@ func (l *lines) bind(file int32, line int) (debug.Position, error) {
 			if first == 0 {
 				first = r.line
 			}
-			if r.line >= int32(line) && (r.line == int32(line) || first <= int32(line)) && (next == 0 || r.line < next) {
+			if !r.prologue && r.line >= int32(line) && (r.line == int32(line) || first <= int32(line)) && (next == 0 || r.line < next) {
 				next = r.line
 			}
 		}

@@ -15,7 +15,7 @@ const listingMax = 200_000
 const listingFile = "module.wat"
 
 // listing is the text of a module, an instruction a line, and its lines.
-func listing(m *wasm.Module, names *wasm.Names) (*lines, []byte) {
+func listing(m *wasm.Module, names *names) (*lines, []byte) {
 	l := &lines{files: []source{{name: listingFile, path: listingFile, own: true}}, byPath: map[string]int32{}}
 	l.byName = map[string]int32{listingFile: 0}
 	l.rows = make([][]row, len(m.Bodies))
@@ -29,7 +29,11 @@ func listing(m *wasm.Module, names *wasm.Names) (*lines, []byte) {
 	}
 	for i := range m.Bodies {
 		f := m.ImportedFuncs + i
-		write(0, fmt.Sprintf("(func $%s (;%d;) %s", strings.ReplaceAll(names.Func(f), " ", "_"), f, m.TypeOf(f)))
+		head := fmt.Sprintf("(func $%s (;%d;) %s", strings.ReplaceAll(names.Func(f), " ", "_"), f, m.TypeOf(f))
+		if at := names.declared(i); at != "" {
+			head += " ;; " + at
+		}
+		write(0, head)
 		if count += m.Bodies[i].End - m.Bodies[i].Code; count > listingMax {
 			l.rows[i] = []row{{at: uint32(m.Bodies[i].Code), line: line, column: 1}}
 			continue
@@ -52,7 +56,7 @@ func listing(m *wasm.Module, names *wasm.Names) (*lines, []byte) {
 }
 
 // textOf is an instruction in the text format.
-func textOf(m *wasm.Module, names *wasm.Names, in *wasm.Instr) string {
+func textOf(m *wasm.Module, names *names, in *wasm.Instr) string {
 	text := in.Op.String()
 	switch in.Op {
 	case wasm.OpCall, wasm.OpRefFunc:

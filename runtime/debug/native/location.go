@@ -68,7 +68,7 @@ func (s *symbols) listAt(u *unit, index uint64) int64 {
 	if index > math.MaxInt32 {
 		return -1
 	}
-	c := from(s.locls, u.lists+int64(index)*4)
+	c := from(s.loclists, u.lists+int64(index)*4)
 	at := u.lists + int64(c.u32())
 	if c.failed {
 		return -1
@@ -99,7 +99,7 @@ func (s *symbols) locations(v *variable, visit func(low, high uint64, place []by
 	}
 	// DWARF 4, section 2.6.2.
 	base, c := v.unit.low, from(s.loc, v.list)
-	for range listMax {
+	for n := 0; n < listMax && s.spend(1); n++ {
 		low, high := c.u32(), c.u32()
 		switch {
 		case c.failed || low == 0 && high == 0:
@@ -129,9 +129,9 @@ const (
 )
 
 func (s *symbols) locations5(v *variable, visit func(low, high uint64, place []byte) bool) {
-	u, c := v.unit, from(s.locls, v.list)
+	u, c := v.unit, from(s.loclists, v.list)
 	base := u.low
-	for range listMax {
+	for n := 0; n < listMax && s.spend(1); n++ {
 		low, high := uint64(0), uint64(0)
 		switch c.u8() {
 		case lleBasex:

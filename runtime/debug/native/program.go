@@ -3,9 +3,12 @@ package native
 import (
 	"bytes"
 	"context"
+	"crypto/md5" // as DWARF has it
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
 	"github.com/grow-platform/grow/runtime/wasm/probe"
+	"github.com/grow-platform/grow/runtime/wasm/sources"
 	"github.com/grow-platform/grow/runtime/wasm/thin"
 )
 
@@ -21,8 +25,9 @@ func New() debug.Language { return language{} }
 
 type language struct{}
 
-// Open implements debug.Language.
-func (language) Open(binary []byte, files fs.FS) (debug.Program, error) {
+// Open implements debug.Language. A module whose debug information makes no sense, or is
+// beyond the limits, is debugged by function and instruction.
+func (language) Open(ctx context.Context, binary []byte, files fs.FS) (debug.Program, error) {
 	m, err := wasm.Decode(binary)
 	if err != nil {
 		return nil, fmt.Errorf("read module: %w", err)
@@ -30,28 +35,49 @@ func (language) Open(binary []byte, files fs.FS) (debug.Program, error) {
 	if thin.Is(m) {
 		return nil, nil
 	}
-	p := &program{m: m, sources: files, names: m.Names(), language: "wasm"}
-	if p.symbols, err = readSymbols(m); err != nil {
-		p.symbols = nil
-		p.notes = append(p.notes, err.Error()+": it is debugged by function and instruction")
-	}
-	if p.symbols != nil {
-		if p.lines, err = readLines(m, p.symbols, files); err != nil {
-			return nil, fmt.Errorf("read lines: %w", err)
+	p := &program{m: m, sources: files, names: names{Names: m.Names(), imported: m.ImportedFuncs}, language: "wasm"}
+	if err := p.symbolic(ctx); err != nil {
+		if stopped := ctx.Err(); stopped != nil {
+			return nil, fmt.Errorf("read what the module says of its source: %w", stopped)
 		}
-		p.describe()
-	} else {
-		p.lines, p.text = listing(m, &p.names)
+		*p = program{m: m, sources: files, names: p.names, language: "wasm",
+			notes: []string{err.Error() + ": it is debugged by function and instruction"}}
 	}
-	p.plan()
+	if p.symbols == nil {
+		if p.names.golang = readGo(m); p.names.golang != nil {
+			p.language = "go"
+			p.notes = append(p.notes, "Go writes no lines for WebAssembly: it is debugged by function and instruction")
+		}
+		p.lines, p.text = listing(m, &p.names)
+		p.plan(false)
+	}
 	return p, nil
 }
+
+// symbolic has the module be debugged by what it says of its source, if it says
+// something.
+func (p *program) symbolic(ctx context.Context) error {
+	s, err := readSymbols(ctx, p.m)
+	if err != nil || s == nil {
+		return err
+	}
+	p.symbols = s
+	p.lines = readLines(p.m, s, p.sources)
+	p.plan(p.describe())
+	if s.err == nil && len(p.probes) == 0 {
+		return errNowhere
+	}
+	return s.err
+}
+
+// errNowhere is for debug information by which nothing can be found.
+var errNowhere = fmt.Errorf("%w: it names no line of the module's code", errDebug)
 
 // program implements debug.Program.
 type program struct {
 	m        *wasm.Module
 	sources  fs.FS
-	names    wasm.Names
+	names    names
 	language string
 	notes    []string
 	lines    *lines
@@ -65,6 +91,18 @@ type program struct {
 	mu      sync.Mutex // of symbols, which are read as they are asked for
 	symbols *symbols   // nil: there are none
 }
+
+// look begins to look at a guest, with a limit on the work, and returns what ends it.
+func (p *program) look() (end func()) {
+	p.mu.Lock()
+	if p.symbols != nil {
+		p.symbols.begin(context.Background(), lookMax)
+	}
+	return p.mu.Unlock
+}
+
+// exhausted says whether what was looked at took more work than it may.
+func (p *program) exhausted() bool { return p.symbols != nil && p.symbols.err != nil }
 
 // place is where a probe stands.
 type place struct {
@@ -93,8 +131,9 @@ type probed struct {
 // languages of DWARF (DWARF 5, section 7.12).
 var languages = map[int64]string{0x02: "c", 0x0c: "c", 0x1d: "c", 0x2c: "c", 0x01: "c", 0x1c: "rust", 0x04: "c++", 0x1a: "c++", 0x21: "c++"}
 
-// describe finds the language, and what is to be said of the module.
-func (p *program) describe() {
+// describe finds the language, and what is to be said of the module. It returns whether
+// that is optimised.
+func (p *program) describe() (optimised bool) {
 	p.language = "native"
 	for _, u := range p.symbols.units {
 		if name := languages[u.lang]; name != "" && (p.language == "native" || name == "rust") {
@@ -104,25 +143,54 @@ func (p *program) describe() {
 	if !slices.ContainsFunc(p.lines.files, func(s source) bool { return s.own }) && p.sources != nil {
 		p.notes = append(p.notes, "none of the sources that the module was built from is among the actor's")
 	}
-	if p.optimised() {
+	p.compare()
+	if optimised = p.optimised(); optimised {
 		p.notes = append(p.notes, "the module is optimised: lines run in another order, and variables may be missing; grow build --debug makes one that is not")
+	}
+	return optimised
+}
+
+// sourceMax bounds the bytes of a source that is compared with the one that was built.
+const sourceMax = 4 << 20
+
+// compare notes which of the actor's sources are not those that the module was built from,
+// as far as the build or the compiler says what those were like.
+func (p *program) compare() {
+	built := sources.Read(p.m)
+	for i := range p.lines.files {
+		f := &p.lines.files[i]
+		sum, known := built[f.path]
+		if !f.own || !known && f.digest == nil || p.sources == nil {
+			continue
+		}
+		info, err := fs.Stat(p.sources, f.name)
+		if err != nil || info.Size() > sourceMax || !p.symbols.spend(statWork+int(info.Size())/4) {
+			continue
+		}
+		now, err := fs.ReadFile(p.sources, f.name)
+		if err != nil {
+			continue
+		}
+		same := sum == sha256.Sum256(now)
+		if !known {
+			sum := md5.Sum(now)
+			same = bytes.Equal(sum[:], f.digest)
+		}
+		if !same {
+			p.notes = append(p.notes, f.name+" is not as it was when the actor was built: lines are those of then")
+		}
 	}
 }
 
 // optimised guesses whether the module is: only then do variables move.
 func (p *program) optimised() bool {
 	for _, u := range p.symbols.units {
-		for _, f := range u.files {
-			if f == nil {
-				continue
-			}
-			if i, ok := p.lines.byPath[f.Name]; ok && p.lines.files[i].own {
-				_ = p.symbols.open(u) // what can be read of it counts
-				if slices.ContainsFunc(u.funcs, listed) {
-					return true
-				}
-				break
-			}
+		if !slices.ContainsFunc(u.files, func(f int32) bool { return f >= 0 && p.lines.files[f].own }) {
+			continue
+		}
+		_ = p.symbols.open(u) // what can be read of it counts
+		if slices.ContainsFunc(u.funcs, listed) {
+			return true
 		}
 	}
 	return false
@@ -135,9 +203,8 @@ func listed(f *scope) bool {
 
 // plan decides where probes stand: at each line of a function that is not all of the
 // standard library, and where a panic begins.
-func (p *program) plan() {
+func (p *program) plan(optimised bool) {
 	p.byLine, p.owners = map[spot][]int{}, map[int]*probed{}
-	optimised := p.symbols != nil && p.optimised()
 	for body := range p.m.Bodies {
 		if len(p.probes) >= probe.ProbesMax-probe.FunctionMax {
 			p.notes = append(p.notes, "the module is too large for probes in all of its functions: breakpoints in some of them do nothing")
@@ -241,7 +308,7 @@ func (p *program) statements(body int) []row {
 	last := spot{file: -1}
 	for _, r := range p.lines.rows[body] {
 		s := spot{r.file, r.line}
-		if r.line == 0 || s == last {
+		if r.line == 0 || r.prologue || s == last {
 			continue
 		}
 		last = s
@@ -335,6 +402,19 @@ func (p *program) Function(name string) ([]debug.Position, error) {
 		return nil, fmt.Errorf("function %s: %w", name, debug.ErrUnknown)
 	}
 	return all, nil
+}
+
+// Address implements debug.Addressed.
+func (p *program) Address(at uint64) (uint64, error) {
+	body := sort.Search(len(p.m.Bodies), func(i int) bool { return uint64(p.m.Bodies[i].End) > at })
+	if body < len(p.m.Bodies) && at >= uint64(p.m.Bodies[body].Start) {
+		// Probes are in the order of the code.
+		i := sort.Search(len(p.probes), func(i int) bool { return uint64(p.probes[i].at) >= at })
+		if i < len(p.probes) && p.probes[i].body == body {
+			return uint64(p.probes[i].at), nil
+		}
+	}
+	return 0, fmt.Errorf("instruction at %#x: %w", at, debug.ErrNoCode)
 }
 
 // entry is the line of a function's first statement: behind what makes its frame.

@@ -40,7 +40,7 @@ func (s *script) Leave(debug.Guest) { s.left++ }
 // opened is a module as its programmer sees it.
 func opened(t testing.TB, binary []byte, files fs.FS) debug.Program {
 	t.Helper()
-	p, err := New().Open(binary, files)
+	p, err := New().Open(t.Context(), binary, files)
 	if err != nil || p == nil {
 		t.Fatalf("%v, %v", p, err)
 	}
@@ -73,7 +73,7 @@ func started(t testing.TB, p debug.Program, binary []byte, r debug.Reporter) eng
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := m.Instantiate(t.Context(), &enginetest.Host{})
+	i, err := m.Instantiate(t.Context(), &enginetest.Host{Clock: 1, Mono: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -194,6 +194,7 @@ func (v value) counted() (view, bool) {
 	in := v.member("ptr", "pointer").pointer()
 	for _, name := range []string{"value", "data"} {
 		if x := in.member(name); x.fault == nil {
+			x.hops++
 			return x.view(), true
 		}
 	}
@@ -205,6 +206,7 @@ func (v value) nonNull() (view, bool) {
 	if p.fault != nil {
 		return view{}, false
 	}
+	p.hops++
 	return p.view(), true
 }
 

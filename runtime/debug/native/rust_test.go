@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/compiler"
@@ -52,6 +53,10 @@ func TestRust(t *testing.T) {
 	p := opened(t, binary, os.DirFS("testdata/rust"))
 	if p.Language() != "rust" || len(p.Notes()) > 0 {
 		t.Errorf("%s: %q", p.Language(), p.Notes())
+	}
+	changed := fstest.MapFS{rustSource: {Data: append(read(t, "testdata/rust/lib.rs"), "// more"...)}}
+	if notes := opened(t, binary, changed).Notes(); len(notes) != 1 || !strings.HasPrefix(notes[0], rustSource+" is not as it was") {
+		t.Errorf("notes %q", notes)
 	}
 	stops := 0
 	r := &script{t: t, first: watching(t, p, rustSource, rustLine(t, "let gross"))}

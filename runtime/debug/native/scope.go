@@ -2,7 +2,7 @@ package native
 
 import (
 	"debug/dwarf"
-	"fmt"
+	"errors"
 	"strings"
 
 	"github.com/grow-platform/grow/runtime/wasm"
@@ -35,13 +35,12 @@ type variable struct {
 
 // tree reads the functions and globals of a unit.
 type tree struct {
-	s     *symbols
-	u     *unit
-	r     *dwarf.Reader
-	count int
+	s *symbols
+	u *unit
+	r *dwarf.Reader
 }
 
-// open reads a unit, once.
+// open reads a unit, once. What can be read of one that fails is there.
 func (s *symbols) open(u *unit) (err error) {
 	if u.read {
 		return nil
@@ -50,21 +49,25 @@ func (s *symbols) open(u *unit) (err error) {
 	defer protect(&err)
 	t := tree{s: s, u: u, r: s.data.Reader()}
 	t.r.Seek(u.at)
-	if _, err := t.r.Next(); err != nil {
-		return fmt.Errorf("%w: %w", errDebug, err)
+	e, err := s.next(t.r)
+	if err == nil && e.Children {
+		err = t.within(nil, "", 0)
 	}
-	if !u.entry.Children {
-		return nil
+	for _, f := range u.funcs {
+		for _, x := range f.ranges {
+			u.byAddr = append(u.byAddr, span[*scope]{x[0], x[1], f})
+		}
 	}
-	return t.within(nil, "", 0)
+	u.byAddr.sort()
+	return err
 }
 
 // within reads what is in an entry, up to its end. in is nil outside of functions.
 func (t *tree) within(in *scope, path string, depth int) error {
 	for {
-		e, err := t.r.Next()
-		if t.count++; err != nil || e == nil || t.count > entriesMax || depth > nestingMax {
-			return fmt.Errorf("%w: unit %s: %w", errDebug, wasm.Safe(t.u.name), err)
+		e, err := t.s.next(t.r)
+		if err != nil || depth > nestingMax {
+			return errors.Join(errDebug, err)
 		}
 		if e.Tag == 0 {
 			return nil
@@ -83,35 +86,30 @@ func (t *tree) entry(e *dwarf.Entry, in *scope, path string, depth int) error {
 			return t.within(nil, join(path, name), depth+1)
 		}
 	case dwarf.TagSubprogram:
-		f := t.function(e, path)
-		if f != nil && e.Children {
+		if f := t.function(e, path); f != nil && e.Children {
 			return t.within(f, path, depth+1)
 		}
-		if in == nil && e.Children && e.Val(dwarf.AttrInline) != nil {
-			break
-		}
 	case dwarf.TagLexDwarfBlock, dwarf.TagInlinedSubroutine:
-		if in != nil {
-			b := t.block(e)
-			in.inner = append(in.inner, b)
-			if e.Children {
-				return t.within(b, path, depth+1)
-			}
-			return nil
+		if b := t.block(e, in); b != nil && e.Children {
+			return t.within(b, path, depth+1)
 		}
 	case dwarf.TagVariable, dwarf.TagFormalParameter:
-		v := t.variable(e)
-		if in != nil {
-			in.vars = append(in.vars, v)
-		} else if v.place != nil {
-			v.global, v.name = true, join(path, v.name)
-			t.u.vars = append(t.u.vars, v)
-		}
+		t.declare(e, in, path)
 	}
-	if e.Children {
-		t.r.SkipChildren()
+	return t.s.skip(t.r, e)
+}
+
+// declare notes a variable of a function, or a global.
+func (t *tree) declare(e *dwarf.Entry, in *scope, path string) {
+	v := t.variable(e)
+	switch {
+	case !t.s.keep(1 + (len(path)+len(v.name))/16):
+	case in != nil:
+		in.vars = append(in.vars, v)
+	case v.place != nil:
+		v.global, v.name = true, join(path, v.name)
+		t.u.vars = append(t.u.vars, v)
 	}
-	return nil
 }
 
 func join(path, name string) string {
@@ -123,11 +121,14 @@ func join(path, name string) string {
 
 // function is one with code; nil: it has none.
 func (t *tree) function(e *dwarf.Entry, path string) *scope {
-	ranges, err := t.s.data.Ranges(e)
-	if err != nil || len(ranges) == 0 || dead(ranges[0][0]) {
+	ranges := t.s.ranges(t.u, e)
+	if len(ranges) == 0 {
 		return nil
 	}
 	f := &scope{unit: t.u, tag: e.Tag, ranges: ranges, name: join(path, t.s.name(e))}
+	if !t.s.keep(1 + len(f.name)/16) {
+		return nil
+	}
 	f.base, _ = e.Val(dwarf.AttrFrameBase).([]byte)
 	if f.linkage = t.s.linkage(e); path == "" && strings.HasPrefix(f.linkage, "_ZN") {
 		if full := legacyPath(f.linkage); full != "" {
@@ -138,9 +139,16 @@ func (t *tree) function(e *dwarf.Entry, path string) *scope {
 	return f
 }
 
-func (t *tree) block(e *dwarf.Entry) *scope {
-	b := &scope{unit: t.u, tag: e.Tag}
-	b.ranges, _ = t.s.data.Ranges(e) // one without them is never entered
+// block is a block of a function, or one that it has inlined; nil: it is never entered.
+func (t *tree) block(e *dwarf.Entry, in *scope) *scope {
+	if in == nil {
+		return nil
+	}
+	b := &scope{unit: t.u, tag: e.Tag, ranges: t.s.ranges(t.u, e)}
+	if len(b.ranges) == 0 || !t.s.keep(1) {
+		return nil
+	}
+	in.inner = append(in.inner, b)
 	if e.Tag != dwarf.TagInlinedSubroutine {
 		return b
 	}
@@ -148,6 +156,7 @@ func (t *tree) block(e *dwarf.Entry) *scope {
 	if l := legacyPath(t.s.linkage(e)); l != "" {
 		b.name = l
 	}
+	t.s.keep(len(b.name) / 16)
 	file, _ := e.Val(dwarf.AttrCallFile).(int64)
 	line, _ := e.Val(dwarf.AttrCallLine).(int64)
 	column, _ := e.Val(dwarf.AttrCallColumn).(int64)
@@ -187,7 +196,7 @@ func (s *symbols) origin(e *dwarf.Entry) *dwarf.Entry {
 		if at, ok := e.Val(a).(dwarf.Offset); ok {
 			r := s.data.Reader()
 			r.Seek(at)
-			if o, err := r.Next(); err == nil {
+			if o, err := s.next(r); err == nil {
 				return o
 			}
 		}
@@ -265,24 +274,24 @@ var escapes = strings.NewReplacer("$LT$", "<", "$GT$", ">", "$LP$", "(", "$RP$",
 
 // functionAt is the function that an address is in; nil: none that is known.
 func (s *symbols) functionAt(pc uint64) *scope {
-	u := s.unitOf(pc)
-	if u == nil || s.open(u) != nil && len(u.funcs) == 0 {
+	u, ok := s.byAddr.at(pc)
+	if !ok {
 		return nil
 	}
-	for _, f := range u.funcs {
-		if within(f.ranges, pc) {
-			return f
-		}
-	}
-	return nil
+	_ = s.open(u) // what can be read of it counts
+	f, _ := u.byAddr.at(pc)
+	return f
 }
 
 // path is the scopes that an address is in, outermost first.
-func (f *scope) path(pc uint64) []*scope {
+func (s *symbols) path(f *scope, pc uint64) []*scope {
 	all := []*scope{f}
 	for len(all) <= nestingMax {
 		next := (*scope)(nil)
 		for _, in := range all[len(all)-1].inner {
+			if !s.spend(1) {
+				break
+			}
 			if within(in.ranges, pc) {
 				next = in
 				break

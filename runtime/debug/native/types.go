@@ -93,14 +93,17 @@ func (s *symbols) typ(at dwarf.Offset) *typ {
 	if err != nil {
 		*t = typ{s: s, size: -1, name: "?"}
 	}
+	if s.err != nil {
+		delete(s.types, at) // it may be read the next time
+	}
 	return t
 }
 
 func (t *typ) read(at dwarf.Offset) error {
 	r := t.s.data.Reader()
 	r.Seek(at)
-	e, err := r.Next()
-	if err != nil || e == nil {
+	e, err := t.s.next(r)
+	if err != nil {
 		return err
 	}
 	t.name, _ = e.Val(dwarf.AttrName).(string)
@@ -137,36 +140,38 @@ func (t *typ) read(at dwarf.Offset) error {
 // members reads what is in the entry of a type.
 func (t *typ) members(r *dwarf.Reader, depth int) error {
 	for range membersMax {
-		e, err := r.Next()
-		if err != nil || e == nil || e.Tag == 0 || depth > chainMax {
+		e, err := t.s.next(r)
+		if err != nil || e.Tag == 0 || depth > chainMax {
 			return err
 		}
-		skip := e.Children
+		name, _ := e.Val(dwarf.AttrName).(string)
+		if !t.s.keep(1 + len(name)/16) {
+			return t.s.err
+		}
 		switch e.Tag {
 		case dwarf.TagMember:
 			t.fields = append(t.fields, fieldOf(e))
 		case dwarf.TagEnumerator:
 			n, _ := e.Val(dwarf.AttrConstValue).(int64)
-			name, _ := e.Val(dwarf.AttrName).(string)
 			t.names = append(t.names, enumerator{wasm.Safe(name), n})
 		case dwarf.TagSubrangeType:
 			t.dimension(e)
 		case dwarf.TagTemplateTypeParameter:
-			name, _ := e.Val(dwarf.AttrName).(string)
 			if t.params == nil {
 				t.params = map[string]dwarf.Offset{}
 			}
 			t.params[name], _ = e.Val(dwarf.AttrType).(dwarf.Offset)
 		case dwarf.TagVariantPart:
-			if skip {
-				if err := t.variantPart(r, e); err != nil {
-					return err
-				}
+			if e.Children {
+				err = t.variantPart(r, e)
+			}
+			if err != nil {
+				return err
 			}
 			continue
 		}
-		if skip {
-			r.SkipChildren()
+		if err := t.s.skip(r, e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -215,17 +220,15 @@ func fieldOf(e *dwarf.Entry) field {
 func (t *typ) variantPart(r *dwarf.Reader, part *dwarf.Entry) error {
 	discr, _ := part.Val(dwarf.AttrDiscr).(dwarf.Offset)
 	for range membersMax {
-		e, err := r.Next()
-		if err != nil || e == nil || e.Tag == 0 {
+		e, err := t.s.next(r)
+		if err != nil || e.Tag == 0 {
 			return err
 		}
 		switch {
 		case e.Tag == dwarf.TagMember && e.Offset == discr:
 			f := fieldOf(e)
 			t.discr = &f
-			if e.Children {
-				r.SkipChildren()
-			}
+			err = t.s.skip(r, e)
 		case e.Tag == dwarf.TagVariant && e.Children:
 			v := variant{others: true}
 			if n, ok := e.Val(dwarf.AttrDiscrValue).(int64); ok {
@@ -239,8 +242,11 @@ func (t *typ) variantPart(r *dwarf.Reader, part *dwarf.Entry) error {
 				v.field = in.fields[0]
 				t.variants = append(t.variants, v)
 			}
-		case e.Children:
-			r.SkipChildren()
+		default:
+			err = t.s.skip(r, e)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -20,6 +20,7 @@ type value struct {
 	data  []byte // not nil: it has no address
 	bits  *field // a bit field
 	fault error  // there is none
+	hops  int    // that led to it; what is chainMax of them away is not shown
 }
 
 // Limits of what is shown.
@@ -39,6 +40,8 @@ func (v value) read(n int64) ([]byte, error) {
 	switch {
 	case v.fault != nil:
 		return nil, v.fault
+	case v.t.s != nil && !v.t.s.spend(1+int(min(max(n, 0), lengthMax)/64)):
+		return nil, debug.ErrEndless
 	case n < 0:
 		return nil, errors.New("its size is not known")
 	case v.data != nil && n > int64(len(v.data)):
@@ -70,7 +73,7 @@ func (v value) word() (uint64, error) {
 
 // part is what lies at an offset in the value.
 func (v value) part(t *typ, at int64) value {
-	p := value{t: t, mem: v.mem, fault: v.fault}
+	p := value{t: t, mem: v.mem, fault: v.fault, hops: v.hops}
 	switch {
 	case v.fault != nil:
 	case v.data == nil:
@@ -117,11 +120,11 @@ func (v value) pointer() value {
 
 // pointing is what the value points to, of some type.
 func (v value) pointing(to *typ) value {
-	at, err := value{t: &typ{size: 4}, mem: v.mem, at: v.at, data: v.data, fault: v.fault}.word()
+	at, err := value{t: &typ{s: v.t.s, size: 4}, mem: v.mem, at: v.at, data: v.data, fault: v.fault}.word()
 	if err != nil {
 		return faulty(to, err)
 	}
-	return value{t: to, mem: v.mem, at: at}
+	return value{t: to, mem: v.mem, at: at, hops: v.hops + 1}
 }
 
 // view is a value as a programmer of its language expects it.
@@ -143,6 +146,9 @@ func (w *view) parts() int { return w.named + w.indexed }
 func (v value) view() view {
 	if v.fault != nil {
 		return view{}
+	}
+	if v.hops > chainMax {
+		return view{text: "…"}
 	}
 	t := v.t.bare()
 	v.t = t

@@ -90,7 +90,7 @@ func (d *diary) Output(_ debug.Guest, typ string, data []byte) error {
 
 func open(t *testing.T, g guest, d *diary) engine.Module {
 	t.Helper()
-	p, err := requests.Language{}.Open(nil, nil)
+	p, err := requests.Language{}.Open(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

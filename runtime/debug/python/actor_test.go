@@ -76,7 +76,7 @@ func pack(t testing.TB, names ...string) []byte {
 // open opens the module.
 func open(t testing.TB, binary []byte) debug.Program {
 	t.Helper()
-	p, err := python.Language{}.Open(binary, nil)
+	p, err := python.Language{}.Open(t.Context(), binary, nil)
 	if err != nil || p == nil {
 		t.Fatal(p, err)
 	}

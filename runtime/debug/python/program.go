@@ -33,7 +33,7 @@ type Language struct{}
 
 // Open implements debug.Language. Files of the actor, as files has them, that are not
 // what the module has are named in the Notes.
-func (Language) Open(binary []byte, files fs.FS) (debug.Program, error) {
+func (Language) Open(_ context.Context, binary []byte, files fs.FS) (debug.Program, error) {
 	a, err := admission.Thin(binary)
 	if err != nil || a == nil || a.Language != Name {
 		return nil, err

@@ -20,7 +20,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := fstest.MapFS{"src/python/main.py": {Data: []byte("x = 2\n")}, "src/python/a/__init__.py": {Data: []byte("def f():\n  g()\n")}}
-	p, err := Language{}.Open(b, files)
+	p, err := Language{}.Open(t.Context(), b, files)
 	if err != nil || p == nil {
 		t.Fatal(p, err)
 	}
@@ -61,7 +61,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range [][]byte{other, []byte("\x00asm\x01\x00\x00\x00"), nil} {
-		if p, err := (Language{}).Open(b, nil); p != nil || err != nil {
+		if p, err := (Language{}).Open(t.Context(), b, nil); p != nil || err != nil {
 			t.Error(p, err)
 		}
 	}

@@ -39,7 +39,7 @@ func (r *machine) compileProbed(ctx context.Context, wasm []byte, c engine.Confi
 	p := &probes{Debug: c.Debug, binary: wasm}
 	digest := sha256.Sum256(wasm)
 	h := sha256.New()
-	fmt.Fprintf(h, "grow probes %x", digest)
+	fmt.Fprintf(h, "grow probes 2 %x", digest)
 	for _, f := range c.Debug.Probed {
 		p.count += len(f.At)
 		if !slices.Contains(p.locals, len(f.Locals)) {
@@ -270,12 +270,7 @@ func serveProbe(ctx context.Context, stack []uint64) {
 		return
 	}
 	a := engine.NewArrival(id, stack[1:], sync.OnceValue(i.traced.calls))
-	arrive := func() error { return i.traced.tracer.Arrive(a) }
-	if s, ok := i.host.(engine.Stander); ok && m == loud {
-		if err := s.Stand(arrive); err != nil {
-			throw(err)
-		}
-	} else if err := arrive(); err != nil {
+	if err := i.traced.tracer.Arrive(a); err != nil {
 		throw(err)
 	}
 }
@@ -293,6 +288,27 @@ func (t *traced) calls() []engine.Call {
 		}
 	}
 	return all
+}
+
+// trapped has the tracer look at a guest that has trapped. All that is left of its calls
+// is what wazero says of them, in a text.
+func (t *traced) trapped(err error, f *engine.Error) {
+	if f.Code != engine.CodeTrap && f.Code != engine.CodeStack && f.Code != engine.CodeMemory {
+		return
+	}
+	p, failed := t.probes.admitted()
+	if failed != nil {
+		return // it was admitted before
+	}
+	var all []engine.Call
+	for _, line := range sourceLine.FindAllStringSubmatch(err.Error(), engine.TrapCallsMax) {
+		if at, err := strconv.ParseUint(line[1], 16, 32); err == nil {
+			c := engine.Call{At: p.Original(at)}
+			c.Body = p.Body(c.At)
+			all = append(all, c)
+		}
+	}
+	t.tracer.Trap(engine.NewArrival(-1, nil, func() []engine.Call { return all }), f)
 }
 
 // begin has the tracer know that something is handled.

@@ -1,6 +1,7 @@
 package wazero
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/grow-platform/grow/abi"
@@ -25,6 +26,38 @@ func TestDebugRefused(t *testing.T) {
 	}
 	if _, err := i.Handle(&enginetest.Host{}, engine.Frame("c")); err != nil {
 		t.Error(err)
+	}
+}
+
+// fed is a Debugger whose evaluations go on, until err ends one.
+type fed struct {
+	engine.Debugger
+	err error
+}
+
+func (f *fed) Slice() (attend, held bool, err error) { return false, true, f.err }
+
+// TestDebuggersFuel: what an evaluation uses does not count, and one that is given up was
+// granted nothing.
+func TestDebuggersFuel(t *testing.T) {
+	d := &fed{}
+	looks := &looking{d}
+	i := &instance{speech: &speech{looks: looks}}
+	i.speech.wanted.Store(looks)
+	left := uint64(0)
+	i.tank.left = counter{at: &left}
+	i.tank.granted = 1000
+	grant, err := i.slice(1000)
+	if err != nil || grant != engine.SliceFuel || i.tank.free != grant {
+		t.Errorf("%d units, %v; %d are free", grant, err, i.tank.free)
+	}
+	i.tank.granted += grant
+	d.err = errors.New("given up")
+	if grant, err = i.slice(i.tank.granted); !errors.Is(err, d.err) || grant != 0 {
+		t.Errorf("%d units, %v", grant, err)
+	}
+	if used := i.tank.used(); used != 1000 {
+		t.Errorf("%d units were used", used)
 	}
 }
 

@@ -73,6 +73,7 @@ func fault(err error, own, added int) error {
 		return exited(exit.ExitCode())
 	}
 	reason, stack, _ := strings.Cut(err.Error(), stackMark)
+	stack = sourceLine.ReplaceAllString(stack, "")
 	reason, panicked := strings.CutSuffix(reason, recoveredMark)
 	if panicked { // not in a Host, which guard watches: in wazero's own functions
 		return &engine.Error{Code: engine.CodePanic, Reason: "host panicked: " + reason, Stack: stack, Cause: err}
@@ -82,6 +83,10 @@ func fault(err error, own, added int) error {
 	}
 	return &engine.Error{Code: engine.CodeTrap, Reason: reason, Stack: renumber(strings.ReplaceAll(strings.TrimRight(stack, "\n"), "\t", ""), own, added)}
 }
+
+// sourceLine is what wazero writes below a function of a module with probes: where in the
+// code section it is, and that this is line 1 of one file. See package probe.
+var sourceLine = regexp.MustCompile(`(?m)\n\t+0x([0-9a-f]{1,8}): code:1$`)
 
 // numbered is how wazero calls a function without a name, by its index.
 var numbered = regexp.MustCompile(`(?m)^\.\$[0-9]+`)

@@ -80,9 +80,13 @@ func (i *instance) refill(left int64) uint64 {
 // slice asks the host for fuel, or takes it from what there is of grace.
 func (i *instance) slice(used uint64) (uint64, error) {
 	if i.speech != nil {
-		if held, err := i.look(); held || err != nil {
+		held, err := i.look()
+		if err != nil {
+			return 0, err
+		}
+		if held {
 			i.tank.free += engine.SliceFuel
-			return engine.SliceFuel, err
+			return engine.SliceFuel, nil
 		}
 		if i.speech.stop != nil {
 			return i.mercy()

@@ -207,7 +207,11 @@ func (i *instance) call(h engine.Host, f api.Function, a, b uint64) error {
 	}
 	if err != nil {
 		i.breaks()
-		return i.blame(fault(err, i.own, i.added))
+		fault := i.blame(fault(err, i.own, i.added))
+		if f, ok := fault.(*engine.Error); ok && i.traced != nil {
+			i.traced.trapped(err, f)
+		}
+		return fault
 	}
 	if i.speech != nil {
 		return i.verdict()

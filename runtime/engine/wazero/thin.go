@@ -29,6 +29,9 @@ type thinModule struct {
 	loaded atomic.Pointer[frozen]
 }
 
+// errProbedThin is for probes in a module without code of its own.
+var errProbedThin = &engine.Error{Code: engine.CodeDebug, Reason: "a module that runs on a language runtime has no probes: its instances are debugged as they are"}
+
 // compileThin is Compile of a thin module: its runtime is compiled and started.
 func (r *machine) compileThin(ctx context.Context, wasm []byte, a *thin.Actor, c engine.Config) (engine.Module, error) {
 	l, err := r.options.language(a)

@@ -75,10 +75,15 @@ func (*machine) Close(context.Context) error { return nil }
 // Compile implements engine.Engine.
 func (r *machine) Compile(ctx context.Context, wasm []byte, c engine.Config) (engine.Module, error) {
 	if r.options.Admitted && bytes.HasPrefix(wasm, []byte(bundleMark)) {
+		if c.Debug != nil {
+			return nil, errProbedThin
+		}
 		return r.compileBundle(ctx, wasm, c)
 	}
 	if a, err := r.thin(wasm); err != nil {
 		return nil, err
+	} else if a != nil && c.Debug != nil {
+		return nil, errProbedThin
 	} else if a != nil {
 		return r.compileThin(ctx, wasm, a, c)
 	}

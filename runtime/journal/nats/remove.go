@@ -37,7 +37,12 @@ func (s *Store) Remove(ctx context.Context, n journal.Name) error {
 			break
 		}
 		err = s.call(ctx, "remove stream "+stream, func(ctx context.Context, s *session) error {
-			err := s.js.DeleteStream(ctx, stream)
+			// A server may answer once more from a stream that it has removed, but not
+			// with what was purged before.
+			old, err := s.js.Stream(ctx, stream)
+			if err == nil {
+				err = errors.Join(old.Purge(ctx), s.js.DeleteStream(ctx, stream))
+			}
 			if errors.Is(err, jetstream.ErrStreamNotFound) {
 				return nil
 			}

@@ -25,7 +25,9 @@ const linesMax = 1000
 type Language struct{}
 
 // Open implements debug.Language.
-func (Language) Open(binary []byte, _ fs.FS) (debug.Program, error) { return &Program{binary}, nil }
+func (Language) Open(_ context.Context, binary []byte, _ fs.FS) (debug.Program, error) {
+	return &Program{binary}, nil
+}
 
 // Program is a module whose lines are its requests.
 type Program struct{ binary []byte }
