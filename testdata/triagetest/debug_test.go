@@ -92,7 +92,9 @@ func TestDebugDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	next(debug.Terminated)
-	if !slices.ContainsFunc(told, func(s string) bool { return strings.Contains(s, "now refused with thread.labels; then refused with thread.labels") }) {
+	if !slices.ContainsFunc(told, func(s string) bool {
+		return strings.Contains(s, "now refused with thread.labels; then refused with thread.labels")
+	}) {
 		t.Errorf("%q", told)
 	}
 	if dead := c.host.Shard().DeadLetters(nil, 0); len(dead) != 1 || dead[0].ID != id {
