@@ -2,6 +2,7 @@ package dap_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	protocol "github.com/google/go-dap"
@@ -48,6 +50,24 @@ type target struct {
 	messages []int
 	results  chan any
 	closed   chan struct{}
+	early    atomic.Bool // its client was told that it is let go of before it was
+}
+
+// answering is a connection that notes when what ends a session is answered too early.
+type answering struct {
+	net.Conn
+	target *target
+}
+
+func (a answering) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(`"command":"disconnect"`)) || bytes.Contains(p, []byte(`"command":"terminate"`)) {
+		select {
+		case <-a.target.closed:
+		default:
+			a.target.early.Store(true)
+		}
+	}
+	return a.Conn.Write(p)
 }
 
 func (a *target) Start() error {
@@ -103,7 +123,7 @@ func connect(t *testing.T, o debug.Options, messages ...int) *client {
 		return a.session, a, nil
 	}
 	go func() { // ends with the connection
-		c.served <- dap.Serve(context.WithoutCancel(t.Context()), there, dap.Options{Attach: attach})
+		c.served <- dap.Serve(context.WithoutCancel(t.Context()), answering{there, a}, dap.Options{Attach: attach})
 	}()
 	go func() { // likewise
 		defer close(c.messages)

@@ -105,7 +105,8 @@ func (m mask) hide(data []byte) []byte {
 	return data
 }
 
-func (m mask) text(text string) string { return string(m.hide([]byte(text))) }
+// text is hide for text.
+func (m mask) text(s string) string { return string(m.hide([]byte(s))) }
 
 // value is data as it is told: as JSON when it is that, else as bytes.
 func (m mask) value(data []byte) (json.RawMessage, []byte) {
