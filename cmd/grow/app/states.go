@@ -37,11 +37,8 @@ func (b backend) State(ctx context.Context, r control.StateRequest) (control.Sta
 	if err != nil {
 		return control.State{}, stateError(b.service.Load(), r.Node, r.Timeout, err)
 	}
-	return stateReply(b.service.Load(), &r, values, b.mask())
+	return stateReply(b.service.Load(), &r, values, b.mask(b.service.Load()))
 }
-
-// mask hides the secrets that the service names.
-func (h *Host) mask() mask { return secretsOf(h.service.Load(), h.opts.Secret) }
 
 // stateReply is a state as it is told.
 func stateReply(service *specs.Service, r *control.StateRequest, values map[string]capability.Value, m mask) (control.State, error) {
@@ -91,7 +88,7 @@ func (m mask) stateValue(name string, v capability.Value) *control.StateValue {
 // unmasked reports data that somebody sets in which there is what stands in the place of a
 // secret, where the value as it is has one: it would be lost.
 func (b backend) unmasked(ctx context.Context, r *control.StateSet) error {
-	m := b.mask()
+	m := b.mask(b.service.Load())
 	if len(m) == 0 || !bytes.Contains(r.Data, []byte(hidden)) {
 		return nil
 	}
@@ -268,7 +265,7 @@ func (b backend) SetState(ctx context.Context, r control.StateSet) (control.Stat
 	if err != nil {
 		return control.StateSetReply{}, setError(b.service.Load(), &r, err)
 	}
-	m := b.mask()
+	m := b.mask(b.service.Load())
 	reply := control.StateSetReply{Node: r.Node, Key: r.Key, Name: r.Name, Revision: revision, Plan: r.Plan}
 	if was.Revision > 0 {
 		reply.Was = m.stateValue(r.Name, was)
@@ -315,7 +312,7 @@ func (b backend) StateDiff(ctx context.Context, r control.DiffRequest) (control.
 	if err := hasState(b.service.Load(), r.Node); err != nil {
 		return control.StateDiff{}, err
 	}
-	return diffState(ctx, r, b.mask(), func(span shard.Span) (*shard.History, error) {
+	return diffState(ctx, r, b.mask(b.service.Load()), func(span shard.Span) (*shard.History, error) {
 		return b.shard.StateHistory(ctx, r.Node, r.Key, span)
 	})
 }
