@@ -53,7 +53,7 @@ func (b backend) Fork(ctx context.Context, r control.ForkRequest) (_ control.For
 	if err != nil {
 		return control.Forked{}, err
 	}
-	m := secretsOf(service, b.opts.Secret)
+	m := b.mask(service)
 	told := control.Forked{Node: n.Path, Key: m.text(c.Key), Type: r.Type, Now: m.outcome(out)}
 	told.Data, _ = m.value(r.Data)
 	told.Now.Revision = f.Revision

@@ -46,7 +46,7 @@ func (b backend) Inspect(ctx context.Context, r control.InspectRequest) (control
 	case err != nil:
 		return control.Inspection{}, err
 	}
-	return toldInspection(n, in, secretsOf(service, b.opts.Secret)), nil
+	return toldInspection(n, in, b.mask(service)), nil
 }
 
 // inspected is the node of a path, or the only one that an actor fills; what may have been

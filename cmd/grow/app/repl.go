@@ -118,7 +118,7 @@ func (b backend) OpenREPL(ctx context.Context, r control.REPLRequest, by string)
 	if err != nil {
 		return control.REPL{}, err
 	}
-	t := &typing{by: by, host: b.Host, mask: secretsOf(service, b.opts.Secret), console: python.NewConsole(), over: make(chan struct{})}
+	t := &typing{by: by, host: b.Host, mask: b.mask(service), console: python.NewConsole(), over: make(chan struct{})}
 	t.REPL = control.REPL{ID: rand.Text(), Node: n.Path, Key: r.Key, Language: n.Actor.Code.Language}
 	t.world = &sealed{Console: t.console, mask: t.mask}
 	if err := b.consoles.add(t); err != nil {
