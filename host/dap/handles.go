@@ -2,7 +2,6 @@ package dap
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -20,7 +19,6 @@ type handles struct {
 	variables       map[int]variableHandle
 	places          map[string]frameHandle // frames by their address
 	raised          map[int]raised         // what threads were stopped by
-	memory          map[string]int         // threads by the addresses that were shown of them
 	unlisted        []string               // files that the program does not list, and frames are in
 	lines0, column0 bool                   // the client counts from 0
 }
@@ -37,7 +35,7 @@ type variableHandle struct {
 
 func (h *handles) init() {
 	h.frames, h.variables = map[int]frameHandle{}, map[int]variableHandle{}
-	h.places, h.raised, h.memory = map[string]frameHandle{}, map[int]raised{}, map[string]int{}
+	h.places, h.raised = map[string]frameHandle{}, map[int]raised{}
 }
 
 // base sets how the client counts lines and columns. It is called before others.
@@ -175,27 +173,13 @@ func (h *handles) findRaised(thread int) (raised, bool) {
 	return by, ok
 }
 
-// address is the reference of a variable's memory, which is found to be its thread's; "":
-// it has none.
-func (h *handles) address(thread int, v debug.Variable) string {
+// memoryReference is the reference of a variable's memory, which is its thread's; "": it has none.
+// Instances of a module have the same addresses.
+func memoryReference(thread int, v debug.Variable) string {
 	if v.Memory == 0 {
 		return ""
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	reference := fmt.Sprintf("%#x", v.Memory)
-	if len(h.memory) < HandlesMax {
-		h.memory[reference] = thread
-	}
-	return reference
-}
-
-// findMemory is the thread that a reference to memory was shown of last; 0: none that is
-// there.
-func (h *handles) findMemory(reference string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.memory[reference]
+	return fmt.Sprintf("%#x@%d", v.Memory, thread)
 }
 
 // drop forgets a thread's frames and variables: it goes on.
@@ -203,7 +187,6 @@ func (h *handles) drop(thread int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.raised, thread)
-	maps.DeleteFunc(h.memory, func(_ string, of int) bool { return of == thread })
 	for id, f := range h.frames {
 		if f.thread == thread {
 			delete(h.frames, id)

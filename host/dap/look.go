@@ -143,7 +143,7 @@ func (s *server) variable(at frameHandle, v debug.Variable) (dap.Variable, error
 	out := dap.Variable{
 		Name: v.Name, Type: v.Type, Value: value(v), EvaluateName: v.Path,
 		VariablesReference: id, NamedVariables: v.Named, IndexedVariables: v.Indexed,
-		MemoryReference: s.handles.address(at.thread, v),
+		MemoryReference: memoryReference(at.thread, v),
 	}
 	if v.Fault != "" {
 		out.PresentationHint = &dap.VariablePresentationHint{Attributes: []string{"readOnly"}}
@@ -220,7 +220,7 @@ func (s *server) evaluate(ctx context.Context, a dap.EvaluateArguments) (dap.Res
 			return err
 		}
 		b := &answer.Body
-		b.Result, b.Type, b.NamedVariables, b.IndexedVariables, b.MemoryReference = value(v), v.Type, v.Named, v.Indexed, s.handles.address(at.thread, v)
+		b.Result, b.Type, b.NamedVariables, b.IndexedVariables, b.MemoryReference = value(v), v.Type, v.Named, v.Indexed, memoryReference(at.thread, v)
 		b.VariablesReference, err = s.handles.variable(at, v)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/google/go-dap"
 
@@ -19,7 +20,8 @@ const (
 
 // address reads a reference to memory, and what is added to it.
 func address(reference string, offset int) (uint64, error) {
-	n, err := strconv.ParseUint(reference, 0, 64)
+	number, _, _ := strings.Cut(reference, "@")
+	n, err := strconv.ParseUint(number, 0, 64)
 	if err != nil {
 		return 0, fault(codeArguments, "memoryReference %q: want a number, as in 0x1000", excerpt(reference))
 	}
@@ -30,10 +32,13 @@ func address(reference string, offset int) (uint64, error) {
 	return at, nil
 }
 
-// memoryOf is the thread whose memory a reference is of: the one it was shown of, or the
-// only one that stands still.
+// memoryOf is the thread whose memory a reference is of: the one it was shown of, or, of a
+// number alone, the only one that stands still.
 func (s *server) memoryOf(reference string) (thread int, err error) {
-	if thread = s.handles.findMemory(reference); thread != 0 {
+	if _, of, ok := strings.Cut(reference, "@"); ok {
+		if thread, err = strconv.Atoi(of); err != nil {
+			return 0, fault(codeArguments, "memoryReference %q: want one that was shown, or a number", excerpt(reference))
+		}
 		return thread, nil
 	}
 	frame, err := s.inFrame(0)

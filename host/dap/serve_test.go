@@ -207,7 +207,7 @@ func TestPaging(t *testing.T) {
 	frames, _ := c.frames(c.stopped().ThreadId)
 	locals, _ := c.variables(c.scope(frames[0].Id), "")
 	many := locals["many"]
-	if many.IndexedVariables != 2500 || many.MemoryReference != "0x100" || len(many.Value) > debug.ValueMax+10 {
+	if many.IndexedVariables != 2500 || many.MemoryReference != "0x100@1" || len(many.Value) > debug.ValueMax+10 {
 		t.Errorf("%+v", many)
 	}
 	for _, page := range []struct {

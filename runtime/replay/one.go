@@ -38,11 +38,12 @@ func Find(ctx context.Context, o Options) (*Case, error) {
 }
 
 // Again has an instance of an actor, whose broker and seeds are those of r, handle a message
-// as it was handled then. The instance is discarded afterwards.
-func Again(ctx context.Context, c *Case, a *actor.Actor, r *Record) (*Outcome, error) {
+// as it was handled then. The instance is discarded afterwards. hide takes out of what it asks
+// for what people must not see; nil: nothing.
+func Again(ctx context.Context, c *Case, a *actor.Actor, r *Record, hide func([]byte) []byte) (*Outcome, error) {
 	w := worker{options: &Options{}}
 	var i *actor.Instance
-	out, err := w.run(ctx, a, &sheet{of: c}, r, &i)
+	out, err := w.run(ctx, a, &sheet{of: c, hide: hide}, r, &i)
 	if i != nil {
 		a.Discard(i)
 	}

@@ -21,7 +21,7 @@ func TestFind(t *testing.T) {
 	}
 	var r Record
 	a := w.actor(facts(plain, nothing), r.Broker(w.broker), r.Seed)
-	now, err := Again(t.Context(), c, a, &r)
+	now, err := Again(t.Context(), c, a, &r, nil)
 	<-a.Close()
 	if err != nil || c.Dead || len(now.Outputs) != 1 || string(now.Outputs[0].Data) != string(c.Then.Outputs[0].Data) || string(now.State[0].Data) != "3" {
 		t.Fatalf("%+v, %v", now, err)
@@ -84,7 +84,7 @@ func findDead(t *testing.T, keyless bool) {
 	asked := w.shop.asked
 	var r Record
 	a := w.actor(failing, r.Broker(w.broker), r.Seed)
-	now, err := Again(t.Context(), c, a, &r)
+	now, err := Again(t.Context(), c, a, &r, nil)
 	<-a.Close()
 	if err != nil || now.What != "failed" || now.Code != "trap" || len(now.Unknown) > 0 || w.shop.asked != asked {
 		t.Errorf("%+v, %v", now, err)

@@ -151,11 +151,11 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	var buffer [4]router.Target
 	way := router.Way{Targets: buffer[:0], Edges: a.few[:0]}
 	entry.Enter(m, &r.Places, &way)
+	a.passed = plan.passed
+	a.choose(plan, entry, m, r, &way)
 	if way.Faults > 0 {
 		s.log.Warn("a rule could not be evaluated and was not taken", "node", entry.Name, "message", id, "times", way.Faults, "error", way.Last)
 	}
-	a.passed = plan.passed
-	a.choose(plan, entry, m, r, &way)
 	targets := way.Targets
 	a.along = way.Edges
 	first.flow = a.flow

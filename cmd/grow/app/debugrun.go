@@ -144,7 +144,7 @@ func (d *Debugged) next(ctx context.Context, after uint64) (id string, err error
 // again runs a message and tells what came of it. The session ends then.
 func (d *Debugged) again(f *forked, c *replay.Case) {
 	d.Say(aboutCase(c, f.Revision))
-	out, err := replay.Again(d.context, c, f.Actor, f.record)
+	out, err := replay.Again(d.context, c, f.Actor, f.record, d.host.mask(d.wanted.Service).hide)
 	if err == nil {
 		d.tell(c, out)
 		err = errDone

@@ -46,14 +46,14 @@ func (b backend) Fork(ctx context.Context, r control.ForkRequest) (_ control.For
 	if err != nil {
 		return control.Forked{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: n.Path, Next: "see what it takes to run: grow vet --module FILE"}
 	}
-	out, err := replay.Again(ctx, c, f.Actor, record)
+	m := b.mask(service)
+	out, err := replay.Again(ctx, c, f.Actor, record, m.hide)
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
 	if err != nil {
 		return control.Forked{}, err
 	}
-	m := b.mask(service)
 	told := control.Forked{Node: n.Path, Key: m.text(c.Key), Type: r.Type, Now: m.outcome(out)}
 	told.Data, _ = m.value(r.Data)
 	told.Now.Revision = f.Revision
