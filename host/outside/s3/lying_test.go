@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/host/outside/s3/s3test"
 	"github.com/grow-platform/grow/runtime/object"
 )
 
@@ -21,7 +22,7 @@ func pemOf(der []byte) []byte {
 // answers to GET are changed.
 func spoiled(t *testing.T, change func(w http.ResponseWriter, r *http.Request, honest *httptest.ResponseRecorder)) *objects {
 	t.Helper()
-	real := served(t, nil)
+	real := s3test.Handler(t, nil)
 	o := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
 		honest := httptest.NewRecorder()
 		real.ServeHTTP(honest, r)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,33 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grow-platform/grow/host/outside/s3/s3test"
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/object"
 	"github.com/grow-platform/grow/runtime/object/objecttest"
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
-
-// served is a server of S3, written elsewhere, that has the bucket grow and lets the key
-// "who" in. before, when it is not nil, may answer in its place.
-func served(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bool) http.Handler {
-	t.Helper()
-	backend := s3mem.New()
-	if err := backend.CreateBucket("grow"); err != nil {
-		t.Fatal(err)
-	}
-	real := gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Authorization"), "Credential=who/") {
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = fmt.Fprintf(w, "<Error><Code>InvalidAccessKeyId</Code><Message>no hidden of %s</Message></Error>", r.Host)
-			return
-		}
-		if before == nil || !before(w, r) {
-			real.ServeHTTP(w, r)
-		}
-	})
-}
 
 // at opens a store by an address.
 func at(t *testing.T, address string) *Store {
@@ -56,15 +36,10 @@ func at(t *testing.T, address string) *Store {
 	return s
 }
 
-// plain is the address of a server without TLS.
-func plain(host string) string { return "s3+http://who:hidden@" + host + "/grow/eu" }
-
 // serve starts a server, and returns a bucket on it.
 func serve(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bool) *objects {
 	t.Helper()
-	server := httptest.NewServer(served(t, before))
-	t.Cleanup(server.Close)
-	return photos(t, at(t, plain(server.Listener.Addr().String())))
+	return photos(t, at(t, s3test.Serve(t, before)))
 }
 
 func photos(t *testing.T, s *Store) *objects {
@@ -112,9 +87,10 @@ func TestAddresses(t *testing.T) {
 
 // TestTLS: the certificate counts, and ca says whose does.
 func TestTLS(t *testing.T) {
-	server := httptest.NewTLSServer(served(t, nil))
+	server := httptest.NewUnstartedServer(s3test.Handler(t, nil))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of who does not trust it
+	server.StartTLS()
 	t.Cleanup(server.Close)
-	server.Config.ErrorLog = nil
 	address := "s3://who:hidden@" + server.Listener.Addr().String() + "/grow"
 	if _, err := photos(t, at(t, address)).Stat(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("of a stranger: %v", err)
@@ -171,7 +147,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	o := serve(t, nil)
-	stranger := photos(t, at(t, strings.Replace(plain(o.core.EndpointURL().Host), "who", "somebody", 1)))
+	stranger := photos(t, at(t, strings.Replace(s3test.Address(o.core.EndpointURL().Host), "who", "somebody", 1)))
 	for op, err := range every(t.Context(), stranger) {
 		if !errors.Is(err, object.ErrDenied) || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("a stranger's %s: %v", op, err)
@@ -181,10 +157,10 @@ func TestFaults(t *testing.T) {
 
 // TestAway: a server that goes away is missed, and used again when it is back.
 func TestAway(t *testing.T) {
-	handler := served(t, nil)
+	handler := s3test.Handler(t, nil)
 	server := httptest.NewServer(handler)
 	host := server.Listener.Addr().String()
-	o := photos(t, at(t, plain(host)))
+	o := photos(t, at(t, s3test.Address(host)))
 	if _, err := o.Write(t.Context(), &object.Write{Key: "a", Data: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
