@@ -163,17 +163,20 @@ func (o *objects) List(ctx context.Context, prefix, after string, limit int) ([]
 		options.StartAfter = o.objects + after
 	}
 	var list []object.Info
-	err := o.each(ctx, options, limit, func(i *minio.ObjectInfo) {
+	err := o.each(ctx, options, limit, func(i *minio.ObjectInfo) bool {
 		key := strings.TrimPrefix(i.Key, o.objects)
-		if object.CheckKey(key) == nil { // another client's key may be none here
+		fits := object.CheckKey(key) == nil // another client's key may be none here
+		if fits {
 			list = append(list, object.Info{Key: key, Size: i.Size, Revision: i.ETag, Modified: i.LastModified.UTC()})
 		}
+		return fits
 	})
 	return list, err
 }
 
-// each visits up to limit entries of a list, in the order of their keys.
-func (o *objects) each(ctx context.Context, options minio.ListObjectsOptions, limit int, visit func(i *minio.ObjectInfo)) error {
+// each visits the entries of a list in the order of their keys, until visit has taken limit of
+// them.
+func (o *objects) each(ctx context.Context, options minio.ListObjectsOptions, limit int, visit func(i *minio.ObjectInfo) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callMax)
 	defer cancel()
 	last, n := options.StartAfter, 0
@@ -185,8 +188,10 @@ func (o *objects) each(ctx context.Context, options minio.ListObjectsOptions, li
 			return meaning("list", errLying)
 		}
 		last = i.Key
-		visit(&i)
-		if n++; n == limit {
+		if visit(&i) {
+			n++
+		}
+		if n == limit {
 			break
 		}
 	}

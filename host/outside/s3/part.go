@@ -48,13 +48,14 @@ func (o *objects) content(ctx context.Context, w *object.Write) (*content, error
 	c := &content{}
 	var list []piece
 	at, fresh := o.upload(w.Upload, w.Key), true
-	err := o.each(ctx, minio.ListObjectsOptions{Prefix: at, Recursive: true}, object.PartsMax, func(i *minio.ObjectInfo) {
+	err := o.each(ctx, minio.ListObjectsOptions{Prefix: at, Recursive: true}, object.PartsMax, func(i *minio.ObjectInfo) bool {
 		c.parts = append(c.parts, i.Key)
 		if len(list) < w.Parts && i.Key == at+numbered(len(list)+1) {
 			list = append(list, piece{i.Key, i.ETag, i.Size})
 			c.size += i.Size
 			fresh = fresh && o.now().Sub(i.LastModified) < object.UploadAge && i.Size <= object.PartMax
 		}
+		return true
 	})
 	if err != nil {
 		return nil, err
