@@ -45,6 +45,8 @@ var (
 	ErrTooLarge = errors.New("it is too large")
 	// ErrNoUpload: parts of the upload are not there; they wait for UploadAge.
 	ErrNoUpload = errors.New("the upload has not all of its parts")
+	// ErrDenied: the server of the bucket does not let the host do it.
+	ErrDenied = errors.New("the server does not let the host in")
 )
 
 // Store holds buckets. It is safe for concurrent use.

@@ -25,10 +25,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
 	"github.com/grow-platform/grow/host/capabilities/grants"
+	"github.com/grow-platform/grow/host/outside/s3"
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/object"
@@ -54,6 +56,7 @@ func (kind) Name() string { return "blob" }
 // grant is what grant.cue describes.
 type grant struct {
 	Bucket string `json:"bucket"`
+	Server string `json:"server"` // "": the host
 	Access string `json:"access"`
 	Of     string `json:"of"`
 	Prefix string `json:"prefix"`
@@ -83,24 +86,33 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 	if err != nil {
 		return nil, err
 	}
-	if env.Objects == nil {
+	store, closes := env.Objects, io.Closer(nil)
+	if read.Server != "" {
+		outside, err := s3.Open(read.Server, env.Secret)
+		if err != nil {
+			return nil, fmt.Errorf("bucket %s: %w", read.Bucket, err)
+		}
+		store, closes = outside, outside
+	}
+	if store == nil {
 		return nil, fmt.Errorf("bucket %s: the host has no buckets of objects", read.Bucket)
 	}
 	n := bucket.Name{Namespace: env.Namespace, Service: env.Service, Bucket: read.Bucket}
 	if read.Of == "namespace" {
 		n.Service = ""
 	}
-	b, err := env.Objects.Objects(ctx, n)
+	b, err := store.Objects(ctx, n)
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", read.Bucket, err)
 	}
-	return &opened{grant: read, bucket: b}, nil
+	return &opened{grant: read, bucket: b, closes: closes}, nil
 }
 
 // opened serves one grant.
 type opened struct {
 	*grant
 	bucket object.Bucket
+	closes io.Closer // the store; nil: it is the host's and stays
 }
 
 // Operations implements capability.Capability.
@@ -110,8 +122,13 @@ func (*opened) Operations() map[string]capability.Effect {
 	}
 }
 
-// Close implements capability.Capability. The bucket stays open with its store.
-func (*opened) Close() error { return nil }
+// Close implements capability.Capability. A bucket of the host stays open with its store.
+func (o *opened) Close() error {
+	if o.closes == nil {
+		return nil
+	}
+	return o.closes.Close()
+}
 
 // Do implements capability.Capability.
 func (o *opened) Do(ctx context.Context, r *capability.Request) capability.Answer {
@@ -262,6 +279,8 @@ func (o *opened) failed(err error) capability.Answer {
 		return capability.Fail(capability.Limit, "%v", err)
 	case errors.Is(err, object.ErrFull):
 		return capability.Fail(capability.Limit, "bucket %s is full", o.Bucket)
+	case errors.Is(err, object.ErrDenied):
+		return capability.Fail(capability.Denied, "the server of bucket %s does not let the host in: see key and secret in %s", o.Bucket, s3.Secret(o.Server))
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return capability.Fail(capability.Timeout, "bucket %s did not answer in time", o.Bucket)
 	}
