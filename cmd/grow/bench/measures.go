@@ -110,6 +110,8 @@ var measures = []measure{
 		open: onPython(pythonJSON, func(n native) float64 { return n.message / 1e3 })},
 	{name: "python-loop", unit: "ms", goal: 4, what: "CPU of a loop in Python, fuel counted; in native Python of the same version",
 		open: onPython(pythonLoop, func(n native) float64 { return n.loop / 1e6 })},
+	{name: "capability", unit: "ns", goal: 300, by: difference, what: "a granted request that is answered without I/O; a call of a host function with the same bytes",
+		open: granted},
 	{name: "debug-rust", unit: "us", goal: 2.0, what: "CPU of a Rust actor that computes, built for a debugger, with one attached whose breakpoint is elsewhere; with none",
 		open: func(ctx context.Context, w *workspace) (rounder, error) { return debugging(ctx, w, rustDebugged) }},
 	{name: "debug-python", unit: "us", goal: 1.2, what: "the same of a loop in Python",

@@ -64,16 +64,16 @@ func TestPostgresGone(t *testing.T) {
 	if got := o.must(Query, count); got != counted(2) {
 		t.Errorf("after the connection was ended: %s", got)
 	}
-	if err := server.end(); err != nil {
+	if err := server.End(); err != nil {
 		t.Fatal(err)
 	}
 	for _, op := range []string{Query, Exec} {
 		a := o.ask(op, "select 1 as n")
-		if a.Code != capability.Unavailable || !a.Retry || strings.Contains(a.Text, server.folder) || strings.Contains(a.Text, password) {
+		if a.Code != capability.Unavailable || !a.Retry || strings.Contains(a.Text, server.Folder) || strings.Contains(a.Text, password) {
 			t.Errorf("%s without a server: %+v", op, a)
 		}
 	}
-	if err := server.run(); err != nil {
+	if err := server.Run(); err != nil {
 		t.Fatal(err)
 	}
 	if got := o.must(Query, count); got != counted(2) {
