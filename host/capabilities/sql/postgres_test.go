@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,7 +127,7 @@ func TestPostgresProtocol(t *testing.T) {
 			{text: "select 1; delete from items where id > $1", args: []any{int64(0)}, rows: true},
 		} {
 			for _, writes := range []bool{true, false} {
-				_, err := d.transaction(t.Context(), &request{statements: []statement{st}}, writes, entry{stable: "m/1", digest: mode + st.text})
+				_, err := d.transaction(t.Context(), &request{statements: []statement{st}}, writes, entry{stable: "m/1", digest: mode + st.text}, false)
 				if err == nil || !strings.Contains(err.Error(), "multiple commands into a prepared statement") {
 					t.Errorf("mode %q: %s: %v", mode, st.text, err)
 				}
@@ -178,5 +179,38 @@ func TestArguments(t *testing.T) {
 		default:
 			t.Errorf("an argument is a %T", a)
 		}
+	}
+}
+
+// TestKept: statements stay prepared, so many of them, and one whose table has changed since
+// is prepared anew.
+func TestKept(t *testing.T) {
+	s := side{address: server.database(t)}
+	s.items(t)
+	o := s.open(t, "write", map[string]any{"connections": 1})
+	there := func() string {
+		return o.must(Query, "select count(*) as n from pg_prepared_statements where statement like '%-- kept' || ' %'")
+	}
+	for n := range keptMax + 5 {
+		o.must(Query, fmt.Sprintf("select %d as n -- kept %d", n, n))
+	}
+	if got := there(); got != counted(keptMax-1) { // and the one that counts
+		t.Errorf("of %d statements %s stay prepared", keptMax+5, got)
+	}
+	all := "select * from items where id = 1 -- " + strings.Repeat("x", 10)
+	if got := o.must(Query, all); !strings.Contains(got, `"pen"`) {
+		t.Error(got)
+	}
+	o.must(Exec, "alter table items add column size integer")
+	if got := o.must(Query, all); !strings.Contains(got, `"size"`) {
+		t.Errorf("after the table was changed: %s", got)
+	}
+	if got := there(); got != counted(0) {
+		t.Errorf("after another attempt %s are prepared", got)
+	}
+	long := "select 1 as n -- kept " + strings.Repeat("x", keptBytes)
+	o.must(Query, long)
+	if got := there(); got != counted(0) {
+		t.Errorf("a long text stays prepared: %s", got)
 	}
 }
