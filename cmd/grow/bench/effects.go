@@ -12,7 +12,6 @@ import (
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/project"
-	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/testdata/postgres"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 	"github.com/nats-io/nats-server/v2/server"
@@ -102,15 +101,7 @@ func do(ctx context.Context, h *app.Host, what string, turns int) error {
 	if err != nil {
 		return err
 	}
-	f, err := h.Shard().Accept(ctx, &shard.Request{To: "caller", Source: "bench", Type: "work.do", Data: data, AnyReply: true})
-	if err != nil {
-		return err
-	}
-	<-f.Done()
-	if a := f.Answer(); a.Outcome != shard.Replied {
-		return fmt.Errorf("%s: %s %s", a.Outcome, a.Code, a.Text)
-	}
-	return nil
+	return answeredBy(ctx, h, "caller", "work.do", data)
 }
 
 // effects measures how many turns a second an actor does of some work, beside a program
