@@ -101,7 +101,7 @@ cmd/grow/live < cmd/grow, cmd/grow/bench
 runtime/debug/native, runtime/debug/python < cmd/grow/bench
 specs/openapi < cmd/grow
 specs < cmd/grow/starter < cmd/grow
-testdata/order, testdata/wat, runtime/admission < cmd/grow/bench
+testdata/order, testdata/postgres, testdata/wat, runtime/admission < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 testdata/triagetest, testdata/webhooks < testdata/crash < testdata/crash/cmd
 abi, runtime/wasm < testdata/hostile < testdata/hostile/trial

@@ -64,6 +64,7 @@ func TestImports(t *testing.T) {
 		"exit": {"wasi_snapshot_preview1.proc_exit"}, "stdout": {"wasi_snapshot_preview1.fd_write"},
 		"hog":   {"grow.call", "wasi_snapshot_preview1.poll_oneoff", "wasi_snapshot_preview1.fd_write"},
 		"flood": {"wasi_snapshot_preview1.fd_write"}, "impostor": {"wasi_snapshot_preview1.fd_write", "grow.call"},
+		"calls": {"grow.call"},
 	}
 	for _, name := range Names() {
 		m, err := r.CompileModule(t.Context(), Module(name))

@@ -15,7 +15,7 @@ import (
 func TestShippedPath(t *testing.T) {
 	const module = "github.com/grow-platform/grow/"
 	allowed := map[string]bool{
-		"abi": true, "cmd/grow/app": true, "cmd/grow/live": true, "host/jail": true, "host/watch": true, "compiler": true, "compiler/project": true, "specs": true, "specs/rule": true, "specs/shape": true, "testdata/order": true, "testdata/wat": true,
+		"abi": true, "cmd/grow/app": true, "cmd/grow/live": true, "host/jail": true, "host/watch": true, "compiler": true, "compiler/project": true, "specs": true, "specs/rule": true, "specs/shape": true, "testdata/order": true, "testdata/postgres": true, "testdata/wat": true,
 		"runtime/actor": true, "runtime/actortest": true, "runtime/capability": true, "runtime/engine": true, "runtime/shard": true,
 		"runtime/journal": true, "runtime/journal/fold": true, // reading a journal is measured by itself, and a backlog written
 		"host/api": true, "host/deploy": true, "host/store": true, "host/documents": true, // what a client deploys with, and a folder is mounted with

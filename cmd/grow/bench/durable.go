@@ -92,7 +92,12 @@ func inFlight(ctx context.Context, h *app.Host, n int, warm, end time.Time) (too
 
 // answered has one message handled, and waits until its answer may be seen.
 func answered(ctx context.Context, h *app.Host, data []byte) error {
-	f, err := h.Shard().Accept(ctx, &shard.Request{To: "order", Source: "bench", Type: "echo.done", Data: data, AnyReply: true})
+	return answeredBy(ctx, h, "order", "echo.done", data)
+}
+
+// answeredBy is answered by an actor that takes messages of some type.
+func answeredBy(ctx context.Context, h *app.Host, actor, kind string, data []byte) error {
+	f, err := h.Shard().Accept(ctx, &shard.Request{To: actor, Source: "bench", Type: kind, Data: data, AnyReply: true})
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,12 @@ type raw struct {
 }
 
 func newRaw(ctx context.Context, binary []byte) (*raw, error) {
-	r := &raw{runtime: wazero.NewRuntime(ctx)}
+	return rawIn(ctx, wazero.NewRuntime(ctx), binary)
+}
+
+// rawIn is newRaw in a runtime that may have modules for it to import.
+func rawIn(ctx context.Context, in wazero.Runtime, binary []byte) (*raw, error) {
+	r := &raw{runtime: in}
 	m, err := r.runtime.Instantiate(ctx, binary)
 	if err != nil {
 		return nil, err

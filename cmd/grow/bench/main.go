@@ -41,6 +41,12 @@ type measure struct {
 	open func(ctx context.Context, w *workspace) (round func(ctx context.Context) (value, reference float64, err error), err error)
 }
 
+// missing: a figure cannot be taken on this machine, for want of something that is not grow's.
+type missing struct{ err error }
+
+// Error implements error.
+func (m *missing) Error() string { return m.err.Error() }
+
 type basis int
 
 const (
@@ -110,14 +116,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	var figures []Figure
+	var taken []measure
 	for _, m := range chosen {
 		f, err := take(ctx, w, m, max(1, *rounds), stderr)
+		var none *missing
+		if errors.As(err, &none) {
+			fmt.Fprintf(stderr, "%-16s left out: %v\n", m.name, none.err)
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("measure %s: %w", m.name, err)
 		}
-		figures = append(figures, f)
+		figures, taken = append(figures, f), append(taken, m)
 	}
-	table(stdout, chosen, figures)
+	table(stdout, taken, figures)
 	if *out == "" {
 		return nil
 	}

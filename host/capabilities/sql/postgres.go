@@ -28,7 +28,9 @@ const (
 // postgresRowMax is how many bytes a row has at most.
 const postgresRowMax = 16 << 20
 
-type postgresDialect struct{}
+type postgresDialect struct {
+	keeps bool // statements stay prepared; false: the address asks for another mode
+}
 
 // reset takes back what a statement may have set for the connection, before others use it.
 func reset(ctx context.Context, c *pgx.Conn) error {
@@ -65,7 +67,7 @@ func openPostgres(g *grant, secret, address string) (capability.Capability, erro
 	db.SetMaxOpenConns(g.Connections)
 	db.SetMaxIdleConns(g.Connections)
 	db.SetConnMaxIdleTime(idleTime)
-	d := &database{grant: g, dialect: postgresDialect{}, reader: db, inbox: inbox{exists: `select count(to_regclass('` + inboxName + `'))`}}
+	d := &database{grant: g, dialect: postgresDialect{config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement}, reader: db, inbox: inbox{exists: `select count(to_regclass('` + inboxName + `'))`}}
 	if g.writes() {
 		d.writer = db
 	}
@@ -78,7 +80,27 @@ func (postgresDialect) isolation(writes bool) *stdsql.TxOptions {
 	return &stdsql.TxOptions{ReadOnly: !writes}
 }
 
-func (postgresDialect) prepare(*stdsql.Conn) error { return nil }
+// prepare implements dialect. Another attempt begins with no statement prepared: one may
+// have been prepared for tables that have changed since.
+func (d postgresDialect) prepare(ctx context.Context, c *stdsql.Conn, again bool) error {
+	if !d.keeps || !again {
+		return nil
+	}
+	return c.Raw(func(conn any) error {
+		on := conn.(*stdlib.Conn).Conn()
+		delete(on.PgConn().CustomData(), keptKey)
+		return on.DeallocateAll(ctx)
+	})
+}
+
+// statement implements dialect.
+func (d postgresDialect) statement(ctx context.Context, c *stdsql.Conn, tx session, text string) (prepared, error) {
+	if !d.keeps || len(text) > keptBytes {
+		return tx.PrepareContext(ctx, text)
+	}
+	err := c.Raw(func(conn any) error { return keep(ctx, conn.(*stdlib.Conn).Conn(), text) })
+	return &kept{tx, text}, err
+}
 
 // interrupt implements dialect: the server is told by the connection itself.
 func (postgresDialect) interrupt(context.Context, *stdsql.Conn) (func(), error) {

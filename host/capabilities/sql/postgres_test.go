@@ -1,10 +1,14 @@
 package sql
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/specs"
 )
 
 // TestPostgresValues: values of types that SQLite has not.
@@ -64,16 +68,16 @@ func TestPostgresGone(t *testing.T) {
 	if got := o.must(Query, count); got != counted(2) {
 		t.Errorf("after the connection was ended: %s", got)
 	}
-	if err := server.end(); err != nil {
+	if err := server.End(); err != nil {
 		t.Fatal(err)
 	}
 	for _, op := range []string{Query, Exec} {
 		a := o.ask(op, "select 1 as n")
-		if a.Code != capability.Unavailable || !a.Retry || strings.Contains(a.Text, server.folder) || strings.Contains(a.Text, password) {
+		if a.Code != capability.Unavailable || !a.Retry || strings.Contains(a.Text, server.Folder) || strings.Contains(a.Text, password) {
 			t.Errorf("%s without a server: %+v", op, a)
 		}
 	}
-	if err := server.run(); err != nil {
+	if err := server.Run(); err != nil {
 		t.Fatal(err)
 	}
 	if got := o.must(Query, count); got != counted(2) {
@@ -102,4 +106,111 @@ func (s side) name() string {
 	_, rest, _ := strings.Cut(s.address, "@/")
 	name, _, _ := strings.Cut(rest, "?")
 	return name
+}
+
+// TestPostgresProtocol: by every mode that an address may ask for, a text goes to the
+// server as one statement, whether it has arguments or not, also when the lexer was
+// deceived. The simple protocol, by which a text is several, cannot be had.
+func TestPostgresProtocol(t *testing.T) {
+	s := side{address: server.database(t)}
+	o := s.items(t)
+	for _, mode := range []string{"", "cache_statement", "cache_describe", "describe_exec", "exec", "cache_statement&statement_cache_capacity=1"} {
+		with := s
+		if mode != "" {
+			with.address += "&default_query_exec_mode=" + mode
+		}
+		d := with.open(t, "write", nil)
+		for _, st := range []statement{
+			{text: "delete from items; delete from items"},
+			{text: "delete from items; select 1", rows: true},
+			{text: "commit; delete from items where id > $1", args: []any{int64(0)}},
+			{text: "select 1; delete from items where id > $1", args: []any{int64(0)}, rows: true},
+		} {
+			for _, writes := range []bool{true, false} {
+				_, err := d.transaction(t.Context(), &request{statements: []statement{st}}, writes, entry{stable: "m/1", digest: mode + st.text}, false)
+				if err == nil || !strings.Contains(err.Error(), "multiple commands into a prepared statement") {
+					t.Errorf("mode %q: %s: %v", mode, st.text, err)
+				}
+			}
+		}
+		if got := o.must(Query, count); got != counted(2) {
+			t.Fatalf("mode %q: afterwards %s", mode, got)
+		}
+	}
+}
+
+// TestPostgresSimple: an address that asks for the simple protocol is refused, also when
+// what it says comes from a file of services that it names.
+func TestPostgresSimple(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "services")
+	if err := os.WriteFile(file, []byte("[simple]\ndefault_query_exec_mode=simple_protocol\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{
+		"postgres://u:hidden@h/d?default_query_exec_mode=simple_protocol",
+		"postgres://u:hidden@h/d?default%5Fquery%5Fexec_mode=simple%5Fprotocol",
+		"postgres://u:hidden@h/d?default_query_exec_mode=exec&default_query_exec_mode=simple_protocol",
+		"postgres://u:hidden@h/d?default_query_exec_mode=SIMPLE_PROTOCOL",
+		"postgres://u:hidden@h/d?servicefile=" + file + "&service=simple",
+	} {
+		s := side{address: address}
+		c, err := kind{}.Open(t.Context(), specs.Grant{Params: map[string]any{"database": "catalogue"}}, s.environment())
+		if err == nil {
+			t.Errorf("%s: opened", address)
+			_ = c.Close() // the test has failed
+			continue
+		}
+		if strings.Contains(err.Error(), "hidden") || !strings.Contains(err.Error(), "GROW_SQL_CATALOGUE") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+// TestArguments: no argument of a request is of a type that is more to the driver than a
+// value: an execution mode, a rewriter of statements, formats of results.
+func TestArguments(t *testing.T) {
+	q, err := parse([]byte(`{"sql": "select $1", "args": [null, true, 1, 1.5, "a", {"base64": "AA=="}, {"QueryExecMode": 5}, [5]]}`), queries, postgresDialect{}.lex())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range q.statements[0].args {
+		switch a.(type) {
+		case nil, bool, int64, float64, string, []byte:
+		default:
+			t.Errorf("an argument is a %T", a)
+		}
+	}
+}
+
+// TestKept: statements stay prepared, so many of them, and one whose table has changed since
+// is prepared anew.
+func TestKept(t *testing.T) {
+	s := side{address: server.database(t)}
+	s.items(t)
+	o := s.open(t, "write", map[string]any{"connections": 1})
+	there := func() string {
+		return o.must(Query, "select count(*) as n from pg_prepared_statements where statement like '%-- kept' || ' %'")
+	}
+	for n := range keptMax + 5 {
+		o.must(Query, fmt.Sprintf("select %d as n -- kept %d", n, n))
+	}
+	if got := there(); got != counted(keptMax-1) { // and the one that counts
+		t.Errorf("of %d statements %s stay prepared", keptMax+5, got)
+	}
+	all := "select * from items where id = 1 -- " + strings.Repeat("x", 10)
+	if got := o.must(Query, all); !strings.Contains(got, `"pen"`) {
+		t.Error(got)
+	}
+	o.must(Exec, "alter table items add column size integer")
+	if got := o.must(Query, all); !strings.Contains(got, `"size"`) {
+		t.Errorf("after the table was changed: %s", got)
+	}
+	if got := there(); got != counted(0) {
+		t.Errorf("after another attempt %s are prepared", got)
+	}
+	long := "select 1 as n -- kept " + strings.Repeat("x", keptBytes)
+	o.must(Query, long)
+	if got := there(); got != counted(0) {
+		t.Errorf("a long text stays prepared: %s", got)
+	}
 }

@@ -42,7 +42,7 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 		entry.digest = hex.EncodeToString(digest[:])
 	}
 	for attempt := 1; ; attempt++ {
-		data, err := d.transaction(ctx, q, writes, entry)
+		data, err := d.transaction(ctx, q, writes, entry, attempt > 1)
 		if err == nil {
 			return capability.Answer{Data: data}
 		}
@@ -60,8 +60,8 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 	}
 }
 
-// transaction does all of a request or nothing.
-func (d *database) transaction(ctx context.Context, q *request, writes bool, e entry) (data []byte, err error) {
+// transaction does all of a request or nothing; again: it came to nothing before.
+func (d *database) transaction(ctx context.Context, q *request, writes bool, e entry, again bool) (data []byte, err error) {
 	db := d.reader
 	if writes {
 		db = d.writer
@@ -74,7 +74,7 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 		return nil, err
 	}
 	defer c.Close() // gives it back
-	if err := d.prepare(c); err != nil {
+	if err := d.prepare(ctx, c, again); err != nil {
 		return nil, err
 	}
 	stop, err := d.interrupt(ctx, c)
@@ -84,7 +84,7 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 	defer stop()
 	how := d.isolation(writes)
 	if !writes && how == nil && !q.several {
-		return d.all(ctx, c, q, writes) // one statement on a connection that can only read
+		return d.all(ctx, c, c, q, writes) // one statement on a connection that can only read
 	}
 	tx, err := c.BeginTx(ctx, how)
 	if err != nil {
@@ -96,7 +96,7 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 			return data, err
 		}
 	}
-	if data, err = d.all(ctx, tx, q, writes); err != nil {
+	if data, err = d.all(ctx, c, tx, q, writes); err != nil {
 		return nil, err
 	}
 	if writes {
@@ -110,17 +110,23 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 // session runs statements: a transaction or a connection.
 type session interface {
 	PrepareContext(ctx context.Context, text string) (*stdsql.Stmt, error)
+	ExecContext(ctx context.Context, text string, args ...any) (stdsql.Result, error)
+	QueryContext(ctx context.Context, text string, args ...any) (*stdsql.Rows, error)
 }
 
-// all runs the statements of a request.
-func (d *database) all(ctx context.Context, tx session, q *request, writes bool) ([]byte, error) {
+// all runs the statements of a request in a session on c.
+func (d *database) all(ctx context.Context, c *stdsql.Conn, tx session, q *request, writes bool) ([]byte, error) {
 	a := &answer{limit: d.Answer, rows: d.Rows}
 	if q.several {
 		a.json = append(a.json, `{"results":[`...)
 	}
 	for i, s := range q.statements {
 		a.json = append(separate(a.json, i), '{')
-		if err := run(ctx, tx, s, a, writes); err != nil {
+		st, err := d.statement(ctx, c, tx, s.text)
+		if err == nil {
+			err = errors.Join(run(ctx, st, s, a, writes), st.Close())
+		}
+		if err != nil {
 			return nil, at(i, q.several, err)
 		}
 		a.json = append(a.json, '}')
@@ -131,14 +137,9 @@ func (d *database) all(ctx context.Context, tx session, q *request, writes bool)
 	return a.json, a.room()
 }
 
-// run adds the answer to a statement to a. It is prepared first: a server that is sent a
+// run adds the answer to a statement to a. It was prepared first: a server that is sent a
 // text alone does all the statements in it.
-func run(ctx context.Context, tx session, s statement, a *answer, writes bool) (err error) {
-	st, err := tx.PrepareContext(ctx, s.text)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
+func run(ctx context.Context, st prepared, s statement, a *answer, writes bool) error {
 	if !s.rows {
 		done, err := st.ExecContext(ctx, s.args...)
 		if err != nil {

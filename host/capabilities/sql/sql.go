@@ -109,8 +109,10 @@ type dialect interface {
 	lex() lexicon
 	// isolation is that of transactions; nil: a connection that reads can do nothing else.
 	isolation(writes bool) *stdsql.TxOptions
-	// prepare makes a connection fit for statements of actors.
-	prepare(c *stdsql.Conn) error
+	// prepare makes a connection fit for statements of actors; again: for another attempt.
+	prepare(ctx context.Context, c *stdsql.Conn, again bool) error
+	// statement has the server read a text as one statement, in a session on c.
+	statement(ctx context.Context, c *stdsql.Conn, tx session, text string) (prepared, error)
 	// interrupt has what a connection does end when ctx does, until stop is called, which
 	// is before the connection is used for anything else.
 	interrupt(ctx context.Context, c *stdsql.Conn) (stop func(), err error)

@@ -119,12 +119,17 @@ func (sqliteDialect) lex() lexicon { return lexicon{brackets: true} }
 // isolation implements dialect.
 func (sqliteDialect) isolation(bool) *stdsql.TxOptions { return nil }
 
-func (sqliteDialect) prepare(c *stdsql.Conn) error {
+func (sqliteDialect) prepare(_ context.Context, c *stdsql.Conn, _ bool) error {
 	_, err := sqlite.Limit(c, sqlite3.SQLITE_LIMIT_LENGTH, sqliteValueMax)
 	if err == nil {
 		_, err = sqlite.Limit(c, sqlite3.SQLITE_LIMIT_COLUMN, sqliteColumnsMax)
 	}
 	return err
+}
+
+// statement implements dialect.
+func (sqliteDialect) statement(ctx context.Context, _ *stdsql.Conn, tx session, text string) (prepared, error) {
+	return tx.PrepareContext(ctx, text)
 }
 
 // interruptEvery is how often a connection is told to end what it does once its time is
