@@ -550,6 +550,7 @@ class Capabilities(Actor):
             return testing.Double(data=b'{"model":"m","text":"","calls":[' + call + b'],"stop":"tools","usage":{"input":3,"output":2}}')
 
         tools = [{"name": "weather", "parameters": {"type": "object"}}]
+        wire = b'"tools":[{"name":"weather","parameters":{"type":"object"}}]'
 
         @grow.on("a")
         def a(ctx: grow.Context, data: Any) -> None:
@@ -573,12 +574,14 @@ class Capabilities(Actor):
                 (
                     "llm.chat",
                     "helper",
-                    b'{"messages":[{"role":"user","text":"hi"}],"system":"brief","tools":[{"name":"weather","parameters":{"type":"object"}}],"max_tokens":9,"temperature":0}',
+                    b'{"messages":[{"role":"user","text":"hi"}],"system":"brief",' + wire + b',"max_tokens":9,"temperature":0}',
                 ),
                 (
                     "llm.chat",
                     "helper",
-                    b'{"messages":[{"role":"user","text":"hi"},{"role":"assistant","text":"","calls":[{"id":"c1","name":"weather","arguments":{"city":"Bonn"}}]},{"role":"tool","id":"c1","text":"{\\"rain\\":1}"}],"tools":[{"name":"weather","parameters":{"type":"object"}}]}',
+                    b'{"messages":[{"role":"user","text":"hi"},'
+                    b'{"role":"assistant","text":"","calls":[{"id":"c1","name":"weather","arguments":{"city":"Bonn"}}]},'
+                    b'{"role":"tool","id":"c1","text":"{\\"rain\\":1}"}],' + wire + b"}",
                 ),
                 ("llm.embed", "helper", b'{"texts":["a"],"model":"e"}'),
                 ("llm.chat", "helper", b'{"messages":[{"role":"user","text":"hi"}],"schema":{"type":"object"}}'),
