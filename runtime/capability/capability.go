@@ -14,6 +14,7 @@ import (
 	"iter"
 	"net/netip"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,6 +114,10 @@ type Provider interface {
 	// Do serves one request. ctx carries its deadline.
 	Do(ctx context.Context, r *Request) Answer
 }
+
+// HostSecret reports whether a secret of that name is the host's own, as the address of a
+// server with its password: a grant gives it to nobody.
+func HostSecret(name string) bool { return strings.HasPrefix(name, "GROW_") }
 
 // Request is one operation asked for. It is valid until Do returns.
 type Request struct {

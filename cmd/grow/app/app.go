@@ -43,6 +43,7 @@ import (
 	_ "github.com/grow-platform/grow/host/capabilities/files"
 	_ "github.com/grow-platform/grow/host/capabilities/http"
 	_ "github.com/grow-platform/grow/host/capabilities/kv"
+	_ "github.com/grow-platform/grow/host/capabilities/llm"
 	_ "github.com/grow-platform/grow/host/capabilities/mail"
 	_ "github.com/grow-platform/grow/host/capabilities/publish"
 	_ "github.com/grow-platform/grow/host/capabilities/secret"

@@ -127,6 +127,10 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 		var missing error
 		c.headers[strings.ToLower(name)] = secretName.ReplaceAllStringFunc(text, func(ref string) string {
 			secret := secretName.FindStringSubmatch(ref)[1]
+			if capability.HostSecret(secret) {
+				missing = fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: name another in the grant's headers", secret)
+				return ""
+			}
 			value, ok := env.Secret(secret)
 			if !ok {
 				missing = fmt.Errorf("secret %s is not set: give it in the environment", secret)

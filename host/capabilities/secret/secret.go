@@ -45,6 +45,9 @@ func names(params map[string]any) ([]string, error) {
 		if !ok || name == "" {
 			return nil, fmt.Errorf("names holds %v, which is not the name of a secret", v)
 		}
+		if capability.HostSecret(name) {
+			return nil, fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: give the actor one of another name", name)
+		}
 		out = append(out, name)
 	}
 	return out, nil

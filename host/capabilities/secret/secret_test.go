@@ -18,6 +18,7 @@ func TestCheck(t *testing.T) {
 		{map[string]any{}, "needs names"},
 		{map[string]any{"names": []any{}}, "needs names"},
 		{map[string]any{"names": []any{5}}, "names holds 5"},
+		{map[string]any{"names": []any{"A", "GROW_LLM_DEFAULT"}}, "secret GROW_LLM_DEFAULT is the host's own"},
 		{map[string]any{"names": []any{"A"}, "hosts": 1}, `no field "hosts"`},
 	} {
 		err := capability.CheckGrant(specs.Grant{Kind: "secret", Params: c.params})

@@ -40,6 +40,7 @@ from ._files import File
 from ._handlers import init, on
 from ._http import Response
 from ._kv import Entry
+from ._llm import ChatReply, ToolCall
 from ._log import Handler as LogHandler
 from ._log import Log
 from ._mail import Attachment, Mailed
@@ -52,6 +53,7 @@ __all__ = [
     "AsyncContext",
     "Attachment",
     "CallError",
+    "ChatReply",
     "Context",
     "Deadline",
     "Entry",
@@ -68,6 +70,7 @@ __all__ = [
     "Request",
     "Response",
     "Rows",
+    "ToolCall",
     "init",
     "on",
 ]

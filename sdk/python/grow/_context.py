@@ -12,6 +12,7 @@ from ._blob import AsyncBlob, Blob
 from ._files import AsyncFiles, Files
 from ._http import HTTP, AsyncHTTP
 from ._kv import KV, AsyncKV
+from ._llm import LLM, AsyncLLM
 from ._log import Log
 from ._mail import Attachment, Mailed, send_mail
 from ._message import Message, Output
@@ -171,6 +172,10 @@ class Context(Base):
         """A bucket of large objects with a grant."""
         return Blob(use)
 
+    def llm(self, use: str) -> LLM:
+        """A language model with a grant."""
+        return LLM(use)
+
     def files(self, use: str) -> Files:
         """Documents with a grant."""
         return Files(use)
@@ -252,6 +257,10 @@ class AsyncContext(Base):
     def blob(self, use: str) -> AsyncBlob:
         """A bucket of large objects with a grant."""
         return AsyncBlob(use)
+
+    def llm(self, use: str) -> AsyncLLM:
+        """A language model with a grant."""
+        return AsyncLLM(use)
 
     def files(self, use: str) -> AsyncFiles:
         """Documents with a grant."""

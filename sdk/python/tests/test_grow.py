@@ -537,6 +537,58 @@ class Capabilities(Actor):
             ],
         )
 
+    def test_llm(self) -> None:
+        asked: list[grow.Request] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append(r)
+            if r.op == "llm.embed":
+                return testing.Double(data=b'{"model":"m","vectors":[[0.5,1]],"usage":{"input":1,"output":0}}')
+            if b'"role":"tool"' in (r.data.encode() if isinstance(r.data, str) else r.data):
+                return testing.Double(data=b'{"model":"m","text":"{\\"wet\\":true}","stop":"end","usage":{"input":3,"output":2}}')
+            call = b'{"id":"c1","name":"weather","arguments":{"city":"Bonn"}}'
+            return testing.Double(data=b'{"model":"m","text":"","calls":[' + call + b'],"stop":"tools","usage":{"input":3,"output":2}}')
+
+        tools = [{"name": "weather", "parameters": {"type": "object"}}]
+        wire = b'"tools":[{"name":"weather","parameters":{"type":"object"}}]'
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            model = ctx.llm("helper")
+            reply = model.chat("hi", system="brief", tools=tools, max_tokens=9, temperature=0)
+            self.assertEqual(reply, grow.ChatReply("m", "", (grow.ToolCall("c1", "weather", {"city": "Bonn"}),), "tools", 3, 2))
+            messages = [{"role": "user", "text": "hi"}, reply.message, *(c.answer({"rain": 1}) for c in reply.calls)]
+            self.assertEqual(model.chat(messages, tools=tools).json(), {"wet": True})
+            self.assertEqual(model.embed(["a"], model="e"), [[0.5, 1]])
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            self.assertEqual((await ctx.llm("helper").chat("hi", schema={"type": "object"})).stop, "tools")
+            self.assertEqual(await ctx.llm("helper").embed(("a",)), [[0.5, 1]])
+
+        for name in ("a", "b"):
+            self.assertIsNone(self.host(double=double).send(name).exception)
+        self.assertEqual(
+            [(r.op, r.use, r.data) for r in asked],
+            [
+                (
+                    "llm.chat",
+                    "helper",
+                    b'{"messages":[{"role":"user","text":"hi"}],"system":"brief",' + wire + b',"max_tokens":9,"temperature":0}',
+                ),
+                (
+                    "llm.chat",
+                    "helper",
+                    b'{"messages":[{"role":"user","text":"hi"},'
+                    b'{"role":"assistant","text":"","calls":[{"id":"c1","name":"weather","arguments":{"city":"Bonn"}}]},'
+                    b'{"role":"tool","id":"c1","text":"{\\"rain\\":1}"}],' + wire + b"}",
+                ),
+                ("llm.embed", "helper", b'{"texts":["a"],"model":"e"}'),
+                ("llm.chat", "helper", b'{"messages":[{"role":"user","text":"hi"}],"schema":{"type":"object"}}'),
+                ("llm.embed", "helper", b'{"texts":["a"]}'),
+            ],
+        )
+
     def test_publish(self) -> None:
         asked: list[grow.Request] = []
 

@@ -2,7 +2,7 @@ use crate::call::{self, Buffers, KEEP_MAX, nothing};
 use crate::error::Kind;
 use crate::frame::{self, FrameError, VALUE_MAX, Writer};
 use crate::log::cut;
-use crate::{Answer, CallError, Error, Kv, Log, Message, Request, Result, Sql, State, host};
+use crate::{Answer, CallError, Error, Kv, Llm, Log, Message, Request, Result, Sql, State, host};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
@@ -171,6 +171,11 @@ impl<'a> Context<'a> {
     /// The bucket that the grant covers.
     pub fn kv(&self, grant: &str) -> Kv<'_, 'a> {
         Kv::new(self, grant)
+    }
+
+    /// The language model that the grant covers.
+    pub fn llm(&self, grant: &str) -> Llm<'_, 'a> {
+        Llm::new(self, grant)
     }
 
     /// The time of day when it is called. It is recorded, so that a replay

@@ -1,0 +1,62 @@
+//go:build !wasip1
+
+package grow_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	grow "github.com/grow-platform/grow/sdk/go"
+	"github.com/grow-platform/grow/sdk/go/growtest"
+)
+
+func init() {
+	grow.OnMessage("llm.ask", func(ctx *grow.Context, _ grow.Message) error {
+		model := ctx.LLM("helper")
+		chat := grow.Chat{Messages: []grow.ChatMessage{{Role: "user", Text: "hi"}}, Tools: []grow.Tool{{Name: "weather", Parameters: json.RawMessage(`{}`)}}}
+		r, err := model.Chat(chat)
+		if err != nil {
+			return err
+		}
+		chat.Messages = append(chat.Messages, r.Message(), grow.ChatMessage{Role: "tool", ID: r.Calls[0].ID, Text: "rain"})
+		if r, err = model.Chat(chat); err != nil || r.Text != "yes" || r.Usage != (grow.TokenUsage{Input: 3, Output: 2}) {
+			return grow.Refuse("wrong", r.Text)
+		}
+		v, err := model.Embed("", "a")
+		if err == nil && (len(v) != 1 || !slices.Equal(v[0], []float32{0.5, 1})) {
+			return grow.Refuse("wrong", "vectors")
+		}
+		return err
+	})
+}
+
+// TestLLM: what is asked for by a chat with a tool and by an embedding, and what is made of the answers.
+func TestLLM(t *testing.T) {
+	var asked []string
+	answers := []string{
+		`{"model": "m", "text": "", "calls": [{"id": "c1", "name": "weather", "arguments": {"city": "Bonn"}}], "stop": "tools", "usage": {"input": 1, "output": 1}}`,
+		`{"model": "m", "text": "yes", "stop": "end", "usage": {"input": 3, "output": 2}}`, `{"model": "m", "vectors": [[0.5, 1]], "usage": {"input": 1, "output": 0}}`,
+	}
+	h := growtest.New(growtest.Options{Config: config{"EUR"}, Double: func(r growtest.Request) growtest.Answer {
+		asked = append(asked, r.Op+" "+r.Use+" "+string(r.Data))
+		if len(asked) > len(answers) {
+			return growtest.Answer{Code: "unavailable", Retry: true}
+		}
+		return growtest.Answer{Data: []byte(answers[len(asked)-1])}
+	}})
+	if got := h.Send("llm.ask", 0); got.Outcome != growtest.Handled {
+		t.Errorf("%+v", got)
+	}
+	const tools = `"tools":[{"name":"weather","parameters":{}}]`
+	if want := []string{
+		`llm.chat helper {"messages":[{"role":"user","text":"hi"}],` + tools + `}`,
+		`llm.chat helper {"messages":[{"role":"user","text":"hi"},{"role":"assistant","calls":[{"id":"c1","name":"weather","arguments":{"city":"Bonn"}}]},{"role":"tool","text":"rain","id":"c1"}],` + tools + `}`,
+		`llm.embed helper {"texts":["a"]}`,
+	}; !slices.Equal(asked, want) {
+		t.Errorf("%q", asked)
+	}
+	if got := h.Send("llm.ask", 0); got.Outcome != growtest.Later {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,173 @@
+use crate::{Context, Request, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a language model is asked.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Chat {
+    /// Empty: the grant's first.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// How the model should be.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub system: String,
+    /// What was said so far.
+    pub messages: Vec<ChatMessage>,
+    /// What the model may ask the actor to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
+    /// JSON Schema of an object: the text of the answer is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// Of the answer; `None`: as many as the grant allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// 0 to 2; `None`: the provider's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+}
+
+/// One message of a chat.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ChatMessage {
+    /// `user`, `assistant` or `tool`.
+    pub role: String,
+    /// What is said.
+    pub text: String,
+    /// Of an assistant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ToolCall>,
+    /// Of the call that a tool answers.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
+}
+
+impl ChatMessage {
+    /// What the user says.
+    pub fn user(text: impl Into<String>) -> Self {
+        ChatMessage {
+            role: "user".into(),
+            text: text.into(),
+            ..ChatMessage::default()
+        }
+    }
+}
+
+/// A tool that a model may ask for.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Tool {
+    /// Letters, digits, `_` and `-`, at most 64.
+    pub name: String,
+    /// What it does, for the model.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// JSON Schema of an object.
+    pub parameters: Value,
+}
+
+/// A model's wish to have a tool used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// By which it is answered.
+    pub id: String,
+    /// Of the tool.
+    pub name: String,
+    /// An object.
+    pub arguments: Value,
+}
+
+impl ToolCall {
+    /// The message that answers the call.
+    pub fn answer(&self, text: impl Into<String>) -> ChatMessage {
+        ChatMessage {
+            role: "tool".into(),
+            text: text.into(),
+            id: self.id.clone(),
+            ..ChatMessage::default()
+        }
+    }
+}
+
+/// What a model answered.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct ChatReply {
+    /// That was asked.
+    pub model: String,
+    /// What it says.
+    pub text: String,
+    /// Each to be answered by [`ToolCall::answer`], after [`ChatReply::message`].
+    #[serde(default)]
+    pub calls: Vec<ToolCall>,
+    /// `end`, `tools`, `length` or `refused`.
+    pub stop: String,
+    /// Zero when the provider does not say.
+    pub usage: TokenUsage,
+}
+
+impl ChatReply {
+    /// The answer as a message of the chat that goes on.
+    pub fn message(&self) -> ChatMessage {
+        ChatMessage {
+            role: "assistant".into(),
+            text: self.text.clone(),
+            calls: self.calls.clone(),
+            ..ChatMessage::default()
+        }
+    }
+}
+
+/// Tokens that were used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct TokenUsage {
+    /// Of the request.
+    pub input: u64,
+    /// Of the answer.
+    pub output: u64,
+}
+
+/// A language model with a grant of the actor. An answer is paid once for the
+/// message, however often that is tried; when the grant's tokens are used up,
+/// requests fail with a [`CallError`](crate::CallError) of code `limit`.
+pub struct Llm<'c, 'm> {
+    context: &'c Context<'m>,
+    grant: String,
+}
+
+impl<'c, 'm> Llm<'c, 'm> {
+    pub(crate) fn new(context: &'c Context<'m>, grant: &str) -> Self {
+        Llm {
+            context,
+            grant: grant.to_owned(),
+        }
+    }
+
+    /// Asks a model.
+    pub fn chat(&self, chat: &Chat) -> Result<ChatReply> {
+        self.ask("llm.chat", chat)
+    }
+
+    /// A vector for each text, by a model; empty: the grant's first.
+    pub fn embed(&self, model: &str, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        #[derive(Serialize)]
+        struct Embed<'a> {
+            #[serde(skip_serializing_if = "str::is_empty")]
+            model: &'a str,
+            texts: &'a [&'a str],
+        }
+        #[derive(Deserialize)]
+        struct Vectors {
+            vectors: Vec<Vec<f32>>,
+        }
+        let answer: Vectors = self.ask("llm.embed", &Embed { model, texts })?;
+        Ok(answer.vectors)
+    }
+
+    fn ask<T: DeserializeOwned>(&self, op: &str, body: &impl Serialize) -> Result<T> {
+        let data = serde_json::to_vec(body)?;
+        let answer = self
+            .context
+            .do_one(Request::new(op).grant(&*self.grant).data(data))?;
+        Ok(serde_json::from_slice(answer.data())?)
+    }
+}
