@@ -103,6 +103,10 @@ func (e *fromRedis) join(ctx context.Context) error {
 // take has an entry enter the service, and acknowledges it. One that the service can never
 // take is acknowledged, too.
 func (e *fromRedis) take(ctx context.Context, m *client.XMessage) error {
+	if m.Values == nil {
+		e.opts.Log.Warn("an entry was deleted before it was taken", "source", e.Name, "server", e.Subscription.Server, "stream", e.Subscription.Subject, "id", m.ID)
+		return e.client.XAck(ctx, e.Subscription.Subject, e.group(), m.ID).Err()
+	}
 	h := &headers{prefix: RedisField, attrs: []string{RedisStream, e.Subscription.Subject, RedisID, m.ID}}
 	data, err := dataOf(m, h)
 	if err != nil {
@@ -117,7 +121,7 @@ func (e *fromRedis) take(ctx context.Context, m *client.XMessage) error {
 }
 
 // dataOf is the data of an entry: its field of that name, beside which others are attributes,
-// or all its fields as JSON. One that was deleted since it was read has none.
+// or all its fields as JSON.
 func dataOf(m *client.XMessage, h *headers) ([]byte, error) {
 	data, ok := m.Values[redisData]
 	if !ok {

@@ -19,8 +19,8 @@ func TestShippedPath(t *testing.T) {
 		"runtime/actor": true, "runtime/actortest": true, "runtime/capability": true, "runtime/engine": true, "runtime/shard": true,
 		"runtime/journal": true, "runtime/journal/fold": true, // reading a journal is measured by itself, and a backlog written
 		"host/api": true, "host/deploy": true, "host/store": true, "host/documents": true, // what a client deploys with, and a folder is mounted with
-		"compiler/python/interpreter": true,                                                             // says whether there are Python actors
-		"runtime/debug":               true, "runtime/debug/native": true, "runtime/debug/python": true, // what a debugger costs is measured without a session
+		"compiler/python/interpreter": true,                                                                                   // says whether there are Python actors
+		"runtime/debug":               true, "runtime/debug/native": true, "runtime/debug/python": true, "host/control": true, // what a debugger costs is measured without a session
 		"runtime/admission": true, "runtime/wasm/meter": true, // what rewriting costs is measured by itself
 	}
 	files, err := filepath.Glob("*.go")

@@ -265,6 +265,7 @@ func TestServers(t *testing.T) {
 		{"no such user", unknown.url("smtps"), nil, "invalid: mail server default does not take a recipient of the mail (550)"},
 		{"small", small.url("smtps"), nil, "limit: mail server default takes no mail of that size (552)"},
 		{"password", strings.Replace(well.url("smtps"), password, "hidden-other", 1), nil, "unavailable (again: false): mail server default does not let the host in (535): see user and password in its secret"},
+		{"nobody can say now", strings.Replace(well.url("smtps"), password, laterPassword, 1), nil, "unavailable: mail server default does not let the host in now (454)"},
 		{"no account", "smtps://" + well.address + "?ca=" + well.ca, nil, "unavailable (again: false): mail server default takes no mails from the host or from the grant's sender (502)"},
 		{"certificate", "smtps://shop:hidden@" + well.address, nil, "unavailable (again: false): mail server default has a certificate that is not trusted"},
 		{"certificate after STARTTLS", "smtp://shop:hidden@" + starting.address, nil, "unavailable (again: false): mail server default has a certificate that is not trusted"},

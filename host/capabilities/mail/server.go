@@ -16,6 +16,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/capability"
 	client "github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
 )
 
 // SecretPrefix and a server's name in capitals is the secret that says where it is:
@@ -188,12 +189,19 @@ func meaning(err error) capability.Answer {
 		return never(capability.Unavailable, "offers no encryption, and the grant needs it")
 	case isDial && replyCode(err) >= 500:
 		return never(capability.Unavailable, "does not let the host in ("+strconv.Itoa(replyCode(err))+"): see user and password in its secret")
-	case errors.Is(err, client.ErrNoSupportedAuthDiscovered), isDial && strings.Contains(err.Error(), "AUTH"):
+	case isDial && replyCode(err) >= 400:
+		return capability.Fail(capability.Unavailable, "does not let the host in now (%d)", replyCode(err))
+	case isDial && unable(err):
 		return never(capability.Unavailable, "offers no way to log in that the host takes")
 	case errors.As(err, &sent):
 		return refusedBy(sent)
 	}
 	return capability.Fail(capability.Unavailable, "does not answer")
+}
+
+// unable reports a server that offers no way to log in, which go-mail says in words, too.
+func unable(err error) bool {
+	return errors.Is(err, client.ErrNoSupportedAuthDiscovered) || errors.Is(err, smtp.ErrUnencrypted) || strings.Contains(err.Error(), "does not support SMTP AUTH")
 }
 
 // replyCode is that of a server's answer in an error; 0: there is none.

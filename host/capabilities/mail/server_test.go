@@ -117,6 +117,9 @@ func (p *post) all() []delivered {
 // NewSession implements smtp.Backend.
 func (p *post) NewSession(*smtp.Conn) (smtp.Session, error) { return &session{post: p}, nil }
 
+// laterPassword is one that the server cannot judge at the moment.
+const laterPassword = "hidden-later"
+
 // session is one connection.
 type session struct {
 	post *post
@@ -130,6 +133,9 @@ func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
 // Auth implements smtp.AuthSession.
 func (s *session) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, u, p string) error {
+		if p == laterPassword {
+			return &smtp.SMTPError{Code: 454, Message: "temporary authentication failure"}
+		}
 		if u != user || p != password {
 			return &smtp.SMTPError{Code: 535, Message: "wrong password " + p}
 		}

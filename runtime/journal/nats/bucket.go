@@ -216,10 +216,31 @@ func (v *values) List(ctx context.Context, prefix, after string, limit int) ([]s
 		if err != nil {
 			return err
 		}
-		return errors.Join(pick(ctx, w, p), w.Stop())
+		return errors.Join(pick(ctx, w, p), stopWatch(w.Stop, w.Updates()))
 	})
 	return p.Keys(), err
 }
+
+// stopWatch ends a watch. Its goroutine stands in updates while nobody reads them, for ever
+// if nobody does any more: what is on its way is read until the end, or for watchEnd.
+func stopWatch[T any](stop func() error, updates <-chan T) error {
+	err := stop()
+	timer := time.NewTimer(watchEnd)
+	defer timer.Stop()
+	for {
+		select {
+		case _, open := <-updates:
+			if !open {
+				return err
+			}
+		case <-timer.C: // it was cut off while it began: nobody closes updates then, nor writes them
+			return err
+		}
+	}
+}
+
+// watchEnd bounds how long the end of a watch is waited for.
+const watchEnd = time.Second
 
 // pick offers all keys to a page.
 func pick(ctx context.Context, w jetstream.KeyWatcher, p *bucket.Page) error {

@@ -177,7 +177,7 @@ func (o *objects) each(ctx context.Context, visit func(i *jetstream.ObjectInfo))
 		if err != nil {
 			return err
 		}
-		return errors.Join(eachOf(ctx, w, visit), w.Stop())
+		return errors.Join(eachOf(ctx, w, visit), stopWatch(w.Stop, w.Updates()))
 	})
 }
 

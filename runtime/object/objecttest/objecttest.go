@@ -185,6 +185,9 @@ func testParts(t *testing.T, store object.Store) {
 	s.fails(object.Write{Key: "large", Upload: "u1", Parts: 3, Once: "m2"}, object.ErrNoUpload)
 	s.part("u2", "large", 1, []byte("small"))
 	s.write(object.Write{Key: "large", Upload: "u2", Parts: 1})
+	s.part("u3", "large", 1, []byte("small"))
+	s.part("u3", "large", 2, []byte("of an attempt that has put more"))
+	s.write(object.Write{Key: "large", Upload: "u3", Parts: 1})
 	s.has("large", "small")
 }
 

@@ -198,6 +198,18 @@ class Reader(io.RawIOBase):
         self._at += len(data)
         return len(data)
 
+    def readall(self) -> bytes:
+        # A raw file's own asks for 8 KiB at a time.
+        self._checkClosed()  # type: ignore[attr-defined]
+        parts = []
+        while self._at < self.info.size:
+            data = _now(_piece(self._use, self.info, self._at, PIECE))
+            if not data:
+                break
+            parts.append(data)
+            self._at += len(data)
+        return b"".join(parts)
+
 
 class Writer(io.RawIOBase):
     """An object as a file to write. It is there, whole, when the file has been closed; in a

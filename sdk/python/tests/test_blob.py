@@ -114,7 +114,9 @@ class Blob(unittest.TestCase):
                 f.seek(-1, 2)
                 self.assertEqual((f.read(), f.read()), (b"\2", b""))
                 f.seek(0)
+                asked = len(self.bucket.asked)
                 self.assertEqual(len(f.read()), 3 * (_blob.PIECE // 2 + 1))
+                self.assertEqual(len(self.bucket.asked) - asked, 2)
             with self.assertRaises(KeyError), photos.open("b", "wb") as f:
                 f.write(b"x")
                 raise KeyError

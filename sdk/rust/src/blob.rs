@@ -126,6 +126,7 @@ impl<'c, 'm> Blob<'c, 'm> {
             rest: Vec::new(),
             parts: 0,
             upload: None,
+            broken: false,
         }
     }
 
@@ -261,6 +262,8 @@ pub struct Writer<'b, 'c, 'm> {
     rest: Vec<u8>,
     parts: usize,
     upload: Option<String>,
+    /// A part was not taken: what follows would leave it out.
+    broken: bool,
 }
 
 impl Writer<'_, '_, '_> {
@@ -277,6 +280,8 @@ impl Writer<'_, '_, '_> {
     }
 
     fn part(&mut self) -> Result<()> {
+        self.whole()?;
+        self.broken = true;
         self.parts += 1;
         let mut request = self.blob.request("blob.put", &self.key);
         request = request.attr("part", self.parts.to_string());
@@ -286,11 +291,23 @@ impl Writer<'_, '_, '_> {
         let data = std::mem::take(&mut self.rest);
         let answer = self.blob.context.do_one(request.data(data))?;
         self.upload = answer.attr("upload").map(str::to_owned);
+        self.broken = false;
+        Ok(())
+    }
+
+    fn whole(&self) -> Result<()> {
+        if self.broken {
+            return Err(Error::failed(format!(
+                "blob.put {:?}: a part of it was not taken: write it anew",
+                self.key
+            )));
+        }
         Ok(())
     }
 
     /// Makes what was written the object.
     pub fn finish(mut self) -> Result<Object> {
+        self.whole()?;
         if self.parts > 0 && !self.rest.is_empty() {
             self.part()?;
         }
