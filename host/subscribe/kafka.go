@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/grow-platform/grow/host/outside/kafka"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -31,29 +33,77 @@ const fetchMax = 8 << 20
 // comes again, after a crash or from a partition that went to and fro, is known there.
 type fromKafka struct {
 	*entry
-	client *kgo.Client
+	client *kgo.Client // nil: it has not begun
 }
 
 func openKafka(e *entry) (origin, error) {
-	reset := kgo.NewOffset().AtStart()
-	if e.Subscription.New {
-		reset = kgo.NewOffset().AtEnd()
+	k := &fromKafka{entry: e}
+	if e.Subscription.New { // which has to be asked for first
+		return k, kafka.Check(e.Subscription.Server, e.opts.Secret)
 	}
-	c, err := kafka.Connect(e.Subscription.Server, e.opts.Secret, kgo.ConsumerGroup(e.group()), kgo.ConsumeTopics(e.Subscription.Subject), kgo.DisableAutoCommit(),
-		kgo.ConsumeStartOffset(reset), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxBytes(fetchMax), kgo.FetchMaxPartitionBytes(fetchMax/8), kgo.MaxConcurrentFetches(2), kgo.KeepRetryableFetchErrors())
-	if err != nil {
-		return nil, err
-	}
-	return &fromKafka{e, c}, nil
+	return k, k.join()
 }
 
-func (e *fromKafka) close() { e.client.CloseAllowingRebalance() }
+// join makes the subscription a member of its group. What the group has no offset of is
+// taken from its beginning.
+func (e *fromKafka) join() (err error) {
+	start := kgo.NewOffset().AtStart()
+	e.client, err = kafka.Connect(e.Subscription.Server, e.opts.Secret, kgo.ConsumerGroup(e.group()), kgo.ConsumeTopics(e.Subscription.Subject), kgo.DisableAutoCommit(),
+		kgo.ConsumeStartOffset(start), kgo.ConsumeResetOffset(start), kgo.FetchMaxBytes(fetchMax), kgo.FetchMaxPartitionBytes(fetchMax/8), kgo.MaxConcurrentFetches(2), kgo.KeepRetryableFetchErrors())
+	return err
+}
+
+// begin notes the ends of the topic's partitions as the group's offsets, unless it has some:
+// what comes after that is taken, however long nobody is there to take it. Of a topic that is
+// not there yet everything comes after that.
+func (e *fromKafka) begin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callMax)
+	defer cancel()
+	c, err := kafka.Connect(e.Subscription.Server, e.opts.Secret)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	asked := kadm.NewClient(c)
+	had, err := asked.FetchOffsets(ctx, e.group())
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return err
+	}
+	if len(had[e.Subscription.Subject]) > 0 {
+		return nil
+	}
+	ends, err := asked.ListEndOffsets(ctx, e.Subscription.Subject)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err == nil {
+		err = asked.CommitAllOffsets(ctx, e.group(), ends.Offsets())
+	}
+	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownMemberID) { // or another host has begun
+		return nil
+	}
+	return err
+}
+
+func (e *fromKafka) close() {
+	if e.client != nil {
+		e.client.CloseAllowingRebalance()
+	}
+}
 
 // known implements origin.
 func (e *fromKafka) known(err error) string { return kafka.Known(err) }
 
 // consume implements origin.
 func (e *fromKafka) consume(ctx context.Context) (taken int, err error) {
+	if e.client == nil {
+		if err := e.begin(ctx); err != nil {
+			return 0, err
+		}
+		if err := e.join(); err != nil {
+			return 0, err
+		}
+	}
 	for quiet := true; ; {
 		if quiet { // the client tries again for ever what it cannot do, and says nothing
 			if err := e.ping(ctx); err != nil {

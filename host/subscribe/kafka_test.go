@@ -75,13 +75,18 @@ func (l *ledger) Accept(_ context.Context, r *shard.Request) (*shard.Flow, error
 // follow runs a subscription of a server by its address; ended is closed with it.
 func follow(t *testing.T, via specs.Via, address string, l *ledger, log io.Writer) *Runner {
 	t.Helper()
+	return subscribed(t, &specs.Subscription{Via: via, Server: "default", Subject: "orders"}, address, l, log)
+}
+
+func subscribed(t *testing.T, s *specs.Subscription, address string, l *ledger, log io.Writer) *Runner {
+	t.Helper()
 	r := New(Options{Namespace: "main", Service: "shop", Shard: l, Log: slog.New(slog.NewTextHandler(log, nil)),
 		Secret: func(name string) (string, bool) {
-			return address, name == "GROW_"+strings.ToUpper(string(via))+"_DEFAULT"
+			return address, name == "GROW_"+strings.ToUpper(string(s.Via))+"_DEFAULT"
 		}})
 	t.Cleanup(r.Close)
 	err := r.Run(&specs.Service{Sources: []*specs.Source{{
-		Name: "subscribe orders", Send: "order.placed", To: "x", Subscription: &specs.Subscription{Via: via, Server: "default", Subject: "orders"},
+		Name: "subscribe orders", Send: "order.placed", To: "x", Subscription: s,
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +111,7 @@ func committed(t *testing.T, c *kfake.Cluster, partition int32, offset int64) {
 	t.Helper()
 	group := (&entry{opts: &Options{Namespace: "main", Service: "shop"}, Source: &specs.Source{Subscription: &specs.Subscription{Subject: "orders"}}}).group()
 	_, err := c.WaitGroupInfo(t.Context(), group, func(g *kfake.GroupInfo) bool {
-		return g.Commits["orders"][partition].Offset == offset
+		return g != nil && g.Commits["orders"][partition].Offset == offset
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +139,24 @@ func TestKafkaTaken(t *testing.T) {
 	if l.again != 0 {
 		t.Errorf("%d came once more", l.again)
 	}
+}
+
+// TestKafkaNew: who wants what is new has all that came after the first start, also what
+// came while nobody was there.
+func TestKafkaNew(t *testing.T) {
+	c := cluster(t, 2)
+	produce(t, c, 0, "old")
+	produce(t, c, 1, "old")
+	l := newLedger()
+	s := &specs.Subscription{Via: specs.ViaKafka, Server: "default", Subject: "orders", New: true}
+	r := subscribed(t, s, kafkaAddress(c), l, io.Discard)
+	committed(t, c, 1, 1)
+	r.Close()
+	produce(t, c, 1, "meanwhile")
+	subscribed(t, s, kafkaAddress(c), l, io.Discard)
+	l.next(t, "meanwhile")
+	produce(t, c, 0, "later")
+	l.next(t, "later")
 }
 
 // TestKafkaCrash: what is in the journal and was not committed comes again, and is known.

@@ -193,7 +193,10 @@ func (p *provider) answer(op *operation, r *actor.Result) (a capability.Answer) 
 // asked names the actors that a node asks; nil: none. Another one makes another revision of the node.
 func asked(service *specs.Service, def *specs.Actor, digest func(actor string) string) (list []any) {
 	for _, p := range providersOf(service, def) {
-		list = append(list, p.Name, digest(p.Name), p.Provides, grants(p.Uses), p.Limits, p.Scale.Max, string(p.ConfigDefault))
+		list = append(list, p.Name, digest(p.Name), p.Provides, grants(p.Uses), p.Limits, p.Scale.Max, string(p.ConfigDefault), p.Isolated)
+		for _, g := range p.Uses {
+			list = append(list, capability.Print(g, service.Dir))
+		}
 		for _, op := range p.Provides {
 			for _, name := range []string{op.Takes, op.Gives} {
 				if t := service.Types[name]; t != nil {

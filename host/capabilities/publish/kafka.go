@@ -20,7 +20,10 @@ const kafkaID = "grow-id"
 var topic = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
 // bufferedMax is how many messages of a grant may be under way.
-const bufferedMax = 1000
+const (
+	bufferedMax   = 1000
+	bufferedBytes = 32 << 20
+)
 
 // kafkaSink is a Kafka cluster.
 type kafkaSink struct {
@@ -29,7 +32,7 @@ type kafkaSink struct {
 }
 
 func toKafka(server string, secret func(string) (string, bool)) (sink, error) {
-	c, err := kafka.Connect(server, secret, kgo.ProducerBatchMaxBytes(2*DataMax), kgo.MaxBufferedRecords(bufferedMax), kgo.RecordDeliveryTimeout(capability.CallTimeMax))
+	c, err := kafka.Connect(server, secret, kgo.MaxBufferedRecords(bufferedMax), kgo.MaxBufferedBytes(bufferedBytes), kgo.RecordDeliveryTimeout(capability.CallTimeMax))
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +61,7 @@ func (o *kafkaSink) send(ctx context.Context, m *message) capability.Answer {
 	// What is given up on is sent all the same for a while, so that the producer's numbers stay in
 	// order: the next attempt has the same id.
 	done := make(chan error, 1)
-	o.client.Produce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
+	o.client.TryProduce(context.WithoutCancel(ctx), r, func(_ *kgo.Record, err error) { done <- err })
 	select {
 	case err := <-done:
 		if err != nil {

@@ -36,8 +36,8 @@ func (c checker) value(schema *openapi3.Schema, v any, at string, answer bool) e
 	if schema == nil {
 		return nil
 	}
-	n := &counter{seen: map[visit]int{}}
-	if n.count(schema, v); n.total > visitsMax {
+	counted := &counter{seen: map[visit]int{}}
+	if n := counted.count(schema, v); max(n, counted.total) > visitsMax {
 		return &Error{at, "takes too long to hold against the document: it has alternatives within alternatives, or a schema that is a part of itself"}
 	}
 	options := []openapi3.SchemaValidationOption{openapi3.SetSchemaRegexCompiler(pattern), openapi3.VisitAsRequest()}
@@ -120,16 +120,21 @@ func (c *counter) count(s *openapi3.Schema, v any) int {
 		return n
 	}
 	c.seen[key] = -1
-	n := 1
+	n := 1 + len(s.Enum)
+	c.total += len(s.Enum)
 	add := func(part *openapi3.SchemaRef, v any) {
 		if part != nil && part.Value != nil {
 			n = min(n+c.count(part.Value, v), visitsMax+1)
 		}
 	}
-	for _, list := range []openapi3.SchemaRefs{s.AllOf, s.AnyOf, s.OneOf} {
+	// The validator visits an alternative that fits once more, for its defaults.
+	for _, list := range []openapi3.SchemaRefs{s.AllOf, s.AnyOf, s.AnyOf, s.OneOf, s.OneOf} {
 		for _, part := range list {
 			add(part, v)
 		}
+	}
+	for _, part := range s.DependentSchemas {
+		add(part, v)
 	}
 	for _, part := range []*openapi3.SchemaRef{s.Not, s.If, s.Then, s.Else} {
 		add(part, v)
@@ -139,6 +144,10 @@ func (c *counter) count(s *openapi3.Schema, v any) int {
 		for _, item := range v {
 			add(s.Items, item)
 			add(s.Contains, item)
+			add(s.UnevaluatedItems.Schema, item)
+			for _, part := range s.PrefixItems {
+				add(part, item)
+			}
 		}
 	case map[string]any:
 		for name, field := range v {
@@ -146,6 +155,11 @@ func (c *counter) count(s *openapi3.Schema, v any) int {
 				add(p, field)
 			} else {
 				add(s.AdditionalProperties.Schema, field)
+			}
+			add(s.UnevaluatedProperties.Schema, field)
+			add(s.PropertyNames, name)
+			for _, part := range s.PatternProperties {
+				add(part, field)
 			}
 		}
 	}

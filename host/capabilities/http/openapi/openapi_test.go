@@ -262,11 +262,29 @@ func TestEndless(t *testing.T) {
 	for name, c := range map[string]struct{ schemas, body string }{
 		"a part of itself": {"{A: {allOf: [{$ref: '#/components/schemas/B'}]}, B: {anyOf: [{type: string}, {$ref: '#/components/schemas/A'}]}}}", `{}`},
 		"alternatives":     {"{A: {oneOf: [{$ref: '#/components/schemas/L'}, {$ref: '#/components/schemas/L'}]}, L: {type: array, items: {$ref: '#/components/schemas/A'}}}}", deep},
+		"one alternative":  {"{A: {anyOf: [{type: string}, {type: array, items: {$ref: '#/components/schemas/A'}}]}}}", deep},
+		"dependents":       {"{A: {dependentSchemas: {x: {$ref: '#/components/schemas/B'}, y: {$ref: '#/components/schemas/B'}}}, B: {dependentSchemas: {x: {$ref: '#/components/schemas/A'}}}}}", `{"x": 1, "y": 1}`},
 	} {
 		_, err := find(t, parsed(t, head+c.schemas), "a").Request([]byte(`{"body": ` + c.body + `}`))
 		if err == nil || !strings.HasPrefix(err.Error(), "body: takes too long") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestUnwritable: operations that cannot stand in generated code or in a request are left out.
+func TestUnwritable(t *testing.T) {
+	d := parsed(t, `{"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {
+		"/a": {"get": {"operationId": "a\nfunc init() {}", "responses": {}}},
+		"/b?x=1": {"get": {"operationId": "b", "responses": {}}},
+		"/c": {"get": {"operationId": "c", "parameters": [{"name": "authorization", "in": "header", "required": true, "schema": {"type": "string"}}], "responses": {}}}}}`)
+	for name, want := range map[string]string{"a\nfunc init() {}": "control characters", "b": "a query or a fragment"} {
+		if _, err := d.Find(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", name, err, want)
+		}
+	}
+	if _, err := find(t, d, "c").Request([]byte(`{}`)); err != nil {
+		t.Errorf("a header that the grant sets: %v", err)
 	}
 }
 

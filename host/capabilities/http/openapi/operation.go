@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"mime"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -72,6 +73,12 @@ const (
 // compile makes an operation of what a document says of it. Its error says what cannot
 // be asked for.
 func compile(method, path string, item *openapi3.PathItem, op *openapi3.Operation, modern bool) (*Operation, error) {
+	if strings.ContainsFunc(op.OperationID, unicode.IsControl) { // it stands in comments of generated code
+		return nil, errors.New("its operationId has control characters")
+	}
+	if strings.ContainsAny(path, "?#") {
+		return nil, errors.New("its path has a query or a fragment")
+	}
 	o := &Operation{ID: op.OperationID, Name: Name(op.OperationID), Method: method, Path: path, Summary: line(op.Summary), check: checker{modern}}
 	if o.Summary == "" {
 		o.Summary = line(op.Description)
@@ -129,7 +136,7 @@ func schemaOf(m *openapi3.MediaType) *openapi3.Schema {
 func (o *Operation) parameters(list openapi3.Parameters) error {
 	for _, ref := range list {
 		p := ref.Value
-		if p == nil || p.In == openapi3.ParameterInCookie && !p.Required {
+		if p == nil || p.In == openapi3.ParameterInCookie && !p.Required || p.In == openapi3.ParameterInHeader && slices.Contains(ownHeaders, http.CanonicalHeaderKey(p.Name)) {
 			continue
 		}
 		q, err := parameter(p)
@@ -156,6 +163,10 @@ func (o *Operation) parameters(list openapi3.Parameters) error {
 	}
 	return nil
 }
+
+// ownHeaders are those whose values are not a parameter's: OpenAPI says so of the first three,
+// and the last is that of the request.
+var ownHeaders = []string{"Accept", "Content-Type", "Authorization", "Idempotency-Key"}
 
 // places are where parameters may be.
 var places = []string{openapi3.ParameterInPath, openapi3.ParameterInQuery, openapi3.ParameterInHeader}
@@ -265,7 +276,7 @@ const aboutMax = 200
 
 // line is the first line of a text.
 func line(text string) string {
-	first, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	first, _, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(text), "\r", "\n"), "\n")
 	if first = strings.TrimSpace(first); len(first) > aboutMax {
 		first = strings.ToValidUTF8(first[:aboutMax], "") + "…"
 	}
