@@ -23,7 +23,7 @@ func (s *shell) secret() *cobra.Command {
 		Use: "secret", Short: "seal secrets on a host: set, list, delete, rekey", Args: cobra.NoArgs,
 		Long: "A secret that is set on a host is sealed there, and given to the service's actors whose grants name it, from their next look on.\n" +
 			"What the host's environment or its folder of secrets (--secrets) has under the same name goes first. Values are never printed.",
-		Example: "  grow secret set SHOP_TOKEN < token.txt\n  grow secret list\n  grow secret delete SHOP_TOKEN",
+		Example: "  grow secret set SHOP_TOKEN\n  grow secret list\n  grow secret delete SHOP_TOKEN",
 	}, s.secretSet(), s.secretList(), s.secretDelete(), s.secretRekey())
 }
 
@@ -68,7 +68,7 @@ func (s *shell) secretSet() *cobra.Command {
 		Use: "set NAME", Short: "give a secret a value, from standard input", Args: cobra.ExactArgs(1),
 		Long: "set reads the value from standard input, without the line break at its end; at a terminal it asks for it, and what is typed is not shown.\n" +
 			"Actors that run get the new value when they ask next. The values before are kept sealed, to be masked where an actor wrote them.",
-		Example: "  grow secret set SHOP_TOKEN < token.txt\n  grow secret set SMTP_PASSWORD --all-services",
+		Example: "  grow secret set SHOP_TOKEN\n  grow secret set SMTP_PASSWORD --all-services",
 		RunE: func(c *cobra.Command, args []string) error {
 			name := args[0]
 			if err := secrets.CheckName(name); err != nil {
