@@ -93,7 +93,7 @@ func (s *shell) serviceCheck() (*specs.Service, []checkup) {
 	}
 	c.OK, c.Version = true, service.Name
 	list := []checkup{c}
-	wanted := secrets(service)
+	wanted := neededSecrets(service)
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		secret := checkup{Finding: toolchain.Finding{Name: "secret " + name, OK: true}, For: "service", Needed: true}
 		if os.Getenv(name) == "" {
@@ -104,9 +104,9 @@ func (s *shell) serviceCheck() (*specs.Service, []checkup) {
 	return service, list
 }
 
-// secrets are the names of the secrets that a service needs to start, each
+// neededSecrets are the names of the secrets that a service needs to start, each
 // with what needs it.
-func secrets(service *specs.Service) map[string]string {
+func neededSecrets(service *specs.Service) map[string]string {
 	wanted := map[string]string{}
 	for _, a := range service.Actors {
 		for _, g := range a.Uses {

@@ -34,6 +34,7 @@ type runOptions struct {
 	grace          time.Duration
 	journal        app.Journal
 	networks       networks
+	secrets        string // folder
 }
 
 func (s *shell) run() *cobra.Command {
@@ -45,7 +46,7 @@ func (s *shell) run() *cobra.Command {
 			"What it has accepted, and all state, is kept in .grow/journal of the service's folder and goes on with the next start; with\n" +
 			"--journal memory nothing is kept, and with --journal nats://HOST:PORT a NATS server with JetStream keeps it. Its credentials\n" +
 			"stand in the address, in a file, or in GROW_NATS_USER and GROW_NATS_PASSWORD, or GROW_NATS_TOKEN.\n" +
-			"Secrets come from the environment.\n\n" +
+			"Secrets come from the environment, from a folder (--secrets), and from what grow secret set has sealed, in this order.\n\n" +
 			"It is a host as grow serve starts one, with the folder as its service: in the folder, and with -C FOLDER, all commands work with it,\n" +
 			"deploy, upload, rollback and history too, and need no token. Others reach it at --control, with a token. What others have deployed\n" +
 			"runs until the folder is edited: with the next start, or with the next edit under --watch, the folder takes its place.\n\n" +
@@ -84,6 +85,7 @@ func (s *shell) run() *cobra.Command {
 	c.Flags().DurationVar(&o.grace, "grace", graceTime, "how long what was accepted may take to finish at the end")
 	c.Flags().BoolVar(&o.noBuild, "no-build", false, "serve the modules that are there")
 	c.Flags().Var(&o.networks, "allow-network", networkHelp)
+	c.Flags().StringVar(&o.secrets, "secrets", "", secretsHelp)
 	o.kept(c)
 	c.Flags().BoolVar(&o.watch, "watch", false, "have edits of the files take effect while it runs")
 	return c
@@ -100,7 +102,7 @@ func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Ser
 			return nil, nil, err
 		}
 	}
-	options := app.PlatformOptions{Mount: s.mount(service, dir, o.watch), Listen: o.listen, Control: o.control, Journal: o.journal, Networks: o.networks, Version: thisRelease().Version}
+	options := app.PlatformOptions{Mount: s.mount(service, dir, o.watch), Listen: o.listen, Control: o.control, Journal: o.journal, Networks: o.networks, Secrets: o.secrets, Version: thisRelease().Version}
 	if err := options.Level.UnmarshalText([]byte(o.level)); err != nil {
 		return nil, nil, fmt.Errorf("read --level: %w", err)
 	}

@@ -48,6 +48,7 @@ func (s *shell) serveHost() *cobra.Command {
 	f.StringVar(&o.CertFile, "cert", "", "`file` of the control API's certificate, in PEM")
 	f.StringVar(&o.KeyFile, "key", "", "`file` of its key")
 	f.Var((*networks)(&o.Networks), "allow-network", networkHelp)
+	f.StringVar(&o.Secrets, "secrets", "", secretsHelp)
 	f.BoolVar(&o.Signed, "require-signatures", false, "take only modules that are signed by a key the host trusts")
 	f.IntVar(&o.Keep.Last, "keep", deploy.KeepLast, "at least so many of a service's last deployments stay, to look at and to go back to")
 	f.DurationVar(&o.Keep.For, "keep-for", 0, "and all that are younger than this `duration`, such as 720h")

@@ -134,6 +134,7 @@ func (s *shell) onHosts() []*cobra.Command {
 		s.docs(),
 		s.token(),
 		s.signKey(),
+		s.secret(),
 		s.publish(),
 	}
 }

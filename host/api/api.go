@@ -21,6 +21,7 @@ import (
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/signing"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
@@ -43,8 +44,11 @@ type Options struct {
 	Documents *documents.Documents
 	Tokens    *token.Tokens
 	Keys      *signing.Keys
-	Uploads   *upload.Uploads
-	Deployer  *deploy.Deployer
+	Sealed    *secrets.Sealed
+	// SecretFrom says where a secret that is in Sealed is taken from.
+	SecretFrom func(name string) string
+	Uploads    *upload.Uploads
+	Deployer   *deploy.Deployer
 	// Running returns a service that runs; nil for one that does not.
 	Running func(documents.Service) control.Backend
 	// Graph says who sends to whom in a service that runs, and how many messages went along
@@ -82,6 +86,7 @@ func New(o Options) *API {
 	a.versionRoutes()
 	a.canaryRoutes()
 	a.tokenRoutes()
+	a.secretRoutes()
 	a.serviceRoutes()
 	a.runningRoutes()
 	a.admitNull()

@@ -18,6 +18,7 @@ import (
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/signing"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/store/files"
@@ -70,7 +71,11 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	h := &host{t: t, dir: filepath.Join(dir, "store"), tokens: token.New(s, nil)}
-	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return h.running }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
+	sealed, err := secrets.Open(filepath.Join(dir, "secrets"), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Sealed: sealed, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return h.running }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(func() {
 		h.Close()
 		_ = s.Close()

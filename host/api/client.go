@@ -15,6 +15,7 @@ import (
 
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
+	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/signing"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
@@ -155,6 +156,39 @@ func (c *Client) TrustKey(ctx context.Context, k NewKey) (key signing.Key, err e
 // DistrustKey has the host trust a key no longer.
 func (c *Client) DistrustKey(ctx context.Context, id string) error {
 	return c.conn.Call(ctx, callTime, http.MethodDelete, "/signkeys/"+url.PathEscape(id), nil, nil)
+}
+
+// secretsAt is where the secrets of a namespace, or of a service, are; name is "" for all.
+func secretsAt(at secrets.Place, name string) string {
+	p := "/namespaces/" + url.PathEscape(at.Namespace) + "/secrets"
+	if name != "" {
+		p += "/" + url.PathEscape(name)
+	}
+	if at.Service != "" {
+		p += "?service=" + url.QueryEscape(at.Service)
+	}
+	return p
+}
+
+// Secrets lists the sealed secrets of a namespace, those of one service and of all when
+// at names one.
+func (c *Client) Secrets(ctx context.Context, at secrets.Place) (list []Secret, err error) {
+	return list, c.conn.Call(ctx, callTime, http.MethodGet, secretsAt(at, ""), nil, &list)
+}
+
+// SetSecret gives a secret a value.
+func (c *Client) SetSecret(ctx context.Context, at secrets.Place, name string, value []byte) (s Secret, err error) {
+	return s, c.conn.Call(ctx, callTime, http.MethodPut, secretsAt(at, name), SecretValue{value}, &s)
+}
+
+// DeleteSecret deletes a secret.
+func (c *Client) DeleteSecret(ctx context.Context, at secrets.Place, name string) error {
+	return c.conn.Call(ctx, callTime, http.MethodDelete, secretsAt(at, name), nil, nil)
+}
+
+// Rekey has the host seal all secrets with a new key.
+func (c *Client) Rekey(ctx context.Context) (r Rekeyed, err error) {
+	return r, c.conn.Call(ctx, lifeTime, http.MethodPost, "/rekey", nil, &r)
 }
 
 // Object says how much of an object is on the host.

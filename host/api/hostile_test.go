@@ -19,6 +19,7 @@ import (
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/signing"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/store/files"
@@ -98,7 +99,11 @@ func (s *shared) host(name string) *host {
 		s.t.Fatal(err)
 	}
 	h := &host{t: s.t, tokens: token.New(s.store, s.clock)}
-	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s.store, s.clock), Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Log: slog.New(slog.DiscardHandler)}))
+	sealed, err := secrets.Open(filepath.Join(s.dir, name, "secrets"), "", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s.store, s.clock), Sealed: sealed, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Log: slog.New(slog.DiscardHandler)}))
 	s.t.Cleanup(h.Close)
 	return h
 }

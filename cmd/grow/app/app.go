@@ -66,6 +66,8 @@ type Options struct {
 	CacheDir string // of compiled modules; "": the user's cache folder
 	// Secret looks secrets up by name; nil: the environment.
 	Secret func(name string) (string, bool)
+	// Known returns the values that a secret has and had, to hide them; nil: that of Secret.
+	Known func(name string) []string
 	// Networks are addresses that are not public, and that the host lets grants reach.
 	Networks []netip.Prefix
 	// Stderr gets log lines at Level or above; nil: none.
@@ -214,6 +216,19 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	}
 	h.took = time.Since(h.started)
 	return h, nil
+}
+
+// known gives the values of a secret that are hidden.
+func (h *Host) known() func(name string) []string {
+	if h.opts.Known != nil {
+		return h.opts.Known
+	}
+	return func(name string) []string {
+		if value, ok := h.opts.Secret(name); ok {
+			return []string{value}
+		}
+		return nil
+	}
 }
 
 // secrets finds out early what is missing.

@@ -102,7 +102,7 @@ func (h *Host) Revisions() map[string]string {
 // secretError says of a missing secret where secrets come from.
 func secretError(err error) error {
 	if missing := (*gateway.SecretError)(nil); errors.As(err, &missing) {
-		return &Error{Code: "secret.missing", Err: err, Hint: "secrets come from the environment: export " + missing.Name + "=... and start grow run"}
+		return &Error{Code: "secret.missing", Err: err, Hint: "give it: export " + missing.Name + "=... and start grow run; or on a host that runs: grow secret set " + missing.Name}
 	}
 	return err
 }

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/logs"
+	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/signing"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/store/files"
@@ -41,8 +41,11 @@ type PlatformOptions struct {
 	Journal  Journal
 	Listen   string // host:port of the services; "": DefaultListen
 	CacheDir string // of compiled modules; "": the user's cache folder
-	// Secret looks secrets up by name; nil: the environment.
+	// Secret looks secrets up by name before Secrets and the sealed store; nil: the
+	// environment.
 	Secret func(name string) (string, bool)
+	// Secrets is a folder with a file for each secret; "": none.
+	Secrets string
 	// Networks are addresses that are not public, and that the host lets grants reach.
 	Networks []netip.Prefix
 	Signed   bool // modules must be signed by a key that the host trusts
@@ -78,6 +81,7 @@ type Platform struct {
 	Documents *documents.Documents
 	Tokens    *token.Tokens
 	Keys      *signing.Keys
+	Sealed    *secrets.Sealed
 	Uploads   *upload.Uploads
 	Deployer  *deploy.Deployer
 
@@ -145,9 +149,6 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	o.Listen, o.Control = cmp.Or(o.Listen, DefaultListen), cmp.Or(o.Control, DefaultControl)
 	if o.Mount != nil {
 		o.Data = o.Mount.Dir
-	}
-	if o.Secret == nil {
-		o.Secret = os.LookupEnv
 	}
 	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}}
 	p.routes.Store(routesOf(nil))
@@ -217,6 +218,9 @@ func (p *Platform) open(ctx context.Context) error {
 	}
 	p.store = s
 	p.Documents, p.Tokens, p.Keys = documents.New(s, nil), token.New(s, nil), signing.New(s, nil)
+	if p.Sealed, err = sealedOf(p.own("secrets")); err != nil {
+		return err
+	}
 	if p.Uploads, err = upload.New(upload.Options{Dir: p.own("uploads"), Store: s, SizeMax: ModuleMax}); err != nil {
 		return err
 	}
@@ -363,8 +367,9 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	if err != nil {
 		return err
 	}
+	own := p.secretsOf(c.Service)
 	h, err := Start(ctx, Options{
-		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Networks: p.opts.Networks, Journal: p.opts.Journal,
+		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Known: own.Known, Networks: p.opts.Networks, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Module: p.moduleOf(c.Service), Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
 		DebugReadOnly: p.opts.DebugReadOnly,
 	})
@@ -373,6 +378,11 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	}
 	p.place(c.Service, &placed{Host: h, id: c.Service, since: p.sinceStart(ctx, c.Service), candidate: c, folder: c.Actors == nil})
 	return nil
+}
+
+// secretsOf are the secrets of a service.
+func (p *Platform) secretsOf(s documents.Service) Secrets {
+	return Secrets{Env: p.opts.Secret, Folder: p.opts.Secrets, Sealed: p.Sealed, Place: secrets.Place{Namespace: s.Namespace, Service: s.Name}, Log: p.log}
 }
 
 // rehearsal starts a candidate once, apart from all that runs: its modules are taken in
@@ -389,7 +399,7 @@ func (p *Platform) rehearsal(ctx context.Context, c deploy.Candidate, service *s
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
 	h, err := Start(ctx, Options{
-		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.opts.Secret, Networks: p.opts.Networks, Journal: memory, Namespace: c.Service.Namespace,
+		Dir: c.Dir, Service: service, Modules: c.Modules, Secret: p.secretsOf(c.Service).Get, Networks: p.opts.Networks, Journal: memory, Namespace: c.Service.Namespace,
 		Shared: &Shared{engine: p.shared.engine, store: kept, logs: logs.New(logs.Options{})}, Seed: seed, Apart: true,
 	})
 	if err != nil {

@@ -191,9 +191,9 @@ func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err er
 // mask hides the secrets that a service names, and those of the one that runs, which handled
 // what is told of.
 func (h *Host) mask(s *specs.Service) mask {
-	list := secretsOf(s, h.opts.Secret)
+	list := secretsOf(s, h.known())
 	if now := h.service.Load(); now != s {
-		list = append(list, secretsOf(now, h.opts.Secret)...)
+		list = append(list, secretsOf(now, h.known())...)
 	}
 	slices.SortStableFunc(list, func(a, b []byte) int { return len(b) - len(a) }) // one may begin with another
 	return list

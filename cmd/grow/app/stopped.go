@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
@@ -20,6 +22,7 @@ type Stopped struct {
 	store   journal.Store
 	journal journal.Journal
 	states  *shard.KeptStates // nil: not read yet
+	known   func(name string) []string
 }
 
 // OpenStopped opens the journal in the folder of a service that does not run. It
@@ -33,7 +36,11 @@ func OpenStopped(ctx context.Context, dir string) (s *Stopped, err error) {
 		return nil, err
 	}
 	h := &Host{opts: Options{Dir: dir, Service: service}}
-	s = &Stopped{service: service}
+	sealed, err := sealedOf(filepath.Join(StateDir(dir), "secrets"))
+	if err != nil {
+		return nil, err
+	}
+	s = &Stopped{service: service, known: Secrets{Sealed: sealed, Place: secrets.Place{Namespace: DefaultNamespace, Service: service.Name}}.Known}
 	if s.store, err = h.opts.Journal.OpenStore(ctx, dir, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, journalError(h.opts.Journal, err)
 	}
@@ -65,7 +72,7 @@ func (s *Stopped) State(ctx context.Context, r control.StateRequest) (control.St
 	if err != nil {
 		return control.State{}, traceError(err)
 	}
-	return stateReply(s.service, &r, values, secretsOf(s.service, os.LookupEnv))
+	return stateReply(s.service, &r, values, secretsOf(s.service, s.known))
 }
 
 // States lists keys, as a running host does.
@@ -83,7 +90,7 @@ func (s *Stopped) StateDiff(ctx context.Context, r control.DiffRequest) (control
 	if err := hasState(s.service, r.Node); err != nil {
 		return control.StateDiff{}, err
 	}
-	return diffState(ctx, r, secretsOf(s.service, os.LookupEnv), func(span shard.Span) (*shard.History, error) {
+	return diffState(ctx, r, secretsOf(s.service, s.known), func(span shard.Span) (*shard.History, error) {
 		return shard.StateHistory(ctx, s.journal, r.Node, r.Key, span)
 	})
 }
@@ -94,7 +101,7 @@ func (s *Stopped) Trace(ctx context.Context, id string) (control.Trace, error) {
 	if err != nil {
 		return control.Trace{}, traceError(err)
 	}
-	return toldOf(t, secretsOf(s.service, os.LookupEnv)), nil
+	return toldOf(t, secretsOf(s.service, s.known)), nil
 }
 
 // Messages lists the newest messages, as a running host does.
@@ -102,5 +109,5 @@ func (s *Stopped) Messages(ctx context.Context, f control.MessageFilter) (contro
 	read := func(records uint64, visit func(*shard.Hop) error) (bool, error) {
 		return shard.Recent(ctx, s.journal, records, visit)
 	}
-	return messagesOf(f, secretsOf(s.service, os.LookupEnv), read)
+	return messagesOf(f, secretsOf(s.service, s.known), read)
 }

@@ -24,7 +24,7 @@ func (b backend) Trace(ctx context.Context, id string) (control.Trace, error) {
 	if err != nil {
 		return control.Trace{}, traceError(err)
 	}
-	return toldOf(t, secretsOf(b.service.Load(), b.opts.Secret)), nil
+	return toldOf(t, secretsOf(b.service.Load(), b.known())), nil
 }
 
 // secretLeast is how many bytes a secret has that is looked for: to hide less
@@ -42,16 +42,18 @@ var secretRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 type mask [][]byte
 
 // secretsOf hides the secrets that a service names. The journal keeps none, but
-// an actor may have written one into a message.
-func secretsOf(s *specs.Service, look func(string) (string, bool)) mask {
+// an actor may have written one into a message. known gives the values that a secret has
+// and had.
+func secretsOf(s *specs.Service, known func(name string) []string) mask {
 	var m mask
 	add := func(name string) {
-		value, ok := look(name)
-		if !ok || len(value) < secretLeast {
-			return
-		}
-		for _, form := range formsOf(value) {
-			m = append(m, []byte(form))
+		for _, value := range known(name) {
+			if len(value) < secretLeast {
+				continue
+			}
+			for _, form := range formsOf(value) {
+				m = append(m, []byte(form))
+			}
 		}
 	}
 	for _, e := range s.Endpoints {

@@ -93,7 +93,7 @@ func TestSecretsOf(t *testing.T) {
 		"HOOK": "a\"quoted\"one", "TOKEN": "123456789", "PIN": "1", "OTHER": "not-secret", "SHORT": "key-of-all", "LONG": "key-of-all-doors", "BOTH": `it's "é"`,
 		"HEADER": "in-a-header", "SECOND": "second-one",
 	}
-	m := secretsOf(s, func(name string) (string, bool) { v, ok := values[name]; return v, ok })
+	m := secretsOf(s, func(name string) []string { return []string{values[name]} })
 	for data, want := range map[string]string{
 		`{"t":"123456789","n":1}`: `{"t":"***","n":1}`, `"a\"quoted\"one"`: `"***"`, `a"quoted"one`: `***`, `"not-secret"`: `"not-secret"`, "": "",
 		"key-of-all-doors, key-of-all": "***, ***", `'it\'s "é"'`: `'***'`, `"it's \"\u00e9\""`: `"***"`, `it's "é"`: "***",

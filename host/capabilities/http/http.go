@@ -133,7 +133,7 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 			}
 			value, ok := env.Secret(secret)
 			if !ok {
-				missing = fmt.Errorf("secret %s is not set: give it in the environment", secret)
+				missing = fmt.Errorf("secret %s is not set: grow secret set, or give it in the environment", secret)
 			}
 			c.masks = append(c.masks, value)
 			return value

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/secrets"
+	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/host/token"
+)
+
+// secretsPath is where the sealed secrets of a namespace and its services are.
+const secretsPath = "/v1/namespaces/{namespace}/secrets"
+
+// Codes of the sealed store.
+const (
+	CodeSealed    = "secret.sealed"    // a secret cannot be opened or the key not be had
+	CodeSecretKey = "secret.given-key" // the key is not the host's to replace
+)
+
+// Secret is what is told of a sealed secret: never its value.
+type Secret struct {
+	secrets.Info
+	From string `json:"from" doc:"where the service takes it from" enum:"sealed,environment,file"`
+}
+
+// SecretValue is a value to seal.
+type SecretValue struct {
+	Value []byte `json:"value" doc:"the value, in base64; at most 65536 bytes"`
+}
+
+// Rekeyed says what was sealed with a new key.
+type Rekeyed struct {
+	Secrets int `json:"secrets" doc:"how many there are"`
+}
+
+// SecretsPlace is a namespace's secrets, or those of one of its services.
+type SecretsPlace struct {
+	Namespace string `path:"namespace" pattern:"^[a-z][a-z0-9-]*$" maxLength:"63"`
+	Service   string `query:"service" pattern:"^([a-z][a-z0-9-]*)?$" maxLength:"63" doc:"the service that has it; none: all of the namespace"`
+}
+
+func (p SecretsPlace) place() secrets.Place {
+	return secrets.Place{Namespace: p.Namespace, Service: p.Service}
+}
+
+// SecretPlace is one secret.
+type SecretPlace struct {
+	SecretsPlace
+	Name string `path:"name" pattern:"^[A-Za-z_][A-Za-z0-9_.-]*$" maxLength:"100"`
+}
+
+func (a *API) secretRoutes() {
+	huma.Register(a.huma, operation("list-secrets", token.Deploy, http.MethodGet, secretsPath, "List sealed secrets, without their values"), a.secrets)
+	huma.Register(a.huma, operation("set-secret", token.Deploy, http.MethodPut, secretsPath+"/{name}", "Give a secret a value"), a.setSecret)
+	huma.Register(a.huma, operation("delete-secret", token.Deploy, http.MethodDelete, secretsPath+"/{name}", "Delete a secret"), a.deleteSecret)
+	huma.Register(a.huma, operation("rekey-secrets", token.Admin, http.MethodPost, "/v1/rekey", "Seal all secrets of the host with a new key"), a.rekey)
+}
+
+func (a *API) secrets(_ context.Context, q *SecretsPlace) (*body[[]Secret], error) {
+	list, err := a.o.Sealed.List(q.Namespace)
+	all := make([]Secret, 0, len(list))
+	for _, i := range list {
+		if q.Service == "" || i.Service == "" || i.Service == q.Service {
+			all = append(all, Secret{i, a.o.SecretFrom(i.Name)})
+		}
+	}
+	return &body[[]Secret]{all}, a.sealedFault(err)
+}
+
+func (a *API) setSecret(ctx context.Context, q *struct {
+	SecretPlace
+	Body SecretValue
+}) (*body[Secret], error) {
+	by := caller(ctx).Name
+	i, err := a.o.Sealed.Set(q.place(), q.Name, q.Body.Value, by)
+	if err != nil {
+		return nil, a.sealedFault(err)
+	}
+	a.o.Log.Info("a secret was set", "namespace", q.Namespace, "service", q.Service, "name", q.Name, "by", by)
+	return &body[Secret]{Secret{i, a.o.SecretFrom(q.Name)}}, nil
+}
+
+func (a *API) deleteSecret(ctx context.Context, q *SecretPlace) (*struct{}, error) {
+	if err := a.o.Sealed.Delete(q.place(), q.Name); err != nil {
+		return nil, a.sealedFault(fmt.Errorf("secret %s: %w", q.Name, err))
+	}
+	a.o.Log.Info("a secret was deleted", "namespace", q.Namespace, "service", q.Service, "name", q.Name, "by", caller(ctx).Name)
+	return nil, nil
+}
+
+func (a *API) rekey(ctx context.Context, _ *struct{}) (*body[Rekeyed], error) {
+	if err := governsHost(ctx); err != nil {
+		return nil, a.fault(err)
+	}
+	n, err := a.o.Sealed.Rekey()
+	if err != nil {
+		return nil, a.sealedFault(err)
+	}
+	a.o.Log.Info("all secrets were sealed with a new key", "secrets", n, "by", caller(ctx).Name)
+	return &body[Rekeyed]{Rekeyed{n}}, nil
+}
+
+// sealedFault says of what the sealed store refuses what to do.
+func (a *API) sealedFault(err error) error {
+	is := func(targets ...error) bool {
+		return slices.ContainsFunc(targets, func(t error) bool { return errors.Is(err, t) })
+	}
+	switch {
+	case is(secrets.ErrNotFound):
+		return a.fault(fmt.Errorf("%w: %w", err, store.ErrNotFound))
+	case is(secrets.ErrName, secrets.ErrReserved, secrets.ErrEmpty, secrets.ErrTooLarge, secrets.ErrTooMany):
+		return a.fault(&control.Error{Code: control.CodeInvalid, Message: err.Error()})
+	case is(secrets.ErrGivenKey):
+		return &failure{http.StatusConflict, &control.Error{Code: CodeSecretKey, Message: err.Error(), Next: "start the host with the new key, a comma and the old key in " + secrets.KeyVariable + ", and rekey then"}}
+	case is(secrets.ErrTampered, secrets.ErrFormat, secrets.ErrForeign):
+		return &failure{http.StatusConflict, &control.Error{Code: CodeSealed, Message: err.Error(), Next: "give the host the key that sealed it, or delete the secret and set it again: grow secret delete"}}
+	case is(secrets.ErrKey, secrets.ErrNoKey, secrets.ErrPermission):
+		return &failure{http.StatusConflict, &control.Error{Code: CodeSealed, Message: err.Error(), Next: "on the host, mend the file seal.key in its folder secrets: it holds the key, and has mode 0600"}}
+	}
+	return a.fault(err)
+}

@@ -1,0 +1,380 @@
+// Package secrets is the sealed store of a host: secrets of services, encrypted at rest.
+//
+// A secret belongs to a service or to all services of a namespace. Each is a file of its
+// own (see format1) in the folder, sealed with the host's key: that in GROW_SEAL_KEY, or
+// one that is made in the folder when the first secret is set. Whose it is, its name, who
+// set it and when are readable and covered by the seal, so an entry that was moved,
+// swapped or edited is refused. An older copy of the same entry is not told from the
+// current one. Who can read both the key and the folder can read the secrets.
+package secrets
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Limits of secrets.
+const (
+	ValueMax   = 64 << 10 // bytes of a value
+	NameMax    = 100      // bytes of a name
+	ByMax      = 200      // bytes of who set it
+	PlaceMax   = 1000     // secrets of a service, and of a namespace for all its services
+	EarlierMax = 4        // values before the current one that are kept, to be masked
+	entriesMax = 100_000  // files in the folder
+	headMax    = 4 << 10
+	entryMax   = (1+EarlierMax)*(ValueMax*4/3+16) + headMax + 1<<10
+)
+
+const (
+	keyFile    = "seal.key"
+	tempPrefix = ".new-"
+)
+
+var (
+	// ErrNotFound is returned for a secret that is not there.
+	ErrNotFound = errors.New("no such secret")
+	// ErrName is returned for what cannot be a secret's name.
+	ErrName = fmt.Errorf("a secret's name has 1 to %d letters, digits, '_', '-' and '.', and begins with a letter or '_'", NameMax)
+	// ErrReserved is returned for a name that begins with hostPrefix.
+	ErrReserved = errors.New("names that begin with " + hostPrefix + " are the host's own: they come from its environment or its folder of secrets")
+	// ErrTooLarge is returned for a value over ValueMax, and for what else is over a limit.
+	ErrTooLarge = errors.New("too large")
+	// ErrEmpty is returned for a value without bytes.
+	ErrEmpty = errors.New("a secret needs a value")
+	// ErrTooMany is returned where PlaceMax secrets are.
+	ErrTooMany = fmt.Errorf("there are %d secrets, and no more are allowed", PlaceMax)
+	// ErrTampered is returned for an entry that is not as it was written.
+	ErrTampered = errors.New("the sealed secret was damaged, edited or moved")
+	// ErrFormat is returned for an entry of a version that this build does not know.
+	ErrFormat = errors.New("the sealed secret has a format of another version of grow")
+	// ErrForeign is returned for an entry that was sealed with a key that is not at hand.
+	ErrForeign = errors.New("the secret was sealed with another key:")
+	// ErrKey is returned for what is no key.
+	ErrKey = errors.New("not a key of the sealed store")
+	// ErrNoKey is returned when there are entries, and no key.
+	ErrNoKey = errors.New("the key of the sealed store is missing")
+	// ErrPermission is returned for a key's file that others may read.
+	ErrPermission = errors.New("the key of the sealed store can be read by other users")
+	// ErrGivenKey is returned by Rekey for one key that was given from outside.
+	ErrGivenKey = errors.New("the key comes from " + KeyVariable)
+)
+
+// hostPrefix begins what the host's owner says of servers that grants reach. Whoever may
+// set secrets of a service must not say it.
+const hostPrefix = "GROW_"
+
+var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+
+// CheckName reports by ErrName and ErrReserved what cannot be a secret's name.
+func CheckName(name string) error {
+	if len(name) > NameMax || !nameForm.MatchString(name) {
+		return ErrName
+	}
+	if strings.HasPrefix(name, hostPrefix) {
+		return ErrReserved
+	}
+	return nil
+}
+
+// Place is whose secrets are meant: those of a service, or, without one, those that all
+// services of a namespace have.
+type Place struct{ Namespace, Service string }
+
+// Info is what is told of a secret. Its value never is.
+type Info struct {
+	Namespace string    `json:"namespace"`
+	Service   string    `json:"service,omitempty"` // "": all of the namespace
+	Name      string    `json:"name"`
+	Set       time.Time `json:"set"`
+	By        string    `json:"by"`
+}
+
+// Sealed is the store. Its methods may be called concurrently; one process at a time may
+// change a folder.
+type Sealed struct {
+	dir   string
+	now   func() time.Time
+	given []key // from the environment; nil: those of the file
+
+	changing sync.Mutex // held by Set, Delete and Rekey
+}
+
+// Open returns the store in a folder, which is made when the first secret is set. given
+// is what KeyVariable holds, "" for none: ErrKey when that is no key. now is asked for
+// the time; nil: the system's clock.
+func Open(dir, given string, now func() time.Time) (*Sealed, error) {
+	s := &Sealed{dir: dir, now: now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if given == "" {
+		return s, nil
+	}
+	var err error
+	s.given, err = parseKeys(strings.Split(given, ","))
+	return s, err
+}
+
+// keys are those that open; the first one seals.
+func (s *Sealed) keys() ([]key, error) {
+	if s.given != nil {
+		return s.given, nil
+	}
+	keys, err := readKeys(filepath.Join(s.dir, keyFile))
+	if missing(err) {
+		return nil, ErrNoKey
+	}
+	return keys, err
+}
+
+// sealing is keys, making one where nothing has been sealed.
+func (s *Sealed) sealing() ([]key, error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, err
+	}
+	keys, err := s.keys()
+	if !errors.Is(err, ErrNoKey) {
+		return keys, err
+	}
+	if names, readErr := s.files(); readErr != nil || len(names) > 0 {
+		return nil, errors.Join(err, readErr)
+	}
+	k, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	return []key{k}, writeKeys(filepath.Join(s.dir, keyFile), []key{k})
+}
+
+// files are the names of all entries' files.
+func (s *Sealed) files() ([]string, error) {
+	d, err := os.Open(s.dir)
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(entriesMax)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == keyFile || strings.HasPrefix(n, tempPrefix) })
+	slices.Sort(names)
+	return names, nil
+}
+
+// read takes the entry in a file apart; fs.ErrNotExist when there is none.
+func (s *Sealed) read(file string) (entry, error) {
+	f, err := os.Open(filepath.Join(s.dir, file))
+	if err != nil {
+		return entry{}, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, entryMax+1))
+	if err != nil {
+		return entry{}, err
+	}
+	e, err := parse(b)
+	if err == nil && fileOf(Place{e.Namespace, e.Service}, e.Name) != file {
+		return e, fmt.Errorf("%w: it lies in the place of another", ErrTampered)
+	}
+	return e, err
+}
+
+// get opens a secret.
+func (s *Sealed) get(at Place, name string) (content, error) {
+	e, err := s.read(fileOf(at, name))
+	if missing(err) {
+		return content{}, ErrNotFound
+	}
+	if err != nil {
+		return content{}, err
+	}
+	keys, err := s.keys()
+	if err != nil {
+		return content{}, err
+	}
+	return e.open(keys)
+}
+
+// Get returns a secret's value: that of the service, else that of its namespace. It is
+// read anew each time, so a value that was just set is the one. It fails with
+// ErrNotFound, ErrTampered, ErrFormat, ErrForeign, ErrNoKey or ErrPermission.
+func (s *Sealed) Get(at Place, name string) ([]byte, error) {
+	c, err := s.get(at, name)
+	if errors.Is(err, ErrNotFound) && at.Service != "" {
+		c, err = s.get(Place{Namespace: at.Namespace}, name)
+	}
+	return c.Value, err
+}
+
+// Known returns all values that a secret has and had, EarlierMax at most of these, of the
+// service and of its namespace, for hiding them. What cannot be opened is left out.
+func (s *Sealed) Known(at Place, name string) [][]byte {
+	var all [][]byte
+	for _, one := range []Place{at, {Namespace: at.Namespace}} {
+		if c, err := s.get(one, name); err == nil {
+			all = append(append(all, c.Value), c.Earlier...)
+		}
+	}
+	return all
+}
+
+// Set gives a secret a value. by is who does it. The value that it had is kept beside it,
+// to be hidden where it was written. It fails with ErrName, ErrReserved, ErrEmpty,
+// ErrTooLarge, ErrTooMany, and as Get does for what it replaces.
+func (s *Sealed) Set(at Place, name string, value []byte, by string) (Info, error) {
+	if err := CheckName(name); err != nil {
+		return Info{}, err
+	}
+	switch {
+	case len(value) == 0:
+		return Info{}, ErrEmpty
+	case len(value) > ValueMax:
+		return Info{}, fmt.Errorf("%w: a secret has at most %d bytes", ErrTooLarge, ValueMax)
+	case len(by) > ByMax:
+		return Info{}, fmt.Errorf("%w: who sets a secret has a name of at most %d bytes", ErrTooLarge, ByMax)
+	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	keys, err := s.sealing()
+	if err != nil {
+		return Info{}, fmt.Errorf("seal %s: %w", name, err)
+	}
+	c := content{Value: value}
+	switch old, err := s.get(at, name); {
+	case errors.Is(err, ErrNotFound):
+		list, err := s.List(at.Namespace)
+		if err != nil {
+			return Info{}, err
+		}
+		if len(slices.DeleteFunc(list, func(i Info) bool { return i.Service != at.Service })) >= PlaceMax {
+			return Info{}, ErrTooMany
+		}
+	case err != nil:
+		return Info{}, fmt.Errorf("replace %s: %w", name, err)
+	default:
+		c.Earlier = append([][]byte{old.Value}, old.Earlier...)
+		c.Earlier = slices.DeleteFunc(c.Earlier, func(v []byte) bool { return bytes.Equal(v, value) })
+		c.Earlier = c.Earlier[:min(len(c.Earlier), EarlierMax)]
+	}
+	h := head{Namespace: at.Namespace, Service: at.Service, Name: name, Set: s.now().UTC().Truncate(time.Second), By: by}
+	return h.info(), s.write(&h, &c, keys[0])
+}
+
+func (s *Sealed) write(h *head, c *content, k key) error {
+	b, err := seal(h, c, k)
+	if err == nil {
+		err = replaceFile(filepath.Join(s.dir, fileOf(Place{h.Namespace, h.Service}, h.Name)), b)
+	}
+	if err != nil {
+		return fmt.Errorf("seal %s: %w", h.Name, err)
+	}
+	return nil
+}
+
+func (h *head) info() Info { return Info{h.Namespace, h.Service, h.Name, h.Set, h.By} }
+
+// List tells of the secrets of a namespace and of its services, in the order of services
+// and names. It needs no key. It fails with ErrTampered for a file that is no entry.
+func (s *Sealed) List(namespace string) ([]Info, error) {
+	list := []Info{}
+	err := s.each(func(e *entry) error {
+		if e.Namespace == namespace {
+			list = append(list, e.info())
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b Info) int { return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name)) })
+	return list, err
+}
+
+// each visits all entries.
+func (s *Sealed) each(visit func(*entry) error) error {
+	names, err := s.files()
+	if err != nil {
+		return fmt.Errorf("read secrets: %w", err)
+	}
+	for _, name := range names {
+		e, err := s.read(name)
+		if missing(err) { // it was deleted meanwhile
+			continue
+		}
+		if err == nil {
+			err = visit(&e)
+		}
+		if err != nil {
+			return fmt.Errorf("read secret %s: %w", cmp.Or(e.Name, name), err)
+		}
+	}
+	return nil
+}
+
+// Delete deletes a secret with all values that it had, also one that cannot be opened;
+// ErrNotFound when there is none.
+func (s *Sealed) Delete(at Place, name string) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	err := os.Remove(filepath.Join(s.dir, fileOf(at, name)))
+	if missing(err) {
+		return ErrNotFound
+	}
+	if err == nil {
+		err = syncDir(s.dir)
+	}
+	return err
+}
+
+// Rekey seals all secrets with a new key and returns how many there are. A given key is
+// replaced by giving the new one first and the old one after it: ErrGivenKey when there
+// is one alone. When it is interrupted both keys stay, and the next Rekey completes it.
+func (s *Sealed) Rekey() (int, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	keys, err := s.sealing()
+	if err != nil {
+		return 0, fmt.Errorf("rekey: %w", err)
+	}
+	file := filepath.Join(s.dir, keyFile)
+	switch {
+	case s.given == nil:
+		k, err := newKey()
+		if err != nil {
+			return 0, err
+		}
+		keys = append([]key{k}, keys...)
+		if len(keys) > keysMax {
+			return 0, fmt.Errorf("rekey: %w: %s holds %d keys", ErrTooLarge, keyFile, len(keys)-1)
+		}
+		if err := writeKeys(file, keys); err != nil {
+			return 0, fmt.Errorf("rekey: %w", err)
+		}
+	case len(keys) == 1:
+		return 0, fmt.Errorf("rekey: %w", ErrGivenKey)
+	}
+	n := 0
+	err = s.each(func(e *entry) error {
+		c, err := e.open(keys)
+		if err != nil {
+			return err
+		}
+		n++
+		return s.write(&e.head, &c, keys[0])
+	})
+	if err == nil && s.given == nil {
+		err = writeKeys(file, keys[:1])
+	}
+	return n, err
+}
