@@ -27,7 +27,7 @@ var apis = []API{
 	}},
 }
 
-// TestOperations compares what is written of APIs with testdata/operations.txtar.
+// TestOperations compares what is written of APIs with testdata/apis/operations.txtar.
 func TestOperations(t *testing.T) {
 	inGo, err := GoOperations("main", "pricing", apis)
 	if err != nil {
@@ -36,7 +36,7 @@ func TestOperations(t *testing.T) {
 	got := &txtar.Archive{Files: []txtar.File{
 		{Name: "operations.py", Data: PythonOperations("pricing", apis)}, {Name: "operations.go", Data: inGo}, {Name: "operations.rs", Data: RustOperations("pricing", apis)},
 	}}
-	place := filepath.Join("testdata", "operations.txtar")
+	place := filepath.Join("testdata", "apis", "operations.txtar")
 	if *update {
 		if err := os.WriteFile(place, txtar.Format(got), 0o600); err != nil {
 			t.Fatal(err)

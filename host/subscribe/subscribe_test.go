@@ -180,23 +180,40 @@ func TestNotTaken(t *testing.T) {
 	r.Close()
 }
 
-// TestLater: a stream that is made later is found, and new messages are those that come
-// after the subscription.
+// TestLater: a stream that is made later is found.
 func TestLater(t *testing.T) {
 	o := start(t)
 	if err := o.js.DeleteStream(t.Context(), "ERP"); err != nil {
 		t.Fatal(err)
 	}
 	came := make(chan string, 10)
+	r := o.run(t, false, func(r *shard.Request) error {
+		came <- string(r.Data)
+		return nil
+	})
+	if _, err := o.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"erp.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	o.publish(t, "erp.a", "later")
+	if got := <-came; got != "later" {
+		t.Errorf("%s came", got)
+	}
+	r.Close()
+}
+
+// TestNew: new messages are those that come after the subscription.
+func TestNew(t *testing.T) {
+	o := start(t)
+	o.publish(t, "erp.a", "before")
+	came := make(chan string, 10)
 	r := o.run(t, true, func(r *shard.Request) error {
 		came <- string(r.Data)
 		return nil
 	})
-	stream, err := o.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"erp.>"}})
+	stream, err := o.js.Stream(t.Context(), "ERP")
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.publish(t, "erp.a", "before")
 	for info, err := stream.Info(t.Context()); err == nil && info.State.Consumers == 0; {
 		info, err = stream.Info(t.Context())
 	}
