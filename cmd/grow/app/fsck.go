@@ -105,6 +105,8 @@ func finding(s *nats.Salvage, d *journal.Damaged) (journal.Name, archive.Finding
 		f.Where += "/" + d.Where
 	}
 	switch {
+	case nats.IsBucket(d.Journal):
+		f.Code, f.Text = archive.CodeFile, f.Text+"; a repair leaves this bucket out: what it held stays in the folder that is moved away"
 	case record:
 		f.Code, f.Record = archive.CodeRecord, d.Seq
 		if strings.Contains(f.Text, "is missing") {

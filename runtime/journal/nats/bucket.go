@@ -298,15 +298,15 @@ func decodeKey(text string) (string, bool) {
 	return string(b), encodeKey(string(b)) == text
 }
 
-// isBucket reports whether a stream is that of a bucket, and not of journals.
-func isBucket(stream string) bool {
+// IsBucket reports whether a stream is that of a bucket, and not of journals.
+func IsBucket(stream string) bool {
 	kind, rest, ok := strings.Cut(stream, "_GROW_")
 	return ok && (kind == "KV" || kind == "OBJ") && strings.Count(rest, "_") >= 2
 }
 
 // carryBuckets copies the streams of buckets from one folder of a server to another, neither
-// of which a server has open.
-func carryBuckets(from, to string) error {
+// of which a server has open, but those to leave.
+func carryBuckets(from, to string, leave map[string]bool) error {
 	const streams = "$G/streams"
 	list, err := os.ReadDir(filepath.Join(from, streams))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -319,7 +319,7 @@ func carryBuckets(from, to string) error {
 		return err
 	}
 	for _, e := range list {
-		if !e.IsDir() || !isBucket(e.Name()) {
+		if !e.IsDir() || !IsBucket(e.Name()) || leave[e.Name()] {
 			continue
 		}
 		if err := os.CopyFS(filepath.Join(to, streams, e.Name()), os.DirFS(filepath.Join(from, streams, e.Name()))); err != nil {

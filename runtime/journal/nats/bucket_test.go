@@ -1,7 +1,11 @@
 package nats
 
 import (
+	"bytes"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -237,4 +241,59 @@ func TestStopWatch(t *testing.T) {
 		t.Error(err)
 	}
 	<-told
+}
+
+// TestBucketLeft: a damaged bucket, which no server could be started with, does not go along
+// with a repair; its neighbour does.
+func TestBucketLeft(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir})
+	for _, name := range []string{"carts", "sound"} {
+		b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Bucket: name})
+		if err == nil {
+			_, err = b.Write(t.Context(), &bucket.Write{Key: "a", Data: []byte("kept in " + name)})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	turned := false
+	err := filepath.WalkDir(filepath.Join(dir, storeDir), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".blk" {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if at := bytes.Index(b, []byte("kept in carts")); err == nil && at >= 0 {
+			b[at], turned = b[at]^1, true
+			err = os.WriteFile(path, b, 0o600)
+		}
+		return err
+	})
+	if err != nil || !turned {
+		t.Fatal(turned, err)
+	}
+	salvage, err := OpenSalvage(t.Context(), dir)
+	if err != nil || len(salvage.Damaged) == 0 || !IsBucket(salvage.Damaged[0].Journal) {
+		t.Fatalf("%+v %v", salvage, err)
+	}
+	_, err = salvage.Replace(t.Context(), Options{Log: quiet}, func(*Store) error { return nil })
+	if err = errors.Join(err, salvage.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, Options{Dir: dir})
+	for name, want := range map[string]string{"carts": "", "sound": "kept in sound"} {
+		b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Bucket: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := b.Get(t.Context(), "a"); string(e.Data) != want || (want == "") != errors.Is(err, bucket.ErrNotFound) {
+			t.Errorf("%s: %+v %v", name, e, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }

@@ -73,7 +73,7 @@ func (s *Store) bucketsOf(ctx context.Context, n journal.Name) (streams []string
 		streams = nil
 		list := s.js.StreamNames(ctx)
 		for name := range list.Name() {
-			if isBucket(name) && (strings.HasPrefix(name, "KV"+prefix) || strings.HasPrefix(name, "OBJ"+prefix)) {
+			if IsBucket(name) && (strings.HasPrefix(name, "KV"+prefix) || strings.HasPrefix(name, "OBJ"+prefix)) {
 				streams = append(streams, name)
 			}
 		}

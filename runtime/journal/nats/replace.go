@@ -27,9 +27,14 @@ type swap struct {
 // Replace builds what the folder is to hold in a new store, with build, and puts
 // it in the place of what is there, which goes to the folder it returns and is not
 // changed; "" when there was nothing. Whatever ends it, the folder holds the old or
-// the new: a swap that was begun is finished by the next to open the folder.
+// the new: a swap that was begun is finished by the next to open the folder. Buckets go along,
+// but for damaged ones, which a server could not be started with.
 func (s *Salvage) Replace(ctx context.Context, o Options, build func(*Store) error) (away string, err error) {
-	if away, err = s.folder.replace(ctx, o, build); err == nil && s.Unnamed != nil {
+	leave := map[string]bool{}
+	for _, d := range s.Damaged {
+		leave[d.Journal] = true
+	}
+	if away, err = s.folder.replace(ctx, o, build, leave); err == nil && s.Unnamed != nil {
 		err = s.Name()
 	}
 	return away, err
@@ -55,11 +60,11 @@ func Fill(ctx context.Context, o Options, build func(*Store) error) (err error) 
 	if Holds(o.Dir) {
 		return fmt.Errorf("fill data folder %s: %w", o.Dir, journal.ErrExists)
 	}
-	_, err = f.replace(ctx, o, build)
+	_, err = f.replace(ctx, o, build, nil)
 	return err
 }
 
-func (f *folder) replace(ctx context.Context, o Options, build func(*Store) error) (away string, err error) {
+func (f *folder) replace(ctx context.Context, o Options, build func(*Store) error, leave map[string]bool) (away string, err error) {
 	fresh := filepath.Join(f.path, buildDir)
 	if err := os.RemoveAll(fresh); err != nil { // of a try that did not end
 		return "", diskError(err)
@@ -70,7 +75,7 @@ func (f *folder) replace(ctx context.Context, o Options, build func(*Store) erro
 		err = errors.Join(build(store), store.Close())
 	}
 	if err == nil { // what actors share is no part of a journal, and stays
-		err = diskError(carryBuckets(filepath.Join(f.path, storeDir), filepath.Join(fresh, storeDir)))
+		err = diskError(carryBuckets(filepath.Join(f.path, storeDir), filepath.Join(fresh, storeDir), leave))
 	}
 	if err != nil {
 		return "", errors.Join(err, os.RemoveAll(fresh))
