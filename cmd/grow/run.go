@@ -119,6 +119,8 @@ func (s *shell) start(ctx context.Context, dir string, o runOptions) (*specs.Ser
 // serve goes on until ctx ends, with follow beside it when that is not nil, and
 // ends the service in order.
 func (s *shell) serve(ctx context.Context, p *app.Platform, service *specs.Service, o runOptions, follow *live.Follower) error {
+	urged, release := again(ctx)
+	defer release()
 	err := s.serving(p, service, o.watch)
 	end := s.relay(p, o.level)
 	if err == nil && follow != nil {
@@ -127,7 +129,7 @@ func (s *shell) serve(ctx context.Context, p *app.Platform, service *specs.Servi
 	if err == nil {
 		<-ctx.Done()
 	}
-	left, stopErr := s.stop(p, o.grace)
+	left, stopErr := s.stop(urged, p, o.grace)
 	end()
 	return errors.Join(err, s.left(left, stopErr == nil), stopErr)
 }
@@ -238,11 +240,39 @@ type waiting struct {
 	Attempt int       `json:"attempt"`
 }
 
-// stop ends the service in order, within a time; a second signal ends it at once.
-func (s *shell) stop(h *app.Platform, grace time.Duration) (app.Leftover, error) {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	ctx, cancelTime := context.WithTimeout(ctx, grace)
+// again returns a context that ends with the second signal; the first ends that of the
+// command. It is asked for before the first comes: between the two there is no moment at which
+// a signal would be the system's, which ends the process on the spot.
+func again(first context.Context) (ctx context.Context, release func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	expected := 2
+	if first.Err() != nil && len(signals) == 0 { // it came before
+		expected = 1
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { // ends with release
+		defer close(done)
+		for range expected {
+			select {
+			case <-signals:
+			case <-ctx.Done():
+				return
+			}
+		}
+		cancel()
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel()
+		<-done
+	}
+}
+
+// stop ends the service in order, within a time, and at once when urged ends.
+func (s *shell) stop(urged context.Context, h *app.Platform, grace time.Duration) (app.Leftover, error) {
+	ctx, cancelTime := context.WithTimeout(urged, grace)
 	defer cancelTime()
 	s.say("stopping: no more requests are taken; what was accepted is finished (again to stop at once)")
 	left, err := h.Stop(ctx)

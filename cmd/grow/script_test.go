@@ -165,11 +165,11 @@ func end(ts *testscript.TestScript, _ bool, args []string) {
 	s := ts.Value(running{}).(*served)
 	by := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}[args[0]]
 	ts.Check(s.process.Process.Signal(by))
-	for again := len(args) > 2; again; {
+	for wait, again := 500*time.Microsecond, len(args) > 2; again; wait = time.Second {
 		select {
 		case <-s.read:
 			again = false
-		case <-time.After(20 * time.Millisecond): // the first one may not have been understood yet
+		case <-time.After(wait): // soon; later only when the system made one of the two
 			ts.Check(s.process.Process.Signal(by))
 		}
 	}

@@ -66,6 +66,8 @@ func (s *shell) serveUntil(ctx context.Context, o app.PlatformOptions, grace tim
 	if err != nil {
 		return err
 	}
+	urged, release := again(ctx)
+	defer release()
 	first, err := p.FirstToken(ctx)
 	if err == nil {
 		err = s.platformUp(p, first)
@@ -73,7 +75,7 @@ func (s *shell) serveUntil(ctx context.Context, o app.PlatformOptions, grace tim
 	if err == nil {
 		<-ctx.Done()
 	}
-	left, stopErr := s.stop(p, grace)
+	left, stopErr := s.stop(urged, p, grace)
 	return errors.Join(err, s.left(left, stopErr == nil), stopErr)
 }
 
