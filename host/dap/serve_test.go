@@ -1,6 +1,7 @@
 package dap_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -371,4 +372,33 @@ func TestCompletions(t *testing.T) {
 			c.events = nil
 		}
 	}
+}
+
+// TestMemoryOfEach: instances have the same addresses, and each its own memory.
+func TestMemoryOfEach(t *testing.T) {
+	c := attached(t, debug.Options{}, `{"line": 5}`, 4, 7)
+	references := map[string]bool{}
+	for range 2 {
+		frames, _ := c.frames(c.stopped().ThreadId)
+		locals, _ := c.variables(c.scope(frames[0].Id), "")
+		references[locals["many"].MemoryReference] = true
+	}
+	if len(references) != 2 {
+		t.Fatalf("%v", references)
+	}
+	text := 0
+	for reference := range references {
+		data := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "text %d", text))
+		c.ask("writeMemory", fmt.Sprintf(`{"memoryReference": %q, "data": %q}`, reference, data))
+		text++
+	}
+	found := map[string]bool{}
+	for reference := range references {
+		found[c.ask("readMemory", fmt.Sprintf(`{"memoryReference": %q, "count": 6}`, reference)).(*protocol.ReadMemoryResponse).Body.Data] = true
+	}
+	if len(found) != 2 {
+		t.Errorf("both have %v", found)
+	}
+	c.refused("readMemory", `{"memoryReference": "0x100@99", "count": 5}`, "debug.unknown", "no such thread")
+	c.refused("readMemory", `{"memoryReference": "0x100@x", "count": 5}`, "debug.arguments", "one that was shown")
 }

@@ -160,3 +160,28 @@ func TestRedisLater(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestRedisGone: an entry that was given out and deleted before it was taken is passed over.
+func TestRedisGone(t *testing.T) {
+	address, c, _ := redisServer(t, t.TempDir(), redistest.Port(t))
+	gone := add(t, c, "data", "1")
+	add(t, c, "data", "2")
+	e := &entry{opts: &Options{Namespace: "main", Service: "shop"}, Source: &specs.Source{Subscription: &specs.Subscription{Subject: "orders"}}}
+	if err := c.XGroupCreate(t.Context(), "orders", e.group(), "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.XReadGroup(t.Context(), &client.XReadGroupArgs{Group: e.group(), Consumer: redisConsumer, Streams: []string{"orders", ">"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.XDel(t.Context(), "orders", gone).Err(); err != nil {
+		t.Fatal(err)
+	}
+	l := newLedger()
+	log := &said{text: "an entry was deleted before it was taken", found: make(chan struct{})}
+	follow(t, specs.ViaRedis, address, l, log)
+	l.next(t, "2")
+	<-log.found
+	add(t, c, "data", "3")
+	l.next(t, "3")
+	acknowledged(t, c)
+}

@@ -1,9 +1,11 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/grow-platform/grow/abi"
@@ -96,5 +98,33 @@ func TestMerged(t *testing.T) {
 	list := merged([]capability.Recorded{{Call: 1, Use: "a"}, {Call: 2, Use: "a"}}, []capability.Recorded{{Call: 2, Use: "b"}, {Call: 3, Use: "b"}})
 	if len(list) != 3 || list[0].Use != "a" || list[1].Use != "b" || list[2].Call != 3 {
 		t.Errorf("%+v", list)
+	}
+}
+
+// TestAgainHides: what is told of a request has no part of a secret, where it is cut either.
+func TestAgainHides(t *testing.T) {
+	w := handled(t, openMem(t), 3)
+	c, err := Find(t.Context(), Options{Journal: w.journal, Node: "facts", Select: Select{ID: w.ids[0]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const secret = "a-secret-of-the-host"
+	asking := func(h engine.Host, _ *abi.Message) (string, error) {
+		for range 5 { // more often than what is recorded has an answer for
+			ask(h, strings.Repeat("x", shownMax-len(secret)/2)+secret+"rest", "type", "price.get", "use", "shop")
+		}
+		return "", nil
+	}
+	var r Record
+	a := w.actor(asking, r.Broker(w.broker), r.Seed)
+	now, err := Again(t.Context(), c, a, &r, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(secret), []byte("***")) })
+	<-a.Close()
+	if err != nil || len(now.Unknown) == 0 {
+		t.Fatalf("%+v, %v", now, err)
+	}
+	for _, q := range now.Unknown {
+		if strings.Contains(q.Data, secret[:4]) {
+			t.Errorf("told is …%s", q.Data[shownMax-20:])
+		}
 	}
 }

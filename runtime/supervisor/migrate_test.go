@@ -213,3 +213,43 @@ type still struct{}
 
 func (still) Broker(live *capability.Broker) *capability.Broker { return live }
 func (still) Seed(string) [32]byte                              { return [32]byte{} }
+
+// printed is a kind whose grants reach documents: what is in the folder stands for them.
+type printed struct{ capability.Kind }
+
+func (printed) Name() string                                    { return "printed" }
+func (printed) Print(_ map[string]any, documents string) string { return documents }
+
+// TestProvidersChange: who asks an actor is another revision when that has other limits,
+// isolation, grants, or other documents that its grants reach.
+func TestProvidersChange(t *testing.T) {
+	capability.Register(printed{})
+	revision := func(change func(w Wanted, geo *specs.Actor)) string {
+		w := ledgers(t, "")
+		geo := &specs.Actor{Name: "geo", In: []string{"find"}, Uses: []specs.Grant{{Name: "texts", Kind: "printed"}}, Scale: specs.Scale{Max: 2}}
+		w.Service.Actors["geo"], w.Modules["geo"] = geo, wat.Module("echo")
+		a := w.Service.Actors["a"]
+		a.Uses = []specs.Grant{{Name: "geo", Kind: specs.KindActor, Params: map[string]any{"actor": "geo"}}}
+		change(w, geo)
+		list, err := Revisions(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list["a"]
+	}
+	same := revision(func(Wanted, *specs.Actor) {})
+	for name, change := range map[string]func(Wanted, *specs.Actor){
+		"module":    func(w Wanted, _ *specs.Actor) { w.Modules["geo"] = wat.Module("trap") },
+		"fuel":      func(_ Wanted, geo *specs.Actor) { geo.Limits.Fuel++ },
+		"isolation": func(_ Wanted, geo *specs.Actor) { geo.Isolated = true },
+		"grants":    func(_ Wanted, geo *specs.Actor) { geo.Uses = nil },
+		"documents": func(w Wanted, _ *specs.Actor) { w.Service.Dir = "other" },
+	} {
+		if revision(change) == same {
+			t.Errorf("%s: the revision stays %s", name, same)
+		}
+	}
+	if got := revision(func(_ Wanted, geo *specs.Actor) { geo.About = "other" }); got != same {
+		t.Errorf("words: it is revision %s, and was %s", got, same)
+	}
+}

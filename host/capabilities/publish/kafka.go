@@ -82,6 +82,8 @@ func (o *kafkaSink) failed(ctx context.Context, topic string, err error) capabil
 		return capability.Fail(capability.Limit, "the message is larger than server %s takes", o.server)
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
 		return capability.Fail(capability.Denied, "server %s does not let us publish to %s", o.server, topic)
+	case errors.Is(err, kgo.ErrMaxBuffered):
+		return capability.Fail(capability.Unavailable, "so much waits for server %s that no more is taken", o.server)
 	case ctx.Err() != nil:
 		return capability.Fail(capability.Timeout, "server %s did not answer in time", o.server)
 	}

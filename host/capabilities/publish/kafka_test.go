@@ -2,7 +2,10 @@ package publish
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,5 +126,33 @@ func TestKafka(t *testing.T) {
 	defer cancel()
 	if got := send(ctx, o, "m1/4", "erp.a", ""); got != "timeout: server default did not answer in time" && !strings.HasPrefix(got, "unavailable: ") {
 		t.Error(got)
+	}
+}
+
+// TestKafkaFull: while the server is away so many bytes wait for it and no more, and nobody
+// waits longer than the request may take.
+func TestKafkaFull(t *testing.T) {
+	c, address := startKafka(t)
+	c.Close()
+	o := openVia(t, "kafka", address, ">")
+	data := strings.Repeat("x", 900_000)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var wait sync.WaitGroup
+	var refused atomic.Bool
+	for n := range bufferedBytes/len(data) + 5 {
+		wait.Go(func() {
+			switch got := send(ctx, o, fmt.Sprintf("m%d/1", n), "erp.a", data); {
+			case got == "unavailable: so much waits for server default that no more is taken":
+				refused.Store(true)
+				cancel() // the others need not wait
+			case !strings.HasPrefix(got, "timeout: "):
+				t.Error(got)
+			}
+		})
+	}
+	wait.Wait()
+	if !refused.Load() {
+		t.Error("all of it waits in memory")
 	}
 }

@@ -35,6 +35,11 @@ fn ask(ctx: &mut Context, _: &Message) -> Result {
     file.seek(SeekFrom::Start(0)).unwrap();
     assert!(file.read(&mut [0]).is_err());
 
+    let mut file = photos.create("broken");
+    assert!(file.write_all(&large).is_err());
+    assert!(file.finish().is_err());
+    assert_eq!(photos.stat("broken")?, None);
+
     let keys: Vec<_> = photos.list("")?.into_iter().map(|o| o.key).collect();
     assert_eq!(keys, ["a", "b"]);
     photos.delete_if("a", "1")?;
@@ -88,6 +93,9 @@ fn objects_are_files() {
                 });
             }
             "blob.put" if !attr("part").is_empty() => {
+                if key == "broken" {
+                    return fail("limit", "the bucket is full");
+                }
                 b.parts.push(r.data.clone());
                 return Ok(Reply {
                     attrs: [("upload".to_owned(), "u".to_owned())].into(),
