@@ -1,7 +1,9 @@
 package nats
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +134,22 @@ func TestObjectsSwept(t *testing.T) {
 	}
 	if _, data, err := o.Read(t.Context(), "a", "", object.Range{Length: 9}); err != nil || string(data) != "kept" {
 		t.Errorf("%q %v", data, err)
+	}
+}
+
+// TestObjectsGivenUp: a list that is given up halfway leaves no goroutine behind, of which the
+// end of the tests makes sure.
+func TestObjectsGivenUp(t *testing.T) {
+	o := photos(t, openHere(t, t.TempDir()))
+	for n := range 100 { // more than are on their way at a time
+		if _, err := o.Write(t.Context(), &object.Write{Key: fmt.Sprint(n), Data: []byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := o.each(ctx, func(*jetstream.ObjectInfo) { cancel() }); err == nil {
+		t.Error("it was not given up")
 	}
 }
 
