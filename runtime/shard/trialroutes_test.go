@@ -1,8 +1,10 @@
 package shard
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strings"
 	"sync"
@@ -140,6 +142,49 @@ func TestTrialRoutesNowhere(t *testing.T) {
 		}
 		b.Close()
 	}
+}
+
+// TestTrialRoutesFaults: a rule of the way that is tried and that cannot be evaluated is told of.
+func TestTrialRoutesFaults(t *testing.T) {
+	service, guests := forked(false, "left")
+	var log strings.Builder
+	var mu sync.Mutex
+	b := &bench{clock: newManual(), journal: openFaulty(t, nil)}
+	s, err := Open(context.Background(), Options{
+		Namespace: "main", Service: "test", Journal: b.journal, Clock: b.clock, Lanes: 2, Log: slog.New(slog.NewTextHandler(locked{&mu, &log}, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	b.Shard = s
+	serve(t, s, service, guests)
+	next, _ := forked(false, "right")
+	w := next.Workflows["w"]
+	w.Routes = append([]*specs.Route{{From: specs.Input, Type: "in", When: "data.none.at.all == 1", To: []string{"left"}}}, w.Routes...)
+	if err := b.Try(&Trial{Table: mustCompile(t, next), Salt: "7", Share: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if got := answered1(t, b.accept(t, &Request{To: "w", AnyReply: true, Data: []byte(`{"k":"a"}`)})); !strings.HasSuffix(got, "right") {
+		t.Errorf("it went %s", got)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !strings.Contains(log.String(), "a rule could not be evaluated") {
+		t.Errorf("nobody is told: %s", log.String())
+	}
+}
+
+// locked is a writer for several goroutines.
+type locked struct {
+	mu *sync.Mutex
+	to *strings.Builder
+}
+
+func (l locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(p)
 }
 
 // TestTrialRoutesLater: what is tried is to blame for what its messages lead to, too.
