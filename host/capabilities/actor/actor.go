@@ -19,12 +19,9 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-func init() { capability.Register(kind{}) }
+func init() { capability.Register(kind{form}) }
 
-type kind struct{}
-
-// Name implements capability.Kind.
-func (kind) Name() string { return specs.KindActor }
+type kind struct{ *grants.Form[grant] }
 
 // grant is what grant.cue describes.
 type grant struct {
@@ -35,23 +32,11 @@ type grant struct {
 //go:embed grant.cue
 var definition string
 
-var form = grants.New(specs.KindActor, definition)
-
-// read reads a grant's parameters.
-func read(params map[string]any) (*grant, error) {
-	var g grant
-	return &g, form.Read(params, &g)
-}
-
-// Check implements capability.Kind.
-func (kind) Check(params map[string]any) error {
-	_, err := read(params)
-	return err
-}
+var form = grants.New[grant](specs.KindActor, definition, nil)
 
 // Open implements capability.Kind.
 func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
-	read, err := read(g.Params)
+	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
 	}

@@ -46,12 +46,9 @@ const (
 	List   = "blob.list"
 )
 
-func init() { capability.Register(kind{}) }
+func init() { capability.Register(kind{form}) }
 
-type kind struct{}
-
-// Name implements capability.Kind.
-func (kind) Name() string { return "blob" }
+type kind struct{ *grants.Form[grant] }
 
 // grant is what grant.cue describes.
 type grant struct {
@@ -66,23 +63,11 @@ type grant struct {
 //go:embed grant.cue
 var definition string
 
-var form = grants.New("blob", definition)
-
-// read reads a grant's parameters.
-func read(params map[string]any) (*grant, error) {
-	var g grant
-	return &g, form.Read(params, &g)
-}
-
-// Check implements capability.Kind.
-func (kind) Check(params map[string]any) error {
-	_, err := read(params)
-	return err
-}
+var form = grants.New[grant]("blob", definition, nil)
 
 // Open implements capability.Kind.
 func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
-	read, err := read(g.Params)
+	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
 	}

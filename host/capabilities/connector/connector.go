@@ -34,12 +34,9 @@ const (
 // own begins the names of operations of the protocol itself.
 const own = "grow."
 
-func init() { capability.Register(kind{}) }
+func init() { capability.Register(kind{form}) }
 
-type kind struct{}
-
-// Name implements capability.Kind.
-func (kind) Name() string { return "connector" }
+type kind struct{ *grants.Form[grant] }
 
 // grant is what grant.cue describes.
 type grant struct {
@@ -53,34 +50,24 @@ type grant struct {
 //go:embed grant.cue
 var definition string
 
-var form = grants.New("connector", definition)
+var form = grants.New[grant]("connector", definition, (*grant).whole)
 
-// read reads a grant's parameters.
-func read(params map[string]any) (*grant, error) {
-	var g grant
-	if err := form.Read(params, &g); err != nil {
-		return nil, err
-	}
+// whole checks what CUE cannot, and completes a grant.
+func (g *grant) whole() error {
 	if fault := nats.WrongSubject(g.Subject); fault != "" {
-		return nil, fmt.Errorf("connector grant: subject: %q %s", g.Subject, fault)
+		return fmt.Errorf("connector grant: subject: %q %s", g.Subject, fault)
 	}
 	for name := range g.Operations {
 		if strings.HasPrefix(name, own) {
-			return nil, fmt.Errorf("connector grant: operations: %s is the protocol's own: names of operations do not begin with %s", name, own)
+			return fmt.Errorf("connector grant: operations: %s is the protocol's own: names of operations do not begin with %s", name, own)
 		}
 	}
-	return &g, nil
-}
-
-// Check implements capability.Kind.
-func (kind) Check(params map[string]any) error {
-	_, err := read(params)
-	return err
+	return nil
 }
 
 // Open implements capability.Kind. Neither server nor service need be there yet.
 func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
-	read, err := read(g.Params)
+	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ const (
 // Print implements capability.Printer: it is another when a file has changed that the grant
 // covers.
 func (kind) Print(params map[string]any, documents string) string {
-	g, err := read(params)
+	g, err := form.Read(params)
 	if err != nil {
 		return ""
 	}

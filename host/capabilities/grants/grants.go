@@ -15,23 +15,48 @@ import (
 // definitionName is the type in a definition.
 const definitionName = "#Grant"
 
-// Form is the type of the grants of a kind. It is safe for concurrent use.
-type Form struct {
+// Form is what the grants of a kind are: a type in CUE, and T that they are read into. It is
+// embedded in the kind, whose Name and Check it is. It is safe for concurrent use.
+type Form[T any] struct {
 	kind  string
+	whole func(*T) error
 	value func() cue.Value // compiled when it is first needed
 	mu    sync.Mutex       // CUE's values are used by one goroutine at a time
 }
 
-// New makes the form of a kind from CUE that defines #Grant.
-func New(kind, definition string) *Form {
-	return &Form{kind: kind, value: sync.OnceValue(func() cue.Value {
+// New makes the form of a kind from CUE that defines #Grant. whole sees to what CUE cannot
+// say, and may complete what was read; nil: there is nothing.
+func New[T any](kind, definition string, whole func(*T) error) *Form[T] {
+	return &Form[T]{kind: kind, whole: whole, value: sync.OnceValue(func() cue.Value {
 		return cuecontext.New().CompileString(definition).LookupPath(cue.ParsePath(definitionName))
 	})}
 }
 
-// Read reads a grant's parameters into a struct, with defaults for what they leave out.
-// Its error names the field that is wrong.
-func (f *Form) Read(params map[string]any, into any) error {
+// Name implements capability.Kind.
+func (f *Form[T]) Name() string { return f.kind }
+
+// Check implements capability.Kind.
+func (f *Form[T]) Check(params map[string]any) error {
+	_, err := f.Read(params)
+	return err
+}
+
+// Read reads a grant's parameters, with defaults for what they leave out. Its error names
+// the field that is wrong.
+func (f *Form[T]) Read(params map[string]any) (*T, error) {
+	var read T
+	if err := f.decode(params, &read); err != nil {
+		return nil, err
+	}
+	if f.whole != nil {
+		if err := f.whole(&read); err != nil {
+			return nil, err
+		}
+	}
+	return &read, nil
+}
+
+func (f *Form[T]) decode(params map[string]any, into *T) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v := f.value().Unify(cuecontext.New().Encode(params))

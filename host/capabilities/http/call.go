@@ -50,7 +50,7 @@ func (g *grant) hosts() ([]host, error) {
 
 // CheckDocuments implements capability.DocumentsChecker: it reads the OpenAPI document.
 func (kind) CheckDocuments(params map[string]any, documents string) error {
-	g, err := read(params)
+	g, err := form.Read(params)
 	if err != nil || g.OpenAPI == "" {
 		return err
 	}
@@ -63,7 +63,7 @@ func (kind) CheckDocuments(params map[string]any, documents string) error {
 
 // Print implements capability.Printer: it is another when the OpenAPI document is.
 func (kind) Print(params map[string]any, documents string) string {
-	g, err := read(params)
+	g, err := form.Read(params)
 	if err != nil || g.OpenAPI == "" {
 		return ""
 	}
@@ -82,7 +82,7 @@ func (kind) Print(params map[string]any, documents string) string {
 // Operations are those that a grant with an OpenAPI document lets an actor ask for; none
 // without one.
 func Operations(params map[string]any, documents string) ([]*openapi.Operation, error) {
-	g, err := read(params)
+	g, err := form.Read(params)
 	if err != nil || g.OpenAPI == "" {
 		return nil, err
 	}

@@ -37,12 +37,9 @@ const (
 	Call  = "http.call"
 )
 
-func init() { capability.Register(kind{}) }
+func init() { capability.Register(kind{form}) }
 
-type kind struct{}
-
-// Name implements capability.Kind.
-func (kind) Name() string { return "http" }
+type kind struct{ *grants.Form[grant] }
 
 // grant is what grant.cue describes.
 type grant struct {
@@ -66,41 +63,31 @@ type grant struct {
 //go:embed grant.cue
 var definition string
 
-var form = grants.New("http", definition)
+var form = grants.New[grant]("http", definition, (*grant).complete)
 
-// read reads a grant's parameters.
-func read(params map[string]any) (*grant, error) {
-	var g grant
-	if err := form.Read(params, &g); err != nil {
-		return nil, err
-	}
+// complete checks what CUE cannot, and completes a grant.
+func (g *grant) complete() error {
 	if err := g.whole(); err != nil {
-		return nil, err
+		return err
 	}
 	for _, text := range g.Networks {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("http grant: networks: %q is no network, such as 10.1.0.0/16", text)
+			return fmt.Errorf("http grant: networks: %q is no network, such as 10.1.0.0/16", text)
 		}
 		g.networks = append(g.networks, p.Masked())
 	}
 	for _, h := range g.Hosts {
 		if _, err := parseHost(h); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for name := range g.Headers {
 		if forbidden(name) {
-			return nil, fmt.Errorf("http grant: headers: %s is the host's to set", name)
+			return fmt.Errorf("http grant: headers: %s is the host's to set", name)
 		}
 	}
-	return &g, nil
-}
-
-// Check implements capability.Kind.
-func (kind) Check(params map[string]any) error {
-	_, err := read(params)
-	return err
+	return nil
 }
 
 // secretName is how a header of a grant names a secret.
@@ -109,7 +96,7 @@ var secretName = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 // Open implements capability.Kind: a secret or a network that the host does not give is
 // an error at start.
 func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
-	read, err := read(g.Params)
+	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
 	}

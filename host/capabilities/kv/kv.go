@@ -45,12 +45,9 @@ const (
 // listDefault is how many keys a list has at most when nothing else is said.
 const listDefault = 100
 
-func init() { capability.Register(kind{}) }
+func init() { capability.Register(kind{form}) }
 
-type kind struct{}
-
-// Name implements capability.Kind.
-func (kind) Name() string { return "kv" }
+type kind struct{ *grants.Form[grant] }
 
 // grant is what grant.cue describes.
 type grant struct {
@@ -63,23 +60,11 @@ type grant struct {
 //go:embed grant.cue
 var definition string
 
-var form = grants.New("kv", definition)
-
-// read reads a grant's parameters.
-func read(params map[string]any) (*grant, error) {
-	var g grant
-	return &g, form.Read(params, &g)
-}
-
-// Check implements capability.Kind.
-func (kind) Check(params map[string]any) error {
-	_, err := read(params)
-	return err
-}
+var form = grants.New[grant]("kv", definition, nil)
 
 // Open implements capability.Kind.
 func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
-	read, err := read(g.Params)
+	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
 	}

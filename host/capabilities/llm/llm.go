@@ -47,12 +47,9 @@ const keptBucket = "grow_llm"
 // noteTime is how long it may take to keep what came of a request.
 const noteTime = 5 * time.Second
 
-func init() { capability.Register(kind{}) }
+func init() { capability.Register(kind{form}) }
 
-type kind struct{}
-
-// Name implements capability.Kind.
-func (kind) Name() string { return "llm" }
+type kind struct{ *grants.Form[grant] }
 
 // grant is what grant.cue describes.
 type grant struct {
@@ -70,21 +67,15 @@ type grant struct {
 //go:embed grant.cue
 var definition string
 
-var form = grants.New("llm", definition)
-
-// Check implements capability.Kind.
-func (kind) Check(params map[string]any) error {
-	var g grant
-	return form.Read(params, &g)
-}
+var form = grants.New[grant]("llm", definition, nil)
 
 // Open implements capability.Kind. The provider need not be there yet.
 func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
-	o := &opened{}
-	if err := form.Read(g.Params, &o.grant); err != nil {
+	read, err := form.Read(g.Params)
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	o := &opened{grant: read}
 	if o.server, err = serverOf(o.Server, env.Secret); err != nil {
 		return nil, err
 	}
@@ -104,7 +95,7 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 
 // opened serves one grant.
 type opened struct {
-	grant
+	*grant
 	server *server
 	scope  string // what the bucket knows the grant by
 	kept   bucket.Bucket
@@ -184,7 +175,7 @@ func (o *opened) question(r *capability.Request) (*question, error) {
 		if err := decode(r.Data, &c); err != nil {
 			return nil, err
 		}
-		if err := c.check(&o.grant); err != nil {
+		if err := c.check(o.grant); err != nil {
 			return nil, err
 		}
 		var err error
@@ -205,7 +196,7 @@ func (o *opened) question(r *capability.Request) (*question, error) {
 		if err := decode(r.Data, &e); err != nil {
 			return nil, err
 		}
-		if err := e.check(&o.grant); err != nil {
+		if err := e.check(o.grant); err != nil {
 			return nil, err
 		}
 		var err error

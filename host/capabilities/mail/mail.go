@@ -40,12 +40,9 @@ const (
 // sentBucket remembers what was sent, by Message-ID.
 const sentBucket = "grow_mail"
 
-func init() { capability.Register(kind{}) }
+func init() { capability.Register(kind{form}) }
 
-type kind struct{}
-
-// Name implements capability.Kind.
-func (kind) Name() string { return "mail" }
+type kind struct{ *grants.Form[grant] }
 
 // grant is what grant.cue describes.
 type grant struct {
@@ -64,17 +61,13 @@ type grant struct {
 //go:embed grant.cue
 var definition string
 
-var form = grants.New("mail", definition)
+var form = grants.New[grant]("mail", definition, (*grant).whole)
 
-// read reads a grant's parameters.
-func read(params map[string]any) (*grant, error) {
-	var g grant
-	if err := form.Read(params, &g); err != nil {
-		return nil, err
-	}
+// whole checks what CUE cannot, and completes a grant.
+func (g *grant) whole() error {
 	var err error
 	if g.from, err = parseAddress(g.From); err != nil {
-		return nil, fmt.Errorf("mail grant: from: %w", err)
+		return fmt.Errorf("mail grant: from: %w", err)
 	}
 	for _, text := range g.To {
 		if text == everybody {
@@ -83,11 +76,11 @@ func read(params map[string]any) (*grant, error) {
 		}
 		a, err := parseAddress(text)
 		if err != nil {
-			return nil, fmt.Errorf("mail grant: to: %w", err)
+			return fmt.Errorf("mail grant: to: %w", err)
 		}
 		g.allow = append(g.allow, a)
 	}
-	return &g, nil
+	return nil
 }
 
 // everybody is the entry of a grant for all recipients, and the local part for all of a domain.
@@ -100,15 +93,9 @@ func (g *grant) allows(to address) bool {
 	})
 }
 
-// Check implements capability.Kind.
-func (kind) Check(params map[string]any) error {
-	_, err := read(params)
-	return err
-}
-
 // Open implements capability.Kind. The server need not be there yet.
 func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
-	read, err := read(g.Params)
+	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
 	}

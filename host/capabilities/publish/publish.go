@@ -27,12 +27,9 @@ const Publish = "publish"
 // DataMax is how much data one message has at most, in bytes.
 const DataMax = 1 << 20
 
-func init() { capability.Register(kind{}) }
+func init() { capability.Register(kind{form}) }
 
-type kind struct{}
-
-// Name implements capability.Kind.
-func (kind) Name() string { return "publish" }
+type kind struct{ *grants.Form[grant] }
 
 // grant is what grant.cue describes.
 type grant struct {
@@ -44,23 +41,11 @@ type grant struct {
 //go:embed grant.cue
 var definition string
 
-var form = grants.New("publish", definition)
-
-// read reads a grant's parameters.
-func read(params map[string]any) (*grant, error) {
-	var g grant
-	return &g, form.Read(params, &g)
-}
-
-// Check implements capability.Kind.
-func (kind) Check(params map[string]any) error {
-	_, err := read(params)
-	return err
-}
+var form = grants.New[grant]("publish", definition, nil)
 
 // Open implements capability.Kind. The server need not be there yet.
 func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
-	read, err := read(g.Params)
+	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
 	}

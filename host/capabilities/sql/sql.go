@@ -40,12 +40,9 @@ const (
 // SecretPrefix and a database's name in capitals is the secret that says where it is.
 const SecretPrefix = "GROW_SQL_"
 
-func init() { capability.Register(kind{}) }
+func init() { capability.Register(kind{form}) }
 
-type kind struct{}
-
-// Name implements capability.Kind.
-func (kind) Name() string { return "sql" }
+type kind struct{ *grants.Form[grant] }
 
 // grant is what grant.cue describes.
 type grant struct {
@@ -61,24 +58,12 @@ func (g *grant) writes() bool { return g.Access == "write" }
 //go:embed grant.cue
 var definition string
 
-var form = grants.New("sql", definition)
-
-// read reads a grant's parameters.
-func read(params map[string]any) (*grant, error) {
-	var g grant
-	return &g, form.Read(params, &g)
-}
-
-// Check implements capability.Kind.
-func (kind) Check(params map[string]any) error {
-	_, err := read(params)
-	return err
-}
+var form = grants.New[grant]("sql", definition, nil)
 
 // Open implements capability.Kind. A PostgreSQL is spoken to only when it is asked for
 // something, so that a service starts without it.
 func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
-	read, err := read(g.Params)
+	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
 	}
