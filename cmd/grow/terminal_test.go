@@ -107,52 +107,16 @@ func TestTop(t *testing.T) {
 		{"interrupt", "top", "\x03", exitInterrupted, []string{firstScreen}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Setenv("TERM", "xterm")
 			t.Chdir(dir)
-			master, tty, err := pty.Open()
-			if err != nil {
-				t.Skip("there are no terminals here: ", err)
-			}
-			defer master.Close()
-			if err := pty.Setsize(tty, &pty.Winsize{Rows: 12, Cols: 100}); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := term.MakeRaw(int(tty.Fd())); err != nil { // so that keys pressed early are not held back for a line's end
-				t.Fatal(err)
-			}
-			raw, err := term.GetState(int(tty.Fd()))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := master.WriteString(c.keys); err != nil {
-				t.Fatal(err)
-			}
-			var out bytes.Buffer
-			read := make(chan struct{})
-			go func() { // ends when the terminal is closed
-				defer close(read)
-				_, _ = io.Copy(&out, master) // ends with EIO
-			}()
-			code := execute(strings.Fields(c.line), tty, tty, tty)
-			if _, err := master.WriteString("x"); err != nil { // lets go who reads keys
-				t.Fatal(err)
-			}
-			after, err := term.GetState(int(tty.Fd()))
-			if err != nil || !reflect.DeepEqual(after, raw) {
-				t.Errorf("the terminal is not as it was: %v", err)
-			}
-			if err := tty.Close(); err != nil {
-				t.Fatal(err)
-			}
-			<-read
+			text, code := typed(t, c.line, c.keys, 12, 100)
 			if code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
 			}
-			text := out.String()
+			all := text
 			for _, want := range c.want {
 				at := strings.Index(text, want)
 				if at < 0 {
-					t.Fatalf("%q is not in\n%q", want, out.String())
+					t.Fatalf("%q is not in\n%q", want, all)
 				}
 				text = text[at:]
 			}
@@ -166,14 +130,36 @@ func TestShellAtTerminal(t *testing.T) {
 	dir := jsonService(t)
 	controlled(t, dir)
 	posted(t, dir)
-	t.Setenv("TERM", "xterm")
 	t.Chdir(dir)
+	keys := "nonsense\x03mail\t\rkey al\t\rstate\rsend led\t{\"account\":\"alice\",\"amount\":2}\rs\t\x03fligh\r\x1b[A\rquit\r"
+	text, code := typed(t, "shell book", keys, 40, 120)
+	if code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+	all := text
+	for _, want := range []string{
+		"book, actor book in wasm", "help lists the commands", "book> ", "0 messages of 10000 waiting", "book alice> ", `{"entries":[{"account":"alice","amount":5}]}`,
+		`"amount":2`, "send  state  status", "none that takes long", "none that takes long",
+	} {
+		at := strings.Index(text, want)
+		if at < 0 {
+			t.Fatalf("%q is not in\n%q", want, all)
+		}
+		text = text[at+len(want):]
+	}
+}
+
+// typed runs a command line at a terminal with keys pressed before it begins, sees that the
+// terminal is left as it was, and returns what was written there.
+func typed(t *testing.T, line, keys string, rows, columns uint16) (text string, code int) {
+	t.Helper()
+	t.Setenv("TERM", "xterm")
 	master, tty, err := pty.Open()
 	if err != nil {
 		t.Skip("there are no terminals here: ", err)
 	}
 	defer master.Close()
-	if err := pty.Setsize(tty, &pty.Winsize{Rows: 40, Cols: 120}); err != nil {
+	if err := pty.Setsize(tty, &pty.Winsize{Rows: rows, Cols: columns}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := term.MakeRaw(int(tty.Fd())); err != nil { // so that keys pressed early are not held back for a line's end
@@ -183,7 +169,7 @@ func TestShellAtTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := master.WriteString("nonsense\x03mail\t\rkey al\t\rstate\rsend led\t{\"account\":\"alice\",\"amount\":2}\rs\t\x03fligh\r\x1b[A\rquit\r"); err != nil {
+	if _, err := master.WriteString(keys); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
@@ -192,7 +178,10 @@ func TestShellAtTerminal(t *testing.T) {
 		defer close(read)
 		_, _ = io.Copy(&out, master) // ends with EIO
 	}()
-	code := execute([]string{"shell", "book"}, tty, tty, tty)
+	code = execute(strings.Fields(line), tty, tty, tty)
+	if _, err := master.WriteString("x"); err != nil { // lets go who reads keys
+		t.Fatal(err)
+	}
 	after, err := term.GetState(int(tty.Fd()))
 	if err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("the terminal is not as it was: %v", err)
@@ -201,20 +190,7 @@ func TestShellAtTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-read
-	if code != exitDone {
-		t.Errorf("exit code %d", code)
-	}
-	text := out.String()
-	for _, want := range []string{
-		"book, actor book in wasm", "help lists the commands", "book> ", "0 messages of 10000 waiting", "book alice> ", `{"entries":[{"account":"alice","amount":5}]}`,
-		`"amount":2`, "send  state  status", "none that takes long", "none that takes long",
-	} {
-		at := strings.Index(text, want)
-		if at < 0 {
-			t.Fatalf("%q is not in\n%q", want, out.String())
-		}
-		text = text[at+len(want):]
-	}
+	return out.String(), code
 }
 
 // narrow reports lines of text that are wider than the terminal, but for examples
