@@ -171,6 +171,7 @@ func (b *memoryBucket) Write(ctx context.Context, w *Write) (Info, error) {
 	if done, ok := b.done[w.Once]; ok && w.Once != "" {
 		return done, ctx.Err()
 	}
+	b.sweep()
 	have, revision := b.objects[w.Key], None
 	if have.Revision != "" {
 		revision = have.Revision

@@ -23,6 +23,7 @@ const (
 	sweptAfter  = object.UploadAge + time.Hour // from when on parts are removed, which no write takes any more
 	changedMost = 10                           // times that an object is read anew that others have written meanwhile
 	sweepEvery  = 1000                         // writes after which parts are looked through
+	sweptFull   = time.Minute                  // from one time to the next when there is no room
 )
 
 // objects is a bucket of objects: a stream as NATS's own object stores have it, with notes
@@ -33,6 +34,7 @@ type objects struct {
 	name  string           // of the object store on the server
 	now   func() time.Time // time.Now, but in tests
 	swept atomic.Int64     // writes since parts were looked through
+	full  atomic.Int64     // when they were for want of room, in nanoseconds since 1970
 }
 
 // Objects implements object.Store.

@@ -205,3 +205,28 @@ func FuzzChunks(f *testing.F) {
 		}
 	})
 }
+
+// TestObjectsFullOfParts: what nobody made an object of in time gives its room to others,
+// parts too, which a large object begins with.
+func TestObjectsFullOfParts(t *testing.T) {
+	o := photos(t, openHere(t, t.TempDir()))
+	o.size = 64 << 10
+	o.swept.Store(0)
+	part := func(upload string) error {
+		return o.Part(t.Context(), &object.Part{Key: "a", Upload: upload, Number: 1, Data: make([]byte, 40<<10)})
+	}
+	if err := part("u1"); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := part("u2"); !errors.Is(err, object.ErrFull) {
+		t.Errorf("beside parts that are waited for: %v", err)
+	}
+	o.now = func() time.Time { return begun.Add(sweptAfter + time.Minute) }
+	if err := part("u3"); err != nil {
+		t.Errorf("beside parts that have waited too long: %v", err)
+	}
+	if n := left(t, o); n != 1 {
+		t.Errorf("%d chunks, want 1", n)
+	}
+}

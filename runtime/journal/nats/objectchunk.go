@@ -158,7 +158,7 @@ func (o *objects) Part(ctx context.Context, p *object.Part) error {
 		return err
 	}
 	defer leave()
-	if err := o.room(ctx, 4*entrySize+len(p.Key)+len(p.Data), false, object.ErrFull); err != nil {
+	if err := o.space(ctx, 4*entrySize+len(p.Key)+len(p.Data), false); err != nil {
 		return err
 	}
 	_, err = o.keep(ctx, p.Upload, p.Key, p.Number, p.Data)

@@ -26,16 +26,30 @@ func (o *objects) Write(ctx context.Context, w *object.Write) (object.Info, erro
 		return object.Info{}, err
 	}
 	defer leave()
-	if o.swept.Add(1) > sweepEvery {
-		o.swept.Store(0)
-		if err := o.sweep(ctx); err != nil {
-			return object.Info{}, err
-		}
-	}
-	if err := o.room(ctx, 8*entrySize+4*len(w.Key)+len(w.Data), w.Delete, object.ErrFull); err != nil {
+	if err := o.space(ctx, 8*entrySize+4*len(w.Key)+len(w.Data), w.Delete); err != nil {
 		return object.Info{}, err
 	}
 	return o.write(ctx, w)
+}
+
+// space is room for bytes. Parts that have waited too long are looked for every so many writes
+// and, if not a moment ago, when there is none.
+func (o *objects) space(ctx context.Context, bytes int, removes bool) error {
+	if o.swept.Add(1) > sweepEvery {
+		o.swept.Store(0)
+		if err := o.sweep(ctx); err != nil {
+			return err
+		}
+	}
+	err := o.room(ctx, bytes, removes, object.ErrFull)
+	last, now := o.full.Load(), o.now().UnixNano()
+	if !errors.Is(err, object.ErrFull) || now-last < int64(sweptFull) || !o.full.CompareAndSwap(last, now) {
+		return err
+	}
+	if err := o.sweep(ctx); err != nil {
+		return err
+	}
+	return o.room(ctx, bytes, removes, object.ErrFull)
 }
 
 // write does a write that was not done before. As with values, what is replaced has its note
