@@ -29,6 +29,9 @@ var standard = bounds{
 	data: abi.DataMax, attrs: abi.AttrsMax, name: abi.AttrNameMax, value: abi.AttrValueMax, mailbox: abi.MailboxBytes,
 }
 
+// Fits says what of a request is more than one message may be, as [Shard.Accept] does.
+func Fits(r *Request) error { return standard.check(r) }
+
 // check holds a request against the bounds.
 func (b *bounds) check(r *Request) error {
 	if len(r.Data) > b.data {

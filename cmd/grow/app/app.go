@@ -135,6 +135,7 @@ type Host struct {
 	actions    actions
 	debugging  debugging
 	consoles   consoles
+	copies     atomic.Int32 // that handle messages for people
 	looked     lastLook
 	stop       sync.Once
 	stopping   atomic.Bool

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,13 +12,31 @@ import (
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/runtime/replay"
 	"github.com/grow-platform/grow/runtime/router"
+	"github.com/grow-platform/grow/runtime/shard"
 )
 
 // forkID is the id of messages that only a copy handles. It is no ULID, so no other has it.
 const forkID = "fork"
 
+// copiesMax is how many copies of a service's actors handle messages for people at a time.
+const copiesMax = 8
+
+// copying books a copy, until release is called.
+func (h *Host) copying() (release func(), err error) {
+	if h.copies.Add(1) > copiesMax {
+		h.copies.Add(-1)
+		return nil, &control.Error{Code: control.CodeDebugBusy, Message: fmt.Sprintf("%d copies handle messages, and no more may at a time", copiesMax), Next: "try again when one of them is done"}
+	}
+	return func() { h.copies.Add(-1) }, nil
+}
+
 // Fork implements control.Backend.
 func (b backend) Fork(ctx context.Context, r control.ForkRequest) (_ control.Forked, err error) {
+	release, err := b.copying()
+	if err != nil {
+		return control.Forked{}, err
+	}
+	defer release()
 	service := b.service.Load()
 	n, err := inspected(service, r.Node)
 	if err != nil {
@@ -63,9 +83,17 @@ func (b backend) Fork(ctx context.Context, r control.ForkRequest) (_ control.For
 // addMessage makes the message that is asked for, with the key that it has.
 func addMessage(c *replay.Case, n *router.Node, r *control.ForkRequest) error {
 	attrs := []string{abi.Type, r.Type, abi.Source, "grow shell", abi.ID, c.ID, abi.ContentType, abi.ContentJSON, abi.Time, time.Unix(0, c.Clock).UTC().Format(time.RFC3339Nano)}
-	for name, value := range r.Attrs {
-		attrs = append(attrs, name, value)
+	var own []string
+	for _, name := range slices.Sorted(maps.Keys(r.Attrs)) {
+		if at := slices.Index(attrs, name); at >= 0 && at%2 == 0 || name == abi.Subject {
+			return &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("the attribute %s is the host's to set", name), At: n.Path}
+		}
+		own = append(own, name, r.Attrs[name])
 	}
+	if err := shard.Fits(&shard.Request{Data: r.Data, Attrs: own}); err != nil {
+		return &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: n.Path}
+	}
+	attrs = append(attrs, own...)
 	c.Message = abi.NewMessage(r.Data, attrs...)
 	k := n.Key(r.Type)
 	if k == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/runtime/journal"
 )
@@ -156,5 +157,48 @@ func TestFork(t *testing.T) {
 	}
 	if after := handledBy(h, "hog"); after != before {
 		t.Errorf("the actor itself has handled %d, before %d", after, before)
+	}
+	for name, r := range map[string]control.ForkRequest{
+		"the attribute id is the host's": {Attrs: map[string]string{"id": "other"}},
+		"the attribute subject is":       {Attrs: map[string]string{"subject": "c2"}},
+		"larger than one may be":         {Attrs: map[string]string{strings.Repeat("n", 70_000): ""}},
+		"bytes of data; at most":         {Data: []byte(`"` + strings.Repeat("x", abi.DataMax) + `"`)},
+	} {
+		r.Node, r.Type = "hog", "hog.do"
+		if r.Data == nil {
+			r.Data = []byte(`"c1"`)
+		}
+		if _, err := (backend{h}).Fork(t.Context(), r); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v, want %s", err, name)
+		}
+	}
+}
+
+// TestCopies: so many copies handle messages for people at a time, and no more.
+func TestCopies(t *testing.T) {
+	h := hogs(t, nil)
+	fork := func() error {
+		_, err := (backend{h}).Fork(t.Context(), control.ForkRequest{Node: "hog", Type: "hog.do", Data: []byte(`"c1"`)})
+		return err
+	}
+	var releases []func()
+	for range copiesMax {
+		release, err := h.copying()
+		if err != nil {
+			t.Fatal(err)
+		}
+		releases = append(releases, release)
+	}
+	var busy *control.Error
+	if err := fork(); !errors.As(err, &busy) || busy.Code != control.CodeDebugBusy {
+		t.Errorf("one more: %v", err)
+	}
+	for _, release := range releases {
+		release()
+	}
+	for range copiesMax + 1 { // what is done gives its place back
+		if err := fork(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

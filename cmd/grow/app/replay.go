@@ -29,6 +29,11 @@ func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.R
 	if err != nil {
 		return control.Replayed{}, err
 	}
+	release, err := b.copying()
+	if err != nil {
+		return control.Replayed{}, err
+	}
+	defer release()
 	service := b.service.Load()
 	now, err := wanted(service, *b.built.Load())
 	if err != nil {
