@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grow-platform/grow/host/outside/redis/redistest"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	"github.com/nats-io/nats-server/v2/server"
@@ -18,7 +19,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(redistest.Settled{M: m}) }
 
 // desk takes messages by what accept answers.
 type desk func(r *shard.Request) error

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grow-platform/grow/host/outside/redis/redistest"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
 	"github.com/nats-io/nats-server/v2/server"
@@ -15,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(redistest.Settled{M: m}) }
 
 // start starts a server with a stream of the subjects erp.>, which wants a token.
 func start(t *testing.T) (address string, s *server.Server, js jetstream.JetStream) {
