@@ -122,5 +122,5 @@ func (e *entry) open(keys []key) (content, error) {
 		}
 		return c, nil
 	}
-	return content{}, fmt.Errorf("%w %.16q", ErrForeign, e.Key)
+	return content{}, fmt.Errorf("%w: %.16q", ErrForeign, e.Key)
 }

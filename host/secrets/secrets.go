@@ -58,7 +58,7 @@ var (
 	// ErrFormat is returned for an entry of a version that this build does not know.
 	ErrFormat = errors.New("the sealed secret has a format of another version of grow")
 	// ErrForeign is returned for an entry that was sealed with a key that is not at hand.
-	ErrForeign = errors.New("the secret was sealed with another key:")
+	ErrForeign = errors.New("the secret was sealed with another key")
 	// ErrKey is returned for what is no key.
 	ErrKey = errors.New("not a key of the sealed store")
 	// ErrNoKey is returned when there are entries, and no key.
