@@ -110,13 +110,15 @@ func (i *Instance) late() error {
 }
 
 // left is the time that the handling has left.
-func (i *Instance) left() time.Duration {
+func (i *Instance) left() time.Duration { return i.leftAt(time.Now()) }
+
+func (i *Instance) leftAt(now time.Time) time.Duration {
 	s := &i.spell
 	if s.began.IsZero() {
-		s.began = time.Now()
+		s.began = now
 		return i.timeLimit()
 	}
-	return i.timeLimit() - (time.Since(s.began) - s.apart)
+	return i.timeLimit() - (now.Sub(s.began) - s.apart)
 }
 
 func (i *Instance) timeLimit() time.Duration {
@@ -138,10 +140,10 @@ func (i *Instance) overtime() error {
 	return fmt.Errorf("%w: %v (limits.time)", errTime, i.timeLimit())
 }
 
-// allow is how long a request to a granted capability may take.
-func (i *Instance) allow() time.Duration {
+// allow is how long a request to a granted capability may take that is made now.
+func (i *Instance) allow(now time.Time) time.Duration {
 	i.spell.asked = true
-	return i.left()
+	return i.leftAt(now)
 }
 
 // rest ends the turn, if there is one: the handling is about to wait for the

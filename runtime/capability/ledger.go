@@ -1,0 +1,200 @@
+package capability
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+)
+
+// Recorded is an answer that a later run of the message must be given again.
+type Recorded struct {
+	Call      int // number of the request within the message, from 1
+	Operation string
+	Use       string
+	Request   []byte // SHA-256 of the request's operation, attributes and data
+	Frame     []byte // the answer, a frame of one
+	Duration  time.Duration
+	Failed    bool // the answer is that the request failed
+}
+
+// Ledger is what the broker knows of the message being handled: what it may
+// see and what it has asked for. It belongs to the goroutine that handles.
+type Ledger struct {
+	Context context.Context
+	ID      string
+	Config  []byte
+	State   *State // nil when the actor declares none
+	// Log takes a log line; fields yields the attributes x.<name>.
+	Log func(level string, text []byte, fields *abi.View)
+	// RealTime is the wall clock in nanoseconds since 1970.
+	RealTime func() int64
+	// Wait is called once before the first request that may wait for the
+	// outside; nil does nothing.
+	Wait func()
+	// Allow is how long the message may still take at a moment, asked before a request
+	// goes outside; nil: CallTimeMax.
+	Allow func(now time.Time) time.Duration
+	// Rest is called before the handling waits; nil does nothing.
+	Rest func()
+	// Effect is called before a request that may change the outside: the
+	// message must be kept first. An error ends the message.
+	Effect func() error
+
+	calls    int
+	bytes    int
+	fuel     uint64
+	recorded []Recorded
+	kept     []byte // where recorded has its bytes; appended to, never moved
+	scratch  []byte // of digest
+	waited   bool
+	requests []abi.View
+	outwards []*outward // room for those of one frame
+	answer   []byte
+	last     int // where the last answer of the frame begins
+
+	// Again are the successful answers that earlier attempts at the message
+	// were given, in the order of the requests. One that agrees with a request in
+	// number, operation, grant and content is given again, and nobody is asked.
+	Again []Recorded
+}
+
+// Reset prepares the ledger for another message.
+func (l *Ledger) Reset() {
+	clear(l.recorded)
+	l.calls, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, l.recorded[:0], false
+	if l.kept = l.kept[:0]; cap(l.kept) > keptMax {
+		l.kept = nil
+	}
+}
+
+// keptMax bounds the memory for recorded answers that a ledger holds between messages, in bytes.
+const keptMax = 64 << 10
+
+// Fuel is what others used to answer the requests since Reset.
+func (l *Ledger) Fuel() uint64 { return l.fuel }
+
+// Recorded are the answers to keep, in the order of the requests. They and their bytes
+// are valid until Reset.
+func (l *Ledger) Recorded() []Recorded { return l.recorded }
+
+// The range of limit of state.list.
+const (
+	listDefault = 100
+	listMax     = 1000
+)
+
+func (l *Ledger) state(v *abi.View) Answer {
+	if l.State == nil {
+		return Fail(Denied, "the definition declares no state")
+	}
+	raw, _ := v.Attr("name")
+	name := string(raw)
+	switch string(v.Type) {
+	case "state.get":
+		value := l.State.Get(name)
+		return Answer{Attrs: []string{"revision", strconv.FormatUint(value.Revision, 10)}, Data: value.Data}
+	case "state.set":
+		revision, err := l.State.Set(name, v.Data)
+		if errors.Is(err, ErrFull) {
+			return Fail(Limit, "set state %q: %v", name, err)
+		}
+		if err != nil {
+			return Fail(Invalid, "set state %q: %v", name, err)
+		}
+		return Answer{Attrs: []string{"revision", strconv.FormatUint(revision, 10)}}
+	case "state.delete":
+		l.State.Delete(name)
+		return Answer{}
+	}
+	prefix, _ := v.Attr("prefix")
+	var after *string
+	if text, ok := v.Attr("after"); ok {
+		name := string(text)
+		after = &name
+	}
+	limit := listDefault
+	if text, ok := v.Attr("limit"); ok {
+		n, err := strconv.Atoi(string(text))
+		if err != nil || n < 1 || n > listMax {
+			return Fail(Invalid, "limit %q is not a number from 1 to %d", text, listMax)
+		}
+		limit = n
+	}
+	names := l.State.List(string(prefix), after, limit)
+	if names == nil {
+		names = []string{}
+	}
+	data, err := json.Marshal(names)
+	if err != nil {
+		return Fail(Invalid, "list state: %v", err)
+	}
+	return Answer{Data: data}
+}
+
+// append adds an answer to the answer frame.
+func (l *Ledger) append(a *Answer) {
+	b := l.answer
+	l.last = len(b)
+	if a.Code == "" {
+		b = abi.AppendAttrCount(b, 1+len(a.Attrs)/2)
+		b = abi.AppendAttr(b, abi.Type, abi.TypeOK)
+		for i := 0; i+1 < len(a.Attrs); i += 2 {
+			b = abi.AppendAttr(b, a.Attrs[i], a.Attrs[i+1])
+		}
+		l.answer = abi.AppendData(b, a.Data)
+		return
+	}
+	retry := "no"
+	if a.Retry {
+		retry = "yes"
+	}
+	b = abi.AppendAttrCount(b, 3)
+	b = abi.AppendAttr(b, abi.Type, abi.TypeError)
+	b = abi.AppendAttr(b, abi.Code, a.Code)
+	b = abi.AppendAttr(b, abi.RetryAttr, retry)
+	l.answer = abi.AppendData(b, []byte(strings.ToValidUTF8(a.Text, "\uFFFD")))
+}
+
+// record keeps the last answer appended; request is the digest of what was asked.
+func (l *Ledger) record(number int, operation, use string, request [sha256.Size]byte, took time.Duration, failed bool) {
+	answer := l.answer[l.last:]
+	b := l.keep(len(request) + countSize + len(answer))
+	b = append(b, request[:]...)
+	b = append(abi.AppendCount(b, 1), answer...)
+	l.recorded = append(l.recorded, Recorded{
+		Call: number, Operation: operation, Use: use, Request: b[:len(request):len(request)], Frame: b[len(request):], Duration: took, Failed: failed,
+	})
+}
+
+// keep makes room for n bytes that stay until Reset.
+func (l *Ledger) keep(n int) []byte {
+	if cap(l.kept)-len(l.kept) < n {
+		l.kept = make([]byte, 0, max(n, min(2*cap(l.kept), keptMax))) // what is recorded holds the one before
+	}
+	at := len(l.kept)
+	l.kept = l.kept[:at+n]
+	return l.kept[at : at : at+n]
+}
+
+// scratchMax is up to how many bytes of a request are put together for its digest: one
+// call of the hash costs less than three, and copying much costs more.
+const scratchMax = 1 << 10
+
+// digest is that of a request's operation, attributes and data.
+func (l *Ledger) digest(v *abi.View) (sum [sha256.Size]byte) {
+	if attrs := v.Encoded(); len(attrs)+len(v.Data) <= scratchMax {
+		l.scratch = append(append(l.scratch[:0], attrs...), v.Data...)
+		return sha256.Sum256(l.scratch)
+	}
+	h := sha256.New()
+	h.Write(v.Encoded())
+	h.Write(v.Data)
+	h.Sum(sum[:0])
+	return sum
+}
