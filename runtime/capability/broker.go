@@ -116,16 +116,14 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: the limit is %d", ErrTooMany, b.calls)
 	}
 	l.requests = l.requests[:0]
-	for {
-		var v abi.View
-		more, err := r.Next(&v)
-		if err != nil {
+	for i := range n {
+		if i == cap(l.requests) {
+			l.requests = append(l.requests, abi.View{})
+		}
+		l.requests = l.requests[:i+1]
+		if _, err := r.Next(&l.requests[i]); err != nil {
 			return nil, err
 		}
-		if !more {
-			break
-		}
-		l.requests = append(l.requests, v)
 	}
 	l.answer = abi.AppendCount(l.answer[:0], n)
 	if err := b.serveAll(l); err != nil {

@@ -55,6 +55,9 @@ type Ledger struct {
 	waited   bool
 	requests []abi.View
 	outwards []*outward // room for those of one frame
+	stable   names
+	untils   []deadline // those that no request has had
+	began    time.Time  // some moment, from which now counts
 	answer   []byte
 	last     int // where the last answer of the frame begins
 
@@ -68,6 +71,7 @@ type Ledger struct {
 func (l *Ledger) Reset() {
 	clear(l.recorded)
 	l.calls, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, l.recorded[:0], false
+	l.stable = names{}
 	if l.kept = l.kept[:0]; cap(l.kept) > keptMax {
 		l.kept = nil
 	}
@@ -75,6 +79,62 @@ func (l *Ledger) Reset() {
 
 // keptMax bounds the memory for recorded answers that a ledger holds between messages, in bytes.
 const keptMax = 64 << 10
+
+// together is up to how many requests of a message share the memory of what each has for
+// itself alone: the first has its own, and then the more there were before the more share.
+const together = 8
+
+// now is the time; it reads one clock, where time.Now reads two.
+func (l *Ledger) now() time.Time {
+	if l.began.IsZero() {
+		l.began = time.Now()
+	}
+	return l.began.Add(time.Since(l.began))
+}
+
+// until is the deadline of a request that is made now.
+func (l *Ledger) until(o *outward, now time.Time) *deadline {
+	if len(l.untils) == 0 {
+		l.untils = make([]deadline, min(o.number, together))
+	}
+	d := &l.untils[0]
+	l.untils = l.untils[1:]
+	d.Context, d.at = l.Context, now.Add(o.timeout)
+	return d
+}
+
+// names are those of the requests of a message, see [Request.Stable].
+type names struct {
+	next int    // the number of the first one in text
+	text string // of some one after the other
+}
+
+// name is that of a request; numbers rise.
+func (n *names) name(id string, number int) string {
+	size := len(id) + 1 + digits(number)
+	if number != n.next || len(n.text) < size {
+		n.text = namesFrom(id, number, min(number, together))
+	}
+	name := n.text[:size]
+	n.next, n.text = number+1, n.text[size:]
+	return name
+}
+
+func namesFrom(id string, number, count int) string {
+	b := make([]byte, 0, 512)
+	for k := range count {
+		b = append(append(b, id...), '/')
+		b = strconv.AppendInt(b, int64(number+k), 10)
+	}
+	return string(b)
+}
+
+func digits(n int) (count int) {
+	for count = 1; n >= 10; n /= 10 {
+		count++
+	}
+	return count
+}
 
 // Fuel is what others used to answer the requests since Reset.
 func (l *Ledger) Fuel() uint64 { return l.fuel }

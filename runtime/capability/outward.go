@@ -2,7 +2,6 @@ package capability
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"strconv"
@@ -78,7 +77,7 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 			l.outwards = append(l.outwards, newOutward())
 		}
 		if n == 0 {
-			now = time.Now()
+			now = l.now()
 		}
 		o := l.outwards[n]
 		n++
@@ -93,7 +92,7 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 			if err := l.Effect(); err != nil {
 				return nil, err
 			}
-			now = time.Now()
+			now = l.now()
 		}
 	}
 	if asked > 0 {
@@ -140,7 +139,7 @@ func (b *Broker) timeout(l *Ledger, v *abi.View, now time.Time) time.Duration {
 func (o *outward) begin(l *Ledger, n int, v *abi.View, g *grant, op operation, timeout time.Duration) {
 	o.index, o.number, o.view, o.grant, o.effect, o.timeout = n, l.calls+n+1, v, g, op.effect, timeout
 	o.answer, o.took, o.digested = Answer{}, 0, false
-	o.request.Operation, o.request.Data, o.request.Stable = op.name, v.Data, l.ID+"/"+strconv.Itoa(o.number)
+	o.request.Operation, o.request.Data, o.request.Stable = op.name, v.Data, l.stable.name(l.ID, o.number)
 	if g.judge != nil {
 		o.effect = g.judge.Effect(&o.request)
 	}
@@ -194,33 +193,35 @@ func (l *Ledger) ask(all []*outward, now time.Time) {
 		l.Wait()
 	}
 	if len(all) == 1 {
-		all[0].do(l.Context, now)
+		all[0].do(l.until(all[0], now), now)
 		return
 	}
-	askTogether(l.Context, all, now)
+	l.askTogether(all, now)
 }
 
-func askTogether(ctx context.Context, all []*outward, now time.Time) {
+func (l *Ledger) askTogether(all []*outward, now time.Time) {
 	var here *outward
+	var hereUntil *deadline
 	var wait sync.WaitGroup
 	for _, o := range all {
 		switch {
 		case o.again != nil:
 		case here == nil:
-			here = o
+			here, hereUntil = o, l.until(o, now)
 		default:
-			wait.Go(func() { o.do(ctx, now) })
+			until := l.until(o, now)
+			wait.Go(func() { o.do(until, now) })
 		}
 	}
-	here.do(ctx, now)
+	here.do(hereUntil, now)
 	wait.Wait()
 }
 
-func (o *outward) do(ctx context.Context, begin time.Time) {
-	until := &deadline{Context: ctx, at: begin.Add(o.timeout)}
-	defer until.end()
-	// A fault of a capability is one failed request, not the end of the process.
+// do has the capability answer until a deadline, which it ends.
+func (o *outward) do(until *deadline, begin time.Time) {
 	defer func() {
+		until.end()
+		// A fault of a capability is one failed request, not the end of the process.
 		if fault := recover(); fault != nil {
 			o.answer = Fail(Unavailable, "%s is at fault: %v", o.grant.name, fault)
 		}
