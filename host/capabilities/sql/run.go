@@ -36,13 +36,13 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 	if err != nil {
 		return capability.Fail(capability.Invalid, "%v", err)
 	}
-	entry := entry{stable: r.Stable}
+	var e *entry
 	if writes {
 		digest := sha256.Sum256(r.Data)
-		entry.digest = hex.EncodeToString(digest[:])
+		e = &entry{stable: r.Stable, digest: hex.EncodeToString(digest[:])}
 	}
 	for attempt := 1; ; attempt++ {
-		data, err := d.transaction(ctx, q, writes, entry, attempt > 1)
+		data, err := d.transaction(ctx, q, e, attempt > 1)
 		if err == nil {
 			return capability.Answer{Data: data}
 		}
@@ -50,7 +50,7 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 		if f.code == capability.Conflict && writes {
 			// It may be in the way of its own first attempt, whose connection was lost as
 			// it ended.
-			if data, err := d.inbox.find(ctx, d.writer, entry); err == nil && data != nil {
+			if data, err := d.inbox.find(ctx, d.writer, *e); err == nil && data != nil {
 				return capability.Answer{Data: data}
 			}
 		}
@@ -60,16 +60,17 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 	}
 }
 
-// transaction does all of a request or nothing; again: it came to nothing before.
-func (d *database) transaction(ctx context.Context, q *request, writes bool, e entry, again bool) (data []byte, err error) {
+// transaction does all of a request or nothing. e: it writes; nil: it can only read; again:
+// it came to nothing before.
+func (d *database) transaction(ctx context.Context, q *request, e *entry, again bool) (data []byte, err error) {
 	db := d.reader
-	if writes {
+	if e != nil {
 		db = d.writer
 		if err := d.inbox.ready(ctx, db); err != nil {
 			return nil, err
 		}
 	}
-	c, err := db.Conn(ctx)
+	c, err := d.connection(ctx, db)
 	if err != nil {
 		return nil, err
 	}
@@ -82,29 +83,17 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 		return nil, err
 	}
 	defer stop()
-	how := d.isolation(writes)
-	if !writes && how == nil && !q.several {
-		return d.all(ctx, c, c, q, writes) // one statement on a connection that can only read
+	tx, done, err := d.begin(ctx, c, &d.inbox, e, q.several)
+	if tx != nil {
+		defer tx.leave()
 	}
-	tx, err := c.BeginTx(ctx, how)
-	if err != nil {
+	if done != nil || err != nil {
+		return done, err
+	}
+	if data, err = d.all(ctx, c, tx, q, e != nil); err != nil {
 		return nil, err
 	}
-	defer tx.Rollback() // after Commit, nothing
-	if writes {
-		if data, err := d.inbox.find(ctx, tx, e); data != nil || err != nil {
-			return data, err
-		}
-	}
-	if data, err = d.all(ctx, c, tx, q, writes); err != nil {
-		return nil, err
-	}
-	if writes {
-		if err := d.inbox.add(ctx, tx, e, data); err != nil {
-			return nil, err
-		}
-	}
-	return data, tx.Commit()
+	return data, tx.finish(ctx, e, data)
 }
 
 // session runs statements: a transaction or a connection.
@@ -181,6 +170,17 @@ type inbox struct {
 // by the same number has not been answered.
 type entry struct{ stable, digest string }
 
+// What is said to the table; the arguments of inboxAdd are those that row returns.
+const (
+	inboxFind = `select answer from ` + inboxName + ` where stable = $1 and digest = $2`
+	inboxAdd  = `insert into ` + inboxName + ` (stable, digest, answer, at) values ($1, $2, $3, $4)`
+)
+
+// row is one of the table.
+func (e *entry) row(answer []byte) []any {
+	return []any{e.stable, e.digest, string(answer), time.Now().Unix()}
+}
+
 // ready makes the table when it is not there, and forgets what is too old.
 func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
 	b.mu.Lock()
@@ -214,23 +214,15 @@ type rower interface {
 // find returns what was answered before; nil: nothing.
 func (b *inbox) find(ctx context.Context, tx rower, e entry) ([]byte, error) {
 	var data []byte
-	err := tx.QueryRowContext(ctx, `select answer from `+inboxName+` where stable = $1 and digest = $2`, e.stable, e.digest).Scan(&data)
+	err := tx.QueryRowContext(ctx, inboxFind, e.stable, e.digest).Scan(&data)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return nil, nil
 	}
 	return data, err
 }
 
-// racing is an error of add: another transaction has done the same meanwhile.
+// racing is an error of adding an entry: another transaction has done the same meanwhile.
 type racing struct{ error }
 
 // Unwrap is the cause.
 func (r racing) Unwrap() error { return r.error }
-
-func (b *inbox) add(ctx context.Context, tx *stdsql.Tx, e entry, data []byte) error {
-	_, err := tx.ExecContext(ctx, `insert into `+inboxName+` (stable, digest, answer, at) values ($1, $2, $3, $4)`, e.stable, e.digest, string(data), time.Now().Unix())
-	if err != nil {
-		return racing{err}
-	}
-	return nil
-}

@@ -116,8 +116,18 @@ func authorize(action sqlite.AuthorizerActionCode, table, _, _, _ string) sqlite
 
 func (sqliteDialect) lex() lexicon { return lexicon{brackets: true} }
 
-// isolation implements dialect.
-func (sqliteDialect) isolation(bool) *stdsql.TxOptions { return nil }
+// connection implements dialect.
+func (sqliteDialect) connection(ctx context.Context, pool *stdsql.DB) (*stdsql.Conn, error) {
+	return pool.Conn(ctx)
+}
+
+// begin implements dialect. A connection that reads can do nothing else.
+func (sqliteDialect) begin(ctx context.Context, c *stdsql.Conn, b *inbox, e *entry, several bool) (transaction, []byte, error) {
+	if e == nil && !several {
+		return alone{c}, nil, nil
+	}
+	return beginPlain(ctx, c, b, e)
+}
 
 func (sqliteDialect) prepare(_ context.Context, c *stdsql.Conn, _ bool) error {
 	_, err := sqlite.Limit(c, sqlite3.SQLITE_LIMIT_LENGTH, sqliteValueMax)
