@@ -161,7 +161,10 @@ const (
 // inbox is the table of what has been done for which request. One in the transaction
 // with the effects makes a repeated request harmless.
 type inbox struct {
-	exists string // asks whether the table is there
+	exists string       // asks whether the table is there
+	layout string       // of the table, behind its columns
+	finds  *stdsql.Stmt // inboxFind and inboxAdd, of a database that has one writer; nil: not prepared
+	adds   *stdsql.Stmt
 	mu     sync.Mutex
 	next   time.Time // guarded by mu: when it is looked at again
 }
@@ -194,7 +197,7 @@ func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
 	}
 	if n == 0 {
 		_, err := db.ExecContext(ctx, `create table if not exists `+inboxName+` (
-			stable text not null, digest text not null, answer text not null, at bigint not null, primary key (stable, digest))`)
+			stable text not null, digest text not null, answer text not null, at bigint not null, primary key (stable, digest)) `+b.layout)
 		if err != nil {
 			return fmt.Errorf("make the table %s: %w", inboxName, err)
 		}
@@ -206,15 +209,26 @@ func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
 	return nil
 }
 
+// prepare has both statements about the table stay prepared on a database.
+func (b *inbox) prepare(ctx context.Context, db *stdsql.DB) (err error) {
+	if b.finds, err = db.PrepareContext(ctx, inboxFind); err == nil {
+		b.adds, err = db.PrepareContext(ctx, inboxAdd)
+	}
+	return err
+}
+
 // rower asks for a row: a transaction or a database.
 type rower interface {
 	QueryRowContext(ctx context.Context, text string, args ...any) *stdsql.Row
 }
 
 // find returns what was answered before; nil: nothing.
-func (b *inbox) find(ctx context.Context, tx rower, e entry) ([]byte, error) {
-	var data []byte
-	err := tx.QueryRowContext(ctx, inboxFind, e.stable, e.digest).Scan(&data)
+func (b *inbox) find(ctx context.Context, on rower, e entry) ([]byte, error) {
+	return found(on.QueryRowContext(ctx, inboxFind, e.stable, e.digest))
+}
+
+func found(row *stdsql.Row) (data []byte, err error) {
+	err = row.Scan(&data)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return nil, nil
 	}

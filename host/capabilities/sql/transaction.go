@@ -14,7 +14,7 @@ type transaction interface {
 	leave()
 }
 
-// plain is a transaction of the driver.
+// plain is a transaction of the driver, where an inbox is prepared.
 type plain struct {
 	*stdsql.Tx
 	inbox *inbox
@@ -26,17 +26,16 @@ func beginPlain(ctx context.Context, c *stdsql.Conn, b *inbox, e *entry) (tx tra
 	if err != nil {
 		return nil, nil, err
 	}
-	p := plain{begun, b}
 	if e != nil {
-		done, err = b.find(ctx, p, *e)
+		done, err = found(begun.StmtContext(ctx, b.finds).QueryRowContext(ctx, e.stable, e.digest))
 	}
-	return p, done, err
+	return plain{begun, b}, done, err
 }
 
 // finish implements transaction.
 func (p plain) finish(ctx context.Context, e *entry, answer []byte) error {
 	if e != nil {
-		if _, err := p.ExecContext(ctx, inboxAdd, e.row(answer)...); err != nil {
+		if _, err := p.StmtContext(ctx, p.inbox.adds).ExecContext(ctx, e.row(answer)...); err != nil {
 			return racing{err}
 		}
 	}
