@@ -69,7 +69,7 @@ runtime/capability, host/capabilities/grants < host/capabilities/blob < cmd/grow
 runtime/bucket < runtime/bucket/buckettest, runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest, runtime/capability, host/capabilities/kv, host/capabilities/mail, host/capabilities/llm
 runtime/capability < host/capabilities/secret, host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/connector, host/capabilities/actor, host/capabilities/files, host/capabilities/mail, host/capabilities/llm < cmd/grow/app
 host/capabilities/http/openapi < host/capabilities/http, cmd/grow/command
-host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/connector, host/capabilities/actor, host/capabilities/files, host/capabilities/mail, host/capabilities/llm
+runtime/capability < host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/connector, host/capabilities/actor, host/capabilities/files, host/capabilities/mail, host/capabilities/llm
 runtime/capability < runtime/capability/capabilitytest
 host/outside/nats < host/capabilities/publish, host/capabilities/connector, host/subscribe
 runtime/bucket, runtime/object < host/outside/s3 < host/capabilities/blob

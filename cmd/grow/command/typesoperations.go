@@ -8,11 +8,12 @@ import (
 	"github.com/grow-platform/grow/compiler/messages"
 	"github.com/grow-platform/grow/host/capabilities/http"
 	"github.com/grow-platform/grow/host/capabilities/http/openapi"
+	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
 )
 
 // operationsFileOf is the file of the operations that an actor's grants have from OpenAPI
-// documents; one without data when they have none.
+// documents or by their kinds; one without data when they have none.
 func operationsFileOf(dir string, service *specs.Service, a *specs.Actor, lang, folder string) (typesFile, error) {
 	f := typesFile{Actor: a.Name, Language: lang, State: typesStale}
 	apis, err := apisOf(service, a)
@@ -36,10 +37,14 @@ func operationsFileOf(dir string, service *specs.Service, a *specs.Actor, lang, 
 	return f.beside(dir)
 }
 
-// apisOf are the grants of an actor that name OpenAPI documents.
+// apisOf are the grants of an actor that name OpenAPI documents, or whose kinds say what
+// their operations take.
 func apisOf(service *specs.Service, a *specs.Actor) ([]messages.API, error) {
 	var apis []messages.API
 	for _, g := range a.Uses {
+		if d := capability.Described(g.Kind); d != nil && len(d.Operations) > 0 {
+			apis = append(apis, kindAPI(g.Name, d))
+		}
 		if g.Kind != "http" {
 			continue
 		}
@@ -58,6 +63,19 @@ func apisOf(service *specs.Service, a *specs.Actor) ([]messages.API, error) {
 		}
 	}
 	return apis, nil
+}
+
+// kindAPI are the operations that a kind describes, as a grant has them.
+func kindAPI(grant string, d *capability.Description) messages.API {
+	api := messages.API{Grant: grant, Asks: true}
+	for _, o := range d.Operations {
+		op := messages.Operation{ID: o.Name, Name: openapi.Name(o.Name), About: o.About}
+		for _, f := range o.Request.Fields {
+			op.Params = append(op.Params, messages.Param{Name: f.Name, Type: f.Type, Item: f.Item, Required: f.Needed})
+		}
+		api.Operations = append(api.Operations, op)
+	}
+	return api
 }
 
 // writable are the names of parameters that can stand in the tag of a field.
