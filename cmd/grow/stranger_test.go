@@ -47,7 +47,7 @@ func TestStranger(t *testing.T) {
 	o.env = append(o.env, "XDG_CACHE_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
 	holds(t, o.does("shop", 0, grow, "types", "umbrella"), "operations.py")
 	o.does("shop", 0, grow, "vet")
-	holds(t, o.does("shop", 0, grow, "test"), "a coat when it is cold")
+	holds(t, o.does("shop", 0, grow, "test"), "ok   umbrella  1 test")
 	o.refuses(grow)
 	o.serves(grow)
 }
