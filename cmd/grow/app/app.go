@@ -170,7 +170,7 @@ func Outline(dir string) (*specs.Service, specs.Problems, error) { return specs.
 
 // served is what this build can serve.
 func served() specs.Options {
-	return specs.Options{Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrantIn}
+	return specs.Options{Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrantIn, CheckDouble: capability.CheckDouble}
 }
 
 // Start runs a service. When it returns without an error, requests are answered.
