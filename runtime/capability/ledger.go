@@ -50,7 +50,7 @@ type Ledger struct {
 	bytes    int
 	fuel     uint64
 	recorded []Recorded
-	kept     []byte // where recorded has its bytes; appended to, never moved
+	kept     []byte // room for bytes of recorded, which nobody changes any more
 	scratch  []byte // of digest
 	waited   bool
 	requests []abi.View
@@ -71,14 +71,8 @@ type Ledger struct {
 func (l *Ledger) Reset() {
 	clear(l.recorded)
 	l.calls, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, l.recorded[:0], false
-	l.stable = names{}
-	if l.kept = l.kept[:0]; cap(l.kept) > keptMax {
-		l.kept = nil
-	}
+	l.stable, l.kept = names{}, nil
 }
-
-// keptMax bounds the memory for recorded answers that a ledger holds between messages, in bytes.
-const keptMax = 64 << 10
 
 // together is up to how many requests of a message share the memory of what each has for
 // itself alone: the first has its own, and then the more there were before the more share.
@@ -139,8 +133,8 @@ func digits(n int) (count int) {
 // Fuel is what others used to answer the requests since Reset.
 func (l *Ledger) Fuel() uint64 { return l.fuel }
 
-// Recorded are the answers to keep, in the order of the requests. They and their bytes
-// are valid until Reset.
+// Recorded are the answers to keep, in the order of the requests. The list is valid until
+// Reset, and the bytes in it for good.
 func (l *Ledger) Recorded() []Recorded { return l.recorded }
 
 // The range of limit of state.list.
@@ -224,7 +218,7 @@ func (l *Ledger) append(a *Answer) {
 // record keeps the last answer appended; request is the digest of what was asked.
 func (l *Ledger) record(number int, operation, use string, request [sha256.Size]byte, took time.Duration, failed bool) {
 	answer := l.answer[l.last:]
-	b := l.keep(len(request) + countSize + len(answer))
+	b := l.room(len(request) + countSize + len(answer))
 	b = append(b, request[:]...)
 	b = append(abi.AppendCount(b, 1), answer...)
 	l.recorded = append(l.recorded, Recorded{
@@ -232,14 +226,17 @@ func (l *Ledger) record(number int, operation, use string, request [sha256.Size]
 	})
 }
 
-// keep makes room for n bytes that stay until Reset.
-func (l *Ledger) keep(n int) []byte {
-	if cap(l.kept)-len(l.kept) < n {
-		l.kept = make([]byte, 0, max(n, min(2*cap(l.kept), keptMax))) // what is recorded holds the one before
+// roomMax bounds the room that is made for several recorded answers together, in bytes.
+const roomMax = 4 << 10
+
+// room is n bytes for what is recorded. Answers of one message lie together.
+func (l *Ledger) room(n int) []byte {
+	if len(l.kept) < n {
+		l.kept = make([]byte, max(n, min(n*l.calls, roomMax)))
 	}
-	at := len(l.kept)
-	l.kept = l.kept[:at+n]
-	return l.kept[at : at : at+n]
+	b := l.kept[:0:n]
+	l.kept = l.kept[n:]
+	return b
 }
 
 // scratchMax is up to how many bytes of a request are put together for its digest: one

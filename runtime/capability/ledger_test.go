@@ -22,10 +22,12 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestRecordedBytes: what is recorded of a message stays as it is while the message makes
-// more requests, and digests are those of the request, whatever its size.
+// TestRecordedBytes: what is recorded of a message stays as it is while this and another
+// message make more requests, and digests are those of the request, whatever its size.
 func TestRecordedBytes(t *testing.T) {
 	b, l := open(t, 1000), ledger(t)
+	var held []Recorded // as who tries a message again holds them
+	var said []string
 	for range 2 { // messages
 		l.Reset()
 		var sums [][32]byte
@@ -44,6 +46,13 @@ func TestRecordedBytes(t *testing.T) {
 			if r.Call != i+1 || !bytes.Equal(r.Request, sums[i][:]) || string(r.Frame) != answers[i] || r.Operation != "fake.read" || r.Use != "it" {
 				t.Fatalf("request %d: %d %s %s %x, and an answer of %d bytes", i+1, r.Call, r.Use, r.Operation, r.Request, len(r.Frame))
 			}
+			held, said = append(held, r), append(said, string(r.Frame))
+		}
+		l.ID += "0"
+	}
+	for i, r := range held {
+		if string(r.Frame) != said[i] {
+			t.Fatalf("recorded answer %d has changed since", i)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/runtime/capability"
@@ -71,7 +70,6 @@ func (it *parcel) remember(recorded []capability.Recorded) {
 	var list []capability.Recorded
 	for _, r := range recorded {
 		if !r.Failed && r.Use != "" {
-			r.Request, r.Frame = slices.Clone(r.Request), slices.Clone(r.Frame) // which are the instance's
 			list = append(list, r)
 		}
 	}
