@@ -172,9 +172,7 @@ func answers(dst []journal.Answer, recorded []capability.Recorded, failed bool) 
 		if r.Failed && !failed {
 			continue
 		}
-		dst = append(dst, journal.Answer{
-			Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration),
-		})
+		dst = append(dst, answerOfRecorded(r))
 	}
 	return dst
 }
