@@ -81,7 +81,7 @@ type Recorded struct {
 	Request   []byte // SHA-256 of the request's operation, attributes and data
 	Frame     []byte // the answer, a frame of one
 	Duration  time.Duration
-	Failed    bool // the answer is that the request failed
+	Failed    bool // the request failed, or its answer is [Answer.Passing]
 	Kept      bool // the journal has it
 }
 
@@ -260,7 +260,7 @@ func (l *Ledger) answered(v *abi.View, o *outward) {
 	l.fuel += o.answer.Fuel
 	if o.effect != Hides {
 		l.record(o.number, v, o.use, o.took)
-		l.recorded[len(l.recorded)-1].Failed = o.answer.Code != ""
+		l.recorded[len(l.recorded)-1].Failed = o.answer.Code != "" || o.answer.Passing
 	}
 }
 

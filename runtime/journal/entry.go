@@ -112,6 +112,7 @@ type Answer struct {
 	Request   []byte // digest of the request
 	Frame     []byte
 	Duration  int64 // nanoseconds
+	Failed    bool  // the request is made again by another attempt at the message
 }
 
 // Dead is a message that was given up on.

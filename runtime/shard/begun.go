@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/fold"
@@ -158,24 +157,13 @@ func begunFirst(list []*fold.Wait) []*fold.Wait {
 func recordedOf(a *journal.Answer) capability.Recorded {
 	return capability.Recorded{
 		Call: int(a.Call), Operation: a.Operation, Use: a.Use, Request: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
-		Failed: failure(a.Frame), Kept: true,
+		Failed: a.Failed, Kept: true,
 	}
-}
-
-// failure reports whether a frame of one answer says that the request failed.
-func failure(frame []byte) bool {
-	r, err := abi.NewReader(frame)
-	if err != nil {
-		return false
-	}
-	var v abi.View
-	_, err = r.Next(&v)
-	return err == nil && string(v.Type) == abi.TypeError
 }
 
 // answerOfRecorded is an answer as the journal has it.
 func answerOfRecorded(r *capability.Recorded) journal.Answer {
 	return journal.Answer{
-		Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration),
+		Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration), Failed: r.Failed,
 	}
 }
