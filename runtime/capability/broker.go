@@ -81,9 +81,14 @@ type Recorded struct {
 	Request   []byte // SHA-256 of the request's operation, attributes and data
 	Frame     []byte // the answer, a frame of one
 	Duration  time.Duration
-	Failed    bool // the request failed, or its answer is [Answer.Passing]
-	Kept      bool // the journal has it
+	Failed    bool // the request failed
+	Passing   bool // it may be answered otherwise another time: another attempt asks again
+	Kept      bool // the journal has it: something outside may have been changed by it
 }
+
+// Lasts reports whether another attempt at the message is given the answer again. One that
+// failed for good counts once something outside may have been changed because of it.
+func (r *Recorded) Lasts() bool { return r.Use != "" && !r.Passing && (!r.Failed || r.Kept) }
 
 // Ledger is what the broker knows of the message being handled: what it may
 // see and what it has asked for. It belongs to the goroutine that handles.
@@ -260,7 +265,8 @@ func (l *Ledger) answered(v *abi.View, o *outward) {
 	l.fuel += o.answer.Fuel
 	if o.effect != Hides {
 		l.record(o.number, v, o.use, o.took)
-		l.recorded[len(l.recorded)-1].Failed = o.answer.Code != "" || o.answer.Passing
+		last := &l.recorded[len(l.recorded)-1]
+		last.Failed, last.Passing = o.answer.Code != "", o.answer.Retry || o.answer.Passing
 	}
 }
 

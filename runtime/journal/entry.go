@@ -112,7 +112,7 @@ type Answer struct {
 	Request   []byte // digest of the request
 	Frame     []byte
 	Duration  int64 // nanoseconds
-	Failed    bool  // the request is made again by another attempt at the message
+	Passing   bool  // another attempt at the message makes the request again
 }
 
 // Dead is a message that was given up on.

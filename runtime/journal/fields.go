@@ -76,7 +76,7 @@ func (m *Answer) fields(c *coder) {
 	c.blob(4, &m.Request)
 	c.blob(5, &m.Frame)
 	c.int64(6, &m.Duration)
-	c.bool(7, &m.Failed)
+	c.bool(7, &m.Passing)
 }
 
 func (m *Dead) fields(c *coder) {

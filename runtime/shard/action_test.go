@@ -281,6 +281,8 @@ func (k *ticket) Do(_ context.Context, r *capability.Request) capability.Answer 
 	switch string(r.Data) {
 	case "fail":
 		return capability.Fail(capability.Unavailable, "number %d", n)
+	case "none":
+		return capability.Fail(capability.NotFound, "none %d", n)
 	case "pass":
 		return capability.Answer{Data: fmt.Appendf(nil, "pass %d", n), Passing: true}
 	}
@@ -298,11 +300,11 @@ func TestAnswersAgain(t *testing.T) {
 	})
 	guests := map[string]guest{"a": func(h engine.Host, m *abi.Message) ([]sent, error) {
 		draw := func(data string) string { return string(request(h, data, "type", "ticket.draw", "use", "c").Data()) }
-		first, failed, passed, last := draw("x"), draw("fail"), draw("pass"), draw(fmt.Sprint("attempt ", min(m.Attempt(), 2)))
+		first, none, failed, passed, last := draw("x"), draw("none"), draw("fail"), draw("pass"), draw(fmt.Sprint("attempt ", min(m.Attempt(), 2)))
 		if m.Attempt() < 4 {
 			return nil, trap("again")
 		}
-		return []sent{{typ: "out", data: strings.Join([]string{first, failed, passed, last}, ", ")}}, nil
+		return []sent{{typ: "out", data: strings.Join([]string{first, none, failed, passed, last}, ", ")}}, nil
 	}}
 	service := project(a)
 	b := open(t, service, guests, nil)
@@ -329,9 +331,9 @@ func TestAnswersAgain(t *testing.T) {
 	b.clock.ring(t, time.Second)
 	await(t, "the end", func() bool { a, _ := b.Lookup(f.ID()); return a.Outcome != Pending })
 	id := f.ID()
-	// Ticket 1 was drawn once, 2, 5, 8 and 10 failed, 3, 6, 9 and 11 were passing, 4 was for another request, and 7 is the second
-	// attempt's.
-	want := fmt.Sprintf("replied out %s/1 1, number 10, pass 11, %s/4 7", id, id)
+	// Ticket 1 was drawn once, 2 failed for good before something else was drawn; 3, 6, 9 and 11 failed, 4, 7, 10 and 12 were
+	// passing, 5 was for another request, and 8 is the second attempt's.
+	want := fmt.Sprintf("replied out %s/1 1, none 2, number 11, pass 12, %s/5 8", id, id)
 	if a, _ := b.Lookup(id); a.text() != want {
 		t.Errorf("%s, want %s", a.text(), want)
 	}

@@ -77,7 +77,7 @@ func (n noteBarrier) run(l *lane) {
 	l.flush()
 }
 
-// remember keeps the successful answers that an attempt was given, for the next, and
+// remember keeps the answers that an attempt was given and that last, for the next, and
 // forgets what was only for that attempt.
 func (it *parcel) remember(recorded []capability.Recorded) {
 	next := &past{}
@@ -89,7 +89,6 @@ func (it *parcel) remember(recorded []capability.Recorded) {
 		}
 	}
 	for _, r := range recorded {
-		r.Kept = true // with the attempt
 		next.keep(r)
 	}
 	if it.past != nil || next.answers != nil {
@@ -99,7 +98,8 @@ func (it *parcel) remember(recorded []capability.Recorded) {
 
 // keep adds an answer that is good for other attempts.
 func (a *past) keep(r capability.Recorded) {
-	if !r.Failed && r.Use != "" {
+	if r.Lasts() {
+		r.Kept = true // with the attempt
 		a.add(r)
 	}
 }
@@ -157,13 +157,13 @@ func begunFirst(list []*fold.Wait) []*fold.Wait {
 func recordedOf(a *journal.Answer) capability.Recorded {
 	return capability.Recorded{
 		Call: int(a.Call), Operation: a.Operation, Use: a.Use, Request: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
-		Failed: a.Failed, Kept: true,
+		Passing: a.Passing, Kept: true,
 	}
 }
 
 // answerOfRecorded is an answer as the journal has it.
 func answerOfRecorded(r *capability.Recorded) journal.Answer {
 	return journal.Answer{
-		Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration), Failed: r.Failed,
+		Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration), Passing: r.Passing,
 	}
 }

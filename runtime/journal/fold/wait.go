@@ -485,6 +485,6 @@ func (w *World) reload(e *journal.Waiting) (*Wait, error) {
 // cloned is an answer that refers to nothing of the record it comes from.
 func cloned(a *journal.Answer) journal.Answer {
 	return journal.Answer{
-		Call: a.Call, Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Request: slices.Clone(a.Request), Frame: slices.Clone(a.Frame), Duration: a.Duration, Failed: a.Failed,
+		Call: a.Call, Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Request: slices.Clone(a.Request), Frame: slices.Clone(a.Frame), Duration: a.Duration, Passing: a.Passing,
 	}
 }
