@@ -104,6 +104,7 @@ specs < cmd/grow/starter < cmd/grow/command < cmd/grow
 testdata/order, testdata/postgres, testdata/wat, runtime/admission < cmd/grow/bench
 testdata/webhooks, cmd/grow/app < testdata/triagetest
 testdata/triagetest, testdata/webhooks < testdata/crash < testdata/crash/cmd
+testdata/postgres < testdata/crash/cmd
 abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
 runtime/actor, host/control, testdata/wat < testdata/hostile/trial
 compiler/cache < testdata/hostile/smith
