@@ -34,6 +34,7 @@ type area struct {
 	notes  string        // subjects of the notes
 	most   uint64        // notes that are kept
 	writes chan struct{} // one for each that runs
+	copies chan struct{} // one for the copy that keeps all others from writing
 	handle atomic.Pointer[handle]
 
 	mu    sync.Mutex // guards what follows
@@ -43,7 +44,7 @@ type area struct {
 }
 
 func newArea(s *Store, title string, size int64, notes string, most uint64, c jetstream.StreamConfig) *area {
-	return &area{store: s, title: title, size: size, notes: notes, most: most, config: c, writes: make(chan struct{}, writersMax), count: keepEvery}
+	return &area{store: s, title: title, size: size, notes: notes, most: most, config: c, writes: make(chan struct{}, writersMax), copies: make(chan struct{}, 1), count: keepEvery}
 }
 
 // handle is a stream as one session knows it.
@@ -93,6 +94,30 @@ func (a *area) enter(ctx context.Context) (leave func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// hold waits until no write runs, and keeps others waiting until leave.
+func (a *area) hold(ctx context.Context) (leave func(), err error) {
+	select {
+	case a.copies <- struct{}{}: // two would wait for each other
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	held := 0
+	leave = func() {
+		for range held {
+			<-a.writes
+		}
+		<-a.copies
+	}
+	for range cap(a.writes) {
+		if _, err := a.enter(ctx); err != nil {
+			leave()
+			return nil, err
+		}
+		held++
+	}
+	return leave, nil
 }
 
 // room makes sure that so many bytes may be kept, or returns full. What removes something
