@@ -315,7 +315,7 @@ func IsBucket(stream string) bool {
 
 // carryBuckets copies the streams of buckets from one folder of a server to another, neither
 // of which a server has open, but those to leave.
-func carryBuckets(from, to string, leave map[string]bool) error {
+func carryBuckets(from, to string, leave func(stream string) bool) error {
 	const streams = "$G/streams"
 	list, err := os.ReadDir(filepath.Join(from, streams))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -328,7 +328,7 @@ func carryBuckets(from, to string, leave map[string]bool) error {
 		return err
 	}
 	for _, e := range list {
-		if !e.IsDir() || !IsBucket(e.Name()) || leave[e.Name()] {
+		if !e.IsDir() || !IsBucket(e.Name()) || leave(e.Name()) {
 			continue
 		}
 		if err := os.CopyFS(filepath.Join(to, streams, e.Name()), os.DirFS(filepath.Join(from, streams, e.Name()))); err != nil {

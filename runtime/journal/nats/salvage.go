@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
@@ -29,6 +30,8 @@ type Salvage struct {
 	// Unnamed is what is wrong with the file that says that the folder holds journals
 	// of grow, although it does; nil: nothing is. [Salvage.Name] and Replace mend it.
 	Unnamed error
+	// Leave says which buckets Replace leaves out, besides damaged ones; nil: none.
+	Leave func(bucket.Carried) bool
 
 	folder   *folder
 	journals map[journal.Name]*Wreck
