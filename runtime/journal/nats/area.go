@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/journal"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -70,6 +73,9 @@ func (a *area) call(ctx context.Context, what string, f func(ctx context.Context
 }
 
 func (a *area) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+	if f := a.store.folder; f != nil && f.isAside(a.config.Name) {
+		return nil, fmt.Errorf("%w: %w: it was set aside, in %s: see grow fsck", journal.ErrDamaged, bucket.ErrDamaged, filepath.Join(f.path, asideDir, a.config.Name))
+	}
 	stream, err := js.Stream(ctx, a.config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if stream, err = js.CreateStream(ctx, a.config); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {

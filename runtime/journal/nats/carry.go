@@ -91,6 +91,15 @@ func (s *Store) CarriedBuckets(ctx context.Context, namespace, service string) (
 		}
 		return names.Err()
 	})
+	if s.folder != nil { // those that were set aside are not there, and not forgotten either
+		if all := s.folder.aside.Load(); all != nil {
+			for stream := range *all {
+				if c, ok := carriedOf(stream); ok && c.Namespace == namespace && (c.Service == service || c.Service == "") {
+					list = append(list, c)
+				}
+			}
+		}
+	}
 	slices.SortFunc(list, func(a, b bucket.Carried) int {
 		return strings.Compare(a.Kind+" "+a.String(), b.Kind+" "+b.String())
 	})

@@ -66,6 +66,9 @@ func OpenSalvage(ctx context.Context, dir string) (*Salvage, error) {
 	}
 	s := &Salvage{Unnamed: unnamed, folder: f, journals: map[journal.Name]*Wreck{}, pointers: map[string][]byte{}}
 	if err = f.finishSwap(); err == nil {
+		err = f.takeBack()
+	}
+	if err == nil {
 		scan := scanner{streams: filepath.Join(dir, storeDir, "$G", "streams"), every: true, visit: s.found, rest: s.rest}
 		err = scan.run(ctx)
 		s.Damaged = scan.damaged
