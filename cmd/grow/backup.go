@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
@@ -143,7 +144,10 @@ func (s *shell) backUpFolder(ctx context.Context, dir, to string, j app.Journal,
 	if err = s.writeBackup(ctx, dir, folder, j, r); err == nil {
 		kept, err = archive.Open(ctx, folder, s.progress("read again"))
 	}
-	if err = errors.Join(err, folder.End(to, err == nil)); err != nil {
+	if err = errors.Join(err, folder.End(to, err == nil)); errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return nil, &control.Error{Code: app.CodeBackupFull, At: to, Message: "there is no room for the backup", Next: "make room on the disk of " + filepath.Dir(to) + ", or name a folder on another; nothing is left of this one"}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return backedUpOf(to, kept), nil

@@ -31,6 +31,7 @@ const (
 	CodeBackupFormat   = "backup.format"   // of another version of grow
 	CodeBackupNothing  = "backup.nothing"  // the journal is in memory, or there is none
 	CodeBackupDatabase = "backup.database" // one of kind sql cannot be copied
+	CodeBackupFull     = "backup.full"     // the disk that it is written to has no room
 	CodeRestoreTarget  = "restore.target"  // there is something already
 )
 
