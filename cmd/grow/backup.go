@@ -50,7 +50,7 @@ type backedUp struct {
 
 func (s *shell) backup() *cobra.Command {
 	var o runOptions
-	var r control.BackupRequest
+	var r backupOptions
 	c := &cobra.Command{
 		Use: "backup FOLDER", Short: "back up what a service has kept, while it runs", Args: cobra.ExactArgs(1),
 		Long: "backup writes what is kept of a service to a new folder: of its journal the last snapshot and what came after it up to\n" +
@@ -84,13 +84,20 @@ func (s *shell) backup() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&r.History, "history", false, "with every record that is kept, for looking back, and not only those the next start needs")
+	c.Flags().BoolVar(&r.verify, "verify", false, "have what lies at s3:// read again whole; a folder always is")
 	c.Flags().BoolVar(&r.Key, "key", false, "with the key of sealed secrets: whoever has the backup has them then")
 	o.kept(c)
 	return c
 }
 
+// backupOptions say what is to be in a backup, and what is done about it.
+type backupOptions struct {
+	control.BackupRequest
+	verify bool
+}
+
 // backUp writes a backup to a folder or a server.
-func (s *shell) backUp(ctx context.Context, dir, to string, j app.Journal, r control.BackupRequest) (*backedUp, error) {
+func (s *shell) backUp(ctx context.Context, dir, to string, j app.Journal, r backupOptions) (*backedUp, error) {
 	if strings.HasPrefix(to, app.S3Scheme) {
 		return s.backUpS3(ctx, dir, to, j, r)
 	}
@@ -98,11 +105,11 @@ func (s *shell) backUp(ctx context.Context, dir, to string, j app.Journal, r con
 	if err != nil {
 		return nil, err
 	}
-	return s.backUpFolder(ctx, dir, to, j, r)
+	return s.backUpFolder(ctx, dir, to, j, r.BackupRequest)
 }
 
 // backUpS3 sends a backup to a server. What is broken off leaves the backup that is there.
-func (s *shell) backUpS3(ctx context.Context, dir, to string, j app.Journal, r control.BackupRequest) (done *backedUp, err error) {
+func (s *shell) backUpS3(ctx context.Context, dir, to string, j app.Journal, r backupOptions) (done *backedUp, err error) {
 	service, _, err := app.Outline(dir)
 	if err != nil {
 		return nil, err
@@ -115,8 +122,13 @@ func (s *shell) backUpS3(ctx context.Context, dir, to string, j app.Journal, r c
 	if err := b.Takes(ctx, service.Name); err != nil {
 		return nil, err
 	}
-	if err := s.writeBackup(ctx, dir, b, j, r); err != nil {
+	if err := s.writeBackup(ctx, dir, b, j, r.BackupRequest); err != nil {
 		return nil, err
+	}
+	if r.verify {
+		if _, err := archive.Open(ctx, b, s.progress("read again")); err != nil {
+			return nil, app.BackupFault(err)
+		}
 	}
 	text, err := b.Get(ctx, archive.ManifestName)
 	if err != nil {

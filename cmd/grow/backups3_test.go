@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/outside/s3"
 	"github.com/grow-platform/grow/host/outside/s3/s3test"
+	"github.com/grow-platform/grow/runtime/journal/archive"
 	"github.com/tidwall/gjson"
 )
 
@@ -76,6 +79,49 @@ func TestBackupS3(t *testing.T) {
 			t.Errorf("after the last backup: %s", got)
 		}
 	})
+
+	// What lies there is read again when that is asked for, and by a restore.
+	ranGrow(t, "grow backup "+at+" --verify -C "+b.dir, exitDone)
+	cellar, err := s3.Open("cellar", os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cellar.Close()
+	files, err := cellar.Files("backups/books/kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := files.Get(t.Context(), archive.ManifestName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(name string, data []byte) {
+		t.Helper()
+		if err := files.Put(t.Context(), name, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, c := range map[string]struct {
+		old, new string
+		code     string
+	}{
+		"another version": {`"format": 2`, `"format": 3`, app.CodeBackupFormat},
+		"another service": {`"service": "kept"`, `"service": "other"`, app.CodeBackupForeign},
+	} {
+		change(archive.ManifestName, bytes.Replace(manifest, []byte(c.old), []byte(c.new), 1))
+		if e := b.fails("grow backup "+at+" -C "+b.dir, c.code); e.Message == "" {
+			t.Errorf("%s: %+v", what, e)
+		}
+		b.fails("grow restore "+at+" "+b.dir+" --replace", c.code)
+	}
+	change(archive.ManifestName, manifest)
+	file := gjson.GetBytes(manifest, "files.0")
+	change("data/"+file.Get("sha256").String(), make([]byte, file.Get("size").Int()))
+	b.fails("grow backup "+at+" --verify -C "+b.dir, app.CodeBackupDamaged)
+	if e := b.fails("grow restore "+at+" "+b.dir+" --replace", app.CodeBackupDamaged); !strings.Contains(e.Message, file.Get("name").String()) {
+		t.Errorf("a file that was changed: %s", e.Message)
+	}
+
 	for _, at := range []string{"s3://cellar", "s3://Cellar/x", "s3://cellar/a/../b", "s3://unknown/x"} {
 		if _, errs := ranGrow(t, "grow backup "+at+" -C "+b.dir, exitUnreachable); strings.Contains(errs, s3test.Hidden) {
 			t.Errorf("%s tells the secret: %s", at, errs)

@@ -72,7 +72,7 @@ host/capabilities/http/openapi < host/capabilities/http, cmd/grow
 host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/connector, host/capabilities/actor, host/capabilities/files, host/capabilities/mail, host/capabilities/llm
 runtime/capability < runtime/capability/capabilitytest
 host/outside/nats < host/capabilities/publish, host/capabilities/connector, host/subscribe
-runtime/bucket, runtime/object < host/outside/s3 < host/capabilities/blob, cmd/grow/app
+runtime/bucket, runtime/object < host/outside/s3 < host/capabilities/blob, cmd/grow/app, cmd/grow
 host/outside/kafka, host/outside/redis < host/capabilities/publish, host/subscribe
 runtime/shard < host/source < host/schedule, host/subscribe < cmd/grow/app
 runtime/bucket < host/schedule

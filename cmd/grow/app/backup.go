@@ -143,7 +143,7 @@ func (j Journal) Restore(ctx context.Context, from archive.Getter, dir string, o
 		err = sound(ctx, kept)
 	}
 	if err != nil {
-		return nil, backupFault(err)
+		return nil, BackupFault(err)
 	}
 	if o.Service != "" && o.Service != kept.Service {
 		return nil, &Error{Code: CodeBackupForeign, Err: fmt.Errorf("restore: the backup is of service %s, and the folder holds service %s", kept.Service, o.Service),
@@ -153,7 +153,7 @@ func (j Journal) Restore(ctx context.Context, from archive.Getter, dir string, o
 	u, err := unpack(ctx, dir, kept)
 	if err != nil {
 		if errors.Is(err, journal.ErrDamaged) {
-			return nil, backupFault(err)
+			return nil, BackupFault(err)
 		}
 		return nil, journalFault("restore", diskFault(err), hint)
 	}
@@ -344,8 +344,8 @@ func restoreFolder(ctx context.Context, at string, f filler) (away string, err e
 	})
 }
 
-// backupFault is why a backup cannot be restored, with what to do.
-func backupFault(err error) error {
+// BackupFault is why a backup cannot be restored, with what to do.
+func BackupFault(err error) error {
 	e := &Error{Err: fmt.Errorf("read backup: %w", err)}
 	switch {
 	case errors.Is(err, journal.ErrFormat):

@@ -69,7 +69,7 @@ func (b *S3Backup) Takes(ctx context.Context, service string) error {
 	}
 	m, err := archive.ReadManifest(text)
 	if err != nil {
-		return backupFault(err)
+		return BackupFault(err)
 	}
 	if m.Service != service {
 		return &Error{Code: CodeBackupForeign, At: b.At, Err: fmt.Errorf("back up: there is a backup of service %s", m.Service), Hint: "give each service a prefix of its own"}

@@ -249,6 +249,44 @@ func TestCarryObjects(t *testing.T) {
 	}
 }
 
+// TestCarryServer: a bucket goes from a folder to a server of others, and back.
+func TestCarryServer(t *testing.T) {
+	_, url := external(t, nil)
+	from, there, back := opened(t), open(t, Options{URL: url}), opened(t)
+	defer there.Close()
+	b, err := from.Bucket(t.Context(), carts.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var revision uint64
+	for n := range 3 {
+		if revision, err = b.Write(t.Context(), &bucket.Write{Key: "a", Data: fmt.Append(nil, n), Once: fmt.Sprintf("m%d", n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := copyBucket(t, from, carts, nil).make(t.Context(), there, carts); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := there.CarriedBuckets(t.Context(), "main", "shop"); err != nil || len(list) != 1 {
+		t.Errorf("buckets on the server: %v, %v", list, err)
+	}
+	if err := copyBucket(t, there, carts, nil).make(t.Context(), back, carts); err != nil {
+		t.Fatal(err)
+	}
+	for where, s := range map[string]*Store{"the server": there, "the folder": back} {
+		b, err := s.Bucket(t.Context(), carts.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := b.Get(t.Context(), "a"); err != nil || string(e.Data) != "2" || e.Revision != revision {
+			t.Errorf("%s: %+v, %v, want revision %d", where, e, err, revision)
+		}
+		if n, err := b.Write(t.Context(), &bucket.Write{Key: "a", Data: []byte("again"), Once: "m1"}); err != nil || n != revision-2 {
+			t.Errorf("%s: m1 done again is %d, %v, want %d", where, n, err, revision-2)
+		}
+	}
+}
+
 // TestCarryCut: a copy that breaks off leaves no bucket, and one that holds what no bucket
 // has is refused.
 func TestCarryCut(t *testing.T) {
