@@ -119,6 +119,7 @@ var exits = map[string]int{
 	app.CodeRestoreTarget:     exitConflict,
 	app.CodeBackupDamaged:     exitNo,
 	app.CodeBackupForeign:     exitNo,
+	app.CodeBackupKey:         exitPermission,
 	app.CodeBackupFull:        exitNo,
 	app.CodeBackupServer:      exitUnreachable,
 	app.CodeBackupFormat:      exitNo,

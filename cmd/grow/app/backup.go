@@ -32,6 +32,7 @@ const (
 	CodeBackupNothing  = "backup.nothing"  // the journal is in memory, or there is none
 	CodeBackupDatabase = "backup.database" // one of kind sql cannot be copied
 	CodeBackupFull     = "backup.full"     // the disk that it is written to has no room
+	CodeBackupKey      = "backup.key"      // that of sealed secrets is asked for from elsewhere
 	CodeRestoreTarget  = "restore.target"  // there is something already
 )
 
@@ -40,10 +41,17 @@ func mainJournal(service string) journal.Name {
 	return journal.Name{Namespace: "main", Service: service}
 }
 
+// ownerOf marks the context of what the owner of the folder asks for, through its socket: who
+// can reach that can read the folder.
+type ownerOf struct{}
+
 // Backup implements control.Backups.
 func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(control.BackupPart) error) error {
 	if b.opts.Journal.At == Memory {
 		return &control.Error{Code: CodeBackupNothing, Message: "the journal is in memory: there is nothing to back up", Next: "run it with a journal that is kept"}
+	}
+	if r.Key && ctx.Value(ownerOf{}) == nil {
+		return &control.Error{Code: CodeBackupKey, Message: "the key of sealed secrets is given to nobody from elsewhere", Next: "back it up in its folder: grow backup --key; or leave the key out"}
 	}
 	if err := b.intake().well(); err != nil {
 		return &control.Error{Code: CodeJournal, Message: "back up: " + err.Error(), Next: "it goes on by itself when the cause is gone; see: grow status"}
