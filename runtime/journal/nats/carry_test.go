@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -201,6 +202,60 @@ func TestCarryMoment(t *testing.T) {
 	}
 	if e, err := restored.Get(t.Context(), "last"); err != nil || string(e.Data) != "new" {
 		t.Errorf("the last: %+v, %v", e, err)
+	}
+}
+
+// TestCarryUnderLoad: whoever writes a and then b while a bucket is copied finds both in every
+// copy, and b no further than a, nor more than one write behind.
+func TestCarryUnderLoad(t *testing.T) {
+	from := opened(t)
+	b, err := from.Bucket(t.Context(), carts.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := func(n int) error {
+		for _, key := range []string{"a", "b"} {
+			if _, err := b.Write(t.Context(), &bucket.Write{Key: key, Data: fmt.Append(nil, n)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := both(0); err != nil {
+		t.Fatal(err)
+	}
+	stop, ended := make(chan struct{}), make(chan error)
+	go func() { // ends with stop
+		for n := 1; ; n++ {
+			select {
+			case <-stop:
+				ended <- nil
+				return
+			default:
+			}
+			if err := both(n); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	for n := range 20 {
+		last := map[string]int{"v.a": -1, "v.b": -1}
+		k := copyBucket(t, from, carts, nil)
+		for _, i := range k.items {
+			n, err := strconv.Atoi(string(i.Data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			last[i.Subject] = n
+		}
+		if behind := last["v.a"] - last["v.b"]; last["v.a"] < 0 || last["v.b"] < 0 || behind < 0 || behind > 1 || len(k.Gone) > 0 {
+			t.Errorf("copy %d: a is %d, b is %d, gone %v", n, last["v.a"], last["v.b"], k.Gone)
+		}
+	}
+	close(stop)
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
