@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/grow-platform/grow/host/outside/s3/s3test"
@@ -14,9 +15,9 @@ import (
 // TestFiles: a file comes back as it was put, of whatever size, and one that is cut on its way
 // is not there.
 func TestFiles(t *testing.T) {
-	cut := false
+	var cut atomic.Bool
 	s := at(t, s3test.Serve(t, func(w http.ResponseWriter, r *http.Request) bool {
-		if cut && r.Method == http.MethodPut {
+		if cut.Load() && r.Method == http.MethodPut {
 			panic(http.ErrAbortHandler)
 		}
 		return false
@@ -32,11 +33,11 @@ func TestFiles(t *testing.T) {
 		if _, err := f.Size(t.Context(), name); !errors.Is(err, object.ErrNotFound) {
 			t.Errorf("size of %s before it was put: %v", name, err)
 		}
-		cut = true
+		cut.Store(true)
 		if err := f.Put(t.Context(), name, data); err == nil {
 			t.Errorf("%s is put through a line that is cut", name)
 		}
-		cut = false
+		cut.Store(false)
 		if err := f.Put(t.Context(), name, data); err != nil {
 			t.Fatal(err)
 		}
