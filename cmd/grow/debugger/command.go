@@ -53,7 +53,7 @@ func init() {
 		{[]string{"globals"}, "", "show global variables", true, (*debugger).globals},
 		{[]string{"watch", "display"}, "[EXPRESSION]", "show a value at each stop; without one: show all", false, (*debugger).watch},
 		{[]string{"unwatch"}, "[NUMBER]", "no longer", false, (*debugger).unwatch},
-		{[]string{"backtrace", "bt", "where"}, "", "show the frames", true, (*debugger).backtrace},
+		{[]string{"backtrace", "bt", "where"}, "[FRAMES]", "show the frames, or the innermost ones", true, (*debugger).backtrace},
 		{[]string{"up"}, "", "look at the caller", true, func(d *debugger, ctx context.Context, _ string) error { return d.goFrame(ctx, d.frame+1) }},
 		{[]string{"down"}, "", "look at what it called", true, func(d *debugger, ctx context.Context, _ string) error { return d.goFrame(ctx, d.frame-1) }},
 		{[]string{"frame", "f"}, "[NUMBER]", "look at a frame", true, (*debugger).toFrame},

@@ -75,7 +75,7 @@ func (d *debugger) file(name string) (*dap.Source, error) {
 		}
 		return nil, fmt.Errorf("name one of the %d files, as FILE:LINE; sources lists them", len(d.files))
 	}
-	var found []*dap.Source
+	var found, own []*dap.Source
 	for i, f := range d.files {
 		path := strings.ReplaceAll(f.Path, `\`, "/")
 		if path == name {
@@ -83,7 +83,13 @@ func (d *debugger) file(name string) (*dap.Source, error) {
 		}
 		if strings.HasSuffix(path, "/"+name) || f.Name == name {
 			found = append(found, &d.files[i])
+			if f.PresentationHint != "deemphasize" {
+				own = append(own, &d.files[i])
+			}
 		}
+	}
+	if len(own) > 0 { // a library has a file of that name too
+		found = own
 	}
 	switch len(found) {
 	case 0:
@@ -137,6 +143,7 @@ func (d *debugger) add(ctx context.Context, p *point) error {
 	}
 	if err != nil {
 		d.points = d.points[:len(d.points)-1]
+		d.number--
 		return errors.Join(err, d.send(ctx, p))
 	}
 	if !p.passing {
