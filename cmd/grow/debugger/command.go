@@ -29,6 +29,7 @@ func init() {
 		{[]string{"break", "b"}, "[FILE:]LINE | FUNCTION [if CONDITION]", "stop there, each time or when a condition is true", false, (*debugger).addPoint},
 		{[]string{"tbreak"}, "[FILE:]LINE | FUNCTION", "stop there once", false, (*debugger).addTemporary},
 		{[]string{"log"}, "[FILE:]LINE TEXT", "write a line each time; {EXPRESSION} in it is evaluated", false, (*debugger).addLog},
+		{[]string{"data"}, "PATH [if CONDITION]", "stop once a variable of this frame has changed", true, (*debugger).addData},
 		{[]string{"condition"}, "NUMBER [CONDITION]", "change when a breakpoint stops", false, (*debugger).condition},
 		{[]string{"hits"}, "NUMBER [>= N | % N | N]", "change at which times it stops", false, (*debugger).hits},
 		{[]string{"delete", "d"}, "[NUMBER]", "remove a breakpoint, or all", false, (*debugger).deletePoint},

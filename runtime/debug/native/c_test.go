@@ -361,13 +361,15 @@ func TestData(t *testing.T) {
 		says(t, h, 0, map[string]string{"handled": "22"})
 		return nil
 	})
+	mine := debug.DataBreakpoint{Thread: e.Thread, Address: at.Memory, Bytes: at.Bytes, When: debug.When{Condition: "handled > 1000"}}
+	s.SetData([]debug.DataBreakpoint{mine})
 	if err = errors.Join(err, s.Resume(e.Thread, debug.Continue), <-handled); err != nil {
 		t.Error(err)
 	}
 
 	// The breakpoint stays with the instance, which has other messages later. Another one
 	// writes to the same address, and is not stopped.
-	mine := debug.DataBreakpoint{Thread: e.Thread, Address: at.Memory, Bytes: at.Bytes}
+	mine.Condition = ""
 	if b := s.SetData([]debug.DataBreakpoint{mine, {Thread: 77, Address: at.Memory, Bytes: 4}}); b[0].Err != nil || !errors.Is(b[1].Err, debug.ErrThread) {
 		t.Error(b)
 	}
