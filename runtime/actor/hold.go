@@ -18,12 +18,11 @@ func (i *Instance) Hold() (release func()) {
 	if i.stand != nil {
 		goOn = i.stand()
 	}
-	before := time.Now()
+	i.spell.held = time.Now()
 	return func() {
 		goOn()
-		if !i.spell.began.IsZero() { // else the clock begins later anyway
-			i.spell.apart += time.Since(before)
-		}
+		i.spell.apart += i.spell.standing()
+		i.spell.held = time.Time{}
 	}
 }
 
