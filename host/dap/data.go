@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/go-dap"
 
@@ -12,6 +13,9 @@ import (
 
 // onWrite is the only access that data breakpoints stop at.
 const onWrite dap.DataBreakpointAccessType = "write"
+
+// onStack is what the name of a data breakpoint ends with where its memory is a function's.
+var onStack = map[bool]string{true: "s"}
 
 // dataInfo says what a data breakpoint on a variable is to be called; nil: it can have
 // none, and why.
@@ -26,7 +30,7 @@ func (s *server) dataInfo(ctx context.Context, a dap.DataBreakpointInfoArguments
 	case v.Bytes > debug.DataBytesMax:
 		answer.Body.Description = fmt.Sprintf("%s has %d bytes: up to %d are watched; choose a part of it", a.Name, v.Bytes, debug.DataBytesMax)
 	default:
-		answer.Body.DataId, answer.Body.Description = fmt.Sprintf("%#x/%d@%d", v.Memory, v.Bytes, thread), fmt.Sprintf("%s, %d bytes at %#x", a.Name, v.Bytes, v.Memory)
+		answer.Body.DataId, answer.Body.Description = fmt.Sprintf("%#x/%d@%d%s", v.Memory, v.Bytes, thread, onStack[v.Stack]), fmt.Sprintf("%s, %d bytes at %#x", a.Name, v.Bytes, v.Memory)
 		answer.Body.AccessTypes = []dap.DataBreakpointAccessType{onWrite}
 	}
 	return answer, nil
@@ -71,6 +75,7 @@ func (s *server) setData(a dap.SetDataBreakpointsArguments) (dap.ResponseMessage
 	list := make([]debug.DataBreakpoint, len(a.Breakpoints))
 	for i, b := range a.Breakpoints {
 		x := &list[i]
+		x.Stack = strings.HasSuffix(b.DataId, onStack[true])
 		x.When = debug.When{Condition: b.Condition, Hit: b.HitCondition}
 		if _, err := fmt.Sscanf(b.DataId, "%v/%d@%d", &x.Address, &x.Bytes, &x.Thread); err != nil || b.AccessType != "" && b.AccessType != onWrite {
 			return nil, fault(codeArguments, "setDataBreakpoints: %q, access %q: take what dataBreakpointInfo says", excerpt(b.DataId), excerpt(string(b.AccessType)))

@@ -56,7 +56,7 @@ type points struct {
 	lastID            int
 }
 
-// point is a breakpoint that lies somewhere. Only hits changes.
+// point is a breakpoint that lies somewhere. Only hits and over change.
 type point struct {
 	id   int
 	at   []Position
@@ -68,6 +68,8 @@ type point struct {
 	bytes  int
 	thread int   // that it was asked for of
 	guest  Guest // whose memory it is
+	stack  bool  // that is a function's
+	over   bool  // which has returned
 	line   int   // as asked for
 	when   When
 	count  counter

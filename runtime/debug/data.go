@@ -16,7 +16,16 @@ type DataBreakpoint struct {
 	Thread  int
 	Address uint64
 	Bytes   int // at most DataBytesMax
+	// Stack is that of the variable: the breakpoint ends with the function whose memory it
+	// is on.
+	Stack bool
 	When
+}
+
+// Stacked is a Halt that knows which memory is on its guest's stack.
+type Stacked interface {
+	// Gone reports that an address, which was on the stack, is on it no longer.
+	Gone(address uint64) bool
 }
 
 // DataBytesMax is how many bytes a data breakpoint is on.
@@ -34,7 +43,7 @@ func (s *Session) SetData(list []DataBreakpoint) []Bound {
 			err = fmt.Errorf("a data breakpoint is on 1 to %d bytes", DataBytesMax)
 		}
 		if err == nil {
-			p.data, p.bytes, p.thread = b.Address, b.Bytes, b.Thread
+			p.data, p.bytes, p.thread, p.stack = b.Address, b.Bytes, b.Thread, b.Stack
 			p.guest, err = s.guestOf(b.Thread)
 		}
 		if err == nil {
@@ -64,7 +73,7 @@ func (s *Session) guestOf(thread int) (Guest, error) {
 func (p *points) of(g Guest) []*point {
 	var list []*point
 	for _, x := range p.data {
-		if x.guest == g {
+		if x.guest == g && !x.over {
 			list = append(list, x)
 		}
 	}
@@ -84,6 +93,9 @@ func (s *Session) look(t *thread, h Halt) []*point {
 	var changed []*point
 	seen := make(map[*point][]byte, len(all))
 	for _, p := range all {
+		if s.returned(p, h) {
+			continue
+		}
 		now, err := h.Memory(p.data, p.bytes)
 		if err != nil {
 			continue // there is no such memory, yet
@@ -95,4 +107,18 @@ func (s *Session) look(t *thread, h Halt) []*point {
 	}
 	t.seen = seen
 	return changed
+}
+
+// returned ends a data breakpoint on what was a function's, once that has returned.
+func (s *Session) returned(p *point, h Halt) bool {
+	at, ok := h.(Stacked)
+	if !ok || !p.stack || !at.Gone(p.data) {
+		return false
+	}
+	s.mu.Lock()
+	p.over = true
+	s.rewatch()
+	s.mu.Unlock()
+	s.emit(Event{Kind: Output, Text: fmt.Sprintf("memory at %#x is looked at no longer: the function that it was of has returned", p.data), Position: h.Position()})
+	return true
 }

@@ -501,3 +501,61 @@ func (stub) Arm([]int, []int)          {}
 func (stub) ArmAll()                   {}
 func (s stub) Memory() []byte          { return s }
 func (stub) Global(int) (uint64, bool) { return 1 << 16, true }
+
+// TestDataOfFunction: a data breakpoint on a local ends with its function, whose memory is
+// another's afterwards.
+func TestDataOfFunction(t *testing.T) {
+	binary := read(t, "testdata/c/order.O0.wasm")
+	p := opened(t, binary, os.DirFS("testdata/c"))
+	s := debug.NewSession(p, debug.Options{})
+	defer s.Close()
+	i := started(t, p, binary, s)
+	s.SetBreakpoints(cSource, []debug.Breakpoint{{Line: lineOf(t, "double net")}})
+	handled := make(chan error, 1)
+	go func() { // ends with the message
+		_, err := i.Handle(&enginetest.Host{}, engine.Frame("y"))
+		handled <- err
+	}()
+	next := func(kind debug.EventKind) debug.Event {
+		for e := range s.Events() {
+			if e.Kind == debug.Stopped && kind != debug.Stopped {
+				t.Errorf("%+v", e)
+			}
+			if e.Kind == kind {
+				return e
+			}
+		}
+		return debug.Event{}
+	}
+	e := next(debug.Stopped)
+	var local, global, caller debug.Variable
+	err := s.With(t.Context(), e.Thread, func(h debug.Halt) (err error) {
+		local, err = h.Evaluate(0, "factor")
+		if err == nil {
+			global, err = h.Evaluate(0, "handled")
+		}
+		if err == nil {
+			caller, err = h.Evaluate(1, "n")
+		}
+		return err
+	})
+	if err != nil || !local.Stack || global.Stack || !caller.Stack {
+		t.Fatalf("%+v\n%+v\n%+v\n%v", local, global, caller, err)
+	}
+	s.SetBreakpoints(cSource, nil)
+	for _, b := range s.SetData([]debug.DataBreakpoint{{Thread: e.Thread, Address: local.Memory, Bytes: local.Bytes, Stack: true}}) {
+		if b.Err != nil {
+			t.Error(b.Err)
+		}
+	}
+	if err := s.Resume(e.Thread, debug.Continue); err != nil {
+		t.Fatal(err)
+	}
+	if told := next(debug.Output); !strings.Contains(told.Text, "has returned") || told.Position.Line != lineOf(t, "handled++") {
+		t.Errorf("%+v", told)
+	}
+	next(debug.Ended)
+	if err := <-handled; err != nil {
+		t.Error(err)
+	}
+}
