@@ -50,8 +50,11 @@ func (v *visit) repl(ctx context.Context, rest string) (err error) {
 		}
 	}()
 	of := ""
-	if v.keyed {
+	switch {
+	case v.key != nil:
 		of = ", with the state of the key " + quote(cell(r.Key))
+	case v.keyed:
+		of = ", without a state: key KEY, before repl, says whose it has"
 	}
 	v.say("Python in a copy of %s, revision %s%s: nothing is sent, kept or asked for outside", cell(open.Node), cell(open.Revision), of)
 	v.say("ctx, message, grow and the names of main.py are there; quit leaves, and so do %v without input", control.REPLIdle)
@@ -62,7 +65,9 @@ func (v *visit) repl(ctx context.Context, rest string) (err error) {
 // own prompt.
 func (v *visit) typed(ctx context.Context, host *control.Client, id string) error {
 	if v.lines.AtTerminal() {
-		ctx = context.WithoutCancel(ctx) // Control-C ends an input, and not the copy
+		var stop context.CancelFunc
+		ctx, stop = terminated(ctx) // Control-C ends an input, and not the copy
+		defer stop()
 	}
 	source, ask := "", replPrompt
 	for ctx.Err() == nil {
