@@ -165,7 +165,10 @@ func TestShellInterrupted(t *testing.T) {
 	}
 	defer master.Close()
 	done := make(chan int, 1)
-	go func() { done <- execute([]string{"shell", "book"}, tty, tty, tty) }() // ends by quit
+	go func() { // ends by quit; what is read of the terminal ends with it
+		defer tty.Close()
+		done <- execute([]string{"shell", "book"}, tty, tty, tty)
+	}()
 	seen := bufio.NewReader(master)
 	until := func(want string) {
 		t.Helper()
@@ -197,9 +200,6 @@ func TestShellInterrupted(t *testing.T) {
 	press("quit\r")
 	if code := <-done; code != exitDone {
 		t.Errorf("exit code %d", code)
-	}
-	if err := tty.Close(); err != nil {
-		t.Error(err)
 	}
 }
 
