@@ -96,6 +96,8 @@ type Options struct {
 	DebugReadOnly bool
 	// Seed keys the random streams of the service's messages; nil: that in Dir.
 	Seed []byte
+	// Clock is what messages and schedules go by; nil: that of the computer.
+	Clock shard.Clock
 	// Apart keeps schedules and subscriptions from running, for a host that is to be looked at.
 	Apart bool
 }
