@@ -18,6 +18,7 @@ const laneSlices = 2
 type spell struct {
 	began  time.Time     // zero: the clock has not been read
 	apart  time.Duration // that others had the processor, which does not count
+	held   time.Time     // since when the clock stands; zero: it does not
 	slices int
 	asked  bool      // granted capabilities: the longer limit holds
 	since  time.Time // when the last slice began, once the clock is read
@@ -118,7 +119,18 @@ func (i *Instance) leftAt(now time.Time) time.Duration {
 		s.began = now
 		return i.timeLimit()
 	}
-	return i.timeLimit() - (now.Sub(s.began) - s.apart)
+	return i.timeLimit() - (now.Sub(s.began) - s.apart - s.standing(now))
+}
+
+// standing is for how long the clock stands now, of the time since it was first read.
+func (s *spell) standing(now time.Time) time.Duration {
+	if s.held.IsZero() || s.began.IsZero() {
+		return 0
+	}
+	if s.began.After(s.held) {
+		return now.Sub(s.began)
+	}
+	return now.Sub(s.held)
 }
 
 func (i *Instance) timeLimit() time.Duration {

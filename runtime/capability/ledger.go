@@ -1,6 +1,7 @@
 package capability
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -20,8 +21,14 @@ type Recorded struct {
 	Request   []byte // SHA-256 of the request's operation, attributes and data
 	Frame     []byte // the answer, a frame of one
 	Duration  time.Duration
-	Failed    bool // the answer is that the request failed
+	Failed    bool // the request failed
+	Passing   bool // it may be answered otherwise another time: another attempt asks again
+	Kept      bool // the journal has it: something outside may have been changed by it
 }
+
+// Lasts reports whether another attempt at the message is given the answer again. One that
+// failed for good counts once something outside may have been changed because of it.
+func (r *Recorded) Lasts() bool { return r.Use != "" && !r.Passing && (!r.Failed || r.Kept) }
 
 // Ledger is what the broker knows of the message being handled: what it may
 // see and what it has asked for. It belongs to the goroutine that handles.
@@ -42,8 +49,8 @@ type Ledger struct {
 	Allow func(now time.Time) time.Duration
 	// Rest is called before the handling waits; nil does nothing.
 	Rest func()
-	// Effect is called before a request that may change the outside: the
-	// message must be kept first. An error ends the message.
+	// Effect is called before requests that may change the outside: the message
+	// must be kept first, and what it was told so far. An error ends the message.
 	Effect func() error
 
 	calls    int
@@ -61,9 +68,10 @@ type Ledger struct {
 	answer   []byte
 	last     int // where the last answer of the frame begins
 
-	// Again are the successful answers that earlier attempts at the message
-	// were given, in the order of the requests. One that agrees with a request in
-	// number, operation, grant and content is given again, and nobody is asked.
+	// Again are the successful answers that earlier attempts at the message were
+	// given, and all that were given to this one before the process ended, one for
+	// each request. One that agrees with a request in number, operation, grant and
+	// content is given again, and nobody is asked.
 	Again []Recorded
 }
 
@@ -215,15 +223,40 @@ func (l *Ledger) append(a *Answer) {
 	l.answer = abi.AppendData(b, []byte(strings.ToValidUTF8(a.Text, "\uFFFD")))
 }
 
-// record keeps the last answer appended; request is the digest of what was asked.
-func (l *Ledger) record(number int, operation, use string, request [sha256.Size]byte, took time.Duration, failed bool) {
-	answer := l.answer[l.last:]
-	b := l.room(len(request) + countSize + len(answer))
-	b = append(b, request[:]...)
+// record keeps the last answer appended.
+func (l *Ledger) record(number int, operation, use string, v *abi.View, took time.Duration) *Recorded {
+	sum, answer := l.digest(v), l.answer[l.last:]
+	b := l.room(len(sum) + countSize + len(answer))
+	b = append(b, sum[:]...)
 	b = append(abi.AppendCount(b, 1), answer...)
 	l.recorded = append(l.recorded, Recorded{
-		Call: number, Operation: operation, Use: use, Request: b[:len(request):len(request)], Frame: b[len(request):], Duration: took, Failed: failed,
+		Call: number, Operation: operation, Use: use, Request: b[:len(sum):len(sum)], Frame: b[len(sum):], Duration: took,
 	})
+	return &l.recorded[len(l.recorded)-1]
+}
+
+// countSize is how many bytes of a frame say how many messages it holds.
+const countSize = 4
+
+// recall is the answer that was given to the same request before; nil: there is none.
+func (l *Ledger) recall(number int, use string, v *abi.View) *Recorded {
+	for i := range l.Again {
+		r := &l.Again[i]
+		if r.Call != number || r.Operation != string(v.Type) || r.Use != use || len(r.Frame) <= countSize {
+			continue
+		}
+		if sum := l.digest(v); bytes.Equal(r.Request, sum[:]) {
+			return r
+		}
+	}
+	return nil
+}
+
+// repeat adds an answer that was given before.
+func (l *Ledger) repeat(r *Recorded) {
+	l.last = len(l.answer)
+	l.answer = append(l.answer, r.Frame[countSize:]...)
+	l.recorded = append(l.recorded, *r)
 }
 
 // roomMax bounds the room that is made for several recorded answers together, in bytes.

@@ -1,8 +1,6 @@
 package capability
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"sync"
@@ -23,8 +21,6 @@ type outward struct {
 	answer        Answer
 	took          time.Duration
 	again         *Recorded // what answers it in place of the capability; nil: nothing does
-	digest        [sha256.Size]byte
-	digested      bool
 }
 
 // newOutward makes one whose request reads the attributes of whatever view it has.
@@ -66,7 +62,7 @@ func (b *Broker) serveAll(l *Ledger) error {
 // goOutside has capabilities answer what is theirs of l.requests, and returns that in its order.
 func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 	var now time.Time
-	n, asked := 0, 0
+	n, asked, changes := 0, 0, false
 	for i := range l.requests {
 		v := &l.requests[i]
 		g, op := b.granted(v)
@@ -82,18 +78,19 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 		o := l.outwards[n]
 		n++
 		o.begin(l, i, v, g, op, b.timeout(l, v, now))
-		if o.again = l.recall(o); o.again != nil {
+		if o.again = l.recall(o.number, g.name, v); o.again != nil {
 			continue
 		}
 		if asked++; asked == 1 && l.Rest != nil {
 			l.Rest()
 		}
-		if o.effect == Changes && l.Effect != nil {
-			if err := l.Effect(); err != nil {
-				return nil, err
-			}
-			now = l.now()
+		changes = changes || o.effect == Changes
+	}
+	if changes && l.Effect != nil {
+		if err := l.Effect(); err != nil {
+			return nil, err
 		}
+		now = l.now()
 	}
 	if asked > 0 {
 		l.ask(l.outwards[:n], now)
@@ -138,50 +135,24 @@ func (b *Broker) timeout(l *Ledger, v *abi.View, now time.Time) time.Duration {
 // begin makes it the nth request of a frame.
 func (o *outward) begin(l *Ledger, n int, v *abi.View, g *grant, op operation, timeout time.Duration) {
 	o.index, o.number, o.view, o.grant, o.effect, o.timeout = n, l.calls+n+1, v, g, op.effect, timeout
-	o.answer, o.took, o.digested = Answer{}, 0, false
+	o.answer, o.took = Answer{}, 0
 	o.request.Operation, o.request.Data, o.request.Stable = op.name, v.Data, l.stable.name(l.ID, o.number)
 	if g.judge != nil {
 		o.effect = g.judge.Effect(&o.request)
 	}
 }
 
-// sum is the digest of the request.
-func (o *outward) sum(l *Ledger) [sha256.Size]byte {
-	if !o.digested {
-		o.digest, o.digested = l.digest(o.view), true
-	}
-	return o.digest
-}
-
-// countSize is how many bytes of a frame say how many messages it holds.
-const countSize = 4
-
-// recall is the answer that an earlier attempt was given to the same request.
-func (l *Ledger) recall(o *outward) *Recorded {
-	for i := range l.Again {
-		r := &l.Again[i]
-		if r.Call != o.number || r.Operation != o.request.Operation || r.Use != o.grant.name || len(r.Frame) <= countSize {
-			continue
-		}
-		if sum := o.sum(l); bytes.Equal(r.Request, sum[:]) {
-			return r
-		}
-	}
-	return nil
-}
-
 // answered adds the answer to a request that went outside.
 func (l *Ledger) answered(o *outward) {
 	if o.again != nil {
-		l.last = len(l.answer)
-		l.answer = append(l.answer, o.again.Frame[countSize:]...)
-		l.recorded = append(l.recorded, *o.again)
+		l.repeat(o.again)
 		return
 	}
 	l.append(&o.answer)
 	l.fuel += o.answer.Fuel
 	if o.effect != Hides {
-		l.record(o.number, o.request.Operation, o.grant.name, o.sum(l), o.took, o.answer.Code != "")
+		r := l.record(o.number, o.request.Operation, o.grant.name, o.view, o.took)
+		r.Failed, r.Passing = o.answer.Code != "", o.answer.Retry || o.answer.Passing
 	}
 	o.answer = Answer{} // which may be large
 }

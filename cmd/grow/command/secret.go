@@ -194,10 +194,12 @@ func (s *shell) secretList() *cobra.Command {
 
 func (s *shell) secretDelete() *cobra.Command {
 	var f secretFlags
+	var forget bool
 	c := &cobra.Command{
 		Use: "delete NAME", Short: "delete a sealed secret", Args: cobra.ExactArgs(1),
-		Long:    "delete removes a secret with all values that it had. Actors that ask for it are told that it is not set. What an actor wrote of it is masked no longer.",
-		Example: "  grow secret delete SHOP_TOKEN\n  grow secret delete SMTP_PASSWORD --all-services --plan",
+		Long: "delete removes a secret. Actors that ask for it are told that it is not set. The values that it had stay sealed, to be masked where an actor wrote them;\n" +
+			"with --forget they go, too, also those of a secret that was deleted before, and are masked no longer.",
+		Example: "  grow secret delete SHOP_TOKEN\n  grow secret delete SHOP_TOKEN --forget\n  grow secret delete SMTP_PASSWORD --all-services --plan",
 		RunE: func(c *cobra.Command, args []string) error {
 			host, at, err := s.place(f)
 			if err != nil {
@@ -206,7 +208,7 @@ func (s *shell) secretDelete() *cobra.Command {
 			defer host.Close()
 			gone := secrets.Info{Namespace: at.Namespace, Service: at.Service, Name: args[0]}
 			if !f.plan {
-				if err := host.DeleteSecret(c.Context(), at, args[0]); err != nil {
+				if err := host.DeleteSecret(c.Context(), at, args[0], forget); err != nil {
 					return err
 				}
 				return s.print(gone, func(io.Writer) error {
@@ -227,6 +229,7 @@ func (s *shell) secretDelete() *cobra.Command {
 		},
 	}
 	f.add(c)
+	c.Flags().BoolVar(&forget, "forget", false, "forget its values, too")
 	return c
 }
 
