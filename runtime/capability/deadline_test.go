@@ -51,6 +51,9 @@ func TestDeadline(t *testing.T) {
 						}
 						way.end(d, cancel)
 						if !asked {
+							if !errors.Is(d.Err(), way.want) {
+								t.Errorf("when nobody waited: %v, want %v", d.Err(), way.want)
+							}
 							ctx = c.given(d)
 						}
 						<-ctx.Done()
