@@ -115,12 +115,16 @@ type Ledger struct {
 	requests []abi.View
 	answer   []byte
 	last     int // where the last answer of the frame begins
+	streams  streams
 
 	// Again are the successful answers that earlier attempts at the message
 	// were given, in the order of the requests. One that agrees with a request in
 	// number, operation, grant and content is given again, and nobody is asked.
 	Again []Recorded
 }
+
+// End ends what the message has left open, once it has been handled; it may wait for that.
+func (l *Ledger) End() { l.streams.end() }
 
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
@@ -183,7 +187,10 @@ func (b *Broker) serveAll(l *Ledger) error {
 			continue
 		}
 		outside = append(outside, o)
-		if o.again = l.recall(o); o.again != nil {
+		if o.streamer == nil { // an attempt that failed has taken its streams with it
+			o.again = l.recall(o)
+		}
+		if o.again != nil {
 			continue
 		}
 		if asked++; asked == 1 && l.Rest != nil {
@@ -220,6 +227,8 @@ type outward struct {
 	grant         *grant
 	effect        Effect
 	request       Request
+	streamer      Streamer // serves it in place of grant; nil: it is of no stream
+	ledger        *Ledger
 	timeout       time.Duration
 	answer        Answer
 	took          time.Duration
@@ -272,7 +281,10 @@ func (b *Broker) outside(l *Ledger, i int) *outward {
 		return nil
 	}
 	number := l.calls + i + 1
-	o := &outward{index: i, number: number, use: g.name, grant: g, effect: effect, timeout: b.most.time}
+	o := &outward{index: i, number: number, use: g.name, grant: g, effect: effect, ledger: l, timeout: b.most.time}
+	if s, ok := g.capability.(Streamer); ok && IsStream(string(v.Type)) {
+		o.streamer = s
+	}
 	if l.Allow != nil {
 		o.timeout = min(b.most.time, l.Allow())
 	}
@@ -312,15 +324,15 @@ func (b *Broker) ask(l *Ledger, all []*outward) {
 	}
 	var wait sync.WaitGroup
 	for _, o := range list[1:] {
-		wait.Go(func() { o.do(l.Context) })
+		wait.Go(o.do)
 	}
-	list[0].do(l.Context)
+	list[0].do()
 	wait.Wait()
 }
 
-func (o *outward) do(ctx context.Context) {
+func (o *outward) do() {
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	ctx, cancel := context.WithTimeout(o.ledger.Context, o.timeout)
 	defer cancel()
 	// A fault of a capability is one failed request, not the end of the process.
 	defer func() {
@@ -328,7 +340,11 @@ func (o *outward) do(ctx context.Context) {
 			o.answer = Fail(Unavailable, "%s is at fault: %v", o.use, fault)
 		}
 	}()
-	o.answer = o.grant.capability.Do(ctx, &o.request)
+	if o.streamer != nil {
+		o.answer = o.ledger.streams.serve(ctx, o)
+	} else {
+		o.answer = o.grant.capability.Do(ctx, &o.request)
+	}
 	if o.took = o.answer.Took; o.took == 0 {
 		o.took = time.Since(begin)
 	}

@@ -69,7 +69,7 @@ func (l *lane) astray(it *parcel) journal.Output {
 func (it *parcel) remember(recorded []capability.Recorded) {
 	var list []capability.Recorded
 	for _, r := range recorded {
-		if !r.Failed && r.Use != "" {
+		if !r.Failed && r.Use != "" && !capability.IsStream(r.Operation) { // a stream ends with its attempt
 			list = append(list, r)
 		}
 	}

@@ -50,8 +50,14 @@ func (c *client) Do(ctx context.Context, r *capability.Request) capability.Answe
 	return c.fetch(ctx, r)
 }
 
-// fetch makes a request, again if need be.
+// fetch makes a request, and has the whole answer.
 func (c *client) fetch(ctx context.Context, r *capability.Request) capability.Answer {
+	return c.ask(ctx, r, nil, c.whole)
+}
+
+// ask makes a request, again if need be. body is what it carries, to be read once; nil: r.Data.
+// take makes an answer of what the other side says.
+func (c *client) ask(ctx context.Context, r *capability.Request, body io.Reader, take func(*http.Response) (*capability.Answer, error)) capability.Answer {
 	q, refused := c.request(ctx, r)
 	var malformed *malformedError
 	if errors.As(refused, &malformed) {
@@ -60,15 +66,21 @@ func (c *client) fetch(ctx context.Context, r *capability.Request) capability.An
 	if refused != nil {
 		return capability.Fail(capability.Denied, "%v", refused)
 	}
+	if body != nil {
+		q.Body, q.GetBody, q.ContentLength = io.NopCloser(body), nil, -1
+		if closer, ok := body.(io.ReadCloser); ok {
+			q.Body = closer
+		}
+	}
 	followed := false
 	hc := &http.Client{Transport: c.transport, CheckRedirect: func(q *http.Request, via []*http.Request) error {
 		followed = true // so the first host has seen what was sent
 		return c.redirect(q, via)
 	}}
 	for attempt := 0; ; attempt++ {
-		a, err := c.once(hc, q)
+		a, err := once(hc, q, take)
 		wait, again := c.again(q.Method, a, err, attempt, followed)
-		if again && pause(ctx, wait) {
+		if again && body == nil && pause(ctx, wait) {
 			if q.GetBody != nil {
 				if q.Body, err = q.GetBody(); err != nil {
 					return capability.Fail(capability.Invalid, "%v", err)
@@ -210,33 +222,48 @@ func (c *client) redirect(q *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// largeError is an answer with more bytes than the grant allows.
-type largeError struct{ max int }
+// largeError is a body with more bytes than the grant allows.
+type largeError struct {
+	of  string // request or answer
+	max int
+}
 
 // Error implements error.
 func (e *largeError) Error() string {
-	return fmt.Sprintf("the body of the answer has more than %d bytes", e.max)
+	return fmt.Sprintf("the body of the %s has more than %d bytes", e.of, e.max)
 }
 
 // once makes a request.
-func (c *client) once(hc *http.Client, q *http.Request) (*capability.Answer, error) {
+func once(hc *http.Client, q *http.Request, take func(*http.Response) (*capability.Answer, error)) (*capability.Answer, error) {
 	resp, err := hc.Do(q)
 	if err != nil {
 		return nil, err
 	}
+	return take(resp)
+}
+
+// whole reads an answer to its end.
+func (c *client) whole(resp *http.Response) (*capability.Answer, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(c.Answer)+1))
 	if closeErr := resp.Body.Close(); err == nil {
 		err = closeErr
 	}
 	if len(body) > c.Answer {
-		return nil, &largeError{c.Answer}
+		return nil, &largeError{"answer", c.Answer}
 	}
 	if err != nil {
 		return nil, err
 	}
-	a := &capability.Answer{Attrs: []string{"status", strconv.Itoa(resp.StatusCode)}, Data: c.mask(body)}
-	c.addHeaders(a, resp.Header)
+	a := c.head(resp)
+	a.Data = c.mask(body)
 	return a, nil
+}
+
+// head is an answer without its body.
+func (c *client) head(resp *http.Response) *capability.Answer {
+	a := &capability.Answer{Attrs: []string{"status", strconv.Itoa(resp.StatusCode)}}
+	c.addHeaders(a, resp.Header)
+	return a
 }
 
 // first are the headers that are told even of an answer with too many of them.

@@ -7,7 +7,8 @@
 //
 // Its operation http.fetch takes the attributes method (GET), url or path,
 // header.<name>, and timeout in milliseconds, and the body as data. It answers with the
-// body, and the attributes status and header.<name>; an answer of any status is one.
+// body, and the attributes status and header.<name>; an answer of any status is one. It may
+// be asked for as a stream, too: see package capability.
 //
 // A grant with an OpenAPI document has the operation http.call in its place: the attribute
 // operation and the data {"params": {…}, "body": …}. What is asked and what is answered is
@@ -56,6 +57,7 @@ type grant struct {
 	Retries     int               `json:"retries"`
 	Connections int               `json:"connections"`
 	Answer      int               `json:"answer"`
+	Stream      int               `json:"stream"`
 
 	networks []netip.Prefix // Networks
 }
@@ -157,11 +159,20 @@ func (c *client) Operations() map[string]capability.Effect {
 	if c.api != nil {
 		return map[string]capability.Effect{Call: capability.Changes}
 	}
-	return map[string]capability.Effect{Fetch: capability.Changes}
+	return map[string]capability.Effect{
+		Fetch: capability.Changes, capability.StreamOpen: capability.Changes, capability.StreamWrite: capability.Changes,
+		capability.StreamRead: capability.Reads, capability.StreamClose: capability.Reads,
+	}
 }
 
 // Effect implements capability.Judge.
 func (c *client) Effect(r *capability.Request) capability.Effect {
+	switch r.Operation {
+	case capability.StreamRead, capability.StreamClose:
+		return capability.Reads
+	case capability.StreamWrite:
+		return capability.Changes
+	}
 	method := methodOf(r)
 	if c.api != nil {
 		name, _ := r.Attr("operation")
