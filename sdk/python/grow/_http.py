@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from . import _call, _decode, _json, _message
+from ._stream import AsyncStream, Stream
 
 T = TypeVar("T")
 
@@ -81,6 +82,13 @@ def _fetch(use: str, method: str, where: str, options: Mapping[str, Any]) -> _ca
         attrs["timeout"] = _message.milliseconds(timeout)
     _call.check(doing, attrs)
     return ("http.fetch", attrs, data), _response
+
+
+def _stream(use: str, method: str, where: str, write: bool, options: Mapping[str, Any]) -> _call.Operation[_call.Answer]:
+    (op, attrs, data), _ = _fetch(use, method, where, options)
+    attrs = {**(attrs or {}), "of": op, **({"body": "stream"} if write else {})}
+    _call.check(f"http {method} {where}", attrs)
+    return ("stream.open", attrs, data), lambda a: a
 
 
 def _place(doing: str, where: str) -> str:
@@ -169,6 +177,11 @@ class HTTP:
         """Makes a DELETE request."""
         return self.request("DELETE", where, **options)
 
+    def stream(self, method: str, where: str, *, write: bool = False, **options: Unpack[Options]) -> Stream:
+        """Makes a request whose answer is read in pieces, as it comes. With ``write`` the
+        body is only its begin: the rest is written to the stream."""
+        return Stream(self._use, _call.now(_stream(self._use, method.upper(), where, write, options)))
+
     def call(
         self,
         operation: str,
@@ -226,6 +239,10 @@ class AsyncHTTP:
     async def delete(self, where: str, **options: Unpack[Options]) -> Response:
         """Makes a DELETE request."""
         return await self.request("DELETE", where, **options)
+
+    async def stream(self, method: str, where: str, *, write: bool = False, **options: Unpack[Options]) -> AsyncStream:
+        """Makes a request whose answer is read in pieces, as it comes."""
+        return AsyncStream(self._use, await _call.soon(_stream(self._use, method.upper(), where, write, options)))
 
     async def call(
         self,
