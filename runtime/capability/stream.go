@@ -52,7 +52,13 @@ type Streamer interface {
 }
 
 // Failure is a failed answer as an error.
-type Failure struct{ Answer Answer }
+type Failure struct {
+	Answer Answer
+	Cause  error // may be nil
+}
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Cause }
 
 // Error implements error.
 func (f *Failure) Error() string { return f.Answer.Code + ": " + f.Answer.Text }
@@ -313,7 +319,7 @@ func (s *stream) begin() (head Answer, answer io.ReadCloser) {
 // caught makes a panic of the capability an error.
 func caught(err *error) {
 	if fault := recover(); fault != nil {
-		*err = &Failure{Fail(Unavailable, "the capability is at fault: %v", fault)}
+		*err = &Failure{Answer: Fail(Unavailable, "the capability is at fault: %v", fault)}
 	}
 }
 

@@ -8,7 +8,9 @@
 // Its operation http.fetch takes the attributes method (GET), url or path,
 // header.<name>, and timeout in milliseconds, and the body as data. It answers with the
 // body, and the attributes status and header.<name>; an answer of any status is one. It may
-// be asked for as a stream, too: see package capability.
+// be asked for as a stream, too: see package capability. Where the grant has a bucket, an
+// answer that is too large becomes an object there, which the attributes blob, size, digest and
+// revision of the answer name; and a request with the attribute blob sends that object.
 //
 // A grant with an OpenAPI document has the operation http.call in its place: the attribute
 // operation and the data {"params": {…}, "body": …}. What is asked and what is answered is
@@ -29,6 +31,7 @@ import (
 	"github.com/grow-platform/grow/host/capabilities/grants"
 	"github.com/grow-platform/grow/host/capabilities/http/openapi"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/object"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -58,6 +61,8 @@ type grant struct {
 	Connections int               `json:"connections"`
 	Answer      int               `json:"answer"`
 	Stream      int               `json:"stream"`
+	Bucket      string            `json:"bucket"`
+	Size        int               `json:"size"`
 
 	networks []netip.Prefix // Networks
 }
@@ -97,7 +102,7 @@ var secretName = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // Open implements capability.Kind: a secret or a network that the host does not give is
 // an error at start.
-func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
+func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
 	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
@@ -137,6 +142,9 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 			return nil, fmt.Errorf("the host does not let anybody reach %s: start it with --allow-network %s", n, n)
 		}
 	}
+	if err := c.openBucket(ctx, env); err != nil {
+		return nil, err
+	}
 	c.transport = transport(read, nil)
 	return c, nil
 }
@@ -151,6 +159,7 @@ type client struct {
 	transport *http.Transport
 	api       *openapi.Document // what is asked for is in it; nil: anything may be
 	base      *url.URL          // where its operations are
+	bucket    object.Bucket     // has large bodies; nil: there are none
 }
 
 // Operations implements capability.Capability. A request by a method that reads changes

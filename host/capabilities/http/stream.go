@@ -15,6 +15,9 @@ func (c *client) Stream(ctx context.Context, r *capability.Request, body io.Read
 	if c.api != nil || r.Operation != Fetch {
 		return capability.Fail(capability.Invalid, "a stream is of %s, not of %.40q", Fetch, r.Operation), nil
 	}
+	if _, ok := r.Attr("blob"); ok && body != nil {
+		return capability.Fail(capability.Invalid, "blob and what is written are two bodies"), nil
+	}
 	if body != nil {
 		body = &limited{Reader: body, left: c.grant.Stream, err: &largeError{"request", c.grant.Stream}}
 	}
@@ -24,7 +27,7 @@ func (c *client) Stream(ctx context.Context, r *capability.Request, body io.Read
 			_ = got.Body.Close() // of an answer that nobody wants
 		}
 		got = resp
-		return c.head(resp), nil
+		return c.head(resp, 0), nil
 	})
 	if a.Code != "" {
 		if got != nil {
@@ -32,7 +35,7 @@ func (c *client) Stream(ctx context.Context, r *capability.Request, body io.Read
 		}
 		return a, nil
 	}
-	return a, &streamed{ctx: ctx, client: c, resp: got, left: c.grant.Stream}
+	return a, &streamed{ctx: ctx, client: c, resp: got, left: c.grant.Stream, most: c.grant.Stream}
 }
 
 // limited is a body to send that fails when it is larger than it may be.
@@ -65,6 +68,7 @@ type streamed struct {
 	client *client
 	resp   *http.Response
 	left   int    // bytes that may come
+	most   int    // bytes that may come, in all
 	clean  []byte // to give out
 	held   []byte // that may be the begin of a secret
 	err    error  // that comes after clean
@@ -81,7 +85,7 @@ func (s *streamed) Read(p []byte) (int, error) {
 		}
 		n, err := s.resp.Body.Read(p)
 		if s.left -= n; s.left < 0 {
-			n, err = n+s.left, &largeError{"answer", s.client.grant.Stream}
+			n, err = n+s.left, &largeError{"answer", s.most}
 			s.left = 0
 		}
 		if s.held = append(s.held, p[:n]...); err == nil {
@@ -91,7 +95,7 @@ func (s *streamed) Read(p []byte) (int, error) {
 		}
 		s.clean, s.held = s.client.mask(s.held), nil
 		if s.err = err; err != io.EOF {
-			s.err = &capability.Failure{Answer: s.client.failed(s.ctx, s.resp.Request, err)}
+			s.err = &capability.Failure{Answer: s.client.failed(s.ctx, s.resp.Request, err), Cause: err}
 		}
 	}
 	n := copy(p, s.clean)
