@@ -25,6 +25,7 @@ type HTTPRequest struct {
 	Where   string            // a path that begins with / or a whole URL
 	Header  map[string]string // by names in lower case
 	Body    []byte
+	Blob    string        // in place of Body: the key of an object in the grant's bucket
 	Write   bool          // Body is only the begin: the rest follows by Write and CloseWrite
 	Timeout time.Duration // until the answer begins; 0: as long as the message may take
 }
@@ -55,6 +56,9 @@ func (c *Context) HTTPStream(use string, r HTTPRequest) (*HTTPStream, error) {
 	attrs := map[string]string{"of": "http.fetch", place: r.Where}
 	if r.Method != "" {
 		attrs["method"] = r.Method
+	}
+	if r.Blob != "" {
+		attrs["blob"] = r.Blob
 	}
 	if r.Write {
 		attrs["body"] = "stream"

@@ -13,12 +13,13 @@ class StreamTest(unittest.TestCase):
     def setUp(self) -> None:
         _handlers.actor.__init__()  # type: ignore[misc]
         self.asked: list[grow.Request] = []
+        self.answer: dict[str, str] = {}
 
     def double(self, r: grow.Request) -> testing.Double:
         self.asked.append(r)
         if r.attributes["path"] == "/down":
             return testing.Double("no line", code="unavailable")
-        return testing.Double(r.data, attributes={"status": "201", "header.etag": "e"})
+        return testing.Double(r.data, attributes={"status": "201", "header.etag": "e", **self.answer})
 
     def send(self) -> testing.Result:
         got = testing.Host(double=self.double).send("a")
@@ -50,6 +51,19 @@ class StreamTest(unittest.TestCase):
         self.send()
         want = {"method": "POST", "path": "/a", "header.x-a": "b", "timeout": "2000"}
         self.assertEqual((self.asked[0].op, self.asked[0].use, self.asked[0].attributes), ("http.fetch", "api", want))
+
+    def test_objects(self) -> None:
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            self.assertEqual(ctx.http("api").put("/a", blob="k").blob, "http/1")
+            with ctx.http("api").stream("PUT", "/a", blob="k") as s:
+                self.assertEqual(s.status, 201)
+            with self.assertRaises(TypeError):
+                ctx.http("api").put("/a", blob="k", data="x")
+
+        self.answer = {"blob": "http/1"}
+        self.send()
+        self.assertEqual([r.attributes["blob"] for r in self.asked], ["k", "k"])
 
     def test_async(self) -> None:
         @grow.on("a")

@@ -54,6 +54,13 @@ impl HttpRequest {
         Ok(self.header("content-type", crate::JSON))
     }
 
+    /// The body, as the key of an object in the grant's bucket.
+    #[must_use]
+    pub fn blob(mut self, key: &str) -> Self {
+        self.request = self.request.attr("blob", key);
+        self
+    }
+
     /// The body is only the begin: the rest is written to the stream, until
     /// [`HttpStream::close_write`].
     #[must_use]
