@@ -64,6 +64,14 @@ func Of(capabilities map[string]Capability, calls int) *Broker {
 	return b
 }
 
+// LimitAnswers bounds the bytes of all answers to one message, which are what is recorded of
+// it; 0 leaves [abi.AnswerBytesMax]. It is called before the broker serves.
+func (b *Broker) LimitAnswers(bytes int64) {
+	if bytes > 0 {
+		b.most.answers = int(min(bytes, abi.AnswerBytesMax))
+	}
+}
+
 // Close closes every capability.
 func (b *Broker) Close() error {
 	var errs []error

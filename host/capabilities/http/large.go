@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -36,15 +37,16 @@ func (c *client) openBucket(ctx context.Context, env capability.Environment) err
 
 // keep makes the body of an answer, of which first has been read, an object: part by part, so
 // that one is in memory. The answer says which object it is. A request that is made again
-// takes the place of the attempt before.
+// writes the same object: nothing when it is answered the same. Parts of what was broken off,
+// and of what was there already, go with their upload's age.
 func (c *client) keep(ctx context.Context, r *capability.Request, resp *http.Response, first []byte) (*capability.Answer, error) {
 	if len(first) > c.Size {
 		return nil, &largeError{"answer", c.Size}
 	}
 	name := sha256.Sum256([]byte("http " + r.Stable))
-	id := hex.EncodeToString(name[:16])
+	id := rand.Text() // parts of two attempts, which may differ, are not mixed
 	body := &streamed{ctx: ctx, client: c, resp: resp, left: c.Size - len(first), most: c.Size, held: first}
-	w := &object.Write{Key: kept + id, Upload: id, Most: int64(c.Size)}
+	w := &object.Write{Key: kept + hex.EncodeToString(name[:16]), Upload: id, Most: int64(c.Size)}
 	sum := sha256.New()
 	part := make([]byte, object.PartMax)
 	for {

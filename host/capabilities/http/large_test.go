@@ -95,8 +95,9 @@ func TestLargeAnswer(t *testing.T) {
 	if a := ask(t.Context(), c, "", "path", "/small"); string(a.Data) != "small" || attr(a, "blob") != "" {
 		t.Errorf("%+v", a)
 	}
-	sum := sha256.Sum256(masked)
-	for range 2 {
+	for _, more := range []string{"", "", "other"} {
+		sent, masked = append(sent, more...), append(masked, more...)
+		sum := sha256.Sum256(masked)
 		a := ask(t.Context(), c, "", "path", "/large")
 		if a.Code != "" || len(a.Data) > 0 || attr(a, "status") != "200" || attr(a, "size") != strconv.Itoa(len(masked)) || attr(a, "digest") != "sha256:"+hex.EncodeToString(sum[:]) {
 			t.Fatalf("%+v", a)
