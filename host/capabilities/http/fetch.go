@@ -274,9 +274,19 @@ func (c *client) read(ctx context.Context, r *capability.Request, resp *http.Res
 
 // head is an answer without its body, and with room for so many further attributes.
 func (c *client) head(resp *http.Response, more int) *capability.Answer {
-	a := &capability.Answer{Attrs: []string{"status", strconv.Itoa(resp.StatusCode)}}
+	a := &capability.Answer{Attrs: []string{"status", strconv.Itoa(resp.StatusCode)}, Passing: passing(resp.StatusCode)}
 	c.addHeaders(a, resp.Header, attrsMax-more)
 	return a
+}
+
+// passing reports whether a status says that the server could not serve the request now
+// (RFC 9110, sections 15.5.9 and 15.6; RFC 8470, section 5.2; RFC 6585, section 4).
+func passing(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= http.StatusInternalServerError
 }
 
 // first are the headers that are told even of an answer with too many of them.
