@@ -99,6 +99,8 @@ type Options struct {
 	Seed []byte
 	// Own is the host's folder when the service is the only one that it is for; "": it is not.
 	Own string
+	// Clock is what messages and schedules go by; nil: that of the computer.
+	Clock shard.Clock
 	// Apart keeps schedules and subscriptions from running, for a host that is to be looked at.
 	Apart bool
 }
@@ -176,7 +178,7 @@ func Outline(dir string) (*specs.Service, specs.Problems, error) { return specs.
 
 // served is what this build can serve.
 func served() specs.Options {
-	return specs.Options{Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrantIn}
+	return specs.Options{Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrantIn, CheckDouble: capability.CheckDouble}
 }
 
 // Start runs a service. When it returns without an error, requests are answered.
