@@ -30,8 +30,9 @@ type Broker struct {
 type grant struct {
 	name       string
 	capability Capability
-	judge      Judge // the capability, if it is one
-	any        bool  // it serves any operation
+	judge      Judge    // the capability, if it is one
+	streamer   Streamer // likewise
+	any        bool     // it serves any operation
 	operations map[string]operation
 }
 
@@ -44,6 +45,7 @@ func newGrant(name string, c Capability) *grant {
 	list := c.Operations()
 	g := &grant{name: name, capability: c, any: list == nil, operations: make(map[string]operation, len(list))}
 	g.judge, _ = c.(Judge)
+	g.streamer, _ = c.(Streamer)
 	for op, effect := range list {
 		g.operations[op] = operation{op, effect}
 	}
@@ -87,6 +89,14 @@ func Of(capabilities map[string]Capability, calls int) *Broker {
 		b.grants[name] = newGrant(name, c)
 	}
 	return b
+}
+
+// LimitAnswers bounds the bytes of all answers to one message, which are what is recorded of
+// it; 0 leaves [abi.AnswerBytesMax]. It is called before the broker serves.
+func (b *Broker) LimitAnswers(bytes int64) {
+	if bytes > 0 {
+		b.most.answers = int(min(bytes, abi.AnswerBytesMax))
+	}
 }
 
 // Close closes every capability.

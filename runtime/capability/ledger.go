@@ -27,8 +27,11 @@ type Recorded struct {
 }
 
 // Lasts reports whether another attempt at the message is given the answer again. One that
-// failed for good counts once something outside may have been changed because of it.
-func (r *Recorded) Lasts() bool { return r.Use != "" && !r.Passing && (!r.Failed || r.Kept) }
+// failed for good counts once something outside may have been changed because of it. Those of
+// streams, which end with their attempt, are given to nobody.
+func (r *Recorded) Lasts() bool {
+	return r.Use != "" && !r.Passing && (!r.Failed || r.Kept) && !IsStream(r.Operation)
+}
 
 // Ledger is what the broker knows of the message being handled: what it may
 // see and what it has asked for. It belongs to the goroutine that handles.
@@ -67,6 +70,7 @@ type Ledger struct {
 	began    time.Time  // some moment, from which now counts
 	answer   []byte
 	last     int // where the last answer of the frame begins
+	streams  streams
 
 	// Again are the successful answers that earlier attempts at the message were
 	// given, and all that were given to this one before the process ended, one for
@@ -74,6 +78,9 @@ type Ledger struct {
 	// content is given again, and nobody is asked.
 	Again []Recorded
 }
+
+// End ends what the message has left open, once it has been handled; it may wait for that.
+func (l *Ledger) End() { l.streams.end() }
 
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {

@@ -17,6 +17,8 @@ type outward struct {
 	grant         *grant
 	effect        Effect
 	request       Request
+	streamer      Streamer // serves it in place of grant; nil: it is of no stream
+	ledger        *Ledger
 	timeout       time.Duration
 	answer        Answer
 	took          time.Duration
@@ -78,7 +80,10 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 		o := l.outwards[n]
 		n++
 		o.begin(l, i, v, g, op, b.timeout(l, v, now))
-		if o.again = l.recall(o.number, g.name, v); o.again != nil {
+		if o.again = nil; o.streamer == nil { // an attempt that ended has taken its streams with it
+			o.again = l.recall(o.number, g.name, v)
+		}
+		if o.again != nil {
 			continue
 		}
 		if asked++; asked == 1 && l.Rest != nil {
@@ -135,7 +140,10 @@ func (b *Broker) timeout(l *Ledger, v *abi.View, now time.Time) time.Duration {
 // begin makes it the nth request of a frame.
 func (o *outward) begin(l *Ledger, n int, v *abi.View, g *grant, op operation, timeout time.Duration) {
 	o.index, o.number, o.view, o.grant, o.effect, o.timeout = n, l.calls+n+1, v, g, op.effect, timeout
-	o.answer, o.took = Answer{}, 0
+	o.ledger, o.streamer, o.answer, o.took = l, nil, Answer{}, 0
+	if g.streamer != nil && IsStream(op.name) {
+		o.streamer = g.streamer
+	}
 	o.request.Operation, o.request.Data, o.request.Stable = op.name, v.Data, l.stable.name(l.ID, o.number)
 	if g.judge != nil {
 		o.effect = g.judge.Effect(&o.request)
@@ -197,7 +205,11 @@ func (o *outward) do(until *deadline, begin time.Time) {
 			o.answer = Fail(Unavailable, "%s is at fault: %v", o.grant.name, fault)
 		}
 	}()
-	o.answer = o.grant.capability.Do(until, &o.request)
+	if o.streamer != nil {
+		o.answer = o.ledger.streams.serve(until, o)
+	} else {
+		o.answer = o.grant.capability.Do(until, &o.request)
+	}
 	if o.took = o.answer.Took; o.took == 0 {
 		o.took = time.Since(begin)
 	}
