@@ -35,8 +35,11 @@ const (
 	entryMax   = (1+EarlierMax)*(ValueMax*4/3+16) + headMax + 1<<10
 )
 
+// KeyFile is the file of the key in the folder.
+const KeyFile = "seal.key"
+
 const (
-	keyFile    = "seal.key"
+	keyFile    = KeyFile
 	tempPrefix = ".new-"
 )
 
@@ -72,6 +75,11 @@ var (
 // hostPrefix begins what the host's owner says of servers that grants reach. Whoever may
 // set secrets of a service must not say it.
 const hostPrefix = "GROW_"
+
+var entryForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// IsEntry reports whether a file in the folder is a sealed secret.
+func IsEntry(file string) bool { return entryForm.MatchString(file) }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 

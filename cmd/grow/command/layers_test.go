@@ -45,7 +45,7 @@ runtime/engine, runtime/wasm/meter, runtime/wasm/probe < runtime/admission < run
 runtime/journal < runtime/journal/mem, runtime/journal/nats, runtime/journal/journaltest
 runtime/journal < runtime/journal/mem, runtime/journal/journaltest, runtime/journal/fold
 runtime/journal/fold < runtime/shard
-runtime/journal/fold < runtime/journal/archive < cmd/grow/app, cmd/grow/command
+runtime/journal/fold, runtime/bucket < runtime/journal/archive < cmd/grow/app, cmd/grow/command
 specs/document < specs/site, cmd/grow/coverage
 specs < specs/graph < specs/site
 specs < runtime/router, runtime/capability
@@ -72,7 +72,7 @@ host/capabilities/http/openapi < host/capabilities/http, cmd/grow/command
 runtime/capability < host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/connector, host/capabilities/actor, host/capabilities/files, host/capabilities/mail, host/capabilities/llm
 runtime/capability < runtime/capability/capabilitytest
 host/outside/nats < host/capabilities/publish, host/capabilities/connector, host/subscribe
-runtime/bucket, runtime/object < host/outside/s3 < host/capabilities/blob
+runtime/bucket, runtime/object < host/outside/s3 < host/capabilities/blob, cmd/grow/app, cmd/grow/command
 host/outside/kafka, host/outside/redis < host/capabilities/publish, host/subscribe
 runtime/shard < host/source < host/schedule, host/subscribe < cmd/grow/app
 runtime/bucket < host/schedule
@@ -102,8 +102,10 @@ runtime/debug/native, runtime/debug/python < cmd/grow/bench
 specs/openapi < cmd/grow/command
 specs < cmd/grow/starter < cmd/grow/command < cmd/grow
 testdata/order, testdata/postgres, testdata/wat, runtime/admission < cmd/grow/bench
-testdata/webhooks, cmd/grow/app < testdata/triagetest
+testdata/postbox < host/capabilities/mail
+testdata/postbox, testdata/webhooks, cmd/grow/app < testdata/triagetest
 testdata/triagetest, testdata/webhooks < testdata/crash < testdata/crash/cmd
+testdata/postgres < testdata/crash/cmd
 abi, runtime/wasm < testdata/hostile < testdata/hostile/trial
 runtime/actor, host/control, testdata/wat < testdata/hostile/trial
 compiler/cache < testdata/hostile/smith

@@ -3,10 +3,13 @@
 package command
 
 import (
+	"bufio"
 	"bytes"
 	"io"
+	"os"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode/utf8"
 
@@ -146,6 +149,57 @@ func TestShellAtTerminal(t *testing.T) {
 			t.Fatalf("%q is not in\n%q", want, all)
 		}
 		text = text[at+len(want):]
+	}
+}
+
+// TestShellInterrupted: Control-C while a command goes on ends that, and the shell asks for
+// the next one.
+func TestShellInterrupted(t *testing.T) {
+	dir := jsonService(t)
+	controlled(t, dir)
+	t.Chdir(dir)
+	t.Setenv("TERM", "xterm")
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Skip("there are no terminals here: ", err)
+	}
+	defer master.Close()
+	done := make(chan int, 1)
+	go func() { // ends by quit; what is read of the terminal ends with it
+		defer tty.Close()
+		done <- execute([]string{"shell", "book"}, tty, tty, tty)
+	}()
+	seen := bufio.NewReader(master)
+	until := func(want string) {
+		t.Helper()
+		var all strings.Builder
+		for !strings.HasSuffix(all.String(), want) {
+			b, err := seen.ReadByte()
+			if err != nil {
+				t.Fatalf("%v, and no %q in %q", err, want, &all)
+			}
+			all.WriteByte(b)
+		}
+	}
+	press := func(keys string) {
+		t.Helper()
+		if _, err := master.WriteString(keys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until("book> ")
+	press("watch mailbox\r")
+	until("messages of 10000 waiting")
+	if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil { // as the terminal does
+		t.Fatal(err)
+	}
+	until("book> ")
+	press("flight\r")
+	until("none that takes long")
+	until("book> ")
+	press("quit\r")
+	if code := <-done; code != exitDone {
+		t.Errorf("exit code %d", code)
 	}
 }
 

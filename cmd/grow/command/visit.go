@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/grow-platform/grow/cmd/grow/prompt"
 	"github.com/grow-platform/grow/host/control"
@@ -65,6 +66,11 @@ func (v *visit) begin(ctx context.Context, node string) error {
 		}
 		fmt.Fprintln(v.stdout, "help lists the commands; quit leaves")
 	}
+	if v.lines.AtTerminal() {
+		var stop context.CancelFunc
+		ctx, stop = terminated(ctx)
+		defer stop()
+	}
 	if err := v.loop(ctx); err != nil {
 		return err
 	}
@@ -115,6 +121,12 @@ func (v *visit) loop(ctx context.Context) error {
 	}
 }
 
+// terminated is ctx, but that Control-C does not end it, which is for one command: the end of
+// the process does.
+func terminated(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
+}
+
 // prompt is what a command is asked for with.
 func (v *visit) prompt() string {
 	if v.key != nil {
@@ -127,7 +139,7 @@ func (v *visit) prompt() string {
 func (v *visit) attempt(ctx context.Context, text string) error {
 	if v.lines.AtTerminal() {
 		var stop context.CancelFunc
-		ctx, stop = signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt)
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
 		defer stop()
 	}
 	err := v.command(ctx, text)

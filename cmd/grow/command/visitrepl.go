@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strings"
 	"time"
 
@@ -48,8 +50,11 @@ func (v *visit) repl(ctx context.Context, rest string) (err error) {
 		}
 	}()
 	of := ""
-	if v.keyed {
+	switch {
+	case v.key != nil:
 		of = ", with the state of the key " + quote(cell(r.Key))
+	case v.keyed:
+		of = ", without a state: key KEY, before repl, says whose it has"
 	}
 	v.say("Python in a copy of %s, revision %s%s: nothing is sent, kept or asked for outside", cell(open.Node), cell(open.Revision), of)
 	v.say("ctx, message, grow and the names of main.py are there; quit leaves, and so do %v without input", control.REPLIdle)
@@ -59,6 +64,11 @@ func (v *visit) repl(ctx context.Context, rest string) (err error) {
 // typed carries out inputs. An input of several lines ends with an empty one, as in Python's
 // own prompt.
 func (v *visit) typed(ctx context.Context, host *control.Client, id string) error {
+	if v.lines.AtTerminal() {
+		var stop context.CancelFunc
+		ctx, stop = terminated(ctx) // Control-C ends an input, and not the copy
+		defer stop()
+	}
 	source, ask := "", replPrompt
 	for ctx.Err() == nil {
 		text, err := v.lines.Next(ask)
@@ -75,7 +85,12 @@ func (v *visit) typed(ctx context.Context, host *control.Client, id string) erro
 			source = ""
 			continue
 		}
-		out, err := host.Evaluate(ctx, control.REPLInput{ID: id, Source: strings.TrimSuffix(source, "\n")})
+		out, err := v.input(ctx, host, control.REPLInput{ID: id, Source: strings.TrimSuffix(source, "\n")})
+		if errors.Is(err, errInterrupted) {
+			v.say("interrupted")
+			source, ask = "", replPrompt
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -89,6 +104,24 @@ func (v *visit) typed(ctx context.Context, host *control.Client, id string) erro
 		}
 	}
 	return ctx.Err()
+}
+
+// errInterrupted is the end of an input that somebody has interrupted.
+var errInterrupted = errors.New("interrupted")
+
+// input has the copy carry out an input. At a terminal Control-C ends that, with
+// errInterrupted: the host ends what nobody waits for.
+func (v *visit) input(ctx context.Context, host *control.Client, in control.REPLInput) (control.REPLOutput, error) {
+	if !v.lines.AtTerminal() {
+		return host.Evaluate(ctx, in)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	out, err := host.Evaluate(ctx, in)
+	if ctx.Err() != nil {
+		err = errInterrupted
+	}
+	return out, err
 }
 
 // writeREPL writes what came of an input.
