@@ -288,7 +288,7 @@ func (h *Host) run(ctx context.Context) error {
 		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)
-	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
+	return bucketFault(h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules}))
 }
 
 // owner is whose modules those of the service are in an engine that services share.
