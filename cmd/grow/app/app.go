@@ -99,6 +99,8 @@ type Options struct {
 	Seed []byte
 	// Own is the host's folder when the service is the only one that it is for; "": it is not.
 	Own string
+	// Clock is what messages and schedules go by; nil: that of the computer.
+	Clock shard.Clock
 	// Apart keeps schedules and subscriptions from running, for a host that is to be looked at.
 	Apart bool
 }
@@ -286,7 +288,7 @@ func (h *Host) run(ctx context.Context) error {
 		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)
-	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
+	return bucketFault(h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules}))
 }
 
 // owner is whose modules those of the service are in an engine that services share.

@@ -30,6 +30,7 @@ import (
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
 	"github.com/grow-platform/grow/runtime/journal/nats"
+	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	client "github.com/nats-io/nats.go"
 )
@@ -58,6 +59,8 @@ type PlatformOptions struct {
 	Control           string
 	CertFile, KeyFile string
 	Version           string // of grow
+	// Clock is what messages and schedules go by; nil: that of the computer.
+	Clock shard.Clock
 	// Step is told of each step of a deployment before it is taken; nil: nobody is.
 	Step   func(name string)
 	Stderr io.Writer
@@ -376,7 +379,7 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	h, err := Start(ctx, Options{
 		Own: p.ownOf(c.Service), Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Known: own.Known, Networks: p.opts.Networks, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Module: p.moduleOf(c.Service), Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
-		DebugReadOnly: p.opts.DebugReadOnly,
+		DebugReadOnly: p.opts.DebugReadOnly, Clock: p.opts.Clock,
 	})
 	if err != nil {
 		return err

@@ -184,7 +184,7 @@ func (c *client) call(ctx context.Context, r *capability.Request) capability.Ans
 	if q.Query != "" {
 		u += "?" + q.Query
 	}
-	if op.Accept != "" && q.Header["accept"] == "" {
+	if op.Accept != "" && q.Header["accept"] == "" && !c.fixed["accept"] { // the grant knows better
 		q.Header["accept"] = op.Accept
 	}
 	a := c.fetch(ctx, &capability.Request{

@@ -224,3 +224,26 @@ func TestCallSuite(t *testing.T) {
 		return subject
 	})
 }
+
+// TestCallAccept: what a grant says that answers are to be is said in place of the document's.
+func TestCallAccept(t *testing.T) {
+	said := make(chan string, 1)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		said <- r.Header.Get("Accept")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"price": 1}`)
+	})
+	for _, d := range []struct {
+		headers map[string]any
+		accept  string
+	}{{map[string]any{}, "application/json"}, {map[string]any{"accept": "application/vnd.shop+json"}, "application/vnd.shop+json"}} {
+		c, err := described(t, s.URL, map[string]any{"headers": d.headers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := ask(t.Context(), c, `{"params": {"id": "pen"}}`, "operation", "getItem")
+		if got := <-said; a.Code != "" || got != d.accept {
+			t.Errorf("%+v; %q was asked for, want %q", a, got, d.accept)
+		}
+	}
+}
