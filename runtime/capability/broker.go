@@ -64,6 +64,14 @@ func Of(capabilities map[string]Capability, calls int) *Broker {
 	return b
 }
 
+// LimitAnswers bounds the bytes of all answers to one message, which are what is recorded of
+// it; 0 leaves [abi.AnswerBytesMax]. It is called before the broker serves.
+func (b *Broker) LimitAnswers(bytes int64) {
+	if bytes > 0 {
+		b.most.answers = int(min(bytes, abi.AnswerBytesMax))
+	}
+}
+
 // Close closes every capability.
 func (b *Broker) Close() error {
 	var errs []error
@@ -81,7 +89,16 @@ type Recorded struct {
 	Request   []byte // SHA-256 of the request's operation, attributes and data
 	Frame     []byte // the answer, a frame of one
 	Duration  time.Duration
-	Failed    bool // the answer is that the request failed
+	Failed    bool // the request failed
+	Passing   bool // it may be answered otherwise another time: another attempt asks again
+	Kept      bool // the journal has it: something outside may have been changed by it
+}
+
+// Lasts reports whether another attempt at the message is given the answer again. One that
+// failed for good counts once something outside may have been changed because of it. Those of
+// streams, which end with their attempt, are given to nobody.
+func (r *Recorded) Lasts() bool {
+	return r.Use != "" && !r.Passing && (!r.Failed || r.Kept) && !IsStream(r.Operation)
 }
 
 // Ledger is what the broker knows of the message being handled: what it may
@@ -103,8 +120,8 @@ type Ledger struct {
 	Allow func() time.Duration
 	// Rest is called before the handling waits; nil does nothing.
 	Rest func()
-	// Effect is called before a request that may change the outside: the
-	// message must be kept first. An error ends the message.
+	// Effect is called before requests that may change the outside: the message
+	// must be kept first, and what it was told so far. An error ends the message.
 	Effect func() error
 
 	calls    int
@@ -115,12 +132,17 @@ type Ledger struct {
 	requests []abi.View
 	answer   []byte
 	last     int // where the last answer of the frame begins
+	streams  streams
 
-	// Again are the successful answers that earlier attempts at the message
-	// were given, in the order of the requests. One that agrees with a request in
-	// number, operation, grant and content is given again, and nobody is asked.
+	// Again are the successful answers that earlier attempts at the message were
+	// given, and all that were given to this one before the process ended, one for
+	// each request. One that agrees with a request in number, operation, grant and
+	// content is given again, and nobody is asked.
 	Again []Recorded
 }
+
+// End ends what the message has left open, once it has been handled; it may wait for that.
+func (l *Ledger) End() { l.streams.end() }
 
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
@@ -176,23 +198,27 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 // same time, those the host answers itself run one after the other.
 func (b *Broker) serveAll(l *Ledger) error {
 	outside := make([]*outward, 0, 4)
-	asked := 0
+	asked, changes := 0, false
 	for i := range l.requests {
 		o := b.outside(l, i)
 		if o == nil {
 			continue
 		}
 		outside = append(outside, o)
-		if o.again = l.recall(o); o.again != nil {
+		if o.streamer == nil { // an attempt that ended has taken its streams with it
+			o.again = l.recall(o.number, o.use, &l.requests[i])
+		}
+		if o.again != nil {
 			continue
 		}
 		if asked++; asked == 1 && l.Rest != nil {
 			l.Rest()
 		}
-		if o.effect == Changes && l.Effect != nil {
-			if err := l.Effect(); err != nil {
-				return err
-			}
+		changes = changes || o.effect == Changes
+	}
+	if changes && l.Effect != nil {
+		if err := l.Effect(); err != nil {
+			return err
 		}
 	}
 	if asked > 0 {
@@ -220,6 +246,8 @@ type outward struct {
 	grant         *grant
 	effect        Effect
 	request       Request
+	streamer      Streamer // serves it in place of grant; nil: it is of no stream
+	ledger        *Ledger
 	timeout       time.Duration
 	answer        Answer
 	took          time.Duration
@@ -229,30 +257,36 @@ type outward struct {
 // countSize is how many bytes of a frame say how many messages it holds.
 const countSize = 4
 
-// recall is the answer that an earlier attempt was given to the same request.
-func (l *Ledger) recall(o *outward) *Recorded {
+// recall is the answer that was given to the same request before; nil: there is none.
+func (l *Ledger) recall(number int, use string, v *abi.View) *Recorded {
 	for i := range l.Again {
 		r := &l.Again[i]
-		if r.Call == o.number && r.Operation == o.request.Operation && r.Use == o.use && len(r.Frame) > countSize && bytes.Equal(r.Request, digest(&l.requests[o.index])) {
+		if r.Call == number && r.Operation == string(v.Type) && r.Use == use && len(r.Frame) > countSize && bytes.Equal(r.Request, digest(v)) {
 			return r
 		}
 	}
 	return nil
 }
 
+// repeat adds an answer that was given before.
+func (l *Ledger) repeat(r *Recorded) {
+	l.last = len(l.answer)
+	l.answer = append(l.answer, r.Frame[countSize:]...)
+	l.recorded = append(l.recorded, *r)
+}
+
 // answered adds the answer to a request that went outside.
 func (l *Ledger) answered(v *abi.View, o *outward) {
 	if o.again != nil {
-		l.last = len(l.answer)
-		l.answer = append(l.answer, o.again.Frame[countSize:]...)
-		l.recorded = append(l.recorded, *o.again)
+		l.repeat(o.again)
 		return
 	}
 	l.append(&o.answer)
 	l.fuel += o.answer.Fuel
 	if o.effect != Hides {
 		l.record(o.number, v, o.use, o.took)
-		l.recorded[len(l.recorded)-1].Failed = o.answer.Code != ""
+		last := &l.recorded[len(l.recorded)-1]
+		last.Failed, last.Passing = o.answer.Code != "", o.answer.Retry || o.answer.Passing
 	}
 }
 
@@ -272,7 +306,10 @@ func (b *Broker) outside(l *Ledger, i int) *outward {
 		return nil
 	}
 	number := l.calls + i + 1
-	o := &outward{index: i, number: number, use: g.name, grant: g, effect: effect, timeout: b.most.time}
+	o := &outward{index: i, number: number, use: g.name, grant: g, effect: effect, ledger: l, timeout: b.most.time}
+	if s, ok := g.capability.(Streamer); ok && IsStream(string(v.Type)) {
+		o.streamer = s
+	}
 	if l.Allow != nil {
 		o.timeout = min(b.most.time, l.Allow())
 	}
@@ -312,15 +349,15 @@ func (b *Broker) ask(l *Ledger, all []*outward) {
 	}
 	var wait sync.WaitGroup
 	for _, o := range list[1:] {
-		wait.Go(func() { o.do(l.Context) })
+		wait.Go(o.do)
 	}
-	list[0].do(l.Context)
+	list[0].do()
 	wait.Wait()
 }
 
-func (o *outward) do(ctx context.Context) {
+func (o *outward) do() {
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	ctx, cancel := context.WithTimeout(o.ledger.Context, o.timeout)
 	defer cancel()
 	// A fault of a capability is one failed request, not the end of the process.
 	defer func() {
@@ -328,7 +365,11 @@ func (o *outward) do(ctx context.Context) {
 			o.answer = Fail(Unavailable, "%s is at fault: %v", o.use, fault)
 		}
 	}()
-	o.answer = o.grant.capability.Do(ctx, &o.request)
+	if o.streamer != nil {
+		o.answer = o.ledger.streams.serve(ctx, o)
+	} else {
+		o.answer = o.grant.capability.Do(ctx, &o.request)
+	}
 	if o.took = o.answer.Took; o.took == 0 {
 		o.took = time.Since(begin)
 	}
@@ -346,6 +387,10 @@ func (b *Broker) here(l *Ledger, number int, v *abi.View) {
 	case "config.get":
 		l.append(&Answer{Data: l.Config})
 	case "time.now":
+		if r := l.recall(number, "", v); r != nil {
+			l.repeat(r)
+			return
+		}
 		l.append(&Answer{Attrs: []string{"unix_ns", strconv.FormatInt(l.RealTime(), 10)}})
 		l.record(number, v, "", 0)
 	case "state.get", "state.set", "state.delete", "state.list":

@@ -19,6 +19,7 @@ const (
 	skipPending         // recovery leaves out a message that waits
 	repeatPending       // recovery brings messages that wait twice
 	forgetDead          // recovery leaves out a dead letter
+	forgetBegun         // recovery leaves out what an attempt was told that had begun
 )
 
 // soon is how long before its append a record is acknowledged by acknowledgeSoon.

@@ -145,8 +145,9 @@ func (c *client) choose(d *openapi.Document) error {
 		if err != nil {
 			return err
 		}
-		if err := c.allow(op.Method, c.at(op.Path)); err != nil && !strings.Contains(op.Path, "{") || !slices.Contains(c.Methods, op.Method) {
-			return fmt.Errorf("operation %s is %s %s: %w", name, op.Method, op.Path, c.allow(op.Method, c.at("/")))
+		err = c.allow(op.Method, c.at(op.Path))
+		if err != nil && (!strings.Contains(op.Path, "{") || !slices.Contains(c.Methods, op.Method)) {
+			return fmt.Errorf("operation %s is %s %s: %w", name, op.Method, op.Path, err)
 		}
 		wanted[op] = true
 	}

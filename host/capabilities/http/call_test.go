@@ -28,6 +28,10 @@ paths:
       parameters: [{name: id, in: path, required: true, schema: {type: string}}, {name: slow, in: query, schema: {type: boolean}}]
       responses:
         "200": {description: ok, content: {application/json: {schema: {type: object, required: [price], properties: {price: {type: number}}}}}}
+  /v1/items;all:
+    delete:
+      operationId: dropAll
+      responses: {"204": {description: gone}}
   /v1/items:
     post:
       operationId: addItem
@@ -117,6 +121,8 @@ func TestDescribed(t *testing.T) {
 		{map[string]any{"operations": []any{"getItem", "add_item"}}, ""},
 		{map[string]any{"operations": []any{"dropItem"}}, "no operation \"dropItem\""},
 		{map[string]any{"operations": []any{"addItem"}, "methods": []any{"GET"}}, "addItem is POST /v1/items: the grant does not allow POST"},
+		{map[string]any{"operations": []any{"dropAll"}, "methods": []any{"DELETE"}, "paths": []any{"/v1"}, "server": "http://api.example.com/v1"},
+			"dropAll is DELETE /v1/items;all: a path with ; in it may mean another one"},
 		{map[string]any{"openapi": "none.yaml"}, "there is no file none.yaml"},
 		{map[string]any{"openapi": "../shop.yaml"}, "is not a path below"},
 		{map[string]any{"methods": []any{"PUT"}}, "no operation by PUT"},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
@@ -63,7 +64,7 @@ func TestCheck(t *testing.T) {
 		says   string // "": fine
 	}{
 		{nil, ""},
-		{map[string]any{"to": []any{"*"}, "server": "office", "tls": "optional", "recipients": 1000, "size": 26214400, "attachments": 3}, ""},
+		{map[string]any{"to": []any{"*"}, "server": "office", "tls": "optional", "recipients": 1000, "size": abi.RequestBytesMax, "attachments": 3}, ""},
 		{map[string]any{"from": "shop"}, "from"},
 		{map[string]any{"from": "shop@example.com\r\nBcc: x@example.com"}, "control character"},
 		{map[string]any{"to": []any{}}, "to"},
@@ -72,6 +73,7 @@ func TestCheck(t *testing.T) {
 		{map[string]any{"to": []any{"a..b@example.com"}}, "to"},
 		{map[string]any{"server": "smtp://h"}, "server"},
 		{map[string]any{"size": 0}, "size"},
+		{map[string]any{"size": abi.RequestBytesMax + 1}, "size"}, // which no request holds
 		{map[string]any{"tls": "none"}, "tls"},
 		{map[string]any{"host": "h"}, "host"},
 	} {
