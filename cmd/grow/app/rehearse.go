@@ -73,15 +73,9 @@ func (g *gate) unrehearsed(ctx context.Context, asked bool, why string) error {
 	return err
 }
 
-// wanted is a service as a supervisor wants it.
-func wanted(service *specs.Service, paths map[string]string) (supervisor.Wanted, error) {
-	binaries, err := readModules(service, paths)
-	return supervisor.Wanted{Service: service, Modules: binaries}, err
-}
-
 // changing are the nodes that run now and get another revision, by actor.
 func (g *gate) changing(h *placed) (map[string][]string, error) {
-	w, err := wanted(g.service, g.candidate.Modules)
+	w, err := h.wanted(g.service, g.candidate.Modules)
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +94,11 @@ func (g *gate) changing(h *placed) (map[string][]string, error) {
 
 // rehearseActor rehearses an actor at each of its nodes.
 func (g *gate) rehearseActor(ctx context.Context, h *placed, a *specs.Actor, nodes []string, last int, k *deploy.Check) error {
-	now, err := wanted(g.service, g.candidate.Modules)
+	now, err := h.wanted(g.service, g.candidate.Modules)
 	if err != nil {
 		return err
 	}
-	old, err := wanted(h.service.Load(), h.modules())
+	old, err := h.wanted(h.service.Load(), h.modules())
 	if err != nil {
 		return err
 	}
