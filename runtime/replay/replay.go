@@ -31,6 +31,9 @@ const (
 	StatesMax  = 256 << 20 // bytes of the states of all their keys, at a time
 	WorkersMax = 64
 	GroupsMax  = 100 // groups of differences; what else differs is counted only
+
+	handMax   = 32       // messages that a worker is handed at a time
+	handBytes = 64 << 10 // of those messages, without the last
 )
 
 // Select says which handled messages of a node are run again. The zero Select
@@ -141,7 +144,7 @@ func (o *Options) prepare(ctx context.Context) (*chosen, error) {
 func (o *Options) play(ctx context.Context, c *chosen, t *tally) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cases := make(chan *Case, o.Workers)
+	cases := make(chan []*Case, o.Workers)
 	t.more(len(c.places))
 	var wait sync.WaitGroup
 	share := &pace.Share{}
@@ -153,9 +156,9 @@ func (o *Options) play(ctx context.Context, c *chosen, t *tally) error {
 			}
 		})
 	}
-	err := c.read(ctx, o, func(k *Case) error {
+	err := c.readMany(ctx, o, func(some []*Case) error {
 		select {
-		case cases <- k:
+		case cases <- some:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
