@@ -74,6 +74,7 @@ func (o *Options) entries(ctx context.Context, from uint64, visit func(p place, 
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
+		o.reading.Next()
 		if seq != at.sequence {
 			at = place{sequence: seq}
 		} else {
@@ -172,6 +173,7 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 	}
 	current := map[string]map[string]capability.Value{}
 	if o.State != nil {
+		o.reading.End() // a key may be busy
 		for key := range c.keys {
 			values, err := o.State(ctx, key)
 			if err != nil {
@@ -181,6 +183,9 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 			if err := c.grow(capability.Size(values)); err != nil {
 				return err
 			}
+		}
+		if err := o.reading.Begin(ctx); err != nil {
+			return err
 		}
 	}
 	err := o.entries(ctx, 0, func(_ place, e journal.Entry) error {

@@ -17,8 +17,7 @@ import (
 type worker struct {
 	options  *Options
 	tally    *tally
-	share    *pace.Share
-	turn     pace.Turn
+	stint    pace.Stint
 	now, old *actor.Instance
 	state    capability.State
 }
@@ -32,13 +31,25 @@ func (w *worker) work(ctx context.Context, cases <-chan []*Case) error {
 		}
 	}()
 	for some := range cases {
-		for _, c := range some {
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err := w.one(ctx, c); err != nil {
-				return err
-			}
+		if err := w.many(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// many runs messages in a turn of their own.
+func (w *worker) many(ctx context.Context, some []*Case) error {
+	if err := w.stint.Begin(ctx); err != nil {
+		return nil // somebody else knows why
+	}
+	defer w.stint.End()
+	for _, c := range some {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := w.one(ctx, c); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -50,10 +61,7 @@ func (w *worker) one(ctx context.Context, c *Case) error {
 		w.tally.skip()
 		return nil
 	}
-	if w.options.Pacer != nil { // who waits goes first; a handling that is long takes its own turns
-		w.turn.Begin(w.options.Pacer, w.share)
-		w.turn.End()
-	}
+	w.stint.Next() // who waits goes first; a handling that is long takes its own turns
 	k, err := w.compare(ctx, c)
 	if err != nil {
 		return err

@@ -443,6 +443,9 @@ var processors = sync.OnceValue(func() int {
 // pacer is what takes turns on those.
 var pacer = sync.OnceValue(func() *pace.Pacer { return &pace.Pacer{Processors: processors()} })
 
+// aside is what takes turns beside them that nobody waits for.
+var aside = sync.OnceValue(func() *pace.Aside { return pace.NewAside(pacer()) })
+
 // Pacer is what the guests of all hosts of this process take turns at. Go is given
 // one processor more when it is first asked for.
 func Pacer() *pace.Pacer { return pacer() }

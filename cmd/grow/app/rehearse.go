@@ -196,7 +196,7 @@ func (h *Host) mask(s *specs.Service) mask {
 // forks are what messages are handled again by, so many at a time, and what ends them.
 func (h *Host) forks(ctx context.Context, r *again, workers int) (o replay.Options, end func() error, err error) {
 	o = replay.Options{
-		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{Live: h.supervisor.Seed}, Pacer: pacer(), Each: r.each,
+		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{Live: h.supervisor.Seed}, Aside: aside(), Each: r.each,
 		Workers: workers, Progress: r.progress, Hide: h.mask(r.now.Service).hide,
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)
