@@ -296,7 +296,7 @@ func (r *running) pick(c *cell) *running {
 		return r
 	}
 	what := c.key
-	if !r.spec.Exclusive() {
+	if !r.spec.Exclusive() || planted == flapKeys {
 		what = (*c.queue.at(0)).msg.ID()
 	}
 	if r.trial.takes(what) {
