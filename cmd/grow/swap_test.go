@@ -162,7 +162,9 @@ func TestCanaryRoutes(t *testing.T) {
 	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
 	holds(t, h.run(exitDone, "swap --abort"), "deployment 3 is withdrawn; deployment 1 has all keys")
 	end := h.traffic("/", "a", `200 "a"`)
-	h.run(exitDone, "deploy --canary 50% --wait 1ms --slower 1000")
+	// A node may be gone, and be left as an actor that nobody sends anything.
+	write("workflows/way.yaml", "workflow: way\nin: [echo.done]\nout: [echo.done]\nnodes: {left: left, right: right}\nroutes:\n  - {from: input, to: right}\n  - {from: left, to: output}\n  - {from: right, to: output}\n")
+	h.run(exitDone, "deploy --canary 50% --wait 1ms")
 	holds(t, h.run(exitDone, "swap --watch"), "deployment 4 is live")
 	if wrong := end(); len(wrong) > 0 {
 		t.Errorf("requests that were answered otherwise: %q", wrong)

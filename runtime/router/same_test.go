@@ -2,6 +2,8 @@ package router
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"cuelang.org/go/cue"
@@ -99,5 +101,21 @@ func TestCompileAfter(t *testing.T) {
 	}
 	if node.Outs[0].choice.options[0].rule == nil || node.Outs[0].Type != "x" {
 		t.Error("the rule is not where it is looked for")
+	}
+}
+
+// TestReached: nodes that routes lead to, from others and from outside, and no others.
+func TestReached(t *testing.T) {
+	s := service([]string{"x", "y"}, []string{"a", "b"}, map[string][]string{
+		"outer": {"input x - -> one", "input y - -> in", "one x data.n > 1 -> in", "one - - -> output", "idle - - -> output", "in - - -> output"},
+		"inner": {"input - - -> deep", "deep - - -> output"},
+	}, map[string]map[string]string{"outer": {"one": "a", "idle": "b", "in": "inner"}, "inner": {"deep": "a"}})
+	table, err := Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := slices.Sorted(maps.Keys(table.Reached()))
+	if want := []string{"inner/deep", "outer/in/deep", "outer/one"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
