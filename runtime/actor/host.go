@@ -8,7 +8,7 @@ import (
 func (i *Instance) begin(id string, now int64) {
 	i.id, i.now = id, now
 	i.slept = 0
-	i.said, i.drawn = said{}, false
+	i.said, i.drawn, i.told = said{}, false, false
 	i.spell = spell{}
 }
 
@@ -18,12 +18,15 @@ func (i *Instance) Call(request []byte) ([]byte, error) {
 }
 
 // Now implements engine.Host: the wall clock stands while a message is handled.
-func (i *Instance) Now() int64 { return i.now }
+func (i *Instance) Now() int64 {
+	i.told = true
+	return i.now
+}
 
 // Monotonic implements engine.Host: it stands too, but for what calls and
 // sleeps took, which the journal knows.
 func (i *Instance) Monotonic() int64 {
-	t := i.now + int64(i.slept)
+	t := i.Now() + int64(i.slept)
 	for _, r := range i.ledger.Recorded() {
 		t += int64(r.Duration)
 	}

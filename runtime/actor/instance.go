@@ -110,6 +110,7 @@ type Instance struct {
 	random *rand.ChaCha8
 	seed   [32]byte
 	drawn  bool
+	told   bool // the clock
 	said   said
 	memory int64     // bytes, as actor.memory has them
 	looks  looks     // what others may see of it
@@ -131,6 +132,13 @@ type apart [128]byte
 
 // Actor is what the instance is a copy of.
 func (i *Instance) Actor() *Actor { return i.actor }
+
+// Known is what the guest has been told of the world outside its message since Handle
+// began: answers of capabilities, valid until it ends, and whether it has looked at the
+// clock. It may be called by who handles, as in Task.Effect.
+func (i *Instance) Known() (given []capability.Recorded, clock bool) {
+	return i.ledger.Recorded(), i.told
+}
 
 // Handle has the instance handle a message, once values of older types in its state are
 // migrated. The result is the instance's.

@@ -81,8 +81,14 @@ type Recorded struct {
 	Request   []byte // SHA-256 of the request's operation, attributes and data
 	Frame     []byte // the answer, a frame of one
 	Duration  time.Duration
-	Failed    bool // the answer is that the request failed
+	Failed    bool // the request failed
+	Passing   bool // it may be answered otherwise another time: another attempt asks again
+	Kept      bool // the journal has it: something outside may have been changed by it
 }
+
+// Lasts reports whether another attempt at the message is given the answer again. One that
+// failed for good counts once something outside may have been changed because of it.
+func (r *Recorded) Lasts() bool { return r.Use != "" && !r.Passing && (!r.Failed || r.Kept) }
 
 // Ledger is what the broker knows of the message being handled: what it may
 // see and what it has asked for. It belongs to the goroutine that handles.
@@ -103,8 +109,8 @@ type Ledger struct {
 	Allow func() time.Duration
 	// Rest is called before the handling waits; nil does nothing.
 	Rest func()
-	// Effect is called before a request that may change the outside: the
-	// message must be kept first. An error ends the message.
+	// Effect is called before requests that may change the outside: the message
+	// must be kept first, and what it was told so far. An error ends the message.
 	Effect func() error
 
 	calls    int
@@ -116,9 +122,10 @@ type Ledger struct {
 	answer   []byte
 	last     int // where the last answer of the frame begins
 
-	// Again are the successful answers that earlier attempts at the message
-	// were given, in the order of the requests. One that agrees with a request in
-	// number, operation, grant and content is given again, and nobody is asked.
+	// Again are the successful answers that earlier attempts at the message were
+	// given, and all that were given to this one before the process ended, one for
+	// each request. One that agrees with a request in number, operation, grant and
+	// content is given again, and nobody is asked.
 	Again []Recorded
 }
 
@@ -176,23 +183,24 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 // same time, those the host answers itself run one after the other.
 func (b *Broker) serveAll(l *Ledger) error {
 	outside := make([]*outward, 0, 4)
-	asked := 0
+	asked, changes := 0, false
 	for i := range l.requests {
 		o := b.outside(l, i)
 		if o == nil {
 			continue
 		}
 		outside = append(outside, o)
-		if o.again = l.recall(o); o.again != nil {
+		if o.again = l.recall(o.number, o.use, &l.requests[i]); o.again != nil {
 			continue
 		}
 		if asked++; asked == 1 && l.Rest != nil {
 			l.Rest()
 		}
-		if o.effect == Changes && l.Effect != nil {
-			if err := l.Effect(); err != nil {
-				return err
-			}
+		changes = changes || o.effect == Changes
+	}
+	if changes && l.Effect != nil {
+		if err := l.Effect(); err != nil {
+			return err
 		}
 	}
 	if asked > 0 {
@@ -229,30 +237,36 @@ type outward struct {
 // countSize is how many bytes of a frame say how many messages it holds.
 const countSize = 4
 
-// recall is the answer that an earlier attempt was given to the same request.
-func (l *Ledger) recall(o *outward) *Recorded {
+// recall is the answer that was given to the same request before; nil: there is none.
+func (l *Ledger) recall(number int, use string, v *abi.View) *Recorded {
 	for i := range l.Again {
 		r := &l.Again[i]
-		if r.Call == o.number && r.Operation == o.request.Operation && r.Use == o.use && len(r.Frame) > countSize && bytes.Equal(r.Request, digest(&l.requests[o.index])) {
+		if r.Call == number && r.Operation == string(v.Type) && r.Use == use && len(r.Frame) > countSize && bytes.Equal(r.Request, digest(v)) {
 			return r
 		}
 	}
 	return nil
 }
 
+// repeat adds an answer that was given before.
+func (l *Ledger) repeat(r *Recorded) {
+	l.last = len(l.answer)
+	l.answer = append(l.answer, r.Frame[countSize:]...)
+	l.recorded = append(l.recorded, *r)
+}
+
 // answered adds the answer to a request that went outside.
 func (l *Ledger) answered(v *abi.View, o *outward) {
 	if o.again != nil {
-		l.last = len(l.answer)
-		l.answer = append(l.answer, o.again.Frame[countSize:]...)
-		l.recorded = append(l.recorded, *o.again)
+		l.repeat(o.again)
 		return
 	}
 	l.append(&o.answer)
 	l.fuel += o.answer.Fuel
 	if o.effect != Hides {
 		l.record(o.number, v, o.use, o.took)
-		l.recorded[len(l.recorded)-1].Failed = o.answer.Code != ""
+		last := &l.recorded[len(l.recorded)-1]
+		last.Failed, last.Passing = o.answer.Code != "", o.answer.Retry || o.answer.Passing
 	}
 }
 
@@ -346,6 +360,10 @@ func (b *Broker) here(l *Ledger, number int, v *abi.View) {
 	case "config.get":
 		l.append(&Answer{Data: l.Config})
 	case "time.now":
+		if r := l.recall(number, "", v); r != nil {
+			l.repeat(r)
+			return
+		}
 		l.append(&Answer{Attrs: []string{"unix_ns", strconv.FormatInt(l.RealTime(), 10)}})
 		l.record(number, v, "", 0)
 	case "state.get", "state.set", "state.delete", "state.list":

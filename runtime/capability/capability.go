@@ -142,6 +142,10 @@ type Answer struct {
 	Text  string // why, for a person; never holds a secret
 	Retry bool   // trying again later may help
 
+	// Passing says that another attempt at the message asks again, although this is an
+	// answer: the other side was not able to give a better one now.
+	Passing bool
+
 	Took time.Duration // 0: what Do took
 	Fuel uint64        // that others used for it, which whoever asked pays
 }

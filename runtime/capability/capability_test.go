@@ -144,6 +144,11 @@ func TestOrder(t *testing.T) {
 	if len(l.Recorded()) != 0 {
 		t.Error("a record outlived its message")
 	}
+	l.Effect = func() error { effects++; return nil }
+	ask(t, b, l, []string{"", "type", "fake.write", "use", "it"}, []string{"", "type", "fake.write", "use", "it"})
+	if effects != 2 {
+		t.Errorf("%d barriers, and not one for each frame", effects)
+	}
 	l.Effect = func() error { return io.ErrUnexpectedEOF }
 	if got := ask(t, b, l, []string{"", "type", "fake.write", "use", "it"}); !strings.HasPrefix(got[0], "error") {
 		t.Errorf("a message that is not kept changes something outside: %q", got)

@@ -4,8 +4,8 @@ import "strings"
 import "github.com/grow-platform/grow/abi"
 
 // Entry is one thing in a record: *Epoch, *Accepted, *Handled, *Dead,
-// *AttemptMade, *Timer, *Moved, *Revision, *LinkAck, *SnapshotTaken, *Packed,
-// *Asked or *Action. Pages of snapshots hold *Cell, *Waiting, *Dead, *Asked and *Root.
+// *AttemptMade, *Begun, *Timer, *Moved, *Revision, *LinkAck, *SnapshotTaken,
+// *Packed, *Asked or *Action. Pages of snapshots hold *Cell, *Waiting, *Dead, *Asked and *Root.
 type Entry interface{ message }
 
 // Epoch begins the time of an owner. A new owner appends it first.
@@ -112,6 +112,7 @@ type Answer struct {
 	Request   []byte // digest of the request
 	Frame     []byte
 	Duration  int64 // nanoseconds
+	Passing   bool  // another attempt at the message makes the request again
 }
 
 // Dead is a message that was given up on.
@@ -146,6 +147,19 @@ type AttemptMade struct {
 	Fuel    uint64
 	// Revision is what it ran on.
 	Revision string
+}
+
+// Begun says that an attempt is about to change something outside, and what it has been
+// told by then. When it ends with the process, the message is handled again with the same
+// clock and the same answers, failures included, so that it asks the outside for the same.
+// An attempt may have several, each with what is new.
+type Begun struct {
+	ID      string
+	Node    string
+	Key     string
+	Attempt uint32
+	Time    int64 // the clock the guest sees, nanoseconds since 1970
+	Answers []Answer
 }
 
 // Timer is a message that waits for its time.
@@ -251,7 +265,9 @@ type Waiting struct {
 	Hold    bool   // it holds its key up
 	First   bool   // it came from outside
 	Answers []Answer
-	Apart   bool // what its flow is told does not come of it: it is, or comes of, a dead letter's message that was sent again
+	Apart   bool     // what its flow is told does not come of it: it is, or comes of, a dead letter's message that was sent again
+	Clock   int64    // that the attempt sees which had begun: see Begun; 0: none had
+	Given   []Answer // to that attempt
 }
 
 // Root is what a snapshot begins with.

@@ -76,6 +76,7 @@ func (m *Answer) fields(c *coder) {
 	c.blob(4, &m.Request)
 	c.blob(5, &m.Frame)
 	c.int64(6, &m.Duration)
+	c.bool(7, &m.Passing)
 }
 
 func (m *Dead) fields(c *coder) {
@@ -107,6 +108,15 @@ func (m *AttemptMade) fields(c *coder) {
 	c.int64(10, &m.Time)
 	c.uint64(11, &m.Fuel)
 	c.string(12, &m.Revision)
+}
+
+func (m *Begun) fields(c *coder) {
+	c.string(1, &m.ID)
+	c.string(2, &m.Node)
+	c.string(3, &m.Key)
+	c.uint32(4, &m.Attempt)
+	c.int64(5, &m.Time)
+	list(c, 6, &m.Answers)
 }
 
 func (m *Timer) fields(c *coder) {
@@ -196,6 +206,8 @@ func (m *Waiting) fields(c *coder) {
 	c.bool(8, &m.First)
 	list(c, 9, &m.Answers)
 	c.bool(10, &m.Apart)
+	c.int64(11, &m.Clock)
+	list(c, 12, &m.Given)
 }
 
 func (m *Root) fields(c *coder) {

@@ -263,6 +263,7 @@ const (
 	kindCell
 	kindWaiting
 	kindRoot
+	kindBegun
 )
 
 func kindOf(e Entry) protowire.Number {
@@ -297,6 +298,8 @@ func kindOf(e Entry) protowire.Number {
 		return kindWaiting
 	case *Root:
 		return kindRoot
+	case *Begun:
+		return kindBegun
 	}
 	return kindPacked
 }
@@ -331,6 +334,8 @@ func newEntry(kind protowire.Number) Entry {
 		return new(Waiting)
 	case kindRoot:
 		return new(Root)
+	case kindBegun:
+		return new(Begun)
 	}
 	return nil
 }

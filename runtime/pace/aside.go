@@ -31,8 +31,8 @@ type Stint struct {
 	aside *Aside
 	share *Share // of the pacer
 	turn  Turn
-	held  bool // the turn is its
-	since time.Time
+	held  bool      // the turn is its
+	since time.Time // when it last let others go first
 }
 
 // Stint is a part of the work that has not begun. Parts of one piece of work have the same
@@ -51,7 +51,7 @@ func (s *Stint) Begin(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	s.held = true
-	s.give()
+	s.Next()
 	return nil
 }
 

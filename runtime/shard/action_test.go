@@ -278,8 +278,13 @@ func (k *ticket) Open(context.Context, specs.Grant, capability.Environment) (cap
 
 func (k *ticket) Do(_ context.Context, r *capability.Request) capability.Answer {
 	n := k.given.Add(1)
-	if string(r.Data) == "fail" {
+	switch string(r.Data) {
+	case "fail":
 		return capability.Fail(capability.Unavailable, "number %d", n)
+	case "none":
+		return capability.Fail(capability.NotFound, "none %d", n)
+	case "pass":
+		return capability.Answer{Data: fmt.Appendf(nil, "pass %d", n), Passing: true}
 	}
 	return capability.Answer{Data: fmt.Appendf(nil, "%s %d", r.Stable, n)}
 }
@@ -295,11 +300,11 @@ func TestAnswersAgain(t *testing.T) {
 	})
 	guests := map[string]guest{"a": func(h engine.Host, m *abi.Message) ([]sent, error) {
 		draw := func(data string) string { return string(request(h, data, "type", "ticket.draw", "use", "c").Data()) }
-		first, failed, last := draw("x"), draw("fail"), draw(fmt.Sprint("attempt ", min(m.Attempt(), 2)))
+		first, none, failed, passed, last := draw("x"), draw("none"), draw("fail"), draw("pass"), draw(fmt.Sprint("attempt ", min(m.Attempt(), 2)))
 		if m.Attempt() < 4 {
 			return nil, trap("again")
 		}
-		return []sent{{typ: "out", data: strings.Join([]string{first, failed, last}, ", ")}}, nil
+		return []sent{{typ: "out", data: strings.Join([]string{first, none, failed, passed, last}, ", ")}}, nil
 	}}
 	service := project(a)
 	b := open(t, service, guests, nil)
@@ -326,8 +331,9 @@ func TestAnswersAgain(t *testing.T) {
 	b.clock.ring(t, time.Second)
 	await(t, "the end", func() bool { a, _ := b.Lookup(f.ID()); return a.Outcome != Pending })
 	id := f.ID()
-	// Ticket 1 was drawn once, 2, 4, 6 and 7 failed, 3 was for another request, and 5 is the first attempt's of the kind.
-	want := fmt.Sprintf("replied out %s/1 1, number 7, %s/3 5", id, id)
+	// Ticket 1 was drawn once, 2 failed for good before something else was drawn; 3, 6, 9 and 11 failed, 4, 7, 10 and 12 were
+	// passing, 5 was for another request, and 8 is the second attempt's.
+	want := fmt.Sprintf("replied out %s/1 1, none 2, number 11, pass 12, %s/5 8", id, id)
 	if a, _ := b.Lookup(id); a.text() != want {
 		t.Errorf("%s, want %s", a.text(), want)
 	}

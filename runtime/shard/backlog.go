@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/abi"
-	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/fold"
 	"github.com/grow-platform/grow/specs/shape"
@@ -455,15 +454,7 @@ func (b *backlog) parcel(m *fold.Message, n *node) *parcel {
 	if m.Attempt > 1 {
 		it.msg.SetAttempt(int(m.Attempt))
 	}
-	for i := range m.Answers {
-		a := &m.Answers[i]
-		if it.past == nil {
-			it.past = &past{}
-		}
-		it.past.add(capability.Recorded{
-			Call: int(a.Call), Operation: a.Operation, Use: a.Use, Request: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
-		})
-	}
+	it.past = pastOf(m)
 	return it
 }
 

@@ -159,24 +159,23 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 		}
 	}
 	h.Duration = l.now - w.time // as far as the lane's clock tells: 0 unless it was for long
-	h.Answers = answers(h.Answers[:0], r.Recorded, true)
+	h.Answers = h.Answers[:0]
+	for i := range r.Recorded {
+		h.Answers = append(h.Answers, answerOfRecorded(&r.Recorded[i]))
+	}
 	if !l.openBatch().writer.AddHandled(h) {
 		l.write(h)
 	}
 }
 
-// answers adds what capabilities answered; failed says whether failures too.
-func answers(dst []journal.Answer, recorded []capability.Recorded, failed bool) []journal.Answer {
+// lasting are the answers that another attempt is given.
+func lasting(recorded []capability.Recorded) (list []journal.Answer) {
 	for i := range recorded {
-		r := &recorded[i]
-		if r.Failed && !failed {
-			continue
+		if r := &recorded[i]; r.Lasts() {
+			list = append(list, answerOfRecorded(r))
 		}
-		dst = append(dst, journal.Answer{
-			Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration),
-		})
 	}
-	return dst
+	return list
 }
 
 // settle counts a message that is done and caused branches more.
@@ -261,7 +260,7 @@ func (l *lane) retry(it *parcel, c *cell, hold bool, pause time.Duration, r *act
 	if !it.direct {
 		l.write(&journal.AttemptMade{
 			ID: it.msg.ID(), Node: c.local.node.path, Key: c.key, Attempt: uint32(it.attempt), Due: due,
-			Code: r.Code, Reason: r.Text, Answers: answers(nil, r.Recorded, false), Hold: hold, Time: l.now, Fuel: r.Fuel, Revision: revision,
+			Code: r.Code, Reason: r.Text, Answers: lasting(r.Recorded), Hold: hold, Time: l.now, Fuel: r.Fuel, Revision: revision,
 		})
 	}
 	it.remember(r.Recorded)

@@ -40,7 +40,8 @@ type parcel struct {
 // past is what few messages bring along.
 type past struct {
 	request *Request              // that brought it; nil for a message from inside
-	answers []capability.Recorded // successful ones of earlier attempts, one for each request
+	answers []capability.Recorded // that are given again, one for each request
+	clock   int64                 // that the attempt sees, which had begun before a restart; 0: the lane's
 }
 
 // asked is the request of a message that came with it just now.

@@ -21,6 +21,7 @@ const (
 	repeatPending       // recovery brings messages that wait twice
 	forgetDead          // recovery leaves out a dead letter
 	flapKeys            // in a trial messages of a key are handled by either revision
+	forgetBegun         // recovery leaves out what an attempt was told that had begun
 )
 
 // soon is how long before its append a record is acknowledged by acknowledgeSoon.

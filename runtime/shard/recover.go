@@ -123,7 +123,7 @@ func (s *Shard) remember(ctx context.Context, w *fold.World, revision uint64) (e
 		}
 	}
 	letters, ever := w.Dead()
-	waits, letters := misremember(w.Waits(), letters)
+	waits, letters := misremember(begunFirst(w.Waits()), letters)
 	for _, d := range letters {
 		s.dead.add(revived(d))
 	}

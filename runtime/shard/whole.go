@@ -3,7 +3,6 @@ package shard
 import (
 	"strings"
 
-	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/specs"
 )
@@ -63,36 +62,4 @@ func (l *lane) astray(it *parcel) journal.Output {
 		o.Answers = l.leave(it) && it.flow.asked
 	}
 	return o
-}
-
-// remember keeps the successful answers that an attempt was given, for the next.
-func (it *parcel) remember(recorded []capability.Recorded) {
-	var list []capability.Recorded
-	for _, r := range recorded {
-		if !r.Failed && r.Use != "" {
-			list = append(list, r)
-		}
-	}
-	if list == nil {
-		return
-	}
-	next := &past{}
-	if it.past != nil {
-		*next = *it.past // which a flow may hold for longer
-	}
-	it.past = next
-	for _, r := range list {
-		next.add(r)
-	}
-}
-
-// add keeps an answer in place of one to the same request.
-func (a *past) add(r capability.Recorded) {
-	for i := range a.answers {
-		if a.answers[i].Call == r.Call {
-			a.answers[i] = r
-			return
-		}
-	}
-	a.answers = append(a.answers, r)
 }

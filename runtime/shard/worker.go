@@ -26,6 +26,7 @@ type worker struct {
 	result   *actor.Result
 	time     int64         // the clock the guest saw
 	took     time.Duration // in a trial
+	begun    bool          // the journal has the clock that the guest sees
 	_        apart
 }
 
@@ -146,12 +147,15 @@ func (l *lane) takeTurn() {
 }
 
 func (w *worker) handle() {
-	w.task.Message, w.task.ID, w.task.Now, w.task.State = &w.item.msg, w.item.msg.ID(), w.time, nil
-	if w.item.past != nil {
-		w.task.Again = w.item.past.answers
+	w.begun = false
+	if p := w.item.past; p != nil {
+		if w.task.Again = p.answers; p.clock != 0 {
+			w.time, w.begun = p.clock, true
+		}
 	} else if w.task.Again != nil {
 		w.task.Again = nil
 	}
+	w.task.Message, w.task.ID, w.task.Now, w.task.State = &w.item.msg, w.item.msg.ID(), w.time, nil
 	if decl := w.run.state; len(decl) > 0 {
 		w.state.Reset(decl, w.cell.state, w.cell.size)
 		w.task.State = &w.state
@@ -191,43 +195,6 @@ func (w *worker) wait() {
 	l.worker, l.helping = nil, false
 	l.list(w.cell)
 	l.shard.start(l.work)
-}
-
-// errNotKept ends a handling whose message the journal did not take.
-var errNotKept = errors.New("journal did not take the message before its outside effect")
-
-// effect is called before something outside is changed: what was accepted and
-// handled so far must be in the journal first.
-func (w *worker) effect() error {
-	w.wait()
-	done := make(chan error, 1)
-	w.lane.post(event{note: noteBarrier{w, done}})
-	select {
-	case err := <-done:
-		w.lane.shard.resume(w.lane.shard.context, "effect of "+w.task.ID)
-		if err != nil {
-			return errors.Join(errNotKept, err)
-		}
-		return nil
-	case <-w.lane.shard.context.Done():
-		return w.lane.shard.context.Err()
-	}
-}
-
-// noteBarrier commits what there is, with an accepted entry for the message.
-type noteBarrier struct {
-	worker *worker
-	done   chan error
-}
-
-func (n noteBarrier) run(l *lane) {
-	it := n.worker.item
-	if !it.direct && !it.kept {
-		l.accepted(it)
-	}
-	b := l.openBatch()
-	b.barriers = append(b.barriers, n.done)
-	l.flush()
 }
 
 // noteFinished brings a handling back that had to wait.

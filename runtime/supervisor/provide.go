@@ -113,6 +113,15 @@ func (s *Supervisor) environment(service *specs.Service, node string, list provi
 	return env
 }
 
+// actors are what runs of them.
+func (list providers) actors() []*actor.Actor {
+	var all []*actor.Actor
+	for _, p := range list {
+		all = append(all, p.actor)
+	}
+	return all
+}
+
 // close ends them, once the node they are of has ended.
 func (list providers) close() error {
 	g := generation{}

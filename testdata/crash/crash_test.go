@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,6 +58,7 @@ func TestCrash(t *testing.T) {
 	t.Run("bad servers", func(t *testing.T) { badServers(t, s) })
 	t.Run("failpoint", func(t *testing.T) { failpoints(t, s) })
 	t.Run("triage", func(t *testing.T) { onTriage(t, s.Grow) })
+	t.Run("effects", func(t *testing.T) { onEffects(t, s.Grow) })
 }
 
 // onTriage kills the example service, with its actor in Python.
@@ -75,6 +77,31 @@ func onTriage(t *testing.T, grow string) {
 		if held, ran, err := r.Rounds(t.Context(), fault, 1); err != nil || held != 1 {
 			t.Fatalf("%s: %d of %d rounds held: %v", fault, held, ran, err)
 		}
+	}
+}
+
+// onEffects kills the service that changes things outside.
+func onEffects(t *testing.T, grow string) {
+	s, err := Build(t.Context(), grow, "effects", filepath.Join(t.TempDir(), "effects"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRun(s, 1, 16, t.Logf)
+	end, err := r.Effects("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		leave(t, r)
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+	if held, ran, err := r.Rounds(t.Context(), "kill", 3); err != nil || held != 3 {
+		t.Fatalf("%d of %d rounds held: %v", held, ran, err)
+	}
+	if _, _, err := r.Rounds(t.Context(), "torn", 1); !errors.Is(err, errEffects) {
+		t.Errorf("what cuts off what was accepted: %v", err)
 	}
 }
 

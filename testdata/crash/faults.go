@@ -84,6 +84,9 @@ func (r *Run) Rounds(ctx context.Context, fault string, rounds int) (held, ran i
 	if n < 0 {
 		return 0, 0, fmt.Errorf("there is no fault %q", fault)
 	}
+	if _, ok := r.work.(*effects); ok && slices.Contains([]string{"torn", "bytes", "flip", "backlog"}, fault) {
+		return 0, 0, errEffects
+	}
 	round, err := Faults[n].prepare(ctx, r)
 	if err != nil {
 		return 0, 0, fmt.Errorf("prepare %s: %w", fault, err)
@@ -106,5 +109,9 @@ func (r *Run) Rounds(ctx context.Context, fault string, rounds int) (held, ran i
 	return held, ran, nil
 }
 
-// Planted are the build tags of package shard that plant an error each.
-var Planted = []string{"acknowledge_soon", "forget_keys", "skip_pending", "repeat_pending", "forget_dead"}
+// Planted are the build tags of package shard that plant an error each, and the service on
+// which it is found.
+var Planted = map[string]string{
+	"acknowledge_soon": ServiceBooks, "forget_keys": ServiceBooks, "skip_pending": ServiceBooks, "repeat_pending": ServiceBooks, "forget_dead": ServiceBooks,
+	"forget_begun": ServiceEffects,
+}

@@ -14,10 +14,16 @@ import (
 const (
 	ServiceBooks  = "books"
 	ServiceTriage = "triage"
+	// ServiceEffects keeps its rows in SQLite, ServiceEffectsPostgres in a PostgreSQL.
+	ServiceEffects         = "effects"
+	ServiceEffectsPostgres = "effects-postgres"
 )
 
 // Services are their folders in this repository.
-var Services = map[string]string{ServiceBooks: "testdata/crash/service", ServiceTriage: "testdata/services/triage"}
+var Services = map[string]string{
+	ServiceBooks: "testdata/crash/service", ServiceTriage: "testdata/services/triage",
+	ServiceEffects: "testdata/crash/effects", ServiceEffectsPostgres: "testdata/crash/effects",
+}
 
 // Run is a service that faults are done to, round after round. It belongs to
 // one goroutine.

@@ -60,6 +60,8 @@ func timeOf(e journal.Entry) int64 {
 		return e.Time
 	case *journal.AttemptMade:
 		return e.Time
+	case *journal.Begun:
+		return e.Time
 	}
 	return 0
 }

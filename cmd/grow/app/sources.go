@@ -54,7 +54,7 @@ func (h *Host) openSources(ctx context.Context, service *specs.Service) error {
 	if err != nil {
 		return fmt.Errorf("run schedules: %w", err)
 	}
-	s.schedules = schedule.New(schedule.Options{Shard: h.intake(), Bucket: b, Log: h.log})
+	s.schedules = schedule.New(schedule.Options{Shard: h.intake(), Bucket: b, Log: h.log, Clock: h.opts.Clock})
 	return nil
 }
 

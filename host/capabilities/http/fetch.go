@@ -234,9 +234,19 @@ func (c *client) once(hc *http.Client, q *http.Request) (*capability.Answer, err
 	if err != nil {
 		return nil, err
 	}
-	a := &capability.Answer{Attrs: []string{"status", strconv.Itoa(resp.StatusCode)}, Data: c.mask(body)}
+	a := &capability.Answer{Attrs: []string{"status", strconv.Itoa(resp.StatusCode)}, Data: c.mask(body), Passing: passing(resp.StatusCode)}
 	c.addHeaders(a, resp.Header)
 	return a, nil
+}
+
+// passing reports whether a status says that the server could not serve the request now
+// (RFC 9110, sections 15.5.9 and 15.6; RFC 8470, section 5.2; RFC 6585, section 4).
+func passing(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= http.StatusInternalServerError
 }
 
 // first are the headers that are told even of an answer with too many of them.

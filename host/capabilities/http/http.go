@@ -17,6 +17,7 @@ package http
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -52,6 +53,7 @@ type grant struct {
 	Schemes     []string          `json:"schemes"`
 	Networks    []string          `json:"networks"`
 	Headers     map[string]string `json:"headers"`
+	Optional    bool              `json:"optional"`
 	Redirects   int               `json:"redirects"`
 	Retries     int               `json:"retries"`
 	Connections int               `json:"connections"`
@@ -109,7 +111,26 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 			return nil, err
 		}
 	}
-	for name, text := range read.Headers {
+	if err := c.sign(env.Secret); errors.Is(err, errNotSet) && read.Optional {
+		return capability.Absent([]string{Fetch, Call}, "%v", err), nil
+	} else if err != nil {
+		return nil, err
+	}
+	for _, n := range read.networks {
+		if !slices.ContainsFunc(env.Networks, func(allowed netip.Prefix) bool { return covers(allowed, n) }) {
+			return nil, fmt.Errorf("the host does not let anybody reach %s: start it with --allow-network %s", n, n)
+		}
+	}
+	c.transport = transport(read, nil)
+	return c, nil
+}
+
+// errNotSet is a secret that the host does not have.
+var errNotSet = errors.New("is not set: grow secret set, or give it in the environment")
+
+// sign makes the headers that every request has, with the secrets in them.
+func (c *client) sign(secrets func(name string) (string, bool)) error {
+	for name, text := range c.Headers {
 		c.fixed[plain(name)] = true
 		var missing error
 		c.headers[strings.ToLower(name)] = secretName.ReplaceAllStringFunc(text, func(ref string) string {
@@ -118,25 +139,19 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 				missing = fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: name another in the grant's headers", secret)
 				return ""
 			}
-			value, ok := env.Secret(secret)
+			value, ok := secrets(secret)
 			if !ok {
-				missing = fmt.Errorf("secret %s is not set: grow secret set, or give it in the environment", secret)
+				missing = fmt.Errorf("secret %s %w", secret, errNotSet)
 			}
 			c.masks = append(c.masks, value)
 			return value
 		})
 		if missing != nil {
-			return nil, missing
+			return missing
 		}
 	}
 	slices.SortFunc(c.masks, func(a, b string) int { return len(b) - len(a) })
-	for _, n := range read.networks {
-		if !slices.ContainsFunc(env.Networks, func(allowed netip.Prefix) bool { return covers(allowed, n) }) {
-			return nil, fmt.Errorf("the host does not let anybody reach %s: start it with --allow-network %s", n, n)
-		}
-	}
-	c.transport = transport(read, nil)
-	return c, nil
+	return nil
 }
 
 // client serves one grant.

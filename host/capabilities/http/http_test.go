@@ -295,7 +295,7 @@ func TestRetries(t *testing.T) {
 		t.Errorf("%+v after %d", a, n.Load())
 	}
 	n.Store(0)
-	if a := ask(t.Context(), c, "x", "path", "/", "method", "POST"); attr(a, "status") != "503" || n.Load() != 1 {
+	if a := ask(t.Context(), c, "x", "path", "/", "method", "POST"); attr(a, "status") != "503" || n.Load() != 1 || !a.Passing {
 		t.Errorf("what changes something is sent %d times: %+v", n.Load(), a)
 	}
 	n.Store(0)

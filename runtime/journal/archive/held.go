@@ -28,6 +28,8 @@ func touched(seq uint64, e journal.Entry) (t Touched, ok bool) {
 		t.What, t.ID, t.Node, t.Key, t.State = "handled", e.ID, e.Node, e.Key, len(e.State) > 0
 	case *journal.AttemptMade:
 		t.What, t.ID, t.Node, t.Key = "attempt", e.ID, e.Node, e.Key
+	case *journal.Begun:
+		t.What, t.ID, t.Node, t.Key = "begun", e.ID, e.Node, e.Key
 	case *journal.Dead:
 		t.What, t.ID, t.Node, t.Key = "dead", e.ID, e.Node, e.Key
 	case *journal.Action:

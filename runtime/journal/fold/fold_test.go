@@ -40,6 +40,8 @@ type wait struct {
 	held, first         bool
 	apart               bool // it comes of a message that was sent again
 	answers             map[uint32]string
+	clock               int64 // of the attempt that has begun
+	given               map[uint32]string
 }
 
 // of is the flow that what becomes of a message counts for; empty: none.
@@ -230,18 +232,33 @@ func (m *model) fail() {
 	}
 	w := m.waits[m.draw("waiting", len(m.waits))]
 	e := &journal.AttemptMade{ID: w.id, Node: w.node, Key: w.key, Attempt: w.attempt, Due: int64(w.attempt) * 100, Hold: m.draw("hold", 2) == 1}
+	e.Answers = m.answers(w, &w.answers)
+	w.attempt, w.due, w.held, w.clock, w.given = w.attempt+1, e.Due, e.Hold, 0, nil
+	m.tell(e)
+}
+
+// begin is an attempt that is about to change something outside.
+func (m *model) begin() {
+	if len(m.waits) == 0 {
+		return
+	}
+	w := m.waits[m.draw("waiting", len(m.waits))]
+	w.due, w.held, w.clock = 0, false, int64(w.attempt)*100+1
+	m.tell(&journal.Begun{ID: w.id, Node: w.node, Key: w.key, Attempt: w.attempt, Time: w.clock, Answers: m.answers(w, &w.given)})
+}
+
+// answers draws some to requests of a message, and adds them to those that it has.
+func (m *model) answers(w *wait, have *map[uint32]string) (list []journal.Answer) {
 	for call := range uint32(3) {
 		if m.draw("answered", 2) == 1 {
-			text := fmt.Sprint(w.id, w.attempt, call)
-			e.Answers = append(e.Answers, journal.Answer{Call: call + 1, Operation: "o", Frame: []byte(text)})
-			if w.answers == nil {
-				w.answers = map[uint32]string{}
+			list = append(list, journal.Answer{Call: call + 1, Operation: "o", Frame: fmt.Append(nil, w.id, w.attempt, call, m.draw("answer", 3))})
+			if *have == nil {
+				*have = map[uint32]string{}
 			}
-			w.answers[call+1] = text
+			(*have)[call+1] = string(list[len(list)-1].Frame)
 		}
 	}
-	w.attempt, w.due, w.held = w.attempt+1, e.Due, e.Hold
-	m.tell(e)
+	return list
 }
 
 // act is something that a person does.
@@ -293,7 +310,7 @@ func history(t *rapid.T) (*model, [][]byte) {
 			m.tell(&journal.Epoch{Number: epoch})
 		}
 		for range m.draw("entries", 4) {
-			[]func(){m.accept, m.accept, m.handle, m.handle, m.handle, m.die, m.fail, m.act}[m.draw("what", 8)]()
+			[]func(){m.accept, m.accept, m.handle, m.handle, m.handle, m.die, m.fail, m.begin, m.act}[m.draw("what", 9)]()
 		}
 		records = append(records, m.record(epoch))
 	}
@@ -304,7 +321,7 @@ func history(t *rapid.T) (*model, [][]byte) {
 func (m *model) text() string {
 	var list []string
 	for i, w := range m.waits {
-		list = append(list, fmt.Sprint("waits ", i, w.id, w.of(), w.node, w.key, w.attempt, w.due, w.held, w.first, w.apart, w.answers))
+		list = append(list, fmt.Sprint("waits ", i, w.id, w.of(), w.node, w.key, w.attempt, w.due, w.held, w.first, w.apart, w.answers, w.clock, w.given))
 	}
 	for c, values := range m.state {
 		for name, v := range values {
@@ -321,18 +338,22 @@ func (m *model) text() string {
 	return strings.Join(list, "\n")
 }
 
+// textsOf are answers by the number of their request; nil: there are none.
+func textsOf(list []journal.Answer) (texts map[uint32]string) {
+	for _, a := range list {
+		if texts == nil {
+			texts = map[uint32]string{}
+		}
+		texts[a.Call] = string(a.Frame)
+	}
+	return texts
+}
+
 // text is the same of a world.
 func (w *World) text(t *rapid.T, load func(string) (Cells, error)) string {
 	var list []string
 	for i, m := range w.Pending() {
-		var answers map[uint32]string
-		for _, a := range m.Answers {
-			if answers == nil {
-				answers = map[uint32]string{}
-			}
-			answers[a.Call] = string(a.Frame)
-		}
-		list = append(list, fmt.Sprint("waits ", i, m.ID, m.Flow, m.Node, m.Key, m.Attempt, m.Due, m.Held, m.First, m.Apart, answers))
+		list = append(list, fmt.Sprint("waits ", i, m.ID, m.Flow, m.Node, m.Key, m.Attempt, m.Due, m.Held, m.First, m.Apart, textsOf(m.Answers), m.Clock, textsOf(m.Given)))
 	}
 	cells, err := w.Cells(load)
 	if err != nil {
@@ -482,6 +503,7 @@ func TestTwice(t *testing.T) {
 	epoch := &journal.Epoch{Number: 1}
 	accepted := &journal.Accepted{ID: "m1", Node: "n", Key: "k", Input: frameOf("m1", "m1")}
 	attempt := &journal.AttemptMade{ID: "m1", Node: "n", Key: "k", Attempt: 1, Due: 5}
+	begun := &journal.Begun{ID: "m1", Node: "n", Key: "k", Attempt: 1, Time: 3}
 	set := func(revision uint64) []journal.StateChange {
 		return []journal.StateChange{{Value: []byte("1"), Revision: revision}}
 	}
@@ -492,7 +514,9 @@ func TestTwice(t *testing.T) {
 		entries []journal.Entry
 		ok      bool
 	}{
-		{"whole", []journal.Entry{epoch, accepted, attempt, handled, again}, true},
+		{"whole", []journal.Entry{epoch, accepted, begun, begun, attempt, handled, again}, true},
+		{"begun late", []journal.Entry{epoch, accepted, attempt, begun}, false},
+		{"begun before it came", []journal.Entry{epoch, begun}, false},
 		{"accepted twice", []journal.Entry{epoch, accepted, accepted}, false},
 		{"attempt twice", []journal.Entry{epoch, accepted, attempt, attempt}, false},
 		{"handled twice", []journal.Entry{epoch, accepted, attempt, handled, handled}, false},
@@ -643,6 +667,7 @@ func FuzzRecord(f *testing.F) {
 	w.Reset(1)
 	w.Add(&journal.Epoch{Number: 1})
 	w.Add(&journal.Accepted{ID: "m1", Node: "n", Input: frameOf("m1", "m1"), Asked: &journal.Asked{Flow: "m1"}, Idempotency: &journal.Idempotency{Key: "k"}})
+	w.Add(&journal.Begun{ID: "m1", Node: "n", Attempt: 1, Time: 1, Answers: []journal.Answer{{Call: 1}}})
 	w.Add(&journal.AttemptMade{ID: "m1", Node: "n", Attempt: 1, Answers: []journal.Answer{{Call: 1}}})
 	w.Add(&journal.Handled{ID: "m1", Node: "n", Attempt: 2, Settles: true, State: []journal.StateChange{{Revision: 1}}, Outputs: []journal.Output{
 		{To: "output", Answers: true, Frame: frameOf("m1.1", "m1")}, {To: "deadletter", Frame: frameOf("m1.2", "m1")}, {To: "n", Frame: frameOf("m1.3", "m1")},

@@ -113,6 +113,8 @@ func (r *Rest) fits(e journal.Entry) (c Cell, why, err error) {
 		c, why = Cell{e.Node, e.Key}, r.waits(e.ID, e.Node, e.Settles, e.Attempt)
 	case *journal.AttemptMade:
 		c, why = Cell{e.Node, e.Key}, r.waits(e.ID, e.Node, true, e.Attempt)
+	case *journal.Begun:
+		c, why = Cell{e.Node, e.Key}, r.waits(e.ID, e.Node, true, e.Attempt)
 	case *journal.Action:
 		c, state = Cell{e.Node, e.Key}, e.State
 		if e.Name != journal.ActionSetState {

@@ -43,6 +43,8 @@ type more struct {
 	due     int64
 	held    bool
 	answers []journal.Answer
+	clock   int64            // as in Message
+	given   []journal.Answer // likewise
 }
 
 // Message is one that waits to be handled.
@@ -58,6 +60,8 @@ type Message struct {
 	First   bool             // it came from outside to this node
 	Apart   bool             // it is, or comes of, a message that a person sent again: what a request is told does not come of it
 	Answers []journal.Answer // that earlier attempts were given
+	Clock   int64            // that the attempt sees which had begun: see journal.Begun; 0: none had
+	Given   []journal.Answer // to that attempt
 }
 
 func (m *Wait) home() *chunk      { return m.chunk }
@@ -66,6 +70,9 @@ func (m *Wait) settle(c *chunk)   { m.chunk = c }
 func (m *Wait) leave()            { m.flags |= goneFlag }
 func (m *Wait) messageID() string { return m.words()[:m.id] }
 func (m *Wait) apart() bool       { return m.flags&apartFlag != 0 }
+
+// Begun reports whether an attempt at the message had begun to change something outside.
+func (m *Wait) Begun() bool { return m.more != nil && m.more.clock != 0 }
 
 // words are id and key.
 func (m *Wait) words() string { return unsafe.String(m.text, int(m.id)+int(m.key)) }
@@ -96,7 +103,7 @@ func (w *World) Message(m *Wait) Message {
 		First: m.flags&firstFlag != 0, Apart: m.apart(),
 	}
 	if e := m.more; e != nil {
-		v.Due, v.Held, v.Answers = e.due, e.held, e.answers
+		v.Due, v.Held, v.Answers, v.Clock, v.Given = e.due, e.held, e.answers, e.clock, e.given
 	}
 	return v
 }
@@ -445,7 +452,7 @@ func (w *World) messages(c *chunk, from Source) (list []journal.Entry, err error
 	err = Fetch(places, from, func(m *Message) error {
 		list = append(list, &journal.Waiting{
 			Node: m.Node, Key: m.Key, Frame: slices.Clone(m.Frame), Order: m.Order, Attempt: m.Attempt, Due: m.Due, Hold: m.Held, First: m.First,
-			Answers: m.Answers, Apart: m.Apart,
+			Answers: m.Answers, Apart: m.Apart, Clock: m.Clock, Given: m.Given,
 		})
 		return nil
 	})
@@ -465,12 +472,10 @@ func (w *World) reload(e *journal.Waiting) (*Wait, error) {
 	if e.Apart {
 		m.flags |= apartFlag
 	}
-	if e.Due != 0 || e.Hold || len(e.Answers) > 0 {
+	if e.Due != 0 || e.Hold || len(e.Answers) > 0 || e.Clock != 0 {
 		x := m.extra()
-		x.due, x.held = e.Due, e.Hold
-		for i := range e.Answers {
-			x.answers = append(x.answers, cloned(&e.Answers[i]))
-		}
+		x.due, x.held, x.clock = e.Due, e.Hold, e.Clock
+		x.answers, x.given = merged(nil, e.Answers), merged(nil, e.Given)
 	}
 	w.pending.add(m)
 	w.flows.count(m.flowID(), 1)
@@ -480,6 +485,6 @@ func (w *World) reload(e *journal.Waiting) (*Wait, error) {
 // cloned is an answer that refers to nothing of the record it comes from.
 func cloned(a *journal.Answer) journal.Answer {
 	return journal.Answer{
-		Call: a.Call, Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Request: slices.Clone(a.Request), Frame: slices.Clone(a.Frame), Duration: a.Duration,
+		Call: a.Call, Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Request: slices.Clone(a.Request), Frame: slices.Clone(a.Frame), Duration: a.Duration, Passing: a.Passing,
 	}
 }

@@ -191,6 +191,8 @@ func (w *World) apply(e journal.Entry) error {
 		return w.died(e)
 	case *journal.AttemptMade:
 		return w.attempt(e)
+	case *journal.Begun:
+		return w.begun(e)
 	case *journal.Asked:
 		return w.asked(e)
 	case *journal.Action:
@@ -354,27 +356,57 @@ func (w *World) bury(d *Dead) {
 	w.dead = slices.Delete(w.dead, 0, n)
 }
 
-func (w *World) attempt(e *journal.AttemptMade) error {
-	w.now = max(w.now, e.Time)
-	m := w.pending.get(e.ID)
+// attempted is the message that an attempt is at, which waits for that one.
+func (w *World) attempted(id, node string, attempt uint32) (*Wait, error) {
+	m := w.pending.get(id)
 	switch {
 	case m == nil:
-		return fmt.Errorf("%w: attempt %d of message %s, which does not wait", ErrContradicts, e.Attempt, e.ID)
-	case w.nodes[m.node] != e.Node || m.attempt != e.Attempt:
-		return fmt.Errorf("%w: attempt %d of message %s at %s; attempt %d waits at %s", ErrContradicts, e.Attempt, e.ID, e.Node, m.attempt, w.nodes[m.node])
+		return nil, fmt.Errorf("%w: attempt %d of message %s, which does not wait", ErrContradicts, attempt, id)
+	case w.nodes[m.node] != node || m.attempt != attempt:
+		return nil, fmt.Errorf("%w: attempt %d of message %s at %s; attempt %d waits at %s", ErrContradicts, attempt, id, node, m.attempt, w.nodes[m.node])
+	}
+	return m, nil
+}
+
+func (w *World) attempt(e *journal.AttemptMade) error {
+	w.now = max(w.now, e.Time)
+	m, err := w.attempted(e.ID, e.Node, e.Attempt)
+	if err != nil {
+		return err
 	}
 	m.attempt++
 	x := m.extra()
-	x.due, x.held = e.Due, e.Hold
+	x.due, x.held, x.clock, x.given = e.Due, e.Hold, 0, nil
 	touch(m)
-	for k := range e.Answers {
-		a := cloned(&e.Answers[k])
-		i, found := slices.BinarySearchFunc(x.answers, a.Call, func(b journal.Answer, call uint32) int { return int(b.Call) - int(call) })
+	x.answers = merged(x.answers, e.Answers)
+	return nil
+}
+
+// begun folds what an attempt has been told that is about to change something outside.
+// Until it ends the message waits for nothing: it is the first of its key to go on.
+func (w *World) begun(e *journal.Begun) error {
+	w.now = max(w.now, e.Time)
+	m, err := w.attempted(e.ID, e.Node, e.Attempt)
+	if err != nil {
+		return err
+	}
+	x := m.extra()
+	x.due, x.held, x.clock = 0, false, e.Time
+	touch(m)
+	x.given = merged(x.given, e.Answers)
+	return nil
+}
+
+// merged adds copies of answers to those of other requests, which are in order.
+func merged(list, more []journal.Answer) []journal.Answer {
+	for k := range more {
+		a := cloned(&more[k])
+		i, found := slices.BinarySearchFunc(list, a.Call, func(b journal.Answer, call uint32) int { return int(b.Call) - int(call) })
 		if found {
-			x.answers[i] = a
+			list[i] = a
 		} else {
-			x.answers = slices.Insert(x.answers, i, a)
+			list = slices.Insert(list, i, a)
 		}
 	}
-	return nil
+	return list
 }

@@ -46,15 +46,23 @@ func (m *model) answered(id string, a *shard.Answer) {
 	}
 }
 
-// effect notes that something is done outside.
+// effect notes that something is done outside: what for is the same at every attempt,
+// and when in every life that one has.
 func (m *model) effect(stable, data string) {
 	id, _, _ := strings.Cut(stable, "/")
+	data, when, looked := strings.Cut(data, " at ")
+	attempt, when, _ := strings.Cut(when, " ")
+	moment := stable + " " + attempt
+	if before, again := m.moments[moment]; again && before != when {
+		m.world.violate("attempt %s is done outside at %s, after it was at %s", moment, when, before)
+	}
+	m.moments[moment] = when
 	switch before, again := m.effects[stable]; {
 	case m.waits[id] == nil:
 		m.world.violate("%s is done outside, and the journal does not have %s waiting", stable, id)
 	case again && before != data:
 		m.world.violate("%s is done outside with %q, after %q", stable, data, before)
-	case m.answers[stable]:
+	case m.answers[stable] && !looked: // another attempt sees another clock, and asks for something else
 		m.world.violate("%s is done outside again, though its answer is kept", stable)
 	}
 	m.effects[stable] = data

@@ -31,7 +31,8 @@ type model struct {
 	outs     map[string]string // id of what went out: data
 	promises map[string]string // idempotency key: flow
 	acts     map[string]bool   // by whom an action in the journal is
-	effects  map[string]string // stable key of what was done outside: data
+	effects  map[string]string // stable key of what was done outside: what for
+	moments  map[string]string // stable key and attempt of that: when
 	answers  map[string]bool   // stable keys whose answer is kept with an attempt
 	clients  map[string][2]int // id: client and index of its request
 	done     map[turn]int      // index of the client's last request settled there at its first attempt
@@ -63,6 +64,7 @@ type message struct {
 	due      int64
 	held     bool
 	delayed  bool // ever
+	begun    bool // its attempt may have changed something outside
 }
 
 // letter is a dead letter.
@@ -76,7 +78,7 @@ func newModel(w *world, j journal.Journal) *model {
 	return &model{
 		world: w, journal: j, waits: map[string]*message{}, settled: map[string]string{}, states: map[cell]map[string]value{},
 		letters: map[string]*letter{}, left: map[string]int{}, outs: map[string]string{}, promises: map[string]string{}, acts: map[string]bool{},
-		effects: map[string]string{}, answers: map[string]bool{}, clients: map[string][2]int{}, done: map[turn]int{},
+		effects: map[string]string{}, moments: map[string]string{}, answers: map[string]bool{}, clients: map[string][2]int{}, done: map[turn]int{},
 	}
 }
 
@@ -132,6 +134,8 @@ func (m *model) entry(e journal.Entry) {
 		m.gaveUp(e)
 	case *journal.AttemptMade:
 		m.attempt(e)
+	case *journal.Begun:
+		m.begun(e)
 	case *journal.Asked:
 	case *journal.Action:
 		m.action(e)
@@ -245,6 +249,9 @@ func (m *model) tried(w *message, now int64) {
 		if other.cell != w.cell || other == w {
 			continue
 		}
+		if other.begun {
+			m.world.violate("%s at %s %q was tried while %s had begun", w.id, w.node, w.key, other.id)
+		}
 		if other.held {
 			m.world.violate("%s at %s %q was tried while %s holds the key", w.id, w.node, w.key, other.id)
 		}
@@ -325,22 +332,48 @@ func (m *model) bury(d *letter) {
 	m.letters[d.id] = d
 }
 
-func (m *model) attempt(e *journal.AttemptMade) {
-	m.attemptsEver++
-	w := m.waits[e.ID]
+// attempted is the message that an attempt is at; nil: there is none.
+func (m *model) attempted(id, node, key string, attempt uint32) *message {
+	w := m.waits[id]
 	switch {
 	case w == nil:
-		m.world.violate("attempt %d at %s, which does not wait", e.Attempt, e.ID)
+		m.world.violate("attempt %d at %s, which does not wait", attempt, id)
+	case w.node != node || w.key != key || w.attempt != attempt:
+		m.world.violate("attempt %d at %s at %s %q; attempt %d waits at %s %q", attempt, id, node, key, w.attempt, w.node, w.key)
+	}
+	return w
+}
+
+func (m *model) attempt(e *journal.AttemptMade) {
+	m.attemptsEver++
+	w := m.attempted(e.ID, e.Node, e.Key, e.Attempt)
+	if w == nil {
 		return
-	case w.node != e.Node || w.key != e.Key || w.attempt != e.Attempt:
-		m.world.violate("attempt %d at %s at %s %q; attempt %d waits at %s %q", e.Attempt, e.ID, e.Node, e.Key, w.attempt, w.node, w.key)
 	}
 	m.tried(w, e.Time)
 	w.attempt++
-	w.due, w.held = e.Due, e.Hold
+	w.due, w.held, w.begun = e.Due, e.Hold, false
 	w.delayed = w.delayed || !e.Hold
-	for _, a := range e.Answers {
-		m.answers[fmt.Sprintf("%s/%d", w.id, a.Call)] = true
+	m.kept(w, e.Answers)
+}
+
+// begun takes in what an attempt was told before it changes something outside.
+func (m *model) begun(e *journal.Begun) {
+	w := m.attempted(e.ID, e.Node, e.Key, e.Attempt)
+	if w == nil {
+		return
+	}
+	m.tried(w, e.Time)
+	w.begun = true
+	m.kept(w, e.Answers)
+}
+
+// kept notes the successful answers that are given again.
+func (m *model) kept(w *message, list []journal.Answer) {
+	for _, a := range list {
+		if m.parse(a.Frame).Type() != abi.TypeError {
+			m.answers[fmt.Sprintf("%s/%d", w.id, a.Call)] = true
+		}
 	}
 }
 

@@ -309,10 +309,33 @@ func ask(h engine.Host, data string, attrs ...string) (*abi.Message, error) {
 	return abi.ParseMessage(append([]byte(nil), answer...))
 }
 
-// pay changes something outside, twice.
+// pay looks at something outside, and at the clocks, and changes something outside by
+// what it saw, twice.
 func (m *module) pay(h engine.Host, in *abi.Message, n int) (failed bool, err error) {
+	what, when := in.ID(), ""
+	if n%4 > 0 {
+		rate, err := ask(h, "", "type", "bank.rate", "use", "bank")
+		if err != nil || rate.Type() == abi.TypeError {
+			return true, err
+		}
+		what += " for " + string(rate.Data())
+	}
+	if n%3 == 0 {
+		when += fmt.Sprint(" ", h.Now())
+	}
+	if n%5 < 2 {
+		now, err := ask(h, "", "type", "time.now")
+		if err != nil {
+			return false, err
+		}
+		real, _ := now.Attr("unix_ns")
+		when += " " + real
+	}
+	if when != "" {
+		what += fmt.Sprint(" at ", in.Attempt(), when)
+	}
 	for range 1 + n%2 {
-		a, err := ask(h, in.ID(), "type", "bank.pay", "use", "bank")
+		a, err := ask(h, what, "type", "bank.pay", "use", "bank")
 		if err != nil {
 			return false, err
 		}
@@ -326,7 +349,7 @@ type bank struct{ life *life }
 
 func (*bank) Close() error { return nil }
 func (*bank) Operations() map[string]capability.Effect {
-	return map[string]capability.Effect{"bank.pay": capability.Changes}
+	return map[string]capability.Effect{"bank.pay": capability.Changes, "bank.rate": capability.Reads}
 }
 
 // Do implements capability.Capability.
@@ -336,12 +359,17 @@ func (b *bank) Do(_ context.Context, r *capability.Request) capability.Answer {
 	if l.dead() {
 		return capability.Fail(capability.Unavailable, "dead")
 	}
-	w.model.effect(r.Stable, string(r.Data))
+	if r.Operation == "bank.pay" {
+		w.model.effect(r.Stable, string(r.Data))
+	}
 	n := w.drawn(r.Stable, w.steps)
 	l.sleep(time.Duration(n % int(50*time.Millisecond)))
 	l.park(rankGuest, 0, "bank of "+r.Stable)
 	if n%5 == 0 {
 		return capability.Fail(capability.Unavailable, "closed")
+	}
+	if r.Operation == "bank.rate" { // another one whenever it is asked
+		return capability.Answer{Data: fmt.Append(nil, n)}
 	}
 	return capability.Answer{Data: fmt.Appendf(nil, "%q", r.Stable)}
 }

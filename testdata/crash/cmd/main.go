@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/testdata/crash"
+	"github.com/grow-platform/grow/testdata/postgres"
 )
 
 type options struct {
@@ -70,11 +71,11 @@ func (o *options) run(ctx context.Context) error {
 	}
 	r := crash.NewRun(service, o.seed, o.clients, say)
 	r.Messages = o.messages
-	if o.service == crash.ServiceTriage {
-		if err := r.Triage(from); err != nil {
-			return err
-		}
+	end, err := o.prepare(r, from)
+	if err != nil {
+		return err
 	}
+	defer end()
 	began := time.Now()
 	held, ran, err := r.Rounds(ctx, o.fault, o.rounds)
 	r.Close()
@@ -85,6 +86,34 @@ func (o *options) run(ctx context.Context) error {
 	}
 	fmt.Printf("crash: fault %s, service %s, seed %d: %d of %d rounds held; %s, %v\n", o.fault, o.service, o.seed, held, ran, r.Summary(), time.Since(began).Round(time.Second))
 	return err
+}
+
+// prepare has a run work on the service that was asked for; what it returns ends what that
+// needs besides.
+func (o *options) prepare(r *crash.Run, from string) (end func(), err error) {
+	end = func() {}
+	ledger := ""
+	switch o.service {
+	case crash.ServiceTriage:
+		return end, r.Triage(from)
+	case crash.ServiceEffectsPostgres:
+		server, err := postgres.Start("fsync=off")
+		if err != nil {
+			return end, err
+		}
+		end = func() { _ = server.Stop() } // nobody needs it any more
+		ledger = server.Address("postgres")
+		fallthrough
+	case crash.ServiceEffects:
+		bank, err := r.Effects(ledger)
+		if err != nil {
+			end()
+			return func() {}, err
+		}
+		database := end
+		return func() { _ = bank(); database() }, nil // likewise
+	}
+	return end, nil
 }
 
 // faults lists the faults there are.
@@ -104,17 +133,23 @@ const planted = "planted"
 // plant runs builds of grow that have an error each; kill must find all.
 func (o *options) plant(ctx context.Context, dir string) error {
 	missed, grow := 0, filepath.Join(dir, "grow")
-	for n, bug := range crash.Planted {
+	for n, bug := range slices.Sorted(maps.Keys(crash.Planted)) {
 		if err := crash.BuildGrow(ctx, ".", grow, "-tags", bug); err != nil {
 			return err
 		}
-		service, err := crash.Build(ctx, grow, crash.Services[crash.ServiceBooks], filepath.Join(dir, fmt.Sprint(n)))
+		o.service = crash.Planted[bug]
+		service, err := crash.Build(ctx, grow, crash.Services[o.service], filepath.Join(dir, fmt.Sprint(n)))
 		if err != nil {
 			return err
 		}
 		r := crash.NewRun(service, o.seed, o.clients, say)
+		end, err := o.prepare(r, crash.Services[o.service])
+		if err != nil {
+			return err
+		}
 		held, ran, err := r.Rounds(ctx, "kill", o.rounds)
 		r.Close()
+		end()
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

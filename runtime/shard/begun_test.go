@@ -1,0 +1,175 @@
+package shard
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/specs"
+)
+
+// outside is a world in which every look sees something else, and every third fails. It
+// notes what is changed in it, and how much the journal held then.
+type outside struct {
+	mu      sync.Mutex
+	journal journal.Journal
+	gate    chan struct{} // nothing is changed before it is closed
+	looks   int
+	writes  []write
+}
+
+// write is a change of the outside.
+type write struct {
+	stable, data string
+	seq          uint64 // of the journal's last record then
+}
+
+func (o *outside) Name() string               { return "test.outside" }
+func (o *outside) Check(map[string]any) error { return nil }
+func (o *outside) Close() error               { return nil }
+func (o *outside) Operations() map[string]capability.Effect {
+	return map[string]capability.Effect{"outside.look": capability.Reads, "outside.write": capability.Changes}
+}
+
+func (o *outside) Open(context.Context, specs.Grant, capability.Environment) (capability.Capability, error) {
+	return o, nil
+}
+
+func (o *outside) Do(ctx context.Context, r *capability.Request) capability.Answer {
+	if r.Operation == "outside.write" {
+		<-o.gate
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if r.Operation == "outside.look" {
+		if o.looks++; o.looks%3 == 0 {
+			return capability.Fail(capability.Unavailable, "look %d", o.looks)
+		}
+		return capability.Answer{Data: fmt.Append(nil, o.looks)}
+	}
+	_, last, err := o.journal.Bounds(ctx)
+	if err != nil {
+		return capability.Fail(capability.Unavailable, "%v", err)
+	}
+	o.writes = append(o.writes, write{r.Stable, string(r.Data), last})
+	return capability.Answer{Data: fmt.Append(nil, "write ", len(o.writes))}
+}
+
+// world is the one of the test that runs.
+var world = &outside{}
+
+func init() { capability.Register(world) }
+
+// lookers is an actor that changes the outside by all that it was told of it, by its clocks
+// and by its state, twice; the second time also by what became of the first. Some messages
+// fail before or in between, and come again.
+func lookers(t *testing.T) *crash {
+	a := def("a", func(a *specs.Actor) {
+		a.Uses = []specs.Grant{{Name: "o", Kind: "test.outside"}}
+		a.Key, a.State = map[string]string{"": "data.k"}, []specs.State{{}}
+		a.Retry = specs.Retry{Max: 3, Backoff: time.Second, Factor: 1}
+	})
+	x := &crash{T: t, clock: newManual(), service: project(a), guests: map[string]guest{"a": func(h engine.Host, m *abi.Message) ([]sent, error) {
+		n := drawn(m.ID())
+		if m.Attempt() == 1 && n%3 == 0 {
+			return nil, trap("busy")
+		}
+		seen := []string{get(h, "")}
+		look := func(data string) {
+			a := request(h, data, "type", "outside.look", "use", "o")
+			seen = append(seen, a.Type()+" "+string(a.Data()))
+		}
+		write := func() {
+			text := fmt.Sprintf("attempt %d: %s", m.Attempt(), strings.Join(seen, ", "))
+			seen = append(seen, string(request(h, text, "type", "outside.write", "use", "o").Data()))
+		}
+		if n%4 > 0 {
+			look("first")
+		}
+		if n%5 < 2 {
+			real, _ := request(h, "", "type", "time.now").Attr("unix_ns")
+			seen = append(seen, fmt.Sprint(h.Now()), real)
+		}
+		write()
+		if m.Attempt() < 3 && n%5 == 0 {
+			return nil, trap("between")
+		}
+		look("second")
+		write()
+		list, _ := json.Marshal(append(handledBy(get(h, "")), m.ID())) // strings
+		set(h, "", string(list))
+		return nil, nil
+	}}}
+	for i := range 24 {
+		data := fmt.Sprintf(`{"k":%d}`, i%3)
+		x.requests = append(x.requests, &Request{To: "a", Type: "in", Data: []byte(data), AnyReply: true, Kept: i%2 == 0, Idempotency: &journal.Idempotency{Key: fmt.Sprint(i)}})
+	}
+	return x
+}
+
+// TestBegunAgain: what was changed outside before a process ended, after any of its records,
+// is asked for with the same words if it is asked for again in the next life; then nothing
+// that has an answer in the journal is asked for again.
+func TestBegunAgain(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		snapshots Snapshots
+		ahead     int
+	}{
+		{name: "journal alone"}, {name: "snapshots", snapshots: Snapshots{Entries: 1, StateBytes: 1 << 20}, ahead: 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := lookers(t)
+			j := openJournal(t)
+			world.journal, world.gate, world.writes, world.looks = j, make(chan struct{}), nil, 0
+			s := x.open(j)
+			flows := x.send(s)
+			close(world.gate)
+			x.drain(s)
+			s.Close()
+			_, last, err := j.Bounds(context.Background())
+			if err != nil || len(world.writes) < 2*len(flows) {
+				t.Fatalf("%d writes, %v", len(world.writes), err)
+			}
+			before, again := world.writes, 0
+			for n := range last {
+				j := cut(t, j, n+1)
+				done := map[string]string{} // outside, when the process ends
+				for _, w := range before {
+					if w.seq <= n+1 {
+						done[w.stable+" "+attemptOf(w.data)] = w.data
+					}
+				}
+				world.journal, world.writes = j, nil
+				x.options.Snapshots, x.options.Ahead = c.snapshots, c.ahead
+				s := x.open(j)
+				x.send(s)
+				x.drain(s)
+				s.Close()
+				for _, w := range world.writes {
+					switch data, ok := done[w.stable+" "+attemptOf(w.data)]; {
+					case ok && data != w.data:
+						t.Fatalf("cut after record %d of %d: %s was %q, and then %q", n+1, last, w.stable, data, w.data)
+					case ok:
+						again++
+					}
+				}
+			}
+			t.Logf("%d writes, %d records, %d writes again", len(before), last, again)
+		})
+	}
+}
+
+// attemptOf is the attempt that a write is of: another one sees another clock.
+func attemptOf(data string) string {
+	attempt, _, _ := strings.Cut(data, ":")
+	return attempt
+}

@@ -1,0 +1,5 @@
+//go:build forget_begun
+
+package shard
+
+const planted = forgetBegun
