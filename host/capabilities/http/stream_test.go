@@ -29,7 +29,7 @@ func converse(t *testing.T, s *httptest.Server, params map[string]any) *talk {
 	return k
 }
 
-// do makes a request: of the answer it returns the data and, separately, an attribute.
+// do makes a request.
 func (k *talk) do(op, data string, attrs ...string) *abi.Message {
 	k.Helper()
 	attrs = append([]string{abi.Type, op, "use", "g"}, attrs...)
@@ -273,7 +273,7 @@ func TestStreamRefused(t *testing.T) {
 func TestStreamEarly(t *testing.T) {
 	k := converse(t, serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) }), map[string]any{"methods": []any{"POST"}})
 	h := get(k.ok(capability.StreamOpen, "", "of", Fetch, "path", "/a", "method", "POST", "body", "stream"), "handle")
-	for get(k.ok(capability.StreamWrite, "x", "handle", h), "end") != "yes" { // what is on its way is taken
+	for get(k.ok(capability.StreamWrite, strings.Repeat("x", 100_000), "handle", h), "end") != "yes" { // what is on its way is taken
 	}
 	if got := k.ok(capability.StreamRead, "", "handle", h); get(got, "status") != "413" {
 		t.Errorf("%v", got)
