@@ -120,13 +120,14 @@ type Shared struct {
 
 // Host is a running service. Its methods may be called concurrently.
 type Host struct {
-	opts    Options
-	service atomic.Pointer[specs.Service]     // that runs
-	built   atomic.Pointer[map[string]string] // paths of its modules, by actor
-	started time.Time
-	took    time.Duration // Start
-	logs    *logs.Store
-	log     *slog.Logger
+	opts       Options
+	service    atomic.Pointer[specs.Service]     // that runs
+	built      atomic.Pointer[map[string]string] // paths of its modules, by actor
+	started    time.Time
+	took       time.Duration // Start
+	logs       *logs.Store
+	log        *slog.Logger
+	discretion *discretion // of the lines of the log, and of answers
 
 	engine     *ownEngine
 	store      journal.Store
@@ -139,6 +140,7 @@ type Host struct {
 	cancel     context.CancelFunc
 	serving    chan error // the gateway's last word
 	applying   sync.Mutex // held by Apply
+	binaries   binaries
 	actions    actions
 	debugging  debugging
 	consoles   consoles
@@ -199,7 +201,13 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	} else {
 		h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	}
-	h.log = slog.New(h.logs.Handler(o.Namespace, o.Service.Name))
+	h.discretion = newDiscretion(o.Secret)
+	for _, name := range secretNames(o.Service) {
+		for _, value := range h.known()(name) {
+			h.discretion.remember(value) // an actor may have kept it from before
+		}
+	}
+	h.log = slog.New(discreet{h.logs.Handler(o.Namespace, o.Service.Name), h.discretion.text})
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.abandon(ctx))
@@ -265,7 +273,7 @@ func listen(address, flag string) (net.Listener, error) {
 
 // run starts everything behind the gateway.
 func (h *Host) run(ctx context.Context) error {
-	modules, err := readModules(h.opts.Service, h.opts.Modules)
+	wanted, err := h.wanted(h.opts.Service, h.opts.Modules)
 	if err != nil {
 		return err
 	}
@@ -288,14 +296,14 @@ func (h *Host) run(ctx context.Context) error {
 		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)
-	return bucketFault(h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules}))
+	return bucketFault(h.supervisor.Apply(ctx, wanted))
 }
 
 // owner is whose modules those of the service are in an engine that services share.
 func (h *Host) owner() string { return h.opts.Namespace + "/" + h.opts.Service.Name }
 
 func (h *Host) serve(ctx context.Context) error {
-	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
+	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.discretion.secret, Hide: h.discretion.text, Log: h.log, Watched: h.opts.Watched})
 	if err != nil {
 		return err
 	}
@@ -310,8 +318,12 @@ func (h *Host) serve(ctx context.Context) error {
 }
 
 func (h *Host) guestLine(l actor.Line) {
+	fields := make(map[string]string, len(l.Fields))
+	for name, text := range l.Fields {
+		fields[name] = h.discretion.text(text)
+	}
 	h.logs.Add(logs.Record{
-		Time: l.Time, Level: l.Level, Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: l.Text, Fields: l.Fields,
+		Time: l.Time, Level: l.Level, Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: h.discretion.text(l.Text), Fields: fields,
 	})
 }
 
@@ -404,37 +416,6 @@ func (h *Host) abandon(ctx context.Context) error {
 // ModuleMax is the size in bytes of the largest module that is read.
 const ModuleMax = 32 << 20
 
-func readModules(service *specs.Service, paths map[string]string) (map[string][]byte, error) {
-	modules := map[string][]byte{}
-	for name := range service.Actors {
-		path := paths[name]
-		if path == "" {
-			continue // no node may need it; the supervisor says if one does
-		}
-		binary, err := readModule(path)
-		if err != nil {
-			return nil, moduleError(name, err)
-		}
-		modules[name] = binary
-	}
-	return modules, nil
-}
-
-func moduleError(name string, err error) error {
-	return &Error{Code: "module.read", Err: fmt.Errorf("read module of actor %s: %w", name, err), Hint: "build it: grow build " + name}
-}
-
-func readModule(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > ModuleMax {
-		return nil, fmt.Errorf("%s has %d bytes; at most %d are allowed", path, info.Size(), ModuleMax)
-	}
-	return os.ReadFile(path)
-}
-
 // StateDir is the folder of a service in which a host keeps what is its own.
 func StateDir(dir string) string { return filepath.Join(dir, ".grow") }
 
@@ -480,6 +461,9 @@ var processors = sync.OnceValue(func() int {
 
 // pacer is what takes turns on those.
 var pacer = sync.OnceValue(func() *pace.Pacer { return &pace.Pacer{Processors: processors()} })
+
+// aside is what takes turns beside them that nobody waits for.
+var aside = sync.OnceValue(func() *pace.Aside { return pace.NewAside(pacer()) })
 
 // Pacer is what the guests of all hosts of this process take turns at. Go is given
 // one processor more when it is first asked for.
