@@ -39,6 +39,8 @@ type Options struct {
 	// Secret looks a secret up by name, at every request that needs it, so that
 	// secrets can be rotated. It must be safe for concurrent use.
 	Secret func(name string) (string, bool)
+	// Hide hides secrets in what an actor says of a message that it refuses; nil: as it is.
+	Hide func(text string) string
 	// Health is why no messages are taken at the moment, or nil; nil: they always are.
 	Health func() error
 	Log    *slog.Logger     // nil: discarded

@@ -41,7 +41,7 @@ func (p *endpoint) reply(c echo.Context, f *shard.Flow) error {
 		}
 		fault = newProblem(http.StatusBadGateway, codeMissing, "the service was done without a reply; expected was "+strings.Join(p.replies, " or "))
 	case shard.Refused:
-		fault = newProblem(http.StatusUnprocessableEntity, codeRefused, a.Text)
+		fault = newProblem(http.StatusUnprocessableEntity, codeRefused, p.gateway.hide(a.Text))
 		fault.Reason = a.Code
 	default:
 		fault = newProblem(http.StatusInternalServerError, codeFailed, "the service could not handle the message; its operator finds why under the message's id")
@@ -133,7 +133,7 @@ func (g *Gateway) message(c echo.Context) error {
 	told := fate{ID: id, Status: a.Outcome.String(), Code: a.Code}
 	switch {
 	case a.Outcome == shard.Refused:
-		told.Detail = a.Text
+		told.Detail = g.hide(a.Text)
 	case a.Reply != nil:
 		told.Type = a.Reply.Type()
 		if json.Valid(a.Reply.Data()) {
@@ -152,4 +152,12 @@ func (g *Gateway) health(c echo.Context) error {
 		return refusal(shard.ErrJournal).write(c)
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "service": g.opts.Service.Name})
+}
+
+// hide is what a client is told of what an actor says.
+func (g *Gateway) hide(text string) string {
+	if g.opts.Hide == nil {
+		return text
+	}
+	return g.opts.Hide(text)
 }

@@ -73,6 +73,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	if err != nil {
 		return nil, errors.Join(err, beside.close(), m.release())
 	}
+	live.LimitAnswers(n.Actor.Limits.Answers)
 	types := make([]*shape.Type, len(n.Outs))
 	for i, out := range n.Outs {
 		types[i] = out.Shape

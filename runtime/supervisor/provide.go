@@ -65,6 +65,7 @@ func (s *Supervisor) providers(ctx context.Context, service *specs.Service, n *r
 		if err != nil {
 			return list, errors.Join(fmt.Errorf("provider %s: %w", def.Name, err), m.release())
 		}
+		broker.LimitAnswers(def.Limits.Answers)
 		p := &provider{node: n.Path, operations: map[string]operation{}, slots: make(chan struct{}, def.Scale.Max)}
 		var types []*shape.Type
 		for _, t := range def.Out {

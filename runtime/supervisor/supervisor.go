@@ -280,6 +280,7 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 	if err != nil {
 		return nil, errors.Join(err, beside.close())
 	}
+	broker.LimitAnswers(n.Actor.Limits.Answers)
 	types := make([]*shape.Type, len(n.Outs))
 	for i, out := range n.Outs {
 		types[i] = out.Shape

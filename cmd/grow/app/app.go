@@ -120,13 +120,14 @@ type Shared struct {
 
 // Host is a running service. Its methods may be called concurrently.
 type Host struct {
-	opts    Options
-	service atomic.Pointer[specs.Service]     // that runs
-	built   atomic.Pointer[map[string]string] // paths of its modules, by actor
-	started time.Time
-	took    time.Duration // Start
-	logs    *logs.Store
-	log     *slog.Logger
+	opts       Options
+	service    atomic.Pointer[specs.Service]     // that runs
+	built      atomic.Pointer[map[string]string] // paths of its modules, by actor
+	started    time.Time
+	took       time.Duration // Start
+	logs       *logs.Store
+	log        *slog.Logger
+	discretion *discretion // of the lines of the log, and of answers
 
 	engine     *ownEngine
 	store      journal.Store
@@ -200,7 +201,13 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	} else {
 		h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	}
-	h.log = slog.New(h.logs.Handler(o.Namespace, o.Service.Name))
+	h.discretion = newDiscretion(o.Secret)
+	for _, name := range secretNames(o.Service) {
+		for _, value := range h.known()(name) {
+			h.discretion.remember(value) // an actor may have kept it from before
+		}
+	}
+	h.log = slog.New(discreet{h.logs.Handler(o.Namespace, o.Service.Name), h.discretion.text})
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.abandon(ctx))
@@ -289,14 +296,14 @@ func (h *Host) run(ctx context.Context) error {
 		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)
-	return h.supervisor.Apply(ctx, wanted)
+	return bucketFault(h.supervisor.Apply(ctx, wanted))
 }
 
 // owner is whose modules those of the service are in an engine that services share.
 func (h *Host) owner() string { return h.opts.Namespace + "/" + h.opts.Service.Name }
 
 func (h *Host) serve(ctx context.Context) error {
-	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.opts.Secret, Log: h.log, Watched: h.opts.Watched})
+	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.discretion.secret, Hide: h.discretion.text, Log: h.log, Watched: h.opts.Watched})
 	if err != nil {
 		return err
 	}
@@ -311,8 +318,12 @@ func (h *Host) serve(ctx context.Context) error {
 }
 
 func (h *Host) guestLine(l actor.Line) {
+	fields := make(map[string]string, len(l.Fields))
+	for name, text := range l.Fields {
+		fields[name] = h.discretion.text(text)
+	}
 	h.logs.Add(logs.Record{
-		Time: l.Time, Level: l.Level, Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: l.Text, Fields: l.Fields,
+		Time: l.Time, Level: l.Level, Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: h.discretion.text(l.Text), Fields: fields,
 	})
 }
 

@@ -82,7 +82,7 @@ func (h *Host) Prepare(ctx context.Context, service *specs.Service, modules map[
 	if err != nil {
 		return err
 	}
-	return h.supervisor.Prepare(ctx, wanted)
+	return bucketFault(h.supervisor.Prepare(ctx, wanted))
 }
 
 // Fault has every HTTP response say what is wrong with the last edit of the

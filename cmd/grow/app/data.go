@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/grow-platform/grow/runtime/bucket"
@@ -13,9 +14,18 @@ func (h *Host) dataDir() string {
 	return filepath.Join(StateDir(h.opts.Dir), "data", h.opts.Namespace, h.opts.Service.Name)
 }
 
+// bucketFault is the error of a bucket that is damaged with its code, and what to do; any other
+// error stays.
+func bucketFault(err error) error {
+	if !errors.Is(err, bucket.ErrDamaged) {
+		return err
+	}
+	return &Error{Code: CodeJournalDamaged, Err: err, Hint: "see what is wrong: grow fsck; go on without what the bucket held: grow fsck --repair; or restore a backup: grow restore"}
+}
+
 // environment is what the host offers to capabilities. Buckets lie where the journal does.
 func (h *Host) environment() capability.Environment {
 	buckets, _ := h.store.(bucket.Store)
 	objects, _ := h.store.(object.Store)
-	return capability.Environment{Namespace: h.opts.Namespace, Secret: h.opts.Secret, Networks: h.opts.Networks, Data: h.dataDir(), Buckets: buckets, Objects: objects}
+	return capability.Environment{Namespace: h.opts.Namespace, Secret: h.discretion.secret, Networks: h.opts.Networks, Data: h.dataDir(), Buckets: buckets, Objects: objects}
 }

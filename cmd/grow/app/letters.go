@@ -16,9 +16,9 @@ const CodeNowhere = "deadletter.nowhere"
 
 // DeadLetters implements control.Backend.
 func (b backend) DeadLetters(_ context.Context, f control.DeadFilter) ([]control.DeadLetter, error) {
-	list := []control.DeadLetter{}
+	list, m := []control.DeadLetter{}, b.mask(b.service.Load())
 	for _, d := range b.shard.DeadLetters(picks(&f), f.Limit) {
-		list = append(list, dead(d))
+		list = append(list, m.dead(d))
 	}
 	return list, nil
 }
@@ -44,9 +44,10 @@ func (b backend) DeadLetter(_ context.Context, id string) (control.DeadLetter, e
 	if !ok {
 		return control.DeadLetter{}, noLetter(id)
 	}
-	out := dead(d)
-	out.Attrs = attributes(d.Message)
-	out.Data, out.Raw = data(d.Message)
+	m := b.mask(b.service.Load())
+	out := m.dead(d)
+	out.Attrs = m.attrs(attributes(d.Message))
+	out.Data, out.Raw = m.value(d.Message.Data())
 	return out, nil
 }
 
@@ -54,9 +55,10 @@ func noLetter(id string) *control.Error {
 	return &control.Error{Code: control.CodeNotFound, Message: "there is no dead letter " + id, At: id, Next: "see which there are: grow deadletters list"}
 }
 
-func dead(d *shard.DeadLetter) control.DeadLetter {
+// dead is a dead letter as it is told.
+func (m mask) dead(d *shard.DeadLetter) control.DeadLetter {
 	return control.DeadLetter{
-		ID: d.ID, Time: d.Time, Node: d.Node, Key: d.Key, Type: d.Type, Code: d.Code, Reason: d.Reason, Attempt: d.Attempt, Fuel: d.Fuel,
+		ID: d.ID, Time: d.Time, Node: d.Node, Key: m.text(d.Key), Type: d.Type, Code: m.text(d.Code), Reason: m.text(d.Reason), Attempt: d.Attempt, Fuel: d.Fuel,
 	}
 }
 
@@ -69,11 +71,28 @@ func (b backend) EditDeadLetter(ctx context.Context, r control.EditRequest) (con
 	if err := checkedAs(b.service.Load(), d.Type, r.Data); err != nil {
 		return control.EditReply{}, err
 	}
-	reply := control.EditReply{ID: d.ID, Node: d.Node, Type: d.Type, Was: valueOf(d.Message.Data()), Data: valueOf(r.Data), Plan: r.Plan}
+	m := b.mask(b.service.Load())
+	if err := m.lossless(d, r.Data); err != nil {
+		return control.EditReply{}, err
+	}
+	reply := control.EditReply{ID: d.ID, Node: d.Node, Type: d.Type, Was: valueOf(m.hide(d.Message.Data())), Data: valueOf(m.hide(r.Data)), Plan: r.Plan}
 	if r.Plan {
 		return reply, nil
 	}
 	return reply, letterError(r.ID, b.shard.EditDeadLetter(ctx, r.ID, r.Data, shard.Act(r.Act)))
+}
+
+// lossless reports data that somebody gives a dead letter in which there is what stands in the
+// place of a secret, where the message as it is has one: it would be lost.
+func (m mask) lossless(d *shard.DeadLetter, given []byte) error {
+	was := d.Message.Data()
+	if !bytes.Contains(given, []byte(hidden)) || bytes.Equal(m.hide(was), was) {
+		return nil
+	}
+	return &control.Error{
+		Code: control.CodeInvalid, Message: "the message has a secret in it, which is shown as " + hidden + ": to set that would lose it", At: d.ID,
+		Next: "give data without " + hidden + ", or send the message again as it is: grow deadletters redrive " + d.ID,
+	}
 }
 
 // letterError is what a person is told of an action on a dead letter.

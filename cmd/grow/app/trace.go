@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -46,7 +49,7 @@ type mask [][]byte
 // and had.
 func secretsOf(s *specs.Service, known func(name string) []string) mask {
 	var m mask
-	add := func(name string) {
+	for _, name := range secretNames(s) {
 		for _, value := range known(name) {
 			if len(value) < secretLeast {
 				continue
@@ -56,9 +59,16 @@ func secretsOf(s *specs.Service, known func(name string) []string) mask {
 			}
 		}
 	}
+	slices.SortFunc(m, func(a, b []byte) int { return cmp.Or(len(b)-len(a), bytes.Compare(a, b)) })
+	return slices.CompactFunc(m, bytes.Equal)
+}
+
+// secretNames are the secrets that a service names.
+func secretNames(s *specs.Service) []string {
+	var all []string
 	for _, e := range s.Endpoints {
 		if e.Webhook != nil {
-			add(e.Webhook.Secret)
+			all = append(all, e.Webhook.Secret)
 		}
 	}
 	for _, a := range s.Actors {
@@ -66,29 +76,48 @@ func secretsOf(s *specs.Service, known func(name string) []string) mask {
 			names, _ := g.Params["names"].([]any)
 			for _, name := range names {
 				if text, ok := name.(string); ok && g.Kind == "secret" {
-					add(text)
+					all = append(all, text)
 				}
 			}
 			headers, _ := g.Params["headers"].(map[string]any) // which the other side may say back
 			for _, value := range headers {
 				text, _ := value.(string)
 				for _, ref := range secretRef.FindAllStringSubmatch(text, -1) {
-					add(ref[1])
+					all = append(all, ref[1])
 				}
 			}
 		}
 	}
-	slices.SortFunc(m, func(a, b []byte) int { return cmp.Or(len(b)-len(a), bytes.Compare(a, b)) })
-	return slices.CompactFunc(m, bytes.Equal)
+	return all
 }
 
-// formsOf is text as it is and as JSON, Go, Rust and Python write it between quotes.
+// formsOf is text as it is, as JSON, Go, Rust and Python write it between quotes, and as it is
+// in a URL, in hexadecimal digits, and within base64 of more than it.
 func formsOf(text string) []string {
 	quoted, _ := json.Marshal(text) // text always has a form in JSON
 	ascii := strconv.QuoteToASCII(text)
 	plain := strconv.Quote(text)
 	forms := []string{text, string(quoted[1 : len(quoted)-1]), plain[1 : len(plain)-1], ascii[1 : len(ascii)-1]}
-	return append(forms, strings.ReplaceAll(strings.ReplaceAll(forms[2], `\"`, `"`), `'`, `\'`), strings.ReplaceAll(forms[2], `\"`, `"`))
+	forms = append(forms, strings.ReplaceAll(strings.ReplaceAll(forms[2], `\"`, `"`), `'`, `\'`), strings.ReplaceAll(forms[2], `\"`, `"`))
+	digits := hex.EncodeToString([]byte(text))
+	forms = append(forms, url.QueryEscape(text), url.PathEscape(text), digits, strings.ToUpper(digits))
+	return append(forms, base64Of(text)...)
+}
+
+// base64Of is what base64 of data with text in it has of that alone: it depends on how many
+// bytes go before, and the digits at either end are of what is beside it, too.
+func base64Of(text string) []string {
+	var forms []string
+	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for before := range 3 {
+			digits := e.EncodeToString(append(make([]byte, before), text...))
+			whole := (before + len(text)) * 8 / 6
+			if form := digits[(before*8+5)/6 : whole]; len(form) >= secretLeast {
+				forms = append(forms, form)
+			}
+		}
+	}
+	return forms
 }
 
 // list is what is hidden.

@@ -83,7 +83,7 @@ func (s *Store) serve(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	for stream := range *s.folder.aside.Load() {
-		s.options.Log.Error("a bucket is damaged and was set aside: whoever uses it does not start", "bucket", stream, "folder", filepath.Join(s.folder.path, asideDir))
+		s.options.Log.Warn("a bucket is damaged and was set aside: whoever uses it does not start", "bucket", stream, "folder", filepath.Join(s.folder.path, asideDir))
 	}
 	own, err := startServer(ctx, s.folder, s.options.Log, s.keeper.alarm)
 	if err != nil {
