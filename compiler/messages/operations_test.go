@@ -2,8 +2,13 @@ package messages
 
 import (
 	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
@@ -56,4 +61,32 @@ func TestOperations(t *testing.T) {
 			t.Errorf("%s: got\n%s", f.Name, f.Data)
 		}
 	}
+}
+
+// TestOperationsNames: nothing in the Go that is written has the name of something else.
+func TestOperationsNames(t *testing.T) {
+	code, err := GoOperations("main", "pricing", apis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := token.NewFileSet()
+	f, err := parser.ParseFile(files, "operations.go", code, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := types.Config{Importer: nothing{}, Error: func(err error) {
+		if !strings.Contains(err.Error(), "undefined: grow.") { // the SDK is not looked into
+			t.Error(err)
+		}
+	}}
+	_, _ = c.Check("main", files, []*ast.File{f}, nil) // its errors have been told
+}
+
+// nothing imports packages without anything in them.
+type nothing struct{}
+
+func (nothing) Import(path string) (*types.Package, error) {
+	p := types.NewPackage(path, "grow")
+	p.MarkComplete()
+	return p, nil
 }

@@ -127,9 +127,9 @@ func start(t testing.TB) *Gateway {
 		t.Fatal(err)
 	}
 	v := supervisor.New(supervisor.Options{Engine: e, Shard: s, Environment: capability.Environment{Secret: secrets}})
-	wanted := supervisor.Wanted{Service: service, Modules: map[string][]byte{}}
+	wanted := supervisor.Wanted{Service: service, Modules: map[string]supervisor.Binary{}}
 	for actor, module := range modules {
-		wanted.Modules[actor] = wat.Module(module)
+		wanted.Modules[actor] = supervisor.BinaryOf(wat.Module(module))
 	}
 	if err := v.Apply(ctx, wanted); err != nil {
 		t.Fatal(err)

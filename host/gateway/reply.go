@@ -23,6 +23,9 @@ var own = map[string]bool{
 	"proxy-authenticate": true, "te": true, "trailer": true, "transfer-encoding": true, "upgrade": true, "idempotency-replayed": true,
 }
 
+// contentJSON is the value of Content-Type in most responses, which share it.
+var contentJSON = []string{abi.ContentJSON}
+
 // reply answers with what came of a flow.
 func (p *endpoint) reply(c echo.Context, f *shard.Flow) error {
 	a := f.Answer()
@@ -64,10 +67,12 @@ func (p *endpoint) write(c echo.Context, id string, m *abi.Message) error {
 		}
 	}
 	h := c.Response().Header()
-	content := abi.ContentJSON
+	content := contentJSON
 	for name, value := range m.All() {
 		if name == abi.ContentType {
-			content = strings.Clone(value)
+			if value != abi.ContentJSON {
+				content = []string{strings.Clone(value)}
+			}
 			continue
 		}
 		field, ok := strings.CutPrefix(name, abi.HTTPHeaderPrefix)
@@ -82,7 +87,7 @@ func (p *endpoint) write(c echo.Context, id string, m *abi.Message) error {
 		c.Response().WriteHeader(status)
 		return nil
 	}
-	h["Content-Type"] = []string{content}
+	h["Content-Type"] = content
 	return send(c, status, data)
 }
 

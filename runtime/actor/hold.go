@@ -21,7 +21,7 @@ func (i *Instance) Hold() (release func()) {
 	i.spell.held = time.Now()
 	return func() {
 		goOn()
-		i.spell.apart += i.spell.standing()
+		i.spell.apart += i.spell.standing(time.Now())
 		i.spell.held = time.Time{}
 	}
 }

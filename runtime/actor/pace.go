@@ -111,24 +111,26 @@ func (i *Instance) late() error {
 }
 
 // left is the time that the handling has left.
-func (i *Instance) left() time.Duration {
+func (i *Instance) left() time.Duration { return i.leftAt(time.Now()) }
+
+func (i *Instance) leftAt(now time.Time) time.Duration {
 	s := &i.spell
 	if s.began.IsZero() {
-		s.began = time.Now()
+		s.began = now
 		return i.timeLimit()
 	}
-	return i.timeLimit() - (time.Since(s.began) - s.apart - s.standing())
+	return i.timeLimit() - (now.Sub(s.began) - s.apart - s.standing(now))
 }
 
 // standing is for how long the clock stands now, of the time since it was first read.
-func (s *spell) standing() time.Duration {
+func (s *spell) standing(now time.Time) time.Duration {
 	if s.held.IsZero() || s.began.IsZero() {
 		return 0
 	}
 	if s.began.After(s.held) {
-		return time.Since(s.began)
+		return now.Sub(s.began)
 	}
-	return time.Since(s.held)
+	return now.Sub(s.held)
 }
 
 func (i *Instance) timeLimit() time.Duration {
@@ -150,10 +152,10 @@ func (i *Instance) overtime() error {
 	return fmt.Errorf("%w: %v (limits.time)", errTime, i.timeLimit())
 }
 
-// allow is how long a request to a granted capability may take.
-func (i *Instance) allow() time.Duration {
+// allow is how long a request to a granted capability may take that is made now.
+func (i *Instance) allow(now time.Time) time.Duration {
 	i.spell.asked = true
-	return i.left()
+	return i.leftAt(now)
 }
 
 // rest ends the turn, if there is one: the handling is about to wait for the

@@ -65,7 +65,7 @@ func TestTimeLimit(t *testing.T) {
 			var took time.Duration
 			a := newActor(t, script(func(h engine.Host, _ []byte) ([]byte, error) {
 				if c.asks {
-					h.(*Instance).allow()
+					h.(*Instance).allow(time.Now())
 				}
 				begin := time.Now()
 				_, err := loop(h, 1<<50, func() { time.Sleep(time.Millisecond) })

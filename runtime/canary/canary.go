@@ -102,12 +102,18 @@ func spent(look int) float64 { return Alpha * 6 / (math.Pi * math.Pi * float64(l
 // Judge looks for the nth time, from 1, at what both revisions of each node have done,
 // and finds in what the new one is worse. Errors are compared by Fisher's exact test,
 // which holds for numbers however small; time and fuel, of messages that were handled,
-// by the test of Mann and Whitney after the old one's were multiplied by slower.
+// by the test of Mann and Whitney after the old one's were multiplied by slower. Where only
+// routes are others it is errors that count: another way passes other actors, which take
+// what they take.
 func Judge(nodes []shard.TrialNode, look int, slower float64) []Finding {
 	var list []Finding
 	for i := range nodes {
 		n := &nodes[i]
-		for _, f := range []*Finding{moreErrors(n), more(n, "time", slower), more(n, "fuel", slower)} {
+		worse := []*Finding{moreErrors(n)}
+		if !n.Routes {
+			worse = append(worse, more(n, "time", slower), more(n, "fuel", slower))
+		}
+		for _, f := range worse {
 			if f != nil && f.P < spent(look) {
 				list = append(list, *f)
 			}

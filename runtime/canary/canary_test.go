@@ -82,15 +82,21 @@ func TestJudge(t *testing.T) {
 		{"four times the fuel", arm(500, 0, same), arm(100, 0, took(time.Millisecond, 4000)), "fuel"},
 		{"four times as slow, seen few times", arm(500, 0, same), arm(3, 0, took(4*time.Millisecond, 1000)), ""},
 	} {
-		var got []string
-		for _, f := range Judge([]shard.TrialNode{{Node: "n", Old: c.old, New: c.new}}, 1, 2) {
-			got = append(got, f.What)
-			if f.Text == "" || f.P < 0 || f.P > 1 {
-				t.Errorf("%s: %+v", c.name, f)
+		for _, routes := range []bool{false, true} {
+			var got []string
+			for _, f := range Judge([]shard.TrialNode{{Node: "n", Routes: routes, Old: c.old, New: c.new}}, 1, 2) {
+				got = append(got, f.What)
+				if f.Text == "" || f.P < 0 || f.P > 1 {
+					t.Errorf("%s: %+v", c.name, f)
+				}
 			}
-		}
-		if strings.Join(got, ",") != c.want {
-			t.Errorf("%s: found %v, want %q", c.name, got, c.want)
+			want := c.want
+			if routes && want != "errors" { // another way takes what it takes
+				want = ""
+			}
+			if strings.Join(got, ",") != want {
+				t.Errorf("%s, of routes %t: found %v, want %q", c.name, routes, got, want)
+			}
 		}
 	}
 }

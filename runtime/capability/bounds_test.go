@@ -115,7 +115,7 @@ func TestRequestTime(t *testing.T) {
 			b := Of(map[string]Capability{"x": silent{}}, 10)
 			b.most.time = limit
 			l := ledger(t)
-			l.Allow = func() time.Duration { return time.Hour }
+			l.Allow = func(time.Time) time.Duration { return time.Hour }
 			begin := time.Now()
 			got := ask(t, b, l, []string{"", "type", "wait", "use", "x"})
 			if took := time.Since(begin); took != limit || got[0] != "failed timeout" {

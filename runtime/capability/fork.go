@@ -9,7 +9,7 @@ import "context"
 func (b *Broker) Fork(do func(ctx context.Context, use string, r *Request) Answer, hidden func(use string, r *Request)) *Broker {
 	fork := &Broker{grants: map[string]*grant{}, calls: b.calls, most: b.most}
 	for name, g := range b.grants {
-		fork.grants[name] = &grant{name: name, capability: &forked{of: g, do: do, hidden: hidden}, operations: g.operations}
+		fork.grants[name] = newGrant(name, &forked{of: g, do: do, hidden: hidden})
 	}
 	return fork
 }
@@ -26,14 +26,14 @@ type forked struct {
 	hidden func(string, *Request) // nil: secrets are asked for nowhere
 }
 
-func (f *forked) Operations() map[string]Effect { return f.of.operations }
+func (f *forked) Operations() map[string]Effect { return f.of.effects() }
 
 // Effect implements Judge.
 func (f *forked) Effect(r *Request) Effect {
-	if j, ok := f.of.capability.(Judge); ok {
-		return j.Effect(r)
+	if f.of.judge != nil {
+		return f.of.judge.Effect(r)
 	}
-	return f.of.operations[r.Operation]
+	return f.of.operations[r.Operation].effect
 }
 
 func (f *forked) Do(ctx context.Context, r *Request) Answer {

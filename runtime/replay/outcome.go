@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -77,42 +78,44 @@ func ran(a *actor.Actor, r *actor.Result, s *capability.State, before map[string
 }
 
 // recorded copies what an entry says came of a message.
-func (o *Outcome) recorded(h *journal.Handled) error {
-	o.What, o.Code, o.Text, o.Fuel, o.Took = "handled", strings.Clone(h.Code), strings.Clone(h.Reason), h.Fuel, time.Duration(h.Duration)
+func (o *Outcome) recorded(h *journal.Handled, r *room) error {
+	o.What, o.Code, o.Text, o.Fuel, o.Took = "handled", r.string(h.Code), r.string(h.Reason), h.Fuel, time.Duration(h.Duration)
 	if h.Outcome == journal.OutcomeRefused {
 		o.What = "refused"
 	}
-	for i := range h.State {
-		c := capability.Change{Name: strings.Clone(h.State[i].Name), Revision: h.State[i].Revision, Type: h.State[i].Type}
-		if !h.State[i].Deleted {
-			c.Data = append([]byte{}, h.State[i].Value...)
-		}
-		o.State = append(o.State, c)
-	}
+	o.State = changesOf(h.State)
 	for i := range h.Answers {
 		if a := &h.Answers[i]; a.Use != "" {
-			o.Calls = append(o.Calls, Call{strings.Clone(a.Use), strings.Clone(a.Operation), string(a.Request)})
+			o.Calls = append(o.Calls, Call{r.string(a.Use), r.string(a.Operation), string(a.Request)})
 		}
 	}
-	return o.sent(h)
+	return o.sent(h, r)
+}
+
+// changesOf copies changes of a state; the data of a value that is deleted is nil, and of no
+// other.
+func changesOf(list []journal.StateChange) (copied []capability.Change) {
+	for i := range list {
+		c := capability.Change{Name: strings.Clone(list[i].Name), Revision: list[i].Revision, Type: list[i].Type}
+		if !list[i].Deleted {
+			c.Data = append([]byte{}, list[i].Value...)
+		}
+		copied = append(copied, c)
+	}
+	return copied
 }
 
 // sent are the outputs, each once: an entry has a copy for each receiver, and
 // copies of the nth are called <id>.n, <id>.n-2 and so on.
-func (o *Outcome) sent(h *journal.Handled) error {
+func (o *Outcome) sent(h *journal.Handled, r *room) error {
 	var numbers []int // of those in o.Outputs
 	last := 0         // the highest
+	var v abi.View
 	for i := range h.Outputs {
 		copied := &h.Outputs[i]
-		m, err := abi.ParseMessage(slices.Clone(copied.Frame))
+		n, err := numbered(copied.Frame, h.ID, &v)
 		if err != nil {
 			return fmt.Errorf("read an output of %s: %w", h.ID, err)
-		}
-		rest, _ := strings.CutPrefix(m.ID(), h.ID+".")
-		text, _, _ := strings.Cut(rest, "-")
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return fmt.Errorf("read an output of %s: its id %q does not say which it is", h.ID, m.ID())
 		}
 		at := -1
 		if n <= last { // mostly they come in their order
@@ -120,14 +123,7 @@ func (o *Outcome) sent(h *journal.Handled) error {
 		}
 		if at < 0 {
 			at, numbers, last = len(numbers), append(numbers, n), max(n, last)
-			out := Output{Type: m.Type(), Data: m.Data(), Delay: -1}
-			for name, value := range m.All() {
-				if name != abi.ContentType && !strings.HasPrefix(name, abi.OwnPrefix) && name != abi.HTTPStatus && !strings.HasPrefix(name, abi.HTTPHeaderPrefix) {
-					continue
-				}
-				out.attr(name, value)
-			}
-			o.Outputs = append(o.Outputs, out)
+			o.Outputs = append(o.Outputs, outputOf(&v, r))
 		}
 		switch out := &o.Outputs[at]; {
 		case copied.Due > 0:
@@ -136,8 +132,46 @@ func (o *Outcome) sent(h *journal.Handled) error {
 			out.Delay = 0
 		}
 	}
-	sort.Sort(&byNumber{numbers, o.Outputs})
+	if !slices.IsSorted(numbers) {
+		sort.Sort(&byNumber{numbers, o.Outputs})
+	}
 	return nil
+}
+
+// numbered reads a frame of the nth output of a message, and returns n.
+func numbered(frame []byte, id string, v *abi.View) (n int, err error) {
+	r, err := abi.NewReader(frame)
+	if err != nil {
+		return 0, err
+	}
+	if r.Left() != 1 {
+		return 0, fmt.Errorf("%d messages in the frame, not one: %w", r.Left(), abi.ErrCount)
+	}
+	if _, err := r.Next(v); err != nil {
+		return 0, err
+	}
+	own, _ := v.Attr(abi.ID)
+	rest, ok := bytes.CutPrefix(own, []byte(id))
+	if ok {
+		rest, _ = bytes.CutPrefix(rest, []byte("."))
+	}
+	text, _, _ := bytes.Cut(rest, []byte("-"))
+	if n, err = strconv.Atoi(string(text)); err != nil {
+		return 0, fmt.Errorf("its id %q does not say which it is", own)
+	}
+	return n, nil
+}
+
+// outputOf copies an output, without what every message has by itself.
+func outputOf(v *abi.View, r *room) Output {
+	kind, _ := v.Attr(abi.Type)
+	out := Output{Type: r.string(string(kind)), Data: r.bytes(v.Data), Delay: -1}
+	for name, value := range v.All() {
+		if name := string(name); told(name) {
+			out.attr(name, string(value))
+		}
+	}
+	return out
 }
 
 // byNumber sorts outputs, which mostly are, by their numbers.
@@ -153,10 +187,14 @@ func (b *byNumber) Swap(i, j int) {
 	b.outputs[i], b.outputs[j] = b.outputs[j], b.outputs[i]
 }
 
+// told reports whether an attribute is one that an actor may give its output.
+func told(name string) bool {
+	return name == abi.ContentType || strings.HasPrefix(name, abi.OwnPrefix) || name == abi.HTTPStatus || strings.HasPrefix(name, abi.HTTPHeaderPrefix)
+}
+
 // attr notes an attribute of an output; what every one has by itself is left out.
 func (o *Output) attr(name, value string) {
-	own := strings.HasPrefix(name, abi.OwnPrefix) || name == abi.HTTPStatus || strings.HasPrefix(name, abi.HTTPHeaderPrefix)
-	if !own && (name != abi.ContentType || value == abi.ContentJSON) {
+	if !told(name) || name == abi.ContentType && value == abi.ContentJSON {
 		return
 	}
 	if o.Attrs == nil {

@@ -48,6 +48,7 @@ type chosen struct {
 	revision string
 	size     int // bytes that the states take, as capability.Size counts
 	most     int // of size
+	room     room
 }
 
 // grow counts n bytes more of states, or fewer; ErrStates when they are too many.
@@ -73,6 +74,7 @@ func (o *Options) entries(ctx context.Context, from uint64, visit func(p place, 
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
+		o.reading.Next()
 		if seq != at.sequence {
 			at = place{sequence: seq}
 		} else {
@@ -171,6 +173,7 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 	}
 	current := map[string]map[string]capability.Value{}
 	if o.State != nil {
+		o.reading.End() // a key may be busy
 		for key := range c.keys {
 			values, err := o.State(ctx, key)
 			if err != nil {
@@ -180,6 +183,9 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 			if err := c.grow(capability.Size(values)); err != nil {
 				return err
 			}
+		}
+		if err := o.reading.Begin(ctx); err != nil {
+			return err
 		}
 	}
 	err := o.entries(ctx, 0, func(_ place, e journal.Entry) error {
@@ -231,13 +237,15 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 		}
 		key, list := o.changes(e)
 		k := c.keys[key]
+		var copied []capability.Change
 		if left[0] == p {
 			left = left[1:]
 			m, err := o.caseOf(p.sequence, e, c, attempts)
-			if err == nil {
-				err = give(m)
-			}
 			if err != nil {
+				return err
+			}
+			copied = m.Then.State
+			if err := give(m); err != nil {
 				return err
 			}
 		}
@@ -245,7 +253,7 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 			o.remember(attempts, e)
 		}
 		if k != nil {
-			return c.grow(k.change(list))
+			return c.grow(k.change(list, copied))
 		}
 		return nil
 	})
@@ -255,16 +263,41 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 	return err
 }
 
-// change follows what an entry changes, and returns by how many bytes the state grows.
-func (k *cell) change(list []journal.StateChange) (grown int) {
-	grown = -capability.Size(k.now)
-	for i := range list {
-		ch := &list[i]
-		name := strings.Clone(ch.Name)
-		delete(k.unknown, name)
-		if delete(k.now, name); !ch.Deleted {
-			k.now[name] = capability.Value{Data: append([]byte{}, ch.Value...), Revision: ch.Revision, Type: ch.Type}
+// readMany gives out the messages in bundles, so that reading and running them do not have
+// to wait for each other at each.
+func (c *chosen) readMany(ctx context.Context, o *Options, give func([]*Case) error) error {
+	var some []*Case
+	size := 0
+	err := c.read(ctx, o, func(k *Case) error {
+		some, size = append(some, k), size+k.Message.Size()
+		if len(some) < handMax && size < handBytes {
+			return nil
 		}
+		full := some
+		some, size = make([]*Case, 0, handMax), 0
+		return give(full)
+	})
+	if err != nil || len(some) == 0 {
+		return err
+	}
+	return give(some)
+}
+
+// change follows what an entry changes, and returns by how many bytes the state grows.
+// copied, if there is any of it, is the same as list, and stays.
+func (k *cell) change(list []journal.StateChange, copied []capability.Change) (grown int) {
+	if copied == nil {
+		copied = changesOf(list)
+	}
+	grown = -capability.Size(k.now)
+	for i := range copied {
+		ch := &copied[i]
+		delete(k.unknown, ch.Name)
+		if ch.Data == nil {
+			delete(k.now, ch.Name)
+			continue
+		}
+		k.now[ch.Name] = capability.Value{Data: ch.Data, Revision: ch.Revision, Type: ch.Type}
 	}
 	return grown + capability.Size(k.now)
 }
@@ -295,13 +328,13 @@ func (o *Options) caseOf(seq uint64, e journal.Entry, of *chosen, attempts map[s
 		return deadCase(of.newCase(seq, d.ID, key, d.Revision), d, attempts[d.ID])
 	}
 	h := e.(*journal.Handled) // nothing else is chosen
-	m, err := abi.ParseMessage(slices.Clone(h.Input))
+	m, err := abi.ParseMessage(of.room.bytes(h.Input))
 	if err != nil {
 		return nil, err
 	}
 	c := of.newCase(seq, h.ID, h.Key, h.Revision)
-	c.Message, c.Clock, c.Seed, c.Answers = m, h.Time, slices.Clone(h.Seed), recordedOf(h.Answers)
-	return c, c.Then.recorded(h)
+	c.Message, c.Clock, c.Seed, c.Answers = m, h.Time, of.room.bytes(h.Seed), recordedOf(h.Answers)
+	return c, c.Then.recorded(h, &of.room)
 }
 
 func (c *chosen) newCase(seq uint64, id, key, revision string) *Case {
@@ -309,10 +342,11 @@ func (c *chosen) newCase(seq uint64, id, key, revision string) *Case {
 	if c.revision != revision {
 		c.revision = strings.Clone(revision)
 	}
-	return &Case{
-		Sequence: seq, ID: strings.Clone(id), Key: k.key, Revision: c.revision,
-		State: maps.Clone(k.now), Unknown: slices.Sorted(maps.Keys(k.unknown)),
+	made := &Case{Sequence: seq, ID: c.room.string(id), Key: k.key, Revision: c.revision, State: maps.Clone(k.now)}
+	if len(k.unknown) > 0 {
+		made.Unknown = slices.Sorted(maps.Keys(k.unknown))
 	}
+	return made
 }
 
 // recordedOf copies answers as a ledger takes them.

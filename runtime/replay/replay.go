@@ -31,6 +31,9 @@ const (
 	StatesMax  = 256 << 20 // bytes of the states of all their keys, at a time
 	WorkersMax = 64
 	GroupsMax  = 100 // groups of differences; what else differs is counted only
+
+	handMax   = 32       // messages that a worker is handed at a time
+	handBytes = 64 << 10 // of those messages, without the last
 )
 
 // Select says which handled messages of a node are run again. The zero Select
@@ -78,10 +81,9 @@ type Options struct {
 	State func(ctx context.Context, key string) (map[string]capability.Value, error)
 	// Workers is how many messages are run at a time; 0: one.
 	Workers int
-	// Pacer is what the workers wait for a turn at before each message, as one
-	// actor, so that whatever else runs goes first; New and Old may have the same.
-	// nil: they do not wait.
-	Pacer *pace.Pacer
+	// Aside is what reading the journal and the workers take turns at, so that whatever
+	// else runs goes first. nil: they do not wait.
+	Aside *pace.Aside
 	// Progress, if not nil, is told now and then how many of all messages were
 	// run. It is called by one goroutine at a time, and must not block.
 	Progress func(done, all int)
@@ -89,7 +91,9 @@ type Options struct {
 	// a time, in no particular order. It may keep it.
 	Each func(*Comparison)
 
-	states int // in place of StatesMax, for tests; 0: that
+	states  int // in place of StatesMax, for tests; 0: that
+	share   *pace.Share
+	reading pace.Stint
 }
 
 // ErrNone: the journal has no handled message that was selected.
@@ -103,6 +107,10 @@ var ErrStates = fmt.Errorf("what the keys of these messages kept takes more than
 // that of ctx when it ends.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.bound()
+	if err := o.reading.Begin(ctx); err != nil {
+		return nil, err
+	}
+	defer o.reading.End()
 	chosen, err := o.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -114,12 +122,14 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return t.told(), nil
 }
 
-// bound puts limits on what is asked for.
+// bound puts limits on what is asked for, and makes the turns of reading.
 func (o *Options) bound() {
 	o.Workers = max(1, min(o.Workers, WorkersMax))
 	if o.Select.Last <= 0 || o.Select.Last > LastMax {
 		o.Select.Last = LastMax
 	}
+	o.share = &pace.Share{}
+	o.reading = o.Aside.Stint(o.share)
 }
 
 // prepare chooses messages, and finds out what the states of their keys were.
@@ -141,26 +151,27 @@ func (o *Options) prepare(ctx context.Context) (*chosen, error) {
 func (o *Options) play(ctx context.Context, c *chosen, t *tally) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cases := make(chan *Case, o.Workers)
+	cases := make(chan []*Case, o.Workers)
 	t.more(len(c.places))
 	var wait sync.WaitGroup
-	share := &pace.Share{}
 	for range o.Workers {
 		wait.Go(func() {
-			w := worker{options: o, tally: t, share: share}
+			w := worker{options: o, tally: t, stint: o.Aside.Stint(o.share)}
 			if err := w.work(ctx, cases); err != nil {
 				cancel(err)
 			}
 		})
 	}
-	err := c.read(ctx, o, func(k *Case) error {
+	err := c.readMany(ctx, o, func(some []*Case) error {
+		o.reading.End() // those that run them may have no other turn
 		select {
-		case cases <- k:
-			return nil
+		case cases <- some:
+			return o.reading.Begin(ctx)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	})
+	o.reading.End()
 	close(cases)
 	wait.Wait()
 	if cause := context.Cause(ctx); cause != nil {

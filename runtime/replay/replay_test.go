@@ -334,7 +334,7 @@ func TestOld(t *testing.T) {
 	var old *actor.Actor
 	never := facts(plain, func(int) string { return fmt.Sprintf(`,"never":%d`, time.Now().UnixNano()) })
 	r := w.run(t, facts(plain, nothing), func(o *Options) {
-		o.OldRecord, o.Pacer = &Record{}, &pace.Pacer{}
+		o.OldRecord, o.Aside = &Record{}, pace.NewAside(&pace.Pacer{Processors: 2})
 		old = w.actor(never, o.OldRecord.Broker(w.broker), o.OldRecord.Seed)
 		o.Old = old
 	})

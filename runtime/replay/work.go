@@ -17,13 +17,12 @@ import (
 type worker struct {
 	options  *Options
 	tally    *tally
-	share    *pace.Share
-	turn     pace.Turn
+	stint    pace.Stint
 	now, old *actor.Instance
 	state    capability.State
 }
 
-func (w *worker) work(ctx context.Context, cases <-chan *Case) error {
+func (w *worker) work(ctx context.Context, cases <-chan []*Case) error {
 	defer func() {
 		for _, i := range []*actor.Instance{w.now, w.old} {
 			if i != nil {
@@ -31,28 +30,47 @@ func (w *worker) work(ctx context.Context, cases <-chan *Case) error {
 			}
 		}
 	}()
-	for c := range cases {
+	for some := range cases {
+		if err := w.many(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// many runs messages in a turn of their own.
+func (w *worker) many(ctx context.Context, some []*Case) error {
+	if err := w.stint.Begin(ctx); err != nil {
+		return nil // somebody else knows why
+	}
+	defer w.stint.End()
+	for _, c := range some {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if len(c.Unknown) > 0 && len(w.options.New.Def.State) > 0 {
-			w.tally.skip()
-			continue
-		}
-		if w.options.Pacer != nil { // who waits goes first; a handling that is long takes its own turns
-			w.turn.Begin(w.options.Pacer, w.share)
-			w.turn.End()
-		}
-		k, err := w.compare(ctx, c)
-		if err != nil {
+		if err := w.one(ctx, c); err != nil {
 			return err
 		}
-		if c.Dead && len(k.Now.Unknown) > 0 { // what it was answered then is not known
-			w.tally.skip()
-			continue
-		}
-		w.tally.add(k)
 	}
+	return nil
+}
+
+// one runs a message when it is its turn, and adds it up.
+func (w *worker) one(ctx context.Context, c *Case) error {
+	if len(c.Unknown) > 0 && len(w.options.New.Def.State) > 0 {
+		w.tally.skip()
+		return nil
+	}
+	w.stint.Next() // who waits goes first; a handling that is long takes its own turns
+	k, err := w.compare(ctx, c)
+	if err != nil {
+		return err
+	}
+	if c.Dead && len(k.Now.Unknown) > 0 { // what it was answered then is not known
+		w.tally.skip()
+		return nil
+	}
+	w.tally.add(k)
 	return nil
 }
 

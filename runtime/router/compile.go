@@ -25,6 +25,7 @@ type scope struct {
 type compiler struct {
 	service *specs.Service
 	table   *Table
+	last    *expressions // that need not be compiled again
 	choices map[place]*choice
 	busy    map[place]bool
 }
@@ -39,10 +40,18 @@ type place struct {
 
 // Compile builds the table of a service that has been loaded and validated.
 // Errors name the place in the files; a service that passed grow vet has none.
-func Compile(s *specs.Service) (*Table, error) {
+func Compile(s *specs.Service) (*Table, error) { return CompileAfter(s, &Table{}) }
+
+// CompileAfter is Compile for a service of which last was another revision: rules and keys
+// that both have, for types that were loaded once, are not compiled again.
+func CompileAfter(s *specs.Service, last *Table) (*Table, error) {
 	c := &compiler{
 		service: s,
-		table:   &Table{byPath: map[string]*Node{}, entries: map[string]*Entry{}},
+		table: &Table{
+			byPath: map[string]*Node{}, entries: map[string]*Entry{},
+			expressions: expressions{map[string][]compiled[*rule.Rule]{}, map[string][]compiled[*rule.Key]{}},
+		},
+		last:    &last.expressions,
 		choices: map[place]*choice{},
 		busy:    map[place]bool{},
 	}
@@ -171,7 +180,7 @@ func (c *compiler) compileKeys(n *Node) error {
 			}
 			shapes = append(shapes, c.service.Types[t])
 		}
-		key, err := rule.CompileKey(source, shapes)
+		key, err := c.key(source, shapes, nil)
 		if err != nil {
 			return fmt.Errorf("compile key of %s: %w", n.Path, err)
 		}
@@ -184,7 +193,7 @@ func (c *compiler) compileKeys(n *Node) error {
 			if _, own := n.Actor.Key[t]; own || c.checked(t) == nil {
 				continue
 			}
-			if n.keys[t], err = rule.CompileKeyAt(source, shapes, c.service.Types[t]); err != nil {
+			if n.keys[t], err = c.key(source, shapes, c.service.Types[t]); err != nil {
 				return fmt.Errorf("compile key of %s: %w", n.Path, err)
 			}
 		}
@@ -281,7 +290,7 @@ func (c *compiler) choose(p place) (*choice, error) {
 		}
 		o := option{}
 		if r.When != "" {
-			compiled, err := rule.Compile(r.When, []*shape.Type{c.service.Types[p.typ]})
+			compiled, err := c.rule(r.When, c.service.Types[p.typ])
 			if err != nil {
 				return nil, fmt.Errorf("%s:%d: compile rule: %w", r.At.File, r.At.Line, err)
 			}

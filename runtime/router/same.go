@@ -26,6 +26,28 @@ func (t *Table) Rerouted(next *Table) (nodes, workflows []string) {
 	return nodes, workflows
 }
 
+// Reached are the nodes, by path, that messages of a node may be sent to, or those that come
+// into a workflow. Others get only what is sent to them by their names.
+func (t *Table) Reached() map[string]bool {
+	reached := map[string]bool{}
+	follow := func(c *choice) {
+		for _, n := range c.nodes(nil) {
+			reached[n.Path] = true
+		}
+	}
+	for _, n := range t.Nodes {
+		for _, out := range n.Outs {
+			follow(out.choice)
+		}
+	}
+	for _, e := range t.entries {
+		for _, c := range e.inputs {
+			follow(c)
+		}
+	}
+	return reached
+}
+
 // same reports whether a choice of this table and one of another lead every message the
 // same way. Scopes are nested at most as deep as workflows are, so it ends.
 func (t *Table) same(was *choice, next *Table, is *choice) bool {

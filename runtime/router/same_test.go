@@ -2,7 +2,13 @@ package router
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+	"github.com/grow-platform/grow/specs/shape"
 )
 
 // TestRerouted: which places send messages other ways in another table, whatever else is
@@ -45,5 +51,71 @@ func TestRerouted(t *testing.T) {
 		if got := fmt.Sprint(nodes, workflows); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+}
+
+// TestCompileAfter: what the last table has compiled is taken from it, for the same words
+// and the same types only.
+func TestCompileAfter(t *testing.T) {
+	named := func(def string) *shape.Type {
+		s, err := shape.FromCUE(cuecontext.New().CompileString("m: " + def).LookupPath(cue.ParsePath("m")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	x, y := named("{n: int, k: string}"), named("{n: int, k: int}")
+	table := func(last *Table, x, y *shape.Type, rule, key string) *Table {
+		s := service([]string{"x", "y"}, []string{"a"}, map[string][]string{"w": {"input - - -> one", "one x " + rule + " -> drop", "one - - -> output"}}, map[string]map[string]string{"w": {"one": "a"}})
+		s.Types = map[string]*shape.Type{"x": x, "y": y}
+		s.Actors["a"].Key = map[string]string{"": key}
+		got, err := CompileAfter(s, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := table(&Table{}, x, y, "data.n > 1", "data.k")
+	node := first.Nodes[0]
+	for name, c := range map[string]struct {
+		next               *Table
+		rule, keyX, anyway bool
+	}{
+		"the same":        {table(first, x, y, "data.n > 1", "data.k"), true, true, true},
+		"another rule":    {table(first, x, y, "data.n > 2", "data.k"), false, true, true},
+		"another key":     {table(first, x, y, "data.n > 1", "data.n"), true, false, false},
+		"the type anew":   {table(first, named("{n: int, k: string}"), y, "data.n > 1", "data.k"), false, false, false},
+		"the other anew":  {table(first, x, named("{n: int, k: int}"), "data.n > 1", "data.k"), true, false, false},
+		"after one more":  {table(table(first, x, y, "data.n > 1", "data.k"), x, y, "data.n > 1", "data.k"), true, true, true},
+		"after none":      {table(&Table{}, x, y, "data.n > 1", "data.k"), false, false, false},
+		"after one other": {table(table(first, x, y, "data.n > 2", "data.n"), x, y, "data.n > 1", "data.k"), false, false, false},
+	} {
+		n := c.next.Nodes[0]
+		got := [3]bool{n.Outs[0].choice.options[0].rule == node.Outs[0].choice.options[0].rule, n.keys["x"] == node.keys["x"], n.anyKey == node.anyKey}
+		if want := [3]bool{c.rule, c.keyX, c.anyway}; got != want {
+			t.Errorf("%s: rule, key of x and key of any are taken over: %v, want %v", name, got, want)
+		}
+		if n.keys["x"] == n.keys["y"] || n.keys["x"] == n.anyKey {
+			t.Errorf("%s: keys of types are one", name)
+		}
+	}
+	if node.Outs[0].choice.options[0].rule == nil || node.Outs[0].Type != "x" {
+		t.Error("the rule is not where it is looked for")
+	}
+}
+
+// TestReached: nodes that routes lead to, from others and from outside, and no others.
+func TestReached(t *testing.T) {
+	s := service([]string{"x", "y"}, []string{"a", "b"}, map[string][]string{
+		"outer": {"input x - -> one", "input y - -> in", "one x data.n > 1 -> in", "one - - -> output", "idle - - -> output", "in - - -> output"},
+		"inner": {"input - - -> deep", "deep - - -> output"},
+	}, map[string]map[string]string{"outer": {"one": "a", "idle": "b", "in": "inner"}, "inner": {"deep": "a"}})
+	table, err := Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := slices.Sorted(maps.Keys(table.Reached()))
+	if want := []string{"inner/deep", "outer/in/deep", "outer/one"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -17,6 +17,7 @@ type Table struct {
 	Edges   []Edge  // what a message may go along
 	byPath  map[string]*Node
 	entries map[string]*Entry
+	expressions
 }
 
 // Node is a place an actor fills.

@@ -54,16 +54,24 @@ type admission struct {
 var entropy = struct {
 	sync.Mutex
 	source *ulid.MonotonicEntropy
+	id     ulid.ULID // the last one: what a source of bytes writes to escapes
 }{source: ulid.Monotonic(rand.Reader, 0)}
+
+// ulidTime is how many bytes of a ULID are its time; the rest is random.
+const ulidTime = 6
 
 // newID makes a ULID (github.com/ulid/spec).
 func newID(ms uint64) string {
 	entropy.Lock()
 	defer entropy.Unlock()
-	id, err := ulid.New(ms, entropy.source)
+	id := &entropy.id
+	err := id.SetTime(ms)
+	if err == nil {
+		err = entropy.source.MonotonicRead(ms, id[ulidTime:])
+	}
 	if errors.Is(err, ulid.ErrMonotonicOverflow) {
 		entropy.source = ulid.Monotonic(rand.Reader, 0)
-		id, err = ulid.New(ms, entropy.source)
+		err = entropy.source.MonotonicRead(ms, id[ulidTime:])
 	}
 	if err != nil {
 		panic("shard: no random bytes for an id: " + err.Error())

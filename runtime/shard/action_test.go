@@ -379,6 +379,37 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// TestDelayOutlives: a delayed message is due when it was, whatever part of its delay no host was
+// there: not early, and at once when that has passed.
+func TestDelayOutlives(t *testing.T) {
+	service, guests := flowService()
+	b := open(t, service, guests, nil)
+	for _, c := range []struct{ before, away time.Duration }{{400 * time.Millisecond, 300 * time.Millisecond}, {999 * time.Millisecond, 0}, {0, time.Hour}} {
+		f := b.accept(t, &Request{To: "outer", Replies: []string{"out"}, Data: []byte("late")})
+		await(t, "the delay", func() bool { return b.status(t, "outer/inner/w").Waiting == 1 })
+		b.Keep(f)
+		b.clock.pass(c.before)
+		if err := b.Settle(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
+		b.clock.pass(c.away)
+		b.reopen(t, service, guests, Options{})
+		outcome := func() Outcome { a, _ := b.Lookup(f.ID()); return a.Outcome }
+		if left := time.Second - c.before - c.away; left > 0 {
+			await(t, "the delay", func() bool { return b.status(t, "outer/inner/w").Waiting == 1 })
+			b.clock.pass(left - 1)
+			if outcome() != Pending {
+				t.Errorf("%v before and %v away: it came early", c.before, c.away)
+			}
+			b.clock.ring(t, 1)
+		} else {
+			b.clock.pass(time.Millisecond)
+		}
+		await(t, "its end", func() bool { return outcome() == Replied })
+	}
+}
+
 // TestRedriveAll sends many again into a mailbox that holds few, leaves those
 // that have nowhere to go, and is aborted.
 func TestRedriveAll(t *testing.T) {

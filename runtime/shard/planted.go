@@ -8,7 +8,8 @@ import (
 )
 
 // bug is an error that a build has on purpose, by a build tag of its name, to
-// show that make crash finds it (testdata/crash). Without such a tag planted is
+// show that make simulate finds it (simulation), and make crash (testdata/crash) all but
+// what only a trial does wrong. Without such a tag planted is
 // noBug, and the compiler leaves out all that asks for another.
 type bug int
 
@@ -19,6 +20,7 @@ const (
 	skipPending         // recovery leaves out a message that waits
 	repeatPending       // recovery brings messages that wait twice
 	forgetDead          // recovery leaves out a dead letter
+	flapKeys            // in a trial messages of a key are handled by either revision
 	forgetBegun         // recovery leaves out what an attempt was told that had begun
 )
 

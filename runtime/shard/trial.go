@@ -18,8 +18,9 @@ import (
 // Trial is another revision of some nodes, which handles a share of their keys beside
 // the one that runs.
 type Trial struct {
-	// Table is what would be in force if the trial's actors had all keys. It has the
-	// nodes of the one in force. Where its routes are others, a share of the keys goes
+	// Table is what would be in force if the trial's actors had all keys. Of the nodes that
+	// only it has nothing runs before it is in force, so that its routes lead to none of
+	// them; those that it lacks stay until then. Where its routes are others, a share of the keys goes
 	// along them, as those of the node that sends a message.
 	Table *router.Table
 	// Actors are what is tried, by node path. All other nodes are left alone.
@@ -83,7 +84,10 @@ type Arm struct {
 // TrialNode is a node in a trial.
 type TrialNode struct {
 	Node, Actor string
-	Old, New    Arm
+	// Routes says that it stands for where messages go other ways, and for all that they
+	// lead to: both sides need not have been handled by the same actors.
+	Routes   bool
+	Old, New Arm
 }
 
 func newArm(salt uint64) *arm {
@@ -155,6 +159,9 @@ func (s *Shard) Try(t *Trial) error {
 	x.passed = s.passed.of(t.Table, false)
 	s.enter(x, t.Table, workflows)
 	for _, spec := range t.Table.Nodes {
+		if _, ok := p.table.Node(spec.Path); !ok {
+			continue
+		}
 		if other := slices.Contains(nodes, spec.Path); other || t.Actors[spec.Path] != nil {
 			s.tryNode(x, spec, t, other)
 		}
@@ -187,24 +194,20 @@ func (s *Shard) tryNode(x *trial, spec *router.Node, t *Trial, other bool) {
 
 // tryable reports what of a trial does not fit to the table in force.
 func tryable(now *router.Table, t *Trial, rerouted bool) error {
-	if len(t.Actors) == 0 && !rerouted {
-		return fmt.Errorf("%w: it is what runs already", ErrTrial)
-	}
+	changes, reached := rerouted, t.Table.Reached()
 	for _, spec := range t.Table.Nodes { // which says more than that nodes are new, as those of migrations are
 		if old, ok := now.Node(spec.Path); ok && t.Actors[spec.Path] != nil && !old.Actor.Shares(spec.Actor) {
 			return fmt.Errorf("%w: the state of %s is of another type than before, and keys must be able to go both ways: "+
 				"each of the two definitions has to migrate what the other keeps, by state: {type, from}", ErrTrial, spec.Path)
 		}
 	}
-	if len(now.Nodes) != len(t.Table.Nodes) {
-		return fmt.Errorf("%w: the service has %d nodes, and had %d", ErrTrial, len(t.Table.Nodes), len(now.Nodes))
-	}
 	for _, spec := range t.Table.Nodes {
 		old, ok := now.Node(spec.Path)
+		changes = changes || ok && t.Actors[spec.Path] != nil
 		switch {
-		case !ok:
-			return fmt.Errorf("%w: node %s is new", ErrTrial, spec.Path)
-		case t.Actors[spec.Path] == nil:
+		case !ok && reached[spec.Path]:
+			return fmt.Errorf("%w: node %s is new, and routes lead to it: deploy it first, and then the routes", ErrTrial, spec.Path)
+		case !ok, t.Actors[spec.Path] == nil:
 		case old.Keyed() != spec.Keyed() || old.Exclusive() != spec.Exclusive():
 			return fmt.Errorf("%w: the keys of %s are others than before", ErrTrial, spec.Path)
 		case slices.ContainsFunc(spec.Actor.In, func(t string) bool { return spec.Takes(t) && !old.Takes(t) }):
@@ -215,6 +218,9 @@ func tryable(now *router.Table, t *Trial, rerouted bool) error {
 		if _, ok := t.Table.Node(path); !ok {
 			return fmt.Errorf("%w: there is no node %s", ErrTrial, path)
 		}
+	}
+	if !changes {
+		return fmt.Errorf("%w: it is what runs already, but for nodes that are new or gone", ErrTrial)
 	}
 	return nil
 }
@@ -296,7 +302,7 @@ func (r *running) pick(c *cell) *running {
 		return r
 	}
 	what := c.key
-	if !r.spec.Exclusive() {
+	if !r.spec.Exclusive() || planted == flapKeys {
 		what = (*c.queue.at(0)).msg.ID()
 	}
 	if r.trial.takes(what) {

@@ -23,7 +23,7 @@ func (s *Shard) rerouted(x *trial, name, actor, revision string) *rerouted {
 }
 
 func (r *rerouted) report() TrialNode {
-	return TrialNode{Node: r.name, Actor: r.actor, Old: r.arms[0].report(r.revision), New: r.arms[1].report(r.revision)}
+	return TrialNode{Node: r.name, Actor: r.actor, Routes: true, Old: r.arms[0].report(r.revision), New: r.arms[1].report(r.revision)}
 }
 
 // bury counts a message that did not get anywhere.
@@ -79,7 +79,7 @@ func (a *admission) choose(p *plan, entry *router.Entry, m *abi.Message, r *Requ
 	e.next.Enter(m, &r.Places, way)
 	for i := range way.Targets {
 		if to := &way.Targets[i]; to.Node != nil {
-			to.Node, _ = p.table.Node(to.Node.Path) // a trial has the nodes that there are
+			to.Node, _ = p.table.Node(to.Node.Path) // a trial has no others than there are
 		}
 	}
 }

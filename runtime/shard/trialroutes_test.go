@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -220,13 +221,47 @@ func TestTrialRoutesRefused(t *testing.T) {
 	less.Workflows["w"].In = []string{"out"}
 	more, _ := forked(false, "right")
 	more.Workflows["w"].Nodes = append(more.Workflows["w"].Nodes, &specs.Node{Name: "new", Actor: "left", Scale: specs.Scale{Max: 1, Mailbox: 10}})
-	for want, s := range map[string]*specs.Service{"it is what runs already": same, "w takes no in any more": less, "nodes": more} {
+	more.Workflows["w"].Routes = append([]*specs.Route{{From: "new", To: []string{specs.Output}}, {From: "right", Type: "in", To: []string{"new"}}}, more.Workflows["w"].Routes...)
+	aside, _ := forked(false, "left")
+	aside.Actors["new"] = def("new", nil)
+	for want, s := range map[string]*specs.Service{"it is what runs already": same, "w takes no in any more": less, "node w/new is new": more, "but for nodes that are new": aside} {
 		if err := b.Try(&Trial{Table: mustCompile(t, s), Actors: map[string]*actor.Actor{}, Salt: "7", Share: 0.5}); !errors.Is(err, ErrTrial) || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
 	if n := share(b.asked(t, ""), "left"); n != 400 {
 		t.Errorf("%d keys go as before", n)
+	}
+}
+
+// TestTrialRoutesLess: a node that is gone from what is tried goes on with the keys that go
+// the old way, and with what it has, until that is in force.
+func TestTrialRoutesLess(t *testing.T) {
+	service, guests := forked(true, "left")
+	b := open(t, service, guests, nil)
+	next, _ := forked(true, "right")
+	w := next.Workflows["w"]
+	w.Nodes = slices.DeleteFunc(w.Nodes, func(n *specs.Node) bool { return n.Name == "left" })
+	w.Routes = slices.DeleteFunc(w.Routes, func(r *specs.Route) bool { return r.From == "left" })
+	for range 2 { // left is an actor of its own then, which nobody sends anything
+		if err := b.Try(&Trial{Table: mustCompile(t, next), Salt: "7", Share: 0.5}); err != nil {
+			t.Fatal(err)
+		}
+		now := b.asked(t, "")
+		if l, r := share(now, "left"), share(now, "right"); l+r != 400 || l < 160 || r < 160 {
+			t.Errorf("%d keys go the old way, %d the new one", l, r)
+		}
+		b.Untry()
+		if n := share(b.asked(t, ""), "left"); n != 400 {
+			t.Errorf("after the trial %d keys go as before", n)
+		}
+	}
+	if err := b.Try(&Trial{Table: mustCompile(t, next), Salt: "7", Share: 1}); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, b.Shard, next, guests)
+	if n := share(b.asked(t, ""), "right"); n != 400 {
+		t.Errorf("%d keys go the way that is kept", n)
 	}
 }
 

@@ -35,7 +35,7 @@ func (s *Supervisor) Attach(ctx context.Context, w Wanted, node string, key *str
 		return nil, fmt.Errorf("%w: there is no node %s", shard.ErrAttached, node)
 	}
 	binary := w.Modules[n.Actor.Name]
-	name := revision(w.Service, n, digestOf(binary), w.digest)
+	name := revision(w.Service, n, binary.Digest, w.digest)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := s.current[node]; now == nil || now.actor.Revision != name {

@@ -81,7 +81,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	scale := n.Scale
 	scale.Max = instances
 	return &Fork{live: live, module: m, beside: beside, Actor: actor.New(actor.Options{
-		Node: n.Path, Revision: revision(w.Service, n, digestOf(binary), w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(), Providers: beside.providers.actors(),
+		Node: n.Path, Revision: revision(w.Service, n, binary.Digest, w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(), Providers: beside.providers.actors(),
 		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: silent, Seed: world.Seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
@@ -91,7 +91,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 func silent(actor.Line) {}
 
 // forked is the module of a fork, used once.
-func (s *Supervisor) forked(ctx context.Context, binary []byte, c engine.Config, world World) (*module, error) {
+func (s *Supervisor) forked(ctx context.Context, binary Binary, c engine.Config, world World) (*module, error) {
 	own, ok := world.(Compiler)
 	if !ok {
 		return s.module(ctx, binary, c)
@@ -100,9 +100,13 @@ func (s *Supervisor) forked(ctx context.Context, binary []byte, c engine.Config,
 }
 
 // moduleBy is a module that somebody else compiles and nothing else runs, used once.
-func (s *Supervisor) moduleBy(ctx context.Context, by Compiler, binary []byte, c engine.Config) (*module, error) {
-	c.Seed = s.hashes(digestOf(binary))
-	compiled, err := by.Compile(ctx, s.opts.Engine, binary, c)
+func (s *Supervisor) moduleBy(ctx context.Context, by Compiler, binary Binary, c engine.Config) (*module, error) {
+	c.Seed = s.hashes(binary.Digest)
+	wasm, err := binary.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := by.Compile(ctx, s.opts.Engine, wasm, c)
 	if err != nil {
 		return nil, err
 	}
@@ -126,18 +130,12 @@ func Revisions(w Wanted) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, digests := map[string]string{}, map[string]string{}
-	digest := func(actor string) string {
-		if digests[actor] == "" {
-			digests[actor] = w.digest(actor)
-		}
-		return digests[actor]
-	}
+	list := map[string]string{}
 	for _, n := range table.Nodes {
-		list[n.Path] = revision(w.Service, n, digest(n.Actor.Name), digest)
+		list[n.Path] = revision(w.Service, n, w.digest(n.Actor.Name), w.digest)
 	}
 	return list, nil
 }
 
 // digest is that of an actor's module.
-func (w *Wanted) digest(actor string) string { return digestOf(w.Modules[actor]) }
+func (w *Wanted) digest(actor string) string { return w.Modules[actor].Digest }

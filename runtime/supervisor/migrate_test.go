@@ -30,12 +30,12 @@ func ledgers(t *testing.T, by string) Wanted {
 	}
 	a := def("a", "ledger.post", "ledger.posted")
 	a.Key, a.State = map[string]string{"": "data.k"}, []specs.State{old}
-	w := Wanted{Service: &specs.Service{Name: "t", Actors: map[string]*specs.Actor{"a": a}}, Modules: map[string][]byte{"a": wat.Module("ledger")}}
+	w := Wanted{Service: &specs.Service{Name: "t", Actors: map[string]*specs.Actor{"a": a}}, Modules: map[string]Binary{"a": BinaryOf(wat.Module("ledger"))}}
 	if by == "" {
 		return w
 	}
 	forth := def("forth", "kept.v1", "echo.done")
-	w.Service.Actors["forth"], w.Modules["forth"] = forth, wat.Module(by)
+	w.Service.Actors["forth"], w.Modules["forth"] = forth, BinaryOf(wat.Module(by))
 	now := specs.State{Name: "echo.done", Type: kind(t, "{entries!: [...], note?: string}")}
 	now.Print, now.From = now.Type.Print(), []specs.Migration{{Name: old.Name, Type: old.Type, Print: old.Print, Actor: forth}}
 	a.State = []specs.State{now}
@@ -227,7 +227,7 @@ func TestProvidersChange(t *testing.T) {
 	revision := func(change func(w Wanted, geo *specs.Actor)) string {
 		w := ledgers(t, "")
 		geo := &specs.Actor{Name: "geo", In: []string{"find"}, Uses: []specs.Grant{{Name: "texts", Kind: "printed"}}, Scale: specs.Scale{Max: 2}}
-		w.Service.Actors["geo"], w.Modules["geo"] = geo, wat.Module("echo")
+		w.Service.Actors["geo"], w.Modules["geo"] = geo, BinaryOf(wat.Module("echo"))
 		a := w.Service.Actors["a"]
 		a.Uses = []specs.Grant{{Name: "geo", Kind: specs.KindActor, Params: map[string]any{"actor": "geo"}}}
 		change(w, geo)
@@ -239,7 +239,7 @@ func TestProvidersChange(t *testing.T) {
 	}
 	same := revision(func(Wanted, *specs.Actor) {})
 	for name, change := range map[string]func(Wanted, *specs.Actor){
-		"module":    func(w Wanted, _ *specs.Actor) { w.Modules["geo"] = wat.Module("trap") },
+		"module":    func(w Wanted, _ *specs.Actor) { w.Modules["geo"] = BinaryOf(wat.Module("trap")) },
 		"fuel":      func(_ Wanted, geo *specs.Actor) { geo.Limits.Fuel++ },
 		"isolation": func(_ Wanted, geo *specs.Actor) { geo.Isolated = true },
 		"grants":    func(_ Wanted, geo *specs.Actor) { geo.Uses = nil },

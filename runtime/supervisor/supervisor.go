@@ -57,14 +57,15 @@ type Options struct {
 type Wanted struct {
 	Service *specs.Service
 	// Modules gives the binary of each actor by name.
-	Modules map[string][]byte
+	Modules map[string]Binary
 }
 
 // Supervisor is safe for concurrent use.
 type Supervisor struct {
 	opts Options
 
-	mu      sync.Mutex // held by Prepare, Apply and Close
+	mu      sync.Mutex    // held by Prepare, Apply and Close
+	table   *router.Table // in force, or an empty one
 	current generation
 	tried   generation         // of a trial; nil: there is none
 	ready   map[string]*module // what Prepare compiled, for the next Apply
@@ -108,7 +109,7 @@ func New(o Options) *Supervisor {
 	if o.Pacer == nil {
 		o.Pacer = &pace.Pacer{}
 	}
-	return &Supervisor{opts: o}
+	return &Supervisor{opts: o, table: &router.Table{}}
 }
 
 // Prepare compiles the modules that an Apply of the same would, so that it
@@ -116,7 +117,7 @@ func New(o Options) *Supervisor {
 func (s *Supervisor) Prepare(ctx context.Context, w Wanted) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	table, err := router.Compile(w.Service)
+	table, err := router.CompileAfter(w.Service, s.table)
 	if err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func (s *Supervisor) release(modules map[string]*module) {
 func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	table, err := router.Compile(w.Service)
+	table, err := router.CompileAfter(w.Service, s.table)
 	if err != nil {
 		return err
 	}
@@ -157,7 +158,7 @@ func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 	}
 	s.dismiss("another revision of the service has taken over")
 	old, tried := s.current, s.tried
-	s.current, s.tried = next, nil
+	s.table, s.current, s.tried = table, next, nil
 	s.retireLater(old, next)
 	s.retireLater(tried, next, old)
 	return nil
@@ -194,7 +195,7 @@ func (s *Supervisor) Try(ctx context.Context, w Wanted, salt string, share float
 	if s.tried != nil {
 		return fmt.Errorf("%w: there is a trial already", shard.ErrTrial)
 	}
-	table, err := router.Compile(w.Service)
+	table, err := router.CompileAfter(w.Service, s.table)
 	if err != nil {
 		return err
 	}
@@ -345,9 +346,8 @@ func (s *Supervisor) config(service *specs.Service, def *specs.Actor, table *rou
 }
 
 // module returns the compiled module of a binary, used once more.
-func (s *Supervisor) module(ctx context.Context, wasm []byte, c engine.Config) (*module, error) {
-	digest := digestOf(wasm)
-	c.Seed = s.hashes(digest)
+func (s *Supervisor) module(ctx context.Context, b Binary, c engine.Config) (*module, error) {
+	c.Seed = s.hashes(b.Digest)
 	have := slices.Collect(maps.Values(s.ready))
 	for _, g := range []generation{s.current, s.tried} {
 		for _, p := range g {
@@ -355,10 +355,14 @@ func (s *Supervisor) module(ctx context.Context, wasm []byte, c engine.Config) (
 		}
 	}
 	for _, m := range have {
-		if m.config == c && m.Info().Digest == digest {
+		if m.config == c && m.Info().Digest == b.Digest {
 			m.uses.Add(1)
 			return m, nil
 		}
+	}
+	wasm, err := b.Bytes()
+	if err != nil {
+		return nil, err
 	}
 	compiled, err := s.opts.Engine.Compile(ctx, wasm, c)
 	if err != nil {
@@ -367,12 +371,6 @@ func (s *Supervisor) module(ctx context.Context, wasm []byte, c engine.Config) (
 	m := &module{Module: compiled, config: c}
 	m.uses.Store(1)
 	return m, nil
-}
-
-// digestOf is what a compiled module says that it was made of.
-func digestOf(wasm []byte) string {
-	sum := sha256.Sum256(wasm)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func realTime() int64 { return time.Now().UnixNano() }

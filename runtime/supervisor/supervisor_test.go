@@ -35,7 +35,7 @@ func wanted(module string, change func(*specs.Actor)) Wanted {
 	if change != nil {
 		change(a)
 	}
-	return Wanted{Service: &specs.Service{Name: "t", Actors: map[string]*specs.Actor{"a": a}}, Modules: map[string][]byte{"a": wat.Module(module)}}
+	return Wanted{Service: &specs.Service{Name: "t", Actors: map[string]*specs.Actor{"a": a}}, Modules: map[string]Binary{"a": BinaryOf(wat.Module(module))}}
 }
 
 // TestApply: what cannot run changes nothing, what can takes over, and what was
@@ -141,7 +141,7 @@ func pair(change func(s *specs.Service)) Wanted {
 	w := wanted("stdout", nil)
 	b := *w.Service.Actors["a"]
 	b.Name = "b"
-	w.Service.Actors["b"], w.Modules["b"] = &b, wat.Module("echo")
+	w.Service.Actors["b"], w.Modules["b"] = &b, BinaryOf(wat.Module("echo"))
 	w.Service.Workflows = map[string]*specs.Workflow{"w": {
 		Name: "w", In: []string{"in"}, Out: []string{"echo.done"},
 		Nodes:  []*specs.Node{{Name: "one", Actor: "b", Scale: b.Scale}, {Name: "two", Actor: "b", Scale: b.Scale}},
@@ -183,9 +183,9 @@ func TestApplyKeeps(t *testing.T) {
 	}
 	v := New(Options{Engine: e, Shard: s, Secret: []byte("secret")})
 	trap := pair(nil)
-	trap.Modules["a"] = wat.Module("trap")
+	trap.Modules["a"] = BinaryOf(wat.Module("trap"))
 	broken := pair(nil)
-	broken.Modules["b"] = wat.Module("initfail")
+	broken.Modules["b"] = BinaryOf(wat.Module("initfail"))
 	for _, c := range []struct {
 		name    string
 		w       Wanted

@@ -34,7 +34,7 @@ func TestThin(t *testing.T) {
 	v := New(Options{Engine: e, Shard: s, Secret: []byte("secret")})
 	of := func(program string) Wanted {
 		w := wanted("echo", nil)
-		w.Modules["a"] = enginetest.Thin(t, program)
+		w.Modules["a"] = BinaryOf(enginetest.Thin(t, program))
 		return w
 	}
 	if err := v.Apply(ctx, of("well")); err != nil {

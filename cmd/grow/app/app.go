@@ -140,6 +140,7 @@ type Host struct {
 	cancel     context.CancelFunc
 	serving    chan error // the gateway's last word
 	applying   sync.Mutex // held by Apply
+	binaries   binaries
 	actions    actions
 	debugging  debugging
 	consoles   consoles
@@ -272,7 +273,7 @@ func listen(address, flag string) (net.Listener, error) {
 
 // run starts everything behind the gateway.
 func (h *Host) run(ctx context.Context) error {
-	modules, err := readModules(h.opts.Service, h.opts.Modules)
+	wanted, err := h.wanted(h.opts.Service, h.opts.Modules)
 	if err != nil {
 		return err
 	}
@@ -295,7 +296,7 @@ func (h *Host) run(ctx context.Context) error {
 		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)
-	return bucketFault(h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules}))
+	return bucketFault(h.supervisor.Apply(ctx, wanted))
 }
 
 // owner is whose modules those of the service are in an engine that services share.
@@ -415,37 +416,6 @@ func (h *Host) abandon(ctx context.Context) error {
 // ModuleMax is the size in bytes of the largest module that is read.
 const ModuleMax = 32 << 20
 
-func readModules(service *specs.Service, paths map[string]string) (map[string][]byte, error) {
-	modules := map[string][]byte{}
-	for name := range service.Actors {
-		path := paths[name]
-		if path == "" {
-			continue // no node may need it; the supervisor says if one does
-		}
-		binary, err := readModule(path)
-		if err != nil {
-			return nil, moduleError(name, err)
-		}
-		modules[name] = binary
-	}
-	return modules, nil
-}
-
-func moduleError(name string, err error) error {
-	return &Error{Code: "module.read", Err: fmt.Errorf("read module of actor %s: %w", name, err), Hint: "build it: grow build " + name}
-}
-
-func readModule(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > ModuleMax {
-		return nil, fmt.Errorf("%s has %d bytes; at most %d are allowed", path, info.Size(), ModuleMax)
-	}
-	return os.ReadFile(path)
-}
-
 // StateDir is the folder of a service in which a host keeps what is its own.
 func StateDir(dir string) string { return filepath.Join(dir, ".grow") }
 
@@ -491,6 +461,9 @@ var processors = sync.OnceValue(func() int {
 
 // pacer is what takes turns on those.
 var pacer = sync.OnceValue(func() *pace.Pacer { return &pace.Pacer{Processors: processors()} })
+
+// aside is what takes turns beside them that nobody waits for.
+var aside = sync.OnceValue(func() *pace.Aside { return pace.NewAside(pacer()) })
 
 // Pacer is what the guests of all hosts of this process take turns at. Go is given
 // one processor more when it is first asked for.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/grow-platform/grow/host/gateway"
-	"github.com/grow-platform/grow/runtime/supervisor"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -37,7 +36,7 @@ func (h *Host) Apply(ctx context.Context, service *specs.Service, modules map[st
 	if err := h.checkSources(service); err != nil {
 		return nil, err
 	}
-	binaries, err := readModules(service, modules)
+	wanted, err := h.wanted(service, modules)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +47,7 @@ func (h *Host) Apply(ctx context.Context, service *specs.Service, modules map[st
 	// Meanwhile nothing is taken for the old revision that only the new one has a place for.
 	h.sources.pause(false)
 	err = h.gateway.Swap(service, func() error {
-		return h.supervisor.Apply(ctx, supervisor.Wanted{Service: service, Modules: binaries})
+		return h.supervisor.Apply(ctx, wanted)
 	})
 	if err != nil {
 		h.resumeSources(h.service.Load())
@@ -79,11 +78,11 @@ func (h *Host) Apply(ctx context.Context, service *specs.Service, modules map[st
 // Prepare compiles to machine code what Apply of the same would, and keeps it
 // until then. What runs does not change.
 func (h *Host) Prepare(ctx context.Context, service *specs.Service, modules map[string]string) error {
-	binaries, err := readModules(service, modules)
+	wanted, err := h.wanted(service, modules)
 	if err != nil {
 		return err
 	}
-	return bucketFault(h.supervisor.Prepare(ctx, supervisor.Wanted{Service: service, Modules: binaries}))
+	return bucketFault(h.supervisor.Prepare(ctx, wanted))
 }
 
 // Fault has every HTTP response say what is wrong with the last edit of the

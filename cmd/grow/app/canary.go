@@ -14,7 +14,6 @@ import (
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/runtime/canary"
 	"github.com/grow-platform/grow/runtime/shard"
-	"github.com/grow-platform/grow/runtime/supervisor"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -23,11 +22,11 @@ import (
 func (h *Host) Try(ctx context.Context, service *specs.Service, modules map[string]string, salt string, share float64) error {
 	h.applying.Lock()
 	defer h.applying.Unlock()
-	binaries, err := readModules(service, modules)
+	wanted, err := h.wanted(service, modules)
 	if err != nil {
 		return err
 	}
-	return secretError(h.supervisor.Try(ctx, supervisor.Wanted{Service: service, Modules: binaries}, salt, share))
+	return secretError(h.supervisor.Try(ctx, wanted, salt, share))
 }
 
 // Untry has what runs handle all keys again.

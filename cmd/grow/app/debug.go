@@ -70,7 +70,7 @@ type Debugged struct {
 // before Start. The caller closes it. It fails with a *control.Error.
 func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by string) (_ *Debugged, err error) {
 	d := &Debugged{host: h, target: t, by: by, probe: &probe{guests: observed.New()}}
-	if d.wanted, err = wanted(h.service.Load(), *h.built.Load()); err != nil {
+	if d.wanted, err = h.wanted(h.service.Load(), *h.built.Load()); err != nil {
 		return nil, err
 	}
 	if err := d.find(ctx); err != nil {
@@ -317,7 +317,10 @@ func (d *Debugged) permitted() error {
 // which links do not lead out of, stays open until closeSources.
 func (d *Debugged) program(ctx context.Context) error {
 	h, n := d.host, d.node
-	binary := d.wanted.Modules[n.Actor.Name]
+	wasm, err := d.wanted.Modules[n.Actor.Name].Bytes()
+	if err != nil {
+		return moduleError(n.Actor.Name, err)
+	}
 	var files fs.FS
 	if source := n.Actor.Code.Source; source != "" {
 		if root, err := os.OpenRoot(source); err == nil { // else it is a file, or not here
@@ -325,7 +328,7 @@ func (d *Debugged) program(ctx context.Context) error {
 		}
 	}
 	for _, l := range h.opts.debuggers() {
-		p, err := l.Open(ctx, binary, files)
+		p, err := l.Open(ctx, wasm, files)
 		if err != nil {
 			return &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("read what the module of %s says of its source: %v", n.Actor.Name, err), At: n.Path}
 		}

@@ -178,11 +178,15 @@ func (d *Debugged) tell(c *replay.Case, out *replay.Outcome) {
 		d.Say(fmt.Sprintf("would send %s %s", out.Outputs[i].Type, d.Excerpt(out.Outputs[i].Data, toldMax)))
 	}
 	for _, ch := range out.State {
+		what := "the state"
+		if ch.Name != "" {
+			what += " " + ch.Name
+		}
 		if ch.Data == nil {
-			d.Say(fmt.Sprintf("would delete the state %s", ch.Name))
+			d.Say("would delete " + what)
 			continue
 		}
-		d.Say(fmt.Sprintf("would keep the state %s %s", ch.Name, d.Excerpt(ch.Data, toldMax)))
+		d.Say(fmt.Sprintf("would keep %s %s", what, d.Excerpt(ch.Data, toldMax)))
 	}
 	for _, a := range out.Unknown {
 		d.Say(fmt.Sprintf("asked %s of %s, request %d, which the journal has no answer for: %s", a.Operation, a.Use, a.Call, a.Data))

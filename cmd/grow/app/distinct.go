@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/supervisor"
 	"github.com/grow-platform/grow/runtime/wasm"
 	"github.com/grow-platform/grow/runtime/wasm/cover"
 )
@@ -21,7 +22,11 @@ type recorded struct {
 // a module of a language runtime runs is the runtime: its blocks say little, and are not
 // counted; nor are those of a module that is too large.
 func (r *recorder) cover(q *again) {
-	m, err := wasm.Decode(q.now.Modules[r.actor.Name])
+	binary, err := q.now.Modules[r.actor.Name].Bytes()
+	if err != nil {
+		return // whoever runs it says so
+	}
+	m, err := wasm.Decode(binary)
 	if err != nil {
 		return // whoever runs it says so
 	}
@@ -30,7 +35,7 @@ func (r *recorder) cover(q *again) {
 		return
 	}
 	old := q.now
-	old.Modules = map[string][]byte{r.actor.Name: c.Binary}
+	old.Modules = map[string]supervisor.Binary{r.actor.Name: supervisor.BinaryOf(c.Binary)}
 	q.old, q.words, r.blocks = &old, c.Words, c.Blocks
 }
 

@@ -57,7 +57,7 @@ func (b backend) Fork(ctx context.Context, r control.ForkRequest) (_ control.For
 	if c.State, err = b.stateOf(ctx, n.Path, c.Key); err != nil {
 		return control.Forked{}, err
 	}
-	now, err := wanted(service, *b.built.Load())
+	now, err := b.wanted(service, *b.built.Load())
 	if err != nil {
 		return control.Forked{}, err
 	}

@@ -81,7 +81,7 @@ func (r *recorder) node(ctx context.Context, b backend, node string, of replay.S
 	if n, ok := table.Node(node); ok && !bytes.Equal(n.Config, r.actor.ConfigDefault) {
 		config = r.mask.hide(n.Config)
 	}
-	now, err := wanted(r.service, *b.built.Load())
+	now, err := b.wanted(r.service, *b.built.Load())
 	if err != nil {
 		return err
 	}

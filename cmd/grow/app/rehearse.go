@@ -73,15 +73,9 @@ func (g *gate) unrehearsed(ctx context.Context, asked bool, why string) error {
 	return err
 }
 
-// wanted is a service as a supervisor wants it.
-func wanted(service *specs.Service, paths map[string]string) (supervisor.Wanted, error) {
-	binaries, err := readModules(service, paths)
-	return supervisor.Wanted{Service: service, Modules: binaries}, err
-}
-
 // changing are the nodes that run now and get another revision, by actor.
 func (g *gate) changing(h *placed) (map[string][]string, error) {
-	w, err := wanted(g.service, g.candidate.Modules)
+	w, err := h.wanted(g.service, g.candidate.Modules)
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +94,11 @@ func (g *gate) changing(h *placed) (map[string][]string, error) {
 
 // rehearseActor rehearses an actor at each of its nodes.
 func (g *gate) rehearseActor(ctx context.Context, h *placed, a *specs.Actor, nodes []string, last int, k *deploy.Check) error {
-	now, err := wanted(g.service, g.candidate.Modules)
+	now, err := h.wanted(g.service, g.candidate.Modules)
 	if err != nil {
 		return err
 	}
-	old, err := wanted(h.service.Load(), h.modules())
+	old, err := h.wanted(h.service.Load(), h.modules())
 	if err != nil {
 		return err
 	}
@@ -202,7 +196,7 @@ func (h *Host) mask(s *specs.Service) mask {
 // forks are what messages are handled again by, so many at a time, and what ends them.
 func (h *Host) forks(ctx context.Context, r *again, workers int) (o replay.Options, end func() error, err error) {
 	o = replay.Options{
-		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{Live: h.supervisor.Seed}, Pacer: pacer(), Each: r.each,
+		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{Live: h.supervisor.Seed}, Aside: aside(), Each: r.each,
 		Workers: workers, Progress: r.progress, Hide: h.mask(r.now.Service).hide,
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)

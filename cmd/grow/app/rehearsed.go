@@ -12,7 +12,7 @@ import (
 // It tells how many it has handled, and how many came out the same. It fails with
 // replay.ErrNone when there is none.
 func (h *Host) Rehearse(ctx context.Context, s *specs.Service, modules map[string]string, node string, last int) (ran, equal int, err error) {
-	now, err := wanted(s, modules)
+	now, err := h.wanted(s, modules)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -114,7 +114,7 @@ func (b backend) OpenREPL(ctx context.Context, r control.REPLRequest, by string)
 	if err != nil {
 		return control.REPL{}, err
 	}
-	now, err := wanted(service, *b.built.Load())
+	now, err := b.wanted(service, *b.built.Load())
 	if err != nil {
 		return control.REPL{}, err
 	}

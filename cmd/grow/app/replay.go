@@ -35,7 +35,7 @@ func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.R
 	}
 	defer release()
 	service := b.service.Load()
-	now, err := wanted(service, *b.built.Load())
+	now, err := b.wanted(service, *b.built.Load())
 	if err != nil {
 		return control.Replayed{}, err
 	}
@@ -50,7 +50,7 @@ func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.R
 		if err != nil {
 			return control.Replayed{}, err
 		}
-		now.Modules[actor] = binary
+		now.Modules[actor] = supervisor.BinaryOf(binary)
 	}
 	var found *replay.Comparison
 	_, err = b.replayed(ctx, &again{

@@ -54,7 +54,7 @@ func TestForksKeyless(t *testing.T) {
 	keyed := *next.Actors["hog"]
 	keyed.Key = map[string]string{"hog.do": "data"}
 	next.Actors = map[string]*specs.Actor{"hog": &keyed}
-	now, err := wanted(&next, *h.built.Load())
+	now, err := h.wanted(&next, *h.built.Load())
 	if err != nil {
 		t.Fatal(err)
 	}

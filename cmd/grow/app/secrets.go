@@ -32,21 +32,27 @@ const (
 
 // Get returns a secret. What cannot be read is not there, and the log says why.
 func (s Secrets) Get(name string) (string, bool) {
-	value, from := s.outside(name)
-	if from != "" {
-		return value, true
+	value, from, err := s.Find(name)
+	if err != nil {
+		s.warn(name, err)
 	}
-	if s.Sealed == nil {
-		return "", false
+	return value, from != ""
+}
+
+// Find returns a secret and where it comes from: environment, file or sealed; "" when it is
+// nowhere, with an error when it is sealed and cannot be opened.
+func (s Secrets) Find(name string) (value, from string, err error) {
+	if value, from = s.outside(name); from != "" || s.Sealed == nil {
+		return value, from, nil
 	}
 	b, err := s.Sealed.Get(s.Place, name)
-	if err != nil {
-		if !errors.Is(err, secrets.ErrNotFound) {
-			s.warn(name, err)
-		}
-		return "", false
+	switch {
+	case errors.Is(err, secrets.ErrNotFound):
+		return "", "", nil
+	case err != nil:
+		return "", "", err
 	}
-	return string(b), true
+	return string(b), fromSealed, nil
 }
 
 // From says where a secret that may be in the sealed store is taken from.
@@ -130,6 +136,13 @@ func readSecret(name string) (string, error) {
 // withoutBreak is b without the line break at its end.
 func withoutBreak(b []byte) []byte {
 	return bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+}
+
+// SecretsOf are those of a service that runs in its folder by itself: the environment's,
+// and what is sealed in the folder. Its error says what is wrong with the key that was given.
+func SecretsOf(dir, service string) (Secrets, error) {
+	sealed, err := sealedOf(filepath.Join(StateDir(dir), "secrets"))
+	return Secrets{Sealed: sealed, Place: secrets.Place{Namespace: DefaultNamespace, Service: service}}, err
 }
 
 // sealedOf is the sealed store in a folder that a host has.

@@ -85,11 +85,11 @@ func (g *gate) unshadowed(ctx context.Context, why string) error {
 
 // shadowNode begins to follow a node.
 func (g *gate) shadowNode(ctx context.Context, h *placed, a *specs.Actor, node string) (*shadowed, error) {
-	now, err := wanted(g.service, g.candidate.Modules)
+	now, err := h.wanted(g.service, g.candidate.Modules)
 	if err != nil {
 		return nil, err
 	}
-	old, err := wanted(h.service.Load(), h.modules())
+	old, err := h.wanted(h.service.Load(), h.modules())
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"github.com/grow-platform/grow/host/control"
-	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
@@ -36,11 +34,11 @@ func OpenStopped(ctx context.Context, dir string) (s *Stopped, err error) {
 		return nil, err
 	}
 	h := &Host{opts: Options{Dir: dir, Service: service}}
-	sealed, err := sealedOf(filepath.Join(StateDir(dir), "secrets"))
+	own, err := SecretsOf(dir, service.Name)
 	if err != nil {
 		return nil, err
 	}
-	s = &Stopped{service: service, known: Secrets{Sealed: sealed, Place: secrets.Place{Namespace: DefaultNamespace, Service: service.Name}}.Known}
+	s = &Stopped{service: service, known: own.Known}
 	if s.store, err = h.opts.Journal.OpenStore(ctx, dir, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, journalError(h.opts.Journal, err)
 	}

@@ -60,6 +60,8 @@ var measures = []measure{
 		open: func(ctx context.Context, w *workspace) (rounder, error) {
 			return rehearsing(ctx, w, "rust", "lib.rs", rustKeeper, rehearsedRust, perSecond)
 		}},
+	{name: "rehearsal-live", unit: "ms", goal: 1.2, what: "99th percentile of a Rust actor at 1,000 messages a second while recorded ones are handled again; while they are not",
+		open: rehearsingBeside},
 	{name: "rehearsal-python", unit: "us", goal: 1.5, what: "CPU of a recorded message of a Python actor handled again and compared; live",
 		open: func(ctx context.Context, w *workspace) (rounder, error) {
 			return rehearsing(ctx, w, "python", "main.py", pythonKeeper, rehearsedPython, eachMicros)

@@ -56,6 +56,51 @@ func rehearsing(ctx context.Context, w *workspace, language, file, text string, 
 	}, nil
 }
 
+// rehearsingBeside measures the 99th percentile of latencies at swapLoad messages a second
+// while what was handled before is handled again by another revision, over and over, beside
+// the same when it is not.
+func rehearsingBeside(ctx context.Context, w *workspace) (rounder, error) {
+	k, err := w.keeper(ctx, "rust", "lib.rs", rustKeeper, rehearsedState)
+	if err != nil {
+		return nil, err
+	}
+	other, n := k.other(1), 0
+	return func(ctx context.Context) (value, reference float64, err error) {
+		n++
+		h, err := app.Start(ctx, app.Options{
+			Dir: filepath.Join(w.dir, fmt.Sprintf("rehearsal-live-%d", n)), Service: k.service, Modules: k.modules, Listen: "127.0.0.1:0", CacheDir: filepath.Join(w.dir, "cache"),
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+		defer func() { err = errors.Join(err, stop(h)) }()
+		if err := askEach(ctx, h, rehearsedRust); err != nil {
+			return 0, 0, err
+		}
+		if _, err := beside(ctx, h, quietly(warmUp)); err != nil {
+			return 0, 0, err
+		}
+		all, err := beside(ctx, h, quietly(swapStretch))
+		if err != nil {
+			return 0, 0, err
+		}
+		reference = tail(all, 0.99)
+		all, err = beside(ctx, h, func(ctx context.Context) error {
+			for begin := time.Now(); time.Since(begin) < swapStretch; {
+				ran, equal, err := h.Rehearse(ctx, other.service, other.modules, "keep", rehearsedRust)
+				if err == nil && (ran != rehearsedRust || equal != ran) {
+					err = fmt.Errorf("%d messages were handled again, and %d came out the same, of %d", ran, equal, rehearsedRust)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return tail(all, 0.99), reference, err
+	}, nil
+}
+
 // askEach has messages be handled, one of each key at a time.
 func askEach(ctx context.Context, h *app.Host, messages int) error {
 	errs := make([]error, swapKeys)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/secrets"
 )
 
 // TestConfirm deletes things at a terminal: only who types the name does.
@@ -34,7 +36,7 @@ func TestConfirm(t *testing.T) {
 		{"corrected", shop, "smaller\x7f\x7f\n", exitDone, "deleted main/small", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			text, code := answered(t, c.line, c.answer, c.answer == interrupt)
+			text, code := answered(t, c.line, " to do it: ", c.answer, c.answer == interrupt)
 			if code != c.code || !strings.Contains(text, c.want) || !strings.Contains(text, "this deletes main/small: 1 change of documents") {
 				t.Errorf("exit code %d, want %d and %q:\n%s", code, c.code, c.want, text)
 			}
@@ -48,9 +50,38 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
+// TestSecretTyped: a secret that is typed at a terminal is set, and not shown.
+func TestSecretTyped(t *testing.T) {
+	h := newHosted(t)
+	t.Chdir(jsonService(t))
+	const prompt, line = "API_KEY (what you type is not shown): ", "secret set API_KEY --all-services"
+	for _, c := range []struct {
+		name, answer string
+		code         int
+		want         string
+	}{
+		{"nothing", "\r", exitUsage, "there is no value on standard input"},
+		{"end of input", "\x04", exitInterrupted, "interrupted; nothing was set"},
+		{"Ctrl-C", "\x03", exitInterrupted, "interrupted; nothing was set"},
+		{"interrupt", "^C", exitInterrupted, "interrupted; nothing was set"},
+		{"typed", "hiddem\x7fn-word\r", exitDone, "API_KEY of all services of main is set"},
+	} {
+		text, code := answered(t, line, prompt, c.answer, c.answer == "^C")
+		if code != c.code || !strings.Contains(text, c.want) || strings.Contains(text, "hidd") || strings.Contains(text, "word") {
+			t.Errorf("%s: exit code %d, want %d and %q:\n%s", c.name, code, c.code, c.want, text)
+		}
+		if list := h.run(exitDone, "secret list --all-services"); strings.Contains(list, "API_KEY") != (c.code == exitDone) {
+			t.Errorf("%s: %s", c.name, list)
+		}
+	}
+	if value, err := h.Sealed.Get(secrets.Place{Namespace: app.DefaultNamespace}, "API_KEY"); err != nil || string(value) != "hidden-word" {
+		t.Errorf("%q, %v", value, err)
+	}
+}
+
 // answered runs a command line at a terminal where a person answers what is asked, or
 // interrupts it, and returns what stands there.
-func answered(t *testing.T, line, answer string, interrupt bool) (text string, code int) {
+func answered(t *testing.T, line, prompt, answer string, interrupt bool) (text string, code int) {
 	t.Helper()
 	master, tty, err := pty.Open()
 	if err != nil {
@@ -63,7 +94,7 @@ func answered(t *testing.T, line, answer string, interrupt bool) (text string, c
 		in := bufio.NewReader(master)
 		for b, err := in.ReadByte(); err == nil; b, err = in.ReadByte() {
 			all.WriteByte(b)
-			if strings.HasSuffix(all.String(), " to do it: ") {
+			if strings.HasSuffix(all.String(), prompt) {
 				asked <- true
 			}
 		}

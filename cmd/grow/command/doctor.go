@@ -21,6 +21,7 @@ import (
 	"github.com/grow-platform/grow/compiler/toolchain"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/jail"
+	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
 )
@@ -95,13 +96,29 @@ func (s *shell) serviceCheck() (*specs.Service, []checkup) {
 	list := []checkup{c}
 	wanted := neededSecrets(service)
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		secret := checkup{Finding: toolchain.Finding{Name: "secret " + name, OK: true}, For: "service", Needed: true}
-		if os.Getenv(name) == "" {
-			secret.OK, secret.Problem, secret.Fix = false, "not in the environment; "+wanted[name]+" needs it", "export "+name+"=..."
-		}
-		list = append(list, secret)
+		list = append(list, secretCheck(dir, service.Name, name, wanted[name]))
 	}
 	return service, list
+}
+
+// secretCheck looks for a secret that something needs.
+func secretCheck(dir, service, name, needs string) checkup {
+	c := checkup{Finding: toolchain.Finding{Name: "secret " + name}, For: "service", Needed: true}
+	have, err := app.SecretsOf(dir, service)
+	if err != nil {
+		c.Problem, c.Fix = err.Error(), "give "+secrets.KeyVariable+" the key that sealed it"
+		return c
+	}
+	value, from, err := have.Find(name)
+	switch {
+	case err != nil:
+		c.Problem, c.Fix = "it is sealed, and cannot be opened: "+err.Error(), "set it again: grow secret set "+name
+	case value == "":
+		c.Problem, c.Fix = "neither in the environment nor sealed; "+needs+" needs it", "export "+name+"=..., or, while the service runs: grow secret set "+name
+	default:
+		c.OK, c.Version = true, from
+	}
+	return c
 }
 
 // neededSecrets are the names of the secrets that a service needs to start, each

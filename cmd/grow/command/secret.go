@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -127,32 +128,44 @@ func (s *shell) input(ctx context.Context, name string) ([]byte, error) {
 		}
 		return b, nil
 	}
+	return s.typed(ctx, name)
+}
+
+// typed asks for a value at a terminal. The terminal shows nothing from before it is asked
+// for, however early somebody types.
+func (s *shell) typed(ctx context.Context, name string) ([]byte, error) {
 	fd := int(s.stdin.(*os.File).Fd())
-	before, err := term.GetState(fd)
+	before, err := term.MakeRaw(fd)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	fmt.Fprintf(s.stderr, "%s (what you type is not shown): ", name)
+	terminal := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{s.stdin, s.stderr}, "")
 	type answer struct {
-		value []byte
+		value string
 		err   error
 	}
 	told := make(chan answer, 1)
 	go func() { // reads until a line is there: what the command does not wait for ends with the process
-		value, err := term.ReadPassword(fd)
+		value, err := terminal.ReadPassword(name + " (what you type is not shown): ")
 		told <- answer{value, err}
 	}()
+	interrupted := &control.Error{Code: codeInterrupted, Message: "interrupted; nothing was set"}
 	select {
 	case <-ctx.Done():
 		_ = term.Restore(fd, before) // a terminal that is gone
 		fmt.Fprintln(s.stderr)
-		return nil, &control.Error{Code: codeInterrupted, Message: "interrupted; nothing was set"}
+		return nil, interrupted
 	case a := <-told:
-		fmt.Fprintln(s.stderr)
-		if a.err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, a.err)
+		if err := errors.Join(a.err, term.Restore(fd, before)); errors.Is(err, io.EOF) { // Ctrl-C and Ctrl-D
+			fmt.Fprintln(s.stderr)
+			return nil, interrupted
+		} else if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
-		return a.value, nil
+		return []byte(a.value), nil
 	}
 }
 

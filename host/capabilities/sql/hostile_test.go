@@ -79,6 +79,40 @@ func TestSessionReset(t *testing.T) {
 	}
 }
 
+// TestSessionLeft: whatever a request left on the connection, and however it ended, the next
+// one of any sort has it as it was at first; one that reads changes nothing.
+func TestSessionLeft(t *testing.T) {
+	s := side{address: server.database(t)}
+	s.items(t).must(Exec, "create function empty_items() returns integer as 'delete from items; select 1' language sql")
+	const (
+		path  = "select set_config('search_path', 'nowhere', false)"
+		write = "select set_config('default_transaction_read_only', 'off', false)"
+		lock  = "select pg_advisory_lock(7)"
+		temp  = "create temp table items (n integer)"
+	)
+	for _, left := range []struct{ op, text string }{
+		{Query, path}, {Exec, path}, {Query, write}, {Exec, write}, {Query, lock}, {Exec, lock}, {Exec, temp}, {Exec, "select 1 / 0"}, {Query, "select 1 / 0"},
+	} {
+		for _, several := range []bool{false, true} {
+			for _, next := range []string{Query, Exec} {
+				o := s.open(t, "write", map[string]any{"connections": 1})
+				body := `{"sql": "` + left.text + `"}`
+				if several {
+					body = `{"statements": [` + body + `, {"sql": "select 2"}]}`
+				}
+				o.send(t.Context(), "left/1", left.op, body)
+				if got := o.must(next, "select count(*) as n from items where not exists (select from pg_locks where locktype = 'advisory')"); !strings.Contains(got, "[[2]]") {
+					t.Errorf("after %s of %s, several: %v: %s", left.op, left.text, several, got)
+				}
+				o.send(t.Context(), "left/2", left.op, body)
+				if a := o.ask(Query, "select empty_items()"); a.Code != capability.Denied {
+					t.Errorf("after %s of %s, several: %v: what reads changed something: %+v", left.op, left.text, several, a)
+				}
+			}
+		}
+	}
+}
+
 // TestPages: the pages of the file are not for actors.
 func TestPages(t *testing.T) {
 	o := side{folder: t.TempDir()}.items(t)

@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -30,14 +29,6 @@ const postgresRowMax = 16 << 20
 
 type postgresDialect struct {
 	keeps bool // statements stay prepared; false: the address asks for another mode
-}
-
-// reset takes back what a statement may have set for the connection, before others use it.
-func reset(ctx context.Context, c *pgx.Conn) error {
-	if _, err := c.Exec(ctx, "reset role; reset all; discard temp; select pg_advisory_unlock_all()"); err != nil {
-		return driver.ErrBadConn
-	}
-	return nil
 }
 
 // openPostgres makes ready to connect to the address that a secret holds.
@@ -76,8 +67,9 @@ func openPostgres(g *grant, secret, address string) (capability.Capability, erro
 
 func (postgresDialect) lex() lexicon { return lexicon{dollars: true, escapes: true, nested: true} }
 
-func (postgresDialect) isolation(writes bool) *stdsql.TxOptions {
-	return &stdsql.TxOptions{ReadOnly: !writes}
+// connection implements dialect: begin resets it.
+func (postgresDialect) connection(ctx context.Context, pool *stdsql.DB) (*stdsql.Conn, error) {
+	return pool.Conn(context.WithValue(ctx, resetsItself{}, true))
 }
 
 // prepare implements dialect. Another attempt begins with no statement prepared: one may
@@ -86,8 +78,7 @@ func (d postgresDialect) prepare(ctx context.Context, c *stdsql.Conn, again bool
 	if !d.keeps || !again {
 		return nil
 	}
-	return c.Raw(func(conn any) error {
-		on := conn.(*stdlib.Conn).Conn()
+	return onPostgres(c, func(on *pgx.Conn) error {
 		delete(on.PgConn().CustomData(), keptKey)
 		return on.DeallocateAll(ctx)
 	})
@@ -98,7 +89,7 @@ func (d postgresDialect) statement(ctx context.Context, c *stdsql.Conn, tx sessi
 	if !d.keeps || len(text) > keptBytes {
 		return tx.PrepareContext(ctx, text)
 	}
-	err := c.Raw(func(conn any) error { return keep(ctx, conn.(*stdlib.Conn).Conn(), text) })
+	err := onPostgres(c, func(on *pgx.Conn) error { return keep(ctx, on, text) })
 	return &kept{tx, text}, err
 }
 

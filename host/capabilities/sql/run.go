@@ -36,13 +36,13 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 	if err != nil {
 		return capability.Fail(capability.Invalid, "%v", err)
 	}
-	entry := entry{stable: r.Stable}
+	var e *entry
 	if writes {
 		digest := sha256.Sum256(r.Data)
-		entry.digest = hex.EncodeToString(digest[:])
+		e = &entry{stable: r.Stable, digest: hex.EncodeToString(digest[:])}
 	}
 	for attempt := 1; ; attempt++ {
-		data, err := d.transaction(ctx, q, writes, entry, attempt > 1)
+		data, err := d.transaction(ctx, q, e, attempt > 1)
 		if err == nil {
 			return capability.Answer{Data: data}
 		}
@@ -50,7 +50,7 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 		if f.code == capability.Conflict && writes {
 			// It may be in the way of its own first attempt, whose connection was lost as
 			// it ended.
-			if data, err := d.inbox.find(ctx, d.writer, entry); err == nil && data != nil {
+			if data, err := d.inbox.find(ctx, d.writer, *e); err == nil && data != nil {
 				return capability.Answer{Data: data}
 			}
 		}
@@ -60,16 +60,17 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 	}
 }
 
-// transaction does all of a request or nothing; again: it came to nothing before.
-func (d *database) transaction(ctx context.Context, q *request, writes bool, e entry, again bool) (data []byte, err error) {
+// transaction does all of a request or nothing. e: it writes; nil: it can only read; again:
+// it came to nothing before.
+func (d *database) transaction(ctx context.Context, q *request, e *entry, again bool) (data []byte, err error) {
 	db := d.reader
-	if writes {
+	if e != nil {
 		db = d.writer
 		if err := d.inbox.ready(ctx, db); err != nil {
 			return nil, err
 		}
 	}
-	c, err := db.Conn(ctx)
+	c, err := d.connection(ctx, db)
 	if err != nil {
 		return nil, err
 	}
@@ -82,29 +83,17 @@ func (d *database) transaction(ctx context.Context, q *request, writes bool, e e
 		return nil, err
 	}
 	defer stop()
-	how := d.isolation(writes)
-	if !writes && how == nil && !q.several {
-		return d.all(ctx, c, c, q, writes) // one statement on a connection that can only read
+	tx, done, err := d.begin(ctx, c, &d.inbox, e, q.several)
+	if tx != nil {
+		defer tx.leave()
 	}
-	tx, err := c.BeginTx(ctx, how)
-	if err != nil {
+	if done != nil || err != nil {
+		return done, err
+	}
+	if data, err = d.all(ctx, c, tx, q, e != nil); err != nil {
 		return nil, err
 	}
-	defer tx.Rollback() // after Commit, nothing
-	if writes {
-		if data, err := d.inbox.find(ctx, tx, e); data != nil || err != nil {
-			return data, err
-		}
-	}
-	if data, err = d.all(ctx, c, tx, q, writes); err != nil {
-		return nil, err
-	}
-	if writes {
-		if err := d.inbox.add(ctx, tx, e, data); err != nil {
-			return nil, err
-		}
-	}
-	return data, tx.Commit()
+	return data, tx.finish(ctx, e, data)
 }
 
 // session runs statements: a transaction or a connection.
@@ -172,7 +161,10 @@ const (
 // inbox is the table of what has been done for which request. One in the transaction
 // with the effects makes a repeated request harmless.
 type inbox struct {
-	exists string // asks whether the table is there
+	exists string       // asks whether the table is there
+	layout string       // of the table, behind its columns
+	finds  *stdsql.Stmt // inboxFind and inboxAdd, of a database that has one writer; nil: not prepared
+	adds   *stdsql.Stmt
 	mu     sync.Mutex
 	next   time.Time // guarded by mu: when it is looked at again
 }
@@ -180,6 +172,17 @@ type inbox struct {
 // entry identifies a request: a later attempt at a message that asks for something else
 // by the same number has not been answered.
 type entry struct{ stable, digest string }
+
+// What is said to the table; the arguments of inboxAdd are those that row returns.
+const (
+	inboxFind = `select answer from ` + inboxName + ` where stable = $1 and digest = $2`
+	inboxAdd  = `insert into ` + inboxName + ` (stable, digest, answer, at) values ($1, $2, $3, $4)`
+)
+
+// row is one of the table.
+func (e *entry) row(answer []byte) []any {
+	return []any{e.stable, e.digest, string(answer), time.Now().Unix()}
+}
 
 // ready makes the table when it is not there, and forgets what is too old.
 func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
@@ -194,7 +197,7 @@ func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
 	}
 	if n == 0 {
 		_, err := db.ExecContext(ctx, `create table if not exists `+inboxName+` (
-			stable text not null, digest text not null, answer text not null, at bigint not null, primary key (stable, digest))`)
+			stable text not null, digest text not null, answer text not null, at bigint not null, primary key (stable, digest)) `+b.layout)
 		if err != nil {
 			return fmt.Errorf("make the table %s: %w", inboxName, err)
 		}
@@ -206,31 +209,34 @@ func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
 	return nil
 }
 
+// prepare has both statements about the table stay prepared on a database.
+func (b *inbox) prepare(ctx context.Context, db *stdsql.DB) (err error) {
+	if b.finds, err = db.PrepareContext(ctx, inboxFind); err == nil {
+		b.adds, err = db.PrepareContext(ctx, inboxAdd)
+	}
+	return err
+}
+
 // rower asks for a row: a transaction or a database.
 type rower interface {
 	QueryRowContext(ctx context.Context, text string, args ...any) *stdsql.Row
 }
 
 // find returns what was answered before; nil: nothing.
-func (b *inbox) find(ctx context.Context, tx rower, e entry) ([]byte, error) {
-	var data []byte
-	err := tx.QueryRowContext(ctx, `select answer from `+inboxName+` where stable = $1 and digest = $2`, e.stable, e.digest).Scan(&data)
+func (b *inbox) find(ctx context.Context, on rower, e entry) ([]byte, error) {
+	return found(on.QueryRowContext(ctx, inboxFind, e.stable, e.digest))
+}
+
+func found(row *stdsql.Row) (data []byte, err error) {
+	err = row.Scan(&data)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return nil, nil
 	}
 	return data, err
 }
 
-// racing is an error of add: another transaction has done the same meanwhile.
+// racing is an error of adding an entry: another transaction has done the same meanwhile.
 type racing struct{ error }
 
 // Unwrap is the cause.
 func (r racing) Unwrap() error { return r.error }
-
-func (b *inbox) add(ctx context.Context, tx *stdsql.Tx, e entry, data []byte) error {
-	_, err := tx.ExecContext(ctx, `insert into `+inboxName+` (stable, digest, answer, at) values ($1, $2, $3, $4)`, e.stable, e.digest, string(data), time.Now().Unix())
-	if err != nil {
-		return racing{err}
-	}
-	return nil
-}

@@ -92,8 +92,12 @@ type dialect interface {
 	failure(err error) *failure
 	// lex is how its statements are read.
 	lex() lexicon
-	// isolation is that of transactions; nil: a connection that reads can do nothing else.
-	isolation(writes bool) *stdsql.TxOptions
+	// connection takes one of a pool, for begin.
+	connection(ctx context.Context, pool *stdsql.DB) (*stdsql.Conn, error)
+	// begin begins what a request does on a connection that others have used; several: it
+	// has several statements. e: it writes, and done is what was answered to it before; nil:
+	// it can only read. The transaction is to be left, unless there is none.
+	begin(ctx context.Context, c *stdsql.Conn, b *inbox, e *entry, several bool) (tx transaction, done []byte, err error)
 	// prepare makes a connection fit for statements of actors; again: for another attempt.
 	prepare(ctx context.Context, c *stdsql.Conn, again bool) error
 	// statement has the server read a text as one statement, in a session on c.

@@ -52,7 +52,7 @@ func openSQLite(ctx context.Context, g *grant, folder string) (capability.Capabi
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", g.Database, err)
 	}
-	d := &database{grant: g, dialect: sqliteDialect{}, inbox: inbox{exists: `select count(*) from sqlite_schema where name = '` + inboxName + `'`}}
+	d := &database{grant: g, dialect: sqliteDialect{}, inbox: inbox{exists: `select count(*) from sqlite_schema where name = '` + inboxName + `'`, layout: "without rowid"}}
 	writer := sqliteDB(path, "rw", sqliteStandard)
 	writer.SetMaxOpenConns(1) // SQLite has one writer at a time
 	if err := d.inbox.ready(ctx, writer); err != nil {
@@ -60,6 +60,9 @@ func openSQLite(ctx context.Context, g *grant, folder string) (capability.Capabi
 	}
 	if g.writes() {
 		d.writer = writer
+		if err := d.inbox.prepare(ctx, writer); err != nil {
+			return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), writer.Close())
+		}
 	} else if err := writer.Close(); err != nil {
 		return nil, err
 	}
@@ -116,8 +119,18 @@ func authorize(action sqlite.AuthorizerActionCode, table, _, _, _ string) sqlite
 
 func (sqliteDialect) lex() lexicon { return lexicon{brackets: true} }
 
-// isolation implements dialect.
-func (sqliteDialect) isolation(bool) *stdsql.TxOptions { return nil }
+// connection implements dialect.
+func (sqliteDialect) connection(ctx context.Context, pool *stdsql.DB) (*stdsql.Conn, error) {
+	return pool.Conn(ctx)
+}
+
+// begin implements dialect. A connection that reads can do nothing else.
+func (sqliteDialect) begin(ctx context.Context, c *stdsql.Conn, b *inbox, e *entry, several bool) (transaction, []byte, error) {
+	if e == nil && !several {
+		return alone{c}, nil, nil
+	}
+	return beginPlain(ctx, c, b, e)
+}
 
 func (sqliteDialect) prepare(_ context.Context, c *stdsql.Conn, _ bool) error {
 	_, err := sqlite.Limit(c, sqlite3.SQLITE_LIMIT_LENGTH, sqliteValueMax)
@@ -153,13 +166,8 @@ func (sqliteDialect) interrupt(ctx context.Context, c *stdsql.Conn) (stop func()
 		return nil, err
 	}
 	done, ended := make(chan struct{}), make(chan struct{})
-	go func() { // ends with stop
+	unused := context.AfterFunc(ctx, func() { // ends with stop
 		defer close(ended)
-		select {
-		case <-done:
-			return
-		case <-ctx.Done():
-		}
 		tls := libc.NewTLS()
 		defer tls.Close()
 		again := time.NewTicker(interruptEvery)
@@ -172,8 +180,13 @@ func (sqliteDialect) interrupt(ctx context.Context, c *stdsql.Conn) (stop func()
 			case <-again.C:
 			}
 		}
-	}()
-	return func() { close(done); <-ended }, nil
+	})
+	return func() {
+		if !unused() {
+			close(done)
+			<-ended
+		}
+	}, nil
 }
 
 // failure implements dialect (https://www.sqlite.org/rescode.html).

@@ -84,6 +84,9 @@ func (s side) bounded(t *testing.T, most sqliteBounds) *opened {
 		t.Fatal(err)
 	}
 	o.writer = sqliteDB(filepath.Join(s.folder, "sql", "catalogue.db"), "rw", most)
+	if err := o.inbox.prepare(t.Context(), o.writer); err != nil {
+		t.Fatal(err)
+	}
 	return o
 }
 

@@ -103,6 +103,7 @@ func (p *program) unfold(call int, c engine.Call, r row) []frame {
 		if i > 0 {
 			inlined.shown.Function, inlined.shown.Inlined = path[i].name, true
 		}
+		inlined.shown.Own = inlined.shown.Own && !derived(inlined.shown.Function)
 		all = append(all, inlined)
 		if i > 0 {
 			at := p.callRow(path[i])
@@ -111,6 +112,10 @@ func (p *program) unfold(call int, c engine.Call, r row) []frame {
 	}
 	return all
 }
+
+// derived says whether a function is one that a macro has made: those of #[derive] are in a
+// constant without a name, and on the line of the attribute.
+func derived(function string) bool { return strings.Contains(function, "::_::") }
 
 // callRow is where a function was inlined.
 func (p *program) callRow(s *scope) row {

@@ -93,6 +93,35 @@ func TestRust(t *testing.T) {
 	}
 }
 
+// TestDerived: what #[derive] has made is on the lines of the actor's author, and not what
+// they wrote.
+func TestDerived(t *testing.T) {
+	binary := built(t)
+	p := opened(t, binary, os.DirFS("testdata/rust"))
+	derived := 0
+	r := &script{t: t, first: &debug.Watch{Every: true}}
+	r.stop = func(g debug.Guest, h debug.Halt) error {
+		frames, err := h.Frames(0, 1)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(frames[0].Function, "::_::") && frames[0].File == rustSource {
+			derived++
+		} else if !frames[0].Own {
+			return nil
+		}
+		if made := strings.Contains(frames[0].Function, "serialize"); made == frames[0].Own {
+			t.Errorf("%+v", frames[0])
+		}
+		return nil
+	}
+	h := &enginetest.Host{Reply: answer}
+	m := abi.NewMessage([]byte(order1), abi.Type, "order.placed", abi.ID, "1", abi.ContentType, abi.ContentJSON)
+	if _, err := started(t, p, binary, r).Handle(h, engine.Frame(m.Frame())); err != nil || derived == 0 {
+		t.Error(derived, err)
+	}
+}
+
 // setEnums sets enums, which have no other values than those that they name.
 func setEnums(t *testing.T, h debug.Halt) {
 	t.Helper()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/debug"
@@ -61,8 +60,7 @@ func (c *Console) Ended() { c.end.Do(func() { close(c.ended) }) }
 // typed is an input.
 type typed struct {
 	source string
-	given  atomic.Bool   // it was given up: it is to end
-	told   chan struct{} // closed then
+	told   chan struct{} // closed once it was given up: it is to end
 }
 
 // Evaluate carries out an input. It fails with ErrLeft if the instance has ended, or does
@@ -91,7 +89,6 @@ func (c *Console) Evaluate(ctx context.Context, source string) (Carried, error) 
 			return Carried{}, ErrLeft
 		case <-gone:
 			gone = nil
-			in.given.Store(true)
 			close(in.told)
 		}
 	}
@@ -221,10 +218,12 @@ func (s *sat) Slice() (attend, held bool, err error) {
 	select {
 	case <-s.console.left:
 		return false, false, ErrLeft
+	case <-s.input.told:
+		s.slices = min(s.slices, mercyMax)
 	default:
-	}
-	if s.slices > mercyMax && (s.input.given.Load() || time.Now().After(s.until)) {
-		s.slices = mercyMax
+		if time.Now().After(s.until) {
+			s.slices = min(s.slices, mercyMax)
+		}
 	}
 	return patience(&s.slices)
 }

@@ -96,6 +96,10 @@ func (g *guest) Serve(b []byte) ([]byte, error) {
 	}
 	switch operation {
 	case opWatch:
+		if g.slices == 1 { // what asks again and again comes to an end too
+			return nil, ErrEndless
+		}
+		g.slices = max(0, g.slices-1)
 		return reply(g.told())
 	case opStop:
 		return g.arrive(data)

@@ -10,6 +10,9 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
+// errMute is for a guest that is debugged, and says nothing: it works in slices.
+var errMute = fmt.Errorf("the guest asked nothing for %v while it worked for its debugger", MuteMax)
+
 // errBroken is what a closed instance, or one that failed before, answers.
 var errBroken = errors.New("call instance: it is closed or has failed before")
 
@@ -44,6 +47,7 @@ type talk struct {
 	ctx     context.Context // ends it too
 	host    engine.Host
 	err     error // ended it, and is what it fails with
+	mute    int   // times that quiet was called since the last report
 	silence int   // times that quiet was called since, and the worker could have answered
 	starved int   // times that it could not
 	look    look
@@ -154,6 +158,7 @@ func (i *instance) converse(body engine.Input) (report, error) {
 		if err != nil {
 			return report{}, err
 		}
+		i.mute = 0
 		if err := i.listen(r.outputs); err != nil {
 			i.stop(err)
 		}
@@ -226,16 +231,20 @@ func (i *instance) ended(r *report) error {
 const (
 	graceSteps   = int(GraceMax / quietStep)
 	starvedSteps = int(StarvedMax / quietStep)
+	muteSteps    = int(MuteMax / quietStep)
 )
 
 // quiet implements watcher: the guest has asked nothing for a while. Whether it
 // may go on is the host's to say, which a sleep of nothing asks it.
 func (i *instance) quiet() error {
 	if i.err == nil {
+		i.mute++
 		if i.ctx.Err() != nil {
 			i.err = fmt.Errorf("start instance: %w", context.Cause(i.ctx))
 		} else if err := i.late(); err != nil {
 			i.err = err
+		} else if i.looks != nil && i.mute > muteSteps { // its clocks may stand
+			i.err = errMute
 		} else {
 			return nil
 		}

@@ -33,6 +33,7 @@ const (
 	StartMax    = 30 * time.Second       // from the start of a process to its verdict on the module
 	GraceMax    = 250 * time.Millisecond // that a worker has to come to its end once its message must
 	StarvedMax  = 30 * time.Second       // more that it has where the machine hardly gives it a processor
+	MuteMax     = 30 * time.Second       // that a guest says nothing while it is debugged
 	CloseMax    = time.Second            // that a worker has to close an instance
 	BackoffMin  = 50 * time.Millisecond  // before the second start in a row that follows a death
 	BackoffMax  = 30 * time.Second

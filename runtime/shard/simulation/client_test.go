@@ -134,11 +134,14 @@ func (c *client) accept(v *visitor, r *shard.Request, nth int) (f *shard.Flow, e
 	}
 	w.name(fmt.Sprint(kind, c.number, "-", nth))
 	shut := w.modes.shut(r)
+	known := !both(r) || v.trials.next != revisions[lesser] // otherwise it goes where its key does
 	f, err = v.shard.Accept(v.context, &copied)
 	if !v.turn("has been told") {
 		return nil, nil, false
 	}
-	w.modes.told(shut, err)
+	if known {
+		w.modes.told(shut, err)
+	}
 	w.trace("request %d of client %d: %v", nth, c.number, err)
 	return f, err, true
 }

@@ -31,10 +31,11 @@ type life struct {
 	auditor bool // is at work
 
 	applying bool // a revision is being put in force
+	trials   *trials
 }
 
 func newLife(w *world) *life {
-	l := &life{scheduler: newScheduler(w), killed: make(chan struct{})}
+	l := &life{scheduler: newScheduler(w), killed: make(chan struct{}), trials: &trials{busy: map[cell]string{}}}
 	l.context, l.cancel = context.WithCancel(context.Background())
 	l.journal = &handle{disk: w.disk, life: l}
 	l.options = shard.Options{
@@ -187,7 +188,7 @@ func (v *visitor) pause(d time.Duration) bool {
 	return v.turn("has waited")
 }
 
-// host swaps revisions, and may stop the shard in the end.
+// host swaps revisions, or tries one first, and may stop the shard in the end.
 func (l *life) host(n uint64, stops bool) {
 	w := l.world
 	for w.plan.swaps && w.calm == 0 && !w.oneIn(4) {
@@ -195,6 +196,13 @@ func (l *life) host(n uint64, stops bool) {
 		l.park(rankActor, n, "host swaps")
 		if l.dead() {
 			return
+		}
+		if w.oneIn(2) {
+			l.try(n)
+			if l.dead() {
+				return
+			}
+			continue
 		}
 		w.found.Swaps++
 		w.model.revision = w.random.IntN(len(revisions))
@@ -225,20 +233,21 @@ func (l *life) host(n uint64, stops bool) {
 
 // apply puts a revision in force.
 func (l *life) apply(revision int) error {
-	w := l.world
-	w.trace("revision %d", revision)
+	return l.put(revision, l.world.actors(l, revisions[revision]))
+}
+
+// put puts a revision in force that these actors run.
+func (l *life) put(revision int, actors map[string]*actor.Actor) error {
+	l.world.trace("revision %d", revision)
 	before := l.actors
-	r := revisions[revision]
-	l.actors = w.actors(l, r)
+	l.actors = actors
 	l.applying = true
-	err := l.shard.Apply(r.table, l.actors)
+	err := l.shard.Apply(revisions[revision].table, l.actors)
 	l.applying = false
 	if err != nil {
 		before, l.actors = l.actors, before
 	}
-	for _, a := range before {
-		a.Close()
-	}
+	closeAll(before)
 	return err
 }
 
@@ -313,9 +322,8 @@ func (l *life) end() {
 	if l.shard != nil {
 		l.shard.Close()
 	}
-	for _, a := range l.actors {
-		a.Close()
-	}
+	closeAll(l.actors)
+	closeAll(l.trials.actors)
 	// Whatever time that took, the next life begins when it would have.
 	w.clock -= time.Since(before)
 	w.began = w.began.Add(time.Since(before))

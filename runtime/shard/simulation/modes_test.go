@@ -96,7 +96,7 @@ func (g *governor) shut(r *shard.Request) bool {
 	actors := map[string][]string{
 		"w": {"front"}, "inner/held": {"held"}, "w/free": {"free"}, "pay": {"pay"}, "w/alone": {"alone"}, "echo": {"echo"},
 	}[r.To]
-	if r.To == "w" && g.world.model.revision != lesser && bytes.Contains(r.Data, []byte(`"both"`)) {
+	if both(r) && g.world.model.revision != lesser {
 		actors = append(actors, "alone")
 	}
 	for _, a := range actors {
@@ -105,6 +105,11 @@ func (g *governor) shut(r *shard.Request) bool {
 		}
 	}
 	return false
+}
+
+// both reports whether a request goes to alone, too, in all revisions but the lesser one.
+func both(r *shard.Request) bool {
+	return r.To == "w" && bytes.Contains(r.Data, []byte(`"both"`))
 }
 
 // told holds what a request was told, that came when who it was for was shut or not,

@@ -26,7 +26,7 @@ type revision struct {
 }
 
 // revisions are: all of it; the same again; one whose node alone is gone and
-// whose node free does not try again.
+// whose node free does not try again; one with another route.
 var revisions = []*revision{
 	made("r1", nil),
 	made("r2", nil),
@@ -42,9 +42,16 @@ var revisions = []*revision{
 		route(w, "free", "out", "output")
 		s.Actors["free"].Retry.Max = 0
 	}),
+	made("r4", func(s *specs.Service) {
+		for _, r := range s.Workflows["w"].Routes {
+			if r.From == "free" && r.Type == "late" {
+				r.To = []string{"drop"}
+			}
+		}
+	}),
 }
 
-// lesser is the index of the last, which lacks a node.
+// lesser is the index of the one that lacks a node.
 const lesser = 2
 
 func made(name string, change func(*specs.Service)) *revision {
@@ -122,7 +129,7 @@ func (w *world) actors(l *life, r *revision) map[string]*actor.Actor {
 			types = append(types, o.Shape)
 		}
 		all[n.Path] = actor.New(actor.Options{
-			Node: n.Path, Revision: r.name, Def: n.Actor, Scale: n.Scale, Module: &module{l, n.Actor.Name, n}, Context: l.shard.Context(), Pacer: l.options.Pacer, Types: types,
+			Node: n.Path, Revision: r.name, Def: n.Actor, Scale: n.Scale, Module: &module{l, n.Actor.Name, n, r}, Context: l.shard.Context(), Pacer: l.options.Pacer, Types: types,
 			Broker:   capability.Of(map[string]capability.Capability{"bank": &bank{l}}, 1000),
 			Seed:     func(id string) (seed [32]byte) { copy(seed[:], id); return seed },
 			RealTime: func() int64 { return w.now().UnixNano() },
@@ -144,6 +151,7 @@ type module struct {
 	life  *life
 	actor string
 	node  *router.Node
+	of    *revision
 }
 
 func (m *module) Info() engine.Info {
@@ -188,6 +196,7 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 	}
 	if l := i.module.life; !l.dead() {
 		l.world.modes.begins(i.module.node, m.ID())
+		defer l.trials.begins(l.world, i.module.node, i.module.of, m)()
 	}
 	out, err := i.module.handle(h, m)
 	if err != nil {

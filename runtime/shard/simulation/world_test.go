@@ -49,7 +49,7 @@ type world struct {
 
 // findings count what runs came upon, to show that they do what they are for.
 type findings struct {
-	Lives, Swaps, Rivals, Ghosts, Requests, Repeats, Answers, Records, Handled, Attempts, Letters, Actions, Snapshots, Effects, Packed, Modes, Shut int
+	Lives, Swaps, Rivals, Ghosts, Requests, Repeats, Answers, Records, Handled, Attempts, Letters, Actions, Snapshots, Effects, Packed, Modes, Shut, Trials int
 }
 
 func (f *findings) each(visit func(name string, n *int)) {

@@ -1,0 +1,57 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+)
+
+// transaction is what the statements of one request run in, on one connection.
+type transaction interface {
+	session
+	// finish keeps what was done; of a request that writes, with the answer to it.
+	finish(ctx context.Context, e *entry, answer []byte) error
+	// leave undoes what was done; after finish, nothing.
+	leave()
+}
+
+// plain is a transaction of the driver, where an inbox is prepared.
+type plain struct {
+	*stdsql.Tx
+	inbox *inbox
+}
+
+// beginPlain begins one; e: of a request that writes, and done is what was answered to it before.
+func beginPlain(ctx context.Context, c *stdsql.Conn, b *inbox, e *entry) (tx transaction, done []byte, err error) {
+	begun, err := c.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e != nil {
+		done, err = found(begun.StmtContext(ctx, b.finds).QueryRowContext(ctx, e.stable, e.digest))
+	}
+	return plain{begun, b}, done, err
+}
+
+// finish implements transaction.
+func (p plain) finish(ctx context.Context, e *entry, answer []byte) error {
+	if e != nil {
+		if _, err := p.StmtContext(ctx, p.inbox.adds).ExecContext(ctx, e.row(answer)...); err != nil {
+			return racing{err}
+		}
+	}
+	return p.Commit()
+}
+
+// leave implements transaction.
+func (p plain) leave() {
+	_ = p.Rollback() // it fails after Commit, and where the connection is lost, which undoes all
+}
+
+// alone is no transaction: one statement on a connection that can only read.
+type alone struct{ *stdsql.Conn }
+
+// finish implements transaction.
+func (alone) finish(context.Context, *entry, []byte) error { return nil }
+
+// leave implements transaction.
+func (alone) leave() {}

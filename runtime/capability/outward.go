@@ -1,0 +1,219 @@
+package capability
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+)
+
+// outward is a request that a capability serves. A ledger uses it again for later
+// requests, since what a capability is given is valid until it has answered only.
+type outward struct {
+	index, number int
+	view          *abi.View
+	grant         *grant
+	effect        Effect
+	request       Request
+	streamer      Streamer // serves it in place of grant; nil: it is of no stream
+	ledger        *Ledger
+	timeout       time.Duration
+	answer        Answer
+	took          time.Duration
+	again         *Recorded // what answers it in place of the capability; nil: nothing does
+}
+
+// newOutward makes one whose request reads the attributes of whatever view it has.
+func newOutward() *outward {
+	o := &outward{}
+	o.request.Attr = func(name string) (string, bool) { a, ok := o.view.Attr(name); return string(a), ok }
+	o.request.Each = func(yield func(string, string) bool) {
+		for name, value := range o.view.All() {
+			if !yield(string(name), string(value)) {
+				return
+			}
+		}
+	}
+	return o
+}
+
+// serveAll answers l.requests in their order; those that go outside run at the
+// same time, those the host answers itself run one after the other.
+func (b *Broker) serveAll(l *Ledger) error {
+	outside, err := b.goOutside(l)
+	if err != nil {
+		return err
+	}
+	for i := range l.requests {
+		v := &l.requests[i]
+		if len(outside) > 0 && outside[0].index == i {
+			l.answered(outside[0])
+			outside = outside[1:]
+		} else {
+			b.here(l, l.calls+i+1, v)
+		}
+		if l.bytes+len(l.answer) > b.most.answers {
+			return fmt.Errorf("%w: answers exceed %d bytes", ErrTooMany, b.most.answers)
+		}
+	}
+	return nil
+}
+
+// goOutside has capabilities answer what is theirs of l.requests, and returns that in its order.
+func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
+	var now time.Time
+	n, asked, changes := 0, 0, false
+	for i := range l.requests {
+		v := &l.requests[i]
+		g, op := b.granted(v)
+		if g == nil {
+			continue
+		}
+		if n == len(l.outwards) {
+			l.outwards = append(l.outwards, newOutward())
+		}
+		if n == 0 {
+			now = l.now()
+		}
+		o := l.outwards[n]
+		n++
+		o.begin(l, i, v, g, op, b.timeout(l, v, now))
+		if o.again = nil; o.streamer == nil { // an attempt that ended has taken its streams with it
+			o.again = l.recall(o.number, g.name, v)
+		}
+		if o.again != nil {
+			continue
+		}
+		if asked++; asked == 1 && l.Rest != nil {
+			l.Rest()
+		}
+		changes = changes || o.effect == Changes
+	}
+	if changes && l.Effect != nil {
+		if err := l.Effect(); err != nil {
+			return nil, err
+		}
+		now = l.now()
+	}
+	if asked > 0 {
+		l.ask(l.outwards[:n], now)
+	}
+	return l.outwards[:n], nil
+}
+
+// granted is the grant that serves a request, and as what; nil: the host answers.
+func (b *Broker) granted(v *abi.View) (*grant, operation) {
+	use, ok := v.Attr("use")
+	if !ok {
+		return nil, operation{}
+	}
+	g := b.grants[string(use)]
+	if g == nil {
+		return nil, operation{}
+	}
+	op, ok := g.operations[string(v.Type)]
+	switch {
+	case ok:
+		return g, op
+	case g.any:
+		return g, operation{name: string(v.Type)}
+	}
+	return nil, operation{}
+}
+
+// timeout is how long a request may take that is made now.
+func (b *Broker) timeout(l *Ledger, v *abi.View, now time.Time) time.Duration {
+	most := b.most.time
+	if l.Allow != nil {
+		most = min(most, l.Allow(now))
+	}
+	if ms, ok := v.Attr("timeout"); ok {
+		if n, err := strconv.Atoi(string(ms)); err == nil && n > 0 && int64(n) < most.Milliseconds() {
+			return time.Duration(n) * time.Millisecond
+		}
+	}
+	return most
+}
+
+// begin makes it the nth request of a frame.
+func (o *outward) begin(l *Ledger, n int, v *abi.View, g *grant, op operation, timeout time.Duration) {
+	o.index, o.number, o.view, o.grant, o.effect, o.timeout = n, l.calls+n+1, v, g, op.effect, timeout
+	o.ledger, o.streamer, o.answer, o.took = l, nil, Answer{}, 0
+	if g.streamer != nil && IsStream(op.name) {
+		o.streamer = g.streamer
+	}
+	o.request.Operation, o.request.Data, o.request.Stable = op.name, v.Data, l.stable.name(l.ID, o.number)
+	if g.judge != nil {
+		o.effect = g.judge.Effect(&o.request)
+	}
+}
+
+// answered adds the answer to a request that went outside.
+func (l *Ledger) answered(o *outward) {
+	if o.again != nil {
+		l.repeat(o.again)
+		return
+	}
+	l.append(&o.answer)
+	l.fuel += o.answer.Fuel
+	if o.effect != Hides {
+		r := l.record(o.number, o.request.Operation, o.grant.name, o.view, o.took)
+		r.Failed, r.Passing = o.answer.Code != "", o.answer.Retry || o.answer.Passing
+	}
+	o.answer = Answer{} // which may be large
+}
+
+// ask runs the requests that nothing answers yet at the same time and waits for all of them.
+func (l *Ledger) ask(all []*outward, now time.Time) {
+	if !l.waited && l.Wait != nil {
+		l.waited = true
+		l.Wait()
+	}
+	if len(all) == 1 {
+		all[0].do(l.until(all[0], now), now)
+		return
+	}
+	l.askTogether(all, now)
+}
+
+func (l *Ledger) askTogether(all []*outward, now time.Time) {
+	var here *outward
+	var hereUntil *deadline
+	var wait sync.WaitGroup
+	for _, o := range all {
+		switch {
+		case o.again != nil:
+		case here == nil:
+			here, hereUntil = o, l.until(o, now)
+		default:
+			until := l.until(o, now)
+			wait.Go(func() { o.do(until, now) })
+		}
+	}
+	here.do(hereUntil, now)
+	wait.Wait()
+}
+
+// do has the capability answer until a deadline, which it ends.
+func (o *outward) do(until *deadline, begin time.Time) {
+	defer func() {
+		until.end()
+		// A fault of a capability is one failed request, not the end of the process.
+		if fault := recover(); fault != nil {
+			o.answer = Fail(Unavailable, "%s is at fault: %v", o.grant.name, fault)
+		}
+	}()
+	if o.streamer != nil {
+		o.answer = o.ledger.streams.serve(until, o)
+	} else {
+		o.answer = o.grant.capability.Do(until, &o.request)
+	}
+	if o.took = o.answer.Took; o.took == 0 {
+		o.took = time.Since(begin)
+	}
+	if o.answer.Code != "" && until.Err() != nil {
+		o.answer = Fail(Timeout, "%s did not answer within %v", o.grant.name, o.timeout)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build flap_keys
+
+package shard
+
+const planted = flapKeys

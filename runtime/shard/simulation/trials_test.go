@@ -1,0 +1,103 @@
+package simulation
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/router"
+	"github.com/grow-platform/grow/runtime/shard"
+)
+
+// trials are of a life: another revision beside the one in force, which handles a share of
+// the keys that grows.
+type trials struct {
+	actors map[string]*actor.Actor // of what is tried; nil: nothing is
+	next   *revision
+	moved  map[cell]bool   // what was handled by what is tried
+	busy   map[cell]string // ids of what is being handled of keys that are handled one at a time
+}
+
+// try has another revision be tried, and kept or not. One with a node more that messages are sent to cannot be.
+func (l *life) try(n uint64) {
+	w := l.world
+	index := w.random.IntN(len(revisions))
+	share := w.random.Float64()
+	t := &trials{actors: w.actors(l, revisions[index]), next: revisions[index], moved: map[cell]bool{}, busy: l.trials.busy}
+	fits := index == lesser || w.model.revision != lesser
+	w.trace("revision %d is tried with %v of the keys", index, share)
+	err := l.shard.Try(&shard.Trial{Table: t.next.table, Actors: t.actors, Salt: fmt.Sprint(w.steps), Share: share})
+	if fits != (err == nil) || err != nil && !errors.Is(err, shard.ErrTrial) {
+		w.violate("revision %d is tried beside %d: %v", index, w.model.revision, err)
+	}
+	if err != nil {
+		closeAll(t.actors)
+		return
+	}
+	w.found.Trials++
+	l.trials = t
+	for range 1 + w.random.IntN(3) {
+		l.sleep(time.Duration(w.random.Int64N(int64(20 * time.Second))))
+		l.park(rankActor, n, "host looks at the trial")
+		if l.dead() {
+			return
+		}
+		share += (1 - share) * w.random.Float64()
+		w.trace("it has %v of the keys", share)
+		if err := l.shard.Share(share); err != nil {
+			w.violate("a trial is given more keys: %v", err)
+		}
+	}
+	l.decide(index)
+}
+
+// decide keeps what is tried, or does not.
+func (l *life) decide(index int) {
+	w, t := l.world, l.trials
+	l.trials = &trials{busy: t.busy}
+	if w.oneIn(2) {
+		w.trace("it is withdrawn")
+		if !l.shard.Untry() {
+			w.violate("a trial has ended by itself")
+		}
+		closeAll(t.actors)
+		return
+	}
+	w.model.revision = index
+	if err := l.put(index, t.actors); err != nil && !l.dead() {
+		w.violate("keep revision %d: %v", index, err)
+	}
+}
+
+func closeAll(actors map[string]*actor.Actor) {
+	for _, a := range actors {
+		a.Close()
+	}
+}
+
+// begins holds what begins to be handled against what is: a key that is handled one at a
+// time has one revision at a time, and one that what is tried has got stays with it. The
+// function that it returns is called at the end.
+func (t *trials) begins(w *world, n *router.Node, of *revision, m *abi.Message) (ends func()) {
+	what := cell{n.Path, m.Key()}
+	if !n.Exclusive() {
+		what.key = m.ID()
+	}
+	switch {
+	case t.actors == nil:
+	case of == t.next:
+		t.moved[what] = true
+	case t.moved[what]:
+		w.violate("%s of %q at %s is handled by the old revision, after another of it by the one that is tried", m.ID(), what.key, n.Path)
+	}
+	if !n.Exclusive() {
+		return func() {}
+	}
+	if other := t.busy[what]; other != "" {
+		w.violate("%s and %s are handled at the same time, both of %q at %s", other, m.ID(), what.key, n.Path)
+	}
+	t.busy[what] = m.ID()
+	return func() { delete(t.busy, what) }
+}
