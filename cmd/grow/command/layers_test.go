@@ -102,7 +102,7 @@ runtime/debug/native, runtime/debug/python < cmd/grow/bench
 specs/openapi < cmd/grow/command
 specs < cmd/grow/starter < cmd/grow/command < cmd/grow
 testdata/order, testdata/postgres, testdata/wat, runtime/admission < cmd/grow/bench
-testdata/postbox < host/capabilities/mail, cmd/grow
+testdata/postbox < host/capabilities/mail
 testdata/postbox, testdata/webhooks, cmd/grow/app < testdata/triagetest
 testdata/triagetest, testdata/webhooks < testdata/crash < testdata/crash/cmd
 testdata/postgres < testdata/crash/cmd
