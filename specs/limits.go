@@ -32,7 +32,7 @@ const isolationProcess = "process"
 const fuelFastest = 5_000_000_000
 
 func (l *loader) limits(file string, n *schema.Node, language string) Limits {
-	limits := Limits{Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax, Fuel: abi.FuelDefault}
+	limits := Limits{Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax, Answers: abi.AnswerBytesMax, Fuel: abi.FuelDefault}
 	if language == "python" {
 		limits.Memory = pythonMemory
 	}
@@ -46,6 +46,7 @@ func (l *loader) limits(file string, n *schema.Node, language string) Limits {
 	if v := n.Get("calls"); v != nil {
 		limits.Calls = int(v.Int())
 	}
+	set.size("answers", &limits.Answers, 1, abi.AnswerBytesMax, "from 1B to 16MiB")
 	set.time(&limits.Time)
 	if set.fuel(&limits.Fuel) {
 		set.apart(&limits)

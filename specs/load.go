@@ -33,6 +33,9 @@ type Options struct {
 	// name in the folder of documents, called
 	// for kinds that are served; nil: none.
 	CheckGrant func(g Grant, documents string) error
+	// CheckDouble says what of a test's double the kind of the grant never asks for or
+	// answers, called for kinds that are served; nil: anything may be.
+	CheckDouble func(g Grant, d *Double) error
 	// NoSources: nothing is built, so what `code:` names need not be there.
 	NoSources bool
 	// NoTests: tests are neither read nor checked.

@@ -77,7 +77,7 @@ func TestActors(t *testing.T) {
 			{Name: "token", Kind: "secret", Params: map[string]any{"names": []any{"TAX_TOKEN"}}},
 		},
 		Scale:  specs.Scale{Min: 0, Max: 8, Mailbox: 10000},
-		Limits: specs.Limits{Memory: 32 << 20, Output: 1 << 20, Calls: 100, Fuel: abi.FuelDefault},
+		Limits: specs.Limits{Memory: 32 << 20, Output: 1 << 20, Calls: 100, Answers: abi.AnswerBytesMax, Fuel: abi.FuelDefault},
 		Retry:  specs.Retry{Max: 3, Backoff: time.Second, Factor: 2, Hold: true},
 	}
 	if diff := cmp.Diff(want, pricing, ignored); diff != "" {
@@ -90,7 +90,7 @@ func TestActors(t *testing.T) {
 		Name: "orders", Code: specs.Code{Language: "rust", Source: filepath.Join(s.Dir, "actors", "orders", "src", "rust")},
 		In: []string{"order.get"}, Out: []string{"order.found", "order.unknown"},
 		Scale:  specs.Scale{Max: 8, Mailbox: abi.MailboxDefault},
-		Limits: specs.Limits{Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax, Fuel: abi.FuelDefault},
+		Limits: specs.Limits{Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax, Answers: abi.AnswerBytesMax, Fuel: abi.FuelDefault},
 		Retry:  specs.Retry{Max: 3, Backoff: time.Second, Factor: 2, Hold: true},
 	}
 	if diff := cmp.Diff(want, s.Actors["orders"], ignored); diff != "" {
@@ -100,8 +100,8 @@ func TestActors(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	for name, want := range map[string]specs.Limits{
-		"good_limits":      {Memory: 64 << 20, Output: 2 << 20, Calls: 5, Time: 90 * time.Second, Fuel: 200_000_000},
-		"good_fuel_number": {Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax, Fuel: 250_000},
+		"good_limits":      {Memory: 64 << 20, Output: 2 << 20, Calls: 5, Answers: 1 << 20, Time: 90 * time.Second, Fuel: 200_000_000},
+		"good_fuel_number": {Memory: abi.MemoryDefault, Output: abi.OutputBytesMax, Calls: abi.RequestsMax, Answers: abi.AnswerBytesMax, Fuel: 250_000},
 	} {
 		a := load(t, name).Actors["pricing"]
 		if diff := cmp.Diff(want, a.Limits); diff != "" {

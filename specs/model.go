@@ -241,10 +241,12 @@ type Scale struct {
 
 // Limits bounds the handling of one message.
 type Limits struct {
-	Memory int64  // bytes of linear memory an instance
-	Output int64  // bytes of outputs a message
-	Calls  int    // capability requests a message
-	Fuel   uint64 // units of fuel a message: instructions, roughly
+	Memory int64 // bytes of linear memory an instance
+	Output int64 // bytes of outputs a message
+	Calls  int   // capability requests a message
+	// Answers are the bytes of what capabilities answer a message; 0: abi.AnswerBytesMax.
+	Answers int64
+	Fuel    uint64 // units of fuel a message: instructions, roughly
 	// Time is how long handling a message may take; 0: abi.TimeDefault, or
 	// abi.TimeCallsDefault from the first request to a capability that is granted.
 	Time time.Duration

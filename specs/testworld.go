@@ -133,6 +133,7 @@ func meanGrant(name string, grants []string) string {
 
 // grantDouble reads the double of a capability.
 func (r *testReader) grantDouble(d *Double, n *schema.Node, where string, a *actorFile) bool {
+	var grant Grant
 	for _, f := range n.Fields {
 		if ofDouble[f.Key] {
 			continue
@@ -145,7 +146,7 @@ func (r *testReader) grantDouble(d *Double, n *schema.Node, where string, a *act
 		kind, known := "", []string{}
 		for _, g := range a.def.Uses {
 			if known = append(known, g.Name); g.Name == f.Key {
-				kind = g.Kind
+				kind, grant = g.Kind, g
 			}
 		}
 		if kind == "" {
@@ -172,6 +173,12 @@ func (r *testReader) grantDouble(d *Double, n *schema.Node, where string, a *act
 		}
 	}
 	d.Answer = r.answer(n.Get("answer"), where+".answer")
+	if check := r.opts.CheckDouble; check != nil {
+		if err := check(grant, d); err != nil {
+			r.problem(r.file, n.Pos, where, "spec.data", err.Error())
+			return false
+		}
+	}
 	return true
 }
 

@@ -9,15 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// API is what an actor may ask for with a grant that names an OpenAPI document.
+// API is what an actor may ask for with a grant that names an OpenAPI document, or whose kind
+// describes its operations.
 type API struct {
-	Grant      string
+	Grant string
+	// Asks: the operations are those of the grant's kind, and answer with data in place of a
+	// response.
+	Asks       bool
 	Operations []Operation
 }
 
 // Operation is one of an API.
 type Operation struct {
-	ID, Name string // operationId, and that as a name: get_rate
+	ID, Name string // operationId, and that as a name: get_rate; of a kind, weather.now and weather_now
 	About    string // one line, may be ""
 	Params   []Param
 	Body     Presence
@@ -56,18 +60,45 @@ func (o *Operation) ordered() []Param {
 	return list
 }
 
-// distinct names the parameters of an operation in a language.
-func distinct(params []Param, named func(string) string, taken ...string) []string {
+// distinct names things in a language, each by a name of its own.
+func distinct(list []string, named func(string) string, taken ...string) []string {
 	used := wordSet(strings.Join(taken, " "))
-	names := make([]string, len(params))
-	for i, p := range params {
-		name := named(p.Name)
+	names := make([]string, len(list))
+	for i, wanted := range list {
+		name := named(wanted)
 		for used[name] {
 			name += "_"
 		}
 		names[i], used[name] = name, true
 	}
 	return names
+}
+
+// params are the names of parameters as requests have them.
+func params(list []Param) []string {
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// methods are the names of operations in a language.
+func (a *API) methods(named func(string) string, taken ...string) []string {
+	names := make([]string, len(a.Operations))
+	for i, o := range a.Operations {
+		names[i] = o.Name
+	}
+	return distinct(names, named, taken...)
+}
+
+// classes are the names of the APIs' classes in a language.
+func classes(apis []API, named func(string) string) []string {
+	names := make([]string, len(apis))
+	for i, a := range apis {
+		names[i] = a.Grant
+	}
+	return distinct(names, named)
 }
 
 // apiName is the name of the class of a grant's operations.
@@ -77,14 +108,22 @@ func apiName(grant string) string { return camel(grant) + "API" }
 func PythonOperations(actor string, apis []API) []byte {
 	var b bytes.Buffer
 	f := &pythonFile{typing: map[string]bool{}}
-	for _, a := range apis {
-		fmt.Fprintf(&f.body, "\n\nclass %s:\n    %s\n\n    def __init__(self, ctx: grow.Context) -> None:\n        self._http = ctx.http(%s)\n",
-			apiName(a.Grant), PythonDoc("The operations of the grant "+a.Grant+"."), pythonText(a.Grant))
-		for _, o := range a.Operations {
-			f.operation(o)
+	for i, class := range classes(apis, apiName) {
+		a := &apis[i]
+		fmt.Fprintf(&f.body, "\n\nclass %s:\n    %s\n\n    def __init__(self, ctx: grow.Context) -> None:\n",
+			class, PythonDoc("The operations of the grant "+a.Grant+"."))
+		if a.Asks {
+			f.typing["Any"] = true
+			fmt.Fprintf(&f.body, "        self._ctx = ctx\n\n    def _ask(self, operation: str, data: dict[str, Any]) -> Any:\n"+
+				"        given = {name: value for name, value in data.items() if value is not None}\n        return self._ctx.ask(%s, operation, given)\n", pythonText(a.Grant))
+		} else {
+			fmt.Fprintf(&f.body, "        self._http = ctx.http(%s)\n", pythonText(a.Grant))
+		}
+		for i, name := range a.methods(PythonField) {
+			f.operation(name, a.Operations[i], a.Asks)
 		}
 	}
-	fmt.Fprintf(&b, "# %s\n\"\"\"The APIs that actor %s may ask, from their OpenAPI documents.\"\"\"\n\n", Mark, actor)
+	fmt.Fprintf(&b, "# %s\n\"\"\"What actor %s may ask for by its grants.\"\"\"\n\n", Mark, actor)
 	if f.typing["Any"] {
 		b.WriteString("from typing import Any\n\n")
 	}
@@ -93,11 +132,11 @@ func PythonOperations(actor string, apis []API) []byte {
 	return b.Bytes()
 }
 
-func (f *pythonFile) operation(o Operation) {
-	params := o.ordered()
-	names := distinct(params, PythonField, "self", "body")
+func (f *pythonFile) operation(name string, o Operation, asks bool) {
+	ordered := o.ordered()
+	names := distinct(params(ordered), PythonField, "self", "body")
 	var args, pairs []string
-	for i, p := range params {
+	for i, p := range ordered {
 		arg := names[i] + ": " + f.param(p.Type, p.Item)
 		if !p.Required {
 			arg += " | None = None"
@@ -112,7 +151,7 @@ func (f *pythonFile) operation(o Operation) {
 		if o.Body == Optional {
 			body += " = None"
 		}
-		at := slices.IndexFunc(params, func(p Param) bool { return !p.Required })
+		at := slices.IndexFunc(ordered, func(p Param) bool { return !p.Required })
 		if at < 0 || o.Body == Optional {
 			at = len(args)
 		}
@@ -123,7 +162,11 @@ func (f *pythonFile) operation(o Operation) {
 	if len(args) > 0 {
 		self = append(self, "*")
 	}
-	f.body.WriteString("\n" + broken("    def "+PythonField(o.Name)+"(", slices.Concat(self, args), ") -> grow.Response:"))
+	result, function := "grow.Response", "self._http.call("
+	if asks {
+		result, function = "Any", "self._ask("
+	}
+	f.body.WriteString("\n" + broken("    def "+name+"(", slices.Concat(self, args), ") -> "+result+":"))
 	if o.About != "" {
 		f.body.WriteString("        " + PythonDoc(o.About) + "\n")
 	}
@@ -132,7 +175,7 @@ func (f *pythonFile) operation(o Operation) {
 	} else if dict := call[1]; utf8.RuneCountInString(dict) > pythonWidth-len("            ,") {
 		call[1] = "{\n                " + strings.Join(pairs, ",\n                ") + ",\n            }"
 	}
-	f.body.WriteString(broken("        return self._http.call(", call, ")"))
+	f.body.WriteString(broken("        return "+function, call, ")"))
 }
 
 // broken is a list in brackets, over several lines when it is long.
@@ -168,37 +211,12 @@ func (f *pythonFile) param(kind, item string) string {
 // GoOperations writes the operations of APIs as methods of structs of a package.
 func GoOperations(pkg, actor string, apis []API) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\n// The APIs that actor %s may ask, from their OpenAPI documents.\n\npackage %s\n\nimport grow \"github.com/grow-platform/grow/sdk/go\"\n", Mark, actor, pkg)
-	for _, a := range apis {
-		api := goName(apiName(a.Grant))
+	fmt.Fprintf(&b, "// %s\n\n// What actor %s may ask for by its grants.\n\npackage %s\n\nimport grow \"github.com/grow-platform/grow/sdk/go\"\n", Mark, actor, pkg)
+	for i, api := range classes(apis, func(grant string) string { return goName(apiName(grant)) }) {
+		a := &apis[i]
 		fmt.Fprintf(&b, "\n// %s asks for the operations of the grant %s.\ntype %s struct{ Context *grow.Context }\n", api, a.Grant, api)
-		for _, o := range a.Operations {
-			name := goName(o.Name)
-			params, body, sent := "", "", ""
-			if len(o.Params) > 0 {
-				fmt.Fprintf(&b, "\n// %s%sParams are the parameters of %s.\ntype %s%sParams struct {\n", api, name, o.ID, api, name)
-				for i, field := range distinct(o.Params, goName) {
-					p := o.Params[i]
-					kind, omit := goParam(p.Type, p.Item), ""
-					if !p.Required {
-						if omit = ",omitempty"; !strings.HasPrefix(kind, "[]") && kind != "any" && !strings.HasPrefix(kind, "map") {
-							kind = "*" + kind
-						}
-					}
-					fmt.Fprintf(&b, "%s %s `json:\"%s%s\"`\n", field, kind, p.Name, omit)
-				}
-				b.WriteString("}\n")
-				params, sent = "params "+api+name+"Params", ", Params: params"
-			}
-			if o.Body != Absent {
-				body, sent = "body any", sent+", Body: body"
-			}
-			fmt.Fprintf(&b, "\n// %s is %s", name, o.ID)
-			if o.About != "" {
-				fmt.Fprintf(&b, ": %s", o.About)
-			}
-			fmt.Fprintf(&b, ".\nfunc (a %s) %s(%s) (grow.Response, error) {\nreturn a.Context.HTTPCall(%q, grow.Operation{ID: %q%s})\n}\n",
-				api, name, strings.Join(slices.DeleteFunc([]string{params, body}, func(s string) bool { return s == "" }), ", "), a.Grant, o.ID, sent)
+		for i, name := range a.methods(goName, "Context") {
+			goMethod(&b, api, name, a, &a.Operations[i])
 		}
 	}
 	out, err := format.Source(b.Bytes())
@@ -206,6 +224,52 @@ func GoOperations(pkg, actor string, apis []API) ([]byte, error) {
 		return nil, fmt.Errorf("write Go: %w", err)
 	}
 	return out, nil
+}
+
+// goMethod writes an operation of an API.
+func goMethod(b *bytes.Buffer, api, name string, a *API, o *Operation) {
+	var args, sent []string
+	if len(o.Params) > 0 {
+		goParams(b, api+name+"Params", o)
+		args, sent = append(args, "params "+api+name+"Params"), append(sent, "Params: params")
+	}
+	if o.Body != Absent {
+		args, sent = append(args, "body any"), append(sent, "Body: body")
+	}
+	fmt.Fprintf(b, "\n// %s is %s", name, o.ID)
+	if o.About != "" {
+		fmt.Fprintf(b, ": %s", strings.TrimSuffix(o.About, "."))
+	}
+	if a.Asks {
+		what := "struct{}{}"
+		if len(o.Params) > 0 {
+			what = "params"
+		}
+		fmt.Fprintf(b, ". The answer is decoded into what into points to; nil: it is not read.\nfunc (a %s) %s(%s) error {\nreturn a.Context.Ask(%q, %q, %s, into)\n}\n",
+			api, name, strings.Join(append(args, "into any"), ", "), a.Grant, o.ID, what)
+		return
+	}
+	fmt.Fprintf(b, ".\nfunc (a %s) %s(%s) (grow.Response, error) {\nreturn a.Context.HTTPCall(%q, grow.Operation{%s})\n}\n",
+		api, name, strings.Join(args, ", "), a.Grant, strings.Join(append([]string{fmt.Sprintf("ID: %q", o.ID)}, sent...), ", "))
+}
+
+// goParams writes the struct of an operation's parameters.
+func goParams(b *bytes.Buffer, name string, o *Operation) {
+	fmt.Fprintf(b, "\n// %s are the parameters of %s.\ntype %s struct {\n", name, o.ID, name)
+	for i, field := range distinct(params(o.Params), goName) {
+		p := o.Params[i]
+		kind, tag := goParam(p.Type, p.Item), p.Name
+		if !p.Required {
+			if tag += ",omitempty"; !strings.HasPrefix(kind, "[]") && kind != "any" && !strings.HasPrefix(kind, "map") {
+				kind = "*" + kind
+			}
+		}
+		if tag == "-" {
+			tag = "-," // alone it would leave the field out
+		}
+		fmt.Fprintf(b, "%s %s `json:\"%s\"`\n", field, kind, tag)
+	}
+	b.WriteString("}\n")
 }
 
 // goParam is the type of a parameter in Go.

@@ -22,8 +22,13 @@ var apis = []API{
 	}},
 	{Grant: "tax-office", Operations: []Operation{
 		{ID: "getRate", Name: "get_rate", Body: Optional, Params: []Param{
-			{Name: "X-Trace", Type: "number"}, {Name: "from", Type: "boolean", Required: true}, {Name: "filter", Type: "object"}, {Name: "body"}, {Name: "a.b", Type: "array"},
+			{Name: "-", Type: "string", Required: true}, {Name: "X-Trace", Type: "number"}, {Name: "from", Type: "boolean", Required: true}, {Name: "filter", Type: "object"}, {Name: "body"}, {Name: "a.b", Type: "array"},
 		}},
+		{ID: "context", Name: "context"}, {ID: "get1", Name: "get1"}, {ID: "get-1", Name: "get_1", Params: []Param{{Name: "a"}}}, {ID: "func", Name: "func"}, {ID: "self", Name: "self"},
+	}},
+	{Grant: "tax-Office", Asks: true, Operations: []Operation{
+		{ID: "weather.now", Name: "weather_now", About: "The temperature.", Params: []Param{{Name: "city", Type: "string", Required: true}, {Name: "days", Type: "integer"}}},
+		{ID: "weather.all", Name: "weather_all"},
 	}},
 }
 

@@ -9,20 +9,21 @@ import (
 // RustOperations writes the operations of APIs as methods of structs.
 func RustOperations(actor string, apis []API) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\n//! The APIs that actor %s may ask, from their OpenAPI documents.\n\n#![allow(dead_code)]\n\nuse serde::Serialize;\n", Mark, actor)
-	for _, a := range apis {
-		name := camel(a.Grant) + "Api"
-		for _, o := range a.Operations {
+	fmt.Fprintf(&b, "// %s\n\n//! What actor %s may ask for by its grants.\n\n#![allow(dead_code)]\n\nuse serde::Serialize;\n", Mark, actor)
+	for i, name := range classes(apis, func(grant string) string { return camel(grant) + "Api" }) {
+		a := &apis[i]
+		structs := a.methods(func(name string) string { return camel(name) + "Params" })
+		for i, o := range a.Operations {
 			if len(o.Params) > 0 {
-				rustParams(&b, name, o)
+				rustParams(&b, name+structs[i], o)
 			}
 		}
 		fmt.Fprintf(&b, "\n/// Asks for the operations of the grant %s.\npub struct %s<'c, 'm>(pub &'c grow::Context<'m>);\n\nimpl %[2]s<'_, '_> {\n", a.Grant, name)
-		for i, o := range a.Operations {
+		for i, method := range a.methods(rustField) {
 			if i > 0 {
 				b.WriteByte('\n')
 			}
-			rustMethod(&b, name, a.Grant, o)
+			rustMethod(&b, method, name+structs[i], a, a.Operations[i])
 		}
 		b.WriteString("}\n")
 	}
@@ -40,9 +41,9 @@ func rustField(name string) string {
 	return name
 }
 
-func rustParams(b *bytes.Buffer, api string, o Operation) {
-	fmt.Fprintf(b, "\n/// The parameters of %s.\n#[derive(Clone, Debug, Default, Serialize)]\npub struct %s%sParams {\n", o.ID, api, camel(o.Name))
-	for i, field := range distinct(o.Params, rustField) {
+func rustParams(b *bytes.Buffer, name string, o Operation) {
+	fmt.Fprintf(b, "\n/// The parameters of %s.\n#[derive(Clone, Debug, Default, Serialize)]\npub struct %s {\n", o.ID, name)
+	for i, field := range distinct(params(o.Params), rustField) {
 		p := o.Params[i]
 		kind := rustParam(p.Type, p.Item)
 		var says []string
@@ -61,33 +62,36 @@ func rustParams(b *bytes.Buffer, api string, o Operation) {
 	b.WriteString("}\n")
 }
 
-func rustMethod(b *bytes.Buffer, api, grant string, o Operation) {
+func rustMethod(b *bytes.Buffer, name, given string, a *API, o Operation) {
 	fmt.Fprintf(b, "    /// %s", o.ID)
 	if o.About != "" {
 		fmt.Fprintf(b, ": %s", o.About)
 	}
 	generic, args, params, body := "", []string{"&self"}, "&serde_json::json!({})", "None::<&()>"
 	if len(o.Params) > 0 {
-		args, params = append(args, "params: &"+api+camel(o.Name)+"Params"), "params"
+		args, params = append(args, "params: &"+given), "params"
 	}
 	if o.Body != Absent {
 		generic, args, body = "<B: Serialize + ?Sized>", append(args, "body: &B"), "Some(body)"
 	}
-	head := "    pub fn " + rustField(o.Name) + generic + "("
-	const result = ") -> grow::Result<grow::Response> {"
+	result, function, call := ") -> grow::Result<grow::Response> {", "http_call", []string{rustText(a.Grant), rustText(o.ID), params, body}
+	if a.Asks {
+		generic, result = "<T: serde::de::DeserializeOwned>", ") -> grow::Result<T> {"
+		function, call = "ask", call[:3]
+	}
+	head := "    pub fn " + name + generic + "("
 	if line := head + strings.Join(args, ", ") + result; len(line) <= rustWidth {
 		head = line
 	} else {
 		head += "\n        " + strings.Join(args, ",\n        ") + ",\n    " + result
 	}
-	call := []string{rustText(grant), rustText(o.ID), params, body}
-	inner := ".http_call(" + strings.Join(call, ", ") + ")"
+	inner := "." + function + "(" + strings.Join(call, ", ") + ")"
 	line := "        self.0" + inner
 	if len("self.0"+inner) > rustChain {
 		line = "        self.0\n            " + inner
 	}
 	if len("            "+inner) > rustWidth {
-		line = "        self.0.http_call(\n            " + strings.Join(call, ",\n            ") + ",\n        )"
+		line = "        self.0." + function + "(\n            " + strings.Join(call, ",\n            ") + ",\n        )"
 	}
 	fmt.Fprintf(b, "\n%s\n%s\n    }\n", head, line)
 }

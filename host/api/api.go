@@ -191,6 +191,10 @@ func tokenOf(c huma.Context) (text string, ok bool) {
 // be taken for one that is not there.
 func (a *API) noBlanks(c huma.Context, next func(huma.Context)) {
 	u := c.URL()
+	if u.RawQuery == "" {
+		next(c)
+		return
+	}
 	for name, values := range u.Query() {
 		for _, p := range c.Operation().Parameters {
 			if p.In == "query" && p.Name == name && p.Schema.Type != huma.TypeString && slices.Contains(values, "") {

@@ -181,9 +181,16 @@ func (c *Client) SetSecret(ctx context.Context, at secrets.Place, name string, v
 	return s, c.conn.Call(ctx, callTime, http.MethodPut, secretsAt(at, name), SecretValue{value}, &s)
 }
 
-// DeleteSecret deletes a secret.
-func (c *Client) DeleteSecret(ctx context.Context, at secrets.Place, name string) error {
-	return c.conn.Call(ctx, callTime, http.MethodDelete, secretsAt(at, name), nil, nil)
+// DeleteSecret deletes a secret; forget: with all values that it had, which are masked no
+// longer.
+func (c *Client) DeleteSecret(ctx context.Context, at secrets.Place, name string, forget bool) error {
+	p := secretsAt(at, name)
+	if forget && at.Service == "" {
+		p += "?forget=true"
+	} else if forget {
+		p += "&forget=true"
+	}
+	return c.conn.Call(ctx, callTime, http.MethodDelete, p, nil, nil)
 }
 
 // Rekey has the host seal all secrets with a new key.

@@ -87,11 +87,18 @@ func (a *API) setSecret(ctx context.Context, q *struct {
 	return &body[Secret]{Secret{i, a.o.SecretFrom(q.Name)}}, nil
 }
 
-func (a *API) deleteSecret(ctx context.Context, q *SecretPlace) (*struct{}, error) {
-	if err := a.o.Sealed.Delete(q.place(), q.Name); err != nil {
+func (a *API) deleteSecret(ctx context.Context, q *struct {
+	SecretPlace
+	Forget bool `query:"forget" doc:"its values go, too: what an actor wrote of them is masked no longer"`
+}) (*struct{}, error) {
+	remove := a.o.Sealed.Delete
+	if q.Forget {
+		remove = a.o.Sealed.Forget
+	}
+	if err := remove(q.place(), q.Name); err != nil {
 		return nil, a.sealedFault(fmt.Errorf("secret %s: %w", q.Name, err))
 	}
-	a.o.Log.Info("a secret was deleted", "namespace", q.Namespace, "service", q.Service, "name", q.Name, "by", caller(ctx).Name)
+	a.o.Log.Info("a secret was deleted", "namespace", q.Namespace, "service", q.Service, "name", q.Name, "forgotten", q.Forget, "by", caller(ctx).Name)
 	return nil, nil
 }
 

@@ -128,15 +128,26 @@ func zip(b []byte) []byte {
 func Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
-		head.Set("Content-Security-Policy", policy)
-		head.Set("X-Content-Type-Options", "nosniff")
-		head.Set("X-Frame-Options", "DENY") // for browsers that do not know frame-ancestors
-		head.Set("Referrer-Policy", "no-referrer")
-		head.Set("Cross-Origin-Opener-Policy", "same-origin")
-		head.Set("Cross-Origin-Resource-Policy", "same-origin")
-		head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		for i := range guards {
+			head[guards[i].name] = guards[i].value[:1:1] // who adds to it gets one of their own
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// guards are the headers that Guard sets, which are the same for all answers: names as
+// http.CanonicalHeaderKey has them.
+var guards = [...]struct {
+	name  string
+	value [1]string
+}{
+	{"Content-Security-Policy", [1]string{policy}},
+	{"X-Content-Type-Options", [1]string{"nosniff"}},
+	{"X-Frame-Options", [1]string{"DENY"}}, // for browsers that do not know frame-ancestors
+	{"Referrer-Policy", [1]string{"no-referrer"}},
+	{"Cross-Origin-Opener-Policy", [1]string{"same-origin"}},
+	{"Cross-Origin-Resource-Policy", [1]string{"same-origin"}},
+	{"Permissions-Policy", [1]string{"camera=(), geolocation=(), microphone=()"}},
 }
 
 // ServeHTTP implements http.Handler.

@@ -16,6 +16,7 @@ type Backups interface {
 // BackupRequest says what is to be in a backup.
 type BackupRequest struct {
 	History bool `json:"history,omitempty"` // all records that are kept, and not only those the next start needs
+	Key     bool `json:"key,omitempty"`     // that of sealed secrets goes along
 }
 
 // BackupPart is a part of one file. The parts of a file follow each other; the last

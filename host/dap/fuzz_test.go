@@ -19,7 +19,7 @@ func FuzzRequest(f *testing.F) {
 		{"setBreakpoints", `{"source": {"path": "src/../shop.toy"}, "breakpoints": [{"line": -1, "condition": "a ==", "hitCondition": "% 9", "logMessage": "{a} \\{ {b{}}"}]}`},
 		{"setInstructionBreakpoints", `{"breakpoints": [{"instructionReference": "0x44", "offset": -3}]}`},
 		{"dataBreakpointInfo", `{"variablesReference": 1, "name": "qty"}`},
-		{"setDataBreakpoints", `{"breakpoints": [{"dataId": "0x10/8", "accessType": "write", "hitCondition": "2"}]}`},
+		{"setDataBreakpoints", `{"breakpoints": [{"dataId": "0x10/8@1", "accessType": "write", "hitCondition": "2"}]}`},
 		{"setFunctionBreakpoints", `{"breakpoints": [{"name": ""}]}`},
 		{"setExceptionBreakpoints", `{"filters": null, "filterOptions": [{"filterId": "output", "condition": ",;"}]}`},
 		{"breakpointLocations", `{"source": {}, "line": -5, "endLine": 2147483647}`},

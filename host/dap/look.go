@@ -279,7 +279,7 @@ func owner(h debug.Halt, frame int, expression string) (debug.Reference, string,
 				return 0, "", err
 			}
 			for _, v := range parts {
-				if v.Path == expression {
+				if v.Path == expression || v.Path != "" && quotes.Replace(v.Path) == quotes.Replace(expression) {
 					return r, v.Name, nil
 				}
 			}
@@ -290,6 +290,9 @@ func owner(h debug.Halt, frame int, expression string) (debug.Reference, string,
 	}
 	return 0, "", fault(codeUnknown, "%s: names no variable, nor a part of one", excerpt(expression))
 }
+
+// quotes makes paths the same that are, whichever quotes the keys of a map stand in.
+var quotes = strings.NewReplacer(`"`, `'`)
 
 // partsMax is how many parts of a variable are looked through for one that is set.
 const partsMax = 20 * debug.ChildrenMax

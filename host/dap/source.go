@@ -9,6 +9,9 @@ import (
 	"github.com/grow-platform/grow/runtime/debug"
 )
 
+// deemphasized is the hint of a source that the actor's author has not written.
+const deemphasized = "deemphasize"
+
 // source is a file as a client is shown it: one in its own folder, or one that it
 // asks this server for.
 func (s *server) source(file string) *dap.Source {
@@ -18,9 +21,13 @@ func (s *server) source(file string) *dap.Source {
 	}
 	files := s.session.Program().Files()
 	if n := slices.Index(files, file); n >= 0 {
-		return &dap.Source{Name: name, Path: file, SourceReference: 1 + n, Origin: "as it was built"}
+		built := &dap.Source{Name: name, Path: file, SourceReference: 1 + n, Origin: "as it was built"}
+		if _, own := s.own(file); !own {
+			built.PresentationHint = deemphasized
+		}
+		return built
 	}
-	shown := &dap.Source{Name: name, Path: file, PresentationHint: "deemphasize"}
+	shown := &dap.Source{Name: name, Path: file, PresentationHint: deemphasized}
 	if n := s.handles.unlist(file); n >= 0 { // who asks for its text is told why there is none
 		shown.SourceReference = 1 + len(files) + n
 	}

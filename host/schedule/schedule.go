@@ -40,6 +40,7 @@ type Options struct {
 	// Bucket knows when each schedule was last sent, by its name.
 	Bucket bucket.Bucket
 	Log    *slog.Logger
+	Clock  shard.Clock // nil: shard.RealClock
 }
 
 // Runner runs the schedules of a service. Its methods are called by one goroutine at a time.
@@ -50,7 +51,12 @@ type Runner struct {
 }
 
 // New makes a runner of no schedules.
-func New(o Options) *Runner { return &Runner{opts: o, cancel: func() {}} }
+func New(o Options) *Runner {
+	if o.Clock == nil {
+		o.Clock = shard.RealClock{}
+	}
+	return &Runner{opts: o, cancel: func() {}}
+}
 
 // Run runs the schedules among sources in place of those that ran.
 func (r *Runner) Run(sources []*specs.Source) error {
@@ -108,18 +114,18 @@ func (e *entry) run(ctx context.Context) {
 		return
 	}
 	for {
-		e.setBack(time.Now())
+		e.setBack(e.opts.Clock.Now())
 		next := e.times.Next(e.last)
 		if next.IsZero() {
 			return
 		}
-		if wait := time.Until(next); wait > 0 {
-			if !source.Wait(ctx, min(wait, lookEvery)) {
+		if wait := next.Sub(e.opts.Clock.Now()); wait > 0 {
+			if !e.wait(ctx, min(wait, lookEvery)) {
 				return
 			}
 			continue
 		}
-		due, last := e.due(time.Now())
+		due, last := e.due(e.opts.Clock.Now())
 		for _, at := range due {
 			if !e.send(ctx, at) {
 				return
@@ -130,6 +136,18 @@ func (e *entry) run(ctx context.Context) {
 				return
 			}
 		}
+	}
+}
+
+// wait waits by the clock; false: ctx ended.
+func (e *entry) wait(ctx context.Context, d time.Duration) bool {
+	over := make(chan struct{})
+	defer e.opts.Clock.AfterFunc(d, func() { close(over) })()
+	select {
+	case <-over:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -222,7 +240,7 @@ func (e *entry) load(ctx context.Context) error {
 	} else if !errors.Is(err, bucket.ErrNotFound) {
 		return err
 	}
-	e.last = time.Now()
+	e.last = e.opts.Clock.Now()
 	return e.save(ctx)
 }
 

@@ -25,6 +25,8 @@ type head struct {
 	Set       time.Time `json:"set"`
 	By        string    `json:"by"`
 	Key       string    `json:"key"` // id of the key that sealed it
+	// Gone is when it was deleted: its values are kept to be hidden; zero: it is there.
+	Gone time.Time `json:"gone,omitzero"`
 }
 
 // content is what is sealed.

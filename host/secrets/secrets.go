@@ -35,8 +35,11 @@ const (
 	entryMax   = (1+EarlierMax)*(ValueMax*4/3+16) + headMax + 1<<10
 )
 
+// KeyFile is the file of the key in the folder.
+const KeyFile = "seal.key"
+
 const (
-	keyFile    = "seal.key"
+	keyFile    = KeyFile
 	tempPrefix = ".new-"
 )
 
@@ -73,6 +76,11 @@ var (
 // set secrets of a service must not say it.
 const hostPrefix = "GROW_"
 
+var entryForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// IsEntry reports whether a file in the folder is a sealed secret.
+func IsEntry(file string) bool { return entryForm.MatchString(file) }
+
 var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // CheckName reports by ErrName and ErrReserved what cannot be a secret's name.
@@ -106,7 +114,7 @@ type Sealed struct {
 	now   func() time.Time
 	given []key // from the environment; nil: those of the file
 
-	changing sync.Mutex // held by Set, Delete and Rekey
+	changing sync.Mutex // held by Set, Delete, Forget and Rekey
 }
 
 // Open returns the store in a folder, which is made when the first secret is set. given
@@ -193,20 +201,30 @@ func (s *Sealed) read(file string) (entry, error) {
 	return e, err
 }
 
-// get opens a secret.
-func (s *Sealed) get(at Place, name string) (content, error) {
+// open opens a secret, also one that was deleted: gone.
+func (s *Sealed) open(at Place, name string) (c content, gone bool, err error) {
 	e, err := s.read(fileOf(at, name))
 	if missing(err) {
-		return content{}, ErrNotFound
+		return content{}, false, ErrNotFound
 	}
 	if err != nil {
-		return content{}, err
+		return content{}, false, err
 	}
 	keys, err := s.keys()
 	if err != nil {
-		return content{}, err
+		return content{}, false, err
 	}
-	return e.open(keys)
+	c, err = e.open(keys)
+	return c, !e.Gone.IsZero(), err
+}
+
+// get opens a secret that is there.
+func (s *Sealed) get(at Place, name string) (content, error) {
+	c, gone, err := s.open(at, name)
+	if err == nil && gone {
+		return content{}, ErrNotFound
+	}
+	return c, err
 }
 
 // Get returns a secret's value: that of the service, else that of its namespace. It is
@@ -221,13 +239,16 @@ func (s *Sealed) Get(at Place, name string) ([]byte, error) {
 }
 
 // Known returns all values that a secret has and had, EarlierMax at most of these, of the
-// service and of its namespace, for hiding them. What cannot be opened is left out.
+// service and of its namespace, for hiding them, also those of one that was deleted. What
+// cannot be opened is left out.
 func (s *Sealed) Known(at Place, name string) [][]byte {
 	var all [][]byte
 	for _, one := range []Place{at, {Namespace: at.Namespace}} {
-		if c, err := s.get(one, name); err == nil {
-			all = append(append(all, c.Value), c.Earlier...)
+		c, gone, err := s.open(one, name)
+		if err == nil && !gone {
+			all = append(all, c.Value)
 		}
+		all = append(all, c.Earlier...)
 	}
 	return all
 }
@@ -254,8 +275,9 @@ func (s *Sealed) Set(at Place, name string, value []byte, by string) (Info, erro
 		return Info{}, fmt.Errorf("seal %s: %w", name, err)
 	}
 	c := content{Value: value}
-	switch old, err := s.get(at, name); {
-	case errors.Is(err, ErrNotFound):
+	old, gone, err := s.open(at, name)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && gone:
 		list, err := s.List(at.Namespace)
 		if err != nil {
 			return Info{}, err
@@ -263,13 +285,14 @@ func (s *Sealed) Set(at Place, name string, value []byte, by string) (Info, erro
 		if len(slices.DeleteFunc(list, func(i Info) bool { return i.Service != at.Service })) >= PlaceMax {
 			return Info{}, ErrTooMany
 		}
+		c.Earlier = old.Earlier
 	case err != nil:
 		return Info{}, fmt.Errorf("replace %s: %w", name, err)
 	default:
 		c.Earlier = append([][]byte{old.Value}, old.Earlier...)
-		c.Earlier = slices.DeleteFunc(c.Earlier, func(v []byte) bool { return bytes.Equal(v, value) })
-		c.Earlier = c.Earlier[:min(len(c.Earlier), EarlierMax)]
 	}
+	c.Earlier = slices.DeleteFunc(c.Earlier, func(v []byte) bool { return bytes.Equal(v, value) })
+	c.Earlier = c.Earlier[:min(len(c.Earlier), EarlierMax)]
 	h := head{Namespace: at.Namespace, Service: at.Service, Name: name, Set: s.now().UTC().Truncate(time.Second), By: by}
 	return h.info(), s.write(&h, &c, keys[0])
 }
@@ -292,7 +315,7 @@ func (h *head) info() Info { return Info{h.Namespace, h.Service, h.Name, h.Set, 
 func (s *Sealed) List(namespace string) ([]Info, error) {
 	list := []Info{}
 	err := s.each(func(e *entry) error {
-		if e.Namespace == namespace {
+		if e.Namespace == namespace && e.Gone.IsZero() {
 			list = append(list, e.info())
 		}
 		return nil
@@ -322,12 +345,67 @@ func (s *Sealed) each(visit func(*entry) error) error {
 	return nil
 }
 
-// Delete deletes a secret with all values that it had, also one that cannot be opened;
-// ErrNotFound when there is none.
+// Delete deletes a secret; ErrNotFound when there is none. The values that it had stay
+// sealed, so that they are hidden where they were written, of the last PlaceMax that were deleted
+// of a place. One that cannot be opened is forgotten.
 func (s *Sealed) Delete(at Place, name string) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	err := os.Remove(filepath.Join(s.dir, fileOf(at, name)))
+	file := fileOf(at, name)
+	e, err := s.read(file)
+	switch {
+	case missing(err), err == nil && !e.Gone.IsZero():
+		return ErrNotFound
+	case err != nil:
+		return s.forget(file)
+	}
+	keys, err := s.keys()
+	if err != nil {
+		return s.forget(file)
+	}
+	c, err := e.open(keys)
+	if err != nil {
+		return s.forget(file)
+	}
+	if err := s.prune(at, PlaceMax-1); err != nil {
+		return err
+	}
+	e.Gone = s.now().UTC()
+	return s.write(&e.head, &content{Earlier: append([][]byte{c.Value}, c.Earlier...)}, keys[0])
+}
+
+// prune forgets those that were deleted of a place before the last so many. What cannot be
+// read is left.
+func (s *Sealed) prune(at Place, most int) error {
+	files, err := s.files()
+	if err != nil {
+		return fmt.Errorf("read secrets: %w", err)
+	}
+	var list []head
+	for _, file := range files {
+		if e, err := s.read(file); err == nil && !e.Gone.IsZero() && (Place{e.Namespace, e.Service}) == at {
+			list = append(list, e.head)
+		}
+	}
+	slices.SortFunc(list, func(a, b head) int { return b.Gone.Compare(a.Gone) })
+	for _, h := range list[min(most, len(list)):] {
+		if err := s.forget(fileOf(at, h.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget deletes a secret with all values that it had, also one that was deleted or cannot
+// be opened; ErrNotFound when nothing of it is there.
+func (s *Sealed) Forget(at Place, name string) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	return s.forget(fileOf(at, name))
+}
+
+func (s *Sealed) forget(file string) error {
+	err := os.Remove(filepath.Join(s.dir, file))
 	if missing(err) {
 		return ErrNotFound
 	}
@@ -370,7 +448,9 @@ func (s *Sealed) Rekey() (int, error) {
 		if err != nil {
 			return err
 		}
-		n++
+		if e.Gone.IsZero() {
+			n++
+		}
 		return s.write(&e.head, &c, keys[0])
 	})
 	if err == nil && s.given == nil {

@@ -124,6 +124,74 @@ func TestEarlier(t *testing.T) {
 	}
 }
 
+// TestDeleted: what is deleted is not there, and known to be hidden until it is forgotten.
+func TestDeleted(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, "")
+	known := func(want string) {
+		t.Helper()
+		if got := string(bytes.Join(s.Known(shop, "A"), nil)); got != want {
+			t.Errorf("%q are known, want %q", got, want)
+		}
+	}
+	for _, v := range []string{"1", "2", "3", "4", "5"} {
+		set(t, s, shop, "A", v)
+	}
+	if err := s.Delete(shop, "A"); err != nil {
+		t.Fatal(err)
+	}
+	known("54321")
+	if list, err := s.List("main"); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if n, err := s.Rekey(); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	known("54321")
+	set(t, s, shop, "A", "6")
+	wants(t, s, shop, "A", "6")
+	known("65432")
+	if err := errors.Join(s.Delete(shop, "A"), s.Forget(shop, "A")); err != nil {
+		t.Error(err)
+	}
+	known("")
+	if err := s.Forget(shop, "A"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	set(t, s, shop, "A", "7")
+	if err := s.Forget(shop, "A"); err != nil {
+		t.Error(err)
+	}
+	known("")
+	if len(all(t, dir)) != 1 { // the key
+		t.Errorf("%d files are left", len(all(t, dir)))
+	}
+}
+
+// TestDeletedMost: of those that were deleted the last ones are kept.
+func TestDeletedMost(t *testing.T) {
+	now := at()
+	s, err := Open(t.TempDir(), "", func() time.Time { now = now.Add(time.Minute); return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"B", "A", "C"} {
+		set(t, s, shop, name, name)
+		if err := s.Delete(shop, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(t, s, shop, "D", "D")
+	if err := s.prune(shop, 2); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"A": "A", "B": "", "C": "C", "D": "D"} {
+		if got := string(bytes.Join(s.Known(shop, name), nil)); got != want {
+			t.Errorf("%s is known as %q", name, got)
+		}
+	}
+}
+
 // TestRefusedValues: what may not be set is refused, and nothing is made of it.
 func TestRefusedValues(t *testing.T) {
 	tests := map[string]struct {
@@ -364,10 +432,11 @@ func TestConcurrent(t *testing.T) {
 }
 
 // FuzzEntry: no bytes make parse fail in another way than it says, and none but those
-// that seal wrote open.
+// that seal wrote open. They are in a file, since a seal is another one each time and in
+// each of the processes that fuzz.
 func FuzzEntry(f *testing.F) {
 	k := key(bytes.Repeat([]byte{1}, 32))
-	good, err := seal(&head{Namespace: "main", Service: "shop", Name: "A"}, &content{Value: []byte("v")}, k)
+	good, err := os.ReadFile(filepath.Join("testdata", "entry.sealed"))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -51,6 +51,9 @@ type Options struct {
 	// of their definition: those of Def.State. Each may have as many instances as this
 	// one. They live as long as whoever made them says, after Close.
 	Migrations map[string]*Actor
+	// Providers are the actors that this one asks for operations, and those that they ask:
+	// they run for it alone, and live likewise.
+	Providers []*Actor
 	// Observe, if not nil, sees every handling when it has ended, on the
 	// goroutine that handled. What it is given is valid until it returns.
 	Observe func(*Task, *Result)

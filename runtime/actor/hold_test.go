@@ -1,12 +1,16 @@
 package actor
 
 import (
+	"context"
+	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/pace"
 )
 
 // TestHold: what passes while a person looks is not the message's time, and what passes
@@ -46,5 +50,46 @@ func TestHold(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestPace: work that is not the message's takes turns with others, and ends with the host;
+// its fuel is nobody's.
+func TestPace(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	pacer := &pace.Pacer{Processors: 1}
+	var i *Instance
+	a := newActor(t, script(func(engine.Host, []byte) ([]byte, error) {
+		if err := i.Pace(); err != nil {
+			return nil, err
+		}
+		begun := make(chan struct{})
+		go func() { // ends with its turn
+			var other pace.Turn
+			other.Begin(pacer, &pace.Share{})
+			close(begun)
+			other.End()
+		}()
+		for pacer.Waiting() == 0 {
+			runtime.Gosched()
+		}
+		if err := i.Pace(); err != nil { // the other one goes first
+			return nil, err
+		}
+		<-begun
+		i.Rest()
+		var third pace.Turn
+		third.Begin(pacer, &pace.Share{}) // the turn is given back
+		third.End()
+		cancel()
+		return nil, i.Pace()
+	}), func(o *Options) { o.Pacer, o.Context = pacer, ctx })
+	i = take(t, a)
+	defer a.Discard(i)
+	waited := 0
+	r := i.Handle(&Task{Message: abi.NewMessage(nil, abi.Type, "in"), ID: "m1", Wait: func() { waited++ }})
+	if r.Outcome == Handled || !errors.Is(ctx.Err(), context.Canceled) || r.Fuel != 0 || waited == 0 {
+		t.Errorf("%s %s, fuel %d, waited %d times", r.Code, r.Text, r.Fuel, waited)
 	}
 }

@@ -168,6 +168,7 @@ func (i *Instance) Handle(t *Task) *Result {
 		i.turn.Begin(i.actor.Pacer, &i.actor.share)
 	}
 	answer, err := i.running.Handle(i, t.Message)
+	l.End()
 	if len(t.Again) > 0 {
 		l.Again = nil
 	}

@@ -18,6 +18,7 @@ const laneSlices = 2
 type spell struct {
 	began  time.Time     // zero: the clock has not been read
 	apart  time.Duration // that others had the processor, which does not count
+	held   time.Time     // since when the clock stands; zero: it does not
 	slices int
 	asked  bool      // granted capabilities: the longer limit holds
 	since  time.Time // when the last slice began, once the clock is read
@@ -116,7 +117,18 @@ func (i *Instance) left() time.Duration {
 		s.began = time.Now()
 		return i.timeLimit()
 	}
-	return i.timeLimit() - (time.Since(s.began) - s.apart)
+	return i.timeLimit() - (time.Since(s.began) - s.apart - s.standing())
+}
+
+// standing is for how long the clock stands now, of the time since it was first read.
+func (s *spell) standing() time.Duration {
+	if s.held.IsZero() || s.began.IsZero() {
+		return 0
+	}
+	if s.began.After(s.held) {
+		return time.Since(s.began)
+	}
+	return time.Since(s.held)
 }
 
 func (i *Instance) timeLimit() time.Duration {

@@ -1,10 +1,12 @@
 package actortest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
@@ -108,6 +110,31 @@ func (g grant) Do(_ context.Context, r *capability.Request) capability.Answer {
 	}
 	return a
 }
+
+// Stream implements capability.Streamer: the double of the operation that a stream is of
+// answers, once the whole body is there.
+func (g grant) Stream(ctx context.Context, r *capability.Request, body io.Reader) (capability.Answer, io.ReadCloser) {
+	if body != nil {
+		data, err := io.ReadAll(io.LimitReader(body, bodyMax+1))
+		if err != nil {
+			return capability.Fail(capability.Unavailable, "%v", err), nil
+		}
+		if len(data) > bodyMax {
+			return capability.Fail(capability.Limit, "the body has more than %d bytes, with which no double is compared", bodyMax), nil
+		}
+		r.Data = data
+	}
+	a := g.Do(ctx, r)
+	if a.Code != "" {
+		return a, nil
+	}
+	data := a.Data
+	a.Data = nil
+	return a, io.NopCloser(bytes.NewReader(data))
+}
+
+// bodyMax is how many bytes a body that comes in pieces has at most in a test.
+const bodyMax = 16 << 20
 
 // timeout is how long a request waits, as its attribute says: not what is left
 // on the computer's clock, which differs from run to run.

@@ -156,9 +156,11 @@ func (s *stage) actor(ctx context.Context, r *Runner, n *router.Node) *actor.Act
 	for i, out := range n.Outs {
 		types[i] = out.Shape
 	}
+	broker := capability.Of(grants, n.Actor.Limits.Calls)
+	broker.LimitAnswers(n.Actor.Limits.Answers)
 	return actor.New(actor.Options{
 		Node: n.Path, Revision: "test", Def: n.Actor, Config: n.Config, Types: types, Module: module,
-		Broker: capability.Of(grants, n.Actor.Limits.Calls), Scale: specs.Scale{Max: 1, Mailbox: n.Scale.Mailbox},
+		Broker: broker, Scale: specs.Scale{Max: 1, Mailbox: n.Scale.Mailbox},
 		Context: s.shard.Context(), Log: s.line, Seed: seed, RealTime: func() int64 { return s.clock.Now().UnixNano() },
 		Observe: func(t *actor.Task, r *actor.Result) { s.observe(n.Path, t, r) },
 	})

@@ -38,6 +38,10 @@ var (
 	ErrInvalid = errors.New("cannot be kept")
 	// ErrTooLarge: the value has more than ValueMax bytes.
 	ErrTooLarge = errors.New("the value is too large")
+	// ErrExists: there is a bucket of that name already.
+	ErrExists = errors.New("there is a bucket of that name")
+	// ErrDamaged: what is kept of the bucket is not what was written.
+	ErrDamaged = errors.New("the bucket is damaged")
 )
 
 // Name names a bucket.

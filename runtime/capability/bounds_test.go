@@ -47,7 +47,7 @@ func TestRequestBounds(t *testing.T) {
 			}
 		}
 		b, l := open(t, 10_000), ledger(t)
-		b.most.answers = limit
+		b.LimitAnswers(int64(limit))
 		var err error
 		had := 0
 		for err == nil {

@@ -64,6 +64,14 @@ func Of(capabilities map[string]Capability, calls int) *Broker {
 	return b
 }
 
+// LimitAnswers bounds the bytes of all answers to one message, which are what is recorded of
+// it; 0 leaves [abi.AnswerBytesMax]. It is called before the broker serves.
+func (b *Broker) LimitAnswers(bytes int64) {
+	if bytes > 0 {
+		b.most.answers = int(min(bytes, abi.AnswerBytesMax))
+	}
+}
+
 // Close closes every capability.
 func (b *Broker) Close() error {
 	var errs []error
@@ -87,8 +95,11 @@ type Recorded struct {
 }
 
 // Lasts reports whether another attempt at the message is given the answer again. One that
-// failed for good counts once something outside may have been changed because of it.
-func (r *Recorded) Lasts() bool { return r.Use != "" && !r.Passing && (!r.Failed || r.Kept) }
+// failed for good counts once something outside may have been changed because of it. Those of
+// streams, which end with their attempt, are given to nobody.
+func (r *Recorded) Lasts() bool {
+	return r.Use != "" && !r.Passing && (!r.Failed || r.Kept) && !IsStream(r.Operation)
+}
 
 // Ledger is what the broker knows of the message being handled: what it may
 // see and what it has asked for. It belongs to the goroutine that handles.
@@ -121,6 +132,7 @@ type Ledger struct {
 	requests []abi.View
 	answer   []byte
 	last     int // where the last answer of the frame begins
+	streams  streams
 
 	// Again are the successful answers that earlier attempts at the message were
 	// given, and all that were given to this one before the process ended, one for
@@ -128,6 +140,9 @@ type Ledger struct {
 	// content is given again, and nobody is asked.
 	Again []Recorded
 }
+
+// End ends what the message has left open, once it has been handled; it may wait for that.
+func (l *Ledger) End() { l.streams.end() }
 
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
@@ -190,7 +205,10 @@ func (b *Broker) serveAll(l *Ledger) error {
 			continue
 		}
 		outside = append(outside, o)
-		if o.again = l.recall(o.number, o.use, &l.requests[i]); o.again != nil {
+		if o.streamer == nil { // an attempt that ended has taken its streams with it
+			o.again = l.recall(o.number, o.use, &l.requests[i])
+		}
+		if o.again != nil {
 			continue
 		}
 		if asked++; asked == 1 && l.Rest != nil {
@@ -228,6 +246,8 @@ type outward struct {
 	grant         *grant
 	effect        Effect
 	request       Request
+	streamer      Streamer // serves it in place of grant; nil: it is of no stream
+	ledger        *Ledger
 	timeout       time.Duration
 	answer        Answer
 	took          time.Duration
@@ -286,7 +306,10 @@ func (b *Broker) outside(l *Ledger, i int) *outward {
 		return nil
 	}
 	number := l.calls + i + 1
-	o := &outward{index: i, number: number, use: g.name, grant: g, effect: effect, timeout: b.most.time}
+	o := &outward{index: i, number: number, use: g.name, grant: g, effect: effect, ledger: l, timeout: b.most.time}
+	if s, ok := g.capability.(Streamer); ok && IsStream(string(v.Type)) {
+		o.streamer = s
+	}
 	if l.Allow != nil {
 		o.timeout = min(b.most.time, l.Allow())
 	}
@@ -326,15 +349,15 @@ func (b *Broker) ask(l *Ledger, all []*outward) {
 	}
 	var wait sync.WaitGroup
 	for _, o := range list[1:] {
-		wait.Go(func() { o.do(l.Context) })
+		wait.Go(o.do)
 	}
-	list[0].do(l.Context)
+	list[0].do()
 	wait.Wait()
 }
 
-func (o *outward) do(ctx context.Context) {
+func (o *outward) do() {
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	ctx, cancel := context.WithTimeout(o.ledger.Context, o.timeout)
 	defer cancel()
 	// A fault of a capability is one failed request, not the end of the process.
 	defer func() {
@@ -342,7 +365,11 @@ func (o *outward) do(ctx context.Context) {
 			o.answer = Fail(Unavailable, "%s is at fault: %v", o.use, fault)
 		}
 	}()
-	o.answer = o.grant.capability.Do(ctx, &o.request)
+	if o.streamer != nil {
+		o.answer = o.ledger.streams.serve(ctx, o)
+	} else {
+		o.answer = o.grant.capability.Do(ctx, &o.request)
+	}
 	if o.took = o.answer.Took; o.took == 0 {
 		o.took = time.Since(begin)
 	}

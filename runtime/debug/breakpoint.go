@@ -56,7 +56,7 @@ type points struct {
 	lastID            int
 }
 
-// point is a breakpoint that lies somewhere. Only hits changes.
+// point is a breakpoint that lies somewhere. Only hits and over change.
 type point struct {
 	id   int
 	at   []Position
@@ -64,13 +64,17 @@ type point struct {
 	// address is that of its instruction; 0: it is for a line or a function.
 	address uint64
 	// data is the memory it is on, of so many bytes; bytes 0: it is on none.
-	data  uint64
-	bytes int
-	line  int // as asked for
-	when  When
-	count counter
-	log   []piece
-	hits  int
+	data   uint64
+	bytes  int
+	thread int   // that it was asked for of
+	guest  Guest // whose memory it is
+	stack  bool  // that is a function's
+	over   bool  // which has returned
+	line   int   // as asked for
+	when   When
+	count  counter
+	log    []piece
+	hits   int
 }
 
 func (p *points) all() []*point {
@@ -82,7 +86,7 @@ func (p *points) all() []*point {
 }
 
 func (p *points) watch() *Watch {
-	w := &Watch{Raised: p.raised, Uncaught: p.uncaught, Every: len(p.data) > 0}
+	w := &Watch{Raised: p.raised, Uncaught: p.uncaught}
 	for _, point := range p.all() {
 		w.Lines = append(w.Lines, point.at...)
 		if point.address != 0 {
@@ -212,7 +216,7 @@ func (s *Session) lay(old, made []*point, bound []Bound) []*point {
 }
 
 func (p *point) equal(o *point) bool {
-	return p.name == o.name && p.line == o.line && p.address == o.address && p.data == o.data && p.bytes == o.bytes && p.when == o.when
+	return p.name == o.name && p.line == o.line && p.address == o.address && p.data == o.data && p.bytes == o.bytes && p.guest == o.guest && p.when == o.when
 }
 
 // SetExceptions says which exceptions stop a guest: all that are raised, those that

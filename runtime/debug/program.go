@@ -240,6 +240,8 @@ type Variable struct {
 	// Memory is its address, and Bytes how large it is there; 0: it has none.
 	Memory uint64
 	Bytes  int
+	// Stack is set where that is something else's once a function has returned.
+	Stack bool
 	// Lazy values are shown when they are asked for.
 	Lazy bool
 }

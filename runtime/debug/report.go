@@ -26,7 +26,7 @@ func (s *Session) Enter(g Guest) error {
 	s.lastThread++
 	t := &thread{id: s.lastThread, guest: g}
 	s.threads[g] = t
-	g.Watch(s.watch)
+	g.Watch(s.watchOf(t))
 	return nil
 }
 
@@ -105,7 +105,7 @@ func (s *Session) asked(g Guest, reason Reason, name string, data []byte) error 
 		return nil
 	}
 	defer s.apart(t)()
-	e := &Event{Reason: reason, Text: fmt.Sprintf("%s %s %s", reason, name, s.Excerpt(data, AskedMax))}
+	e := &Event{Reason: reason, Text: strings.TrimSpace(fmt.Sprintf("%s %s %s", reason, name, s.Excerpt(data, AskedMax)))}
 	if a, ok := g.(Asker); ok {
 		if h, err := a.Asking(); err == nil {
 			s.hold(t, h, e)

@@ -298,10 +298,12 @@ func (s *Session) watchOf(t *thread) *Watch {
 		return &Watch{}
 	}
 	every := t.pausing || t.wish.kind == in || t.wish.kind == over || t.wish.kind == out
-	if !every && t.wish.kind != to {
+	data := len(s.points.of(t.guest)) > 0
+	if !every && !data && t.wish.kind != to {
 		return s.watch
 	}
 	w := *s.watch
+	w.Every = w.Every || data
 	if t.wish.kind == to {
 		w.Lines = append(slices.Clip(w.Lines), t.wish.to)
 	}

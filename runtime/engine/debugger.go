@@ -28,8 +28,19 @@ type Debugger interface {
 	Serve(request []byte) (answer []byte, err error)
 	// Slice is called when the fuel is used up. The guest is asked for its attention
 	// again if attend is set. With held set it works for the Debugger: it gets a slice
-	// more, which does not count, and no Host is asked.
+	// more, which does not count, and of the Host none but [Paced] is asked.
 	Slice() (attend, held bool, err error)
+}
+
+// Paced is a Host whose guests take turns at its processors. It is called as a Host is, where
+// a guest works for its Debugger.
+type Paced interface {
+	// Pace is called in place of Host.Slice: others have their turns. An error stops the
+	// guest.
+	Pace() error
+	// Rest is called before the Debugger is served, which may take as long as a person
+	// does: it ends the turn.
+	Rest()
 }
 
 // DebugPrefix is what operations begin with that a Debugger serves.

@@ -442,6 +442,9 @@ func (s *Shard) sweepLater() {
 				for _, a := range r.actor.Migrations {
 					shrink(a)
 				}
+				for _, a := range r.actor.Providers {
+					shrink(a)
+				}
 			}
 			free = now
 			arm()

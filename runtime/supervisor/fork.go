@@ -74,6 +74,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	if err != nil {
 		return nil, errors.Join(err, beside.close(), m.release())
 	}
+	live.LimitAnswers(n.Actor.Limits.Answers)
 	types := make([]*shape.Type, len(n.Outs))
 	for i, out := range n.Outs {
 		types[i] = out.Shape
@@ -81,7 +82,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	scale := n.Scale
 	scale.Max = instances
 	return &Fork{live: live, module: m, beside: beside, Actor: actor.New(actor.Options{
-		Node: n.Path, Revision: revision(w.Service, n, digestOf(binary), w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(),
+		Node: n.Path, Revision: revision(w.Service, n, digestOf(binary), w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(), Providers: beside.providers.actors(),
 		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: silent, Seed: world.Seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil

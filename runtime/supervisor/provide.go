@@ -67,6 +67,7 @@ func (s *Supervisor) providers(ctx context.Context, service *specs.Service, n *r
 		if err != nil {
 			return list, errors.Join(fmt.Errorf("provider %s: %w", def.Name, err), m.release())
 		}
+		broker.LimitAnswers(def.Limits.Answers)
 		p := &provider{node: n.Path, operations: map[string]operation{}, slots: make(chan struct{}, def.Scale.Max)}
 		var types []*shape.Type
 		for _, t := range def.Out {
@@ -118,6 +119,15 @@ func (s *Supervisor) environment(service *specs.Service, node string, list provi
 		env.Actors[name] = p
 	}
 	return env
+}
+
+// actors are what runs of them.
+func (list providers) actors() []*actor.Actor {
+	var all []*actor.Actor
+	for _, p := range list {
+		all = append(all, p.actor)
+	}
+	return all
 }
 
 // close ends them, once the node they are of has ended.

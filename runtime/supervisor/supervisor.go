@@ -279,6 +279,7 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 	if err != nil {
 		return nil, errors.Join(err, beside.close())
 	}
+	broker.LimitAnswers(n.Actor.Limits.Answers)
 	types := make([]*shape.Type, len(n.Outs))
 	for i, out := range n.Outs {
 		types[i] = out.Shape
@@ -286,7 +287,7 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 	m := modules[n.Actor.Name]
 	m.uses.Add(1)
 	return &part{broker: broker, module: m, beside: beside, actor: actor.New(actor.Options{
-		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(),
+		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(), Providers: beside.providers.actors(),
 		Module: m.Module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil

@@ -223,6 +223,7 @@ func (r *report) running(a, b *specs.Actor) {
 	moved(r, "limits.memory", "memory", a.Limits.Memory, b.Limits.Memory, bytes)
 	moved(r, "limits.output", "output", a.Limits.Output, b.Limits.Output, bytes)
 	moved(r, "limits.calls", "calls a message", a.Limits.Calls, b.Limits.Calls, text)
+	moved(r, "limits.answers", "answers a message", a.Limits.Answers, b.Limits.Answers, bytes)
 	moved(r, "limits.time", "time a message", a.Limits.Time, b.Limits.Time, patience)
 	moved(r, "limits.fuel", "fuel a message", a.Limits.Fuel, b.Limits.Fuel, schema.Count)
 	moved(r, "isolation", "where instances run", a.Isolated, b.Isolated, process)

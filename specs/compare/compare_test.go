@@ -231,9 +231,9 @@ var services = []struct {
 	}},
 	{"grant without its limits", []string{price, ", methods: [GET]", ""}, []string{"warn actor pricing: uses.tax.methods: was GET, and is not given any more"}},
 	{"grant of another kind", []string{price, "tax: {kind: http, hosts: [a.example.com], methods: [GET]}", "tax: {kind: mail}"}, []string{"warn actor pricing: uses.tax: was a grant of kind http, is of kind mail now"}},
-	{"how it runs", []string{price, "", "limits: {memory: 64MiB, calls: 7, time: 2s, fuel: 200M}\nisolation: process\nscale: {instances: {max: 3}, mailbox: 50}\nretry: {max: 5, backoff: 2s, hold: false}\n", price, "rust", "go"}, []string{
+	{"how it runs", []string{price, "", "limits: {memory: 64MiB, calls: 7, answers: 1MiB, time: 2s, fuel: 200M}\nisolation: process\nscale: {instances: {max: 3}, mailbox: 50}\nretry: {max: 5, backoff: 2s, hold: false}\n", price, "rust", "go"}, []string{
 		"ok actor pricing: code.language: the language changed from rust to go", "ok actor pricing: limits.memory: memory changed from 32MiB to 64MiB",
-		"ok actor pricing: limits.calls: calls a message changed from 1000 to 7",
+		"ok actor pricing: limits.calls: calls a message changed from 1000 to 7", "ok actor pricing: limits.answers: answers a message changed from 16MiB to 1MiB",
 		"ok actor pricing: limits.time: time a message changed from its default to 2s", "ok actor pricing: limits.fuel: fuel a message changed from 1G to 200M",
 		"ok actor pricing: isolation: where instances run changed from the host's process to a process of their own",
 		"ok actor pricing: scale.instances.max: the greatest number of instances changed from 8 to 3",

@@ -137,6 +137,7 @@ func (b *builder) facts(a *specs.Actor) []fact {
 		{"memory", size(a.Limits.Memory)},
 		{"output", size(a.Limits.Output) + " a message"},
 		{"calls", fmt.Sprintf("%d a message", a.Limits.Calls)},
+		{"answers", size(a.Limits.Answers) + " a message"},
 		{"time", patience(a.Limits.Time)},
 		{"fuel", schema.Count(a.Limits.Fuel) + " a message"},
 		{"tried again", retry},

@@ -24,6 +24,7 @@ import (
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/host/gateway"
 	"github.com/grow-platform/grow/host/logs"
+	hoststore "github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/runtime/actor"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/debug"
@@ -96,6 +97,10 @@ type Options struct {
 	DebugReadOnly bool
 	// Seed keys the random streams of the service's messages; nil: that in Dir.
 	Seed []byte
+	// Own is the host's folder when the service is the only one that it is for; "": it is not.
+	Own string
+	// Clock is what messages and schedules go by; nil: that of the computer.
+	Clock shard.Clock
 	// Apart keeps schedules and subscriptions from running, for a host that is to be looked at.
 	Apart bool
 }
@@ -107,6 +112,8 @@ type Shared struct {
 	store  journal.Store
 	logs   *logs.Store
 	kept   bool // what the store holds outlives the process
+	// remembered is what the host keeps of documents, revisions and tokens; nil: nothing.
+	remembered hoststore.Store
 	// ending ends when the process is about to stop: who follows a log is let go.
 	ending context.Context
 }
@@ -137,6 +144,7 @@ type Host struct {
 	consoles   consoles
 	copies     atomic.Int32 // that handle messages for people
 	looked     lastLook
+	saving     sync.Mutex // held while its databases are copied for a backup
 	stop       sync.Once
 	stopping   atomic.Bool
 }
@@ -170,7 +178,7 @@ func Outline(dir string) (*specs.Service, specs.Problems, error) { return specs.
 
 // served is what this build can serve.
 func served() specs.Options {
-	return specs.Options{Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrantIn}
+	return specs.Options{Kinds: capability.Names(), Languages: compiler.Languages(), CheckGrant: capability.CheckGrantIn, CheckDouble: capability.CheckDouble}
 }
 
 // Start runs a service. When it returns without an error, requests are answered.
@@ -280,7 +288,7 @@ func (h *Host) run(ctx context.Context) error {
 		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)
-	return h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules})
+	return bucketFault(h.supervisor.Apply(ctx, supervisor.Wanted{Service: h.opts.Service, Modules: modules}))
 }
 
 // owner is whose modules those of the service are in an engine that services share.

@@ -83,7 +83,7 @@ func (h *Host) Prepare(ctx context.Context, service *specs.Service, modules map[
 	if err != nil {
 		return err
 	}
-	return h.supervisor.Prepare(ctx, supervisor.Wanted{Service: service, Modules: binaries})
+	return bucketFault(h.supervisor.Prepare(ctx, supervisor.Wanted{Service: service, Modules: binaries}))
 }
 
 // Fault has every HTTP response say what is wrong with the last edit of the

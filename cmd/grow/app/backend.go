@@ -63,10 +63,15 @@ func migratorsOf(s *specs.Service) []string {
 // to look does not grow with how many ask.
 const journalFresh = 200 * time.Millisecond
 
+// bytesFresh is the same for how much a journal's folder holds, of which every file has to
+// be looked at.
+const bytesFresh = 2 * time.Second
+
 // lastLook is what was told of the journal last.
 type lastLook struct {
 	mu      sync.Mutex // held while somebody looks
 	at      time.Time
+	sized   time.Time // when its bytes were looked at
 	journal control.Journal
 }
 
@@ -85,7 +90,10 @@ func (b backend) journal(ctx context.Context) control.Journal {
 		j.Snapshot, j.Taken = st.Snapshot.After, st.Snapshot.Time
 	}
 	if b.opts.Journal.At == "" {
-		j.Bytes = folderBytes(j.At)
+		j.Bytes = l.journal.Bytes
+		if since := time.Since(l.sized); since < 0 || since >= bytesFresh {
+			j.Bytes, l.sized = folderBytes(j.At), time.Now()
+		}
 	}
 	if err = cmp.Or(b.store.Health(), err); err != nil {
 		j.Fault = err.Error()

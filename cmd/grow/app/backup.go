@@ -1,15 +1,23 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/host/store/files"
+	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/archive"
 	"github.com/grow-platform/grow/runtime/journal/nats"
@@ -18,11 +26,14 @@ import (
 
 // The codes of backups.
 const (
-	CodeBackupDamaged = "backup.damaged" // a file of it is not what was written; it is named
-	CodeBackupForeign = "backup.foreign" // it is none, or of another service
-	CodeBackupFormat  = "backup.format"  // of another version of grow
-	CodeBackupNothing = "backup.nothing" // the journal is in memory, or there is none
-	CodeRestoreTarget = "restore.target" // there is something already
+	CodeBackupDamaged  = "backup.damaged"  // a file of it is not what was written; it is named
+	CodeBackupForeign  = "backup.foreign"  // it is none, or of another service
+	CodeBackupFormat   = "backup.format"   // of another version of grow
+	CodeBackupNothing  = "backup.nothing"  // the journal is in memory, or there is none
+	CodeBackupDatabase = "backup.database" // one of kind sql cannot be copied
+	CodeBackupFull     = "backup.full"     // the disk that it is written to has no room
+	CodeBackupKey      = "backup.key"      // that of sealed secrets is asked for from elsewhere
+	CodeRestoreTarget  = "restore.target"  // there is something already
 )
 
 // mainJournal is the name of a service's journal.
@@ -30,10 +41,17 @@ func mainJournal(service string) journal.Name {
 	return journal.Name{Namespace: "main", Service: service}
 }
 
+// ownerOf marks the context of what the owner of the folder asks for, through its socket: who
+// can reach that can read the folder.
+type ownerOf struct{}
+
 // Backup implements control.Backups.
 func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(control.BackupPart) error) error {
 	if b.opts.Journal.At == Memory {
 		return &control.Error{Code: CodeBackupNothing, Message: "the journal is in memory: there is nothing to back up", Next: "run it with a journal that is kept"}
+	}
+	if r.Key && ctx.Value(ownerOf{}) == nil {
+		return &control.Error{Code: CodeBackupKey, Message: "the key of sealed secrets is given to nobody from elsewhere", Next: "back it up in its folder: grow backup --key; or leave the key out"}
 	}
 	if err := b.intake().well(); err != nil {
 		return &control.Error{Code: CodeJournal, Message: "back up: " + err.Error(), Next: "it goes on by itself when the cause is gone; see: grow status"}
@@ -44,7 +62,13 @@ func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(
 	if err != nil {
 		return err
 	}
-	_, err = archive.Backup(ctx, j, name, parts(emit), r.History, time.Now().UTC(), nil)
+	c := belongings{
+		namespace: name.Namespace, service: name.Service, store: b.store, data: b.dataDir(), own: b.opts.Own, key: r.Key, copying: &b.saving,
+	}
+	if b.opts.Shared != nil {
+		c.remembered = b.opts.Shared.remembered
+	}
+	_, err = archive.Backup(ctx, j, name, parts(emit), r.History, time.Now().UTC(), nil, c.write)
 	return err
 }
 
@@ -55,8 +79,8 @@ func (p parts) Put(_ context.Context, name string, data []byte) error {
 	return control.Parts(name, data, p)
 }
 
-// Backup backs up the journal of the service in dir, of which no host runs.
-func (j Journal) Backup(ctx context.Context, dir, service string, to archive.Putter, history bool, log *slog.Logger, tell func(archive.Progress)) (err error) {
+// Backup backs up what is kept of the service in dir, of which no host runs.
+func (j Journal) Backup(ctx context.Context, dir, service string, to archive.Putter, r control.BackupRequest, log *slog.Logger, tell func(archive.Progress)) (err error) {
 	if j.At == "" {
 		if _, err := os.Stat(JournalDir(dir)); errors.Is(err, fs.ErrNotExist) {
 			return &Error{Code: CodeBackupNothing, Err: fmt.Errorf("back up: there is no journal in %s", JournalDir(dir)), Hint: "a service has one when it has run: grow run"}
@@ -71,11 +95,30 @@ func (j Journal) Backup(ctx context.Context, dir, service string, to archive.Put
 		return journalFault("back up", err, hint)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	_, err = archive.Backup(ctx, from, mainJournal(service), to, history, time.Now().UTC(), tell)
-	if err != nil {
+	if err := j.backUp(ctx, dir, from, store, service, to, r, tell); err != nil {
 		return journalFault("back up", err, hint)
 	}
 	return nil
+}
+
+// backUp is Backup with the journal, and the store that it lies in.
+func (j Journal) backUp(ctx context.Context, dir string, from journal.Journal, in journal.Store, service string, to archive.Putter, r control.BackupRequest, tell func(archive.Progress)) (err error) {
+	name := mainJournal(service)
+	state := StateDir(dir)
+	c := belongings{
+		namespace: name.Namespace, service: service, store: in, own: state, key: r.Key, copying: new(sync.Mutex),
+		data: filepath.Join(state, dataDir, name.Namespace, service),
+	}
+	if _, err := os.Stat(filepath.Join(state, storeDir)); err == nil {
+		s, err := files.Open(filepath.Join(state, storeDir))
+		if err != nil {
+			return fmt.Errorf("%w: %w", journal.ErrUnhealthy, err)
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		c.remembered = s
+	}
+	_, err = archive.Backup(ctx, from, name, to, r.History, time.Now().UTC(), tell, c.write)
+	return err
 }
 
 // Restored is what Restore did.
@@ -86,7 +129,10 @@ type Restored struct {
 	Files   int       `json:"files"`
 	Bytes   int64     `json:"bytes"`
 	To      string    `json:"to"`
-	Away    string    `json:"away,omitempty"` // folder in which what was there lies now
+	Away    []string  `json:"away,omitempty"` // folders in which what was there lies now
+	Buckets int       `json:"buckets"`
+	Parts   int       `json:"parts"`            // files of the host: databases, secrets, documents
+	Locked  bool      `json:"locked,omitempty"` // sealed secrets whose key was not in the backup
 }
 
 // RestoreOptions say how Restore goes about it.
@@ -97,41 +143,141 @@ type RestoreOptions struct {
 	Tell    func(archive.Progress)
 }
 
-// Restore makes the journal of a service in dir, or on the servers, of a backup that
-// is sound. What is there already is an *Error of code restore.target.
+// Restore makes what a host keeps of a service, in dir and on the servers of its journal, of
+// a backup that is sound. What is there already is an *Error of code restore.target.
 func (j Journal) Restore(ctx context.Context, from archive.Getter, dir string, o RestoreOptions) (*Restored, error) {
 	kept, err := archive.Open(ctx, from, nil)
 	if err == nil {
 		err = sound(ctx, kept)
 	}
 	if err != nil {
-		return nil, backupFault(err)
+		return nil, BackupFault(err)
 	}
 	if o.Service != "" && o.Service != kept.Service {
 		return nil, &Error{Code: CodeBackupForeign, Err: fmt.Errorf("restore: the backup is of service %s, and the folder holds service %s", kept.Service, o.Service),
 			Hint: "name the folder of a service of that name: what is kept belongs to the name"}
 	}
-	r := &Restored{Service: kept.Service, Taken: kept.Taken, Records: kept.Plan.Last, Files: len(kept.Files), Bytes: kept.Bytes(), To: j.place(dir)}
-	name := journal.Name{Namespace: kept.Namespace, Service: kept.Service, Number: kept.Number}
-	fill := func(to journal.Maker) error {
-		return carry(ctx, to, name, kept, &kept.Plan, "grow restore", o.Tell)
+	const hint = "see that the journal can be reached, and the disk be written to"
+	u, err := unpack(ctx, dir, kept)
+	if err != nil {
+		if errors.Is(err, journal.ErrDamaged) {
+			return nil, BackupFault(err)
+		}
+		return nil, journalFault("restore", diskFault(err), hint)
 	}
-	if j.At == "" {
-		r.Away, err = restoreFolder(ctx, JournalDir(dir), name, o, fill)
-	} else {
-		err = j.restoreServer(ctx, dir, o, fill)
+	r := &Restored{
+		Service: kept.Service, Taken: kept.Taken, Records: kept.Plan.Last, Files: len(kept.Files), Bytes: kept.Bytes(), To: j.place(dir),
+		Buckets: len(kept.Buckets), Parts: len(kept.Parts), Locked: u.locked(kept),
 	}
-	if errors.Is(err, journal.ErrExists) {
+	err = j.restore(ctx, dir, kept, u, o, r)
+	if err == nil {
+		return r, nil
+	}
+	err = errors.Join(err, u.drop())
+	if errors.Is(err, journal.ErrExists) || errors.Is(err, bucket.ErrExists) {
 		next := "stop the host, and put away what is there: grow restore --replace"
 		if j.At != "" {
-			next = "delete its streams on the server first, if they are not needed: GROW_J_… and GROW_B_…"
+			next = "put away what lies in the folder: grow restore --replace; and delete what lies on the server, if it is not needed: its streams GROW_J_…, GROW_B_…, KV_GROW_… and OBJ_GROW_…"
 		}
-		return nil, &Error{Code: CodeRestoreTarget, Err: fmt.Errorf("restore: service %s has a journal at %s already", kept.Service, r.To), Hint: next}
+		return nil, &Error{Code: CodeRestoreTarget, Err: fmt.Errorf("restore: service %s has something at %s already: %w", kept.Service, r.To, err), Hint: next}
+	}
+	return nil, journalFault("restore", err, hint)
+}
+
+// restore puts what was unpacked and the journal in place.
+func (j Journal) restore(ctx context.Context, dir string, kept *archive.Kept, u *unpacked, o RestoreOptions, r *Restored) error {
+	if at := u.taken(); at != "" && !o.Replace {
+		return fmt.Errorf("%w: %s holds something", journal.ErrExists, at)
+	}
+	fill := filler{ctx: ctx, kept: kept, o: o}
+	if err := u.begin(); err != nil {
+		return diskFault(err)
+	}
+	var away string
+	var err error
+	if j.At == "" {
+		away, err = restoreFolder(ctx, JournalDir(dir), fill)
+	} else {
+		err = j.restoreServer(ctx, dir, fill)
 	}
 	if err != nil {
-		return nil, journalFault("restore", err, "see that the journal can be reached, and the disk be written to")
+		return errors.Join(err, u.abort())
 	}
-	return r, nil
+	if away != "" {
+		r.Away = append(r.Away, away)
+	}
+	if away, err = u.place(); err != nil {
+		return diskFault(err)
+	}
+	if away != "" {
+		r.Away = append(r.Away, away)
+	}
+	return nil
+}
+
+// diskFault names a failure of the disk as a journal does.
+func diskFault(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, store.ErrFull) {
+		return fmt.Errorf("%w: %w", journal.ErrFull, err)
+	}
+	return err
+}
+
+// filler makes a journal and buckets of a backup.
+type filler struct {
+	ctx  context.Context
+	kept *archive.Kept
+	o    RestoreOptions
+}
+
+func (f filler) name() journal.Name {
+	return journal.Name{Namespace: f.kept.Namespace, Service: f.kept.Service, Number: f.kept.Number}
+}
+
+// brings reports whether what a bucket is to be is in the backup: it is gone if there is none.
+func (f filler) brings(b bucket.Carried) bool {
+	return f.kept.Format >= archive.BackupFormat && b.Namespace == f.kept.Namespace && (b.Service == f.kept.Service || b.Service == "")
+}
+
+// fill makes all of it in a store. The journal is the last to be whole.
+func (f filler) fill(to journal.Maker) error {
+	if err := f.buckets(to); err != nil {
+		return err
+	}
+	return carry(f.ctx, to, f.name(), f.kept, &f.kept.Plan, "grow restore", f.o.Tell)
+}
+
+// buckets makes those of the backup. One of all services that is there stays as it is, since it
+// is not this service's alone.
+func (f filler) buckets(to journal.Maker) error {
+	if len(f.kept.Buckets) == 0 {
+		return nil
+	}
+	in, ok := to.(bucket.Carrier)
+	if !ok {
+		return fmt.Errorf("a store %T takes no buckets", to)
+	}
+	there, err := in.CarriedBuckets(f.ctx, f.kept.Namespace, f.kept.Service)
+	if err != nil {
+		return err
+	}
+	for _, b := range there {
+		if b.Service != "" && slices.ContainsFunc(f.kept.Buckets, func(k archive.Bucket) bool { return k.Carried() == b }) {
+			return fmt.Errorf("%w: bucket %s", bucket.ErrExists, b)
+		}
+	}
+	for i := range f.kept.Buckets {
+		if slices.Contains(there, f.kept.Buckets[i].Carried()) {
+			continue
+		}
+		if err := f.kept.MakeBucket(f.ctx, i, in); err != nil {
+			return fmt.Errorf("bucket %s: %w", f.kept.Buckets[i].Carried(), err)
+		}
+	}
+	return nil
 }
 
 // sound says what keeps a backup from being started from, whose files are as they
@@ -148,8 +294,8 @@ func sound(ctx context.Context, kept *archive.Kept) error {
 }
 
 // restoreServer fills a journal on servers.
-func (j Journal) restoreServer(ctx context.Context, dir string, o RestoreOptions, fill func(journal.Maker) error) error {
-	store, err := j.OpenStore(ctx, dir, o.Log)
+func (j Journal) restoreServer(ctx context.Context, dir string, f filler) error {
+	store, err := j.OpenStore(ctx, dir, f.o.Log)
 	if err != nil {
 		return err
 	}
@@ -157,13 +303,18 @@ func (j Journal) restoreServer(ctx context.Context, dir string, o RestoreOptions
 	if !ok {
 		return errors.Join(fmt.Errorf("a store %T takes no backup", store), store.Close())
 	}
-	return errors.Join(fill(to), store.Close())
+	if find, ok := store.(finder); ok {
+		if _, err := find.Find(ctx, f.name()); !errors.Is(err, journal.ErrNotFound) {
+			return errors.Join(cmp.Or(err, error(journal.ErrExists)), store.Close())
+		}
+	}
+	return errors.Join(f.fill(to), store.Close())
 }
 
 // restoreFolder fills a journal in a data folder. Others in the folder stay.
-func restoreFolder(ctx context.Context, at string, name journal.Name, o RestoreOptions, fill func(journal.Maker) error) (away string, err error) {
-	options := nats.Options{Dir: at, Log: o.Log}
-	build := func(s *nats.Store) error { return fill(s) }
+func restoreFolder(ctx context.Context, at string, f filler) (away string, err error) {
+	options, name := nats.Options{Dir: at, Log: f.o.Log}, f.name()
+	build := func(s *nats.Store) error { return f.fill(s) }
 	if !nats.Holds(at) {
 		return "", nats.Fill(ctx, options, build)
 	}
@@ -172,7 +323,7 @@ func restoreFolder(ctx context.Context, at string, name journal.Name, o RestoreO
 		return "", err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if s.Journal(name) != nil && !o.Replace {
+	if s.Journal(name) != nil && !f.o.Replace {
 		return "", journal.ErrExists
 	}
 	var others []FsckJournal
@@ -189,6 +340,7 @@ func restoreFolder(ctx context.Context, at string, name journal.Name, o RestoreO
 		}
 		others = append(others, FsckJournal{name: n, Report: *report})
 	}
+	s.Leave = f.brings
 	return s.Replace(ctx, options, func(store *nats.Store) error {
 		for i := range others {
 			n := others[i].name
@@ -196,12 +348,12 @@ func restoreFolder(ctx context.Context, at string, name journal.Name, o RestoreO
 				return fmt.Errorf("journal %s of the same folder: %w", n, err)
 			}
 		}
-		return fill(store)
+		return f.fill(store)
 	})
 }
 
-// backupFault is why a backup cannot be restored, with what to do.
-func backupFault(err error) error {
+// BackupFault is why a backup cannot be restored, with what to do.
+func BackupFault(err error) error {
 	e := &Error{Err: fmt.Errorf("read backup: %w", err)}
 	switch {
 	case errors.Is(err, journal.ErrFormat):

@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/grow-platform/grow/host/api"
@@ -17,11 +18,15 @@ func (p *Platform) controlHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := http.NewServeMux()
 	p.api = sync.OnceValue(p.newAPI) // takes as long as all the rest of a start
-	m.Handle("/", pages)
-	m.Handle("/v1/", p.settled(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.api().ServeHTTP(w, r) })))
-	return console.Guard(m), nil
+	calls := p.settled(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.api().ServeHTTP(w, r) }))
+	return console.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") {
+			calls.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})), nil
 }
 
 func (p *Platform) newAPI() *api.API {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/grow-platform/grow/runtime/bucket"
@@ -11,6 +12,15 @@ import (
 // dataDir is the folder for what capabilities keep of the service.
 func (h *Host) dataDir() string {
 	return filepath.Join(StateDir(h.opts.Dir), "data", h.opts.Namespace, h.opts.Service.Name)
+}
+
+// bucketFault is the error of a bucket that is damaged with its code, and what to do; any other
+// error stays.
+func bucketFault(err error) error {
+	if !errors.Is(err, bucket.ErrDamaged) {
+		return err
+	}
+	return &Error{Code: CodeJournalDamaged, Err: err, Hint: "see what is wrong: grow fsck; go on without what the bucket held: grow fsck --repair; or restore a backup: grow restore"}
 }
 
 // environment is what the host offers to capabilities. Buckets lie where the journal does.

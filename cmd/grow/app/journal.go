@@ -146,7 +146,7 @@ func (j Journal) OpenStore(ctx context.Context, dir string, log *slog.Logger) (j
 func (h *Host) keep(ctx context.Context) error {
 	began := time.Now()
 	o := shard.Options{
-		Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Owner: owner(), Log: h.log, Lanes: processors(), Pacer: pacer(),
+		Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Owner: owner(), Log: h.log, Lanes: processors(), Pacer: pacer(), Clock: h.opts.Clock,
 	}
 	if err := h.openStore(ctx, &o); err != nil {
 		return err

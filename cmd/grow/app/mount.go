@@ -443,7 +443,9 @@ func (m *Mounted) Revisions() map[string]string {
 // need no token.
 func (m *Mounted) listen() (err error) {
 	p := m.platform
-	p.socket, err = control.Listen(StateDir(m.mount.Dir), p.settled(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.api().Owner(m.mount.By).ServeHTTP(w, r) })), control.Place{
+	p.socket, err = control.Listen(StateDir(m.mount.Dir), p.settled(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.api().Owner(m.mount.By).ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ownerOf{}, true)))
+	})), control.Place{
 		URL: p.URL(), Control: p.ControlURL(), Namespace: m.id.Namespace, Service: m.id.Name,
 	}, p.log)
 	return err

@@ -30,6 +30,7 @@ import (
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/host/upload"
 	"github.com/grow-platform/grow/runtime/journal/nats"
+	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	client "github.com/nats-io/nats.go"
 )
@@ -58,6 +59,8 @@ type PlatformOptions struct {
 	Control           string
 	CertFile, KeyFile string
 	Version           string // of grow
+	// Clock is what messages and schedules go by; nil: that of the computer.
+	Clock shard.Clock
 	// Step is told of each step of a deployment before it is taken; nil: nobody is.
 	Step   func(name string)
 	Stderr io.Writer
@@ -209,6 +212,11 @@ func (p *Platform) serve() error {
 
 // open opens all that the host remembers.
 func (p *Platform) open(ctx context.Context) error {
+	if p.opts.Mount != nil {
+		if err := finished(StateDir(p.opts.Data)); err != nil {
+			return err
+		}
+	}
 	if err := p.clearMemory(); err != nil {
 		return err
 	}
@@ -216,7 +224,7 @@ func (p *Platform) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.store = s
+	p.store, p.shared.remembered = s, s
 	p.Documents, p.Tokens, p.Keys = documents.New(s, nil), token.New(s, nil), signing.New(s, nil)
 	if p.Sealed, err = sealedOf(p.own("secrets")); err != nil {
 		return err
@@ -369,15 +377,23 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	}
 	own := p.secretsOf(c.Service)
 	h, err := Start(ctx, Options{
-		Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Known: own.Known, Networks: p.opts.Networks, Journal: p.opts.Journal,
+		Own: p.ownOf(c.Service), Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Known: own.Known, Networks: p.opts.Networks, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Module: p.moduleOf(c.Service), Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
-		DebugReadOnly: p.opts.DebugReadOnly,
+		DebugReadOnly: p.opts.DebugReadOnly, Clock: p.opts.Clock,
 	})
 	if err != nil {
 		return err
 	}
 	p.place(c.Service, &placed{Host: h, id: c.Service, since: p.sinceStart(ctx, c.Service), candidate: c, folder: c.Actors == nil})
 	return nil
+}
+
+// ownOf is the host's folder when it is a mounted one, whose service has it for itself.
+func (p *Platform) ownOf(s documents.Service) string {
+	if !p.isMounted(s) || p.opts.Journal.At == Memory {
+		return ""
+	}
+	return StateDir(p.opts.Data)
 }
 
 // secretsOf are the secrets of a service.

@@ -38,11 +38,11 @@ var echoes2 = documents.Service{Namespace: "main", Name: "echoes"}
 // platform is a host in a folder, which can be started again.
 type platform struct {
 	*Platform
-	t       *testing.T
+	t       testing.TB
 	options PlatformOptions
 }
 
-func newPlatform(t *testing.T) *platform {
+func newPlatform(t testing.TB) *platform {
 	t.Helper()
 	p := &platform{t: t, options: PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", Control: "127.0.0.1:0", CacheDir: t.TempDir()}}
 	p.start()

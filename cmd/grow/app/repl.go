@@ -156,8 +156,6 @@ func typable(n *router.Node, key string) error {
 			Code: control.CodeREPLLanguage, Message: fmt.Sprintf("%s is in %s, and only Python is carried out line by line", n.Path, n.Actor.Code.Language), At: n.Path,
 			Next: "have a copy handle a message: fork TYPE DATA in grow shell; or step through one: grow debug " + n.Path + " --fork",
 		}
-	case n.Actor.Isolated:
-		return &control.Error{Code: control.CodeDebugIsolated, Message: n.Path + " runs in a process of its own (isolation: process), which nobody types into", At: n.Path, Next: "do it in a copy of the service without isolation"}
 	case key != "" && !n.Keyed():
 		return &control.Error{Code: control.CodeInvalid, Message: n.Path + " has no keys", At: n.Path, Next: "leave the key out"}
 	}
@@ -235,7 +233,7 @@ func (b backend) Evaluate(ctx context.Context, r control.REPLInput, by string) (
 	if err != nil {
 		return control.REPLOutput{}, err
 	}
-	return control.REPLOutput{More: c.More, Output: t.mask.text(c.Output), Fault: t.mask.text(c.Fault), Asked: t.world.take()}, nil
+	return control.REPLOutput{More: c.More, Output: t.mask.cut(c.Output), Fault: t.mask.cut(c.Fault), Asked: t.world.take()}, nil
 }
 
 // CloseREPL implements control.Backend.

@@ -52,9 +52,9 @@ func (h *Host) openSources(ctx context.Context, service *specs.Service) error {
 	}
 	b, err := store.Bucket(ctx, bucket.Name{Namespace: h.opts.Namespace, Service: service.Name, Bucket: schedule.Bucket})
 	if err != nil {
-		return fmt.Errorf("run schedules: %w", err)
+		return bucketFault(fmt.Errorf("run schedules: %w", err))
 	}
-	s.schedules = schedule.New(schedule.Options{Shard: h.intake(), Bucket: b, Log: h.log})
+	s.schedules = schedule.New(schedule.Options{Shard: h.intake(), Bucket: b, Log: h.log, Clock: h.opts.Clock})
 	return nil
 }
 

@@ -110,6 +110,32 @@ func (m mask) hide(data []byte) []byte {
 // text is hide for text.
 func (m mask) text(s string) string { return string(m.hide([]byte(s))) }
 
+// cut is text for what a guest has printed, which it may have cut where a secret stands: what
+// is left of that, before the mark of the cut, is hidden too.
+func (m mask) cut(s string) string {
+	parts := strings.SplitAfter(m.text(s), "…")
+	for i, part := range parts[:len(parts)-1] {
+		parts[i] = m.begun(part)
+	}
+	return strings.Join(parts, "")
+}
+
+// begunLeast is how many bytes of a secret are hidden at a cut.
+const begunLeast = 3
+
+// begun hides the beginning of a secret before the mark that text ends with.
+func (m mask) begun(text string) string {
+	before := strings.TrimRight(text, "\"'\n…")
+	for _, secret := range m {
+		for n := min(len(secret)-1, len(before)); n >= begunLeast; n-- {
+			if strings.HasSuffix(before, string(secret[:n])) {
+				return before[:len(before)-n] + hidden + text[len(before):]
+			}
+		}
+	}
+	return text
+}
+
 // value is data as it is told: as JSON when it is that, else as bytes.
 func (m mask) value(data []byte) (json.RawMessage, []byte) {
 	data = m.hide(data)

@@ -64,7 +64,7 @@ func (d *debugger) arguments(ctx context.Context, name, rest string, length int)
 		for _, a := range actions {
 			offered = append(offered, a.names...)
 		}
-	case "print", "set", "watch":
+	case "print", "set", "watch", "data":
 		r, err := ask[*dap.CompletionsResponse](ctx, d.client, "completions", dap.CompletionsArguments{FrameId: d.id(), Text: rest, Column: len([]rune(rest)) + 1})
 		if err != nil {
 			return nil, start

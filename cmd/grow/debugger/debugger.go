@@ -264,11 +264,20 @@ func (d *debugger) pause(ctx context.Context) (string, error) {
 	if err != nil || len(threads.Body.Threads) == 0 {
 		return "", err
 	}
-	t := threads.Body.Threads[0]
+	i := slices.IndexFunc(threads.Body.Threads, func(t dap.Thread) bool { return !d.stands(t.Id) })
+	if i < 0 {
+		return "", errors.New("nothing runs: all of it stands still")
+	}
+	t := threads.Body.Threads[i]
 	if _, err := ask[*dap.PauseResponse](ctx, d.client, "pause", map[string]any{"threadId": t.Id}); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("pausing thread %d (%s)", t.Id, t.Name), nil
+}
+
+// stands says whether a thread is known to stand still.
+func (d *debugger) stands(thread int) bool {
+	return slices.ContainsFunc(d.stops, func(b dap.StoppedEventBody) bool { return b.ThreadId == thread })
 }
 
 // happened shows the events that have come.
@@ -348,6 +357,10 @@ func (d *debugger) stopped(ctx context.Context, b dap.StoppedEventBody) error {
 		return err
 	}
 	d.printf("thread %d stopped by %s\n", b.ThreadId, d.why(b))
+	if own := ownFrame(d.frames); own > 0 {
+		d.frame = own
+		d.printf("in %s, called from here:\n", located(d.frames[0]))
+	}
 	if err := d.dropTemporary(ctx, b.HitBreakpointIds); err != nil {
 		return err
 	}
@@ -355,6 +368,12 @@ func (d *debugger) stopped(ctx context.Context, b dap.StoppedEventBody) error {
 		d.printf("%s\n", uncoded(err))
 	}
 	return d.showWatches(ctx)
+}
+
+// ownFrame is the innermost frame of what the actor's author wrote; 0: there is none. A
+// panic or a request stops in a library, which is not what somebody wants to see.
+func ownFrame(frames []dap.StackFrame) int {
+	return max(0, slices.IndexFunc(frames, func(f dap.StackFrame) bool { return f.PresentationHint != "subtle" }))
 }
 
 // look reads the frames of the thread that stands still.

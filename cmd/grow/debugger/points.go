@@ -12,13 +12,16 @@ import (
 	"github.com/google/go-dap"
 )
 
-// point is a breakpoint as its user set it. It is in a file, or on a function.
+// point is a breakpoint as its user set it. It is in a file, on a function, or on a
+// variable.
 type point struct {
 	number    int // by which the user names it
 	id        int // by which the server does
 	source    *dap.Source
 	line      int
 	function  string
+	variable  string // whose memory it is on
+	data      string // what the server calls that; "": it is on none
 	condition string
 	hit       string
 	log       string
@@ -29,7 +32,10 @@ type point struct {
 
 func (p *point) String() string {
 	text := fmt.Sprintf("%d  %s", p.number, p.function)
-	if p.source != nil {
+	switch {
+	case p.data != "":
+		text = fmt.Sprintf("%d  changes of %s", p.number, p.variable)
+	case p.source != nil:
 		text = fmt.Sprintf("%d  %s:%d", p.number, p.source.Path, p.line)
 	}
 	for _, more := range [][2]string{{"if ", p.condition}, {"hits ", p.hit}, {"logs ", p.log}, {"is not set: ", p.problem}} {
@@ -75,7 +81,7 @@ func (d *debugger) file(name string) (*dap.Source, error) {
 		}
 		return nil, fmt.Errorf("name one of the %d files, as FILE:LINE; sources lists them", len(d.files))
 	}
-	var found []*dap.Source
+	var found, own []*dap.Source
 	for i, f := range d.files {
 		path := strings.ReplaceAll(f.Path, `\`, "/")
 		if path == name {
@@ -83,7 +89,13 @@ func (d *debugger) file(name string) (*dap.Source, error) {
 		}
 		if strings.HasSuffix(path, "/"+name) || f.Name == name {
 			found = append(found, &d.files[i])
+			if f.PresentationHint != "deemphasize" {
+				own = append(own, &d.files[i])
+			}
 		}
+	}
+	if len(own) > 0 { // a library has a file of that name too
+		found = own
 	}
 	switch len(found) {
 	case 0:
@@ -126,6 +138,24 @@ func (d *debugger) addLog(ctx context.Context, rest string) error {
 	return d.add(ctx, p)
 }
 
+// addData stops once a variable of the frame that is looked at has changed.
+func (d *debugger) addData(ctx context.Context, rest string) error {
+	path, condition, _ := strings.Cut(rest, " if ")
+	p := &point{variable: strings.TrimSpace(path), condition: strings.TrimSpace(condition)}
+	if p.variable == "" {
+		return errors.New("say which: data PATH [if CONDITION]")
+	}
+	r, err := ask[*dap.DataBreakpointInfoResponse](ctx, d.client, "dataBreakpointInfo", dap.DataBreakpointInfoArguments{Name: p.variable, FrameId: d.id()})
+	if err != nil {
+		return err
+	}
+	p.data, _ = r.Body.DataId.(string)
+	if p.data == "" {
+		return errors.New(r.Body.Description)
+	}
+	return d.add(ctx, p)
+}
+
 // add sets a new breakpoint, and takes it away again if it lies nowhere.
 func (d *debugger) add(ctx context.Context, p *point) error {
 	d.number++
@@ -137,6 +167,7 @@ func (d *debugger) add(ctx context.Context, p *point) error {
 	}
 	if err != nil {
 		d.points = d.points[:len(d.points)-1]
+		d.number--
 		return errors.Join(err, d.send(ctx, p))
 	}
 	if !p.passing {
@@ -145,35 +176,23 @@ func (d *debugger) add(ctx context.Context, p *point) error {
 	return nil
 }
 
-// send tells the server all breakpoints of the file, or on functions, that p is among.
+// together says whether a server takes two breakpoints at once: they are in one file, or
+// on functions both, or on variables.
+func (p *point) together(o *point) bool {
+	return (o.source == nil) == (p.source == nil) && (p.source == nil || o.source.Path == p.source.Path) && (o.data == "") == (p.data == "")
+}
+
+// send tells the server all breakpoints that p is together with.
 func (d *debugger) send(ctx context.Context, p *point) error {
 	var mine []*point
 	for _, o := range d.points {
-		if (o.source == nil) == (p.source == nil) && (p.source == nil || o.source.Path == p.source.Path) {
+		if p.together(o) {
 			mine = append(mine, o)
 		}
 	}
-	var bound []dap.Breakpoint
-	if p.source == nil {
-		list := make([]dap.FunctionBreakpoint, len(mine))
-		for i, o := range mine {
-			list[i] = dap.FunctionBreakpoint{Name: o.function, Condition: o.condition, HitCondition: o.hit}
-		}
-		r, err := ask[*dap.SetFunctionBreakpointsResponse](ctx, d.client, "setFunctionBreakpoints", dap.SetFunctionBreakpointsArguments{Breakpoints: list})
-		if err != nil {
-			return err
-		}
-		bound = r.Body.Breakpoints
-	} else {
-		list := make([]dap.SourceBreakpoint, len(mine))
-		for i, o := range mine {
-			list[i] = dap.SourceBreakpoint{Line: o.line, Condition: o.condition, HitCondition: o.hit, LogMessage: o.log}
-		}
-		r, err := ask[*dap.SetBreakpointsResponse](ctx, d.client, "setBreakpoints", dap.SetBreakpointsArguments{Source: *p.source, Breakpoints: list})
-		if err != nil {
-			return err
-		}
-		bound = r.Body.Breakpoints
+	bound, err := d.bind(ctx, p, mine)
+	if err != nil {
+		return err
 	}
 	for i, b := range bound[:min(len(bound), len(mine))] {
 		o := mine[i]
@@ -186,6 +205,41 @@ func (d *debugger) send(ctx context.Context, p *point) error {
 		}
 	}
 	return nil
+}
+
+// bind has the server take breakpoints that p is one of, in place of those like them.
+func (d *debugger) bind(ctx context.Context, p *point, mine []*point) ([]dap.Breakpoint, error) {
+	switch {
+	case p.data != "":
+		list := make([]dap.DataBreakpoint, len(mine))
+		for i, o := range mine {
+			list[i] = dap.DataBreakpoint{DataId: o.data, AccessType: "write", Condition: o.condition, HitCondition: o.hit}
+		}
+		r, err := ask[*dap.SetDataBreakpointsResponse](ctx, d.client, "setDataBreakpoints", dap.SetDataBreakpointsArguments{Breakpoints: list})
+		if err != nil {
+			return nil, err
+		}
+		return r.Body.Breakpoints, nil
+	case p.source == nil:
+		list := make([]dap.FunctionBreakpoint, len(mine))
+		for i, o := range mine {
+			list[i] = dap.FunctionBreakpoint{Name: o.function, Condition: o.condition, HitCondition: o.hit}
+		}
+		r, err := ask[*dap.SetFunctionBreakpointsResponse](ctx, d.client, "setFunctionBreakpoints", dap.SetFunctionBreakpointsArguments{Breakpoints: list})
+		if err != nil {
+			return nil, err
+		}
+		return r.Body.Breakpoints, nil
+	}
+	list := make([]dap.SourceBreakpoint, len(mine))
+	for i, o := range mine {
+		list[i] = dap.SourceBreakpoint{Line: o.line, Condition: o.condition, HitCondition: o.hit, LogMessage: o.log}
+	}
+	r, err := ask[*dap.SetBreakpointsResponse](ctx, d.client, "setBreakpoints", dap.SetBreakpointsArguments{Source: *p.source, Breakpoints: list})
+	if err != nil {
+		return nil, err
+	}
+	return r.Body.Breakpoints, nil
 }
 
 // numbered is the breakpoint that a command begins with, and what comes after it.

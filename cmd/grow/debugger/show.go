@@ -15,11 +15,12 @@ import (
 
 // Limits of what is shown at once.
 const (
-	aroundMax = 5  // lines of source on each side of where a thread stands
-	listMax   = 11 // lines that list shows
-	partsMax  = 50 // parts of a value
-	depthMax  = 2  // parts of parts
-	instrMax  = 16 // instructions
+	aroundMax = 5   // lines of source on each side of where a thread stands
+	listMax   = 11  // lines that list shows
+	partsMax  = 50  // parts of a value
+	localsMax = 400 // variables of a frame
+	depthMax  = 2   // parts of parts
+	instrMax  = 16  // instructions
 	bytesMax  = 1024
 )
 
@@ -158,8 +159,17 @@ func (d *debugger) sources(context.Context, string) error {
 	return nil
 }
 
-func (d *debugger) backtrace(context.Context, string) error {
-	for i, f := range d.frames {
+// backtrace shows the frames, or so many of them.
+func (d *debugger) backtrace(_ context.Context, rest string) error {
+	n := len(d.frames)
+	if rest != "" {
+		wanted, err := strconv.Atoi(rest)
+		if err != nil || wanted < 1 {
+			return fmt.Errorf("%q: say how many frames", rest)
+		}
+		n = min(n, wanted)
+	}
+	for i, f := range d.frames[:n] {
 		mark := "  "
 		if i == d.frame {
 			mark = "=>"
@@ -242,26 +252,26 @@ func (d *debugger) print(ctx context.Context, expression string) error {
 		return err
 	}
 	d.printf("%s = %s\n", expression, r.Body.Result)
-	return d.parts(ctx, r.Body.VariablesReference, 1)
+	return d.parts(ctx, r.Body.VariablesReference, 1, partsMax)
 }
 
 // parts shows the parts of a value, one on a line.
-func (d *debugger) parts(ctx context.Context, reference, depth int) error {
+func (d *debugger) parts(ctx context.Context, reference, depth, limit int) error {
 	if reference == 0 || depth > depthMax {
 		return nil
 	}
-	r, err := ask[*dap.VariablesResponse](ctx, d.client, "variables", dap.VariablesArguments{VariablesReference: reference, Count: partsMax + 1})
+	r, err := ask[*dap.VariablesResponse](ctx, d.client, "variables", dap.VariablesArguments{VariablesReference: reference, Count: limit + 1})
 	if err != nil {
 		return err
 	}
 	for i, v := range r.Body.Variables {
-		if i == partsMax {
-			d.printf("%s...\n", strings.Repeat("  ", depth))
+		if i == limit {
+			d.printf("%s... and more, which print shows by name\n", strings.Repeat("  ", depth))
 			break
 		}
 		d.printf("%s%s\n", strings.Repeat("  ", depth), described(v))
 		if v.NamedVariables > 0 { // records in full; lists are shown by their value
-			if err := d.parts(ctx, v.VariablesReference, depth+1); err != nil {
+			if err := d.parts(ctx, v.VariablesReference, depth+1, partsMax); err != nil {
 				return err
 			}
 		}
@@ -295,7 +305,7 @@ func (d *debugger) scope(ctx context.Context, which func(int, dap.Scope) bool) e
 			continue
 		}
 		d.printf("%s:\n", s.Name)
-		if err := d.parts(ctx, s.VariablesReference, depthMax); err != nil {
+		if err := d.parts(ctx, s.VariablesReference, depthMax, localsMax); err != nil {
 			return err
 		}
 	}

@@ -1,5 +1,6 @@
 // Package grants reads the parameters of grants by the CUE type that describes them, so
-// that what a kind of capability takes is written down once, with its defaults.
+// that what a kind of capability takes is written down once, with its defaults. What its
+// operations take and answer may stand there, too.
 package grants
 
 import (
@@ -10,6 +11,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/errors"
+	"github.com/grow-platform/grow/runtime/capability"
 )
 
 // definitionName is the type in a definition.
@@ -18,18 +20,26 @@ const definitionName = "#Grant"
 // Form is what the grants of a kind are: a type in CUE, and T that they are read into. It is
 // embedded in the kind, whose Name and Check it is. It is safe for concurrent use.
 type Form[T any] struct {
-	kind  string
-	whole func(*T) error
-	value func() cue.Value // compiled when it is first needed
-	mu    sync.Mutex       // CUE's values are used by one goroutine at a time
+	kind      string
+	whole     func(*T) error
+	value     func() cue.Value // the definition, compiled when it is first needed
+	described func() *capability.Description
+	mu        sync.Mutex // CUE's values are used by one goroutine at a time
 }
 
-// New makes the form of a kind from CUE that defines #Grant. whole sees to what CUE cannot
-// say, and may complete what was read; nil: there is nothing.
+// New makes the form of a kind from CUE that defines #Grant, and #Operations when what the kind
+// serves has types. whole sees to what CUE cannot say, and may complete what was read; nil: there
+// is nothing.
 func New[T any](kind, definition string, whole func(*T) error) *Form[T] {
-	return &Form[T]{kind: kind, whole: whole, value: sync.OnceValue(func() cue.Value {
-		return cuecontext.New().CompileString(definition).LookupPath(cue.ParsePath(definitionName))
+	f := &Form[T]{kind: kind, whole: whole, value: sync.OnceValue(func() cue.Value {
+		return cuecontext.New().CompileString(definition)
 	})}
+	f.described = sync.OnceValue(func() *capability.Description {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return describe(kind, f.value())
+	})
+	return f
 }
 
 // Name implements capability.Kind.
@@ -59,7 +69,7 @@ func (f *Form[T]) Read(params map[string]any) (*T, error) {
 func (f *Form[T]) decode(params map[string]any, into *T) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := f.value().Unify(cuecontext.New().Encode(params))
+	v := f.value().LookupPath(cue.ParsePath(definitionName)).Unify(cuecontext.New().Encode(params))
 	if err := v.Validate(cue.Concrete(true)); err != nil {
 		first := errors.Errors(err)[0]
 		format, args := first.Msg()

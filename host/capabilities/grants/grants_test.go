@@ -2,9 +2,12 @@ package grants
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/grow-platform/grow/runtime/capability"
 )
 
 func TestRead(t *testing.T) {
@@ -55,5 +58,69 @@ func TestRead(t *testing.T) {
 	}
 	if _, err := New[other]("tea", definition, nil).Read(map[string]any{"leaves": []any{"mint"}}); err == nil || !strings.HasPrefix(err.Error(), "tea grant: ") {
 		t.Errorf("into a struct that it does not fit: %v", err)
+	}
+}
+
+const kettle = `
+#Grant: {
+	// The leaves
+	// that may be used.
+	leaves!: [string, ...string]
+	minutes: int & >0 | *3
+	label?:  string
+	headers: {[string]: string}
+}
+#Operations: {
+	// Makes a cup.
+	"tea.make": {
+		effect: "changes"
+		request: {
+			// Which.
+			leaf!:   string
+			sugar?:  [...int]
+			degrees: number | *95
+		}
+		answer: {cup!: int}
+	}
+	"tea.look": {effect: "reads"}
+}`
+
+// TestDescribe: what a definition says of a kind, and that data is held against it.
+func TestDescribe(t *testing.T) {
+	f := New[struct{}]("tea", kettle, nil)
+	d := f.Describe()
+	grant := []capability.Field{
+		{Name: "leaves", About: "The leaves that may be used.", Type: "array", Item: "string", Needed: true},
+		{Name: "minutes", Type: "integer", Default: "3"}, {Name: "label", Type: "string"}, {Name: "headers", Type: "object", Default: "{}"},
+	}
+	if !slices.Equal(d.Grant, grant) {
+		t.Errorf("%+v", d.Grant)
+	}
+	op := d.Find("tea.make")
+	request := []capability.Field{
+		{Name: "leaf", About: "Which.", Type: "string", Needed: true}, {Name: "sugar", Type: "array", Item: "integer"}, {Name: "degrees", Type: "number", Default: "95"},
+	}
+	if op == nil || op.About != "Makes a cup." || !slices.Equal(op.Request.Fields, request) {
+		t.Errorf("%+v", op)
+	}
+	if e := f.Effects(); len(e) != 2 || e["tea.make"] != capability.Changes || e["tea.look"] != capability.Reads {
+		t.Errorf("%v", e)
+	}
+	for _, c := range []struct {
+		check           func(string, []byte) error
+		operation, data string
+		says            string // "": fine
+	}{
+		{f.CheckRequest, "tea.make", `{"leaf": "mint"}`, ""},
+		{f.CheckRequest, "tea.make", `{"leaf": 1}`, "tea.make: /leaf"},
+		{f.CheckRequest, "tea.make", `{`, "tea.make: "},
+		{f.CheckRequest, "tea.look", `noise`, ""},
+		{f.CheckRequest, "tea.pour", `{}`, "no operation"},
+		{f.CheckAnswer, "tea.make", `{"cup": 1}`, ""},
+		{f.CheckAnswer, "tea.make", `{}`, "tea.make: /cup"},
+	} {
+		if err := c.check(c.operation, []byte(c.data)); (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s %s: %v", c.operation, c.data, err)
+		}
 	}
 }

@@ -145,8 +145,9 @@ func (c *client) choose(d *openapi.Document) error {
 		if err != nil {
 			return err
 		}
-		if err := c.allow(op.Method, c.at(op.Path)); err != nil && !strings.Contains(op.Path, "{") || !slices.Contains(c.Methods, op.Method) {
-			return fmt.Errorf("operation %s is %s %s: %w", name, op.Method, op.Path, c.allow(op.Method, c.at("/")))
+		err = c.allow(op.Method, c.at(op.Path))
+		if err != nil && (!strings.Contains(op.Path, "{") || !slices.Contains(c.Methods, op.Method)) {
+			return fmt.Errorf("operation %s is %s %s: %w", name, op.Method, op.Path, err)
 		}
 		wanted[op] = true
 	}
@@ -183,7 +184,7 @@ func (c *client) call(ctx context.Context, r *capability.Request) capability.Ans
 	if q.Query != "" {
 		u += "?" + q.Query
 	}
-	if op.Accept != "" && q.Header["accept"] == "" {
+	if op.Accept != "" && q.Header["accept"] == "" && !c.fixed["accept"] { // the grant knows better
 		q.Header["accept"] = op.Accept
 	}
 	a := c.fetch(ctx, &capability.Request{

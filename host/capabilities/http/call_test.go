@@ -28,6 +28,10 @@ paths:
       parameters: [{name: id, in: path, required: true, schema: {type: string}}, {name: slow, in: query, schema: {type: boolean}}]
       responses:
         "200": {description: ok, content: {application/json: {schema: {type: object, required: [price], properties: {price: {type: number}}}}}}
+  /v1/items;all:
+    delete:
+      operationId: dropAll
+      responses: {"204": {description: gone}}
   /v1/items:
     post:
       operationId: addItem
@@ -117,6 +121,8 @@ func TestDescribed(t *testing.T) {
 		{map[string]any{"operations": []any{"getItem", "add_item"}}, ""},
 		{map[string]any{"operations": []any{"dropItem"}}, "no operation \"dropItem\""},
 		{map[string]any{"operations": []any{"addItem"}, "methods": []any{"GET"}}, "addItem is POST /v1/items: the grant does not allow POST"},
+		{map[string]any{"operations": []any{"dropAll"}, "methods": []any{"DELETE"}, "paths": []any{"/v1"}, "server": "http://api.example.com/v1"},
+			"dropAll is DELETE /v1/items;all: a path with ; in it may mean another one"},
 		{map[string]any{"openapi": "none.yaml"}, "there is no file none.yaml"},
 		{map[string]any{"openapi": "../shop.yaml"}, "is not a path below"},
 		{map[string]any{"methods": []any{"PUT"}}, "no operation by PUT"},
@@ -217,4 +223,27 @@ func TestCallSuite(t *testing.T) {
 		}
 		return subject
 	})
+}
+
+// TestCallAccept: what a grant says that answers are to be is said in place of the document's.
+func TestCallAccept(t *testing.T) {
+	said := make(chan string, 1)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		said <- r.Header.Get("Accept")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"price": 1}`)
+	})
+	for _, d := range []struct {
+		headers map[string]any
+		accept  string
+	}{{map[string]any{}, "application/json"}, {map[string]any{"accept": "application/vnd.shop+json"}, "application/vnd.shop+json"}} {
+		c, err := described(t, s.URL, map[string]any{"headers": d.headers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := ask(t.Context(), c, `{"params": {"id": "pen"}}`, "operation", "getItem")
+		if got := <-said; a.Code != "" || got != d.accept {
+			t.Errorf("%+v; %q was asked for, want %q", a, got, d.accept)
+		}
+	}
 }

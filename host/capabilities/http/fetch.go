@@ -26,8 +26,8 @@ import (
 // Limits of requests.
 const (
 	dialTime    = 10 * time.Second
-	headerBytes = 64 << 10 // of an answer's headers
-	attrsMax    = abi.AttrsMax - 4
+	headerBytes = 64 << 10         // of an answer's headers
+	attrsMax    = abi.AttrsMax - 4 // handle, headers_left_out, type and end besides
 	idleTime    = 90 * time.Second
 	idleMax     = 64 // connections that are kept, to all hosts
 )
@@ -50,15 +50,30 @@ func (c *client) Do(ctx context.Context, r *capability.Request) capability.Answe
 	return c.fetch(ctx, r)
 }
 
-// fetch makes a request, again if need be.
+// fetch makes a request, and has the whole answer.
 func (c *client) fetch(ctx context.Context, r *capability.Request) capability.Answer {
+	return c.ask(ctx, r, nil, func(resp *http.Response) (*capability.Answer, error) { return c.read(ctx, r, resp) })
+}
+
+// ask makes a request, again if need be. body is what it carries, to be read once; nil: r.Data.
+// take makes an answer of what the other side says.
+func (c *client) ask(ctx context.Context, r *capability.Request, body io.Reader, take func(*http.Response) (*capability.Answer, error)) capability.Answer {
 	q, refused := c.request(ctx, r)
 	var malformed *malformedError
 	if errors.As(refused, &malformed) {
 		return capability.Fail(capability.Invalid, "%v", refused)
 	}
+	if failure := (*capability.Failure)(nil); errors.As(refused, &failure) {
+		return failure.Answer
+	}
 	if refused != nil {
 		return capability.Fail(capability.Denied, "%v", refused)
+	}
+	if body != nil {
+		q.Body, q.GetBody, q.ContentLength = io.NopCloser(body), nil, -1
+		if closer, ok := body.(io.ReadCloser); ok {
+			q.Body = closer
+		}
 	}
 	followed := false
 	hc := &http.Client{Transport: c.transport, CheckRedirect: func(q *http.Request, via []*http.Request) error {
@@ -66,9 +81,9 @@ func (c *client) fetch(ctx context.Context, r *capability.Request) capability.An
 		return c.redirect(q, via)
 	}}
 	for attempt := 0; ; attempt++ {
-		a, err := c.once(hc, q)
+		a, err := once(hc, q, take)
 		wait, again := c.again(q.Method, a, err, attempt, followed)
-		if again && pause(ctx, wait) {
+		if again && body == nil && pause(ctx, wait) {
 			if q.GetBody != nil {
 				if q.Body, err = q.GetBody(); err != nil {
 					return capability.Fail(capability.Invalid, "%v", err)
@@ -115,6 +130,11 @@ func (c *client) request(ctx context.Context, r *capability.Request) (*http.Requ
 	}
 	for name, value := range c.headers {
 		q.Header.Set(name, value)
+	}
+	if key, ok := r.Attr("blob"); ok {
+		if err := c.carry(ctx, q, key, r); err != nil {
+			return nil, err
+		}
 	}
 	if !reads(method) {
 		// In its own spelling Go would take it for leave to send the request again.
@@ -210,33 +230,53 @@ func (c *client) redirect(q *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// largeError is an answer with more bytes than the grant allows.
-type largeError struct{ max int }
+// largeError is a body with more bytes than the grant allows.
+type largeError struct {
+	of  string // request or answer
+	max int
+}
 
 // Error implements error.
 func (e *largeError) Error() string {
-	return fmt.Sprintf("the body of the answer has more than %d bytes", e.max)
+	return fmt.Sprintf("the body of the %s has more than %d bytes", e.of, e.max)
 }
 
 // once makes a request.
-func (c *client) once(hc *http.Client, q *http.Request) (*capability.Answer, error) {
+func once(hc *http.Client, q *http.Request, take func(*http.Response) (*capability.Answer, error)) (*capability.Answer, error) {
 	resp, err := hc.Do(q)
 	if err != nil {
 		return nil, err
 	}
+	return take(resp)
+}
+
+// read reads an answer to its end. One with more bytes than an answer may have is kept as an
+// object, where the grant has a bucket for that.
+func (c *client) read(ctx context.Context, r *capability.Request, resp *http.Response) (a *capability.Answer, err error) {
+	defer func() {
+		if closeErr := resp.Body.Close(); err == nil && closeErr != nil {
+			a, err = nil, closeErr
+		}
+	}()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(c.Answer)+1))
-	if closeErr := resp.Body.Close(); err == nil {
-		err = closeErr
-	}
-	if len(body) > c.Answer {
-		return nil, &largeError{c.Answer}
-	}
-	if err != nil {
+	switch {
+	case len(body) > c.Answer && c.bucket != nil && c.api == nil:
+		return c.keep(ctx, r, resp, body)
+	case len(body) > c.Answer:
+		return nil, &largeError{"answer", c.Answer}
+	case err != nil:
 		return nil, err
 	}
-	a := &capability.Answer{Attrs: []string{"status", strconv.Itoa(resp.StatusCode)}, Data: c.mask(body), Passing: passing(resp.StatusCode)}
-	c.addHeaders(a, resp.Header)
+	a = c.head(resp, 0)
+	a.Data = c.mask(body)
 	return a, nil
+}
+
+// head is an answer without its body, and with room for so many further attributes.
+func (c *client) head(resp *http.Response, more int) *capability.Answer {
+	a := &capability.Answer{Attrs: []string{"status", strconv.Itoa(resp.StatusCode)}, Passing: passing(resp.StatusCode)}
+	c.addHeaders(a, resp.Header, attrsMax-more)
+	return a
 }
 
 // passing reports whether a status says that the server could not serve the request now
@@ -252,9 +292,9 @@ func passing(status int) bool {
 // first are the headers that are told even of an answer with too many of them.
 var first = []string{"Content-Type", "Location", "Retry-After", "Etag", "Last-Modified", "Link", "Cache-Control", "Www-Authenticate", "Date"}
 
-// addHeaders adds an answer's headers as attributes, as many as there is room for; the
+// addHeaders adds an answer's headers as attributes, up to so many attributes in all; the
 // attribute headers_left_out counts the others.
-func (c *client) addHeaders(a *capability.Answer, h http.Header) {
+func (c *client) addHeaders(a *capability.Answer, h http.Header, most int) {
 	names := make([]string, 0, len(h))
 	for name := range h {
 		names = append(names, name)
@@ -270,7 +310,7 @@ func (c *client) addHeaders(a *capability.Answer, h http.Header) {
 	for _, name := range names {
 		value := string(c.mask([]byte(strings.Join(h[name], ", "))))
 		attr := "header." + strings.ToLower(name)
-		if len(a.Attrs)/2 >= attrsMax || len(value) > abi.AttrValueMax || len(attr) > abi.AttrNameMax || !utf8.ValidString(value) {
+		if len(a.Attrs)/2 >= most || len(value) > abi.AttrValueMax || len(attr) > abi.AttrNameMax || !utf8.ValidString(value) {
 			left++
 			continue
 		}
@@ -371,8 +411,11 @@ func (c *client) fault(ctx context.Context, q *http.Request, err error) capabili
 	var large *largeError
 	var certificate *tls.CertificateVerificationError
 	var header tls.RecordHeaderError
+	var failure *capability.Failure
 	at := q.URL.Host
 	switch {
+	case errors.As(err, &failure):
+		return failure.Answer
 	case errors.As(err, &denied), errors.As(err, &address):
 		return capability.Fail(capability.Denied, "%s: %v", at, cause(denied, address))
 	case errors.As(err, &many), errors.As(err, &large), strings.Contains(err.Error(), "server response headers exceeded"):

@@ -7,7 +7,10 @@
 //
 // Its operation http.fetch takes the attributes method (GET), url or path,
 // header.<name>, and timeout in milliseconds, and the body as data. It answers with the
-// body, and the attributes status and header.<name>; an answer of any status is one.
+// body, and the attributes status and header.<name>; an answer of any status is one. It may
+// be asked for as a stream, too: see package capability. Where the grant has a bucket, an
+// answer that is too large becomes an object there, which the attributes blob, size, digest and
+// revision of the answer name; and a request with the attribute blob sends that object.
 //
 // A grant with an OpenAPI document has the operation http.call in its place: the attribute
 // operation and the data {"params": {…}, "body": …}. What is asked and what is answered is
@@ -17,6 +20,7 @@ package http
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -28,6 +32,7 @@ import (
 	"github.com/grow-platform/grow/host/capabilities/grants"
 	"github.com/grow-platform/grow/host/capabilities/http/openapi"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/object"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -52,10 +57,14 @@ type grant struct {
 	Schemes     []string          `json:"schemes"`
 	Networks    []string          `json:"networks"`
 	Headers     map[string]string `json:"headers"`
+	Optional    bool              `json:"optional"`
 	Redirects   int               `json:"redirects"`
 	Retries     int               `json:"retries"`
 	Connections int               `json:"connections"`
 	Answer      int               `json:"answer"`
+	Stream      int               `json:"stream"`
+	Bucket      string            `json:"bucket"`
+	Size        int               `json:"size"`
 
 	networks []netip.Prefix // Networks
 }
@@ -95,7 +104,7 @@ var secretName = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // Open implements capability.Kind: a secret or a network that the host does not give is
 // an error at start.
-func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
+func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment) (capability.Capability, error) {
 	read, err := form.Read(g.Params)
 	if err != nil {
 		return nil, err
@@ -109,7 +118,29 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 			return nil, err
 		}
 	}
-	for name, text := range read.Headers {
+	if err := c.sign(env.Secret); errors.Is(err, errNotSet) && read.Optional {
+		return capability.Absent([]string{Fetch, Call, capability.StreamOpen}, "%v", err), nil
+	} else if err != nil {
+		return nil, err
+	}
+	for _, n := range read.networks {
+		if !slices.ContainsFunc(env.Networks, func(allowed netip.Prefix) bool { return covers(allowed, n) }) {
+			return nil, fmt.Errorf("the host does not let anybody reach %s: start it with --allow-network %s", n, n)
+		}
+	}
+	if err := c.openBucket(ctx, env); err != nil {
+		return nil, err
+	}
+	c.transport = transport(read, nil)
+	return c, nil
+}
+
+// errNotSet is a secret that the host does not have.
+var errNotSet = errors.New("is not set: grow secret set, or give it in the environment")
+
+// sign makes the headers that every request has, with the secrets in them.
+func (c *client) sign(secrets func(name string) (string, bool)) error {
+	for name, text := range c.Headers {
 		c.fixed[plain(name)] = true
 		var missing error
 		c.headers[strings.ToLower(name)] = secretName.ReplaceAllStringFunc(text, func(ref string) string {
@@ -118,25 +149,19 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 				missing = fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: name another in the grant's headers", secret)
 				return ""
 			}
-			value, ok := env.Secret(secret)
+			value, ok := secrets(secret)
 			if !ok {
-				missing = fmt.Errorf("secret %s is not set: grow secret set, or give it in the environment", secret)
+				missing = fmt.Errorf("secret %s %w", secret, errNotSet)
 			}
 			c.masks = append(c.masks, value)
 			return value
 		})
 		if missing != nil {
-			return nil, missing
+			return missing
 		}
 	}
 	slices.SortFunc(c.masks, func(a, b string) int { return len(b) - len(a) })
-	for _, n := range read.networks {
-		if !slices.ContainsFunc(env.Networks, func(allowed netip.Prefix) bool { return covers(allowed, n) }) {
-			return nil, fmt.Errorf("the host does not let anybody reach %s: start it with --allow-network %s", n, n)
-		}
-	}
-	c.transport = transport(read, nil)
-	return c, nil
+	return nil
 }
 
 // client serves one grant.
@@ -149,6 +174,7 @@ type client struct {
 	transport *http.Transport
 	api       *openapi.Document // what is asked for is in it; nil: anything may be
 	base      *url.URL          // where its operations are
+	bucket    object.Bucket     // has large bodies; nil: there are none
 }
 
 // Operations implements capability.Capability. A request by a method that reads changes
@@ -157,11 +183,20 @@ func (c *client) Operations() map[string]capability.Effect {
 	if c.api != nil {
 		return map[string]capability.Effect{Call: capability.Changes}
 	}
-	return map[string]capability.Effect{Fetch: capability.Changes}
+	return map[string]capability.Effect{
+		Fetch: capability.Changes, capability.StreamOpen: capability.Changes, capability.StreamWrite: capability.Changes,
+		capability.StreamRead: capability.Reads, capability.StreamClose: capability.Reads,
+	}
 }
 
 // Effect implements capability.Judge.
 func (c *client) Effect(r *capability.Request) capability.Effect {
+	switch r.Operation {
+	case capability.StreamRead, capability.StreamClose:
+		return capability.Reads
+	case capability.StreamWrite:
+		return capability.Changes
+	}
 	method := methodOf(r)
 	if c.api != nil {
 		name, _ := r.Attr("operation")

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"github.com/grow-platform/grow/testdata/postbox"
 	"net"
 	netmail "net/mail"
 	"os"
@@ -36,7 +37,7 @@ func TestAiosmtpd(t *testing.T) {
 	if err := exec.Command(python, "-c", "import aiosmtpd").Run(); err != nil {
 		t.Skip("aiosmtpd is not installed: apt-get install python3-aiosmtpd")
 	}
-	config, ca := certificate(t)
+	config, ca := postbox.Certificate(t)
 	dir := t.TempDir()
 	cert := filepath.Join(dir, "cert.pem")
 	key, err := x509.MarshalPKCS8PrivateKey(config.Certificates[0].PrivateKey)

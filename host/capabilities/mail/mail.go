@@ -53,6 +53,7 @@ type grant struct {
 	Size        int      `json:"size"`
 	Attachments int      `json:"attachments"`
 	TLS         string   `json:"tls"`
+	Optional    bool     `json:"optional"`
 
 	from  address   // From
 	allow []address // To; a local part of "*" is all of the domain, a domain of "*" everybody
@@ -100,6 +101,9 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 		return nil, err
 	}
 	at, err := serverOf(read.Server, env.Secret)
+	if errors.Is(err, errNoServer) && read.Optional {
+		return capability.Absent([]string{Send}, "%v", err), nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
+	"github.com/grow-platform/grow/testdata/postbox"
 )
 
 // open opens a grant for mails to example.com; more are further parameters.
@@ -62,7 +64,7 @@ func TestCheck(t *testing.T) {
 		says   string // "": fine
 	}{
 		{nil, ""},
-		{map[string]any{"to": []any{"*"}, "server": "office", "tls": "optional", "recipients": 1000, "size": 26214400, "attachments": 3}, ""},
+		{map[string]any{"to": []any{"*"}, "server": "office", "tls": "optional", "recipients": 1000, "size": abi.RequestBytesMax, "attachments": 3}, ""},
 		{map[string]any{"from": "shop"}, "from"},
 		{map[string]any{"from": "shop@example.com\r\nBcc: x@example.com"}, "control character"},
 		{map[string]any{"to": []any{}}, "to"},
@@ -71,6 +73,7 @@ func TestCheck(t *testing.T) {
 		{map[string]any{"to": []any{"a..b@example.com"}}, "to"},
 		{map[string]any{"server": "smtp://h"}, "server"},
 		{map[string]any{"size": 0}, "size"},
+		{map[string]any{"size": abi.RequestBytesMax + 1}, "size"}, // which no request holds
 		{map[string]any{"tls": "none"}, "tls"},
 		{map[string]any{"host": "h"}, "host"},
 	} {
@@ -107,20 +110,20 @@ func TestOpen(t *testing.T) {
 
 // TestSend: what an actor asks for is what a reader sees.
 func TestSend(t *testing.T) {
-	for _, o := range []options{{implicit: true}, {}} {
-		p := start(t, o)
-		scheme := map[bool]string{true: "smtps", false: "smtp"}[o.implicit]
-		c := open(t, p.url(scheme), map[string]any{"attachments": 1})
+	for _, o := range []postbox.Options{{Implicit: true}, {}} {
+		p := postbox.Start(t, o)
+		scheme := map[bool]string{true: "smtps", false: "smtp"}[o.Implicit]
+		c := open(t, p.URL(scheme), map[string]any{"attachments": 1})
 		got := send(t, c, "m1/1", `{"to": ["Ada <ada@example.com>"], "cc": ["one@example.org"], "bcc": ["bob@EXAMPLE.com"], "reply_to": "help@example.net",
 			"subject": "Grüße", "text": "one\n.\ntwo ü", "html": "<p>ü</p>", "attachments": [{"name": "sales.csv", "type": "text/csv", "data": "YSxiCg=="}]}`)
 		if got != "" {
 			t.Fatal(got)
 		}
-		mails := p.all()
-		if len(mails) != 1 || mails[0].from != "shop@example.com" || strings.Join(mails[0].to, " ") != "ada@example.com one@example.org bob@example.com" {
+		mails := p.All()
+		if len(mails) != 1 || mails[0].From != "shop@example.com" || strings.Join(mails[0].To, " ") != "ada@example.com one@example.org bob@example.com" {
 			t.Fatalf("%+v", mails)
 		}
-		m, err := netmail.ReadMessage(strings.NewReader(mails[0].data))
+		m, err := netmail.ReadMessage(strings.NewReader(mails[0].Data))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,9 +180,9 @@ func partsOf(t *testing.T, h textproto.MIMEHeader, body io.Reader) map[string]st
 // TestOnce: a mail that the server has is not sent again, and has the same Message-ID where
 // the host does not know that.
 func TestOnce(t *testing.T) {
-	p := start(t, options{implicit: true})
-	c := open(t, p.url("smtps"), nil)
-	forgetful := open(t, p.url("smtps"), nil) // its buckets are others
+	p := postbox.Start(t, postbox.Options{Implicit: true})
+	c := open(t, p.URL("smtps"), nil)
+	forgetful := open(t, p.URL("smtps"), nil) // its buckets are others
 	const mail = `{"to": ["a@example.com"], "subject": "s"}`
 	for i, step := range []struct {
 		c            capability.Capability
@@ -190,22 +193,22 @@ func TestOnce(t *testing.T) {
 		}
 	}
 	ids := map[string]int{}
-	for _, m := range p.all() {
-		read, err := netmail.ReadMessage(strings.NewReader(m.data))
+	for _, m := range p.All() {
+		read, err := netmail.ReadMessage(strings.NewReader(m.Data))
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids[read.Header.Get("Message-Id")]++
 	}
-	if len(p.all()) != 3 || len(ids) != 2 {
-		t.Errorf("%d mails, of %v", len(p.all()), ids)
+	if len(p.All()) != 3 || len(ids) != 2 {
+		t.Errorf("%d mails, of %v", len(p.All()), ids)
 	}
 }
 
 // TestRefused: what the grant does not allow, and what makes no mail.
 func TestRefused(t *testing.T) {
-	p := start(t, options{implicit: true})
-	c := open(t, p.url("smtps"), map[string]any{"recipients": 2, "attachments": 1, "size": 3000})
+	p := postbox.Start(t, postbox.Options{Implicit: true})
+	c := open(t, p.URL("smtps"), map[string]any{"recipients": 2, "attachments": 1, "size": 3000})
 	attachment := func(name, kind string) string {
 		return fmt.Sprintf(`{"to": ["a@example.com"], "attachments": [{"name": %q, "type": %q, "data": ""}]}`, name, kind)
 	}
@@ -241,7 +244,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%.100s: %s\nwant %s", mail, got, want)
 		}
 	}
-	if n := len(p.all()); n != 0 {
+	if n := len(p.All()); n != 0 {
 		t.Errorf("%d mails came", n)
 	}
 }
@@ -249,30 +252,28 @@ func TestRefused(t *testing.T) {
 // TestServers: what becomes of a mail with servers that do not take it, and what is told of that.
 func TestServers(t *testing.T) {
 	const mail = `{"to": ["a@example.com"], "text": "hello"}`
-	busy := start(t, options{implicit: true})
-	busy.refuse = func(string) error { return &smtp.SMTPError{Code: 450, Message: "later, at 127.0.0.1"} }
-	unknown := start(t, options{implicit: true})
-	unknown.refuse = func(string) error { return &smtp.SMTPError{Code: 550, Message: "no such user"} }
-	small := start(t, options{implicit: true, limit: 20})
-	well, starting, plain := start(t, options{implicit: true}), start(t, options{}), start(t, options{plain: true})
+	busy := postbox.Start(t, postbox.Options{Implicit: true, Refuse: func(string) error { return &smtp.SMTPError{Code: 450, Message: "later, at 127.0.0.1"} }})
+	unknown := postbox.Start(t, postbox.Options{Implicit: true, Refuse: func(string) error { return &smtp.SMTPError{Code: 550, Message: "no such user"} }})
+	small := postbox.Start(t, postbox.Options{Implicit: true, Limit: 20})
+	well, starting, plain := postbox.Start(t, postbox.Options{Implicit: true}), postbox.Start(t, postbox.Options{}), postbox.Start(t, postbox.Options{Plain: true})
 	optional := map[string]any{"tls": "optional"}
 	for _, c := range []struct {
 		name, url string
 		more      map[string]any
 		want      string
 	}{
-		{"busy", busy.url("smtps"), nil, "unavailable: mail server default does not take the mail now (450)"},
-		{"no such user", unknown.url("smtps"), nil, "invalid: mail server default does not take a recipient of the mail (550)"},
-		{"small", small.url("smtps"), nil, "limit: mail server default takes no mail of that size (552)"},
-		{"password", strings.Replace(well.url("smtps"), password, "hidden-other", 1), nil, "unavailable (again: false): mail server default does not let the host in (535): see user and password in its secret"},
-		{"nobody can say now", strings.Replace(well.url("smtps"), password, laterPassword, 1), nil, "unavailable: mail server default does not let the host in now (454)"},
-		{"no account", "smtps://" + well.address + "?ca=" + well.ca, nil, "unavailable (again: false): mail server default takes no mails from the host or from the grant's sender (502)"},
-		{"certificate", "smtps://shop:hidden@" + well.address, nil, "unavailable (again: false): mail server default has a certificate that is not trusted"},
-		{"certificate after STARTTLS", "smtp://shop:hidden@" + starting.address, nil, "unavailable (again: false): mail server default has a certificate that is not trusted"},
-		{"certificate, optional", "smtp://shop:hidden@" + starting.address, optional, "unavailable (again: false): mail server default has a certificate that is not trusted"},
-		{"TLS at a port without", plain.url("smtps"), nil, "unavailable (again: false): mail server default does not speak TLS at its port"},
-		{"no TLS", plain.url("smtp"), nil, "unavailable (again: false): mail server default offers no encryption, and the grant needs it"},
-		{"password without TLS", plain.url("smtp"), optional, "unavailable (again: false): mail server default offers no way to log in that the host takes"},
+		{"busy", busy.URL("smtps"), nil, "unavailable: mail server default does not take the mail now (450)"},
+		{"no such user", unknown.URL("smtps"), nil, "invalid: mail server default does not take a recipient of the mail (550)"},
+		{"small", small.URL("smtps"), nil, "limit: mail server default takes no mail of that size (552)"},
+		{"password", strings.Replace(well.URL("smtps"), postbox.Password, "hidden-other", 1), nil, "unavailable (again: false): mail server default does not let the host in (535): see user and password in its secret"},
+		{"nobody can say now", strings.Replace(well.URL("smtps"), postbox.Password, postbox.LaterPassword, 1), nil, "unavailable: mail server default does not let the host in now (454)"},
+		{"no account", "smtps://" + well.Address + "?ca=" + well.CA, nil, "unavailable (again: false): mail server default takes no mails from the host or from the grant's sender (502)"},
+		{"certificate", "smtps://shop:hidden@" + well.Address, nil, "unavailable (again: false): mail server default has a certificate that is not trusted"},
+		{"certificate after STARTTLS", "smtp://shop:hidden@" + starting.Address, nil, "unavailable (again: false): mail server default has a certificate that is not trusted"},
+		{"certificate, optional", "smtp://shop:hidden@" + starting.Address, optional, "unavailable (again: false): mail server default has a certificate that is not trusted"},
+		{"TLS at a port without", plain.URL("smtps"), nil, "unavailable (again: false): mail server default does not speak TLS at its port"},
+		{"no TLS", plain.URL("smtp"), nil, "unavailable (again: false): mail server default offers no encryption, and the grant needs it"},
+		{"password without TLS", plain.URL("smtp"), optional, "unavailable (again: false): mail server default offers no way to log in that the host takes"},
 		{"greeting without end", talker(t, strings.Repeat("220-x\r\n", 1000), true), optional, "unavailable (again: false): mail server default does not stop to answer"},
 		{"line without end", talker(t, strings.Repeat("220 x", 1000), true), optional, "unavailable (again: false): mail server default does not stop to answer"},
 		{"not SMTP", talker(t, "HTTP/1.1 400 Bad Request\r\n\r\n", false), optional, "unavailable: mail server default does not answer"},
@@ -287,8 +288,8 @@ func TestServers(t *testing.T) {
 			t.Errorf("%s: it says too much: %s", c.name, got)
 		}
 	}
-	for _, p := range []*post{busy, unknown, small, well, starting, plain} {
-		if n := len(p.all()); n != 0 {
+	for _, p := range []*postbox.Box{busy, unknown, small, well, starting, plain} {
+		if n := len(p.All()); n != 0 {
 			t.Errorf("%d mails came", n)
 		}
 	}
@@ -322,4 +323,30 @@ func talker(t *testing.T, text string, forever bool) (url string) {
 		<-ended
 	})
 	return "smtp://" + l.Addr().String()
+}
+
+// TestOptional: a service that can do without a mail server runs on a host that knows none,
+// and is told so with each mail; one that has a wrong address does not run.
+func TestOptional(t *testing.T) {
+	open := func(optional bool, address string) (capability.Capability, error) {
+		return kind{}.Open(t.Context(), specs.Grant{Params: map[string]any{"from": "shop@example.com", "to": []any{"*"}, "optional": optional}},
+			capability.Environment{Secret: func(string) (string, bool) { return address, address != "" }})
+	}
+	if _, err := open(false, ""); err == nil {
+		t.Error("it runs without a server that it needs")
+	}
+	if _, err := open(true, "hidden"); err == nil || strings.Contains(err.Error(), "hidden") {
+		t.Errorf("of a wrong address: %v", err)
+	}
+	c, err := open(true, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if effect, ok := c.Operations()[Send]; !ok || effect != capability.Reads {
+		t.Errorf("operations %v", c.Operations())
+	}
+	a := c.Do(t.Context(), &capability.Request{Data: []byte(`{"to": ["a@example.com"], "text": "x"}`)})
+	if a.Code != capability.Unavailable || a.Retry || !strings.Contains(a.Text, "GROW_SMTP_DEFAULT") {
+		t.Errorf("%+v", a)
+	}
 }

@@ -43,12 +43,15 @@ type server struct {
 	roots          *x509.CertPool // nil: those of the system
 }
 
+// errNoServer is a name that the host knows no server by.
+var errNoServer = errors.New("the host has none of that name")
+
 // serverOf is what the host knows by a name. No error says what is in the secret.
 func serverOf(name string, secret func(string) (string, bool)) (*server, error) {
 	key := SecretPrefix + strings.ToUpper(name)
 	text, ok := secret(key)
 	if !ok {
-		return nil, fmt.Errorf("mail server %s: say in the secret %s where it is", name, key)
+		return nil, fmt.Errorf("mail server %s: %w: say in the secret %s where it is", name, errNoServer, key)
 	}
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.Fragment != "" {

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -29,6 +30,30 @@ func TestRedisSuite(t *testing.T) {
 			Denied: to("erp.c", nil), Large: to("erp.a", make([]byte, DataMax+1)), Away: &away, Secrets: []string{"hidden", "127.0.0.1"},
 		}
 	})
+}
+
+// TestRedisRights: what an account may not do is refused before anything is published, so
+// that what is reported as a failure is not there twice after the next attempt.
+func TestRedisRights(t *testing.T) {
+	address, c := startRedis(t)
+	for i, lack := range []string{"hset", "expire", "xadd", "hmget", "xinfo"} {
+		user := "lacks" + lack
+		if err := c.Do(t.Context(), "ACL", "SETUSER", user, "on", ">hidden", "~*", "+@all", "-"+lack).Err(); err != nil {
+			t.Fatal(err)
+		}
+		o, stream, id := openVia(t, "redis", strings.Replace(address, "redis://", "redis://"+user, 1), ">"), "erp."+lack, fmt.Sprintf("m%d/1", i)
+		first, second := send(t.Context(), o, id, stream, "1"), send(t.Context(), o, id, stream, "1")
+		want, entries := "denied: server default does not let us publish to "+stream, int64(0)
+		if lack == "xinfo" {
+			want, entries = "stream "+stream+" id ", 1
+		}
+		if !strings.HasPrefix(first, want) || second != first+map[bool]string{true: " duplicate true"}[entries == 1] {
+			t.Errorf("without %s: %s, and then %s", lack, first, second)
+		}
+		if n := c.XLen(t.Context(), stream).Val(); n != entries {
+			t.Errorf("without %s: %d entries, want %d", lack, n, entries)
+		}
+	}
 }
 
 // TestRedis: what is published is there once, with its headers.

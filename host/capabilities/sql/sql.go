@@ -77,7 +77,7 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 	if env.Data == "" {
 		return nil, fmt.Errorf("database %s: the host keeps no files: say in the secret %s where it is", read.Database, secret)
 	}
-	return openSQLite(ctx, read, filepath.Join(env.Data, "sql"))
+	return openSQLite(ctx, read, filepath.Join(env.Data, Folder))
 }
 
 // apart stands for a database that nobody asks.

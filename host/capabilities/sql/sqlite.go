@@ -41,7 +41,7 @@ func openSQLite(ctx context.Context, g *grant, folder string) (capability.Capabi
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("database %s: %w", g.Database, err)
 	}
-	path, err := filepath.Abs(filepath.Join(folder, g.Database+".db"))
+	path, err := filepath.Abs(filepath.Join(folder, g.Database+FileSuffix))
 	if err != nil {
 		return nil, err
 	}

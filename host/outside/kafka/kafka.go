@@ -5,9 +5,12 @@ package kafka
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -20,7 +23,9 @@ import (
 
 // SecretPrefix and a server's name in capitals is the secret that says where it is:
 // kafka:// or kafka+tls://, several separated by commas, with user and password in it, and
-// ?sasl=plain, scram-sha-256 or scram-sha-512 behind the first; plain when it is not said.
+// ?sasl=plain, scram-sha-256 or scram-sha-512 behind the first; plain when it is not said. With
+// TLS, ca, cert and key are files of the host in PEM: who is trusted in place of the system's
+// authorities, and what the host says it is.
 const SecretPrefix = "GROW_KAFKA_"
 
 // Limits.
@@ -79,7 +84,13 @@ func options(server string, secret func(string) (string, bool)) ([]kgo.Opt, erro
 	}
 	list := []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.ClientID("grow"), kgo.DialTimeout(connectTime), kgo.RequestTimeoutOverhead(callMax), kgo.DisableClientMetrics()}
 	if first.Scheme == "kafka+tls" {
-		list = append(list, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
+		c, err := secure(first.Query())
+		if err != nil {
+			return nil, fmt.Errorf("server %s: the secret %s: %w", server, Secret(server), err)
+		}
+		list = append(list, kgo.DialTLSConfig(c))
+	} else if q := first.Query(); q.Has("ca") || q.Has("cert") || q.Has("key") {
+		return nil, fmt.Errorf("server %s: the secret %s: ca, cert and key are for kafka+tls://", server, Secret(server))
 	}
 	mechanism, err := login(first)
 	if err != nil {
@@ -89,6 +100,56 @@ func options(server string, secret func(string) (string, bool)) ([]kgo.Opt, erro
 		list = append(list, kgo.SASL(mechanism))
 	}
 	return list, nil
+}
+
+// pemMax is how many bytes a file of certificates or a key has at most.
+const pemMax = 1 << 20
+
+// secure is how TLS is spoken. No error names a file: it stands in a secret.
+func secure(q url.Values) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if q.Has("ca") {
+		data, err := readPEM(q.Get("ca"))
+		if err != nil {
+			return nil, fmt.Errorf("ca %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(data) {
+			return nil, errors.New("ca has no certificate in PEM")
+		}
+	}
+	if q.Has("cert") != q.Has("key") {
+		return nil, errors.New("cert and key belong together")
+	}
+	if q.Has("cert") {
+		cert, err := readPEM(q.Get("cert"))
+		if err != nil {
+			return nil, fmt.Errorf("cert %w", err)
+		}
+		key, err := readPEM(q.Get("key"))
+		if err != nil {
+			return nil, fmt.Errorf("key %w", err)
+		}
+		pair, err := tls.X509KeyPair(cert, key)
+		if err != nil {
+			return nil, errors.New("cert and key are no pair in PEM")
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+func readPEM(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, errors.New("is no file that can be read")
+	}
+	defer f.Close() // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, pemMax+1))
+	if err != nil || len(data) > pemMax {
+		return nil, fmt.Errorf("is no file of at most %d bytes that can be read", pemMax)
+	}
+	return data, nil
 }
 
 // login is how a client says who it is; nil: it does not.

@@ -59,7 +59,7 @@ func TestC(t *testing.T) {
 		says(t, h, 0, map[string]string{"item.qty": "2", "item->name": `0x40c "bolt"`, "factor": "1.5", "gross": "2.5",
 			"*item": `{qty: 2, price: 1.25, name: 0x40c "bolt"}`, "item.qty * 2 + 1": "5", "handled": "7"})
 		says(t, h, 1, map[string]string{"due": "0.0", "i": "0", "n": "3", "o.id": "77", "o->items[1].qty": "3", "order.rest.whole": "0",
-			"matrix": "[[1, 2, 3], [4, 5, 6]]", "matrix[1][2]": "6", "matrix[2]": "error: index 2 of 2: not known here",
+			"matrix": "[[1, 2, 3], [4, 5, 6]]", "matrix[1][2]": "6", "matrix[2]": "error: there is no [2]: it has 2",
 			"order.items[2]": `{qty: 1, price: 0.5, name: 0x204b0 "abc"}`, "net": "error: net: not known here", "o.none": "error: none: not known here",
 			"block": "[121, 0, 0, 0, 0, 0, 0, 0, …]", "(": "error: (: it is no expression"})
 		says(t, h, 2, map[string]string{"text": `"abc"`, "order.size": "LARGE", "length": "1", "&order == 66640": "true"})
@@ -348,7 +348,7 @@ func TestData(t *testing.T) {
 		t.Fatal(at, err)
 	}
 	s.SetBreakpoints(cSource, nil)
-	if b := s.SetData([]debug.DataBreakpoint{{Address: at.Memory, Bytes: at.Bytes, When: debug.When{Condition: "handled > 21"}}, {Address: at.Memory}}); b[0].Err != nil || b[1].Err == nil {
+	if b := s.SetData([]debug.DataBreakpoint{{Thread: e.Thread, Address: at.Memory, Bytes: at.Bytes, When: debug.When{Condition: "handled > 21"}}, {Thread: e.Thread, Address: at.Memory}}); b[0].Err != nil || b[1].Err == nil {
 		t.Error(b)
 	}
 	if err := s.Resume(e.Thread, debug.Continue); err != nil {
@@ -361,8 +361,31 @@ func TestData(t *testing.T) {
 		says(t, h, 0, map[string]string{"handled": "22"})
 		return nil
 	})
-	s.SetData(nil)
+	mine := debug.DataBreakpoint{Thread: e.Thread, Address: at.Memory, Bytes: at.Bytes, When: debug.When{Condition: "handled > 1000"}}
+	s.SetData([]debug.DataBreakpoint{mine})
 	if err = errors.Join(err, s.Resume(e.Thread, debug.Continue), <-handled); err != nil {
+		t.Error(err)
+	}
+
+	// The breakpoint stays with the instance, which has other messages later. Another one
+	// writes to the same address, and is not stopped.
+	mine.Condition = ""
+	if b := s.SetData([]debug.DataBreakpoint{mine, {Thread: 77, Address: at.Memory, Bytes: 4}}); b[0].Err != nil || !errors.Is(b[1].Err, debug.ErrThread) {
+		t.Error(b)
+	}
+	if _, err := started(t, p, binary, s).Handle(&enginetest.Host{}, engine.Frame("y")); err != nil {
+		t.Error(err)
+	}
+	go func() { // ends with the message
+		_, err := i.Handle(&enginetest.Host{}, engine.Frame("y"))
+		handled <- err
+	}()
+	again := stopped()
+	if again.Reason != debug.ReasonData || again.Thread == e.Thread {
+		t.Errorf("%+v", again)
+	}
+	s.SetData(nil)
+	if err := errors.Join(s.Resume(again.Thread, debug.Continue), <-handled); err != nil {
 		t.Error(err)
 	}
 }
@@ -478,3 +501,61 @@ func (stub) Arm([]int, []int)          {}
 func (stub) ArmAll()                   {}
 func (s stub) Memory() []byte          { return s }
 func (stub) Global(int) (uint64, bool) { return 1 << 16, true }
+
+// TestDataOfFunction: a data breakpoint on a local ends with its function, whose memory is
+// another's afterwards.
+func TestDataOfFunction(t *testing.T) {
+	binary := read(t, "testdata/c/order.O0.wasm")
+	p := opened(t, binary, os.DirFS("testdata/c"))
+	s := debug.NewSession(p, debug.Options{})
+	defer s.Close()
+	i := started(t, p, binary, s)
+	s.SetBreakpoints(cSource, []debug.Breakpoint{{Line: lineOf(t, "double net")}})
+	handled := make(chan error, 1)
+	go func() { // ends with the message
+		_, err := i.Handle(&enginetest.Host{}, engine.Frame("y"))
+		handled <- err
+	}()
+	next := func(kind debug.EventKind) debug.Event {
+		for e := range s.Events() {
+			if e.Kind == debug.Stopped && kind != debug.Stopped {
+				t.Errorf("%+v", e)
+			}
+			if e.Kind == kind {
+				return e
+			}
+		}
+		return debug.Event{}
+	}
+	e := next(debug.Stopped)
+	var local, global, caller debug.Variable
+	err := s.With(t.Context(), e.Thread, func(h debug.Halt) (err error) {
+		local, err = h.Evaluate(0, "factor")
+		if err == nil {
+			global, err = h.Evaluate(0, "handled")
+		}
+		if err == nil {
+			caller, err = h.Evaluate(1, "n")
+		}
+		return err
+	})
+	if err != nil || !local.Stack || global.Stack || !caller.Stack {
+		t.Fatalf("%+v\n%+v\n%+v\n%v", local, global, caller, err)
+	}
+	s.SetBreakpoints(cSource, nil)
+	for _, b := range s.SetData([]debug.DataBreakpoint{{Thread: e.Thread, Address: local.Memory, Bytes: local.Bytes, Stack: true}}) {
+		if b.Err != nil {
+			t.Error(b.Err)
+		}
+	}
+	if err := s.Resume(e.Thread, debug.Continue); err != nil {
+		t.Fatal(err)
+	}
+	if told := next(debug.Output); !strings.Contains(told.Text, "has returned") || told.Position.Line != lineOf(t, "handled++") {
+		t.Errorf("%+v", told)
+	}
+	next(debug.Ended)
+	if err := <-handled; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"go/parser"
 	"go/token"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -264,7 +266,7 @@ func (e *evaluator) index(x *ast.IndexExpr) (operand, error) {
 	i, exact := constant.Int64Val(constant.ToInt(key))
 	if w.part != nil && w.open == "[" && exact {
 		if i < 0 || i >= int64(w.indexed) {
-			return operand{}, fmt.Errorf("index %d of %d: %w", i, w.indexed, debug.ErrUnknown)
+			return operand{}, debug.Unknown(fmt.Sprintf("there is no [%d]: it has %d", i, w.indexed))
 		}
 		_, v = w.part(int(i))
 		return operand{value: v}, nil
@@ -506,6 +508,9 @@ func (e *evaluator) bytes(to value, text string) ([]byte, error) {
 			}
 		}
 	}
+	if b, ok, err := to.unit(t, from.name); ok || err != nil {
+		return b, err
+	}
 	if from.c == nil && from.name == "" && from.value.t.bare() == t {
 		return from.value.read(n)
 	}
@@ -517,10 +522,40 @@ func (e *evaluator) bytes(to value, text string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: a %s is set part by part", debug.ErrReadOnly, to.t.title())
 	}
 	bits, ok := scalar(t, c)
-	if !ok {
+	if !ok || e.h.program.language == "rust" && t.kind == kindEnum && !t.has(int64(bits)) {
 		return nil, fmt.Errorf("%s is no %s", c, to.t.title())
 	}
 	return binary.LittleEndian.AppendUint64(nil, bits)[:n], nil
+}
+
+// unit are the bytes of a value of an enum with fields once it has become the form of a
+// name, if that form has no fields; false: the type is another, or the name.
+func (v value) unit(t *typ, name string) ([]byte, bool, error) {
+	name = name[strings.LastIndex(name, ":")+1:]
+	i := slices.IndexFunc(t.variants, func(x variant) bool { return x.field.name == name })
+	if name == "" || i < 0 {
+		return nil, false, nil
+	}
+	form := &t.variants[i]
+	if len(t.s.typ(form.field.typ).bare().fields) > 0 {
+		return nil, false, fmt.Errorf("%w: %s has fields", debug.ErrReadOnly, name)
+	}
+	b, err := v.read(t.bytes())
+	if err != nil || t.discr == nil || form.others {
+		return nil, false, cmp.Or(err, fmt.Errorf("%w to %s", debug.ErrReadOnly, name))
+	}
+	b = slices.Clone(b)
+	at, n := t.discr.at, t.s.typ(t.discr.typ).bytes()
+	if at < 0 || n < 0 || n > 8 || at+n > int64(len(b)) {
+		return nil, false, errOutside
+	}
+	copy(b[at:at+n], binary.LittleEndian.AppendUint64(nil, form.value))
+	return b, true, nil
+}
+
+// has says whether one of an enum's names stands for a number.
+func (t *typ) has(n int64) bool {
+	return slices.ContainsFunc(t.names, func(e enumerator) bool { return e.value == n })
 }
 
 // scalar is a constant as the bits of a type, if it is one of its values.

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"github.com/grow-platform/grow/runtime/debug"
@@ -226,4 +227,39 @@ func (baseless) frameBase() (uint64, error) { return 0, errExpression }
 
 func (a at) read(address uint64, n int) ([]byte, error) {
 	return value{t: void, mem: a.h.memory(), at: address}.read(int64(n))
+}
+
+// low is where the stack in linear memory ends now: it grows down; false: that is not known.
+func (h *halt) low() (uint64, bool) {
+	pointer, ok := h.guest.traced.Global(stackPointer)
+	if !ok || h.program.symbols == nil || h.program.stackTop() == 0 {
+		return 0, false
+	}
+	low := uint32(pointer)
+	if b := h.bases(); len(b) > 0 && b[0].known && b[0].uses {
+		low = min(low, b[0].address) // a function that calls none need not move the pointer
+	}
+	return uint64(low), true
+}
+
+// Gone implements debug.Stacked.
+func (h *halt) Gone(address uint64) bool {
+	low, ok := h.low()
+	return ok && address < low
+}
+
+// stackTop is where the stack begins: what the pointer is before all calls; 0: it is not known.
+func (p *program) stackTop() uint64 {
+	if len(p.m.Globals) == 0 || p.m.Globals[stackPointer].Type != wasm.I32 || !p.m.Globals[stackPointer].Mutable {
+		return 0
+	}
+	b := p.m.Binary[p.m.Globals[stackPointer].Start:p.m.Globals[stackPointer].End]
+	if len(b) < 2 || wasm.Op(b[0]) != wasm.OpI32Const {
+		return 0
+	}
+	at, n := binary.Uvarint(b[1:]) // it is signed, and never less than 0
+	if n <= 0 || at > 1<<31 {
+		return 0
+	}
+	return at
 }

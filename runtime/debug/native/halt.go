@@ -277,6 +277,8 @@ func (h *halt) show(frame int, name, path string, v value) debug.Variable {
 	}
 	if v.data == nil {
 		x.Memory, x.Bytes = v.at, int(min(max(v.t.bytes(), 0), lengthMax))
+		low, ok := h.low()
+		x.Stack = ok && v.at >= low && v.at < h.program.stackTop()
 	}
 	x.Value = v.line()
 	if w := v.view(); w.part != nil && w.parts() > 0 {

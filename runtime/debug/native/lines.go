@@ -42,11 +42,12 @@ type lines struct {
 	byName map[string]int32
 	tables map[int64][]int32 // the numbers of their files, by where they begin
 	rows   [][]row           // by body, ascending
+	kit    []string          // folders of the SDK's sources
 }
 
 // readLines reads the line tables of all units.
 func readLines(m *wasm.Module, s *symbols, sources fs.FS) *lines {
-	l := &lines{byPath: map[string]int32{}, byName: map[string]int32{}, tables: map[int64][]int32{}}
+	l := &lines{byPath: map[string]int32{}, byName: map[string]int32{}, tables: map[int64][]int32{}, kit: kitFolders(s)}
 	var all []row
 	for _, u := range s.units {
 		all = l.unit(s, u, sources, all)
@@ -142,10 +143,11 @@ func (l *lines) file(s *symbols, named named, sources fs.FS) int32 {
 		return f
 	}
 	x := source{name: wasm.Safe(name), path: name, std: standard(name), digest: named.digest}
-	if own := find(s, sources, name); own != "" {
-		x.name, x.own = own, true
-	} else if sources == nil {
-		x.own = !x.std && !strings.Contains(name, "/registry/src/")
+	if !x.std && !l.foreign(name) {
+		own := find(s, sources, name)
+		if x.own = own != "" || sources == nil; own != "" {
+			x.name = own
+		}
 	}
 	f, twice := l.byName[x.name]
 	if !twice {
@@ -160,7 +162,28 @@ func (l *lines) file(s *symbols, named named, sources fs.FS) int32 {
 // standard says whether a path is one of a standard library.
 func standard(p string) bool {
 	return strings.HasPrefix(p, "/rustc/") || strings.Contains(p, "/rustlib/src/") ||
-		strings.Contains(p, "/library/core/src/") || strings.Contains(p, "/library/alloc/src/") || strings.Contains(p, "/library/std/src/")
+		strings.Contains(p, "/library/core/src/") || strings.Contains(p, "/library/alloc/src/") || strings.Contains(p, "/library/std/src/") ||
+		strings.HasPrefix(p, "/rust/deps/")
+}
+
+// foreign says whether a path is one of somebody else's library. Their files have the
+// names that everybody's have, src/lib.rs say, and are not to be taken for the actor's.
+func (l *lines) foreign(p string) bool {
+	return strings.Contains(p, "/registry/src/") || strings.Contains(p, "/git/checkouts/") ||
+		slices.ContainsFunc(l.kit, func(dir string) bool { return strings.HasPrefix(p, dir) })
+}
+
+// kitFolders are the folders of the crate grow. rustc names a unit by the first file of
+// its crate, and the crate: DIR/lib.rs/@/grow.HASH-cgu.0.
+func kitFolders(s *symbols) []string {
+	var dirs []string
+	for _, u := range s.units {
+		first, crate, ok := strings.Cut(u.name, "/@/")
+		if dir := path.Dir(first) + "/"; ok && strings.HasPrefix(crate, "grow.") && path.IsAbs(first) && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
 }
 
 // statWork is the units of work that it takes to look whether there is a file.
@@ -169,7 +192,7 @@ const statWork = 200
 // find is the file of sources that a path ends with, as much of it as possible; "":
 // there is none.
 func find(s *symbols, sources fs.FS, p string) string {
-	if sources == nil || standard(p) || strings.Contains(p, "/registry/src/") {
+	if sources == nil {
 		return ""
 	}
 	parts := strings.Split(strings.TrimPrefix(p, "/"), "/")

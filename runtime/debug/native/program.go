@@ -140,6 +140,7 @@ func (p *program) describe() (optimised bool) {
 			p.language = name
 		}
 	}
+	p.symbols.rust = p.language == "rust"
 	if !slices.ContainsFunc(p.lines.files, func(s source) bool { return s.own }) && p.sources != nil {
 		p.notes = append(p.notes, "none of the sources that the module was built from is among the actor's")
 	}

@@ -41,6 +41,7 @@ func init() {
 		"String": value.ownString, "Vec": value.vector, "VecDeque": value.ring,
 		"HashMap": value.hashMap, "HashSet": value.hashSet, "BTreeMap": value.treeMap, "BTreeSet": value.treeSet,
 		"Rc": value.counted, "Arc": value.counted, "NonNull": value.nonNull,
+		"Cell": value.cell, "RefCell": value.cell, "Mutex": value.cell, "RwLock": value.cell,
 	}
 }
 
@@ -197,6 +198,22 @@ func (v value) counted() (view, bool) {
 			x.hops++
 			return x.view(), true
 		}
+	}
+	return view{}, false
+}
+
+// cell is what can be changed through a shared reference: what is in it is its only part.
+func (v value) cell() (view, bool) {
+	for _, name := range []string{"value", "data"} {
+		in := v.member(name, "value")
+		if in.fault != nil {
+			continue
+		}
+		return view{
+			open: title(v.t.bare()) + "(", close: ")", named: 1,
+			part: func(int) (string, value) { return name, in },
+			path: func(name string) string { return "." + name },
+		}, true
 	}
 	return view{}, false
 }

@@ -37,6 +37,7 @@ type symbols struct {
 	units  []*unit
 	byAddr spans[*unit]
 	types  map[dwarf.Offset]*typ
+	rust   bool // the actor is written in Rust
 }
 
 // unit is a compile unit.

@@ -2,6 +2,8 @@ package native
 
 import (
 	"debug/dwarf"
+	"regexp"
+	"strings"
 
 	"github.com/grow-platform/grow/runtime/wasm"
 )
@@ -263,8 +265,23 @@ func (t *typ) bare() *typ {
 	return t
 }
 
-// title is what the type is called, in Rust and C.
-func (t *typ) title() string { return t.called(0) }
+// title is what the type is called, in Rust and C: without the paths of modules, and
+// without what everybody leaves out.
+func (t *typ) title() string {
+	text := t.called(0)
+	if strings.Contains(text, "::") {
+		text = paths.ReplaceAllString(text, "")
+	}
+	if strings.Contains(text, ", ") {
+		text = defaults.ReplaceAllString(text, "$1")
+	}
+	return text
+}
+
+var (
+	paths    = regexp.MustCompile(`(?:[\pL_][\pL\pN_]*::)+`)
+	defaults = regexp.MustCompile(`(?:, RandomState)?(?:, Global)?(>)`)
+)
 
 func (t *typ) called(depth int) string {
 	if depth > chainMax {
@@ -284,6 +301,9 @@ func (t *typ) called(depth int) string {
 		return t.s.typ(t.elem).called(depth + 1)
 	case t.kind == kindArray:
 		text := t.s.typ(t.elem).called(depth + 1)
+		if t.s.rust {
+			return "[" + text + "; " + decimal(max(t.count, 0)) + "]"
+		}
 		for _, n := range t.dimensions() {
 			text += "[" + decimal(n) + "]"
 		}

@@ -258,6 +258,21 @@ type host struct {
 	instance *instance
 }
 
+// Pace implements engine.Paced, if what it wraps does.
+func (h *host) Pace() error {
+	if p, ok := h.Host.(engine.Paced); ok {
+		return p.Pace()
+	}
+	return nil
+}
+
+// Rest implements engine.Paced.
+func (h *host) Rest() {
+	if p, ok := h.Host.(engine.Paced); ok {
+		p.Rest()
+	}
+}
+
 // Call implements engine.Host.
 func (h *host) Call(request []byte) ([]byte, error) {
 	if err := h.instance.each(request, h.instance.guests.session.Request); err != nil {

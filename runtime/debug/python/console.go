@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -14,8 +16,11 @@ import (
 // ErrLeft unwinds the guest of a console that nobody sits at any more.
 var ErrLeft = errors.New("the console was left")
 
-// SourceMax is how many bytes an input has at most.
-const SourceMax = 256 << 10
+// Limits of an input.
+const (
+	SourceMax = 256 << 10        // bytes
+	InputTime = 20 * time.Second // that it may take, with others' turns; besides its fuel
+)
 
 // Carried is what came of an input.
 type Carried struct {
@@ -31,7 +36,7 @@ type Carried struct {
 // Compile and the instance's Handle are for whoever runs the actor, Evaluate and Close for
 // a person; Evaluate is called by one goroutine at a time.
 type Console struct {
-	sources chan string
+	sources chan *typed
 	results chan Carried
 	left    chan struct{} // the person has gone
 	ended   chan struct{} // the instance has
@@ -41,7 +46,7 @@ type Console struct {
 
 // NewConsole returns a console of no instance yet.
 func NewConsole() *Console {
-	return &Console{sources: make(chan string), results: make(chan Carried), left: make(chan struct{}), ended: make(chan struct{})}
+	return &Console{sources: make(chan *typed), results: make(chan Carried), left: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // Close has the instance end. Evaluate fails with ErrLeft afterwards.
@@ -53,14 +58,23 @@ func (c *Console) Gone() <-chan struct{} { return c.ended }
 // Ended is to be called once the instance handles nothing any more.
 func (c *Console) Ended() { c.end.Do(func() { close(c.ended) }) }
 
+// typed is an input.
+type typed struct {
+	source string
+	given  atomic.Bool   // it was given up: it is to end
+	told   chan struct{} // closed then
+}
+
 // Evaluate carries out an input. It fails with ErrLeft if the instance has ended, or does
-// so meanwhile. When ctx ends, what is carried out goes on.
+// so meanwhile. When ctx ends, the input is told to end too, and Evaluate returns the error
+// of ctx once it has; what does not heed that ends the instance.
 func (c *Console) Evaluate(ctx context.Context, source string) (Carried, error) {
 	if len(source) > SourceMax {
 		return Carried{}, fmt.Errorf("an input has at most %d bytes, not %d", SourceMax, len(source))
 	}
+	in := &typed{source: source, told: make(chan struct{})}
 	select {
-	case c.sources <- source:
+	case c.sources <- in:
 	case <-c.ended:
 		return Carried{}, ErrLeft
 	case <-c.left:
@@ -68,11 +82,18 @@ func (c *Console) Evaluate(ctx context.Context, source string) (Carried, error) 
 	case <-ctx.Done():
 		return Carried{}, ctx.Err()
 	}
-	select {
-	case r := <-c.results:
-		return r, nil
-	case <-c.ended:
-		return Carried{}, ErrLeft
+	gone := ctx.Done()
+	for {
+		select {
+		case r := <-c.results:
+			return r, ctx.Err()
+		case <-c.ended:
+			return Carried{}, ErrLeft
+		case <-gone:
+			gone = nil
+			in.given.Store(true)
+			close(in.told)
+		}
 	}
 }
 
@@ -107,33 +128,103 @@ type consoleInstance struct {
 // Handle implements engine.Instance.
 func (i *consoleInstance) Handle(h engine.Host, in engine.Input) (engine.Answer, error) {
 	d, ok := i.Instance.(engine.Debuggable)
-	if !ok || !d.Debug(&sitting{console: i.console, host: h}) {
+	s := &sitting{Host: h, console: i.console}
+	if !ok || !d.Debug(s.debugger()) {
 		return engine.Answer{}, fmt.Errorf("open a console: the instance runs in another process: %w", debug.ErrUnsupported)
 	}
-	return i.Instance.Handle(h, in)
+	return i.Instance.Handle(s, in)
 }
 
-// sitting implements engine.Debugger: it belongs to the guest's goroutine.
+// sitting is the host of an instance that somebody types at. It belongs to the guest's
+// goroutine.
 type sitting struct {
+	engine.Host
 	console *Console
-	host    engine.Host
-	slices  int  // that the guest has left for an input; 0: it carries out none
-	open    bool // the guest has asked for its first input
+	input   *typed    // nil: the guest carries out none
+	until   time.Time // that has to end
+	slices  int       // that the guest has left for it
+	open    bool      // the guest has asked for its first input
+	release func()    // of the hold; nil: there is none
 }
+
+// Pace implements engine.Paced, if the host does.
+func (s *sitting) Pace() error {
+	if p, ok := s.Host.(engine.Paced); ok {
+		return p.Pace()
+	}
+	return nil
+}
+
+// Rest implements engine.Paced.
+func (s *sitting) Rest() {
+	if p, ok := s.Host.(engine.Paced); ok {
+		p.Rest()
+	}
+}
+
+// Sleep implements engine.Host. It ends early where the input is to end, which it is told
+// with its next slice of fuel.
+func (s *sitting) Sleep(d int64) error {
+	if s.input == nil {
+		return s.Host.Sleep(d)
+	}
+	if d <= 0 {
+		return s.Pace()
+	}
+	s.Rest()
+	timer := time.NewTimer(min(time.Duration(d), time.Until(s.until)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.input.told:
+	case <-s.console.left:
+		return ErrLeft
+	}
+	return nil
+}
+
+// debugger is the sitting as an engine.Debugger.
+func (s *sitting) debugger() engine.Debugger { return (*sat)(s) }
+
+// sat is a sitting where it serves its guest's requests: its Slice is another one than a
+// Host's.
+type sat sitting
 
 // holder is a host whose clocks can stand, as actor.Instance is.
 type holder interface{ Hold() (release func()) }
 
 // Begin implements engine.Debugger.
-func (s *sitting) Begin() (attend bool, err error) { return true, nil }
+func (s *sat) Begin() (attend bool, err error) { return true, nil }
 
 // End implements engine.Debugger.
-func (s *sitting) End() { s.slices = 0 }
+func (s *sat) End() {
+	s.input = nil
+	s.hold(false)
+}
+
+// hold has the clocks of the message stand from now on, or go on.
+func (s *sat) hold(on bool) {
+	if s.release != nil {
+		s.release()
+		s.release = nil
+	}
+	if h, ok := s.Host.(holder); on && ok {
+		s.release = h.Hold()
+	}
+}
 
 // Slice implements engine.Debugger.
-func (s *sitting) Slice() (attend, held bool, err error) {
-	if s.slices == 0 {
+func (s *sat) Slice() (attend, held bool, err error) {
+	if s.input == nil {
 		return false, false, nil
+	}
+	select {
+	case <-s.console.left:
+		return false, false, ErrLeft
+	default:
+	}
+	if s.slices > mercyMax && (s.input.given.Load() || time.Now().After(s.until)) {
+		s.slices = mercyMax
 	}
 	return patience(&s.slices)
 }
@@ -152,7 +243,7 @@ func patience(slices *int) (attend, held bool, err error) {
 }
 
 // Serve implements engine.Debugger.
-func (s *sitting) Serve(b []byte) ([]byte, error) {
+func (s *sat) Serve(b []byte) ([]byte, error) {
 	operation, data, err := request(b)
 	if err != nil {
 		return nil, err
@@ -169,11 +260,13 @@ func (s *sitting) Serve(b []byte) ([]byte, error) {
 }
 
 // turn hands over what came of the last input, and waits for the next.
-func (s *sitting) turn(data []byte) ([]byte, error) {
+func (s *sat) turn(data []byte) ([]byte, error) {
 	var r Carried
 	if err := json.Unmarshal(data, &r); err != nil {
 		return nil, fmt.Errorf("read a guest's answer: %w", err)
 	}
+	s.input = nil
+	s.hold(true)
 	if s.open {
 		select {
 		case s.console.results <- r:
@@ -182,13 +275,10 @@ func (s *sitting) turn(data []byte) ([]byte, error) {
 		}
 	}
 	s.open = true
-	if h, ok := s.host.(holder); ok {
-		defer h.Hold()()
-	}
 	select {
-	case source := <-s.console.sources:
-		s.slices = workMax + mercyMax
-		return reply(input{source})
+	case s.input = <-s.console.sources:
+		s.slices, s.until = workMax+mercyMax, time.Now().Add(InputTime)
+		return reply(input{s.input.source})
 	case <-s.console.left:
 		return nil, ErrLeft
 	}

@@ -1,8 +1,10 @@
 package python_test
 
 import (
+	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/grow-platform/grow/abi"
@@ -91,5 +93,84 @@ func TestConsoleEnds(t *testing.T) {
 		if err := ended(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: ended with %v, want %s", source, err, want)
 		}
+	}
+}
+
+// paced is a host whose guests take turns. It counts them, and calls turned at each, and
+// where the guest has something else in its place.
+type paced struct {
+	enginetest.Host
+	turns, rests int
+	turned       func() error
+}
+
+func (p *paced) Pace() error {
+	p.turns++
+	return p.turned()
+}
+
+func (p *paced) Rest() {
+	p.rests++
+	_ = p.turned()
+}
+
+// TestConsolePaced: what is typed takes turns with others, which may end it.
+func TestConsolePaced(t *testing.T) {
+	h := &paced{turned: func() error { return nil }}
+	c, ended := sit(t, h)
+	if r, err := c.Evaluate(t.Context(), "sum(range(3_000_000))"); err != nil || r.Fault != "" {
+		t.Fatal(r, err)
+	}
+	stops := errors.New("the host stops")
+	h.turned = func() error { return stops }
+	if _, err := c.Evaluate(t.Context(), "while True: pass"); !errors.Is(err, python.ErrLeft) {
+		t.Error(err)
+	}
+	if err := ended(); !errors.Is(err, stops) || h.turns < 10 || h.rests < 2 {
+		t.Errorf("%d turns, %d rests, %v", h.turns, h.rests, err)
+	}
+}
+
+// TestConsoleInterrupted: an input ends once nobody waits for it, also where it sleeps; what
+// was there stays.
+func TestConsoleInterrupted(t *testing.T) {
+	for _, source := range []string{"while True: pass", "import time; time.sleep(3600)", "import time\nfor i in range(10**9): time.sleep(3600)\n"} {
+		var waits atomic.Pointer[context.CancelFunc]
+		h := &paced{turned: func() error {
+			if leave := waits.Load(); leave != nil {
+				(*leave)()
+			}
+			return nil
+		}}
+		c, ended := sit(t, h)
+		if r, err := c.Evaluate(t.Context(), "x = 41; sum(range(1_000_000))"); err != nil || r.Fault != "" {
+			t.Fatal(r, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		waits.Store(&cancel) // it is called in the midst of the input
+		if _, err := c.Evaluate(ctx, source); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", source, err)
+		}
+		waits.Store(nil)
+		if r, err := c.Evaluate(t.Context(), "x + 1"); err != nil || r.Output != "42\n" {
+			t.Errorf("after %s: %+v, %v", source, r, err)
+		}
+		if err := ended(); !errors.Is(err, python.ErrLeft) {
+			t.Error(err)
+		}
+	}
+}
+
+// TestConsoleCut: where the guest cuts what it shows, a mark says so, by which its host
+// knows where a secret may have been cut in two.
+func TestConsoleCut(t *testing.T) {
+	c, ended := sit(t, &enginetest.Host{})
+	for source, want := range map[string]string{"'x' * 9000": "x… (9002 characters)\n", "print('y' * 70_000)": "y\n… and 4465 characters more\n"} {
+		if r, err := c.Evaluate(t.Context(), source); err != nil || !strings.HasSuffix(r.Output, want) {
+			t.Errorf("%s: %.40q…, %v", source, r.Output[max(0, len(r.Output)-40):], err)
+		}
+	}
+	if err := ended(); !errors.Is(err, python.ErrLeft) {
+		t.Error(err)
 	}
 }

@@ -114,7 +114,7 @@ func (h *halt) variable(name string, v any, path string) debug.Variable {
 	switch v := v.(type) {
 	case []any:
 		out.Type, out.Indexed, out.Children = "list", len(v), h.reference(part{value: v, path: path})
-		out.Memory = 0x100
+		out.Memory, out.Bytes = 0x100, 11
 	case map[string]any:
 		out.Type, out.Named, out.Children = "record", len(v), h.reference(part{value: v, path: path})
 	case string:

@@ -15,6 +15,10 @@
 // answered an order. Clocks and the first grant of fuel go with the order, what
 // the guest wrote to its descriptors goes with the next report.
 //
+// Of an instance that is debugged ([engine.Debuggable]) what its debugger is asked is a
+// report too: the debugger runs in the host, as it does for others. An order says whether
+// there is one.
+//
 // The worker is not trusted. What it reports is copied out of the shared memory
 // before it is looked at, and must be what may come at that point, within
 // bounds. A worker that breaks the rules, dies, or does not come to an end once

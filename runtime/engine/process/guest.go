@@ -15,8 +15,11 @@ var errUnwind = errors.New("the host ended the message")
 // host. It belongs to the goroutine of its line.
 type guest struct {
 	line    *line
+	debugs  engine.Debuggable // the instance; nil: it cannot be debugged
 	world   world
 	failed  bool   // the message must end
+	looked  bool   // the instance has a debugger
+	said    uint64 // what that has said last
 	buffer  []byte // what the host answered last
 	outputs []byte // what the guest wrote since the last report
 	head    [reportHead + OutputMax]byte
@@ -25,6 +28,7 @@ type guest struct {
 // begin begins an order.
 func (g *guest) begin(w world) {
 	g.world, g.failed, g.outputs = w, false, g.outputs[:0]
+	g.look(w)
 }
 
 // send sends a report, along with what the guest wrote.
@@ -60,6 +64,8 @@ func (g *guest) ask(kind byte, value uint64, body []byte) ([]byte, error) {
 		return nil, errors.New(string(o.body))
 	}
 	g.failed = false
+	g.look(o.world)
+	g.said = o.grant
 	if o.knows&knowsClocks != 0 {
 		g.world.now, g.world.mono = o.now, o.mono
 		g.world.knows |= knowsClocks

@@ -25,7 +25,7 @@ type hello struct {
 }
 
 // version is that of all that passes between host and worker.
-const version = 4
+const version = 5
 
 const helloMax = 4 << 10 // bytes of the JSON text
 

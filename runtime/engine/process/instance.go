@@ -29,6 +29,7 @@ type instance struct {
 	memory int64
 	buffer []byte // what was reported last
 	head   [orderHead]byte
+	looked
 	talk
 	_ apart
 }
@@ -58,8 +59,8 @@ const (
 	refusedMax = 8 // reports until a guest that must end is unwound
 )
 
-func start(ctx context.Context, w *worker, k int, h engine.Host) (engine.Instance, error) {
-	i := &instance{worker: w, index: k, line: w.region.line(k, turnHost), idle: true, buffer: make([]byte, 0, bufferFirst)}
+func start(ctx context.Context, w *worker, k int, h engine.Host, debugs bool) (engine.Instance, error) {
+	i := &instance{looked: looked{can: debugs}, worker: w, index: k, line: w.region.line(k, turnHost), idle: true, buffer: make([]byte, 0, bufferFirst)}
 	if _, err := i.order(ctx, h, orderStart, engine.Frame(nil)); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
@@ -126,6 +127,7 @@ func (i *instance) order(ctx context.Context, h engine.Host, kind byte, body eng
 			i.broken = true
 		}
 	}
+	i.part()
 	i.talk = talk{}
 	return answer, err
 }
@@ -268,7 +270,7 @@ func guard(err *error) {
 func (i *instance) world() (w world) {
 	defer func() { _ = recover() }()
 	w.now, w.mono = i.host.Now(), i.host.Monotonic()
-	w.knows |= knowsClocks
+	w.knows |= knowsClocks | i.wanted()
 	grant, err := i.host.Slice(0)
 	if err == nil && grant > 0 {
 		w.grant = grant
@@ -334,10 +336,13 @@ func (i *instance) serve(r *report) (answer []byte, err error) {
 		w.grant, err = i.host.Slice(r.value)
 		w.knows |= knowsGrant
 		i.grant(w.grant)
+	case reportDebug:
+		answer, w.grant, err = i.debugged(r)
 	}
 	if err != nil {
 		return nil, err
 	}
+	w.knows |= i.wanted()
 	if r.kind != reportOutput && r.kind != reportRandom {
 		w.now, w.mono = i.host.Now(), i.host.Monotonic()
 		w.knows |= knowsClocks

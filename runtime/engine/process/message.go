@@ -32,6 +32,7 @@ const (
 	reportOutput               // nothing but output
 	reportNow                  // Host.Now
 	reportMonotonic            // Host.Monotonic
+	reportDebug                // a method of engine.Debugger: value says which
 	reportEnd                  // no kind
 )
 
@@ -39,7 +40,8 @@ const (
 const (
 	knowsClocks = 1 << iota
 	knowsGrant
-	knowsAll = 1<<iota - 1
+	knowsDebug // somebody debugs the instance
+	knowsAll   = 1<<iota - 1
 )
 
 // world is what goes with an order so that the guest need not ask for it.
@@ -139,6 +141,8 @@ func (r *report) check(answerMax int) error {
 		value = 1<<64 - 1
 	case reportRandom:
 		value = RandomMax
+	case reportDebug:
+		body, value = abi.RequestBytesMax, debugEnd-1
 	}
 	if len(r.body) > body || r.value > value || r.memory != 0 && r.kind != reportDone && r.kind != reportFailed {
 		return fmt.Errorf("a report of kind %d with value %d, memory %d and a body of %d bytes", r.kind, r.value, r.memory, len(r.body))

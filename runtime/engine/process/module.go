@@ -57,7 +57,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		}
 		k, err := w.take()
 		if err == nil {
-			return start(ctx, w, k, h)
+			return start(ctx, w, k, h, m.about.Language != "")
 		}
 		if errors.Is(err, errFull) {
 			return nil, err

@@ -131,7 +131,7 @@ func (e *Engine) Compile(ctx context.Context, binary []byte, c engine.Config) (e
 		return nil, &engine.Error{Code: engine.CodeUnsupported, Reason: "isolation: process needs Linux; leave it out of the definition where the actor is trusted, or run the service on Linux"}
 	}
 	if c.Debug != nil {
-		return nil, &engine.Error{Code: engine.CodeDebug, Reason: "an actor with isolation: process is not debugged where it runs; debug a message, or a copy of it"}
+		return nil, &engine.Error{Code: engine.CodeDebug, Reason: "a debugger that looks at the memory and the stack of a guest does not reach into a process of its own (isolation: process)"}
 	}
 	if c.Instances > InstancesMax {
 		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf(

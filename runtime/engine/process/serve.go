@@ -136,6 +136,7 @@ func (s *seat) obey(ctx context.Context, o order) (engine.Answer, error) {
 		i, err := s.module.Instantiate(ctx, &s.guest)
 		if err == nil {
 			s.instance = i
+			s.guest.debugs, _ = i.(engine.Debuggable)
 		}
 		return engine.Answer{}, err
 	case o.kind == orderInit && s.instance != nil:

@@ -100,6 +100,9 @@ func (i *instance) attend(on bool) {
 // serve has the request of a guest served by the host, or by who debugs it.
 func (i *instance) serve(request []byte) ([]byte, error) {
 	if i.speech != nil && i.speech.looks != nil && debugs(request) {
+		if p, ok := i.host.(engine.Paced); ok {
+			p.Rest()
+		}
 		return i.speech.looks.Serve(request)
 	}
 	return i.served().Call(request)

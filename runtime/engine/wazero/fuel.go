@@ -85,6 +85,11 @@ func (i *instance) slice(used uint64) (uint64, error) {
 			return 0, err
 		}
 		if held {
+			if p, ok := i.host.(engine.Paced); ok {
+				if err := p.Pace(); err != nil {
+					return 0, err
+				}
+			}
 			i.tank.free += engine.SliceFuel
 			return engine.SliceFuel, nil
 		}

@@ -15,13 +15,17 @@ import (
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
-// BackupFormat is the version of the backup format that this package writes.
+// BackupFormat is the version of the backup format that this package writes. Version 1,
+// which is read too, has the journal alone.
 //
 // A backup is a set of named files: records/<first>.grow, which hold records one
 // after the other, each after its length in four bytes, little-endian; blobs/<SHA-256
-// in hex>; and manifest.json, which is put last, names each other with its size and
-// SHA-256, and makes it a backup.
-const BackupFormat = 1
+// in hex>; buckets/<number>/<number>.grow, see [Writer.Bucket]; and manifest.json, which is
+// put last, names each other with its size and SHA-256, and makes it a backup.
+const BackupFormat = 2
+
+// firstFormat is the oldest version that is read.
+const firstFormat = 1
 
 // The limits of a backup.
 const (
@@ -66,6 +70,8 @@ type Manifest struct {
 	Taken        time.Time `json:"taken"`
 	Plan         Plan      `json:"journal"`
 	Files        []File    `json:"files"`
+	Buckets      []Bucket  `json:"buckets,omitempty"`
+	Parts        []Part    `json:"parts,omitempty"`
 }
 
 // Bytes is the size of the files, without the manifest.
@@ -79,8 +85,9 @@ func (m *Manifest) Bytes() (n int64) {
 // Backup writes a backup of src, a journal that may be appended to meanwhile: up to
 // its last record at this moment. With history all records are in it that are kept,
 // and otherwise those that the next start needs. Nobody may trim the journal or
-// delete blobs of it while it runs. now is what the manifest says of the time.
-func Backup(ctx context.Context, src Source, name journal.Name, to Putter, history bool, now time.Time, tell func(Progress)) (*Manifest, error) {
+// delete blobs of it while it runs. now is what the manifest says of the time. rest adds
+// what is kept besides the journal, as it is after that moment.
+func Backup(ctx context.Context, src Source, name journal.Name, to Putter, history bool, now time.Time, tell func(Progress), rest ...func(context.Context, *Writer) error) (*Manifest, error) {
 	first, last, err := src.Bounds(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +96,7 @@ func Backup(ctx context.Context, src Source, name journal.Name, to Putter, histo
 	if err != nil {
 		return nil, err
 	}
-	b := &backup{to: to, meter: meter{tell: tell}, Manifest: Manifest{
+	b := &backup{to: to, meter: meter{tell: tell}, has: map[string]bool{}, Manifest: Manifest{
 		What: manifestWhat, Format: BackupFormat, RecordFormat: journal.FormatVersion,
 		Namespace: name.Namespace, Service: name.Service, Number: name.Number, Taken: now, Plan: Plan{First: 1, Last: last},
 	}}
@@ -104,6 +111,11 @@ func Backup(ctx context.Context, src Source, name journal.Name, to Putter, histo
 	}
 	if history {
 		b.Plan.First = first
+	}
+	for _, add := range rest {
+		if err := add(ctx, &Writer{b}); err != nil {
+			return nil, err
+		}
 	}
 	if err := b.write(ctx, src); err != nil {
 		return nil, err
@@ -120,18 +132,17 @@ type backup struct {
 	Manifest
 	meter
 	to      Putter
-	pending []byte // records that wait for more
-	first   uint64 // of them
+	has     map[string]bool // names of the files that were put
+	pending []byte          // records that wait for more
+	first   uint64          // of them
 	count   int
 }
 
 func (b *backup) write(ctx context.Context, src Source) error {
-	put := map[string]bool{}
 	err := eachNeeded(ctx, src, &b.Plan, func(digest string) error {
-		if put[digest] {
+		if b.has[blobFile(digest)] {
 			return nil
 		}
-		put[digest] = true
 		data, err := src.Blob(ctx, digest)
 		if err != nil {
 			return err
@@ -181,7 +192,7 @@ func (b *backup) put(ctx context.Context, f File, data []byte) error {
 	if len(b.Files) == FilesMax {
 		return fmt.Errorf("%w: at most %d files", journal.ErrTooLarge, FilesMax)
 	}
-	b.Files = append(b.Files, f)
+	b.Files, b.has[f.Name] = append(b.Files, f), true
 	return b.to.Put(ctx, f.Name, data)
 }
 
@@ -196,7 +207,7 @@ type Kept struct {
 	files map[string]*File
 }
 
-var fileName = regexp.MustCompile(`^(records/[0-9]{20}\.grow|blobs/[0-9a-f]{64})$`)
+var fileName = regexp.MustCompile(`^(records/[0-9]{20}\.grow|blobs/[0-9a-f]{64}|buckets/[0-9]{4}/[0-9]{6}\.grow)$`)
 
 // ReadManifest reads what a backup says it holds. It fails with ErrForeign for what is
 // none, ErrFormat for one of another version, and ErrDamaged.
@@ -209,8 +220,8 @@ func ReadManifest(text []byte) (*Manifest, error) {
 	switch {
 	case m.What != manifestWhat:
 		return nil, fmt.Errorf("%w: %s says %q", journal.ErrForeign, ManifestName, m.What)
-	case m.Format != BackupFormat:
-		return nil, fmt.Errorf("%w: the backup is of format version %d; this version of grow reads %d", journal.ErrFormat, m.Format, BackupFormat)
+	case m.Format < firstFormat || m.Format > BackupFormat:
+		return nil, fmt.Errorf("%w: the backup is of format version %d; this version of grow reads %d to %d", journal.ErrFormat, m.Format, firstFormat, BackupFormat)
 	case m.RecordFormat != journal.FormatVersion:
 		return nil, fmt.Errorf("%w: the backup's records are of format version %d; this version of grow reads %d", journal.ErrFormat, m.RecordFormat, journal.FormatVersion)
 	case name.Check() != nil:
@@ -231,6 +242,9 @@ func ReadManifest(text []byte) (*Manifest, error) {
 	}
 	if p.First == 0 || next != p.Last+1 || p.First > p.Snapshot+1 || p.Last < p.Snapshot {
 		return nil, fmt.Errorf("%w: %s names records %d to %d, and files up to %d", journal.ErrDamaged, ManifestName, p.First, p.Last, next-1)
+	}
+	if err := m.checkContents(); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", journal.ErrDamaged, ManifestName, err)
 	}
 	return m, nil
 }
@@ -270,9 +284,21 @@ func Open(ctx context.Context, from Getter, tell func(Progress)) (*Kept, error) 
 	return k, nil
 }
 
+// Addressed is a Getter whose files are named by what is in them.
+type Addressed interface {
+	GetFile(ctx context.Context, f *File) ([]byte, error)
+}
+
+func (k *Kept) fetch(ctx context.Context, f *File) ([]byte, error) {
+	if from, ok := k.from.(Addressed); ok {
+		return from.GetFile(ctx, f)
+	}
+	return k.from.Get(ctx, f.Name)
+}
+
 // get reads one file and checks it.
 func (k *Kept) get(ctx context.Context, f *File) ([]byte, error) {
-	data, err := k.from.Get(ctx, f.Name)
+	data, err := k.fetch(ctx, f)
 	if errors.Is(err, journal.ErrNotFound) {
 		return nil, fmt.Errorf("%w: file %s of the backup is missing", journal.ErrDamaged, f.Name)
 	}

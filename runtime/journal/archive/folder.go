@@ -84,12 +84,12 @@ func (d Folder) End(to string, whole bool) error {
 	if !whole {
 		return os.RemoveAll(string(d))
 	}
-	var err error
-	for _, dir := range []string{filepath.Join(string(d), "blobs"), filepath.Join(string(d), "records"), string(d)} {
-		if e := syncDir(dir); !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
+	err := filepath.WalkDir(string(d), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return err
 		}
-	}
+		return syncDir(path)
+	})
 	if err == nil {
 		err = os.Rename(string(d), to)
 	}

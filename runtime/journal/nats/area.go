@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/journal"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -34,6 +37,7 @@ type area struct {
 	notes  string        // subjects of the notes
 	most   uint64        // notes that are kept
 	writes chan struct{} // one for each that runs
+	copies chan struct{} // one for the copy that keeps all others from writing
 	handle atomic.Pointer[handle]
 
 	mu    sync.Mutex // guards what follows
@@ -43,7 +47,7 @@ type area struct {
 }
 
 func newArea(s *Store, title string, size int64, notes string, most uint64, c jetstream.StreamConfig) *area {
-	return &area{store: s, title: title, size: size, notes: notes, most: most, config: c, writes: make(chan struct{}, writersMax), count: keepEvery}
+	return &area{store: s, title: title, size: size, notes: notes, most: most, config: c, writes: make(chan struct{}, writersMax), copies: make(chan struct{}, 1), count: keepEvery}
 }
 
 // handle is a stream as one session knows it.
@@ -69,6 +73,9 @@ func (a *area) call(ctx context.Context, what string, f func(ctx context.Context
 }
 
 func (a *area) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+	if f := a.store.folder; f != nil && f.isAside(a.config.Name) {
+		return nil, fmt.Errorf("%w: %w: it was set aside, in %s: see grow fsck", journal.ErrDamaged, bucket.ErrDamaged, filepath.Join(f.path, asideDir, a.config.Name))
+	}
 	stream, err := js.Stream(ctx, a.config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if stream, err = js.CreateStream(ctx, a.config); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
@@ -93,6 +100,30 @@ func (a *area) enter(ctx context.Context) (leave func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// hold waits until no write runs, and keeps others waiting until leave.
+func (a *area) hold(ctx context.Context) (leave func(), err error) {
+	select {
+	case a.copies <- struct{}{}: // two would wait for each other
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	held := 0
+	leave = func() {
+		for range held {
+			<-a.writes
+		}
+		<-a.copies
+	}
+	for range cap(a.writes) {
+		if _, err := a.enter(ctx); err != nil {
+			leave()
+			return nil, err
+		}
+		held++
+	}
+	return leave, nil
 }
 
 // room makes sure that so many bytes may be kept, or returns full. What removes something

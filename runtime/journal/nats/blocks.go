@@ -46,6 +46,11 @@ const (
 // and changes none at its start.
 const scanMax = 256 << 20
 
+// bucketScanMax is how many bytes of the end of each bucket are checked at a start, however the
+// server ended: only its last block was being written, and a bucket may have 16 GiB. What is
+// damaged before is met when it is read, and by a look over all.
+const bucketScanMax = 64 << 20
+
 // damagedMax is how many damaged records are named.
 const damagedMax = 100
 
@@ -53,6 +58,7 @@ const damagedMax = 100
 type scanner struct {
 	streams string // folder of the streams
 	limit   int64  // bytes to read of the end of each stream; 0: all
+	buckets int64  // the same of streams of buckets
 
 	// visit is told of every sound message, if it is set; b is its bytes in the
 	// block, valid during the visit only.
@@ -181,9 +187,13 @@ func (s *scanner) stream(ctx context.Context, name string) error {
 		return err
 	}
 	s.last = append(s.last, list[len(list)-1].path)
-	if s.limit > 0 {
+	limit := s.limit
+	if IsBucket(name) {
+		limit = s.buckets
+	}
+	if limit > 0 {
 		size, first := int64(0), len(list)
-		for first > 0 && size < s.limit {
+		for first > 0 && size < limit {
 			first--
 			size += list[first].size
 		}

@@ -26,7 +26,8 @@ const (
 	messageTTL = "Nats-TTL"
 	operation  = "KV-Operation"
 	removed    = "DEL"
-	writtenFor = "Grow-Once" // what a value was written for
+	writtenFor = "Grow-Once"     // what a value was written for
+	restoredAs = "Grow-Revision" // the revision that it had where it was copied from
 )
 
 // values is a bucket: a stream with the newest value of each key, as NATS's own key-value
@@ -84,7 +85,7 @@ func (v *values) Get(ctx context.Context, key string) (e bucket.Entry, err error
 		if m == nil || m.Header.Get(operation) != "" {
 			return bucket.ErrNotFound
 		}
-		e = bucket.Entry{Data: m.Data, Revision: m.Sequence}
+		e = bucket.Entry{Data: m.Data, Revision: revisionOf(m)}
 		return nil
 	})
 	return e, err
@@ -110,6 +111,14 @@ func (v *values) Write(ctx context.Context, w *bucket.Write) (revision uint64, e
 	return revision, err
 }
 
+// revisionOf is the revision that a value was written with, here or where it was copied from.
+func revisionOf(m *jetstream.RawStreamMsg) uint64 {
+	if n, err := strconv.ParseUint(m.Header.Get(restoredAs), 10, 64); err == nil {
+		return n
+	}
+	return m.Sequence
+}
+
 // writeTries is how often a write is tried that others get into the way of.
 const writeTries = 100
 
@@ -127,9 +136,9 @@ func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (uint64,
 		var there, expect uint64 // the revision of the value, and of what is left of one
 		if m != nil {
 			if expect = m.Sequence; m.Header.Get(operation) == "" {
-				there = expect
+				there = revisionOf(m)
 			}
-			if err := v.note(ctx, h, m.Header.Get(writtenFor), m.Sequence); err != nil {
+			if err := v.note(ctx, h, m.Header.Get(writtenFor), revisionOf(m)); err != nil {
 				return 0, err
 			}
 		}
@@ -162,7 +171,7 @@ func (v *values) known(ctx context.Context, h *handle, w *bucket.Write, m *jetst
 		return 0, nil
 	}
 	if m != nil && m.Header.Get(writtenFor) == w.Once {
-		return m.Sequence, nil
+		return revisionOf(m), nil
 	}
 	note, err := last(ctx, h, v.done(w.Once))
 	if note == nil || err != nil {
@@ -306,7 +315,7 @@ func IsBucket(stream string) bool {
 
 // carryBuckets copies the streams of buckets from one folder of a server to another, neither
 // of which a server has open, but those to leave.
-func carryBuckets(from, to string, leave map[string]bool) error {
+func carryBuckets(from, to string, leave func(stream string) bool) error {
 	const streams = "$G/streams"
 	list, err := os.ReadDir(filepath.Join(from, streams))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -319,7 +328,7 @@ func carryBuckets(from, to string, leave map[string]bool) error {
 		return err
 	}
 	for _, e := range list {
-		if !e.IsDir() || !IsBucket(e.Name()) || leave[e.Name()] {
+		if !e.IsDir() || !IsBucket(e.Name()) || leave(e.Name()) {
 			continue
 		}
 		if err := os.CopyFS(filepath.Join(to, streams, e.Name()), os.DirFS(filepath.Join(from, streams, e.Name()))); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/grow-platform/grow/runtime/journal"
@@ -26,6 +27,7 @@ const (
 	probeFile    = "probe"
 	freshFile    = "new"       // what is being written
 	storeDir     = "jetstream" // the server's
+	asideDir     = "aside"     // streams of buckets that are damaged, which no server is given
 )
 
 // identity is what says that a folder is ours.
@@ -41,7 +43,8 @@ const identityWhat = "journals of grow"
 type folder struct {
 	path    string
 	lock    *os.File
-	streams []string // that lay there before the server was started
+	streams []string                        // that lay there before the server was started
+	aside   atomic.Pointer[map[string]bool] // streams that were set aside
 }
 
 // takeFolder makes a folder ours, or says why that cannot be. What is not ours
@@ -132,7 +135,8 @@ func (f *folder) name() error {
 // prepare checks the folder before a server is started on it, which would cut
 // off what it cannot read. When the last server was not stopped in peace, the
 // end of each stream is written again: what a disk refused to write can still
-// be read from memory, and would be gone after a power cut.
+// be read from memory, and would be gone after a power cut. Buckets that are damaged
+// are set aside, so that whoever does not use them can go on.
 func (f *folder) prepare(ctx context.Context) error {
 	if err := f.finishSwap(); err != nil {
 		return err
@@ -143,23 +147,34 @@ func (f *folder) prepare(ctx context.Context) error {
 		return diskError(err)
 	}
 	inPeace := err == nil
-	scan := scanner{streams: filepath.Join(f.path, storeDir, "$G", "streams"), limit: scanMax}
+	scan := scanner{streams: f.streamsDir(), limit: scanMax, buckets: bucketScanMax}
 	if !inPeace {
 		scan.limit = 0
 	}
 	if err := scan.run(ctx); err != nil {
 		return err
 	}
-	f.streams = scan.names
-	if len(scan.damaged) > 0 {
-		list := make([]error, len(scan.damaged))
-		for i, d := range scan.damaged {
-			list[i] = d
+	var list []error
+	aside := map[string]bool{}
+	for _, d := range scan.damaged {
+		if IsBucket(d.Journal) {
+			aside[d.Journal] = true
+		} else {
+			list = append(list, d)
 		}
+	}
+	if len(list) > 0 {
 		return errors.Join(list...)
 	}
+	if err := f.setAside(aside); err != nil {
+		return err
+	}
+	f.streams = slices.DeleteFunc(scan.names, func(name string) bool { return aside[name] })
 	if !inPeace {
 		for _, path := range scan.last {
+			if aside[filepath.Base(filepath.Dir(filepath.Dir(path)))] {
+				continue
+			}
 			if err := f.rewrite(path); err != nil {
 				return diskError(err)
 			}
@@ -170,6 +185,63 @@ func (f *folder) prepare(ctx context.Context) error {
 		return diskError(err)
 	}
 	return diskError(syncDir(f.path))
+}
+
+func (f *folder) streamsDir() string { return filepath.Join(f.path, storeDir, "$G", "streams") }
+
+// setAside moves streams out of the server's reach, and notes all that have been.
+func (f *folder) setAside(streams map[string]bool) error {
+	away := filepath.Join(f.path, asideDir)
+	for name := range streams {
+		if err := os.MkdirAll(away, 0o700); err != nil {
+			return diskError(err)
+		}
+		if err := os.Rename(filepath.Join(f.streamsDir(), name), filepath.Join(away, name)); err != nil {
+			return diskError(fmt.Errorf("set a damaged bucket aside: %w", err))
+		}
+	}
+	if len(streams) > 0 {
+		if err := errors.Join(syncDir(away), syncDir(f.streamsDir()), syncDir(f.path)); err != nil {
+			return diskError(err)
+		}
+	}
+	list, err := os.ReadDir(away)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return diskError(err)
+	}
+	all := map[string]bool{}
+	for _, e := range list {
+		all[e.Name()] = true
+	}
+	f.aside.Store(&all)
+	return nil
+}
+
+// takeBack puts what was set aside where it lay, for whoever looks all over.
+func (f *folder) takeBack() error {
+	away := filepath.Join(f.path, asideDir)
+	list, err := os.ReadDir(away)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return diskError(err)
+	}
+	for _, e := range list {
+		if err := os.Rename(filepath.Join(away, e.Name()), filepath.Join(f.streamsDir(), e.Name())); err != nil {
+			return diskError(fmt.Errorf("take back a bucket that was set aside: %w", err))
+		}
+	}
+	if err := errors.Join(os.Remove(away), syncDir(f.streamsDir()), syncDir(f.path)); err != nil {
+		return diskError(err)
+	}
+	return nil
+}
+
+// isAside reports whether a stream was set aside.
+func (f *folder) isAside(stream string) bool {
+	all := f.aside.Load()
+	return all != nil && (*all)[stream]
 }
 
 // recovered checks that the server found every stream again: it leaves out

@@ -20,6 +20,7 @@ const (
 	chunkSize   = 512 << 10                    // bytes of a message of an object, at most
 	chunkPlace  = "Grow-Chunk"                 // header: which chunk of which part of which object
 	chunkList   = "grow-chunks"                // metadata of an object: sequence and size of each chunk
+	modifiedAt  = "grow-modified"              // metadata of one that was copied: when it was written
 	sweptAfter  = object.UploadAge + time.Hour // from when on parts are removed, which no write takes any more
 	changedMost = 10                           // times that an object is read anew that others have written meanwhile
 	sweepEvery  = 1000                         // writes after which parts are looked through
@@ -98,6 +99,9 @@ func (w *written) info() object.Info {
 
 func infoOf(i *jetstream.ObjectInfo) object.Info {
 	info := object.Info{Key: i.Name, Size: int64(i.Size), Revision: i.NUID, Modified: i.ModTime.UTC()}
+	if t, err := time.Parse(time.RFC3339Nano, i.Metadata[modifiedAt]); err == nil {
+		info.Modified = t.UTC()
+	}
 	if sum, err := jetstream.DecodeObjectDigest(i.Digest); err == nil && len(sum) == sha256.Size {
 		info.Digest = digestPrefix + hex.EncodeToString(sum)
 	}

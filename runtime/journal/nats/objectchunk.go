@@ -24,10 +24,7 @@ type chunk struct {
 func (o *objects) read(ctx context.Context, w *written, r object.Range) ([]byte, error) {
 	list, err := readChunks(w.Metadata[chunkList])
 	if list == nil && w.Size > 0 && err == nil { // another's work
-		err = o.scan(ctx, w.NUID, func(m *jetstream.RawStreamMsg) error {
-			list = append(list, chunk{m.Sequence, int64(len(m.Data))})
-			return nil
-		})
+		list, err = o.foreign(ctx, w)
 	}
 	if err != nil {
 		return nil, err
@@ -58,6 +55,52 @@ func (o *objects) read(ctx context.Context, w *written, r object.Range) ([]byte,
 		return nil, jetstream.ErrMsgNotFound
 	}
 	return data, nil
+}
+
+// foreignMax is how many chunks an object has at most that another client has put: of those of
+// 128 KiB that clients of NATS make, more than object.ObjectMax has.
+const foreignMax = 16 << 10
+
+// foreign lists the chunks of an object that another client has put. Their bytes stay where they
+// are.
+func (o *objects) foreign(ctx context.Context, w *written) (list []chunk, err error) {
+	if w.Chunks > foreignMax {
+		return nil, fmt.Errorf("object %q has %d chunks; at most %d are read: %w", w.Name, w.Chunks, foreignMax, object.ErrTooLarge)
+	}
+	err = o.call(ctx, "list chunks", func(ctx context.Context, h *handle) error {
+		js, err := h.session.reads.JetStream(client.Context(ctx))
+		if err != nil {
+			return err
+		}
+		sub, err := js.SubscribeSync(o.chunks(w.NUID), client.OrderedConsumer(), client.HeadersOnly(), client.BindStream("OBJ_"+o.name))
+		if err != nil {
+			return err
+		}
+		list, err = chunksOf(ctx, sub)
+		return errors.Join(err, sub.Unsubscribe())
+	})
+	return list, err
+}
+
+// chunksOf reads the chunks that a consumer of headers begins with.
+func chunksOf(ctx context.Context, sub *client.Subscription) (list []chunk, err error) {
+	n, err := sub.InitialConsumerPending()
+	for ; n > 0 && err == nil && len(list) < foreignMax; n-- {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, err
+		}
+		at, err := m.Metadata()
+		if err != nil {
+			return nil, err
+		}
+		size, err := strconv.ParseInt(m.Header.Get(client.MsgSize), 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, chunk{at.Sequence.Stream, size})
+	}
+	return list, err
 }
 
 // writeChunks is the text of a list of chunks.
@@ -159,6 +202,10 @@ func (o *objects) Part(ctx context.Context, p *object.Part) error {
 	}
 	defer leave()
 	if err := o.space(ctx, 4*entrySize+len(p.Key)+len(p.Data), false); err != nil {
+		return err
+	}
+	have, err := o.look(ctx, p.Key)
+	if err != nil || have.there() && have.NUID == p.Upload { // it has become the object, which this would be a copy in
 		return err
 	}
 	_, err = o.keep(ctx, p.Upload, p.Key, p.Number, p.Data)

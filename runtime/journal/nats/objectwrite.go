@@ -83,8 +83,14 @@ func (o *objects) write(ctx context.Context, w *object.Write) (object.Info, erro
 		if err == nil {
 			return now.info(), o.replaced(ctx, w, g, &have, now)
 		}
-		if !errors.Is(err, object.ErrConflict) || try == writeTries {
+		if !errors.Is(err, object.ErrConflict) {
 			return object.Info{}, err
+		}
+		if try == writeTries {
+			return object.Info{}, errors.Join(err, o.discard(ctx, w, g))
+		}
+		if w.Upload != "" {
+			g = nil // another may have made an object of the same parts
 		}
 	}
 }

@@ -28,11 +28,15 @@ type swap struct {
 // it in the place of what is there, which goes to the folder it returns and is not
 // changed; "" when there was nothing. Whatever ends it, the folder holds the old or
 // the new: a swap that was begun is finished by the next to open the folder. Buckets go along,
-// but for damaged ones, which a server could not be started with.
+// but for damaged ones, which a server could not be started with, and those of Leave.
 func (s *Salvage) Replace(ctx context.Context, o Options, build func(*Store) error) (away string, err error) {
-	leave := map[string]bool{}
+	damaged := map[string]bool{}
 	for _, d := range s.Damaged {
-		leave[d.Journal] = true
+		damaged[d.Journal] = true
+	}
+	leave := func(stream string) bool {
+		b, ok := carriedOf(stream)
+		return damaged[stream] || ok && s.Leave != nil && s.Leave(b)
 	}
 	if away, err = s.folder.replace(ctx, o, build, leave); err == nil && s.Unnamed != nil {
 		err = s.Name()
@@ -60,11 +64,11 @@ func Fill(ctx context.Context, o Options, build func(*Store) error) (err error) 
 	if Holds(o.Dir) {
 		return fmt.Errorf("fill data folder %s: %w", o.Dir, journal.ErrExists)
 	}
-	_, err = f.replace(ctx, o, build, nil)
+	_, err = f.replace(ctx, o, build, func(string) bool { return false })
 	return err
 }
 
-func (f *folder) replace(ctx context.Context, o Options, build func(*Store) error, leave map[string]bool) (away string, err error) {
+func (f *folder) replace(ctx context.Context, o Options, build func(*Store) error, leave func(stream string) bool) (away string, err error) {
 	fresh := filepath.Join(f.path, buildDir)
 	if err := os.RemoveAll(fresh); err != nil { // of a try that did not end
 		return "", diskError(err)

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
@@ -29,6 +30,8 @@ type Salvage struct {
 	// Unnamed is what is wrong with the file that says that the folder holds journals
 	// of grow, although it does; nil: nothing is. [Salvage.Name] and Replace mend it.
 	Unnamed error
+	// Leave says which buckets Replace leaves out, besides damaged ones; nil: none.
+	Leave func(bucket.Carried) bool
 
 	folder   *folder
 	journals map[journal.Name]*Wreck
@@ -63,6 +66,9 @@ func OpenSalvage(ctx context.Context, dir string) (*Salvage, error) {
 	}
 	s := &Salvage{Unnamed: unnamed, folder: f, journals: map[journal.Name]*Wreck{}, pointers: map[string][]byte{}}
 	if err = f.finishSwap(); err == nil {
+		err = f.takeBack()
+	}
+	if err == nil {
 		scan := scanner{streams: filepath.Join(dir, storeDir, "$G", "streams"), every: true, visit: s.found, rest: s.rest}
 		err = scan.run(ctx)
 		s.Damaged = scan.damaged

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -80,6 +81,9 @@ func (s *Store) openFolder(ctx context.Context) (err error) {
 func (s *Store) serve(ctx context.Context) (*session, error) {
 	if err := s.folder.prepare(ctx); err != nil {
 		return nil, err
+	}
+	for stream := range *s.folder.aside.Load() {
+		s.options.Log.Warn("a bucket is damaged and was set aside: whoever uses it does not start", "bucket", stream, "folder", filepath.Join(s.folder.path, asideDir))
 	}
 	own, err := startServer(ctx, s.folder, s.options.Log, s.keeper.alarm)
 	if err != nil {

@@ -32,6 +32,7 @@ type Options struct {
 	// Config is the actor's config, encoded as JSON; nil for an actor without one.
 	Config any
 	// Double answers requests to capabilities that need a grant. When it is nil they are denied.
+	// What is asked for as a stream is asked for once, when its body has ended.
 	Double func(Request) Answer
 	// Now is the time.now of the host and the time of messages; the zero Time means the first second of 2025.
 	Now time.Time
@@ -103,6 +104,9 @@ type Host struct {
 	open   map[string]value            // of the message being handled, nil between messages
 	logs   []Log
 	sent   int
+
+	streams map[string]*stream // of the message being handled, by handle
+	opened  int                // streams, ever
 }
 
 type value struct {
@@ -176,6 +180,7 @@ func (h *Host) Send(typ string, v any, attrs ...string) Result {
 	if h.open == nil {
 		h.open = map[string]value{}
 	}
+	h.streams = map[string]*stream{}
 	answer, err := bridge.Handle(encode(data, h.attributes(typ, attrs)...))
 	r := h.result(answer, err)
 	h.open = nil

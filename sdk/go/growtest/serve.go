@@ -91,6 +91,9 @@ func (h *Host) serve(r Request) Answer {
 	if h.options.Double == nil {
 		return Answer{Code: "denied", Data: []byte("no double for " + r.Op)}
 	}
+	if strings.HasPrefix(r.Op, "stream.") {
+		return h.stream(r)
+	}
 	return h.options.Double(r)
 }
 

@@ -47,6 +47,7 @@ from ._mail import Attachment, Mailed
 from ._message import Message, Output
 from ._publish import Published
 from ._sql import Rows
+from ._stream import Event, Stream
 
 __all__ = [
     "Answer",
@@ -57,6 +58,7 @@ __all__ = [
     "Context",
     "Deadline",
     "Entry",
+    "Event",
     "File",
     "Later",
     "Log",
@@ -70,6 +72,7 @@ __all__ = [
     "Request",
     "Response",
     "Rows",
+    "Stream",
     "ToolCall",
     "init",
     "on",

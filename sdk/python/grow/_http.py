@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from . import _call, _decode, _json, _message
+from ._stream import AsyncStream, Stream
 
 T = TypeVar("T")
 
@@ -16,13 +17,15 @@ T = TypeVar("T")
 class Response:
     """An answer to an HTTP request."""
 
-    __slots__ = ("data", "headers", "status")
+    __slots__ = ("blob", "data", "headers", "status")
 
-    def __init__(self, status: int, headers: dict[str, str], data: bytes) -> None:
+    def __init__(self, status: int, headers: dict[str, str], data: bytes, blob: str = "") -> None:
         self.status = status
         self.headers = headers
         """By their names in lower case."""
         self.data = data
+        self.blob = blob
+        """The key of the body in the grant's bucket, when it was too large to be ``data``."""
 
     def __repr__(self) -> str:
         return f"<grow.Response {self.status} of {len(self.data)} bytes>"
@@ -57,6 +60,8 @@ class Options(TypedDict, total=False):
     """The body."""
     json: Any
     """The body, as a value of JSON or a dataclass."""
+    blob: str
+    """The body, as the key of an object in the grant's bucket."""
     timeout: float | timedelta
     """In seconds."""
 
@@ -68,6 +73,8 @@ def _fetch(use: str, method: str, where: str, options: Mapping[str, Any]) -> _ca
         raise TypeError(f"{doing}: unexpected argument {sorted(unknown)[0]!r}")
     if "json" in options and "data" in options:
         raise TypeError(f"{doing}: data and json are two bodies")
+    if "blob" in options and ("data" in options or "json" in options):
+        raise TypeError(f"{doing}: blob is a body, and there is another one")
     data: str | bytes = options.get("data", b"")
     headers = {name.lower(): value for name, value in options.get("headers", {}).items()}
     if "json" in options:
@@ -79,8 +86,17 @@ def _fetch(use: str, method: str, where: str, options: Mapping[str, Any]) -> _ca
     attrs.update(("header." + name, headers[name]) for name in sorted(headers))
     if timeout := options.get("timeout"):
         attrs["timeout"] = _message.milliseconds(timeout)
+    if "blob" in options:
+        attrs["blob"] = options["blob"]
     _call.check(doing, attrs)
     return ("http.fetch", attrs, data), _response
+
+
+def _stream(use: str, method: str, where: str, write: bool, options: Mapping[str, Any]) -> _call.Operation[_call.Answer]:
+    (op, attrs, data), _ = _fetch(use, method, where, options)
+    attrs = {**(attrs or {}), "of": op, **({"body": "stream"} if write else {})}
+    _call.check(f"http {method} {where}", attrs)
+    return ("stream.open", attrs, data), lambda a: a
 
 
 def _place(doing: str, where: str) -> str:
@@ -94,7 +110,7 @@ def _place(doing: str, where: str) -> str:
 def _response(a: _call.Answer) -> Response:
     prefix = "header."
     headers = {name[len(prefix) :]: v for name, v in a.attributes.items() if name.startswith(prefix)}
-    return Response(int(a.attributes.get("status", "0")), headers, a.data)
+    return Response(int(a.attributes.get("status", "0")), headers, a.data, a.attributes.get("blob", ""))
 
 
 _ABSENT: Any = object()
@@ -169,6 +185,11 @@ class HTTP:
         """Makes a DELETE request."""
         return self.request("DELETE", where, **options)
 
+    def stream(self, method: str, where: str, *, write: bool = False, **options: Unpack[Options]) -> Stream:
+        """Makes a request whose answer is read in pieces, as it comes. With ``write`` the
+        body is only its begin: the rest is written to the stream."""
+        return Stream(self._use, _call.now(_stream(self._use, method.upper(), where, write, options)))
+
     def call(
         self,
         operation: str,
@@ -226,6 +247,10 @@ class AsyncHTTP:
     async def delete(self, where: str, **options: Unpack[Options]) -> Response:
         """Makes a DELETE request."""
         return await self.request("DELETE", where, **options)
+
+    async def stream(self, method: str, where: str, *, write: bool = False, **options: Unpack[Options]) -> AsyncStream:
+        """Makes a request whose answer is read in pieces, as it comes."""
+        return AsyncStream(self._use, await _call.soon(_stream(self._use, method.upper(), where, write, options)))
 
     async def call(
         self,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
@@ -80,6 +80,41 @@ class Result:
     """Of a failure."""
 
 
+def _bytes(data: bytes | str) -> bytes:
+    return data.encode() if isinstance(data, str) else data
+
+
+class _Stream:
+    """A stream that an actor has open. Its double is asked once, when the body has ended."""
+
+    def __init__(self, request: _call.Request, whole: bool, double: Callable[[_call.Request], Double]) -> None:
+        self.request, self.whole, self.double = request, whole, double
+        self.answer: Double | None = None
+        self.rest = b""
+
+    def begin(self) -> Double:
+        """The answer without its data."""
+        self.answer = self.double(self.request)
+        self.rest = _bytes(self.answer.data)
+        return self.answer if self.answer.code else replace(self.answer, data=b"")
+
+    def serve(self, r: _call.Request) -> Double:
+        if r.op == "stream.write":
+            if self.whole:
+                return Double("the body of the request has been sent", code="invalid")
+            self.request = replace(self.request, data=_bytes(self.request.data) + _bytes(r.data))
+            self.whole = "end" in r.attributes
+            return Double()
+        if not self.whole:
+            return Double("a double answers when the body has ended", code="timeout", retry=True)
+        head = Double() if self.answer is not None else self.begin()
+        if head.code:
+            return head
+        size = int(r.attributes.get("max", len(self.rest)))
+        data, self.rest = self.rest[:size], self.rest[size:]
+        return Double(data, head.attributes if self.rest else {**head.attributes, "end": "yes"})
+
+
 def load(path: str | Path) -> Any:
     """Imports an actor's main.py as module main, with its folder first among those that
     modules are looked for in. What was registered before is forgotten."""
@@ -100,7 +135,8 @@ class Host:
     """The host of the actor that has been imported: of what ``@grow.on`` registered.
 
     ``config`` is the actor's config; ``double`` answers requests to capabilities that
-    need a grant, which are denied when there is none; ``now`` is the time of messages.
+    need a grant, which are denied when there is none (what is asked for as a stream is
+    asked for once, when its body has ended); ``now`` is the time of messages.
     Module variables of the actor are shared by all hosts, as by messages of an instance.
     """
 
@@ -119,6 +155,8 @@ class Host:
         self._open: dict[str, bytes] | None = None
         self._logs: list[Line] = []
         self._sent = 0
+        self._streams: dict[str, _Stream] = {}
+        self._opened = 0
         self._clock = 0.0
         self._start()
 
@@ -140,6 +178,7 @@ class Host:
         attrs |= attributes or {}
         body = data if isinstance(data, bytes) else _json.dumps(data)
         self._open = dict(self._states.get(key, {}))
+        self._streams.clear()
         try:
             sent = _dispatch.handle(type, _frame.encode_attributes(attrs), body)
             result = self._result(sent or [])
@@ -215,7 +254,30 @@ class Host:
             return self._serve_state(r)
         if self.double is None:
             return Double(f"no double for {r.op}", code="denied")
+        if r.op.startswith("stream."):
+            return self._serve_stream(r, self.double)
         return self.double(r)
+
+    def _serve_stream(self, r: _call.Request, double: Callable[[_call.Request], Double]) -> Double:
+        if r.op == "stream.open":
+            attrs = {n: v for n, v in r.attributes.items() if n not in ("of", "body")}
+            whole = "body" not in r.attributes
+            s = _Stream(_call.Request(r.attributes["of"], r.use, r.data, attrs), whole, double)
+            self._opened += 1
+            begun = Double() if not whole else s.begin()
+            if not begun.code:
+                self._streams[str(self._opened)] = s
+            return replace(begun, attributes={"handle": str(self._opened), **begun.attributes})
+        handle = r.attributes["handle"]
+        if r.op == "stream.close":
+            self._streams.pop(handle, None)
+            return Double()
+        if handle not in self._streams:
+            return Double("no such stream is open", code="not_found")
+        answer = self._streams[handle].serve(r)
+        if r.op == "stream.read" and (answer.attributes.get("end") or answer.code not in ("", "timeout")):
+            del self._streams[handle]
+        return answer
 
     def _serve_state(self, r: _call.Request) -> Double:
         if self._open is None:

@@ -1,4 +1,4 @@
-use crate::frame::{self, FrameError, Reader, View, Writer};
+use crate::frame::{self, Attrs, FrameError, Reader, View, Writer};
 use crate::{CallError, Error, Result, host};
 use serde::Serialize;
 use std::ops::Range;
@@ -164,6 +164,11 @@ impl Answer {
     /// The value of an attribute.
     pub fn attr(&self, name: &str) -> Option<&str> {
         self.view().attr(name)
+    }
+
+    /// All attributes.
+    pub(crate) fn attrs(&self) -> Attrs<'_> {
+        self.view().attrs()
     }
 
     /// The data.

@@ -81,6 +81,7 @@ mod operation;
 mod publish;
 mod sql;
 mod state;
+mod stream;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
@@ -100,6 +101,7 @@ pub use operation::Response;
 pub use publish::Published;
 pub use sql::{Rows, Sql, Statement};
 pub use state::{State, Value};
+pub use stream::{Event, Events, HttpRequest, HttpStream};
 
 pub use serde;
 pub use serde_json;

@@ -18,6 +18,7 @@
 //!
 //! It does not check types: the tests that grow runs on the built module do.
 
+mod stream;
 mod world;
 
 use crate::actor::{Actor, handle, start};
@@ -136,6 +137,7 @@ struct World {
     /// The state the message being handled sees; `None` between messages.
     open: RefCell<Option<Values>>,
     logs: RefCell<Vec<Line>>,
+    streams: RefCell<stream::Streams>,
     sent: Cell<u64>,
     random: Cell<u64>,
 }
@@ -160,7 +162,8 @@ impl Host {
         self
     }
 
-    /// Answers requests that need a grant. Without a double they are denied.
+    /// Answers requests that need a grant. Without a double they are denied. What
+    /// is asked for as a stream is asked for once, when its body has ended.
     #[must_use]
     pub fn double(self, double: impl Fn(&Asked) -> Result<Reply, CallError> + 'static) -> Self {
         *self.world.double.borrow_mut() = Some(Box::new(double));
@@ -211,6 +214,7 @@ impl Host {
         let world = &self.world;
         install(Rc::clone(world) as Rc<dyn Native>);
         world.logs.borrow_mut().clear();
+        world.streams.take();
         world.random.set(world.sent.get());
         if !self.started.replace(true) {
             let input = message(&world.config.borrow(), &[("type", "grow.init")]);

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -28,7 +29,7 @@ func (e *Error) Error() string { return e.At + ": " + e.Why }
 
 // checker holds values against schemas.
 type checker struct {
-	modern bool // they are those of JSON Schema 2020-12, as of version 3.1
+	modern *modern // those of JSON Schema 2020-12, as of version 3.1; nil: they are of 3.0
 }
 
 // value holds JSON that was decoded against a schema; nil: anything fits.
@@ -40,14 +41,15 @@ func (c checker) value(schema *openapi3.Schema, v any, at string, answer bool) e
 	if n := counted.count(schema, v); max(n, counted.total) > visitsMax {
 		return &Error{at, "takes too long to hold against the document: it has alternatives within alternatives, or a schema that is a part of itself"}
 	}
-	options := []openapi3.SchemaValidationOption{openapi3.SetSchemaRegexCompiler(pattern), openapi3.VisitAsRequest()}
+	if c.modern != nil {
+		return c.modern.value(schema, v, at, answer)
+	}
+	options := []openapi3.SchemaValidationOption{openapi3.SetSchemaRegexCompiler(pattern), openapi3.VisitAsRequest(), openapi3.DisableSchemaErrorDetails()}
 	if answer {
 		options[1] = openapi3.VisitAsResponse()
 	}
-	if c.modern {
-		options = append(options, openapi3.EnableJSONSchema2020())
-	} else {
-		options = append(options, openapi3.DisableSchemaErrorDetails())
+	if !held.admit(counted.patterns) {
+		options = append(options, openapi3.DisablePatternValidation())
 	}
 	err := schema.VisitJSON(v, options...)
 	var wrong *openapi3.SchemaError
@@ -88,11 +90,48 @@ func pattern(text string) (openapi3.RegexMatcher, error) {
 	return re, nil
 }
 
+// Limits of the patterns of all documents that were ever read: the library keeps them until
+// the process ends. What is more is not held against anything.
+const (
+	PatternsMax     = 4096
+	patternBytesMax = 1 << 20
+)
+
+// held are the patterns that the library keeps.
+var held patterns
+
+// patterns are those that were admitted. It is safe for concurrent use.
+type patterns struct {
+	mu    sync.Mutex
+	known map[string]bool
+	bytes int
+}
+
+// admit reports whether all of a list may be kept, and keeps them.
+func (p *patterns) admit(list []string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil {
+		p.known = map[string]bool{}
+	}
+	for _, text := range list {
+		if p.known[text] {
+			continue
+		}
+		if len(p.known) >= PatternsMax || p.bytes+len(text) > patternBytesMax {
+			return false
+		}
+		p.known[strings.Clone(text)], p.bytes = true, p.bytes+len(text)
+	}
+	return true
+}
+
 // counter counts how often schemas are applied when a value is held against one, at
 // most: a value within alternatives is once for each of them.
 type counter struct {
-	seen  map[visit]int // what is not counted to its end has -1
-	total int
+	seen     map[visit]int // what is not counted to its end has -1
+	total    int
+	patterns []string // that values may be held against
 }
 
 // visit is a schema that a list or object is held against.
@@ -122,6 +161,9 @@ func (c *counter) count(s *openapi3.Schema, v any) int {
 	c.seen[key] = -1
 	n := 1 + len(s.Enum)
 	c.total += len(s.Enum)
+	if s.Pattern != "" {
+		c.patterns = append(c.patterns, s.Pattern)
+	}
 	add := func(part *openapi3.SchemaRef, v any) {
 		if part != nil && part.Value != nil {
 			n = min(n+c.count(part.Value, v), visitsMax+1)

@@ -141,13 +141,16 @@ func Server(text string) (*url.URL, error) {
 
 // add keeps the operations of a document.
 func (d *Document) add(doc *openapi3.T) error {
-	modern := doc.IsOpenAPI31OrLater()
+	var check checker
+	if doc.IsOpenAPI31OrLater() {
+		check.modern = newModern(doc)
+	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			if op.OperationID == "" {
 				continue
 			}
-			o, err := compile(method, path, item, op, modern)
+			o, err := compile(method, path, item, op, check)
 			if err != nil {
 				d.left[op.OperationID] = err.Error()
 				continue

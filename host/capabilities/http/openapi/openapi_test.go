@@ -255,6 +255,62 @@ func TestModern(t *testing.T) {
 	}
 }
 
+// TestModernParts: schemas that refer to others and to themselves, with what only goes one way.
+func TestModernParts(t *testing.T) {
+	d := parsed(t, `{"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/a": {"post": {"operationId": "a",
+		"requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/A~1B"}}}},
+		"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/A~1B"}}}}}}}},
+		"components": {"schemas": {"A/B": {"type": "object", "required": ["id", "key", "name"], "properties": {
+			"id": {"type": "integer", "readOnly": true}, "key": {"$ref": "#/components/schemas/Key"}, "name": {"type": "string", "pattern": "^[a-z]+$"},
+			"odd": {"type": "string", "pattern": "(?=x)"}, "children": {"type": "array", "items": {"$ref": "#/components/schemas/A~1B"}}}},
+			"Key": {"type": "string", "writeOnly": true}}}}`)
+	a := find(t, d, "a")
+	for _, c := range []struct{ request, answer, says string }{
+		{request: `{"key": "k", "name": "a", "odd": "y", "children": [{"key": "k", "name": "b"}]}`},
+		{request: `{"name": "a"}`, says: "body: missing property 'key'"},
+		{request: `{"key": "k", "name": "a", "id": 1}`, says: "body/id: false schema"},
+		{request: `{"key": "k", "name": "a", "children": [{"key": "k", "name": "B"}]}`, says: "body/children/0/name: 'B' does not match pattern"},
+		{answer: `{"id": 1, "name": "a"}`},
+		{answer: `{"name": "a"}`, says: "answer: missing property 'id'"},
+		{answer: `{"id": 1, "name": "a", "key": "k"}`, says: "answer/key: false schema"},
+	} {
+		var err error
+		if c.request != "" {
+			_, err = a.Request([]byte(`{"body": ` + c.request + `}`))
+		} else {
+			err = a.Answer(200, http.Header{"Content-Type": {"application/json"}}, []byte(c.answer))
+		}
+		if (err == nil) != (c.says == "") || err != nil && !strings.HasPrefix(err.Error(), c.says) {
+			t.Errorf("%s%s: %v, want %q", c.request, c.answer, err, c.says)
+		}
+	}
+	if n := len(a.check.modern.compiled); n != 2 {
+		t.Errorf("%d schemas were compiled for 7 checks, want 2", n)
+	}
+}
+
+// TestPatterns: what a process keeps of patterns is bounded.
+func TestPatterns(t *testing.T) {
+	var p patterns
+	for i := range PatternsMax {
+		if !p.admit([]string{fmt.Sprint(i)}) {
+			t.Fatalf("%d is not admitted", i)
+		}
+	}
+	if p.admit([]string{"0", "one more"}) || !p.admit([]string{"0", "1"}) || len(p.known) != PatternsMax {
+		t.Errorf("%d are known", len(p.known))
+	}
+	if p = (patterns{}); p.admit([]string{strings.Repeat("a", patternBytesMax+1)}) {
+		t.Error("one that is larger than all may be is admitted")
+	}
+	known := held.bytes
+	held.bytes = patternBytesMax
+	defer func() { held.bytes = known }()
+	if _, err := find(t, parsed(t, strings.Replace(tax, "A-Z0-9", "A-Y0-9", 1)), "getRate").Request([]byte(`{"params": {"country": "not upper"}}`)); err != nil {
+		t.Errorf("a pattern that cannot be kept is held against it: %v", err)
+	}
+}
+
 // TestEndless: schemas that would have a check take for ever are told.
 func TestEndless(t *testing.T) {
 	head := "openapi: 3.0.3\ninfo: {title: t, version: '1'}\npaths: {/a: {post: {operationId: a, requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/A'}}}}, responses: {}}}}\ncomponents: {schemas: "

@@ -72,14 +72,14 @@ const (
 
 // compile makes an operation of what a document says of it. Its error says what cannot
 // be asked for.
-func compile(method, path string, item *openapi3.PathItem, op *openapi3.Operation, modern bool) (*Operation, error) {
+func compile(method, path string, item *openapi3.PathItem, op *openapi3.Operation, check checker) (*Operation, error) {
 	if strings.ContainsFunc(op.OperationID, unicode.IsControl) { // it stands in comments of generated code
 		return nil, errors.New("its operationId has control characters")
 	}
 	if strings.ContainsAny(path, "?#") {
 		return nil, errors.New("its path has a query or a fragment")
 	}
-	o := &Operation{ID: op.OperationID, Name: Name(op.OperationID), Method: method, Path: path, Summary: line(op.Summary), check: checker{modern}}
+	o := &Operation{ID: op.OperationID, Name: Name(op.OperationID), Method: method, Path: path, Summary: line(op.Summary), check: check}
 	if o.Summary == "" {
 		o.Summary = line(op.Description)
 	}

@@ -109,6 +109,9 @@ impl World {
                 ..Reply::default()
             }),
             _ => match &*self.double.borrow() {
+                Some(double) if asked.op.starts_with("stream.") => {
+                    self.streams.borrow_mut().serve(asked, double)
+                }
                 Some(double) => double(&asked),
                 None => Err(refusal("denied", format!("no double for {}", asked.op))),
             },

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use grow::{Context, Result};
@@ -51,6 +52,7 @@ struct Totals<'a> {
     failed: std::result::Result<u32, String>,
     by_name: HashMap<String, u32>,
     sorted: BTreeMap<u32, String>,
+    shared: RefCell<Vec<u8>>,
 }
 
 fn weigh(item: &Item, factor: f64) -> f64 {
@@ -88,6 +90,7 @@ fn placed(ctx: &mut Context, order: Order) -> Result {
         failed: Err("no stock".to_string()),
         by_name,
         sorted,
+        shared: RefCell::new(vec![4, 2]),
     };
     let names = ["first", "second"];
     let due = sum(&totals, &names);

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/secrets"
+)
+
+// TestBackupKey: the key of sealed secrets is given to the owner of the folder alone, in whose
+// folder it lies; to nobody through the control API, and to nobody who did not ask for it.
+func TestBackupKey(t *testing.T) {
+	h := serve(t, "")
+	h.opts.Journal, h.opts.Own = Journal{}, t.TempDir() // as one with a folder of its own
+	dir := filepath.Join(h.opts.Own, secretsDir)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	entry := strings.Repeat("0", 32)
+	for _, name := range []string{secrets.KeyFile, entry, ".new-1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("what is in "+name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	backup := func(ctx context.Context, r control.BackupRequest) (all string, err error) {
+		err = backend{h}.Backup(ctx, r, func(p control.BackupPart) error {
+			all += string(p.Data)
+			return nil
+		})
+		return all, err
+	}
+	var fault *control.Error
+	if all, err := backup(t.Context(), control.BackupRequest{Key: true}); !errors.As(err, &fault) || fault.Code != CodeBackupKey || fault.Next == "" || all != "" {
+		t.Errorf("from elsewhere: %v, %d bytes", err, len(all))
+	}
+	owner := context.WithValue(t.Context(), ownerOf{}, true)
+	for key, ctx := range map[bool]context.Context{false: t.Context(), true: owner} {
+		all, err := backup(ctx, control.BackupRequest{Key: key})
+		if err != nil || !strings.Contains(all, "what is in "+entry) || strings.Contains(all, "what is in .new") || strings.Contains(all, "what is in "+secrets.KeyFile) != key {
+			t.Errorf("key %v: %v in %q", key, err, all)
+		}
+	}
+}
+
+// TestUnpackedPlaces: what a restore puts in place takes no part with a name that leads
+// elsewhere, and a key that is there stays when none is brought.
+func TestUnpackedPlaces(t *testing.T) {
+	state := t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		path = filepath.Join(state, filepath.FromSlash(path))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(path string) string {
+		b, err := os.ReadFile(filepath.Join(state, filepath.FromSlash(path)))
+		if err != nil {
+			return err.Error()
+		}
+		return string(b)
+	}
+	u := &unpacked{state: state, places: []string{secretsDir, seedFile}, away: "replaced-1"}
+	if at := u.taken(); at != "" {
+		t.Errorf("an empty folder is taken: %s", at)
+	}
+	write("secrets/seal.key", "old key")
+	if at := u.taken(); at != "" {
+		t.Errorf("a folder with the key alone is taken: %s", at)
+	}
+	write("secrets/"+strings.Repeat("0", 32), "old")
+	if at := u.taken(); at != filepath.Join(state, secretsDir) {
+		t.Errorf("a folder with secrets is taken: %q", at)
+	}
+	write(unpackDir+"/secrets/"+strings.Repeat("1", 32), "new")
+	write(unpackDir+"/secret", "new seed")
+	if err := u.begin(); err != nil {
+		t.Fatal(err)
+	}
+	var fault *Error
+	if err := finished(state); !errors.As(err, &fault) || fault.Code != CodeRestoreUnfinished || fault.Hint == "" {
+		t.Errorf("between: %v", err)
+	}
+	away, err := u.place()
+	if err != nil || away != filepath.Join(state, "replaced-1") {
+		t.Fatal(away, err)
+	}
+	for path, want := range map[string]string{
+		"secrets/seal.key": "old key", "secrets/" + strings.Repeat("1", 32): "new", "secret": "new seed",
+		"replaced-1/secrets/" + strings.Repeat("0", 32): "old", "replaced-1/secrets/seal.key": "old key",
+	} {
+		if got := read(path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	if err := finished(state); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+	for _, name := range []string{"../x.db", "a/b.db", ".db", "a.txt", "a.db/.."} {
+		if databaseName.MatchString(name) {
+			t.Errorf("%q is taken for the name of a database", name)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/grow-platform/grow/host/capabilities/sql"
+	"github.com/grow-platform/grow/host/secrets"
+	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/archive"
+)
+
+// The kinds of parts of a backup.
+const (
+	partDatabase = "sql"
+	partSecret   = "secret" // sealed
+	PartKey      = "key"    // that opens sealed secrets
+	partSeed     = "seed"   // of random streams
+	partRefs     = "refs"   // of the host's store
+	partObject   = "object" // of the host's store
+)
+
+// The names of files in the host's folder.
+const (
+	seedFile    = "secret"
+	secretsDir  = "secrets"
+	storeDir    = "store"
+	dataDir     = "data"
+	copiesDir   = "copies" // of databases, while they are backed up
+	partFileMax = 8 << 20  // bytes of a small file
+)
+
+// belongings is what a host keeps of a service besides its journal.
+type belongings struct {
+	namespace, service string
+	store              journal.Store
+	data               string      // folder of what capabilities keep
+	own                string      // the host's folder; "": it is that of other services, too
+	remembered         store.Store // nil: nothing is
+	key                bool        // that of sealed secrets goes along
+	copying            *sync.Mutex // held while databases are copied
+}
+
+// write adds all of it to a backup, the quickest first.
+func (c *belongings) write(ctx context.Context, w *archive.Writer) error {
+	steps := []func(context.Context, *archive.Writer) error{c.databases, c.buckets}
+	if c.own != "" {
+		steps = append([]func(context.Context, *archive.Writer) error{c.seed, c.secrets, c.refs}, steps...)
+	}
+	for _, step := range steps {
+		if err := step(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *belongings) seed(ctx context.Context, w *archive.Writer) error {
+	b, err := readSmall(filepath.Join(c.own, seedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.Part(ctx, partSeed, seedFile, bytes.NewReader(b))
+}
+
+// secrets adds the sealed entries as they are, and the key if that was asked for.
+func (c *belongings) secrets(ctx context.Context, w *archive.Writer) error {
+	dir := filepath.Join(c.own, secretsDir)
+	list, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("back up sealed secrets: %w", err)
+	}
+	for _, e := range list {
+		kind := partSecret
+		switch {
+		case e.Name() == secrets.KeyFile:
+			if kind = PartKey; !c.key {
+				continue
+			}
+		case !secrets.IsEntry(e.Name()):
+			continue
+		}
+		b, err := readSmall(filepath.Join(dir, e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted a moment ago
+		}
+		if err == nil {
+			err = w.Part(ctx, kind, e.Name(), bytes.NewReader(b))
+		}
+		if err != nil {
+			return fmt.Errorf("back up sealed secrets: %w", err)
+		}
+	}
+	return nil
+}
+
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, partFileMax+1))
+	if err == nil && len(b) > partFileMax {
+		err = fmt.Errorf("%s has over %d bytes", path, partFileMax)
+	}
+	return b, err
+}
+
+// keptRef is a ref of the host's store in a backup.
+type keptRef struct {
+	Name  string `json:"name"`
+	Value []byte `json:"value"`
+}
+
+// refs adds what the host remembers: the refs first, since what they name was there before
+// them.
+func (c *belongings) refs(ctx context.Context, w *archive.Writer) error {
+	if c.remembered == nil {
+		return nil
+	}
+	list, err := c.remembered.Refs(ctx, "")
+	if err != nil {
+		return fmt.Errorf("back up documents and deployments: %w", err)
+	}
+	var text bytes.Buffer
+	lines := json.NewEncoder(&text)
+	for _, r := range list {
+		if err := lines.Encode(keptRef{r.Name, r.Value}); err != nil {
+			return err
+		}
+	}
+	if err := w.Part(ctx, partRefs, partRefs, &text); err != nil {
+		return err
+	}
+	for o, err := range c.remembered.Objects(ctx) {
+		if err == nil {
+			err = c.object(ctx, w, o.Digest)
+		}
+		if err != nil {
+			return fmt.Errorf("back up documents and modules: %w", err)
+		}
+	}
+	return nil
+}
+
+func (c *belongings) object(ctx context.Context, w *archive.Writer, d store.Digest) error {
+	r, _, err := c.remembered.Get(ctx, d)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // nobody named it, and it was swept
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.Part(ctx, partObject, string(d), r), r.Close())
+}
+
+// databases adds a copy of each database of SQLite, made beside them.
+func (c *belongings) databases(ctx context.Context, w *archive.Writer) (err error) {
+	c.copying.Lock()
+	defer c.copying.Unlock()
+	dir := filepath.Join(c.data, sql.Folder)
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	copies := filepath.Join(c.data, copiesDir)
+	if err == nil {
+		err = errors.Join(os.RemoveAll(copies), os.Mkdir(copies, 0o700)) // of a backup that was broken off
+	}
+	if err != nil {
+		return fmt.Errorf("back up databases: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(copies)) }()
+	for _, e := range list {
+		if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), sql.FileSuffix) {
+			continue
+		}
+		to := filepath.Join(copies, e.Name())
+		if err := sql.Copy(ctx, filepath.Join(dir, e.Name()), to); err != nil {
+			return &Error{Code: CodeBackupDatabase, Err: fmt.Errorf("back up: %w", err), Hint: "see that the disk has room for another copy of it, and that it is sound: sqlite3 FILE 'pragma integrity_check'"}
+		}
+		f, err := os.Open(to)
+		if err == nil {
+			err = errors.Join(w.Part(ctx, partDatabase, e.Name(), f), f.Close(), os.Remove(to))
+		}
+		if err != nil {
+			return fmt.Errorf("back up databases: %w", err)
+		}
+	}
+	return nil
+}
+
+// buckets adds those of the service, and of all services of its namespace.
+func (c *belongings) buckets(ctx context.Context, w *archive.Writer) error {
+	from, ok := c.store.(bucket.Carrier)
+	if !ok {
+		return nil
+	}
+	list, err := from.CarriedBuckets(ctx, c.namespace, c.service)
+	if err != nil {
+		return fmt.Errorf("back up buckets: %w", err)
+	}
+	for _, b := range list {
+		if err := w.Bucket(ctx, from, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}

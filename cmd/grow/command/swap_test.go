@@ -1,0 +1,173 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/grow-platform/grow/testdata/wat"
+	"github.com/tidwall/gjson"
+)
+
+func init() {
+	elsewhere["swap"] = "asks a host: TestSwap"
+}
+
+// wasmFile writes a module of testdata/wat, with a custom section that makes it another
+// one, and returns the file's name.
+func wasmFile(t *testing.T, name, mark string) string {
+	t.Helper()
+	file := name + mark + ".wasm"
+	b := wat.Module(name)
+	if mark != "" {
+		b = withSection(b, mark, nil)
+	}
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// traffic asks an endpoint again and again until it is ended, and then returns how many
+// requests were answered otherwise than they should be.
+func (h *hosted) traffic(path, word, want string) (end func() []string) {
+	stop := make(chan struct{})
+	var wrong []string
+	var done sync.WaitGroup
+	done.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if got := h.call(path, strconv.Quote(word)); !strings.HasPrefix(got, want) && len(wrong) < 5 {
+				wrong = append(wrong, fmt.Sprintf("request %d: %s", i, got))
+			}
+		}
+	})
+	return func() []string {
+		close(stop)
+		done.Wait()
+		return wrong
+	}
+}
+
+// TestSwap: another module takes over under traffic, and an old revision does.
+func TestSwap(t *testing.T) {
+	h := newHosted(t)
+	t.Chdir(echoFolder(t))
+	h.golive(map[string]string{"echo": "echo"})
+	end := h.traffic("/", "a", `200 "a"`)
+	holds(t, h.run(exitNotFound, "swap"), "no deployment of main/echoes is being tried", "grow swap ACTOR FILE.wasm --canary 5%")
+	holds(t, h.run(exitDone, "swap echo "+wasmFile(t, "echo", "two")), "deployment 2 is live")
+	holds(t, h.run(exitDone, "swap echo 1"), "deployment 3 is live")
+	holds(t, h.run(exitUsage, "swap echo 0"), "grow history echo")
+	holds(t, h.run(exitUsage, "swap --abort --watch"), "--abort")
+	holds(t, h.run(exitUsage, "swap echo 1 --canary 120%"), "5%")
+	got := h.run(exitDone, "swap echo "+wasmFile(t, "echo", "three")+" --canary 50% --wait 1ms --slower 1000 --watch")
+	holds(t, got, "deployment 4 has the first share of the keys", "50 % of the keys (step 1 of 2", "ok       canary", "is no worse than the old one", "main/echoes: deployment 4 is live")
+	if wrong := end(); len(wrong) > 0 {
+		t.Errorf("requests that were answered otherwise: %q", wrong)
+	}
+}
+
+// TestCanaryWithdrawn: a revision that traps has its share of the messages until that is
+// found out; then it is withdrawn, and the old one handles what it left.
+func TestCanaryWithdrawn(t *testing.T) {
+	h := newHosted(t)
+	t.Chdir(echoFolder(t))
+	h.golive(map[string]string{"echo": "echo"})
+	for range 200 {
+		h.call("/later", `"a"`)
+	}
+	end := h.traffic("/later", "b", "202")
+	got := h.run(exitNo, "swap echo "+wasmFile(t, "trap", "")+" --canary 50% --wait 1h --watch")
+	if wrong := end(); len(wrong) > 0 {
+		t.Errorf("requests that were answered otherwise: %q", wrong)
+	}
+	holds(t, got, "FAILED   canary", "errors: ", "deployment 2 was withdrawn: echo: ", "deployment 1 has all keys", "grow history --deployment 2")
+	if got := h.call("/", `"c"`); got != `200 "c"` {
+		t.Error(got)
+	}
+	holds(t, h.run(exitDone, "history --deployment 2"), "withdrawn", "canary")
+	holds(t, h.run(exitNotFound, "swap"), "is being tried")
+	if n := gjson.Get(h.run(exitDone, "deadletters list -o json"), "#").Int(); n != 0 {
+		t.Errorf("%d messages were given up on", n)
+	}
+}
+
+// TestCanaryAborted: while a deployment is tried no other one is made; the trial goes on
+// when the host is started again, and is ended by a command.
+func TestCanaryAborted(t *testing.T) {
+	h := newHosted(t)
+	t.Chdir(echoFolder(t))
+	h.golive(map[string]string{"echo": "echo"})
+	file := wasmFile(t, "echo", "two")
+	h.run(exitDone, "swap echo "+file+" --canary 5% --wait 1h")
+	holds(t, h.run(exitConflict, "swap echo "+wasmFile(t, "echo", "three")), "deployment 2 of main/echoes by first is being tried", "grow swap --abort")
+	h.stop()
+	h.start()
+	got := h.run(exitDone, "swap -o json")
+	if gjson.Get(got, "deployment").Int() != 2 || gjson.Get(got, "share").Float() != 0.05 || gjson.Get(got, "nodes.0.node").String() != "echo" {
+		t.Errorf("after another start of the host: %s", got)
+	}
+	holds(t, h.run(exitDone, "swap"), "deployment 2 has 5 % of the keys (step 1 of 4", "NODE", "old", "new")
+	holds(t, h.run(exitDone, "history"), "tried")
+	holds(t, h.run(exitDone, "swap --abort -m slow"), "deployment 2 is withdrawn; deployment 1 has all keys")
+	holds(t, h.run(exitDone, "history --deployment 2"), "ended by first: slow")
+	h.run(exitDone, "swap echo "+file)
+	if got := h.call("/", `"c"`); got != `200 "c"` {
+		t.Error(got)
+	}
+}
+
+// TestCanaryRoutes: other routes are tried as another revision of an actor is. Where they lead
+// to what traps they are withdrawn; where they do as well as before they go live.
+func TestCanaryRoutes(t *testing.T) {
+	h := newHosted(t)
+	write := emptyFolder(t)
+	write("grow.yaml", "service: echoes\nhttp:\n  POST /: {send: echo.done, to: way, reply: {echo.done: 200}, timeout: 20s}\n  POST /later: {send: echo.done, to: way, reply: 202}\n")
+	write("types/echo.cue", "\"echo.done\": string\n")
+	for name, module := range map[string]string{"left": "echo", "right": "echo", "wrong": "trap"} {
+		write("actors/"+name+"/module.wasm", string(wat.Module(module)))
+		write("actors/"+name+"/actor.yaml", "actor: "+name+"\nabout: Says what it hears.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\nretry: {max: 0}\n")
+	}
+	to := func(name string) {
+		t.Helper()
+		write("workflows/way.yaml", "workflow: way\nin: [echo.done]\nout: [echo.done]\nnodes: {left: left, right: right, wrong: wrong}\nroutes:\n  - {from: input, to: "+name+
+			"}\n  - {from: left, to: output}\n  - {from: right, to: output}\n  - {from: wrong, to: output}\n")
+	}
+	to("left")
+	h.run(exitDone, "deploy")
+	to("wrong")
+	h.run(exitDone, "deploy --canary 50% --wait 1h")
+	for range 100 {
+		if got := h.call("/later", `"b"`); !strings.HasPrefix(got, "202") {
+			t.Fatal(got)
+		}
+	}
+	holds(t, h.run(exitNo, "swap --watch"), "FAILED   canary", "deployment 2 was withdrawn: routes of way/input: ", "by the old revision", "deployment 1 has all keys")
+	if got := h.call("/", `"c"`); got != `200 "c"` {
+		t.Error(got)
+	}
+	to("right")
+	h.run(exitDone, "deploy --canary 50% --wait 1h")
+	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
+	h.stop()
+	h.start()
+	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
+	holds(t, h.run(exitDone, "swap --abort"), "deployment 3 is withdrawn; deployment 1 has all keys")
+	end := h.traffic("/", "a", `200 "a"`)
+	h.run(exitDone, "deploy --canary 50% --wait 1ms --slower 1000")
+	holds(t, h.run(exitDone, "swap --watch"), "deployment 4 is live")
+	if wrong := end(); len(wrong) > 0 {
+		t.Errorf("requests that were answered otherwise: %q", wrong)
+	}
+	if got := gjson.Get(h.run(exitDone, "status -o json"), `nodes.#(node=="way/right").handled`).Int(); got == 0 {
+		t.Error("nothing goes the way that was tried")
+	}
+}

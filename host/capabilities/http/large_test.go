@@ -1,0 +1,179 @@
+package http
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/object"
+	"github.com/grow-platform/grow/specs"
+)
+
+// withBucket opens a grant that has a bucket, and the bucket.
+func withBucket(t *testing.T, s *httptest.Server, params map[string]any) (capability.Capability, object.Bucket) {
+	t.Helper()
+	all := map[string]any{
+		"hosts": []any{strings.TrimPrefix(s.URL, "http://")}, "schemes": []any{"http"}, "networks": []any{"127.0.0.0/8"},
+		"bucket": "pages", "answer": 1000, "methods": []any{"GET", "PUT"}, "headers": map[string]any{"X-Token": "${TOKEN}"},
+	}
+	for name, v := range params {
+		all[name] = v
+	}
+	env := loopback
+	env.Namespace, env.Service, env.Objects = "main", "shop", new(object.Memory)
+	c, err := kind{}.Open(t.Context(), specs.Grant{Name: "g", Kind: "http", Params: all}, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b, err := env.Objects.Objects(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "pages"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, b
+}
+
+// content is a body of so many bytes that differ from place to place, with a secret across the
+// end of the first part.
+func content(n int) (sent, masked []byte) {
+	var b bytes.Buffer
+	for i := 0; b.Len() < n; i++ {
+		if at := object.PartMax - 7; b.Len() > at-9 && b.Len() <= at {
+			b.WriteString("secret-of-TOKEN")
+		}
+		b.WriteString(strconv.Itoa(i) + " ")
+	}
+	return b.Bytes(), bytes.ReplaceAll(b.Bytes(), []byte("secret-of-TOKEN"), []byte("[secret]"))
+}
+
+// all reads an object.
+func all(t *testing.T, b object.Bucket, key string) []byte {
+	t.Helper()
+	var data []byte
+	for {
+		_, some, err := b.Read(t.Context(), key, "", object.Range{From: int64(len(data)), Length: object.PartMax})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data = append(data, some...); len(some) == 0 {
+			return data
+		}
+	}
+}
+
+// TestLargeAnswer: an answer of more bytes than an answer has is an object of the bucket, which
+// the answer names; one for a request, however often that is made, whole though it was cut off
+// at first. One that is small is in the answer.
+func TestLargeAnswer(t *testing.T) {
+	sent, masked := content(3 << 20)
+	cut := true
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/small":
+			_, _ = io.WriteString(w, "small")
+		case cut:
+			cut = false
+			w.Header().Set("Content-Length", strconv.Itoa(len(sent)))
+			_, _ = w.Write(sent[:2<<20])
+		default:
+			_, _ = w.Write(sent)
+		}
+	})
+	c, b := withBucket(t, s, nil)
+	if a := ask(t.Context(), c, "", "path", "/small"); string(a.Data) != "small" || attr(a, "blob") != "" {
+		t.Errorf("%+v", a)
+	}
+	for _, more := range []string{"", "", "other"} {
+		sent, masked = append(sent, more...), append(masked, more...)
+		sum := sha256.Sum256(masked)
+		a := ask(t.Context(), c, "", "path", "/large")
+		if a.Code != "" || len(a.Data) > 0 || attr(a, "status") != "200" || attr(a, "size") != strconv.Itoa(len(masked)) || attr(a, "digest") != "sha256:"+hex.EncodeToString(sum[:]) {
+			t.Fatalf("%+v", a)
+		}
+		if !bytes.Equal(all(t, b, attr(a, "blob")), masked) {
+			t.Error("the object is not what was answered")
+		}
+	}
+	list, err := b.List(t.Context(), "", "", 10)
+	if err != nil || len(list) != 1 {
+		t.Errorf("%d objects of one request: %v", len(list), err)
+	}
+	for _, size := range []int{500, 1001, 2 << 20} {
+		c, b := withBucket(t, s, map[string]any{"size": size})
+		if a := ask(t.Context(), c, "", "path", "/large"); a.Code != capability.Limit {
+			t.Errorf("an answer of more than %d bytes: %+v", size, a)
+		}
+		if list, err := b.List(t.Context(), "", "", 10); err != nil || len(list) > 0 {
+			t.Errorf("%d objects of an answer that was too large: %v", len(list), err)
+		}
+	}
+}
+
+// TestLargeBody: an object of the bucket is a body, which is sent again after a failure.
+func TestLargeBody(t *testing.T) {
+	sent, _ := content(3 << 20)
+	tries := 0
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got, err := io.ReadAll(r.Body)
+		if tries++; r.Method == http.MethodGet && tries == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		} else if err != nil || !bytes.Equal(got, sent) || r.ContentLength != int64(len(sent)) {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
+	c, b := withBucket(t, s, nil)
+	w := &object.Write{Key: "a/b", Upload: "u1"}
+	for ; len(sent) > w.Parts*object.PartMax; w.Parts++ {
+		piece := sent[w.Parts*object.PartMax : min(len(sent), (w.Parts+1)*object.PartMax)]
+		if err := b.Part(t.Context(), &object.Part{Key: "a/b", Upload: "u1", Number: w.Parts + 1, Data: piece}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := b.Write(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for method, want := range map[string]int{"GET": 2, "PUT": 1} {
+		tries = 0
+		a := ask(t.Context(), c, "", "path", "/a", "method", method, "blob", "a/b", "revision", info.Revision)
+		if attr(a, "status") != "200" || tries != want {
+			t.Errorf("%s: %+v after %d attempts", method, a, tries)
+		}
+	}
+	for _, no := range []struct {
+		code, data string
+		attrs      []string
+	}{
+		{capability.NotFound, "", []string{"blob", "none"}},
+		{capability.Conflict, "", []string{"blob", "a/b", "revision", "another"}},
+		{capability.Invalid, "data", []string{"blob", "a/b"}},
+		{capability.Invalid, "", []string{"blob", "/"}},
+	} {
+		if a := ask(t.Context(), c, no.data, append(no.attrs, "path", "/a", "method", "PUT")...); a.Code != no.code {
+			t.Errorf("%v: %+v, want %s", no.attrs, a, no.code)
+		}
+	}
+	small, _ := withBucket(t, s, map[string]any{"size": 10})
+	_, err = small.(*client).bucket.Write(t.Context(), &object.Write{Key: "k", Data: []byte("eleven bytes")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := ask(t.Context(), small, "", "path", "/a", "method", "PUT", "blob", "k"); a.Code != capability.Limit {
+		t.Errorf("an object of more bytes than a body may have: %+v", a)
+	}
+	if a := ask(t.Context(), open(t, s, nil), "", "path", "/a", "blob", "k"); a.Code != capability.Denied {
+		t.Errorf("without a bucket: %+v", a)
+	}
+}

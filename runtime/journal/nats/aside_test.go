@@ -1,0 +1,144 @@
+package nats
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/object"
+)
+
+// spoil turns a bit in the middle of a file.
+func spoil(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		b[len(b)/2] ^= 1
+		err = os.WriteFile(path, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBucketAside: a damaged bucket keeps nobody from starting who does not use it; who does is
+// told so by name, a backup is refused, and its files are found again by whoever looks all over.
+func TestBucketAside(t *testing.T) {
+	for what, file := range map[string]string{"a message": "msgs/1.blk", "the settings": "meta.inf"} {
+		dir := t.TempDir()
+		s := open(t, Options{Dir: dir})
+		bad, good := bucket.Name{Namespace: "main", Service: "shop", Bucket: "bad"}, bucket.Name{Namespace: "main", Service: "shop", Bucket: "good"}
+		for _, n := range []bucket.Name{bad, good} {
+			b, err := s.Bucket(t.Context(), n)
+			if err == nil {
+				_, err = b.Write(t.Context(), &bucket.Write{Key: "a", Data: []byte("kept")})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		const stream = "KV_GROW_main_shop_bad"
+		spoil(t, filepath.Join(dir, storeDir, "$G", "streams", stream, filepath.FromSlash(file)))
+		for start := range 2 { // the second finds it set aside
+			s = open(t, Options{Dir: dir})
+			b, err := s.Bucket(t.Context(), good)
+			if err == nil {
+				_, err = b.Get(t.Context(), "a")
+			}
+			if err != nil {
+				t.Errorf("%s, start %d: the sound one: %v", what, start, err)
+			}
+			_, err = s.Bucket(t.Context(), bad)
+			if !errors.Is(err, journal.ErrDamaged) || !errors.Is(err, bucket.ErrDamaged) || !strings.Contains(err.Error(), stream) {
+				t.Errorf("%s, start %d: the damaged one: %v", what, start, err)
+			}
+			list, err := s.CarriedBuckets(t.Context(), "main", "shop")
+			if err != nil || len(list) != 2 {
+				t.Errorf("%s, start %d: buckets to copy: %v, %v", what, start, list, err)
+			}
+			if _, err := s.CopyBucket(t.Context(), bucket.Carried{Kind: bucket.Values, Name: bad}, nil); !errors.Is(err, bucket.ErrDamaged) {
+				t.Errorf("%s, start %d: a copy of it: %v", what, start, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		salvage, err := OpenSalvage(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(salvage.Damaged) != 1 || salvage.Damaged[0].Journal != stream {
+			t.Errorf("%s: named are %v", what, salvage.Damaged)
+		}
+		away, err := salvage.Replace(t.Context(), Options{Log: quiet}, func(*Store) error { return nil })
+		if err = errors.Join(err, salvage.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(away, storeDir, "$G", "streams", stream)); err != nil {
+			t.Errorf("%s: what was damaged is gone: %v", what, err)
+		}
+		s = open(t, Options{Dir: dir})
+		b, err := s.Bucket(t.Context(), bad)
+		if err == nil {
+			_, err = b.Get(t.Context(), "a")
+		}
+		if !errors.Is(err, bucket.ErrNotFound) {
+			t.Errorf("%s, after the repair: %v", what, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestBucketsBounded: a start reads no more than the end of a bucket, also after a kill, and
+// all of a journal; what is damaged in the end of a bucket is found.
+func TestBucketsBounded(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir})
+	b, err := s.Objects(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "photos"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 40 { // five blocks
+		if _, err := b.Write(t.Context(), &object.Write{Key: fmt.Sprint(n), Data: make([]byte, object.PartMax)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const stream = "OBJ_GROW_main_shop_photos"
+	streams := filepath.Join(dir, storeDir, "$G", "streams")
+	blocks, err := (&scanner{streams: streams}).blocks(stream)
+	if err != nil || len(blocks) < 4 {
+		t.Fatalf("%d blocks, %v", len(blocks), err)
+	}
+	read := func() (names []string, damaged int) {
+		t.Helper()
+		scan := scanner{streams: streams, buckets: 4 << 20} // as after a kill: all of a journal
+		scan.visit = func(_, path string, _ int, _ uint64, _ []byte) { names = append(names, filepath.Base(path)) }
+		if err := scan.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return slices.Compact(names), len(scan.damaged)
+	}
+	last := blocks[len(blocks)-1].path
+	names, damaged := read()
+	if damaged != 0 || len(names) > 2 || names[len(names)-1] != filepath.Base(last) {
+		t.Errorf("of %d blocks %v were read, %d damaged", len(blocks), names, damaged)
+	}
+	spoil(t, last)
+	if _, damaged := read(); damaged != 1 {
+		t.Errorf("damage in the last block is found %d times", damaged)
+	}
+}

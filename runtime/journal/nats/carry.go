@@ -1,0 +1,378 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/object"
+	client "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// carriedHeaders are those of a message that a copy has. The others are for the moment in
+// which it was written.
+var carriedHeaders = []string{messageTTL, operation, writtenFor, restoredAs, chunkPlace}
+
+// carried is a bucket as it is copied.
+type carried struct {
+	*area
+	roots [][2]string // what begins a subject in a copy, and on the server
+}
+
+// The beginnings of subjects in a copy.
+const (
+	carriedValue  = "v."
+	carriedObject = "o."
+	carriedChunk  = "c."
+	carriedNote   = "n."
+)
+
+// carriedBucket is a bucket by its name, which need not be there.
+func (s *Store) carriedBucket(c bucket.Carried) (*carried, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch c.Kind {
+	case bucket.Values:
+		v := s.buckets[c.Name]
+		if v == nil {
+			v = newValues(s, c.Name)
+			s.buckets[c.Name] = v
+		}
+		return &carried{v.area, [][2]string{{carriedValue, v.subject("")}, {carriedNote, v.done("")}}}, nil
+	case bucket.Objects:
+		o := s.objects[c.Name]
+		if o == nil {
+			o = newObjects(s, c.Name)
+			s.objects[c.Name] = o
+		}
+		return &carried{o.area, [][2]string{{carriedChunk, o.chunks("")}, {carriedObject, o.subject("")}, {carriedNote, o.done("")}}}, nil
+	}
+	return nil, fmt.Errorf("there are no buckets of kind %q", c.Kind)
+}
+
+// inCopy is a subject as a copy has it.
+func (c *carried) inCopy(subject string) (string, error) {
+	for _, r := range c.roots {
+		if rest, ok := strings.CutPrefix(subject, r[1]); ok {
+			return r[0] + rest, nil
+		}
+	}
+	return "", fmt.Errorf("%s holds a message of another kind: %q", c.title, subject)
+}
+
+// onServer is a copy's subject as the server has it.
+func (c *carried) onServer(subject string) (string, error) {
+	for _, r := range c.roots {
+		if rest, ok := strings.CutPrefix(subject, r[0]); ok && rest != "" && !strings.ContainsAny(rest, " \t\r\n*>") {
+			return r[1] + rest, nil
+		}
+	}
+	return "", fmt.Errorf("%w: an item %.80q, which %s cannot hold", bucket.ErrDamaged, subject, c.title)
+}
+
+// CarriedBuckets implements bucket.Carrier.
+func (s *Store) CarriedBuckets(ctx context.Context, namespace, service string) (list []bucket.Carried, err error) {
+	err = s.call(ctx, "list buckets", func(ctx context.Context, s *session) error {
+		names := s.js.StreamNames(ctx)
+		for stream := range names.Name() {
+			if c, ok := carriedOf(stream); ok && c.Namespace == namespace && (c.Service == service || c.Service == "") {
+				list = append(list, c)
+			}
+		}
+		return names.Err()
+	})
+	if s.folder != nil { // those that were set aside are not there, and not forgotten either
+		if all := s.folder.aside.Load(); all != nil {
+			for stream := range *all {
+				if c, ok := carriedOf(stream); ok && c.Namespace == namespace && (c.Service == service || c.Service == "") {
+					list = append(list, c)
+				}
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b bucket.Carried) int {
+		return strings.Compare(a.Kind+" "+a.String(), b.Kind+" "+b.String())
+	})
+	return list, err
+}
+
+// carriedOf is the bucket that a stream is.
+func carriedOf(stream string) (c bucket.Carried, ok bool) {
+	kind, rest, _ := strings.Cut(stream, "_GROW_")
+	switch kind {
+	case "KV":
+		c.Kind = bucket.Values
+	case "OBJ":
+		c.Kind = bucket.Objects
+	}
+	c.Namespace, rest, _ = strings.Cut(rest, "_")
+	c.Service, c.Bucket, _ = strings.Cut(rest, "_")
+	return c, c.Kind != "" && c.Check() == nil
+}
+
+// CopyBucket implements bucket.Carrier.
+func (s *Store) CopyBucket(ctx context.Context, n bucket.Carried, visit func(*bucket.Item) error) (x bucket.Extent, err error) {
+	c, err := s.carriedBucket(n)
+	if err != nil {
+		return x, err
+	}
+	p := &copying{carried: c, visit: visit, seen: map[string]bool{}}
+	last, err := p.last(ctx)
+	if err == nil {
+		err = p.read(ctx, last)
+	}
+	if err != nil {
+		return x, err
+	}
+	leave, err := c.hold(ctx)
+	if err != nil {
+		return x, err
+	}
+	defer leave()
+	if x.Last, err = p.last(ctx); err == nil {
+		err = p.read(ctx, x.Last)
+	}
+	if err == nil {
+		x.Gone, err = p.gone(ctx)
+	}
+	return x, err
+}
+
+// copying is a copy that is made. It belongs to one goroutine.
+type copying struct {
+	*carried
+	visit func(*bucket.Item) error
+	next  uint64          // sequence that was not looked at yet
+	count uint64          // items that were visited
+	seen  map[string]bool // their subjects, as the server has them
+}
+
+// last is the sequence of the last message.
+func (p *copying) last(ctx context.Context) (seq uint64, err error) {
+	err = p.call(ctx, "measure", func(ctx context.Context, h *handle) error {
+		info, err := h.stream.Info(ctx)
+		if err == nil {
+			seq = info.State.LastSeq
+		}
+		return err
+	})
+	return seq, err
+}
+
+// read visits what there is up to a sequence and was not visited yet.
+func (p *copying) read(ctx context.Context, to uint64) error {
+	for p.next <= to {
+		var m *jetstream.RawStreamMsg
+		err := p.call(ctx, "read", func(ctx context.Context, h *handle) (err error) {
+			m, err = h.stream.GetMsg(ctx, max(p.next, 1), jetstream.WithGetMsgSubject(">"))
+			if errors.Is(err, jetstream.ErrMsgNotFound) {
+				return nil
+			}
+			return err
+		})
+		if err != nil || m == nil {
+			return err
+		}
+		if m.Sequence > to {
+			return nil
+		}
+		p.next = m.Sequence + 1
+		p.count++
+		p.seen[m.Subject] = true
+		item := &bucket.Item{Sequence: m.Sequence, Time: m.Time.UTC(), Data: m.Data}
+		if item.Subject, err = p.inCopy(m.Subject); err != nil {
+			return err
+		}
+		for _, name := range carriedHeaders {
+			if text := m.Header.Get(name); text != "" {
+				if item.Header == nil {
+					item.Header = map[string]string{}
+				}
+				item.Header[name] = text
+			}
+		}
+		if err := p.visit(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gone are the subjects that were visited and are not there now.
+func (p *copying) gone(ctx context.Context) (list []string, err error) {
+	var there map[string]uint64
+	err = p.call(ctx, "list what is", func(ctx context.Context, h *handle) error {
+		info, err := h.stream.Info(ctx)
+		if err != nil || info.State.Msgs == p.count {
+			return err
+		}
+		if info, err = h.stream.Info(ctx, jetstream.WithSubjectFilter(">")); err == nil {
+			if there = info.State.Subjects; there == nil {
+				there = map[string]uint64{}
+			}
+		}
+		return err
+	})
+	if err != nil || there == nil {
+		return nil, err
+	}
+	for subject := range p.seen {
+		if there[subject] == 0 {
+			name, err := p.inCopy(subject)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// MakeBucket implements bucket.Carrier.
+func (s *Store) MakeBucket(ctx context.Context, n bucket.Carried, x bucket.Extent, items func(visit func(*bucket.Item) error) error) error {
+	c, err := s.carriedBucket(n)
+	if err != nil {
+		return err
+	}
+	config := c.config
+	config.FirstSeq = x.Last + 1 // revisions to come are greater than those there were
+	err = s.call(ctx, "make "+c.title, func(ctx context.Context, s *session) error {
+		switch _, err := s.js.Stream(ctx, config.Name); {
+		case err == nil:
+			return fmt.Errorf("%w: %s", bucket.ErrExists, n)
+		case !errors.Is(err, jetstream.ErrStreamNotFound):
+			return err
+		}
+		_, err := s.js.CreateStream(ctx, config)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	m := &making{carried: c, gone: map[string]bool{}, chunks: map[uint64]uint64{}}
+	for _, subject := range x.Gone {
+		m.gone[subject] = true
+	}
+	if err := items(func(i *bucket.Item) error { return m.put(ctx, i) }); err != nil {
+		forget := s.call(context.WithoutCancel(ctx), "remove "+c.title, func(ctx context.Context, s *session) error {
+			return s.js.DeleteStream(ctx, config.Name)
+		})
+		c.handle.Store(nil)
+		return errors.Join(err, forget)
+	}
+	return nil
+}
+
+// making is a bucket that is made of a copy. It belongs to one goroutine.
+type making struct {
+	*carried
+	gone   map[string]bool
+	chunks map[uint64]uint64 // where chunks lie now, by where they lay; of those that no object had yet
+}
+
+// put keeps one item.
+func (m *making) put(ctx context.Context, i *bucket.Item) error {
+	if m.gone[i.Subject] {
+		return nil
+	}
+	subject, err := m.onServer(i.Subject)
+	if err != nil {
+		return err
+	}
+	msg := client.NewMsg(subject)
+	msg.Data = i.Data
+	for _, name := range carriedHeaders {
+		if text, ok := i.Header[name]; ok {
+			msg.Header.Set(name, text)
+		}
+	}
+	switch i.Subject[:len(carriedValue)] {
+	case carriedValue:
+		if ttl, over := leftOf(i); over {
+			return nil
+		} else if ttl > 0 {
+			msg.Header.Set(messageTTL, ttl.String())
+		}
+		if msg.Header.Get(restoredAs) == "" {
+			msg.Header.Set(restoredAs, strconv.FormatUint(i.Sequence, 10))
+		}
+	case carriedObject:
+		if msg.Data, err = m.object(i); err != nil {
+			return err
+		}
+		msg.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
+	case carriedNote:
+		msg.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
+	}
+	return m.call(ctx, "write", func(ctx context.Context, h *handle) error {
+		seq, err := send(ctx, h, msg, bucket.ErrConflict, bucket.ErrFull)
+		if err == nil && strings.HasPrefix(i.Subject, carriedChunk) {
+			m.chunks[i.Sequence] = seq
+		}
+		return err
+	})
+}
+
+// leftOf is how long a value has still to live, in whole seconds; 0: for ever. over: its time
+// has passed.
+func leftOf(i *bucket.Item) (ttl time.Duration, over bool) {
+	text, ok := i.Header[messageTTL]
+	if !ok {
+		return 0, false
+	}
+	whole, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, false // nothing here writes such a one: the server says so
+	}
+	left := time.Until(i.Time.Add(whole))
+	if left <= 0 {
+		return 0, true
+	}
+	return max(left.Round(bucket.TTLMin), bucket.TTLMin), false
+}
+
+// object is what is said of an object, with where its chunks lie now. Those of one that a
+// later item takes the place of may have been removed.
+func (m *making) object(i *bucket.Item) ([]byte, error) {
+	var info jetstream.ObjectInfo
+	if err := json.Unmarshal(i.Data, &info); err != nil {
+		return nil, fmt.Errorf("%w: what an object of %s is cannot be read: %w", bucket.ErrDamaged, m.title, err)
+	}
+	list, err := readChunks(info.Metadata[chunkList])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", bucket.ErrDamaged, err)
+	}
+	whole := true
+	for n := range list {
+		seq, ok := m.chunks[list[n].seq]
+		delete(m.chunks, list[n].seq)
+		list[n].seq, whole = seq, whole && ok
+	}
+	if info.Metadata == nil {
+		info.Metadata = map[string]string{}
+	}
+	delete(info.Metadata, chunkList) // then they are looked for by their name
+	if whole && len(list) > 0 {
+		info.Metadata[chunkList] = writeChunks(list)
+	}
+	if info.Metadata[modifiedAt] == "" {
+		info.Metadata[modifiedAt] = i.Time.Format(time.RFC3339Nano)
+	}
+	return json.Marshal(&info)
+}
+
+var (
+	_ bucket.Carrier = (*Store)(nil)
+	_ object.Store   = (*Store)(nil)
+)
