@@ -55,7 +55,7 @@ hostile-oracle: ## hold the decoder against V8 and wabt: MUTANTS=1000000, SEED=n
 python-suite: setup ## run CPython's own tests in actors: ONLY=test_json picks by prefix, WRITE=yes writes docs/python-suite.md
 	@go run ./testdata/python/suite -only "$(ONLY)" -out "$(OUT)" $(if $(WRITE),-write)
 
-crash: setup ## do harm to a running service and check all of it: FAULT=kill ROUNDS=20, SERVICE=triage, SEED=n; docs/crash.md lists the faults
+crash: setup ## do harm to a running service and check all of it: FAULT=kill ROUNDS=20, SERVICE=triage or effects, SEED=n; docs/crash.md lists the faults
 	@go run ./testdata/crash/cmd -fault $(FAULT) -rounds $(ROUNDS) $(if $(filter-out file,$(origin SERVICE)),-service $(SERVICE)) $(if $(SEED),-seed $(SEED)) $(if $(MESSAGES),-messages $(MESSAGES))
 
 simulate: setup ## run the shard in worlds that follow from a number: SEEDS=10000, SEED=n runs one of them again; docs/simulation.md says what is checked

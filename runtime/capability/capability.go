@@ -103,6 +103,9 @@ type Environment struct {
 	Buckets bucket.Store
 	// Objects hold what is large and actors share; nil: there are none.
 	Objects object.Store
+	// Apart is set for a copy of a node that touches nothing outside: Open connects to
+	// nobody and makes no file, and Do is called for what gives secrets at most.
+	Apart bool
 	// Actors are those that the definition's grants of kind actor name, by name.
 	Actors map[string]Provider
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // Fork is a revision of one node that stands apart from all that runs: messages reach
-// it by nobody but whoever made it. Nobody sees what it logs.
+// it by nobody but whoever made it. Nobody sees what it logs, and its grants are open
+// without a connection to anybody: its [World] answers in their place.
 type Fork struct {
 	*actor.Actor
 	live   *capability.Broker
@@ -63,13 +64,13 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	if err != nil {
 		return nil, fmt.Errorf("actor %s: %w", n.Actor.Name, err)
 	}
-	beside, err := s.beside(ctx, w.Service, n, instances, silent, func(def *specs.Actor) (*module, error) {
+	beside, err := s.beside(ctx, w.Service, n, instances, true, silent, func(def *specs.Actor) (*module, error) {
 		return s.module(ctx, w.Modules[def.Name], apart(def, max(lines(instances), def.Scale.Max)))
 	})
 	if err != nil {
 		return nil, errors.Join(err, m.release())
 	}
-	live, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, s.environment(w.Service, n.Path, beside.providers))
+	live, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, s.environment(w.Service, n.Path, beside.providers, true))
 	if err != nil {
 		return nil, errors.Join(err, beside.close(), m.release())
 	}

@@ -9,7 +9,9 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/runtime/object"
 	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/shape"
@@ -53,14 +55,14 @@ func providersOf(service *specs.Service, def *specs.Actor) (list []*specs.Actor)
 }
 
 // providers makes those of a node; no instance of them runs yet.
-func (s *Supervisor) providers(ctx context.Context, service *specs.Service, n *router.Node, log func(actor.Line), module func(def *specs.Actor) (*module, error)) (providers, error) {
+func (s *Supervisor) providers(ctx context.Context, service *specs.Service, n *router.Node, apart bool, log func(actor.Line), module func(def *specs.Actor) (*module, error)) (providers, error) {
 	list := providers{}
 	for _, def := range providersOf(service, n.Actor) {
 		m, err := module(def)
 		if err != nil {
 			return list, fmt.Errorf("provider %s: %w", def.Name, err)
 		}
-		env := s.environment(service, n.Path, list)
+		env := s.environment(service, n.Path, list, apart)
 		broker, err := capability.Open(ctx, def.Uses, def.Limits.Calls, env)
 		if err != nil {
 			return list, errors.Join(fmt.Errorf("provider %s: %w", def.Name, err), m.release())
@@ -89,10 +91,11 @@ type beside struct {
 	providers providers
 }
 
-// beside makes what runs beside a node of so many instances; no instance of it runs yet.
-func (s *Supervisor) beside(ctx context.Context, service *specs.Service, n *router.Node, instances int, log func(actor.Line), module func(def *specs.Actor) (*module, error)) (b beside, err error) {
+// beside makes what runs beside a node of so many instances, or beside a copy of it that
+// stands apart; no instance of it runs yet.
+func (s *Supervisor) beside(ctx context.Context, service *specs.Service, n *router.Node, instances int, apart bool, log func(actor.Line), module func(def *specs.Actor) (*module, error)) (b beside, err error) {
 	if b.migrators, err = s.migrators(ctx, service, n, instances, log, module); err == nil {
-		b.providers, err = s.providers(ctx, service, n, log, module)
+		b.providers, err = s.providers(ctx, service, n, apart, log, module)
 	}
 	if err != nil {
 		return b, errors.Join(err, b.close())
@@ -103,9 +106,13 @@ func (s *Supervisor) beside(ctx context.Context, service *specs.Service, n *rout
 // close ends it, once the node has ended.
 func (b beside) close() error { return errors.Join(b.migrators.close(), b.providers.close()) }
 
-// environment is what capabilities of a node are offered.
-func (s *Supervisor) environment(service *specs.Service, node string, list providers) capability.Environment {
+// environment is what capabilities of a node are offered, or of a copy that stands apart:
+// it has buckets of its own, of which nobody knows.
+func (s *Supervisor) environment(service *specs.Service, node string, list providers, apart bool) capability.Environment {
 	env := s.opts.Environment
+	if env.Apart = apart; apart {
+		env.Buckets, env.Objects = &bucket.Memory{}, &object.Memory{}
+	}
 	env.Service, env.Node, env.Documents = service.Name, node, service.Dir
 	env.Actors = map[string]capability.Provider{}
 	for name, p := range list {

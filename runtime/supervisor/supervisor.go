@@ -272,11 +272,11 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 		m.uses.Add(1)
 		return m, nil
 	}
-	beside, err := s.beside(ctx, service, n, n.Scale.Max, s.opts.Log, module)
+	beside, err := s.beside(ctx, service, n, n.Scale.Max, false, s.opts.Log, module)
 	if err != nil {
 		return nil, err
 	}
-	broker, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, s.environment(service, n.Path, beside.providers))
+	broker, err := capability.Open(ctx, n.Actor.Uses, n.Actor.Limits.Calls, s.environment(service, n.Path, beside.providers, false))
 	if err != nil {
 		return nil, errors.Join(err, beside.close())
 	}

@@ -59,6 +59,7 @@ func TestCrash(t *testing.T) {
 	t.Run("failpoint", func(t *testing.T) { failpoints(t, s) })
 	t.Run("triage", func(t *testing.T) { onTriage(t, s.Grow) })
 	t.Run("effects", func(t *testing.T) { onEffects(t, s.Grow) })
+	t.Run("streams", func(t *testing.T) { onStreams(t, s.Grow) })
 }
 
 // onTriage kills the example service, with its actor in Python.

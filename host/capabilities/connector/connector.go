@@ -71,6 +71,9 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 	if err != nil {
 		return nil, err
 	}
+	if env.Apart {
+		return &opened{grant: read}, nil
+	}
 	conn, err := nats.Connect(read.Server, env.Secret)
 	if err != nil {
 		return nil, err
@@ -81,8 +84,8 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 // opened serves one grant.
 type opened struct {
 	*grant
-	conn  *client.Conn
-	scope string // what ids of messages are unique in
+	conn  *client.Conn // nil: of a copy that stands apart, which asks nobody
+	scope string       // what ids of messages are unique in
 
 	mu        sync.Mutex // guards what follows
 	described *description
@@ -102,12 +105,17 @@ func (o *opened) Effect(r *capability.Request) capability.Effect {
 
 // Close implements capability.Capability.
 func (o *opened) Close() error {
-	o.conn.Close()
+	if o.conn != nil {
+		o.conn.Close()
+	}
 	return nil
 }
 
 // Do implements capability.Capability.
 func (o *opened) Do(ctx context.Context, r *capability.Request) capability.Answer {
+	if o.conn == nil {
+		return capability.Fail(capability.Unavailable, "a copy that stands apart asks nobody")
+	}
 	granted, ok := o.grant.Operations[r.Operation]
 	if len(r.Data) > o.Request {
 		return capability.Fail(capability.Limit, "the data of the request has %d bytes, %d are allowed", len(r.Data), o.Request)

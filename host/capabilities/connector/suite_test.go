@@ -8,6 +8,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/capability/capabilitytest"
+	"github.com/grow-platform/grow/specs"
 	"github.com/nats-io/nats-server/v2/server"
 	client "github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
@@ -39,6 +40,25 @@ func start(t *testing.T) (address string, conn *client.Conn, s *server.Server) {
 }
 
 // environment is one in which every server is at an address.
+// TestApart: a grant that is opened apart connects to nobody, and asks nobody.
+func TestApart(t *testing.T) {
+	env := environment("nats://127.0.0.1:1")
+	env.Apart = true
+	c, err := kind{}.Open(t.Context(), specs.Grant{Name: "g", Kind: "connector", Params: map[string]any{
+		"subject": "s", "operations": map[string]any{"a": "changes"},
+	}}, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &capability.Request{Operation: "a"}
+	if a := c.Do(t.Context(), r); a.Code != capability.Unavailable || c.(capability.Judge).Effect(r) != capability.Changes {
+		t.Errorf("answered %+v", a)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func environment(address string) capability.Environment {
 	return capability.Environment{Namespace: "main", Service: "shop", Secret: func(string) (string, bool) { return address, true }}
 }

@@ -49,6 +49,9 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 	if err != nil {
 		return nil, err
 	}
+	if env.Apart {
+		return &opened{grant: read, to: nowhere{}}, nil
+	}
 	to, err := sinks[read.Via](read.Server, env.Secret)
 	if err != nil {
 		return nil, err
@@ -62,6 +65,15 @@ type sink interface {
 	send(ctx context.Context, m *message) capability.Answer
 	close()
 }
+
+// nowhere takes nothing.
+type nowhere struct{}
+
+func (nowhere) send(context.Context, *message) capability.Answer {
+	return capability.Fail(capability.Unavailable, "a copy that stands apart publishes nothing")
+}
+
+func (nowhere) close() {}
 
 // sinks connect to servers, each of which need not be there yet.
 var sinks = map[string]func(server string, secret func(string) (string, bool)) (sink, error){"nats": toNATS, "kafka": toKafka, "redis": toRedis}

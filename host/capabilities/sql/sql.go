@@ -67,6 +67,9 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 	if err != nil {
 		return nil, err
 	}
+	if env.Apart {
+		return &apart{}, nil
+	}
 	secret := SecretPrefix + strings.ToUpper(read.Database)
 	if address, ok := env.Secret(secret); ok {
 		return openPostgres(read, secret, address)
@@ -76,6 +79,15 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 	}
 	return openSQLite(ctx, read, filepath.Join(env.Data, Folder))
 }
+
+// apart stands for a database that nobody asks.
+type apart struct{ *database }
+
+func (apart) Do(context.Context, *capability.Request) capability.Answer {
+	return capability.Fail(capability.Unavailable, "a copy that stands apart has no database")
+}
+
+func (apart) Close() error { return nil }
 
 // database serves one grant. What it holds is safe for concurrent use.
 type database struct {
