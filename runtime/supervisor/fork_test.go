@@ -36,7 +36,7 @@ func TestForkApart(t *testing.T) {
 	w := ledgers(t, "")
 	grant := []specs.Grant{{Name: "o", Kind: kind.Name()}}
 	w.Service.Actors["geo"] = &specs.Actor{Name: "geo", In: []string{"find"}, Uses: grant, Scale: specs.Scale{Max: 2}, Limits: w.Service.Actors["a"].Limits}
-	w.Modules["geo"] = wat.Module("echo")
+	w.Modules["geo"] = BinaryOf(wat.Module("echo"))
 	w.Service.Actors["a"].Uses = append(grant, specs.Grant{Name: "geo", Kind: specs.KindActor, Params: map[string]any{"actor": "geo"}})
 	capability.Register(asking{})
 	v, _, _, end := migrating(t)
