@@ -67,12 +67,18 @@ type cell struct {
 	seen    map[string]bool // names that were changed; nil once all was read
 }
 
-// entries visits those of records from a sequence on, with the index of each in its record.
+// entries visits those of records from a sequence on, with the index of each in its record,
+// in a turn aside. A journal lets few read at a time, and who reads waits for turns: so one
+// is waited for only once the journal is being read, never the other way round.
 func (o *Options) entries(ctx context.Context, from uint64, visit func(p place, e journal.Entry) error) error {
+	defer o.reading.End()
 	var at place
 	return shard.Entries(ctx, o.Journal, from, func(seq uint64, e journal.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
+		}
+		if err := o.reading.Begin(ctx); err != nil {
+			return err
 		}
 		o.reading.Next()
 		if seq != at.sequence {
@@ -173,7 +179,6 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 	}
 	current := map[string]map[string]capability.Value{}
 	if o.State != nil {
-		o.reading.End() // a key may be busy
 		for key := range c.keys {
 			values, err := o.State(ctx, key)
 			if err != nil {
@@ -183,9 +188,6 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 			if err := c.grow(capability.Size(values)); err != nil {
 				return err
 			}
-		}
-		if err := o.reading.Begin(ctx); err != nil {
-			return err
 		}
 	}
 	err := o.entries(ctx, 0, func(_ place, e journal.Entry) error {

@@ -107,10 +107,6 @@ var ErrStates = fmt.Errorf("what the keys of these messages kept takes more than
 // that of ctx when it ends.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.bound()
-	if err := o.reading.Begin(ctx); err != nil {
-		return nil, err
-	}
-	defer o.reading.End()
 	chosen, err := o.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -163,15 +159,14 @@ func (o *Options) play(ctx context.Context, c *chosen, t *tally) error {
 		})
 	}
 	err := c.readMany(ctx, o, func(some []*Case) error {
-		o.reading.End() // those that run them may have no other turn
+		o.reading.End() // those that run them may have no other turn; the next entry begins again
 		select {
 		case cases <- some:
-			return o.reading.Begin(ctx)
+			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	})
-	o.reading.End()
 	close(cases)
 	wait.Wait()
 	if cause := context.Cause(ctx); cause != nil {
