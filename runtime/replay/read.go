@@ -33,6 +33,26 @@ type Case struct {
 	Dead bool
 }
 
+// size is how many bytes it holds of what may be large. A state is counted whole, though
+// others may hold some of the same values.
+func (c *Case) size() int {
+	n := c.Message.Size() + capability.Size(c.State)
+	for i := range c.Answers {
+		n += len(c.Answers[i].Request) + len(c.Answers[i].Frame)
+	}
+	for i := range c.Then.Outputs {
+		o := &c.Then.Outputs[i]
+		n += len(o.Data)
+		for name, value := range o.Attrs {
+			n += len(name) + len(value)
+		}
+	}
+	for i := range c.Then.State {
+		n += len(c.Then.State[i].Data)
+	}
+	return n
+}
+
 // place is where a handled message lies.
 type place struct {
 	sequence uint64
@@ -271,7 +291,7 @@ func (c *chosen) readMany(ctx context.Context, o *Options, give func([]*Case) er
 	var some []*Case
 	size := 0
 	err := c.read(ctx, o, func(k *Case) error {
-		some, size = append(some, k), size+k.Message.Size()
+		some, size = append(some, k), size+k.size()
 		if len(some) < handMax && size < handBytes {
 			return nil
 		}
