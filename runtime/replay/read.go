@@ -286,17 +286,18 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 }
 
 // readMany gives out the messages in bundles, so that reading and running them do not have
-// to wait for each other at each.
+// to wait for each other at each, but in no larger ones than have work for every worker.
 func (c *chosen) readMany(ctx context.Context, o *Options, give func([]*Case) error) error {
+	most := max(1, min(handMax, len(c.places)/o.Workers))
 	var some []*Case
 	size := 0
 	err := c.read(ctx, o, func(k *Case) error {
 		some, size = append(some, k), size+k.size()
-		if len(some) < handMax && size < handBytes {
+		if len(some) < most && size < handBytes {
 			return nil
 		}
 		full := some
-		some, size = make([]*Case, 0, handMax), 0
+		some, size = make([]*Case, 0, most), 0
 		return give(full)
 	})
 	if err != nil || len(some) == 0 {

@@ -32,8 +32,9 @@ const (
 	WorkersMax = 64
 	GroupsMax  = 100 // groups of differences; what else differs is counted only
 
-	handMax   = 32       // messages that a worker is handed at a time
-	handBytes = 64 << 10 // of them and of what they had and did, without the last message's
+	handMax   = 32               // messages that a worker is handed at a time
+	handTime  = time.Millisecond // of one message, after which others have a turn before the next
+	handBytes = 64 << 10         // of them and of what they had and did, without the last message's
 )
 
 // Select says which handled messages of a node are run again. The zero Select
