@@ -71,8 +71,17 @@ const bytesFresh = 2 * time.Second
 type lastLook struct {
 	mu      sync.Mutex // held while somebody looks
 	at      time.Time
-	sized   time.Time // when its bytes were looked at
 	journal control.Journal
+	sized   time.Time // when its folder was looked at
+	size    int64     // bytes that it held
+}
+
+// bytes is how much a folder holds, or did at most bytesFresh ago.
+func (l *lastLook) bytes(dir string, now time.Time) int64 {
+	if since := now.Sub(l.sized); since < 0 || since >= bytesFresh {
+		l.size, l.sized = folderBytes(dir), now
+	}
+	return l.size
 }
 
 // journal is how the journal is.
@@ -90,10 +99,7 @@ func (b backend) journal(ctx context.Context) control.Journal {
 		j.Snapshot, j.Taken = st.Snapshot.After, st.Snapshot.Time
 	}
 	if b.opts.Journal.At == "" {
-		j.Bytes = l.journal.Bytes
-		if since := time.Since(l.sized); since < 0 || since >= bytesFresh {
-			j.Bytes, l.sized = folderBytes(j.At), time.Now()
-		}
+		j.Bytes = l.bytes(j.At, time.Now())
 	}
 	if err = cmp.Or(b.store.Health(), err); err != nil {
 		j.Fault = err.Error()

@@ -8,8 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/testdata/wat"
@@ -94,5 +97,30 @@ func TestStatusTold(t *testing.T) {
 		if status, body := p.post(); status != http.StatusOK {
 			t.Fatal(status, body)
 		}
+	}
+}
+
+// TestStatusBytes: a journal's folder is not looked at for each who asks, and is again soon.
+func TestStatusBytes(t *testing.T) {
+	dir := t.TempDir()
+	began := time.Now()
+	var l lastLook
+	for i, step := range []struct {
+		after time.Duration
+		want  int64
+	}{{0, 1}, {1, 1}, {bytesFresh - 1, 1}, {bytesFresh, 4}, {2*bytesFresh - 1, 4}, {2 * bytesFresh, 6}, {0, 7}} { // in the end a clock was put back
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.bytes(dir, began.Add(step.after)); got != step.want {
+			t.Errorf("%d bytes after %v, want %d", got, step.after, step.want)
+		}
+	}
+	h := serve(t, "")
+	h.looked.mu.Lock()
+	h.looked.size, h.looked.sized = -1, time.Now().Add(time.Hour) // of another clock
+	h.looked.mu.Unlock()
+	if j := (backend{h}).journal(t.Context()); j.Bytes <= 0 {
+		t.Errorf("the journal has %d bytes", j.Bytes)
 	}
 }
