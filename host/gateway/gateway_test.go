@@ -342,6 +342,21 @@ func TestLater(t *testing.T) {
 	}
 }
 
+// TestCodesHidden: what an actor says of a message is told hidden, its code as its words.
+func TestCodesHidden(t *testing.T) {
+	g := start(t)
+	g.opts.Hide = func(string) string { return "***" }
+	for path, body := range map[string]string{"/close": `{"account":"a"}`, "/trap": `{"text":"hi"}`} {
+		r := request(g, "POST", path, body)
+		if told := text(t, r); !strings.Contains(told, `"reason":"***"`) {
+			t.Errorf("%s is answered %s", path, told)
+		}
+		if told := text(t, request(g, "GET", messagePath(r.Header.Get(headerID)), "")); !strings.Contains(told, `"code":"***"`) {
+			t.Errorf("of %s is told %s", path, told)
+		}
+	}
+}
+
 // TestAttributes: only what was named becomes an attribute, and never what
 // authenticates the client.
 func TestAttributes(t *testing.T) {
