@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -18,10 +17,10 @@ const spokenMax = 10_000
 type discretion struct {
 	look func(name string) (string, bool) // where they come from
 
-	mu       sync.Mutex // guards what follows
-	given    []string   // values, the last at the end
-	known    map[string]bool
-	replacer *strings.Replacer // of given; nil: to be made
+	mu    sync.Mutex // guards what follows
+	given []string   // values, the last at the end
+	known map[string]bool
+	mask  *mask // of given; nil: to be made
 }
 
 func newDiscretion(look func(name string) (string, bool)) *discretion {
@@ -50,32 +49,19 @@ func (d *discretion) remember(value string) {
 		delete(d.known, d.given[0])
 		d.given = slices.Delete(d.given, 0, 1)
 	}
-	d.given, d.known[value], d.replacer = append(d.given, value), true, nil
+	d.given, d.known[value], d.mask = append(d.given, value), true, nil
 }
 
 // text hides what it knows in a text.
 func (d *discretion) text(s string) string {
 	d.mu.Lock()
-	if d.replacer == nil {
-		d.replacer = replacerOf(d.given)
+	if d.mask == nil {
+		m := newMask(d.given)
+		d.mask = &m
 	}
-	r := d.replacer
+	m := d.mask
 	d.mu.Unlock()
-	return r.Replace(s)
-}
-
-// replacerOf replaces all forms of values, the longest first.
-func replacerOf(values []string) *strings.Replacer {
-	var forms []string
-	for _, value := range values {
-		forms = append(forms, formsOf(value)...)
-	}
-	slices.SortStableFunc(forms, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(forms))
-	for _, form := range forms {
-		pairs = append(pairs, form, hidden)
-	}
-	return strings.NewReplacer(pairs...)
+	return m.text(s)
 }
 
 // discreet is a log whose lines have no secrets.

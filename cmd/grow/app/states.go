@@ -94,7 +94,7 @@ func (m mask) stateValue(name string, v capability.Value) *control.StateValue {
 // secret, where the value as it is has one: it would be lost.
 func (b backend) unmasked(ctx context.Context, r *control.StateSet) error {
 	m := b.mask(b.service.Load())
-	if len(m) == 0 || !bytes.Contains(r.Data, []byte(hidden)) {
+	if !bytes.Contains(r.Data, []byte(hidden)) {
 		return nil
 	}
 	values, err := b.shard.GetState(ctx, r.Node, r.Key)

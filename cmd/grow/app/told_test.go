@@ -36,7 +36,7 @@ func (k toldKeys) ListStates(_ context.Context, f *shard.StateFilter) (list []sh
 // TestToldNames: secrets are hidden in codes, keys and names of what is told, too.
 func TestToldNames(t *testing.T) {
 	const s = toldSecret
-	m := mask{[]byte(s)}
+	m := newMask([]string{s})
 	answer := abi.NewMessage([]byte("no"), abi.Type, abi.TypeError, abi.Code, s).Frame()
 	hops := []shard.Hop{
 		{
@@ -68,7 +68,7 @@ func TestToldNames(t *testing.T) {
 
 // TestStatesPage: all keys are listed by pages whose ends have no secret in them.
 func TestStatesPage(t *testing.T) {
-	m, keys := mask{[]byte(toldSecret)}, toldKeys{"a", "b-topsecret-1", "b-topsecret-2", "b-topsecret-3", "c", "d", "e-topsecret"}
+	m, keys := newMask([]string{toldSecret}), toldKeys{"a", "b-topsecret-1", "b-topsecret-2", "b-topsecret-3", "c", "d", "e-topsecret"}
 	for limit := 1; limit <= len(keys)+1; limit++ {
 		var got []string
 		for after := (*string)(nil); ; {
