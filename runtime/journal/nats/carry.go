@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/object"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -126,10 +127,10 @@ func (s *Store) CopyBucket(ctx context.Context, n bucket.Carried, visit func(*bu
 	if err != nil {
 		return x, err
 	}
-	p := &copying{carried: c, visit: visit, seen: map[string]bool{}}
-	last, err := p.last(ctx)
+	p := &copying{carried: c, visit: visit, seen: map[string]uint64{}}
+	before, err := p.state(ctx)
 	if err == nil {
-		err = p.read(ctx, last)
+		err = p.read(ctx, before.LastSeq)
 	}
 	if err != nil {
 		return x, err
@@ -139,12 +140,18 @@ func (s *Store) CopyBucket(ctx context.Context, n bucket.Carried, visit func(*bu
 		return x, err
 	}
 	defer leave()
-	if x.Last, err = p.last(ctx); err == nil {
-		err = p.read(ctx, x.Last)
+	after, err := p.state(ctx)
+	if err != nil {
+		return x, err
 	}
-	if err == nil {
-		x.Gone, err = p.gone(ctx)
+	x.Last = after.LastSeq
+	if err = p.read(ctx, x.Last); err != nil {
+		return x, err
 	}
+	if before.LastSeq == after.LastSeq && before.Msgs == after.Msgs && p.count == after.Msgs {
+		return x, nil // nothing was written nor removed meanwhile, and all was seen
+	}
+	x.Gone, err = p.compare(ctx, x.Last)
 	return x, err
 }
 
@@ -152,21 +159,21 @@ func (s *Store) CopyBucket(ctx context.Context, n bucket.Carried, visit func(*bu
 type copying struct {
 	*carried
 	visit func(*bucket.Item) error
-	next  uint64          // sequence that was not looked at yet
-	count uint64          // items that were visited
-	seen  map[string]bool // their subjects, as the server has them
+	next  uint64            // sequence that was not looked at yet
+	count uint64            // items that were visited
+	seen  map[string]uint64 // how many of each subject, as the server has it
 }
 
-// last is the sequence of the last message.
-func (p *copying) last(ctx context.Context) (seq uint64, err error) {
+// state is what the server says of the bucket.
+func (p *copying) state(ctx context.Context, o ...jetstream.StreamInfoOpt) (state jetstream.StreamState, err error) {
 	err = p.call(ctx, "measure", func(ctx context.Context, h *handle) error {
-		info, err := h.stream.Info(ctx)
+		info, err := h.stream.Info(ctx, o...)
 		if err == nil {
-			seq = info.State.LastSeq
+			state = info.State
 		}
 		return err
 	})
-	return seq, err
+	return state, err
 }
 
 // read visits what there is up to a sequence and was not visited yet.
@@ -188,7 +195,7 @@ func (p *copying) read(ctx context.Context, to uint64) error {
 		}
 		p.next = m.Sequence + 1
 		p.count++
-		p.seen[m.Subject] = true
+		p.seen[m.Subject]++
 		item := &bucket.Item{Sequence: m.Sequence, Time: m.Time.UTC(), Data: m.Data}
 		if item.Subject, err = p.inCopy(m.Subject); err != nil {
 			return err
@@ -208,35 +215,53 @@ func (p *copying) read(ctx context.Context, to uint64) error {
 	return nil
 }
 
-// gone are the subjects that were visited and are not there now.
-func (p *copying) gone(ctx context.Context) (list []string, err error) {
-	var there map[string]uint64
-	err = p.call(ctx, "list what is", func(ctx context.Context, h *handle) error {
-		info, err := h.stream.Info(ctx)
-		if err != nil || info.State.Msgs == p.count {
-			return err
-		}
-		if info, err = h.stream.Info(ctx, jetstream.WithSubjectFilter(">")); err == nil {
-			if there = info.State.Subjects; there == nil {
-				there = map[string]uint64{}
-			}
-		}
-		return err
-	})
-	if err != nil || there == nil {
+// compare holds what was visited, which is all up to a sequence, against the subjects that are
+// there now. It returns those that are not any more. One that has messages that were not visited is
+// damaged: the server leaves out what it cannot read.
+func (p *copying) compare(ctx context.Context, last uint64) (gone []string, err error) {
+	state, err := p.state(ctx, jetstream.WithSubjectFilter(">"))
+	if err != nil {
 		return nil, err
 	}
+	for subject, n := range state.Subjects {
+		if n <= p.seen[subject] {
+			continue
+		}
+		if err := p.newer(ctx, subject, last); err != nil {
+			return nil, err
+		}
+	}
 	for subject := range p.seen {
-		if there[subject] == 0 {
+		if state.Subjects[subject] == 0 {
 			name, err := p.inCopy(subject)
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, name)
+			gone = append(gone, name)
 		}
 	}
-	slices.Sort(list)
-	return list, nil
+	slices.Sort(gone)
+	return gone, nil
+}
+
+// newer checks that what was not visited of a subject came after the last message that was to be:
+// on a server of others, hosts write that are not held.
+func (p *copying) newer(ctx context.Context, subject string, seq uint64) error {
+	var m *jetstream.RawStreamMsg
+	err := p.call(ctx, "read", func(ctx context.Context, h *handle) (err error) {
+		m, err = last(ctx, h, subject)
+		return err
+	})
+	if err != nil || m != nil && m.Sequence > seq {
+		return err
+	}
+	if m == nil { // unreadable, or removed by such a host a moment ago
+		state, err := p.state(ctx, jetstream.WithSubjectFilter(subject))
+		if err != nil || state.Subjects[subject] == 0 {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w: a message of %s cannot be read: see grow fsck", journal.ErrDamaged, bucket.ErrDamaged, p.title)
 }
 
 // MakeBucket implements bucket.Carrier.
