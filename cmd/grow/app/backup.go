@@ -86,6 +86,9 @@ func (j Journal) Backup(ctx context.Context, dir, service string, to archive.Put
 			return &Error{Code: CodeBackupNothing, Err: fmt.Errorf("back up: there is no journal in %s", JournalDir(dir)), Hint: "a service has one when it has run: grow run"}
 		}
 	}
+	if err := finished(StateDir(dir)); err != nil {
+		return err
+	}
 	const hint = "see that the journal can be reached, and the disk be written to"
 	store, from, err := j.find(ctx, dir, service, log)
 	if errors.Is(err, journal.ErrNotFound) {
@@ -189,7 +192,7 @@ func (j Journal) restore(ctx context.Context, dir string, kept *archive.Kept, u 
 	if at := u.taken(); at != "" && !o.Replace {
 		return fmt.Errorf("%w: %s holds something", journal.ErrExists, at)
 	}
-	fill := filler{ctx: ctx, kept: kept, o: o}
+	fill := &filler{ctx: ctx, kept: kept, o: o}
 	if err := u.begin(); err != nil {
 		return diskFault(err)
 	}
@@ -201,6 +204,9 @@ func (j Journal) restore(ctx context.Context, dir string, kept *archive.Kept, u 
 		err = j.restoreServer(ctx, dir, fill)
 	}
 	if err != nil {
+		if away != "" || errors.Is(err, nats.ErrReplacing) || j.At != "" && fill.begun {
+			return err // a part is in place: the service must not start on it
+		}
 		return errors.Join(err, u.abort())
 	}
 	if away != "" {
@@ -228,31 +234,33 @@ func diskFault(err error) error {
 
 // filler makes a journal and buckets of a backup.
 type filler struct {
-	ctx  context.Context
-	kept *archive.Kept
-	o    RestoreOptions
+	ctx   context.Context
+	kept  *archive.Kept
+	o     RestoreOptions
+	begun bool // something was made
 }
 
-func (f filler) name() journal.Name {
+func (f *filler) name() journal.Name {
 	return journal.Name{Namespace: f.kept.Namespace, Service: f.kept.Service, Number: f.kept.Number}
 }
 
 // brings reports whether what a bucket is to be is in the backup: it is gone if there is none.
-func (f filler) brings(b bucket.Carried) bool {
+func (f *filler) brings(b bucket.Carried) bool {
 	return f.kept.Format >= archive.BackupFormat && b.Namespace == f.kept.Namespace && (b.Service == f.kept.Service || b.Service == "")
 }
 
 // fill makes all of it in a store. The journal is the last to be whole.
-func (f filler) fill(to journal.Maker) error {
+func (f *filler) fill(to journal.Maker) error {
 	if err := f.buckets(to); err != nil {
 		return err
 	}
+	f.begun = true
 	return carry(f.ctx, to, f.name(), f.kept, &f.kept.Plan, "grow restore", f.o.Tell)
 }
 
 // buckets makes those of the backup. One of all services that is there stays as it is, since it
 // is not this service's alone.
-func (f filler) buckets(to journal.Maker) error {
+func (f *filler) buckets(to journal.Maker) error {
 	if len(f.kept.Buckets) == 0 {
 		return nil
 	}
@@ -273,6 +281,7 @@ func (f filler) buckets(to journal.Maker) error {
 		if slices.Contains(there, f.kept.Buckets[i].Carried()) {
 			continue
 		}
+		f.begun = true
 		if err := f.kept.MakeBucket(f.ctx, i, in); err != nil {
 			return fmt.Errorf("bucket %s: %w", f.kept.Buckets[i].Carried(), err)
 		}
@@ -294,7 +303,7 @@ func sound(ctx context.Context, kept *archive.Kept) error {
 }
 
 // restoreServer fills a journal on servers.
-func (j Journal) restoreServer(ctx context.Context, dir string, f filler) error {
+func (j Journal) restoreServer(ctx context.Context, dir string, f *filler) error {
 	store, err := j.OpenStore(ctx, dir, f.o.Log)
 	if err != nil {
 		return err
@@ -312,7 +321,7 @@ func (j Journal) restoreServer(ctx context.Context, dir string, f filler) error 
 }
 
 // restoreFolder fills a journal in a data folder. Others in the folder stay.
-func restoreFolder(ctx context.Context, at string, f filler) (away string, err error) {
+func restoreFolder(ctx context.Context, at string, f *filler) (away string, err error) {
 	options, name := nats.Options{Dir: at, Log: f.o.Log}, f.name()
 	build := func(s *nats.Store) error { return f.fill(s) }
 	if !nats.Holds(at) {

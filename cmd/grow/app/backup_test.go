@@ -47,6 +47,41 @@ func TestBackupKey(t *testing.T) {
 	}
 }
 
+// TestUnfinished: what says that a restore was broken off stays until one has ended, whatever
+// other tries come to, and nothing is backed up meanwhile.
+func TestUnfinished(t *testing.T) {
+	dir := t.TempDir()
+	state := StateDir(dir)
+	if err := os.MkdirAll(JournalDir(dir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	start := func() *unpacked {
+		t.Helper()
+		u := &unpacked{state: state, places: []string{seedFile}, away: "replaced-1"}
+		if err := u.begin(); err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	unfinished := func(err error) bool {
+		var fault *Error
+		return errors.As(err, &fault) && fault.Code == CodeRestoreUnfinished
+	}
+	if err := start().abort(); err != nil || finished(state) != nil {
+		t.Errorf("a try that put nothing in place: %v, %v", err, finished(state))
+	}
+	start() // is broken off
+	if err := start().abort(); err != nil || !unfinished(finished(state)) {
+		t.Errorf("another that came to nothing: %v, %v", err, finished(state))
+	}
+	if err := (Journal{}).Backup(t.Context(), dir, "shop", nil, control.BackupRequest{}, nil, nil); !unfinished(err) {
+		t.Errorf("a backup: %v", err)
+	}
+	if _, err := start().place(); err != nil || finished(state) != nil {
+		t.Errorf("one that ended: %v, %v", err, finished(state))
+	}
+}
+
 // TestUnpackedPlaces: what a restore puts in place takes no part with a name that leads
 // elsewhere, and a key that is there stays when none is brought.
 func TestUnpackedPlaces(t *testing.T) {

@@ -36,6 +36,7 @@ type unpacked struct {
 	state  string   // folder of the host
 	places []string // in it, that what is unpacked takes
 	away   string   // in it, where what was there goes
+	noted  bool     // begin has noted it, and no try before
 }
 
 var databaseName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}\` + sql.FileSuffix + `$`)
@@ -164,16 +165,27 @@ func (u *unpacked) taken() string {
 func (u *unpacked) drop() error { return os.RemoveAll(filepath.Join(u.state, unpackDir)) }
 
 // begin notes that things are put in place from now on: until place has ended, the service
-// does not start.
+// does not start. The note of a try that was broken off stays.
 func (u *unpacked) begin() error {
 	if len(u.places) == 0 {
 		return nil
 	}
-	return writeSynced(filepath.Join(u.state, unfinishedFile), []byte("{}\n"))
+	f, err := os.OpenFile(filepath.Join(u.state, unfinishedFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	u.noted = true
+	return errors.Join(f.Sync(), f.Close(), syncFolder(u.state))
 }
 
-// abort takes back what begin noted: nothing was put in place.
+// abort takes back what begin noted: nothing was put in place by this try.
 func (u *unpacked) abort() error {
+	if !u.noted {
+		return nil
+	}
 	if err := os.Remove(filepath.Join(u.state, unfinishedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
