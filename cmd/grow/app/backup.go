@@ -63,7 +63,7 @@ func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(
 		return err
 	}
 	c := belongings{
-		namespace: name.Namespace, service: name.Service, store: b.store, data: b.dataDir(), own: b.opts.Own, key: r.Key, copying: &b.saving,
+		namespace: name.Namespace, service: name.Service, store: b.store, data: b.dataDir(), own: b.opts.Own, all: control.OfAll(ctx), key: r.Key, copying: &b.saving,
 	}
 	if b.opts.Shared != nil {
 		c.remembered = b.opts.Shared.remembered
@@ -109,7 +109,7 @@ func (j Journal) backUp(ctx context.Context, dir string, from journal.Journal, i
 	name := mainJournal(service)
 	state := StateDir(dir)
 	c := belongings{
-		namespace: name.Namespace, service: service, store: in, own: state, key: r.Key, copying: new(sync.Mutex),
+		namespace: name.Namespace, service: service, store: in, own: state, all: true, key: r.Key, copying: new(sync.Mutex),
 		data: filepath.Join(state, dataDir, name.Namespace, service),
 	}
 	if _, err := os.Stat(filepath.Join(state, storeDir)); err == nil {

@@ -46,7 +46,8 @@ type belongings struct {
 	namespace, service string
 	store              journal.Store
 	data               string      // folder of what capabilities keep
-	own                string      // the host's folder; "": it is that of other services, too
+	own                string      // the host's folder; "": the service has none for itself
+	all                bool        // what the host keeps for other services, too, goes along
 	remembered         store.Store // nil: nothing is
 	key                bool        // that of sealed secrets goes along
 	copying            *sync.Mutex // held while databases are copied
@@ -55,8 +56,11 @@ type belongings struct {
 // write adds all of it to a backup, the quickest first.
 func (c *belongings) write(ctx context.Context, w *archive.Writer) error {
 	steps := []func(context.Context, *archive.Writer) error{c.databases, c.buckets}
+	if c.own != "" && c.all { // other services can be deployed to the host, and theirs lies there too
+		steps = append([]func(context.Context, *archive.Writer) error{c.secrets, c.refs}, steps...)
+	}
 	if c.own != "" {
-		steps = append([]func(context.Context, *archive.Writer) error{c.seed, c.secrets, c.refs}, steps...)
+		steps = append([]func(context.Context, *archive.Writer) error{c.seed}, steps...)
 	}
 	for _, step := range steps {
 		if err := step(ctx, w); err != nil {
