@@ -34,6 +34,7 @@ const (
 	CodeBackupFull     = "backup.full"     // the disk that it is written to has no room
 	CodeBackupKey      = "backup.key"      // that of sealed secrets is asked for from elsewhere
 	CodeRestoreTarget  = "restore.target"  // there is something already
+	CodeRestoreOthers  = "restore.others"  // the host has other services, too
 )
 
 // mainJournal is the name of a service's journal.
@@ -60,7 +61,7 @@ func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(
 	name := journal.Name{Namespace: b.opts.Namespace, Service: b.opts.Service.Name}
 	j, err := b.store.Open(ctx, name)
 	if err != nil {
-		return err
+		return backupFault(err)
 	}
 	c := belongings{
 		namespace: name.Namespace, service: name.Service, store: b.store, data: b.dataDir(), own: b.opts.Own, all: control.OfAll(ctx), key: r.Key, copying: &b.saving,
@@ -68,7 +69,20 @@ func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(
 	if b.opts.Shared != nil {
 		c.remembered = b.opts.Shared.remembered
 	}
-	_, err = archive.Backup(ctx, j, name, parts(emit), r.History, time.Now().UTC(), nil, c.write)
+	_, err = archive.Backup(ctx, j, name, parts(emit), r.History, time.Now().UTC(), nil, c.schedules, c.write)
+	return backupFault(err)
+}
+
+// backupFault is why a host that runs cannot be backed up, as it is told.
+func backupFault(err error) error {
+	var told *control.Error
+	if err == nil || errors.As(err, &told) {
+		return err
+	}
+	var coded *Error
+	if fault := journalFault("back up", err, "see that the journal can be reached, and the disk be written to"); errors.As(fault, &coded) {
+		return &control.Error{Code: coded.Code, Message: coded.Err.Error(), At: coded.At, Next: coded.Hint}
+	}
 	return err
 }
 
@@ -120,7 +134,7 @@ func (j Journal) backUp(ctx context.Context, dir string, from journal.Journal, i
 		defer func() { err = errors.Join(err, s.Close()) }()
 		c.remembered = s
 	}
-	_, err = archive.Backup(ctx, from, name, to, r.History, time.Now().UTC(), tell, c.write)
+	_, err = archive.Backup(ctx, from, name, to, r.History, time.Now().UTC(), tell, c.schedules, c.write)
 	return err
 }
 
@@ -191,6 +205,9 @@ func (j Journal) Restore(ctx context.Context, from archive.Getter, dir string, o
 func (j Journal) restore(ctx context.Context, dir string, kept *archive.Kept, u *unpacked, o RestoreOptions, r *Restored) error {
 	if at := u.taken(); at != "" && !o.Replace {
 		return fmt.Errorf("%w: %s holds something", journal.ErrExists, at)
+	}
+	if err := u.alone(ctx, kept); err != nil {
+		return err
 	}
 	fill := &filler{ctx: ctx, kept: kept, o: o}
 	if err := u.begin(); err != nil {
@@ -339,6 +356,9 @@ func restoreFolder(ctx context.Context, at string, f *filler) (away string, err 
 	for _, n := range s.Names() {
 		if n == name {
 			continue
+		}
+		if len(f.kept.Buckets)+len(f.kept.Parts) > 0 && (n.Namespace != name.Namespace || n.Service != name.Service) {
+			return "", othersFault(n.Namespace + "/" + n.Service)
 		}
 		report, err := archive.Examine(ctx, s.Journal(n), shard.FoldLimits(), nil)
 		if err != nil {

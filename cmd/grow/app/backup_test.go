@@ -3,13 +3,19 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/grow-platform/grow/host/capabilities/sql"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/secrets"
+	"github.com/grow-platform/grow/host/store/files"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/archive"
 )
 
 // TestBackupKey: the key of sealed secrets is given to the owner of the folder alone, in whose
@@ -84,6 +90,65 @@ func TestUnfinished(t *testing.T) {
 	}
 	if _, err := start().place(); err != nil || finished(state) != nil {
 		t.Errorf("one that ended: %v, %v", err, finished(state))
+	}
+}
+
+// TestRestoreOthers: what the host keeps is not made older for services that are not restored.
+func TestRestoreOthers(t *testing.T) {
+	state := t.TempDir()
+	s, err := files.Open(filepath.Join(state, storeDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"shop", "other"} {
+		if _, err := s.SetRef(t.Context(), "documents/main/"+name, []byte("x"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	kept := &archive.Kept{Manifest: archive.Manifest{Namespace: "main", Service: "shop"}}
+	u := &unpacked{state: state, places: []string{storeDir}}
+	var fault *Error
+	if err := u.alone(t.Context(), kept); !errors.As(err, &fault) || fault.Code != CodeRestoreOthers || fault.Hint == "" || !strings.Contains(err.Error(), "main/other") {
+		t.Errorf("with another service: %v", err)
+	}
+	if err := (&unpacked{state: state}).alone(t.Context(), kept); err != nil {
+		t.Errorf("a backup of the journal alone: %v", err)
+	}
+	if err := u.begin(); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.alone(t.Context(), kept); err != nil {
+		t.Errorf("a restore that is repeated: %v", err)
+	}
+}
+
+// TestBackupStray: what a restore would not take for a database is not backed up as one.
+func TestBackupStray(t *testing.T) {
+	c := belongings{data: t.TempDir(), copying: new(sync.Mutex)}
+	stray := filepath.Join(c.data, sql.Folder, "copy of ledger.db")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(stray), 0o700), os.WriteFile(stray, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var fault *Error
+	if err := c.databases(t.Context(), nil); !errors.As(err, &fault) || fault.Code != CodeBackupDatabase || !strings.Contains(err.Error(), stray) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestBackupFault: a host that runs says why it cannot be backed up as one that does not.
+func TestBackupFault(t *testing.T) {
+	for code, err := range map[string]error{
+		CodeBackupDatabase: &Error{Code: CodeBackupDatabase, Err: errors.New("a database"), Hint: "mend it"},
+		CodeJournalDamaged: fmt.Errorf("bucket: %w", journal.ErrDamaged),
+		CodeBackupKey:      &control.Error{Code: CodeBackupKey, Next: "leave it out"},
+	} {
+		var told *control.Error
+		if got := backupFault(fmt.Errorf("back up: %w", err)); !errors.As(got, &told) || told.Code != code || told.Next == "" {
+			t.Errorf("%s: %v", code, got)
+		}
 	}
 }
 

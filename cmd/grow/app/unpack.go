@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/host/capabilities/sql"
+	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/store/files"
@@ -159,6 +160,37 @@ func (u *unpacked) taken() string {
 		}
 	}
 	return ""
+}
+
+// alone checks that what a backup has of the host takes nothing from other services that are
+// deployed there. A restore that was broken off is repeated whatever it has brought.
+func (u *unpacked) alone(ctx context.Context, kept *archive.Kept) (err error) {
+	at := filepath.Join(u.state, storeDir)
+	if _, err := os.Lstat(at); err != nil || len(u.places) == 0 || finished(u.state) != nil {
+		return nil
+	}
+	s, err := files.Open(at)
+	if err != nil {
+		return nil // nobody can read it: it is put away as it is
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	list, err := documents.New(s, nil).Services(ctx)
+	if err != nil {
+		return nil // as above
+	}
+	for _, other := range list {
+		if other.Namespace != kept.Namespace || other.Name != kept.Service {
+			return othersFault(other.String())
+		}
+	}
+	return nil
+}
+
+func othersFault(other string) error {
+	return &Error{
+		Code: CodeRestoreOthers, Err: fmt.Errorf("restore: service %s is on the same host, and its documents, secrets and shared buckets would be as old as the backup", other),
+		Hint: "restore it into an empty folder: grow restore BACKUP FOLDER; or delete the other service first, if it is not needed: grow service delete",
+	}
 }
 
 // drop removes what was unpacked.

@@ -135,11 +135,24 @@ func (s *Store) CopyBucket(ctx context.Context, n bucket.Carried, visit func(*bu
 	if err != nil {
 		return x, err
 	}
-	leave, err := c.hold(ctx)
+	if x, err = p.end(ctx, &before); err != nil {
+		return x, err
+	}
+	return x, p.release()
+}
+
+// heldMax is how many bytes of what was read while writes wait are kept back, until they go on. What is more
+// is visited meanwhile.
+const heldMax = 64 << 20
+
+// end reads what came since the state before, while no write runs.
+func (p *copying) end(ctx context.Context, before *jetstream.StreamState) (x bucket.Extent, err error) {
+	leave, err := p.hold(ctx)
 	if err != nil {
 		return x, err
 	}
 	defer leave()
+	p.holding = true
 	after, err := p.state(ctx)
 	if err != nil {
 		return x, err
@@ -162,6 +175,10 @@ type copying struct {
 	next  uint64            // sequence that was not looked at yet
 	count uint64            // items that were visited
 	seen  map[string]uint64 // how many of each subject, as the server has it
+
+	holding bool           // items are kept back in held
+	held    []*bucket.Item // that were read and not visited yet
+	bytes   int            // of them
 }
 
 // state is what the server says of the bucket.
@@ -208,10 +225,33 @@ func (p *copying) read(ctx context.Context, to uint64) error {
 				item.Header[name] = text
 			}
 		}
-		if err := p.visit(item); err != nil {
+		if err := p.pass(item); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// pass visits an item, or keeps it back.
+func (p *copying) pass(i *bucket.Item) error {
+	if !p.holding {
+		return p.visit(i)
+	}
+	p.held = append(p.held, i)
+	if p.bytes += entrySize + len(i.Data); p.bytes < heldMax {
+		return nil
+	}
+	return p.release()
+}
+
+// release visits what was kept back.
+func (p *copying) release() error {
+	for _, i := range p.held {
+		if err := p.visit(i); err != nil {
+			return err
+		}
+	}
+	p.held, p.bytes = nil, 0
 	return nil
 }
 
@@ -324,8 +364,10 @@ func (m *making) put(ctx context.Context, i *bucket.Item) error {
 	}
 	switch i.Subject[:len(carriedValue)] {
 	case carriedValue:
-		if ttl, over := leftOf(i); over {
-			return nil
+		if ttl, over := leftOf(i); over { // and so is what it took the place of
+			return m.call(ctx, "remove", func(ctx context.Context, h *handle) error {
+				return h.stream.Purge(ctx, jetstream.WithPurgeSubject(subject))
+			})
 		} else if ttl > 0 {
 			msg.Header.Set(messageTTL, ttl.String())
 		}
