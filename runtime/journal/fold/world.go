@@ -376,10 +376,22 @@ func (w *World) attempt(e *journal.AttemptMade) error {
 	}
 	m.attempt++
 	x := m.extra()
+	// It may have failed before it asked for them again: what it did outside follows from them.
+	x.answers = merged(merged(x.answers, lasting(x.given)), e.Answers)
 	x.due, x.held, x.clock, x.given = e.Due, e.Hold, 0, nil
 	touch(m)
-	x.answers = merged(x.answers, e.Answers)
 	return nil
+}
+
+// lasting are the answers of an attempt that the next is given too: those that a grant's
+// capability made, and that will not be others another time.
+func lasting(given []journal.Answer) (list []journal.Answer) {
+	for i := range given {
+		if a := &given[i]; a.Use != "" && !a.Passing {
+			list = append(list, *a)
+		}
+	}
+	return list
 }
 
 // begun folds what an attempt has been told that is about to change something outside.
