@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -217,6 +218,20 @@ func TestBegunAgainTwice(t *testing.T) {
 				t.Errorf("%d looks, and what was written: %v", world.looks, world.writes)
 			}
 		})
+	}
+}
+
+// TestUnkept: the journal is told of each answer once, and of those of streams never.
+func TestUnkept(t *testing.T) {
+	given := []capability.Recorded{{Call: 1, Operation: "kv.get", Use: "k"}, {Call: 2, Operation: "stream.read", Use: "h"}, {Call: 3, Operation: "time.now"}, {Call: 4, Operation: "kv.get", Kept: true}}
+	for _, want := range [][]uint32{{1, 3}, nil} {
+		var got []uint32
+		for _, a := range unkept(given) {
+			got = append(got, a.Call)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d, want %d", got, want)
+		}
 	}
 }
 

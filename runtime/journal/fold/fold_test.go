@@ -261,11 +261,15 @@ func (m *model) answers(w *wait, have *map[uint32]string) (list []journal.Answer
 	for call := range uint32(3) {
 		if m.draw("answered", 2) == 1 {
 			a := journal.Answer{Call: call + 1, Operation: "o", Use: "u", Frame: fmt.Append(nil, w.id, w.attempt, call, m.draw("answer", 3))}
-			switch m.draw("kind", 4) {
+			switch m.draw("kind", 5) {
 			case 0:
 				a.Use = "" // of the runtime itself
 			case 1:
 				a.Passing = true
+			case 2:
+				a.Operation = "stream.read" // which the world does not keep
+				list = append(list, a)
+				continue
 			}
 			list = append(list, a)
 			if *have == nil {

@@ -409,9 +409,15 @@ func (w *World) begun(e *journal.Begun) error {
 	return nil
 }
 
+// streams is how the operations of streams begin. Their answers are given to nobody.
+const streams = "stream."
+
 // merged adds copies of answers to those of other requests, which are in order.
 func merged(list, more []journal.Answer) []journal.Answer {
 	for k := range more {
+		if strings.HasPrefix(more[k].Operation, streams) {
+			continue
+		}
 		a := cloned(&more[k])
 		i, found := slices.BinarySearchFunc(list, a.Call, func(b journal.Answer, call uint32) int { return int(b.Call) - int(call) })
 		if found {
