@@ -111,7 +111,8 @@ func (c *client) request(ctx context.Context, r *capability.Request) (*http.Requ
 	if err := c.allow(method, u); err != nil {
 		return nil, err
 	}
-	q, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(r.Data))
+	// A copy, since a request may still be on its way when its answer is there.
+	q, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(bytes.Clone(r.Data)))
 	if err != nil {
 		return nil, err
 	}
