@@ -56,7 +56,7 @@ def open_issue(ctx: grow.Context, filed: ReportFiled, name: str) -> int | None:
     except grow.CallError as e:
         if e.code != "unavailable" or e.retry:
             raise
-        ctx.log.warn("not told to GitHub", reason=e.text)
+        ctx.log.info("not told to GitHub", reason=e.text)
         return None
     if answer.status == 201:
         return answer.json()["number"]
