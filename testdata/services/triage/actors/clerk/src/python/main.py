@@ -26,10 +26,17 @@ ATTACHMENT_MAX = 524288
 @grow.on("report.filed")
 def file(ctx: grow.Context, filed: ReportFiled) -> ReportKept:
     id, repository, name = ctx.message.id, f"{filed.owner}/{filed.repo}", ""
+    key = ""
     if filed.attachment:
         name = filed.attachment.name
-        ctx.blob("attachments").write(f"{repository}/{id}/{name}", content(filed.attachment.data))
-    issue = open_issue(ctx, filed, name)
+        key = f"{repository}/{id}/{name}"
+        ctx.blob("attachments").write(key, content(filed.attachment.data))
+    try:
+        issue = open_issue(ctx, filed, name)
+    except grow.Refuse:
+        if key:
+            ctx.blob("attachments").delete(key)
+        raise
     at = f"{ctx.message.time:%Y-%m-%dT%H:%M:%SZ}"
     history.add(ctx, id, repository, at, filed.title, issue, name)
     ctx.log.info("kept", repository=repository, issue=issue, attachment=name)
