@@ -86,8 +86,8 @@ def listed(ctx: grow.Context, wanted: ReportsGet) -> ReportsListed:
 
 @grow.on("reports.within")
 def within(ctx: grow.Context, wanted: ReportsWithin) -> ReportsFound:
-    reports = history.within(ctx, wanted.from_, wanted.until)
-    return ReportsFound(reports=[ReportKept(**r) for r in reports])
+    reports, more = history.within(ctx, wanted.from_, wanted.until)
+    return ReportsFound(reports=[ReportKept(**r) for r in reports], more=more)
 
 
 @grow.on("attachment.get")
