@@ -26,10 +26,17 @@ ATTACHMENT_MAX = 524288
 @grow.on("report.filed")
 def file(ctx: grow.Context, filed: ReportFiled) -> ReportKept:
     id, repository, name = ctx.message.id, f"{filed.owner}/{filed.repo}", ""
+    key = ""
     if filed.attachment:
         name = filed.attachment.name
-        ctx.blob("attachments").write(f"{repository}/{id}/{name}", content(filed.attachment.data))
-    issue = open_issue(ctx, filed, name)
+        key = f"{repository}/{id}/{name}"
+        ctx.blob("attachments").write(key, content(filed.attachment.data))
+    try:
+        issue = open_issue(ctx, filed, name)
+    except grow.Refuse:
+        if key:
+            ctx.blob("attachments").delete(key)
+        raise
     at = f"{ctx.message.time:%Y-%m-%dT%H:%M:%SZ}"
     history.add(ctx, id, repository, at, filed.title, issue, name)
     ctx.log.info("kept", repository=repository, issue=issue, attachment=name)
@@ -56,7 +63,7 @@ def open_issue(ctx: grow.Context, filed: ReportFiled, name: str) -> int | None:
     except grow.CallError as e:
         if e.code != "unavailable" or e.retry:
             raise
-        ctx.log.warn("not told to GitHub", reason=e.text)
+        ctx.log.info("not told to GitHub", reason=e.text)
         return None
     if answer.status == 201:
         return answer.json()["number"]
@@ -79,8 +86,8 @@ def listed(ctx: grow.Context, wanted: ReportsGet) -> ReportsListed:
 
 @grow.on("reports.within")
 def within(ctx: grow.Context, wanted: ReportsWithin) -> ReportsFound:
-    reports = history.within(ctx, wanted.from_, wanted.until)
-    return ReportsFound(reports=[ReportKept(**r) for r in reports])
+    reports, more = history.within(ctx, wanted.from_, wanted.until)
+    return ReportsFound(reports=[ReportKept(**r) for r in reports], more=more)
 
 
 @grow.on("attachment.get")
