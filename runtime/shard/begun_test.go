@@ -221,6 +221,42 @@ func TestBegunAgainTwice(t *testing.T) {
 	}
 }
 
+// TestBegunDuration: how long a message took does not count the time that the process was away.
+func TestBegunDuration(t *testing.T) {
+	a := def("a", func(a *specs.Actor) { a.Uses = []specs.Grant{{Name: "o", Kind: "test.outside"}} })
+	clocks := map[int64]bool{}
+	x := &crash{T: t, clock: newManual(), service: project(a), guests: map[string]guest{"a": func(h engine.Host, _ *abi.Message) ([]sent, error) {
+		clocks[h.Now()] = true
+		request(h, "", "type", "outside.write", "use", "o")
+		return nil, nil
+	}}}
+	x.requests = []*Request{{To: "a", Type: "in", Data: []byte("{}"), Kept: true}}
+	j := openJournal(t)
+	world.journal, world.gate, world.writes = j, make(chan struct{}), nil
+	close(world.gate)
+	s := x.open(j)
+	x.send(s)
+	x.drain(s)
+	s.Close()
+	j = cut(t, j, world.writes[0].seq)
+	world.journal = j
+	x.clock.pass(time.Hour)
+	s = x.open(j)
+	x.drain(s)
+	s.Close()
+	handled := 0
+	eachEntry(t, j, func(e journal.Entry) {
+		if h, ok := e.(*journal.Handled); ok {
+			if handled++; h.Duration != 0 {
+				t.Errorf("it took %v", time.Duration(h.Duration))
+			}
+		}
+	})
+	if handled != 1 || len(clocks) != 1 {
+		t.Errorf("handled %d times, by %d clocks", handled, len(clocks))
+	}
+}
+
 // TestUnkept: the journal is told of each answer once, and of those of streams never.
 func TestUnkept(t *testing.T) {
 	given := []capability.Recorded{{Call: 1, Operation: "kv.get", Use: "k"}, {Call: 2, Operation: "stream.read", Use: "h"}, {Call: 3, Operation: "time.now"}, {Call: 4, Operation: "kv.get", Kept: true}}
