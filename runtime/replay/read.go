@@ -33,6 +33,26 @@ type Case struct {
 	Dead bool
 }
 
+// size is how many bytes it holds of what may be large. A state is counted whole, though
+// others may hold some of the same values.
+func (c *Case) size() int {
+	n := c.Message.Size() + capability.Size(c.State)
+	for i := range c.Answers {
+		n += len(c.Answers[i].Request) + len(c.Answers[i].Frame)
+	}
+	for i := range c.Then.Outputs {
+		o := &c.Then.Outputs[i]
+		n += len(o.Data)
+		for name, value := range o.Attrs {
+			n += len(name) + len(value)
+		}
+	}
+	for i := range c.Then.State {
+		n += len(c.Then.State[i].Data)
+	}
+	return n
+}
+
 // place is where a handled message lies.
 type place struct {
 	sequence uint64
@@ -67,12 +87,18 @@ type cell struct {
 	seen    map[string]bool // names that were changed; nil once all was read
 }
 
-// entries visits those of records from a sequence on, with the index of each in its record.
+// entries visits those of records from a sequence on, with the index of each in its record,
+// in a turn aside. A journal lets few read at a time, and who reads waits for turns: so one
+// is waited for only once the journal is being read, never the other way round.
 func (o *Options) entries(ctx context.Context, from uint64, visit func(p place, e journal.Entry) error) error {
+	defer o.reading.End()
 	var at place
 	return shard.Entries(ctx, o.Journal, from, func(seq uint64, e journal.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
+		}
+		if err := o.reading.Begin(ctx); err != nil {
+			return err
 		}
 		o.reading.Next()
 		if seq != at.sequence {
@@ -173,7 +199,6 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 	}
 	current := map[string]map[string]capability.Value{}
 	if o.State != nil {
-		o.reading.End() // a key may be busy
 		for key := range c.keys {
 			values, err := o.State(ctx, key)
 			if err != nil {
@@ -183,9 +208,6 @@ func (c *chosen) begin(ctx context.Context, o *Options) error {
 			if err := c.grow(capability.Size(values)); err != nil {
 				return err
 			}
-		}
-		if err := o.reading.Begin(ctx); err != nil {
-			return err
 		}
 	}
 	err := o.entries(ctx, 0, func(_ place, e journal.Entry) error {
@@ -264,17 +286,18 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 }
 
 // readMany gives out the messages in bundles, so that reading and running them do not have
-// to wait for each other at each.
+// to wait for each other at each, but in no larger ones than have work for every worker.
 func (c *chosen) readMany(ctx context.Context, o *Options, give func([]*Case) error) error {
+	most := max(1, min(handMax, len(c.places)/o.Workers))
 	var some []*Case
 	size := 0
 	err := c.read(ctx, o, func(k *Case) error {
-		some, size = append(some, k), size+k.Message.Size()
-		if len(some) < handMax && size < handBytes {
+		some, size = append(some, k), size+k.size()
+		if len(some) < most && size < handBytes {
 			return nil
 		}
 		full := some
-		some, size = make([]*Case, 0, handMax), 0
+		some, size = make([]*Case, 0, most), 0
 		return give(full)
 	})
 	if err != nil || len(some) == 0 {

@@ -32,8 +32,9 @@ const (
 	WorkersMax = 64
 	GroupsMax  = 100 // groups of differences; what else differs is counted only
 
-	handMax   = 32       // messages that a worker is handed at a time
-	handBytes = 64 << 10 // of those messages, without the last
+	handMax   = 32               // messages that a worker is handed at a time
+	handTime  = time.Millisecond // of one message, after which others have a turn before the next
+	handBytes = 64 << 10         // of them and of what they had and did, without the last message's
 )
 
 // Select says which handled messages of a node are run again. The zero Select
@@ -107,10 +108,6 @@ var ErrStates = fmt.Errorf("what the keys of these messages kept takes more than
 // that of ctx when it ends.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.bound()
-	if err := o.reading.Begin(ctx); err != nil {
-		return nil, err
-	}
-	defer o.reading.End()
 	chosen, err := o.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -163,15 +160,14 @@ func (o *Options) play(ctx context.Context, c *chosen, t *tally) error {
 		})
 	}
 	err := c.readMany(ctx, o, func(some []*Case) error {
-		o.reading.End() // those that run them may have no other turn
+		o.reading.End() // those that run them may have no other turn; the next entry begins again
 		select {
 		case cases <- some:
-			return o.reading.Begin(ctx)
+			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	})
-	o.reading.End()
 	close(cases)
 	wait.Wait()
 	if cause := context.Cause(ctx); cause != nil {

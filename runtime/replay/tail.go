@@ -34,10 +34,6 @@ func (t *Tail) Next(ctx context.Context) error {
 	if err != nil || last <= t.options.Select.After {
 		return err
 	}
-	if err := t.options.reading.Begin(ctx); err != nil {
-		return err
-	}
-	defer t.options.reading.End()
 	chosen, err := t.options.prepare(ctx)
 	if err == nil {
 		t.options.Select.After = max(last, chosen.last())

@@ -38,18 +38,19 @@ func (w *worker) work(ctx context.Context, cases <-chan []*Case) error {
 	return nil
 }
 
-// many runs messages in a turn of their own.
+// many runs messages in a turn of their own, or in several where they take long.
 func (w *worker) many(ctx context.Context, some []*Case) error {
-	if err := w.stint.Begin(ctx); err != nil {
-		return nil // somebody else knows why
-	}
 	defer w.stint.End()
 	for _, c := range some {
-		if ctx.Err() != nil {
-			return nil
+		if ctx.Err() != nil || w.stint.Begin(ctx) != nil {
+			return nil // somebody else knows why
 		}
+		began := time.Now()
 		if err := w.one(ctx, c); err != nil {
 			return err
+		}
+		if time.Since(began) > handTime {
+			w.stint.End()
 		}
 	}
 	return nil

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -120,6 +122,21 @@ func (d discreet) attr(a slog.Attr) slog.Attr {
 		if err, ok := v.Any().(error); ok {
 			return slog.String(a.Key, d.hide(err.Error()))
 		}
+		return d.any(a.Key, v.Any())
 	}
 	return a
+}
+
+// any hides secrets in a list or structure: where there are some it is told as JSON, or as Go
+// writes it where it has none.
+func (d discreet) any(key string, v any) slog.Attr {
+	text := fmt.Sprintf("%+v", v)
+	found := d.hide(text) != text
+	if b, err := json.Marshal(v); err == nil {
+		text = string(b)
+	}
+	if told := d.hide(text); found || told != text {
+		return slog.String(key, told)
+	}
+	return slog.Any(key, v)
 }

@@ -80,7 +80,7 @@ func (s *Stopped) States(ctx context.Context, f control.StateFilter) (control.St
 			return control.StateList{}, traceError(err)
 		}
 	}
-	return listStates(ctx, s.service, s.states, f)
+	return listStates(ctx, s.service, s.states, f, secretsOf(s.service, s.known))
 }
 
 // StateDiff tells how a state has changed, as a running host does.

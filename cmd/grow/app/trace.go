@@ -139,6 +139,15 @@ func (m mask) hide(data []byte) []byte {
 // text is hide for text.
 func (m mask) text(s string) string { return string(m.hide([]byte(s))) }
 
+// texts is text for several.
+func (m mask) texts(list []string) []string {
+	var out []string
+	for _, s := range list {
+		out = append(out, m.text(s))
+	}
+	return out
+}
+
 // cut is text for what a guest has printed, which it may have cut where a secret stands: what
 // is left of that, before the mark of the cut, is hidden too.
 func (m mask) cut(s string) string {
@@ -237,7 +246,7 @@ func (w *tracing) message(id string) *traced {
 
 // see notes what several entries may say of a message.
 func (w *tracing) see(m *traced, h *shard.Hop) {
-	m.Node, m.Key = cmp.Or(h.Node, m.Node), cmp.Or(h.Key, m.Key)
+	m.Node, m.Key = cmp.Or(h.Node, m.Node), cmp.Or(w.mask.text(h.Key), m.Key)
 	m.Type, m.Cause = cmp.Or(h.Type, m.Type), cmp.Or(m.Cause, h.Cause)
 	if m.Time.IsZero() {
 		m.Time = h.Time
@@ -267,7 +276,7 @@ func (w *tracing) hop(h *shard.Hop) {
 	}
 	if h.What != shard.HopAccepted {
 		m.Tries = append(m.Tries, w.try(h))
-		m.Code, m.Reason = h.Code, string(w.mask.hide([]byte(h.Reason)))
+		m.Code, m.Reason = w.mask.text(h.Code), w.mask.text(h.Reason)
 		w.fuel += h.Fuel
 	}
 	w.outputs(h)
@@ -290,7 +299,7 @@ func (w *tracing) outputs(h *shard.Hop) {
 		case "drop":
 			out.Outcome = control.TraceDropped
 		case "deadletter":
-			out.Outcome, out.Code, out.Reason = control.TraceDead, o.Code, string(w.mask.hide([]byte(o.Reason)))
+			out.Outcome, out.Code, out.Reason = control.TraceDead, w.mask.text(o.Code), w.mask.text(o.Reason)
 		default:
 			out.Node = o.To
 		}
@@ -298,7 +307,7 @@ func (w *tracing) outputs(h *shard.Hop) {
 }
 
 func (w *tracing) act(m *traced, h *shard.Hop) {
-	a := control.TraceAct{Name: h.Code, Time: h.Time, By: h.By, Reason: h.Reason}
+	a := control.TraceAct{Name: h.Code, Time: h.Time, By: h.By, Reason: w.mask.text(h.Reason)}
 	m.Outcome = control.TraceDead // as all are that people act on, also when the journal has that no more
 	w.see(m, &shard.Hop{Time: h.Time, Node: h.Node, Key: h.Key})
 	for i := range h.Outputs {
@@ -313,11 +322,11 @@ func (w *tracing) act(m *traced, h *shard.Hop) {
 func (w *tracing) try(h *shard.Hop) control.TraceTry {
 	t := control.TraceTry{
 		Attempt: h.Attempt, Record: h.Sequence, Time: h.Time, Took: milliseconds(h.Took), Fuel: h.Fuel, Revision: h.Revision,
-		Code: h.Code, Reason: string(w.mask.hide([]byte(h.Reason))), Due: h.Due,
+		Code: w.mask.text(h.Code), Reason: w.mask.text(h.Reason), Due: h.Due,
 	}
 	for i := range h.State {
 		c := &h.State[i]
-		v := control.StateValue{Name: c.Name}
+		v := control.StateValue{Name: w.mask.text(c.Name)}
 		if !c.Deleted {
 			v.Revision, v.Bytes = c.Revision, len(c.Value)
 			v.Data, v.Raw = w.mask.value(c.Value)
@@ -331,13 +340,14 @@ func (w *tracing) try(h *shard.Hop) control.TraceTry {
 }
 
 func (w *tracing) answer(a *journal.Answer) control.TraceAnswer {
-	out := control.TraceAnswer{Call: a.Call, Operation: a.Operation, Use: a.Use, Took: milliseconds(time.Duration(a.Duration))}
+	out := control.TraceAnswer{Call: a.Call, Operation: w.mask.text(a.Operation), Use: a.Use, Took: milliseconds(time.Duration(a.Duration))}
 	m, err := abi.ParseMessage(a.Frame)
 	if err != nil { // the host made it
 		out.Raw = w.mask.hide(a.Frame)
 		return out
 	}
-	out.Code, _ = m.Attr(abi.Code)
+	code, _ := m.Attr(abi.Code)
+	out.Code = w.mask.text(code)
 	if len(m.Data()) > 0 {
 		out.Data, out.Raw = w.mask.value(m.Data())
 	}
