@@ -372,13 +372,14 @@ func TestModernNames(t *testing.T) {
 		"responses": {"200": {"description": "ok"}}}}},
 		"components": {"schemas": {
 			"A": {"$id": "https://example.com/a", "$anchor": "x", "type": "object", "properties": {"b": {"$ref": "#/components/schemas/B"},
-				"$id": {"type": "integer"}, "n": {"$ref": "#/components/schemas/B/properties/n"}, "c": {"const": {"$id": "kept"}}}},
+				"$id": {"type": "integer"}, "p": {"$id": "p", "$anchor": "y", "type": "integer"}, "q": {"$id": "p", "$anchor": "y"}, "n": {"$ref": "#/components/schemas/B/properties/n"}, "c": {"const": {"$id": "kept"}}}},
 			"B": {"$id": "https://example.com/a", "$schema": "https://example.com/schema", "$anchor": "x", "type": "object", "properties": {"n": {"type": "integer"}, "a": {"$ref": "#/components/schemas/A"}}}}}}`)
 	for body, says := range map[string]string{
 		`{"b": {"n": 1, "a": {"$id": 1, "n": 1, "c": {"$id": "kept"}}}}`: "",
 		`{"b": {"n": "a"}}`:      "body/b/n: ",
 		`{"n": "a"}`:             "body/n: ",
 		`{"$id": "a"}`:           "body/$id: ",
+		`{"p": "a"}`:             "body/p: ",
 		`{"c": {}}`:              "body/c: ",
 		`{"b": {"a": {"b": 1}}}`: "body/b/a/b: ",
 	} {

@@ -3,6 +3,7 @@ those of docs/requirements.md."""
 
 import base64
 import binascii
+from datetime import datetime, timezone
 
 import grow
 
@@ -37,7 +38,7 @@ def file(ctx: grow.Context, filed: ReportFiled) -> ReportKept:
         if key:
             ctx.blob("attachments").delete(key)
         raise
-    at = f"{ctx.message.time:%Y-%m-%dT%H:%M:%SZ}"
+    at = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
     history.add(ctx, id, repository, at, filed.title, issue, name)
     ctx.log.info("kept", repository=repository, issue=issue, attachment=name)
     return ReportKept(repository=repository, id=id, at=at, title=filed.title, issue=issue, attachment=name)
