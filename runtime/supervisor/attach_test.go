@@ -77,6 +77,18 @@ func TestAttach(t *testing.T) {
 		}
 	}
 	expect("after what cannot be attached", "replied", 1)
+	other := func(digest, bytes string) Wanted { // its bytes are another module's by now
+		w := wanted(digest, nil)
+		w.Modules["a"] = Binary{w.Modules["a"].Digest, BinaryOf(wat.Module(bytes)).Read}
+		return w
+	}
+	if _, err := attach(other("echo", "trap"), "a", nil, "trap"); !errors.Is(err, ErrChanged) {
+		t.Errorf("attach what was written to: %v", err)
+	}
+	if err := v.Apply(ctx, other("trap", "echo")); !errors.Is(err, ErrChanged) {
+		t.Errorf("apply what was written to: %v", err)
+	}
+	expect("after what was written to", "replied", 1)
 	a, err := attach(wanted("echo", nil), "a", nil, "trap")
 	if err != nil {
 		t.Fatal(err)

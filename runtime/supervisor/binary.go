@@ -11,7 +11,8 @@ type Binary struct {
 	// Digest is what a compiled module says that it was made of: "sha256:" and 64 hex digits.
 	Digest string
 	// Read gives the module's bytes, which nobody may change. The supervisor calls it only
-	// when nothing that runs was compiled of the same.
+	// when nothing that runs was compiled of the same, and fails with ErrChanged when they
+	// are of another digest.
 	Read func() ([]byte, error)
 }
 
@@ -30,6 +31,9 @@ func (b Binary) Bytes() ([]byte, error) {
 	}
 	return b.Read()
 }
+
+// ErrChanged: a module's bytes are not those that its digest was taken of.
+var ErrChanged = errors.New("the module was written to since it was looked at: deploy again")
 
 func digestOf(wasm []byte) string {
 	sum := sha256.Sum256(wasm)

@@ -107,6 +107,9 @@ func (s *Supervisor) moduleBy(ctx context.Context, by Compiler, binary Binary, c
 	if err != nil {
 		return nil, err
 	}
+	if digestOf(wasm) != binary.Digest { // what is compiled may be made of it
+		return nil, ErrChanged
+	}
 	compiled, err := by.Compile(ctx, s.opts.Engine, wasm, c)
 	if err != nil {
 		return nil, err

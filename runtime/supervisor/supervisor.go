@@ -368,6 +368,9 @@ func (s *Supervisor) module(ctx context.Context, b Binary, c engine.Config) (*mo
 	if err != nil {
 		return nil, err
 	}
+	if compiled.Info().Digest != b.Digest {
+		return nil, errors.Join(ErrChanged, compiled.Close(ctx))
+	}
 	m := &module{Module: compiled, config: c}
 	m.uses.Store(1)
 	return m, nil

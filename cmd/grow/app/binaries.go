@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -24,12 +25,14 @@ const (
 type binaries struct {
 	mu    sync.Mutex
 	known map[string]digested // by path
+	now   func() time.Time    // in place of time.Now, for tests; nil: that
 }
 
 // digested is a file as it was when its digest was taken.
 type digested struct {
-	file   os.FileInfo
-	digest string
+	file    os.FileInfo
+	changed time.Time // see changed
+	digest  string
 }
 
 // wanted is a service, whose modules are at these paths by the actors' names, as a
@@ -45,12 +48,24 @@ func (h *Host) wanted(service *specs.Service, paths map[string]string) (supervis
 		if err != nil {
 			return w, moduleError(name, err)
 		}
+		read := b.Read
+		b.Read = func() ([]byte, error) { // which may be later
+			wasm, err := read()
+			if err != nil {
+				return nil, moduleError(name, err)
+			}
+			return wasm, nil
+		}
 		w.Modules[name] = b
 	}
 	return w, nil
 }
 
+// moduleError says that an actor's module cannot be read, unless err does so itself.
 func moduleError(name string, err error) error {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return err
+	}
 	return &Error{Code: "module.read", Err: fmt.Errorf("read module of actor %s: %w", name, err), Hint: "build it: grow build " + name}
 }
 
@@ -60,26 +75,45 @@ func (s *binaries) open(path string) (supervisor.Binary, error) {
 	if err != nil {
 		return supervisor.Binary{}, err
 	}
+	at, told := changed(info)
 	s.mu.Lock()
 	was, ok := s.known[path]
 	s.mu.Unlock()
-	if ok && same(was.file, info) {
-		return supervisor.Binary{Digest: was.digest, Read: func() ([]byte, error) { return readModule(path) }}, nil
+	if ok && told && was.same(info, at) {
+		return supervisor.Binary{Digest: was.digest, Read: func() ([]byte, error) { return readAgain(path, was.digest) }}, nil
 	}
 	wasm, err := readModule(path)
 	if err != nil {
 		return supervisor.Binary{}, err
 	}
 	b := supervisor.BinaryOf(wasm)
-	if time.Since(info.ModTime()) > settled {
-		s.remember(path, digested{info, b.Digest})
+	now := time.Now
+	if s.now != nil {
+		now = s.now
+	}
+	if told && now().Sub(at) > settled && now().Sub(info.ModTime()) > settled {
+		s.remember(path, digested{info, at, b.Digest})
 	}
 	return b, nil
 }
 
-// same reports whether a file has not been written to, or replaced, since before.
-func same(before, now os.FileInfo) bool {
-	return os.SameFile(before, now) && before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
+// same reports whether the file has not been written to, or replaced, since. Its number and
+// its time of writing do not tell: a file system gives numbers again, and anyone sets that
+// time. When it was changed nobody sets.
+func (d *digested) same(now os.FileInfo, changed time.Time) bool {
+	return os.SameFile(d.file, now) && d.file.Size() == now.Size() && d.file.ModTime().Equal(now.ModTime()) && d.changed.Equal(changed)
+}
+
+// readAgain reads the module of a digest at a path.
+func readAgain(path, digest string) ([]byte, error) {
+	wasm, err := readModule(path)
+	if err == nil && supervisor.BinaryOf(wasm).Digest != digest {
+		err = supervisor.ErrChanged
+	}
+	if err != nil {
+		return nil, err
+	}
+	return wasm, nil
 }
 
 func (s *binaries) remember(path string, b digested) {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -31,7 +32,15 @@ func TestBinaries(t *testing.T) {
 		}
 		write(text, at)
 	}
-	var s binaries
+	again := func(text string, at time.Time) {
+		t.Helper()
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		write(text, at)
+	}
+	later := time.Now().Add(2 * time.Hour) // all was changed long ago, but for what is told to be of then
+	s := binaries{now: func() time.Time { return later }}
 	for _, step := range []struct {
 		name  string
 		do    func()
@@ -43,8 +52,10 @@ func TestBinaries(t *testing.T) {
 		{"longer", func() { write("three", long) }, "three", true},
 		{"as long, later", func() { write("seven", long.Add(time.Minute)) }, "seven", true},
 		{"as long and old, in its place", func() { replace("eight", long.Add(time.Minute)) }, "eight", true},
-		{"written to just now", func() { write("sixty", time.Now().Add(time.Hour)) }, "sixty", false},
-		{"and again", func() { write("fifty", time.Now().Add(time.Hour)) }, "fifty", false},
+		{"as long and as old", func() { write("nines", long.Add(time.Minute)) }, "nines", true},
+		{"as long and as old, where it was removed", func() { again("tenth", long.Add(time.Minute)) }, "tenth", true},
+		{"written to just now", func() { write("sixty", later) }, "sixty", false},
+		{"and again", func() { write("fifty", later) }, "fifty", false},
 	} {
 		step.do()
 		b, err := s.open(path)
@@ -58,6 +69,11 @@ func TestBinaries(t *testing.T) {
 		if got := s.known[path].digest == b.Digest; got != step.known {
 			t.Errorf("%s: its digest is remembered: %t, want %t", step.name, got, step.known)
 		}
+	}
+	later = time.Now()
+	write("sixty", long) // by what anyone sets it is old
+	if _, err := s.open(path); err != nil || s.known[path].digest == supervisor.BinaryOf([]byte("sixty")).Digest {
+		t.Errorf("what was changed just now is remembered: %v", err)
 	}
 	write("one", long)
 	first, err := s.open(path)
@@ -88,32 +104,67 @@ func TestBinaries(t *testing.T) {
 func TestBinariesUnread(t *testing.T) {
 	h := serve(t, "")
 	paths := *h.built.Load()
-	at := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(paths["hog"], at, at); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if _, err := h.Apply(t.Context(), h.service.Load(), paths); err != nil {
-			t.Fatal(err)
-		}
-	}
 	was, err := os.ReadFile(paths["hog"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Nobody can tell that it was written to.
 	if err := os.WriteFile(paths["hog"], bytes.Repeat([]byte{0}, len(was)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chtimes(paths["hog"], at, at); err != nil {
-		t.Fatal(err)
-	}
+	h.pretend(t, paths["hog"], was)
 	next := *h.service.Load()
 	hog := *next.Actors["hog"]
 	hog.Scale.Mailbox++
 	next.Actors = map[string]*specs.Actor{"hog": &hog}
 	changes, err := h.Apply(t.Context(), &next, paths)
 	if err != nil || len(changes) != 1 {
+		t.Errorf("%v, %v", changes, err)
+	}
+}
+
+// pretend has the host take what is at a path for a module that it has read before.
+func (h *Host) pretend(t *testing.T, path string, wasm []byte) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, ok := changed(info)
+	if !ok {
+		t.Skip("nothing is remembered here")
+	}
+	h.binaries.remember(path, digested{info, at, supervisor.BinaryOf(wasm).Digest})
+}
+
+// TestBinariesLate: a module that is not what its digest says when it comes to be read, or
+// is no more, is told as one that cannot be read, and what ran before goes on.
+func TestBinariesLate(t *testing.T) {
+	h := serve(t, "")
+	paths := *h.built.Load()
+	was, err := os.ReadFile(paths["hog"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.pretend(t, paths["hog"], []byte("another"))
+	late, err := h.wanted(h.service.Load(), paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Apply(t.Context(), h.service.Load(), paths)
+	if e := (*Error)(nil); !errors.As(err, &e) || e.Code != "module.read" || e.Hint == "" || !errors.Is(err, supervisor.ErrChanged) {
+		t.Errorf("of another digest: %v", err)
+	}
+	if err := os.Remove(paths["hog"]); err != nil {
+		t.Fatal(err)
+	}
+	_, err = late.Modules["hog"].Bytes()
+	if e := (*Error)(nil); !errors.As(err, &e) || e.Code != "module.read" || e.Hint == "" || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	if err := os.WriteFile(paths["hog"], was, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if changes, err := h.Apply(t.Context(), h.service.Load(), paths); err != nil || len(changes) > 0 {
 		t.Errorf("%v, %v", changes, err)
 	}
 }
