@@ -104,6 +104,9 @@ func classes(apis []API, named func(string) string) []string {
 // apiName is the name of the class of a grant's operations.
 func apiName(grant string) string { return camel(grant) + "API" }
 
+// pythonModule is what annotations in a class name: no method there may hide it.
+const pythonModule = "grow"
+
 // PythonOperations writes the operations of APIs as methods of classes.
 func PythonOperations(actor string, apis []API) []byte {
 	var b bytes.Buffer
@@ -119,7 +122,7 @@ func PythonOperations(actor string, apis []API) []byte {
 		} else {
 			fmt.Fprintf(&f.body, "        self._http = ctx.http(%s)\n", pythonText(a.Grant))
 		}
-		for i, name := range a.methods(PythonField) {
+		for i, name := range a.methods(PythonField, pythonModule) {
 			f.operation(name, a.Operations[i], a.Asks)
 		}
 	}

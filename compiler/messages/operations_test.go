@@ -82,6 +82,20 @@ func TestOperationsNames(t *testing.T) {
 	_, _ = c.Check("main", files, []*ast.File{f}, nil) // its errors have been told
 }
 
+// TestOperationsModule: an operation named like the SDK's module does not hide it from the
+// annotations of the methods that follow.
+func TestOperationsModule(t *testing.T) {
+	for _, a := range []API{
+		{Grant: "farm", Operations: []Operation{{ID: "grow", Name: "grow"}, {ID: "reap", Name: "reap"}}},
+		{Grant: "farm", Asks: true, Operations: []Operation{{ID: "grow", Name: "grow"}, {ID: "reap", Name: "reap"}}},
+	} {
+		code := string(PythonOperations("pricing", []API{a}))
+		if strings.Contains(code, "def grow(") || !strings.Contains(code, "def grow_(self)") || !strings.Contains(code, `"grow"`) {
+			t.Errorf("the module is hidden:\n%s", code)
+		}
+	}
+}
+
 // nothing imports packages without anything in them.
 type nothing struct{}
 

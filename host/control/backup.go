@@ -13,6 +13,16 @@ type Backups interface {
 	Backup(ctx context.Context, r BackupRequest, emit func(BackupPart) error) error
 }
 
+// allKey marks the context of a request of who may read all that the host keeps.
+type allKey struct{}
+
+// WithAll says that a request is of who may do everything in all namespaces of the host.
+func WithAll(ctx context.Context) context.Context { return context.WithValue(ctx, allKey{}, true) }
+
+// OfAll reports whether a request is of such a one; without it, only what belongs to the service
+// asked for is given.
+func OfAll(ctx context.Context) bool { return ctx.Value(allKey{}) != nil }
+
 // BackupRequest says what is to be in a backup.
 type BackupRequest struct {
 	History bool `json:"history,omitempty"` // all records that are kept, and not only those the next start needs

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,6 +29,30 @@ func (f *fake) Backup(_ context.Context, r BackupRequest, emit func(BackupPart) 
 		}
 	}
 	return f.note(r)
+}
+
+// slow notes the deadlines of what is written to it.
+type slow struct {
+	*httptest.ResponseRecorder
+	deadlines []time.Time
+}
+
+func (s *slow) SetWriteDeadline(t time.Time) error {
+	s.deadlines = append(s.deadlines, t)
+	return nil
+}
+
+// TestStreamDeadline: each value of a stream has a time of its own in which it must be read, and
+// the next answer has none left over.
+func TestStreamDeadline(t *testing.T) {
+	w, began := &slow{ResponseRecorder: httptest.NewRecorder()}, time.Now()
+	stream(w, func(emit func(int) error) error { return errors.Join(emit(1), emit(2)) })
+	if w.Body.String() != "1\n2\n" || len(w.deadlines) != 3 {
+		t.Fatalf("%q, %v", w.Body, w.deadlines)
+	}
+	if d := w.deadlines; d[0].Before(began.Add(partTime)) || d[1].Before(d[0]) || !d[2].IsZero() {
+		t.Errorf("deadlines %v", d)
+	}
 }
 
 // TestBackupParts has files of no, one and several parts come through whole.

@@ -201,6 +201,10 @@ func reach(i Place) error {
 	return nil
 }
 
+// partTime is how long a client may take to read a value of a stream: whoever stops reading holds
+// up nobody for longer.
+const partTime = time.Minute
+
 // stream answers with a value a line, each at once, and an error as the last one.
 func stream[T any](w http.ResponseWriter, serve func(emit func(T) error) error) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -209,7 +213,11 @@ func stream[T any](w http.ResponseWriter, serve func(emit func(T) error) error) 
 	if err := flush.Flush(); err != nil {
 		return
 	}
+	defer func() { _ = flush.SetWriteDeadline(time.Time{}) }() // for the next answer
 	err := serve(func(v T) error {
+		if err := flush.SetWriteDeadline(time.Now().Add(partTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
 		if err := out.Encode(v); err != nil {
 			return err
 		}

@@ -99,9 +99,8 @@ func (p *endpoint) accept(c echo.Context, buffer *[]byte) (*shard.Flow, *problem
 		return nil, fault
 	}
 	if p.verify != nil {
-		secret, _ := p.gateway.opts.Secret(p.Webhook.Secret)
-		if err := p.verify(secret, r.Header, body, p.gateway.opts.Now()); err != nil {
-			return nil, newProblem(http.StatusUnauthorized, codeSignature, err.Error())
+		if fault := p.signed(r.Header, body); fault != nil {
+			return nil, fault
 		}
 	}
 	request := &shard.Request{To: p.To, Source: p.name, Type: p.Send, Replies: p.replies, Direct: p.Direct, Kept: p.Accepted}
@@ -116,6 +115,19 @@ func (p *endpoint) accept(c echo.Context, buffer *[]byte) (*shard.Flow, *problem
 		return nil, refusal(err)
 	}
 	return f, nil
+}
+
+// signed checks the signature of a request. Without its secret, which may go while the
+// service runs, none is taken: what is signed with no key anybody can sign.
+func (p *endpoint) signed(h http.Header, body []byte) *problem {
+	secret, ok := p.gateway.opts.Secret(p.Webhook.Secret)
+	if !ok || secret == "" {
+		return newProblem(http.StatusServiceUnavailable, codeSecret, "the secret that signatures are checked with is not set on the host at the moment; its operator sets it: grow secret set").header("Retry-After", retryAfter)
+	}
+	if err := p.verify(secret, h, body, p.gateway.opts.Now()); err != nil {
+		return newProblem(http.StatusUnauthorized, codeSignature, err.Error())
+	}
+	return nil
 }
 
 // once is what makes a repeated request one with the first; nil when the

@@ -342,6 +342,21 @@ func TestLater(t *testing.T) {
 	}
 }
 
+// TestCodesHidden: what an actor says of a message is told hidden, its code as its words.
+func TestCodesHidden(t *testing.T) {
+	g := start(t)
+	g.opts.Hide = func(string) string { return "***" }
+	for path, body := range map[string]string{"/close": `{"account":"a"}`, "/trap": `{"text":"hi"}`} {
+		r := request(g, "POST", path, body)
+		if told := text(t, r); !strings.Contains(told, `"reason":"***"`) {
+			t.Errorf("%s is answered %s", path, told)
+		}
+		if told := text(t, request(g, "GET", messagePath(r.Header.Get(headerID)), "")); !strings.Contains(told, `"code":"***"`) {
+			t.Errorf("of %s is told %s", path, told)
+		}
+	}
+}
+
 // TestAttributes: only what was named becomes an attribute, and never what
 // authenticates the client.
 func TestAttributes(t *testing.T) {
@@ -371,6 +386,59 @@ func TestAttributes(t *testing.T) {
 		if attrs, fault := p.attributes(c, nil); fault != nil || slices.Contains(attrs, "traceparent") {
 			t.Errorf("trace context %q was taken: %q", bad, attrs)
 		}
+	}
+}
+
+// TestSecretGone: when the secret of a webhook is deleted, or emptied, while the service runs, no
+// request is taken, by whatever key it is signed; when it is back, those that it signs are.
+func TestSecretGone(t *testing.T) {
+	g := start(t)
+	value, there := "", false
+	g.opts.Secret = func(string) (string, bool) { return value, there }
+	now := g.opts.Now()
+	for path, scheme := range map[string]string{"/github": "github", "/standard": "standard"} {
+		for _, c := range []struct {
+			there         bool
+			value, signer string
+			status        int
+			code          string
+		}{
+			{false, "", "", 503, codeSecret}, {true, "", "", 503, codeSecret}, {false, "", standardSecret, 503, codeSecret},
+			{true, standardSecret, "", 401, codeSignature}, {true, standardSecret, standardSecret, 200, ""},
+		} {
+			value, there = c.value, c.there
+			h := http.Header{"X-Delivery": {"gone"}}
+			if err := Sign(&specs.Webhook{Scheme: scheme}, c.signer, h, []byte("body"), now); err != nil {
+				t.Fatal(err)
+			}
+			var headers []string
+			for name, values := range h {
+				headers = append(headers, name, values[0])
+			}
+			r := request(g, "POST", path, "body", headers...)
+			if told := text(t, r); r.StatusCode != c.status || !strings.Contains(told, c.code) || c.status == 503 && r.Header.Get("Retry-After") == "" {
+				t.Errorf("%s with secret %q, signed with %q: %d %s", path, c.value, c.signer, r.StatusCode, told)
+			}
+		}
+	}
+}
+
+// TestKeyless: neither scheme takes what is signed with an empty key.
+func TestKeyless(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for scheme, empty := range map[string][]string{"github": {""}, "standard": {"", "whsec_"}} {
+		for _, secret := range empty {
+			h := http.Header{}
+			if err := Sign(&specs.Webhook{Scheme: scheme}, secret, h, []byte("body"), now); err != nil {
+				t.Fatal(err)
+			}
+			if err := schemes[scheme](secret, h, []byte("body"), now); err != errKeyless {
+				t.Errorf("%s with %q: %v", scheme, secret, err)
+			}
+		}
+	}
+	if usable("standard", "whsec_") == nil {
+		t.Error("a secret without a key can be used")
 	}
 }
 

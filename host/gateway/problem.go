@@ -29,6 +29,7 @@ const (
 	codeFull        = "mailbox.full"        // 503
 	codeStopping    = "host.stopping"       // 503
 	codeJournal     = "journal.unavailable" // 503
+	codeSecret      = "secret.missing"      // 503: that of a webhook
 )
 
 // problem is a response that says what went wrong (RFC 9457).

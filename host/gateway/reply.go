@@ -45,10 +45,10 @@ func (p *endpoint) reply(c echo.Context, f *shard.Flow) error {
 		fault = newProblem(http.StatusBadGateway, codeMissing, "the service was done without a reply; expected was "+strings.Join(p.replies, " or "))
 	case shard.Refused:
 		fault = newProblem(http.StatusUnprocessableEntity, codeRefused, p.gateway.hide(a.Text))
-		fault.Reason = a.Code
+		fault.Reason = p.gateway.hide(a.Code)
 	default:
 		fault = newProblem(http.StatusInternalServerError, codeFailed, "the service could not handle the message; its operator finds why under the message's id")
-		fault.Reason = a.Code
+		fault.Reason = p.gateway.hide(a.Code)
 		if a.Code == codeJournal {
 			fault = newProblem(http.StatusServiceUnavailable, codeJournal, "the service could not keep the message").header("Retry-After", retryAfter)
 		}
@@ -135,7 +135,7 @@ func (g *Gateway) message(c echo.Context) error {
 	if !ok {
 		return newProblem(http.StatusNotFound, codeUnknown, "no message of that id is remembered: there was none, its answer was given, or it ended too long ago").write(c)
 	}
-	told := fate{ID: id, Status: a.Outcome.String(), Code: a.Code}
+	told := fate{ID: id, Status: a.Outcome.String(), Code: g.hide(a.Code)}
 	switch {
 	case a.Outcome == shard.Refused:
 		told.Detail = g.hide(a.Text)

@@ -23,6 +23,7 @@ var schemes = map[string]func(secret string, h http.Header, body []byte, now tim
 var (
 	errUnsigned = errors.New("the request is not signed")
 	errForged   = errors.New("the signature does not fit the body")
+	errKeyless  = errors.New("the secret to check the signature with is empty")
 	errOld      = errors.New("the signed time is more than " + signatureAge.String() + " off")
 )
 
@@ -31,11 +32,14 @@ func usable(scheme, secret string) error {
 	if scheme != "standard" {
 		return nil
 	}
-	if _, err := standardwebhooks.NewWebhook(secret); err != nil {
+	if _, err := standardwebhooks.NewWebhook(secret); err != nil || keyless(secret) {
 		return errors.New("it is not a Standard Webhooks secret: base64, with whsec_ before it")
 	}
 	return nil
 }
+
+// keyless reports a secret of Standard Webhooks in which there is no key.
+func keyless(secret string) bool { return strings.TrimPrefix(secret, "whsec_") == "" }
 
 // Sign adds to a request the signature by which an endpoint knows its sender:
 // for tests and for who calls an endpoint as that sender would.
@@ -64,6 +68,9 @@ func Sign(w *specs.Webhook, secret string, h http.Header, body []byte, now time.
 
 // github checks X-Hub-Signature-256 (GitHub: "Validating webhook deliveries").
 func github(secret string, h http.Header, body []byte, _ time.Time) error {
+	if secret == "" {
+		return errKeyless
+	}
 	given, ok := strings.CutPrefix(h.Get("X-Hub-Signature-256"), "sha256=")
 	if !ok {
 		return errUnsigned
@@ -85,6 +92,9 @@ func github(secret string, h http.Header, body []byte, _ time.Time) error {
 func standard(secret string, h http.Header, body []byte, now time.Time) error {
 	if h.Get("Webhook-Id") == "" || h.Get("Webhook-Signature") == "" || h.Get("Webhook-Timestamp") == "" {
 		return errUnsigned
+	}
+	if keyless(secret) {
+		return errKeyless
 	}
 	w, err := standardwebhooks.NewWebhook(secret)
 	if err != nil {

@@ -17,6 +17,19 @@ import (
 // its tag, XChaCha20-Poly1305 with all that precedes the nonce as associated data.
 const format1 = "grow-secret/1\n"
 
+// format2 begins the entry of a secret that was deleted; it is as format1 else. A reader of
+// version 1, which knows of none, refuses it by name and does not take it for an empty value.
+// Some were written as version 1, and are read all the same.
+const format2 = "grow-secret/2\n"
+
+// formatOf is what the entry of a head begins with.
+func formatOf(h *head) string {
+	if h.Gone.IsZero() {
+		return format1
+	}
+	return format2
+}
+
 // head is what can be read of an entry without a key. The seal covers it.
 type head struct {
 	Namespace string    `json:"namespace"`
@@ -57,7 +70,11 @@ func parse(b []byte) (entry, error) {
 		return e, fmt.Errorf("%w: it has over %d bytes", ErrTampered, entryMax)
 	}
 	rest, ok := bytes.CutPrefix(b, []byte(format1))
+	deleted := false
 	if !ok {
+		rest, deleted = bytes.CutPrefix(b, []byte(format2))
+	}
+	if !ok && !deleted {
 		if bytes.HasPrefix(b, []byte("grow-secret/")) {
 			return e, ErrFormat
 		}
@@ -73,13 +90,18 @@ func parse(b []byte) (entry, error) {
 	if err := json.Unmarshal(rest[:n], &e.head); err != nil {
 		return e, fmt.Errorf("%w: its head cannot be read", ErrTampered)
 	}
-	e.covered = b[:len(format1)+4+int(n)]
+	if deleted && e.Gone.IsZero() {
+		return e, fmt.Errorf("%w: it was deleted, and does not say when", ErrTampered)
+	}
+	e.covered = b[:len(format1)+4+int(n)] // format2 is as long
 	e.nonce, e.sealed = rest[n:n+chacha20poly1305.NonceSizeX], rest[n+chacha20poly1305.NonceSizeX:]
 	return e, nil
 }
 
 // seal writes an entry with a key.
-func seal(h *head, c *content, k key) ([]byte, error) {
+func seal(h *head, c *content, k key) ([]byte, error) { return sealAs(formatOf(h), h, c, k) }
+
+func sealAs(format string, h *head, c *content, k key) ([]byte, error) {
 	h.Key = k.id()
 	text, err := json.Marshal(h)
 	if err != nil {
@@ -92,7 +114,7 @@ func seal(h *head, c *content, k key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := binary.BigEndian.AppendUint32([]byte(format1), uint32(len(text)))
+	b := binary.BigEndian.AppendUint32([]byte(format), uint32(len(text)))
 	b = append(b, text...)
 	covered := len(b)
 	nonce, err := draw(chacha20poly1305.NonceSizeX)

@@ -168,6 +168,66 @@ func TestDeleted(t *testing.T) {
 	}
 }
 
+// TestDeletedFormat: what was deleted is of a version that hosts which know of none refuse, and
+// what such a host's successor wrote as version 1 is still deleted.
+func TestDeletedFormat(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, "")
+	set(t, s, shop, "A", "canary-of-a")
+	begins := func(format string) {
+		t.Helper()
+		if b, err := os.ReadFile(filepath.Join(dir, fileOf(shop, "A"))); err != nil || !bytes.HasPrefix(b, []byte(format)) {
+			t.Errorf("%.14q, %v; want %q", b, err, format)
+		}
+	}
+	gone := func() {
+		t.Helper()
+		if v, err := s.Get(shop, "A"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%q, %v", v, err)
+		}
+		if known := s.Known(shop, "A"); len(known) != 1 || string(known[0]) != "canary-of-a" {
+			t.Errorf("%q", known)
+		}
+	}
+	begins(format1)
+	if err := s.Delete(shop, "A"); err != nil {
+		t.Fatal(err)
+	}
+	begins(format2)
+	gone()
+	e, err := s.read(fileOf(shop, "A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.keys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := e.open(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for format, h := range map[string]head{format1: e.head, format2: {Namespace: "main", Service: "shop", Name: "A"}} {
+		b, err := sealAs(format, &h, &c, keys[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fileOf(shop, "A")), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if format == format1 {
+			gone()
+		} else if _, err := s.Get(shop, "A"); !errors.Is(err, ErrTampered) {
+			t.Errorf("%v, want %v", err, ErrTampered)
+		}
+	}
+	if err := s.Forget(shop, "A"); err != nil {
+		t.Fatal(err)
+	}
+	set(t, s, shop, "A", "canary-of-b")
+	begins(format1)
+}
+
 // TestDeletedMost: of those that were deleted the last ones are kept.
 func TestDeletedMost(t *testing.T) {
 	now := at()
@@ -305,7 +365,8 @@ func TestTampered(t *testing.T) {
 		"cut":           {edit(func(b []byte) []byte { return b[:len(b)-1] }), ErrTampered},
 		"empty":         {edit(func([]byte) []byte { return nil }), ErrTampered},
 		"endless":       {edit(func(b []byte) []byte { return append(b, make([]byte, entryMax)...) }), ErrTampered},
-		"later version": {edit(func(b []byte) []byte { return bytes.Replace(b, []byte("/1\n"), []byte("/2\n"), 1) }), ErrFormat},
+		"later version": {edit(func(b []byte) []byte { return bytes.Replace(b, []byte("/1\n"), []byte("/3\n"), 1) }), ErrFormat},
+		"as if deleted": {edit(func(b []byte) []byte { return bytes.Replace(b, []byte("/1\n"), []byte("/2\n"), 1) }), ErrTampered},
 		"another key":   {key(keyLine+givenKey(9)+"\n", 0o600), ErrForeign},
 		"key for all":   {key("", 0o644), ErrPermission},
 		"no key in it":  {key("hello\n", 0o600), ErrKey},
@@ -443,7 +504,9 @@ func FuzzEntry(f *testing.F) {
 	f.Add(good)
 	f.Add(good[:len(good)-1])
 	f.Add([]byte(format1))
-	f.Add([]byte("grow-secret/2\n"))
+	f.Add([]byte(format2))
+	f.Add(append([]byte(format2), good[len(format1):]...))
+	f.Add([]byte("grow-secret/3\n"))
 	f.Add([]byte(format1 + "\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := parse(b)

@@ -260,6 +260,37 @@ func TestPool(t *testing.T) {
 	}
 }
 
+// TestRunWaits: a message for which there is no place but that of an instance that is being
+// closed waits for it.
+func TestRunWaits(t *testing.T) {
+	ending, end := make(chan struct{}), make(chan struct{})
+	once := sync.OnceFunc(func() { close(end) })
+	ended := 0
+	a := newActor(t, closing{script(func(engine.Host, []byte) ([]byte, error) { return nil, nil }), func() {
+		if ended++; ended == 1 {
+			close(ending)
+			<-end
+		}
+	}}, func(o *Options) { o.Scale.Max = 1 })
+	a.Put(take(t, a))
+	swept := make(chan int)
+	go func() { swept <- a.Shrink(1) }()
+	<-ending
+	ran := false
+	err := a.Run(t.Context(), &Task{Message: abi.NewMessage(nil, abi.Type, "in"), ID: "m1", Wait: once}, func(r *Result) { ran = r.Outcome == Handled })
+	once()
+	if n := <-swept; err != nil || !ran || n != 1 {
+		t.Errorf("%v, ran %v, swept %d", err, ran, n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	i := take(t, a)
+	if err := a.Run(ctx, &Task{Message: abi.NewMessage(nil, abi.Type, "in"), ID: "m2"}, nil); !errors.Is(err, ErrBusy) {
+		t.Errorf("one that is in use: %v", err)
+	}
+	a.Put(i)
+}
+
 // TestLedger runs the actor that was written by hand from the specification
 // alone, on the real engine: state, config, log, a refusal, and answers larger
 // than its first buffer.

@@ -18,7 +18,9 @@ type pool struct {
 
 	mu     sync.Mutex
 	free   []*Instance
-	count  int                // running or starting
+	count  int                // running, starting or being closed
+	ending int                // being closed
+	freed  chan struct{}      // closed when a place is free again; nil: nobody waits for one
 	all    map[*Instance]bool // that have started and were not discarded
 	closed bool
 	gone   chan struct{} // closed when the actor is closed and no instance is left
@@ -29,7 +31,7 @@ type pool struct {
 // are closed.
 func (a *Actor) Take() (i *Instance, more bool, err error) {
 	for {
-		i, more, err = a.take()
+		i, more, _, err = a.take()
 		if i == nil || i.mortal == nil || !i.mortal.Gone() {
 			return i, more, err
 		}
@@ -37,34 +39,65 @@ func (a *Actor) Take() (i *Instance, more bool, err error) {
 	}
 }
 
-func (a *Actor) take() (i *Instance, more bool, err error) {
+// take is Take without a look at processes. When an instance is being closed, whose place is
+// free afterwards, soon is closed then.
+func (a *Actor) take() (i *Instance, more bool, soon <-chan struct{}, err error) {
 	p := &a.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, false, ErrClosed
+		return nil, false, nil, ErrClosed
 	}
 	if n := len(p.free); n > 0 {
 		i, p.free[n-1] = p.free[n-1], nil
 		p.free = p.free[:n-1]
-		return i, false, nil
+		return i, false, nil, nil
 	}
-	if p.count >= a.Scale.Max {
-		return nil, false, ErrBusy
+	if p.count < a.Scale.Max {
+		p.count++
+		return nil, true, nil, ErrBusy
 	}
-	p.count++
-	return nil, true, ErrBusy
+	if p.ending > 0 {
+		if p.freed == nil {
+			p.freed = make(chan struct{})
+		}
+		soon = p.freed
+	}
+	return nil, false, soon, ErrBusy
+}
+
+// acquire is Take that waits, within ctx, for the place of an instance that is being closed.
+// Before it does it calls wait, unless that is nil.
+func (a *Actor) acquire(ctx context.Context, wait func()) (i *Instance, more bool, err error) {
+	for {
+		i, more, soon, err := a.take()
+		switch {
+		case i != nil && i.mortal != nil && i.mortal.Gone():
+			a.Discard(i)
+		case soon == nil:
+			return i, more, err
+		default:
+			if wait != nil {
+				wait()
+			}
+			select {
+			case <-soon:
+			case <-ctx.Done():
+				return nil, false, err
+			}
+		}
+	}
 }
 
 // Decline gives back the place that Take said there was more of, unused.
-func (a *Actor) Decline() { a.forget() }
+func (a *Actor) Decline() { a.forget(0) }
 
 // Start makes an instance after Take said more. The instance is the caller's;
 // on an error the place is free again.
 func (a *Actor) Start(ctx context.Context) (*Instance, error) {
 	i, err := a.start(ctx)
 	if err != nil {
-		a.forget()
+		a.forget(0)
 		return i, err
 	}
 	a.pool.mu.Lock()
@@ -77,11 +110,11 @@ func (a *Actor) Start(ctx context.Context) (*Instance, error) {
 }
 
 // Run has an instance handle a message that reaches it by nobody but the caller, and read
-// see what came of it before the instance goes back. When none is free it starts one, for
-// which it calls t.Wait before. The error, ErrBusy among others, says that nothing was
-// handled.
+// see what came of it before the instance goes back. When none is free it starts one, or
+// waits for the place of one that is being closed, and calls t.Wait before. The error,
+// ErrBusy among others, says that nothing was handled.
 func (a *Actor) Run(ctx context.Context, t *Task, read func(*Result)) error {
-	i, more, err := a.Take()
+	i, more, err := a.acquire(ctx, t.Wait)
 	if errors.Is(err, ErrBusy) && more {
 		if t.Wait != nil {
 			t.Wait()
@@ -118,19 +151,26 @@ func (a *Actor) Put(i *Instance) {
 func (a *Actor) Discard(i *Instance) {
 	a.pool.mu.Lock()
 	delete(a.pool.all, i)
+	a.pool.ending++
 	a.pool.mu.Unlock()
 	err := i.running.Close()
 	a.memory.Add(-i.memory)
-	a.forget() // the module may be closed from here on
+	a.forget(1) // the module may be closed from here on
 	if err != nil {
 		i.line("warn", []byte("close instance: "+err.Error()), 0, nil)
 	}
 }
 
-func (a *Actor) forget() {
+// forget gives a place back, of an instance that was being closed or of none: ended says which.
+func (a *Actor) forget(ended int) {
 	a.pool.mu.Lock()
 	defer a.pool.mu.Unlock()
 	a.pool.count--
+	a.pool.ending -= ended
+	if a.pool.freed != nil {
+		close(a.pool.freed)
+		a.pool.freed = nil
+	}
 	if a.pool.closed && a.pool.count == 0 {
 		close(a.pool.gone)
 	}

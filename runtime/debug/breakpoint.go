@@ -215,8 +215,10 @@ func (s *Session) lay(old, made []*point, bound []Bound) []*point {
 	return lie
 }
 
+// equal reports whether a breakpoint that was there before is the one that is asked for. One
+// that has ended is not: it would never stop anybody.
 func (p *point) equal(o *point) bool {
-	return p.name == o.name && p.line == o.line && p.address == o.address && p.data == o.data && p.bytes == o.bytes && p.guest == o.guest && p.when == o.when
+	return !o.over && p.name == o.name && p.line == o.line && p.address == o.address && p.data == o.data && p.bytes == o.bytes && p.guest == o.guest && p.when == o.when
 }
 
 // SetExceptions says which exceptions stop a guest: all that are raised, those that

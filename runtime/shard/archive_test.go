@@ -93,7 +93,7 @@ func TestBackupUnderLoad(t *testing.T) {
 			}
 			dir := archive.Folder(filepath.Join(t.TempDir(), "b"))
 			release := s.Hold()
-			if _, err := archive.Backup(t.Context(), j, archived, dir, history, time.Unix(0, 0), nil); err != nil {
+			if _, err := archive.Backup(t.Context(), j, archived, dir, history, time.Unix(0, 0), nil, nil); err != nil {
 				t.Fatal(err)
 			}
 			release()

@@ -36,10 +36,10 @@ func (w *worker) effect() error {
 }
 
 // unkept are the answers that the journal does not have yet; from now on it has them, or
-// the attempt fails.
+// the attempt fails. Those of streams, which end with the attempt, are given to nobody.
 func unkept(given []capability.Recorded) (list []journal.Answer) {
 	for i := range given {
-		if !given[i].Kept {
+		if !given[i].Kept && !capability.IsStream(given[i].Operation) {
 			given[i].Kept = true
 			list = append(list, answerOfRecorded(&given[i]))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -165,6 +166,108 @@ func TestBegunAgain(t *testing.T) {
 			}
 			t.Logf("%d writes, %d records, %d writes again", len(before), last, again)
 		})
+	}
+}
+
+// TestBegunAgainTwice: what an attempt was told before the process ended stays said when the
+// attempt fails in the next life before it asks again, and that process ends too.
+func TestBegunAgainTwice(t *testing.T) {
+	looker := func(h engine.Host, m *abi.Message) ([]sent, error) {
+		seen := request(h, "first", "type", "outside.look", "use", "o")
+		request(h, "set "+string(seen.Data()), "type", "outside.write", "use", "o")
+		return nil, nil
+	}
+	for _, c := range []struct {
+		name      string
+		between   guest // of the second life; nil: no instance starts
+		snapshots Snapshots
+	}{
+		{name: "fails early", between: func(engine.Host, *abi.Message) ([]sent, error) { return nil, trap("early") }},
+		{name: "does not start"},
+		{name: "fails early, snapshots", between: func(engine.Host, *abi.Message) ([]sent, error) { return nil, trap("early") }, snapshots: Snapshots{Entries: 1, StateBytes: 1 << 20}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := def("a", func(a *specs.Actor) {
+				a.Uses = []specs.Grant{{Name: "o", Kind: "test.outside"}}
+				a.Retry = specs.Retry{Max: 3, Backoff: time.Second, Factor: 1}
+			})
+			x := &crash{T: t, clock: newManual(), service: project(a), options: Options{Snapshots: c.snapshots}}
+			x.requests = []*Request{{To: "a", Type: "in", Data: []byte("{}"), Kept: true}}
+			live := func(g guest, j journal.Journal, during func(s *Shard)) {
+				world.journal, x.guests = j, map[string]guest{"a": g}
+				s := x.open(j)
+				defer s.Close()
+				during(s)
+			}
+			j := openJournal(t)
+			world.gate, world.writes, world.looks = make(chan struct{}), nil, 0
+			close(world.gate)
+			live(looker, j, func(s *Shard) { x.send(s); x.drain(s) })
+			if len(world.writes) != 1 {
+				t.Fatalf("%d writes in the first life", len(world.writes))
+			}
+			j = cut(t, j, world.writes[0].seq)
+			live(c.between, j, func(s *Shard) {
+				await(t, "the attempt has failed", func() bool { return s.Status()[0].Waiting == 1 })
+				if err := s.Settle(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+			})
+			live(looker, j, func(s *Shard) { x.drain(s) })
+			if len(world.writes) != 2 || world.writes[0].stable != world.writes[1].stable || world.writes[0].data != world.writes[1].data || world.looks != 1 {
+				t.Errorf("%d looks, and what was written: %v", world.looks, world.writes)
+			}
+		})
+	}
+}
+
+// TestBegunDuration: how long a message took does not count the time that the process was away.
+func TestBegunDuration(t *testing.T) {
+	a := def("a", func(a *specs.Actor) { a.Uses = []specs.Grant{{Name: "o", Kind: "test.outside"}} })
+	clocks := map[int64]bool{}
+	x := &crash{T: t, clock: newManual(), service: project(a), guests: map[string]guest{"a": func(h engine.Host, _ *abi.Message) ([]sent, error) {
+		clocks[h.Now()] = true
+		request(h, "", "type", "outside.write", "use", "o")
+		return nil, nil
+	}}}
+	x.requests = []*Request{{To: "a", Type: "in", Data: []byte("{}"), Kept: true}}
+	j := openJournal(t)
+	world.journal, world.gate, world.writes = j, make(chan struct{}), nil
+	close(world.gate)
+	s := x.open(j)
+	x.send(s)
+	x.drain(s)
+	s.Close()
+	j = cut(t, j, world.writes[0].seq)
+	world.journal = j
+	x.clock.pass(time.Hour)
+	s = x.open(j)
+	x.drain(s)
+	s.Close()
+	handled := 0
+	eachEntry(t, j, func(e journal.Entry) {
+		if h, ok := e.(*journal.Handled); ok {
+			if handled++; h.Duration != 0 {
+				t.Errorf("it took %v", time.Duration(h.Duration))
+			}
+		}
+	})
+	if handled != 1 || len(clocks) != 1 {
+		t.Errorf("handled %d times, by %d clocks", handled, len(clocks))
+	}
+}
+
+// TestUnkept: the journal is told of each answer once, and of those of streams never.
+func TestUnkept(t *testing.T) {
+	given := []capability.Recorded{{Call: 1, Operation: "kv.get", Use: "k"}, {Call: 2, Operation: "stream.read", Use: "h"}, {Call: 3, Operation: "time.now"}, {Call: 4, Operation: "kv.get", Kept: true}}
+	for _, want := range [][]uint32{{1, 3}, nil} {
+		var got []uint32
+		for _, a := range unkept(given) {
+			got = append(got, a.Call)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d, want %d", got, want)
+		}
 	}
 }
 

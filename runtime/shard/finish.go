@@ -158,7 +158,7 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 			h.State = append(h.State, journal.StateChange{Name: c.Name, Value: c.Data, Deleted: c.Data == nil, Revision: c.Revision, Type: c.Type})
 		}
 	}
-	h.Duration = l.now - w.time // as far as the lane's clock tells: 0 unless it was for long
+	h.Duration = l.now - w.since // as far as the lane's clock tells: 0 unless it was for long
 	h.Answers = h.Answers[:0]
 	for i := range r.Recorded {
 		h.Answers = append(h.Answers, answerOfRecorded(&r.Recorded[i]))

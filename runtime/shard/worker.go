@@ -24,7 +24,8 @@ type worker struct {
 	item     *parcel
 	instance *actor.Instance
 	result   *actor.Result
-	time     int64         // the clock the guest saw
+	time     int64         // the clock the guest saw, which may be that of an earlier life
+	since    int64         // the lane's clock when it began
 	took     time.Duration // in a trial
 	begun    bool          // the journal has the clock that the guest sees
 	_        apart
@@ -84,6 +85,7 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 		n++
 		c.busy++
 		w.cell, w.run, w.item, w.instance, w.time = c, r, it, local.instance, l.now
+		w.since = l.now
 		if r.long.Load() > 0 {
 			w.task.Long = true
 			w.wait()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/grow-platform/grow/cmd/grow/app"
+	"github.com/grow-platform/grow/host/logs"
 )
 
 // TestSignature posts what GitHub did not sign.
@@ -315,12 +316,23 @@ func TestDocument(t *testing.T) {
 	var got Decided
 	var told Counts
 	var about found
-	if len(printed) != 4 || json.Unmarshal([]byte(printed[0]), &got) != nil || json.Unmarshal([]byte(printed[1]), &told) != nil ||
-		json.Unmarshal([]byte(printed[3]), &about) != nil {
-		t.Fatalf("the commands print %q, want a decision, counts, another decision and a classification", printed)
+	var kept report
+	var list struct{ Reports []report }
+	if len(printed) != 6 || json.Unmarshal([]byte(printed[0]), &got) != nil || json.Unmarshal([]byte(printed[1]), &told) != nil ||
+		json.Unmarshal([]byte(printed[3]), &about) != nil || json.Unmarshal([]byte(printed[4]), &kept) != nil || json.Unmarshal([]byte(printed[5]), &list) != nil {
+		t.Fatalf("the commands print %q, want a decision, counts, another decision, a classification, a report and reports", printed)
 	}
 	if about.Language != "en" || about.Kind != "bug" || about.Number != 7 {
-		t.Errorf("the last command prints %s", printed[3])
+		t.Errorf("the command prints %s", printed[3])
+	}
+	if kept.ID == "" || kept.Repository != "octo/hello" || kept.Title != "It crashes" || kept.Attachment != "crash.log" {
+		t.Errorf("the report is kept as %s", printed[4])
+	}
+	if len(list.Reports) != 1 || list.Reports[0].ID != kept.ID {
+		t.Errorf("%s is not the list of %s", printed[5], printed[4])
+	}
+	if warned := c.host.Logs().Query(logs.Filter{Level: "warn", Limit: 20}); len(warned) > 0 {
+		t.Errorf("what the document shows is logged as %+v", warned)
 	}
 	want := Counts{Repository: "octo/hello", Total: 1, ByEvent: map[string]int{"issues": 1}, ByLabel: map[string]int{"bug": 1}}
 	if diff := cmp.Diff(want, told); diff != "" || got.Decision != "bug" {

@@ -320,7 +320,7 @@ func (h *Host) serve(ctx context.Context) error {
 func (h *Host) guestLine(l actor.Line) {
 	fields := make(map[string]string, len(l.Fields))
 	for name, text := range l.Fields {
-		fields[name] = h.discretion.text(text)
+		fields[h.discretion.text(name)] = h.discretion.text(text)
 	}
 	h.logs.Add(logs.Record{
 		Time: l.Time, Level: l.Level, Namespace: h.opts.Namespace, Service: h.opts.Service.Name, Node: l.Node, Message: l.Message, Text: h.discretion.text(l.Text), Fields: fields,

@@ -146,7 +146,7 @@ func (b backend) Send(ctx context.Context, r control.SendRequest) (control.SendR
 	defer cancel()
 	select {
 	case <-f.Done():
-		reply := told(f)
+		reply := b.told(f)
 		reply.Took = float64(time.Since(began).Round(time.Microsecond)) / float64(time.Millisecond)
 		return reply, nil
 	case <-ctx.Done():
@@ -194,10 +194,14 @@ func sendError(r control.SendRequest, err error) error {
 	return e
 }
 
-// told makes a reply of a flow that has ended.
-func told(f *shard.Flow) control.SendReply {
+// told makes a reply of a flow that has ended. A reply itself is as the actor made it.
+func (b backend) told(f *shard.Flow) control.SendReply {
 	a := f.Answer()
-	reply := control.SendReply{ID: f.ID(), Outcome: a.Outcome.String(), Code: a.Code, Text: a.Text, Node: a.Node, Fuel: f.Fuel()}
+	reply := control.SendReply{ID: f.ID(), Outcome: a.Outcome.String(), Node: a.Node, Fuel: f.Fuel()}
+	if a.Code != "" || a.Text != "" {
+		m := b.mask(b.service.Load())
+		reply.Code, reply.Text = m.text(a.Code), m.text(a.Text)
+	}
 	if a.Reply != nil {
 		reply.Type, reply.Attrs = a.Reply.Type(), attributes(a.Reply)
 		reply.Data, reply.Raw = data(a.Reply)

@@ -34,6 +34,7 @@ const (
 	CodeBackupFull     = "backup.full"     // the disk that it is written to has no room
 	CodeBackupKey      = "backup.key"      // that of sealed secrets is asked for from elsewhere
 	CodeRestoreTarget  = "restore.target"  // there is something already
+	CodeRestoreOthers  = "restore.others"  // the host has other services, too
 )
 
 // mainJournal is the name of a service's journal.
@@ -60,15 +61,28 @@ func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(
 	name := journal.Name{Namespace: b.opts.Namespace, Service: b.opts.Service.Name}
 	j, err := b.store.Open(ctx, name)
 	if err != nil {
-		return err
+		return backupFault(err)
 	}
 	c := belongings{
-		namespace: name.Namespace, service: name.Service, store: b.store, data: b.dataDir(), own: b.opts.Own, key: r.Key, copying: &b.saving,
+		namespace: name.Namespace, service: name.Service, store: b.store, data: b.dataDir(), own: b.opts.Own, all: control.OfAll(ctx), key: r.Key, copying: &b.saving,
 	}
 	if b.opts.Shared != nil {
 		c.remembered = b.opts.Shared.remembered
 	}
-	_, err = archive.Backup(ctx, j, name, parts(emit), r.History, time.Now().UTC(), nil, c.write)
+	_, err = archive.Backup(ctx, j, name, parts(emit), r.History, time.Now().UTC(), nil, c.schedules, c.write)
+	return backupFault(err)
+}
+
+// backupFault is why a host that runs cannot be backed up, as it is told.
+func backupFault(err error) error {
+	var told *control.Error
+	if err == nil || errors.As(err, &told) {
+		return err
+	}
+	var coded *Error
+	if fault := journalFault("back up", err, "see that the journal can be reached, and the disk be written to"); errors.As(fault, &coded) {
+		return &control.Error{Code: coded.Code, Message: coded.Err.Error(), At: coded.At, Next: coded.Hint}
+	}
 	return err
 }
 
@@ -85,6 +99,9 @@ func (j Journal) Backup(ctx context.Context, dir, service string, to archive.Put
 		if _, err := os.Stat(JournalDir(dir)); errors.Is(err, fs.ErrNotExist) {
 			return &Error{Code: CodeBackupNothing, Err: fmt.Errorf("back up: there is no journal in %s", JournalDir(dir)), Hint: "a service has one when it has run: grow run"}
 		}
+	}
+	if err := finished(StateDir(dir)); err != nil {
+		return err
 	}
 	const hint = "see that the journal can be reached, and the disk be written to"
 	store, from, err := j.find(ctx, dir, service, log)
@@ -106,7 +123,7 @@ func (j Journal) backUp(ctx context.Context, dir string, from journal.Journal, i
 	name := mainJournal(service)
 	state := StateDir(dir)
 	c := belongings{
-		namespace: name.Namespace, service: service, store: in, own: state, key: r.Key, copying: new(sync.Mutex),
+		namespace: name.Namespace, service: service, store: in, own: state, all: true, key: r.Key, copying: new(sync.Mutex),
 		data: filepath.Join(state, dataDir, name.Namespace, service),
 	}
 	if _, err := os.Stat(filepath.Join(state, storeDir)); err == nil {
@@ -117,7 +134,7 @@ func (j Journal) backUp(ctx context.Context, dir string, from journal.Journal, i
 		defer func() { err = errors.Join(err, s.Close()) }()
 		c.remembered = s
 	}
-	_, err = archive.Backup(ctx, from, name, to, r.History, time.Now().UTC(), tell, c.write)
+	_, err = archive.Backup(ctx, from, name, to, r.History, time.Now().UTC(), tell, c.schedules, c.write)
 	return err
 }
 
@@ -189,7 +206,10 @@ func (j Journal) restore(ctx context.Context, dir string, kept *archive.Kept, u 
 	if at := u.taken(); at != "" && !o.Replace {
 		return fmt.Errorf("%w: %s holds something", journal.ErrExists, at)
 	}
-	fill := filler{ctx: ctx, kept: kept, o: o}
+	if err := u.alone(ctx, kept); err != nil {
+		return err
+	}
+	fill := &filler{ctx: ctx, kept: kept, o: o}
 	if err := u.begin(); err != nil {
 		return diskFault(err)
 	}
@@ -201,6 +221,9 @@ func (j Journal) restore(ctx context.Context, dir string, kept *archive.Kept, u 
 		err = j.restoreServer(ctx, dir, fill)
 	}
 	if err != nil {
+		if away != "" || errors.Is(err, nats.ErrReplacing) || j.At != "" && fill.begun {
+			return err // a part is in place: the service must not start on it
+		}
 		return errors.Join(err, u.abort())
 	}
 	if away != "" {
@@ -228,31 +251,33 @@ func diskFault(err error) error {
 
 // filler makes a journal and buckets of a backup.
 type filler struct {
-	ctx  context.Context
-	kept *archive.Kept
-	o    RestoreOptions
+	ctx   context.Context
+	kept  *archive.Kept
+	o     RestoreOptions
+	begun bool // something was made
 }
 
-func (f filler) name() journal.Name {
+func (f *filler) name() journal.Name {
 	return journal.Name{Namespace: f.kept.Namespace, Service: f.kept.Service, Number: f.kept.Number}
 }
 
 // brings reports whether what a bucket is to be is in the backup: it is gone if there is none.
-func (f filler) brings(b bucket.Carried) bool {
+func (f *filler) brings(b bucket.Carried) bool {
 	return f.kept.Format >= archive.BackupFormat && b.Namespace == f.kept.Namespace && (b.Service == f.kept.Service || b.Service == "")
 }
 
 // fill makes all of it in a store. The journal is the last to be whole.
-func (f filler) fill(to journal.Maker) error {
+func (f *filler) fill(to journal.Maker) error {
 	if err := f.buckets(to); err != nil {
 		return err
 	}
+	f.begun = true
 	return carry(f.ctx, to, f.name(), f.kept, &f.kept.Plan, "grow restore", f.o.Tell)
 }
 
 // buckets makes those of the backup. One of all services that is there stays as it is, since it
 // is not this service's alone.
-func (f filler) buckets(to journal.Maker) error {
+func (f *filler) buckets(to journal.Maker) error {
 	if len(f.kept.Buckets) == 0 {
 		return nil
 	}
@@ -273,6 +298,7 @@ func (f filler) buckets(to journal.Maker) error {
 		if slices.Contains(there, f.kept.Buckets[i].Carried()) {
 			continue
 		}
+		f.begun = true
 		if err := f.kept.MakeBucket(f.ctx, i, in); err != nil {
 			return fmt.Errorf("bucket %s: %w", f.kept.Buckets[i].Carried(), err)
 		}
@@ -294,7 +320,7 @@ func sound(ctx context.Context, kept *archive.Kept) error {
 }
 
 // restoreServer fills a journal on servers.
-func (j Journal) restoreServer(ctx context.Context, dir string, f filler) error {
+func (j Journal) restoreServer(ctx context.Context, dir string, f *filler) error {
 	store, err := j.OpenStore(ctx, dir, f.o.Log)
 	if err != nil {
 		return err
@@ -312,7 +338,7 @@ func (j Journal) restoreServer(ctx context.Context, dir string, f filler) error 
 }
 
 // restoreFolder fills a journal in a data folder. Others in the folder stay.
-func restoreFolder(ctx context.Context, at string, f filler) (away string, err error) {
+func restoreFolder(ctx context.Context, at string, f *filler) (away string, err error) {
 	options, name := nats.Options{Dir: at, Log: f.o.Log}, f.name()
 	build := func(s *nats.Store) error { return f.fill(s) }
 	if !nats.Holds(at) {
@@ -330,6 +356,9 @@ func restoreFolder(ctx context.Context, at string, f filler) (away string, err e
 	for _, n := range s.Names() {
 		if n == name {
 			continue
+		}
+		if len(f.kept.Buckets)+len(f.kept.Parts) > 0 && (n.Namespace != name.Namespace || n.Service != name.Service) {
+			return "", othersFault(n.Namespace + "/" + n.Service)
 		}
 		report, err := archive.Examine(ctx, s.Journal(n), shard.FoldLimits(), nil)
 		if err != nil {

@@ -3,17 +3,24 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/grow-platform/grow/host/capabilities/sql"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/secrets"
+	"github.com/grow-platform/grow/host/store/files"
+	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/archive"
 )
 
 // TestBackupKey: the key of sealed secrets is given to the owner of the folder alone, in whose
-// folder it lies; to nobody through the control API, and to nobody who did not ask for it.
+// folder it lies; to nobody through the control API, and to nobody who did not ask for it. Sealed
+// secrets, which are those of all services of the host, are given to who may see all of them.
 func TestBackupKey(t *testing.T) {
 	h := serve(t, "")
 	h.opts.Journal, h.opts.Own = Journal{}, t.TempDir() // as one with a folder of its own
@@ -35,14 +42,112 @@ func TestBackupKey(t *testing.T) {
 		return all, err
 	}
 	var fault *control.Error
-	if all, err := backup(t.Context(), control.BackupRequest{Key: true}); !errors.As(err, &fault) || fault.Code != CodeBackupKey || fault.Next == "" || all != "" {
+	if all, err := backup(t.Context(), control.BackupRequest{}); err != nil || strings.Contains(all, "what is in") {
+		t.Errorf("for who may see one namespace: %v in %q", err, all)
+	}
+	if all, err := backup(control.WithAll(t.Context()), control.BackupRequest{Key: true}); !errors.As(err, &fault) || fault.Code != CodeBackupKey || fault.Next == "" || all != "" {
 		t.Errorf("from elsewhere: %v, %d bytes", err, len(all))
 	}
-	owner := context.WithValue(t.Context(), ownerOf{}, true)
-	for key, ctx := range map[bool]context.Context{false: t.Context(), true: owner} {
+	everything := control.WithAll(t.Context())
+	owner := context.WithValue(everything, ownerOf{}, true)
+	for key, ctx := range map[bool]context.Context{false: everything, true: owner} {
 		all, err := backup(ctx, control.BackupRequest{Key: key})
 		if err != nil || !strings.Contains(all, "what is in "+entry) || strings.Contains(all, "what is in .new") || strings.Contains(all, "what is in "+secrets.KeyFile) != key {
 			t.Errorf("key %v: %v in %q", key, err, all)
+		}
+	}
+}
+
+// TestUnfinished: what says that a restore was broken off stays until one has ended, whatever
+// other tries come to, and nothing is backed up meanwhile.
+func TestUnfinished(t *testing.T) {
+	dir := t.TempDir()
+	state := StateDir(dir)
+	if err := os.MkdirAll(JournalDir(dir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	start := func() *unpacked {
+		t.Helper()
+		u := &unpacked{state: state, places: []string{seedFile}, away: "replaced-1"}
+		if err := u.begin(); err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	unfinished := func(err error) bool {
+		var fault *Error
+		return errors.As(err, &fault) && fault.Code == CodeRestoreUnfinished
+	}
+	if err := start().abort(); err != nil || finished(state) != nil {
+		t.Errorf("a try that put nothing in place: %v, %v", err, finished(state))
+	}
+	start() // is broken off
+	if err := start().abort(); err != nil || !unfinished(finished(state)) {
+		t.Errorf("another that came to nothing: %v, %v", err, finished(state))
+	}
+	if err := (Journal{}).Backup(t.Context(), dir, "shop", nil, control.BackupRequest{}, nil, nil); !unfinished(err) {
+		t.Errorf("a backup: %v", err)
+	}
+	if _, err := start().place(); err != nil || finished(state) != nil {
+		t.Errorf("one that ended: %v, %v", err, finished(state))
+	}
+}
+
+// TestRestoreOthers: what the host keeps is not made older for services that are not restored.
+func TestRestoreOthers(t *testing.T) {
+	state := t.TempDir()
+	s, err := files.Open(filepath.Join(state, storeDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"shop", "other"} {
+		if _, err := s.SetRef(t.Context(), "documents/main/"+name, []byte("x"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	kept := &archive.Kept{Manifest: archive.Manifest{Namespace: "main", Service: "shop"}}
+	u := &unpacked{state: state, places: []string{storeDir}}
+	var fault *Error
+	if err := u.alone(t.Context(), kept); !errors.As(err, &fault) || fault.Code != CodeRestoreOthers || fault.Hint == "" || !strings.Contains(err.Error(), "main/other") {
+		t.Errorf("with another service: %v", err)
+	}
+	if err := (&unpacked{state: state}).alone(t.Context(), kept); err != nil {
+		t.Errorf("a backup of the journal alone: %v", err)
+	}
+	if err := u.begin(); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.alone(t.Context(), kept); err != nil {
+		t.Errorf("a restore that is repeated: %v", err)
+	}
+}
+
+// TestBackupStray: what a restore would not take for a database is not backed up as one.
+func TestBackupStray(t *testing.T) {
+	c := belongings{data: t.TempDir(), copying: new(sync.Mutex)}
+	stray := filepath.Join(c.data, sql.Folder, "copy of ledger.db")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(stray), 0o700), os.WriteFile(stray, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var fault *Error
+	if err := c.databases(t.Context(), nil); !errors.As(err, &fault) || fault.Code != CodeBackupDatabase || !strings.Contains(err.Error(), stray) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestBackupFault: a host that runs says why it cannot be backed up as one that does not.
+func TestBackupFault(t *testing.T) {
+	for code, err := range map[string]error{
+		CodeBackupDatabase: &Error{Code: CodeBackupDatabase, Err: errors.New("a database"), Hint: "mend it"},
+		CodeJournalDamaged: fmt.Errorf("bucket: %w", journal.ErrDamaged),
+		CodeBackupKey:      &control.Error{Code: CodeBackupKey, Next: "leave it out"},
+	} {
+		var told *control.Error
+		if got := backupFault(fmt.Errorf("back up: %w", err)); !errors.As(got, &told) || told.Code != code || told.Next == "" {
+			t.Errorf("%s: %v", code, got)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/grow-platform/grow/host/capabilities/sql"
+	"github.com/grow-platform/grow/host/schedule"
 	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/runtime/bucket"
@@ -46,7 +47,8 @@ type belongings struct {
 	namespace, service string
 	store              journal.Store
 	data               string      // folder of what capabilities keep
-	own                string      // the host's folder; "": it is that of other services, too
+	own                string      // the host's folder; "": the service has none for itself
+	all                bool        // what the host keeps for other services, too, goes along
 	remembered         store.Store // nil: nothing is
 	key                bool        // that of sealed secrets goes along
 	copying            *sync.Mutex // held while databases are copied
@@ -55,8 +57,11 @@ type belongings struct {
 // write adds all of it to a backup, the quickest first.
 func (c *belongings) write(ctx context.Context, w *archive.Writer) error {
 	steps := []func(context.Context, *archive.Writer) error{c.databases, c.buckets}
+	if c.own != "" && c.all { // other services can be deployed to the host, and theirs lies there too
+		steps = append([]func(context.Context, *archive.Writer) error{c.secrets, c.refs}, steps...)
+	}
 	if c.own != "" {
-		steps = append([]func(context.Context, *archive.Writer) error{c.seed, c.secrets, c.refs}, steps...)
+		steps = append([]func(context.Context, *archive.Writer) error{c.seed}, steps...)
 	}
 	for _, step := range steps {
 		if err := step(ctx, w); err != nil {
@@ -190,6 +195,9 @@ func (c *belongings) databases(ctx context.Context, w *archive.Writer) (err erro
 		if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), sql.FileSuffix) {
 			continue
 		}
+		if !databaseName.MatchString(e.Name()) { // which a restore would not take
+			return &Error{Code: CodeBackupDatabase, Err: fmt.Errorf("back up: %s lies among the databases, and no grant can be for one of that name", filepath.Join(dir, e.Name())), Hint: "move it to another folder"}
+		}
 		to := filepath.Join(copies, e.Name())
 		if err := sql.Copy(ctx, filepath.Join(dir, e.Name()), to); err != nil {
 			return &Error{Code: CodeBackupDatabase, Err: fmt.Errorf("back up: %w", err), Hint: "see that the disk has room for another copy of it, and that it is sound: sqlite3 FILE 'pragma integrity_check'"}
@@ -205,8 +213,22 @@ func (c *belongings) databases(ctx context.Context, w *archive.Writer) (err erro
 	return nil
 }
 
+// schedules adds the times that schedules have sent for, before it is said where the journal ends: a
+// time that is noted must be in the journal, while one that is not is sent again, once.
+func (c *belongings) schedules(ctx context.Context, w *archive.Writer) error {
+	return c.bucketsOf(ctx, w, isSchedules)
+}
+
 // buckets adds those of the service, and of all services of its namespace.
 func (c *belongings) buckets(ctx context.Context, w *archive.Writer) error {
+	return c.bucketsOf(ctx, w, func(b bucket.Carried) bool { return !isSchedules(b) })
+}
+
+func isSchedules(b bucket.Carried) bool {
+	return b.Kind == bucket.Values && b.Service != "" && b.Bucket == schedule.Bucket
+}
+
+func (c *belongings) bucketsOf(ctx context.Context, w *archive.Writer, which func(bucket.Carried) bool) error {
 	from, ok := c.store.(bucket.Carrier)
 	if !ok {
 		return nil
@@ -216,6 +238,9 @@ func (c *belongings) buckets(ctx context.Context, w *archive.Writer) error {
 		return fmt.Errorf("back up buckets: %w", err)
 	}
 	for _, b := range list {
+		if !which(b) {
+			continue
+		}
 		if err := w.Bucket(ctx, from, b); err != nil {
 			return err
 		}

@@ -2,9 +2,10 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -16,10 +17,10 @@ const spokenMax = 10_000
 type discretion struct {
 	look func(name string) (string, bool) // where they come from
 
-	mu       sync.Mutex // guards what follows
-	given    []string   // values, the last at the end
-	known    map[string]bool
-	replacer *strings.Replacer // of given; nil: to be made
+	mu    sync.Mutex // guards what follows
+	given []string   // values, the last at the end
+	known map[string]bool
+	mask  *mask // of given; nil: to be made
 }
 
 func newDiscretion(look func(name string) (string, bool)) *discretion {
@@ -48,32 +49,19 @@ func (d *discretion) remember(value string) {
 		delete(d.known, d.given[0])
 		d.given = slices.Delete(d.given, 0, 1)
 	}
-	d.given, d.known[value], d.replacer = append(d.given, value), true, nil
+	d.given, d.known[value], d.mask = append(d.given, value), true, nil
 }
 
 // text hides what it knows in a text.
 func (d *discretion) text(s string) string {
 	d.mu.Lock()
-	if d.replacer == nil {
-		d.replacer = replacerOf(d.given)
+	if d.mask == nil {
+		m := newMask(d.given)
+		d.mask = &m
 	}
-	r := d.replacer
+	m := d.mask
 	d.mu.Unlock()
-	return r.Replace(s)
-}
-
-// replacerOf replaces all forms of values, the longest first.
-func replacerOf(values []string) *strings.Replacer {
-	var forms []string
-	for _, value := range values {
-		forms = append(forms, formsOf(value)...)
-	}
-	slices.SortStableFunc(forms, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(forms))
-	for _, form := range forms {
-		pairs = append(pairs, form, hidden)
-	}
-	return strings.NewReplacer(pairs...)
+	return m.text(s)
 }
 
 // discreet is a log whose lines have no secrets.
@@ -120,6 +108,21 @@ func (d discreet) attr(a slog.Attr) slog.Attr {
 		if err, ok := v.Any().(error); ok {
 			return slog.String(a.Key, d.hide(err.Error()))
 		}
+		return d.any(a.Key, v.Any())
 	}
 	return a
+}
+
+// any hides secrets in a list or structure: where there are some it is told as JSON, or as Go
+// writes it where it has none.
+func (d discreet) any(key string, v any) slog.Attr {
+	text := fmt.Sprintf("%+v", v)
+	found := d.hide(text) != text
+	if b, err := json.Marshal(v); err == nil {
+		text = string(b)
+	}
+	if told := d.hide(text); found || told != text {
+		return slog.String(key, told)
+	}
+	return slog.Any(key, v)
 }

@@ -234,7 +234,8 @@ func (r *FsckReport) forget(ctx context.Context, log *slog.Logger) (err error) {
 
 // journalFault is an error of a journal with its code, and what to do.
 func journalFault(what string, err error, hint string) error {
-	if errors.Is(err, context.Canceled) {
+	var coded *Error
+	if errors.Is(err, context.Canceled) || errors.As(err, &coded) {
 		return err
 	}
 	for _, f := range journalFaults {

@@ -80,13 +80,14 @@ func toldInspection(n *router.Node, in *shard.Inspection, m mask) control.Inspec
 		Instances: []control.Instance{}, Flight: []control.InFlight{}, In: append([]string{}, n.Actor.In...), State: []control.StateType{}, Counters: *st,
 	}
 	for _, k := range in.Keys {
+		k.Key = m.text(k.Key)
 		out.Mailbox.Keys = append(out.Mailbox.Keys, control.KeyMailbox(k))
 	}
 	for _, i := range in.Instances {
 		out.Instances = append(out.Instances, control.Instance(i))
 	}
 	for _, f := range in.Flight {
-		out.Flight = append(out.Flight, control.InFlight{ID: f.ID, Type: f.Type, Key: f.Key, Began: f.Since, Attempt: f.Attempt, Revision: f.Revision})
+		out.Flight = append(out.Flight, control.InFlight{ID: f.ID, Type: f.Type, Key: m.text(f.Key), Began: f.Since, Attempt: f.Attempt, Revision: f.Revision})
 	}
 	for _, d := range n.Actor.State {
 		out.State = append(out.State, control.StateType{Name: d.Pattern, Type: d.Name})

@@ -17,14 +17,15 @@ const CodeNowhere = "deadletter.nowhere"
 // DeadLetters implements control.Backend.
 func (b backend) DeadLetters(_ context.Context, f control.DeadFilter) ([]control.DeadLetter, error) {
 	list, m := []control.DeadLetter{}, b.mask(b.service.Load())
-	for _, d := range b.shard.DeadLetters(picks(&f), f.Limit) {
+	for _, d := range b.shard.DeadLetters(m.picks(&f), f.Limit) {
 		list = append(list, m.dead(d))
 	}
 	return list, nil
 }
 
-// picks is a filter as the shard takes it.
-func picks(f *control.DeadFilter) func(*shard.DeadLetter) bool {
+// picks is a filter as the shard takes it. It is held against what is told of a letter: else
+// whoever may look could guess a secret bit by bit.
+func (m mask) picks(f *control.DeadFilter) func(*shard.DeadLetter) bool {
 	ids := map[string]bool{}
 	for _, id := range f.IDs {
 		ids[id] = true
@@ -33,8 +34,8 @@ func picks(f *control.DeadFilter) func(*shard.DeadLetter) bool {
 	return func(d *shard.DeadLetter) bool {
 		return (len(ids) == 0 || ids[d.ID]) &&
 			(f.Node == "" || d.Node == f.Node || strings.HasPrefix(d.Node, f.Node+"/")) &&
-			(f.Code == "" || d.Code == f.Code) && (f.Type == "" || d.Type == f.Type) && (f.Key == "" || d.Key == f.Key) &&
-			!d.Time.Before(f.Since) && (f.Text == "" || strings.Contains(d.Reason, f.Text) || bytes.Contains(d.Message.Data(), text))
+			(f.Code == "" || m.text(d.Code) == f.Code) && (f.Type == "" || d.Type == f.Type) && (f.Key == "" || m.text(d.Key) == f.Key) &&
+			!d.Time.Before(f.Since) && (f.Text == "" || strings.Contains(m.text(d.Reason), f.Text) || bytes.Contains(m.hide(d.Message.Data()), text))
 	}
 }
 
@@ -139,6 +140,7 @@ func (b backend) SettleDeadLetters(ctx context.Context, r control.SettleRequest,
 	}
 	defer b.actions.end(a)
 	b.log.Info("dead letters are settled", "how", r.How, "action", a.Name, "by", r.Act.By, "reason", r.Act.Reason)
+	m := b.mask(b.service.Load())
 	act := shard.Act{By: r.Act.By, Reason: a.reason()}
 	var gone error // of whoever is told: what was begun ends
 	tell := func(p shard.Progress) {
@@ -154,9 +156,9 @@ func (b backend) SettleDeadLetters(ctx context.Context, r control.SettleRequest,
 		}
 	}
 	if r.How == control.SettleDrop {
-		_, err = b.shard.DropAll(ctx, picks(&r.Filter), act, tell)
+		_, err = b.shard.DropAll(ctx, m.picks(&r.Filter), act, tell)
 	} else {
-		_, err = b.shard.RedriveAll(ctx, picks(&r.Filter), r.To, act, tell)
+		_, err = b.shard.RedriveAll(ctx, m.picks(&r.Filter), r.To, act, tell)
 	}
 	if err != nil && b.actions.aborted(a) {
 		return &control.Error{Code: "action.aborted", Message: "somebody has aborted " + a.Name, At: a.Name, Next: "what is left: grow deadletters list"}
@@ -166,7 +168,7 @@ func (b backend) SettleDeadLetters(ctx context.Context, r control.SettleRequest,
 
 // planSettle tells what would become of each.
 func (b backend) planSettle(r *control.SettleRequest, emit func(control.Settled) error) error {
-	list := b.shard.DeadLetters(picks(&r.Filter), 0)
+	list := b.shard.DeadLetters(b.mask(b.service.Load()).picks(&r.Filter), 0)
 	p := control.Settled{All: len(list), Plan: true}
 	for _, d := range slices.Backward(list) {
 		p.ID, p.To, p.Fault = d.ID, "", nil

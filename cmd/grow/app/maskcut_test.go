@@ -4,7 +4,7 @@ import "testing"
 
 // TestMaskCut: a secret that a guest has cut in two is hidden as far as it is there.
 func TestMaskCut(t *testing.T) {
-	m := mask{[]byte("hunter2-hunter2")}
+	m := newMask([]string{"hunter2-hunter2"})
 	for text, want := range map[string]string{
 		"a hunter2-hunter2 b":              "a *** b",
 		"'xxhunter2-h… (9002 characters)":  "'xx***… (9002 characters)",

@@ -28,7 +28,7 @@ func TestMessages(t *testing.T) {
 		{control.MessageFilter{Node: "other", Last: 1}, []uint64{256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536}, 0, true},
 	} {
 		var reads []uint64
-		list, err := messagesOf(c.filter, nil, func(records uint64, visit func(*shard.Hop) error) (bool, error) {
+		list, err := messagesOf(c.filter, mask{}, func(records uint64, visit func(*shard.Hop) error) (bool, error) {
 			reads = append(reads, records)
 			for i := kept - int(records); i < kept; i++ {
 				h := shard.Hop{What: shard.HopHandled, ID: fmt.Sprint("m", i), Node: "w/a", Key: fmt.Sprint("k", i), Type: "asked", Time: time.Unix(int64(i), 0)}
@@ -61,7 +61,7 @@ func TestMessagesTold(t *testing.T) {
 		{What: shard.HopHandled, ID: "b.2", Node: "w/y", Type: "told", Time: at(6), Attempt: 2, Took: time.Second},
 		{What: shard.HopAction, ID: "c", Node: "w/x", Key: "k", Code: "deadletter.drop", By: "ann", Time: at(7)},
 	}
-	list, err := messagesOf(control.MessageFilter{}, mask{[]byte("topsecret")}, func(_ uint64, visit func(*shard.Hop) error) (bool, error) {
+	list, err := messagesOf(control.MessageFilter{}, newMask([]string{"topsecret"}), func(_ uint64, visit func(*shard.Hop) error) (bool, error) {
 		for i := range hops {
 			if err := visit(&hops[i]); err != nil {
 				return false, err
@@ -87,7 +87,7 @@ func TestMessagesTold(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	broken := errors.New("broken")
-	if _, err := messagesOf(control.MessageFilter{}, nil, func(uint64, func(*shard.Hop) error) (bool, error) { return false, broken }); !errors.Is(err, broken) {
+	if _, err := messagesOf(control.MessageFilter{}, mask{}, func(uint64, func(*shard.Hop) error) (bool, error) { return false, broken }); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 }

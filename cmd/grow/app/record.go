@@ -177,7 +177,7 @@ func comesAlong(name, value string) bool {
 }
 
 func (r *recorder) attr(name, value string) control.RecordAttr {
-	return control.RecordAttr{Name: name, Value: r.mask.text(value)}
+	return control.RecordAttr{Name: r.mask.text(name), Value: r.mask.text(value)}
 }
 
 // attrs are attributes in turns: name, value.

@@ -185,12 +185,7 @@ func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err er
 // mask hides the secrets that a service names, and those of the one that runs, which handled
 // what is told of.
 func (h *Host) mask(s *specs.Service) mask {
-	list := secretsOf(s, h.known())
-	if now := h.service.Load(); now != s {
-		list = append(list, secretsOf(now, h.known())...)
-	}
-	slices.SortStableFunc(list, func(a, b []byte) int { return len(b) - len(a) }) // one may begin with another
-	return list
+	return secretsOf(h.known(), s, h.service.Load())
 }
 
 // forks are what messages are handled again by, so many at a time, and what ends them.

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -45,8 +46,9 @@ type typing struct {
 	state   capability.State
 	console *python.Console
 	idle    *time.Timer
-	one     sync.Mutex // is held while an input is carried out
-	why     string     // it has ended; written before console.Ended
+	one     chan struct{} // has an item while an input is carried out
+	left    atomic.Bool   // nobody waits for that input any more
+	why     string        // it has ended; written before console.Ended
 
 	over chan struct{} // closed when nothing of it is left, and the journal says so
 }
@@ -118,7 +120,7 @@ func (b backend) OpenREPL(ctx context.Context, r control.REPLRequest, by string)
 	if err != nil {
 		return control.REPL{}, err
 	}
-	t := &typing{by: by, host: b.Host, mask: b.mask(service), console: python.NewConsole(), over: make(chan struct{})}
+	t := &typing{by: by, host: b.Host, mask: b.mask(service), console: python.NewConsole(), one: make(chan struct{}, 1), over: make(chan struct{})}
 	t.REPL = control.REPL{ID: rand.Text(), Node: n.Path, Key: r.Key, Language: n.Actor.Code.Language}
 	t.world = &sealed{Console: t.console, mask: t.mask}
 	if err := b.consoles.add(t); err != nil {
@@ -220,10 +222,11 @@ func (b backend) Evaluate(ctx context.Context, r control.REPLInput, by string) (
 	if len(r.Source) > python.SourceMax {
 		return control.REPLOutput{}, &control.Error{Code: control.CodeTooLarge, Message: fmt.Sprintf("an input has at most %d bytes, not %d", python.SourceMax, len(r.Source))}
 	}
-	if !t.one.TryLock() {
-		return control.REPLOutput{}, &control.Error{Code: control.CodeConflict, Message: "the copy carries out another input", At: t.Node, Next: "wait for that, or end it"}
+	done, err := t.begin(ctx)
+	if err != nil {
+		return control.REPLOutput{}, err
 	}
-	defer t.one.Unlock()
+	defer done()
 	t.idle.Reset(control.REPLIdle)
 	c, err := t.console.Evaluate(ctx, r.Source)
 	if errors.Is(err, python.ErrLeft) {
@@ -234,6 +237,29 @@ func (b backend) Evaluate(ctx context.Context, r control.REPLInput, by string) (
 		return control.REPLOutput{}, err
 	}
 	return control.REPLOutput{More: c.More, Output: t.mask.cut(c.Output), Fault: t.mask.cut(c.Fault), Asked: t.world.take()}, nil
+}
+
+// begin waits for an input that is being ended since nobody waits for it, and refuses to go
+// beside another one. The input that begins has to be done.
+func (t *typing) begin(ctx context.Context) (done func(), err error) {
+	select {
+	case t.one <- struct{}{}:
+	default:
+		if !t.left.Load() {
+			return nil, &control.Error{Code: control.CodeConflict, Message: "the copy carries out another input", At: t.Node, Next: "wait for that, or end it"}
+		}
+		select {
+		case t.one <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	t.left.Store(false)
+	stop := context.AfterFunc(ctx, func() { t.left.Store(true) })
+	return func() {
+		stop()
+		<-t.one
+	}, nil
 }
 
 // CloseREPL implements control.Backend.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -49,7 +50,36 @@ func TestREPL(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.source, out, err)
 		}
 	}
-	_, err := typed(h, r.ID, "ben", "1")
+	waits, err := h.consoles.of(r.ID, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	done, err := waits.begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = typed(h, r.ID, "ann", "1")
+	holdCode(t, "beside another input", err, control.CodeConflict)
+	leave()
+	for !waits.left.Load() {
+		runtime.Gosched()
+	}
+	late, later := context.WithCancel(t.Context())
+	later()
+	if _, err := waits.begin(late); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits for it: %v", err)
+	}
+	next := make(chan string)
+	go func() {
+		out, err := typed(h, r.ID, "ann", "2")
+		next <- fmt.Sprint(out.Output, err)
+	}()
+	done()
+	if said := <-next; said != "2\n<nil>" {
+		t.Errorf("after one that nobody waits for: %q", said)
+	}
+	_, err = typed(h, r.ID, "ben", "1")
 	holdCode(t, "somebody else's", err, control.CodeREPLEnded)
 	_, err = b.CloseREPL(t.Context(), r.ID, "ben")
 	holdCode(t, "somebody else's", err, control.CodeREPLEnded)

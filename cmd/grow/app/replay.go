@@ -154,13 +154,16 @@ func replayedOf(c *replay.Comparison, node, revision string, m mask) control.Rep
 	return out
 }
 
-// attrs hides secrets in the values of attributes.
+// attrs hides secrets in the names and values of attributes.
 func (m mask) attrs(list map[string]string) map[string]string {
-	list = maps.Clone(list)
-	for name, value := range list {
-		list[name] = m.text(value)
+	if list == nil {
+		return nil
 	}
-	return list
+	out := make(map[string]string, len(list))
+	for name, value := range list {
+		out[m.text(name)] = m.text(value)
+	}
+	return out
 }
 
 func (m mask) outcome(o *replay.Outcome) control.ReplayOutcome {
@@ -175,15 +178,15 @@ func (m mask) outcome(o *replay.Outcome) control.ReplayOutcome {
 	}
 	for _, c := range o.State {
 		if c.Data == nil {
-			out.State = append(out.State, control.StateValue{Name: c.Name})
+			out.State = append(out.State, control.StateValue{Name: m.text(c.Name)})
 			continue
 		}
-		one := control.StateValue{Name: c.Name, Revision: c.Revision, Bytes: len(c.Data)}
+		one := control.StateValue{Name: m.text(c.Name), Revision: c.Revision, Bytes: len(c.Data)}
 		one.Data, one.Raw = m.value(c.Data)
 		out.State = append(out.State, one)
 	}
 	for _, a := range o.Unknown {
-		out.Unknown = append(out.Unknown, control.ReplayAsked{Call: a.Call, Use: a.Use, Operation: a.Operation, Data: m.text(a.Data)})
+		out.Unknown = append(out.Unknown, control.ReplayAsked{Call: a.Call, Use: a.Use, Operation: m.text(a.Operation), Data: m.text(a.Data)})
 	}
 	return out
 }

@@ -53,7 +53,12 @@ func stateReply(service *specs.Service, r *control.StateRequest, values map[stri
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		s.Values = append(s.Values, *m.stateValue(name, values[name]))
 	}
-	return s, older(service, &s, values)
+	err := older(service, &s, values)
+	s.Key = m.text(s.Key)
+	for i := range s.Values {
+		s.Values[i].Name = m.text(s.Values[i].Name)
+	}
+	return s, err
 }
 
 // older says of values that the next message of their key has migrated first of which type
@@ -89,7 +94,7 @@ func (m mask) stateValue(name string, v capability.Value) *control.StateValue {
 // secret, where the value as it is has one: it would be lost.
 func (b backend) unmasked(ctx context.Context, r *control.StateSet) error {
 	m := b.mask(b.service.Load())
-	if len(m) == 0 || !bytes.Contains(r.Data, []byte(hidden)) {
+	if !bytes.Contains(r.Data, []byte(hidden)) {
 		return nil
 	}
 	values, err := b.shard.GetState(ctx, r.Node, r.Key)
@@ -107,7 +112,7 @@ func (b backend) unmasked(ctx context.Context, r *control.StateSet) error {
 
 // States implements control.Backend.
 func (b backend) States(ctx context.Context, f control.StateFilter) (control.StateList, error) {
-	return listStates(ctx, b.service.Load(), b.shard, f)
+	return listStates(ctx, b.service.Load(), b.shard, f, b.mask(b.service.Load()))
 }
 
 // lister is what knows keys: a shard, or a journal without one.
@@ -115,7 +120,7 @@ type lister interface {
 	ListStates(ctx context.Context, f *shard.StateFilter) ([]shard.KeyState, error)
 }
 
-func listStates(ctx context.Context, s *specs.Service, from lister, f control.StateFilter) (control.StateList, error) {
+func listStates(ctx context.Context, s *specs.Service, from lister, f control.StateFilter, m mask) (control.StateList, error) {
 	list := control.StateList{Keys: []control.State{}}
 	if f.Node == "" {
 		var err error
@@ -131,22 +136,41 @@ func listStates(ctx context.Context, s *specs.Service, from lister, f control.St
 	if err := hasState(s, f.Node); err != nil {
 		return list, err
 	}
-	keys, err := from.ListStates(ctx, &shard.StateFilter{Node: f.Node, Prefix: f.Prefix, After: f.After, Limit: f.Limit + 1})
+	keys, next, err := m.page(ctx, from, f)
 	if err != nil {
 		return list, stateError(s, f.Node, 0, err)
 	}
-	if len(keys) > f.Limit {
-		keys = keys[:f.Limit]
-		list.Next = &keys[f.Limit-1].Key
-	}
+	list.Next = next
 	for _, k := range keys {
-		one := control.State{Node: f.Node, Key: k.Key}
+		one := control.State{Node: f.Node, Key: m.text(k.Key)}
 		for _, v := range k.Values {
-			one.Values = append(one.Values, control.StateValue{Name: v.Name, Revision: v.Revision, Bytes: v.Bytes})
+			one.Values = append(one.Values, control.StateValue{Name: m.text(v.Name), Revision: v.Revision, Bytes: v.Bytes})
 		}
 		list.Keys = append(list.Keys, one)
 	}
 	return list, nil
+}
+
+// page is a page of keys, and the one that the next page comes after, nil for none. That is told
+// as it is: a page ends with a key that has no secret in it, and is longer for that if need be.
+func (m mask) page(ctx context.Context, from lister, f control.StateFilter) ([]shard.KeyState, *string, error) {
+	for most := f.Limit; ; most = min(2*most, control.StatesMax) {
+		keys, err := from.ListStates(ctx, &shard.StateFilter{Node: f.Node, Prefix: f.Prefix, After: f.After, Limit: most + 1})
+		if err != nil || len(keys) <= most && len(keys) <= f.Limit {
+			return keys, nil, err
+		}
+		for n := f.Limit; n <= min(most, len(keys)-1); n++ {
+			if last := &keys[n-1].Key; m.text(*last) == *last {
+				return keys[:n], last, nil
+			}
+		}
+		if len(keys) <= most {
+			return keys, nil, nil
+		}
+		if most == control.StatesMax {
+			return nil, nil, &control.Error{Code: control.CodeInvalid, Message: "there are too many keys with secrets in them to list the others", At: f.Node, Next: "list a part of them: --prefix"}
+		}
+	}
 }
 
 // stateNodes are the nodes whose actors have state, by path.
@@ -325,12 +349,12 @@ func diffState(ctx context.Context, r control.DiffRequest, m mask, history func(
 	case err != nil:
 		return control.StateDiff{}, traceError(err)
 	}
-	d := control.StateDiff{Node: r.Node, Key: r.Key, Count: h.Count, Steps: []control.StateStep{}, Values: []control.ValueDiff{}, First: h.First, Since: h.Since}
+	d := control.StateDiff{Node: r.Node, Key: m.text(r.Key), Count: h.Count, Steps: []control.StateStep{}, Values: []control.ValueDiff{}, First: h.First, Since: h.Since}
 	for _, c := range h.Changes {
-		d.Steps = append(d.Steps, control.StateStep{Record: c.Sequence, Time: c.Time, ID: c.ID, By: c.By, Reason: c.Reason, Names: c.Names})
+		d.Steps = append(d.Steps, control.StateStep{Record: c.Sequence, Time: c.Time, ID: c.ID, By: c.By, Reason: m.text(c.Reason), Names: m.texts(c.Names)})
 	}
 	for _, v := range h.Values {
-		one := control.ValueDiff{Name: v.Name, Was: v.Was.Revision, Is: v.Is.Revision, Unknown: v.Unknown}
+		one := control.ValueDiff{Name: m.text(v.Name), Was: v.Was.Revision, Is: v.Is.Revision, Unknown: v.Unknown}
 		one.Changes, one.More = differences(m.hide(v.Was.Data), m.hide(v.Is.Data))
 		d.Values = append(d.Values, one)
 	}

@@ -70,7 +70,7 @@ func (s *Stopped) State(ctx context.Context, r control.StateRequest) (control.St
 	if err != nil {
 		return control.State{}, traceError(err)
 	}
-	return stateReply(s.service, &r, values, secretsOf(s.service, s.known))
+	return stateReply(s.service, &r, values, secretsOf(s.known, s.service))
 }
 
 // States lists keys, as a running host does.
@@ -80,7 +80,7 @@ func (s *Stopped) States(ctx context.Context, f control.StateFilter) (control.St
 			return control.StateList{}, traceError(err)
 		}
 	}
-	return listStates(ctx, s.service, s.states, f)
+	return listStates(ctx, s.service, s.states, f, secretsOf(s.known, s.service))
 }
 
 // StateDiff tells how a state has changed, as a running host does.
@@ -88,7 +88,7 @@ func (s *Stopped) StateDiff(ctx context.Context, r control.DiffRequest) (control
 	if err := hasState(s.service, r.Node); err != nil {
 		return control.StateDiff{}, err
 	}
-	return diffState(ctx, r, secretsOf(s.service, s.known), func(span shard.Span) (*shard.History, error) {
+	return diffState(ctx, r, secretsOf(s.known, s.service), func(span shard.Span) (*shard.History, error) {
 		return shard.StateHistory(ctx, s.journal, r.Node, r.Key, span)
 	})
 }
@@ -99,7 +99,7 @@ func (s *Stopped) Trace(ctx context.Context, id string) (control.Trace, error) {
 	if err != nil {
 		return control.Trace{}, traceError(err)
 	}
-	return toldOf(t, secretsOf(s.service, s.known)), nil
+	return toldOf(t, secretsOf(s.known, s.service)), nil
 }
 
 // Messages lists the newest messages, as a running host does.
@@ -107,5 +107,5 @@ func (s *Stopped) Messages(ctx context.Context, f control.MessageFilter) (contro
 	read := func(records uint64, visit func(*shard.Hop) error) (bool, error) {
 		return shard.Recent(ctx, s.journal, records, visit)
 	}
-	return messagesOf(f, secretsOf(s.service, s.known), read)
+	return messagesOf(f, secretsOf(s.known, s.service), read)
 }

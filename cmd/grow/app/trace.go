@@ -1,17 +1,10 @@
 package app
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
-	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -27,40 +20,23 @@ func (b backend) Trace(ctx context.Context, id string) (control.Trace, error) {
 	if err != nil {
 		return control.Trace{}, traceError(err)
 	}
-	return toldOf(t, secretsOf(b.service.Load(), b.known())), nil
+	return toldOf(t, secretsOf(b.known(), b.service.Load())), nil
 }
-
-// secretLeast is how many bytes a secret has that is looked for: to hide less
-// would hide what is none.
-const secretLeast = 6
-
-// hidden is what stands in the place of a secret.
-const hidden = "***"
 
 // secretRef is how a header of a grant names a secret.
 var secretRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// mask hides secrets: all the forms in which they may stand in text, the longest first,
-// since one may begin as another does.
-type mask [][]byte
-
-// secretsOf hides the secrets that a service names. The journal keeps none, but
+// secretsOf hides the secrets that services name. The journal keeps none, but
 // an actor may have written one into a message. known gives the values that a secret has
 // and had.
-func secretsOf(s *specs.Service, known func(name string) []string) mask {
-	var m mask
-	for _, name := range secretNames(s) {
-		for _, value := range known(name) {
-			if len(value) < secretLeast {
-				continue
-			}
-			for _, form := range formsOf(value) {
-				m = append(m, []byte(form))
-			}
+func secretsOf(known func(name string) []string, services ...*specs.Service) mask {
+	var values []string
+	for _, s := range services {
+		for _, name := range secretNames(s) {
+			values = append(values, known(name)...)
 		}
 	}
-	slices.SortFunc(m, func(a, b []byte) int { return cmp.Or(len(b)-len(a), bytes.Compare(a, b)) })
-	return slices.CompactFunc(m, bytes.Equal)
+	return newMask(values)
 }
 
 // secretNames are the secrets that a service names.
@@ -89,89 +65,6 @@ func secretNames(s *specs.Service) []string {
 		}
 	}
 	return all
-}
-
-// formsOf is text as it is, as JSON, Go, Rust and Python write it between quotes, and as it is
-// in a URL, in hexadecimal digits, and within base64 of more than it.
-func formsOf(text string) []string {
-	quoted, _ := json.Marshal(text) // text always has a form in JSON
-	ascii := strconv.QuoteToASCII(text)
-	plain := strconv.Quote(text)
-	forms := []string{text, string(quoted[1 : len(quoted)-1]), plain[1 : len(plain)-1], ascii[1 : len(ascii)-1]}
-	forms = append(forms, strings.ReplaceAll(strings.ReplaceAll(forms[2], `\"`, `"`), `'`, `\'`), strings.ReplaceAll(forms[2], `\"`, `"`))
-	digits := hex.EncodeToString([]byte(text))
-	forms = append(forms, url.QueryEscape(text), url.PathEscape(text), digits, strings.ToUpper(digits))
-	return append(forms, base64Of(text)...)
-}
-
-// base64Of is what base64 of data with text in it has of that alone: it depends on how many
-// bytes go before, and the digits at either end are of what is beside it, too.
-func base64Of(text string) []string {
-	var forms []string
-	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		for before := range 3 {
-			digits := e.EncodeToString(append(make([]byte, before), text...))
-			whole := (before + len(text)) * 8 / 6
-			if form := digits[(before*8+5)/6 : whole]; len(form) >= secretLeast {
-				forms = append(forms, form)
-			}
-		}
-	}
-	return forms
-}
-
-// list is what is hidden.
-func (m mask) list() []string {
-	list := make([]string, len(m))
-	for i := range m {
-		list[i] = string(m[i])
-	}
-	return list
-}
-
-func (m mask) hide(data []byte) []byte {
-	for _, secret := range m {
-		data = bytes.ReplaceAll(data, secret, []byte(hidden))
-	}
-	return data
-}
-
-// text is hide for text.
-func (m mask) text(s string) string { return string(m.hide([]byte(s))) }
-
-// cut is text for what a guest has printed, which it may have cut where a secret stands: what
-// is left of that, before the mark of the cut, is hidden too.
-func (m mask) cut(s string) string {
-	parts := strings.SplitAfter(m.text(s), "…")
-	for i, part := range parts[:len(parts)-1] {
-		parts[i] = m.begun(part)
-	}
-	return strings.Join(parts, "")
-}
-
-// begunLeast is how many bytes of a secret are hidden at a cut.
-const begunLeast = 3
-
-// begun hides the beginning of a secret before the mark that text ends with.
-func (m mask) begun(text string) string {
-	before := strings.TrimRight(text, "\"'\n…")
-	for _, secret := range m {
-		for n := min(len(secret)-1, len(before)); n >= begunLeast; n-- {
-			if strings.HasSuffix(before, string(secret[:n])) {
-				return before[:len(before)-n] + hidden + text[len(before):]
-			}
-		}
-	}
-	return text
-}
-
-// value is data as it is told: as JSON when it is that, else as bytes.
-func (m mask) value(data []byte) (json.RawMessage, []byte) {
-	data = m.hide(data)
-	if v := valueOf(data); v != nil {
-		return v, nil
-	}
-	return nil, data
 }
 
 // tracing puts together what a journal says of each message of a request.
@@ -237,7 +130,7 @@ func (w *tracing) message(id string) *traced {
 
 // see notes what several entries may say of a message.
 func (w *tracing) see(m *traced, h *shard.Hop) {
-	m.Node, m.Key = cmp.Or(h.Node, m.Node), cmp.Or(h.Key, m.Key)
+	m.Node, m.Key = cmp.Or(h.Node, m.Node), cmp.Or(w.mask.text(h.Key), m.Key)
 	m.Type, m.Cause = cmp.Or(h.Type, m.Type), cmp.Or(m.Cause, h.Cause)
 	if m.Time.IsZero() {
 		m.Time = h.Time
@@ -267,7 +160,7 @@ func (w *tracing) hop(h *shard.Hop) {
 	}
 	if h.What != shard.HopAccepted {
 		m.Tries = append(m.Tries, w.try(h))
-		m.Code, m.Reason = h.Code, string(w.mask.hide([]byte(h.Reason)))
+		m.Code, m.Reason = w.mask.text(h.Code), w.mask.text(h.Reason)
 		w.fuel += h.Fuel
 	}
 	w.outputs(h)
@@ -290,7 +183,7 @@ func (w *tracing) outputs(h *shard.Hop) {
 		case "drop":
 			out.Outcome = control.TraceDropped
 		case "deadletter":
-			out.Outcome, out.Code, out.Reason = control.TraceDead, o.Code, string(w.mask.hide([]byte(o.Reason)))
+			out.Outcome, out.Code, out.Reason = control.TraceDead, w.mask.text(o.Code), w.mask.text(o.Reason)
 		default:
 			out.Node = o.To
 		}
@@ -298,7 +191,7 @@ func (w *tracing) outputs(h *shard.Hop) {
 }
 
 func (w *tracing) act(m *traced, h *shard.Hop) {
-	a := control.TraceAct{Name: h.Code, Time: h.Time, By: h.By, Reason: h.Reason}
+	a := control.TraceAct{Name: h.Code, Time: h.Time, By: h.By, Reason: w.mask.text(h.Reason)}
 	m.Outcome = control.TraceDead // as all are that people act on, also when the journal has that no more
 	w.see(m, &shard.Hop{Time: h.Time, Node: h.Node, Key: h.Key})
 	for i := range h.Outputs {
@@ -313,11 +206,11 @@ func (w *tracing) act(m *traced, h *shard.Hop) {
 func (w *tracing) try(h *shard.Hop) control.TraceTry {
 	t := control.TraceTry{
 		Attempt: h.Attempt, Record: h.Sequence, Time: h.Time, Took: milliseconds(h.Took), Fuel: h.Fuel, Revision: h.Revision,
-		Code: h.Code, Reason: string(w.mask.hide([]byte(h.Reason))), Due: h.Due,
+		Code: w.mask.text(h.Code), Reason: w.mask.text(h.Reason), Due: h.Due,
 	}
 	for i := range h.State {
 		c := &h.State[i]
-		v := control.StateValue{Name: c.Name}
+		v := control.StateValue{Name: w.mask.text(c.Name)}
 		if !c.Deleted {
 			v.Revision, v.Bytes = c.Revision, len(c.Value)
 			v.Data, v.Raw = w.mask.value(c.Value)
@@ -331,13 +224,14 @@ func (w *tracing) try(h *shard.Hop) control.TraceTry {
 }
 
 func (w *tracing) answer(a *journal.Answer) control.TraceAnswer {
-	out := control.TraceAnswer{Call: a.Call, Operation: a.Operation, Use: a.Use, Took: milliseconds(time.Duration(a.Duration))}
+	out := control.TraceAnswer{Call: a.Call, Operation: w.mask.text(a.Operation), Use: a.Use, Took: milliseconds(time.Duration(a.Duration))}
 	m, err := abi.ParseMessage(a.Frame)
 	if err != nil { // the host made it
 		out.Raw = w.mask.hide(a.Frame)
 		return out
 	}
-	out.Code, _ = m.Attr(abi.Code)
+	code, _ := m.Attr(abi.Code)
+	out.Code = w.mask.text(code)
 	if len(m.Data()) > 0 {
 		out.Data, out.Raw = w.mask.value(m.Data())
 	}

@@ -39,7 +39,7 @@ func TestTraced(t *testing.T) {
 		{What: shard.HopAction, ID: "m.2", Code: journal.ActionEdit, By: "ann", Reason: "typo", Time: at(99), Data: []byte("other")},
 		{What: shard.HopAction, ID: "m.2", Code: journal.ActionRedrive, By: "ann", Time: at(100), Outputs: []shard.HopOutput{{ID: "n", To: "w/c", Type: "told", Data: []byte("other")}}},
 	}
-	secrets := mask{[]byte("topsecret")}
+	secrets := newMask([]string{"topsecret"})
 	tr := toldOf(&shard.Traced{ID: "m.2", Flow: "m", Hops: hops}, secrets)
 	if tr.ID != "m.2" || tr.Flow != "m" || tr.Fuel != 12 || tr.Took != 100 || !tr.Began.Equal(begin) {
 		t.Errorf("%+v", tr)
@@ -93,7 +93,7 @@ func TestSecretsOf(t *testing.T) {
 		"HOOK": "a\"quoted\"one", "TOKEN": "123456789", "PIN": "1", "OTHER": "not-secret", "SHORT": "key-of-all", "LONG": "key-of-all-doors", "BOTH": `it's "é"`,
 		"HEADER": "in-a-header", "SECOND": "second-one",
 	}
-	m := secretsOf(s, func(name string) []string { return []string{values[name]} })
+	m := secretsOf(func(name string) []string { return []string{values[name]} }, s)
 	for data, want := range map[string]string{
 		`{"t":"123456789","n":1}`: `{"t":"***","n":1}`, `"a\"quoted\"one"`: `"***"`, `a"quoted"one`: `***`, `"not-secret"`: `"not-secret"`, "": "",
 		"key-of-all-doors, key-of-all": "***, ***", `'it\'s "é"'`: `'***'`, `"it's \"\u00e9\""`: `"***"`, `it's "é"`: "***",

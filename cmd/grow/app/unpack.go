@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/host/capabilities/sql"
+	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/store/files"
@@ -36,6 +37,7 @@ type unpacked struct {
 	state  string   // folder of the host
 	places []string // in it, that what is unpacked takes
 	away   string   // in it, where what was there goes
+	noted  bool     // begin has noted it, and no try before
 }
 
 var databaseName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}\` + sql.FileSuffix + `$`)
@@ -160,20 +162,62 @@ func (u *unpacked) taken() string {
 	return ""
 }
 
+// alone checks that what a backup has of the host takes nothing from other services that are
+// deployed there. A restore that was broken off is repeated whatever it has brought.
+func (u *unpacked) alone(ctx context.Context, kept *archive.Kept) (err error) {
+	at := filepath.Join(u.state, storeDir)
+	if _, err := os.Lstat(at); err != nil || len(u.places) == 0 || finished(u.state) != nil {
+		return nil
+	}
+	s, err := files.Open(at)
+	if err != nil {
+		return nil // nobody can read it: it is put away as it is
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	list, err := documents.New(s, nil).Services(ctx)
+	if err != nil {
+		return nil // as above
+	}
+	for _, other := range list {
+		if other.Namespace != kept.Namespace || other.Name != kept.Service {
+			return othersFault(other.String())
+		}
+	}
+	return nil
+}
+
+func othersFault(other string) error {
+	return &Error{
+		Code: CodeRestoreOthers, Err: fmt.Errorf("restore: service %s is on the same host, and its documents, secrets and shared buckets would be as old as the backup", other),
+		Hint: "restore it into an empty folder: grow restore BACKUP FOLDER; or delete the other service first, if it is not needed: grow service delete",
+	}
+}
+
 // drop removes what was unpacked.
 func (u *unpacked) drop() error { return os.RemoveAll(filepath.Join(u.state, unpackDir)) }
 
 // begin notes that things are put in place from now on: until place has ended, the service
-// does not start.
+// does not start. The note of a try that was broken off stays.
 func (u *unpacked) begin() error {
 	if len(u.places) == 0 {
 		return nil
 	}
-	return writeSynced(filepath.Join(u.state, unfinishedFile), []byte("{}\n"))
+	f, err := os.OpenFile(filepath.Join(u.state, unfinishedFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	u.noted = true
+	return errors.Join(f.Sync(), f.Close(), syncFolder(u.state))
 }
 
-// abort takes back what begin noted: nothing was put in place.
+// abort takes back what begin noted: nothing was put in place by this try.
 func (u *unpacked) abort() error {
+	if !u.noted {
+		return nil
+	}
 	if err := os.Remove(filepath.Join(u.state, unfinishedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

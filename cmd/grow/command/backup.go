@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
-	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/runtime/journal/archive"
 	"github.com/spf13/cobra"
@@ -60,15 +60,22 @@ func (s *shell) backup() *cobra.Command {
 			"s3://NAME/PREFIX in place of FOLDER is a server that the secret GROW_S3_NAME tells of, as for a grant of kind blob. Files\n" +
 			"that it has from an earlier backup to the same place, or one that was cut, are not sent again; the manifest is sent last.\n\n" +
 			"Sealed secrets stay sealed: without --key, the key that opens them is not in the backup, and must be kept elsewhere.\n" +
+			"--host, or " + envHost + ", has the service on that host backed up. Secrets, documents and tokens, which are those of all its\n" +
+			"services, are in it when it is the host of a folder and the token is for all namespaces.\n" +
 			"Of a service that does not run and keeps its journal on a NATS server, give --journal as for grow run.",
-		Example: "  grow backup ../shop-monday\n  grow backup -C shop --history shop-all\n  grow backup ../shop-monday --journal nats://127.0.0.1:4222\n  grow backup s3://cellar/shop",
+		Example: "  grow backup ../shop-monday\n  grow backup ../shop-monday --host https://grow.example.com:8600 --service shop\n  grow backup -C shop --history shop-all\n  grow backup ../shop-monday --journal nats://127.0.0.1:4222\n  grow backup s3://cellar/shop",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.checkJournal(); err != nil {
 				return err
 			}
-			dir, err := s.folder(nil)
-			if err != nil {
-				return err
+			dir, err := "", error(nil)
+			switch {
+			case s.target.named() == "":
+				if dir, err = s.folder(nil); err != nil {
+					return err
+				}
+			case o.journal.At != "":
+				return usage("a host that is named has its journal; leave out --journal, or --host and " + envHost)
 			}
 			done, err := s.backUp(c.Context(), dir, args[0], o.journal, r)
 			if err != nil {
@@ -110,7 +117,7 @@ func (s *shell) backUp(ctx context.Context, dir, to string, j app.Journal, r bac
 
 // backUpS3 sends a backup to a server. What is broken off leaves the backup that is there.
 func (s *shell) backUpS3(ctx context.Context, dir, to string, j app.Journal, r backupOptions) (done *backedUp, err error) {
-	service, _, err := app.Outline(dir)
+	service, err := s.serviceName()
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +126,7 @@ func (s *shell) backUpS3(ctx context.Context, dir, to string, j app.Journal, r b
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	if err := b.Takes(ctx, service.Name); err != nil {
+	if err := b.Takes(ctx, service); err != nil {
 		return nil, err
 	}
 	if err := s.writeBackup(ctx, dir, b, j, r.BackupRequest); err != nil {
@@ -172,13 +179,11 @@ func backedUpOf(to string, kept *archive.Kept) *backedUp {
 	}
 }
 
-// writeBackup has the host write a backup, or writes it when none runs.
+// writeBackup has the host write a backup, or writes it when none is named and none runs.
 func (s *shell) writeBackup(ctx context.Context, dir string, to archive.Putter, j app.Journal, r control.BackupRequest) error {
-	way, at, err := control.Dial(app.StateDir(dir))
-	var none *control.Error
+	host, err := s.host()
 	switch {
 	case err == nil:
-		host := api.NewLocal(way).At(at.Namespace, at.Service)
 		defer host.Close()
 		tell, p := s.progress("backed up"), archive.Progress{}
 		err = host.Backup(ctx, r, func(ctx context.Context, name string, data []byte) error {
@@ -186,10 +191,13 @@ func (s *shell) writeBackup(ctx context.Context, dir string, to archive.Putter, 
 			tell(p)
 			return to.Put(ctx, name, data)
 		})
-	case errors.As(err, &none) && none.Code == control.CodeNotRunning:
+	case dir != "" && isCode(err, control.CodeNotRunning):
 		service, _, outline := app.Outline(dir)
 		if outline != nil {
 			return outline
+		}
+		if s.target.namespace != app.DefaultNamespace || s.target.service != "" && s.target.service != service.Name {
+			return &control.Error{Code: control.CodeNotRunning, Message: "the folder's host, which has service " + s.target.namespace + "/" + cmp.Or(s.target.service, service.Name) + ", does not run", Next: "start it: grow run; or name another host: --host URL, or export " + envHost}
 		}
 		err = j.Backup(ctx, dir, service.Name, to, r, s.warnings(), s.progress("backed up"))
 	}

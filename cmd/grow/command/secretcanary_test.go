@@ -47,7 +47,7 @@ var canaryWays = []struct {
 	name   string
 	status int
 }{
-	{"log", 200}, {"fail", 500}, {"refuse", 422}, {"http", 200}, {"elsewhere", 500}, {"database", 200}, {"wrong_sql", 500}, {"mail", 200}, {"wrong_mail", 500}, {"llm", 200},
+	{"log", 200}, {"fail", 500}, {"refuse", 422}, {"coded", 422}, {"named", 200}, {"http", 200}, {"elsewhere", 500}, {"database", 200}, {"wrong_sql", 500}, {"mail", 200}, {"wrong_mail", 500}, {"llm", 200},
 	{"kv", 200}, {"blob", 200}, {"ask", 500}, {"publish", 200}, {"wrong_publish", 500}, {"connector", 200}, {"wrong_connector", 500}, {"state", 200}, {"file", 500},
 }
 
@@ -274,6 +274,9 @@ func (w *canaryWorld) look(ids map[string]string) {
 	}
 	for n, way := range canaryWays {
 		w.message(way.name, ids[way.name], way.status)
+		if way.name == "coded" {
+			w.run(exitAny, "send", "spy", "spy.go", "--wait", "-d", fmt.Sprintf(`{"name": %q, "way": "coded"}`, canaryName(n)), "-o", "json")
+		}
 		if way.name == "state" {
 			w.run(exitDone, "state", "get", "spy", canaryName(n), "-o", "json")
 			w.typed("last 5\nstate "+canaryName(n)+"\nlogs\ndeadletters\nconfig\nfork spy.go {\"name\": \"C0000\", \"way\": \"log\"}\n", exitDone, "shell", "spy", "--key", canaryName(n))

@@ -143,7 +143,7 @@ func (v *visit) attempt(ctx context.Context, text string) error {
 		defer stop()
 	}
 	err := v.command(ctx, text)
-	if ctx.Err() != nil && v.lines.AtTerminal() {
+	if ctx.Err() != nil && v.lines.AtTerminal() && errors.Is(err, context.Canceled) {
 		return nil // it was to end
 	}
 	return err

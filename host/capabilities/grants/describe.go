@@ -50,15 +50,25 @@ func (f *Form[T]) check(operation string, data []byte, part func(*capability.Ope
 
 // describe reads the description from a definition.
 func describe(kind string, whole cue.Value) *capability.Description {
-	d := &capability.Description{Grant: fieldsOf(whole.LookupPath(cue.ParsePath(definitionName)))}
-	operations, err := whole.LookupPath(cue.ParsePath(operationsName)).Fields()
+	fault := func(err error) { panic("capability: kind " + kind + ": " + err.Error()) }
+	grant, served := whole.LookupPath(cue.ParsePath(definitionName)), whole.LookupPath(cue.ParsePath(operationsName))
+	for _, err := range []error{whole.Err(), grant.Err()} {
+		if err != nil {
+			fault(err)
+		}
+	}
+	d := &capability.Description{Grant: fieldsOf(grant)}
+	if !served.Exists() {
+		return d
+	}
+	operations, err := served.Fields()
 	if err != nil {
-		return d // there are none
+		fault(fmt.Errorf("%s: %w", operationsName, err))
 	}
 	for operations.Next() {
 		o, err := operationOf(operations.Selector().Unquoted(), operations.Value())
 		if err != nil {
-			panic("capability: kind " + kind + ": " + err.Error())
+			fault(err)
 		}
 		d.Operations = append(d.Operations, *o)
 	}

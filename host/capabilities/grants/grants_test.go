@@ -2,6 +2,7 @@ package grants
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -122,5 +123,31 @@ func TestDescribe(t *testing.T) {
 		if err := c.check(c.operation, []byte(c.data)); (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s %s: %v", c.operation, c.data, err)
 		}
+	}
+}
+
+// TestDescribeBroken: a definition that is wrong is a fault of the build, and not a kind without
+// operations.
+func TestDescribeBroken(t *testing.T) {
+	for name, definition := range map[string]string{
+		"the whole":        `#Grant: {`,
+		"no grant":         `#Operations: {}`,
+		"a grant":          `#Grant: {a: 1 & 2}`,
+		"operations":       `#Grant: {}, #Operations: "tea.make"`,
+		"in operations":    `#Grant: {}, #Operations: {"tea.make": {effect: "reads" & "changes"}}`,
+		"a name in it":     `#Grant: {}, #Operations: {"tea.make": {effect: "reads", request: #Nothing}}`,
+		"another's effect": `#Grant: {}, #Operations: {"tea.make": {effect: "pours"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if fault := recover(); fault == nil || !strings.HasPrefix(fmt.Sprint(fault), "capability: kind tea: ") {
+					t.Errorf("panic %v", fault)
+				}
+			}()
+			New[struct{}]("tea", definition, nil).Describe()
+		})
+	}
+	if d := New[struct{}]("tea", `#Grant: {}`, nil).Describe(); len(d.Operations) != 0 {
+		t.Errorf("%+v", d)
 	}
 }

@@ -81,9 +81,12 @@ func (c *client) ask(ctx context.Context, r *capability.Request, body io.Reader,
 		return c.redirect(q, via)
 	}}
 	for attempt := 0; ; attempt++ {
-		a, err := once(hc, q, take)
+		a, resp, err := once(hc, q, take)
 		wait, again := c.again(q.Method, a, err, attempt, followed)
 		if again && body == nil && pause(ctx, wait) {
+			if resp != nil {
+				_ = resp.Body.Close() // nobody wants it, and the next attempt may need its connection
+			}
 			if q.GetBody != nil {
 				if q.Body, err = q.GetBody(); err != nil {
 					return capability.Fail(capability.Invalid, "%v", err)
@@ -108,7 +111,8 @@ func (c *client) request(ctx context.Context, r *capability.Request) (*http.Requ
 	if err := c.allow(method, u); err != nil {
 		return nil, err
 	}
-	q, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(r.Data))
+	// A copy, since a request may still be on its way when its answer is there.
+	q, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(bytes.Clone(r.Data)))
 	if err != nil {
 		return nil, err
 	}
@@ -241,13 +245,13 @@ func (e *largeError) Error() string {
 	return fmt.Sprintf("the body of the %s has more than %d bytes", e.of, e.max)
 }
 
-// once makes a request.
-func once(hc *http.Client, q *http.Request, take func(*http.Response) (*capability.Answer, error)) (*capability.Answer, error) {
-	resp, err := hc.Do(q)
-	if err != nil {
-		return nil, err
+// once makes a request. resp is nil if there is no answer.
+func once(hc *http.Client, q *http.Request, take func(*http.Response) (*capability.Answer, error)) (a *capability.Answer, resp *http.Response, err error) {
+	if resp, err = hc.Do(q); err != nil {
+		return nil, nil, err
 	}
-	return take(resp)
+	a, err = take(resp)
+	return a, resp, err
 }
 
 // read reads an answer to its end. One with more bytes than an answer may have is kept as an

@@ -117,6 +117,9 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 		if err := c.describe(env.Documents); err != nil {
 			return nil, err
 		}
+		if err := c.api.Prepare(ctx); err != nil {
+			return nil, fmt.Errorf("http grant: openapi: %s: %w", c.OpenAPI, err)
+		}
 	}
 	if err := c.sign(env.Secret); errors.Is(err, errNotSet) && read.Optional {
 		return capability.Absent([]string{Fetch, Call, capability.StreamOpen}, "%v", err), nil

@@ -424,3 +424,19 @@ func TestAnswerMax(t *testing.T) {
 		t.Errorf("101 bytes: %+v", a)
 	}
 }
+
+// TestBodyIsCopied: what is sent is what was asked for, though the memory that it lay in is
+// another's by the time that it goes out.
+func TestBodyIsCopied(t *testing.T) {
+	c := open(t, serve(t, func(http.ResponseWriter, *http.Request) {}), map[string]any{"methods": []any{"POST"}})
+	attrs := map[string]string{"path": "/", "method": "POST"}
+	r := &capability.Request{Operation: Fetch, Data: []byte("asked for"), Attr: func(name string) (string, bool) { v, ok := attrs[name]; return v, ok }}
+	q, err := c.request(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(r.Data, "the next.")
+	if got, err := io.ReadAll(q.Body); err != nil || string(got) != "asked for" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -23,15 +23,12 @@ func (c *client) Stream(ctx context.Context, r *capability.Request, body io.Read
 	}
 	var got *http.Response
 	a := c.ask(ctx, r, body, func(resp *http.Response) (*capability.Answer, error) {
-		if got != nil {
-			_ = got.Body.Close() // of an answer that nobody wants
-		}
 		got = resp
 		return c.head(resp, 0), nil
 	})
 	if a.Code != "" {
 		if got != nil {
-			_ = got.Body.Close() // likewise
+			_ = got.Body.Close() // nobody wants it
 		}
 		return a, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/grow-platform/grow/abi"
@@ -326,5 +327,23 @@ func TestStreamAgain(t *testing.T) {
 	}, nil)
 	if again := run(); again != first || len(keys) != 2 {
 		t.Errorf("%q and %q, by keys %q", first, again, keys)
+	}
+}
+
+// TestStreamGivesBack: an answer that is asked for again gives its connection to the next attempt,
+// which may have no other.
+func TestStreamGivesBack(t *testing.T) {
+	var asked atomic.Int32
+	k := converse(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write(make([]byte, 300<<10)) // the client goes away
+			return
+		}
+		fmt.Fprint(w, "there")
+	}), map[string]any{"connections": 1, "retries": 1})
+	m := k.ok(capability.StreamOpen, "", "of", Fetch, "path", "/a", "timeout", "5000")
+	if got := k.rest(get(m, "handle")); get(m, "status") != "200" || got != "there" || asked.Load() != 2 {
+		t.Errorf("status %s after %d requests: %q", get(m, "status"), asked.Load(), got)
 	}
 }

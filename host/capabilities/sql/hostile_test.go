@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/jackc/pgx/v5"
 )
 
 // TestSmuggled: texts that a database reads as several statements, and the lexer as one,
@@ -110,6 +111,80 @@ func TestSessionLeft(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// spoil runs a statement on the connection of o, of which nothing is known afterwards but
+// what clean says.
+func (o *opened) spoil(text string, clean bool) {
+	o.t.Helper()
+	c, err := o.connection(o.t.Context(), o.writer)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer c.Close()
+	err = onPostgres(c, func(on *pgx.Conn) error {
+		setClean(on, clean)
+		_, err := on.Exec(o.t.Context(), text)
+		return err
+	})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// setting is one of the server connection that o had last, as others would find it there.
+func (o *opened) setting(name string) (value string) {
+	o.t.Helper()
+	c, err := o.connection(o.t.Context(), o.writer)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer c.Close()
+	err = onPostgres(c, func(on *pgx.Conn) error { return on.QueryRow(o.t.Context(), "show "+name).Scan(&value) })
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return value
+}
+
+// TestPooled: behind a pooler of transactions each may be on another connection of the server,
+// which others use too: no request leaves a setting there, and one that reads changes nothing
+// wherever it comes to.
+func TestPooled(t *testing.T) {
+	s := side{address: server.database(t)}
+	s.items(t).must(Exec, "create function empty_items() returns integer as 'delete from items; select 1' language sql")
+	o := s.open(t, "write", map[string]any{"connections": 1})
+	for _, op := range []string{Query, Exec, Query} {
+		o.must(op, "select 1 as n")
+		if got := o.setting("default_transaction_read_only"); got != "off" {
+			t.Errorf("after %s transactions that others begin are read only: %s", op, got)
+		}
+	}
+	for _, body := range []string{`{"sql": "select empty_items()"}`, `{"statements": [{"sql": "select empty_items()"}, {"sql": "select 1"}]}`} {
+		for _, clean := range []bool{true, false} {
+			o.spoil("set default_transaction_read_only = off", clean)
+			if a := o.send(t.Context(), "m/pooled", Query, body); a.Code != capability.Denied {
+				t.Errorf("%s, clean: %v: %+v", body, clean, a)
+			}
+		}
+	}
+	o.spoil("set default_transaction_read_only = on", true)
+	o.must(Exec, "delete from items where id = 1")
+}
+
+// TestSessionSpoiled: on a connection that has not been reset, and where the host's table was
+// never asked for, a request that writes finds it.
+func TestSessionSpoiled(t *testing.T) {
+	s := side{address: server.database(t)}
+	s.items(t)
+	o := s.open(t, "write", map[string]any{"connections": 1})
+	if err := o.inbox.ready(t.Context(), o.writer); err != nil {
+		t.Fatal(err)
+	}
+	o.spoil("set search_path = nowhere", false)
+	for range 2 {
+		o.must(Exec, "update items set price = 1 where id = 1")
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// resets take back what a statement may have set for the connection, before others use it;
-// after them a transaction reads only unless it says otherwise. They are a transaction of
-// their own.
-var resets = []string{"begin", "reset role", "reset all", "discard temp", "select pg_advisory_unlock_all()", "set default_transaction_read_only = on", "commit"}
+// resets take back what a statement may have set for the connection, before others use it.
+// They are a transaction of their own, and set nothing: the connection may be a pooler's,
+// which shares the server's with others.
+var resets = []string{"begin", "reset role", "reset all", "discard temp", "select pg_advisory_unlock_all()", "commit"}
 
 // cleanKey is where a connection says that no statement has been on it since resets.
 const cleanKey = "grow.clean"
@@ -34,7 +34,6 @@ func reset(ctx context.Context, c *pgx.Conn) error {
 	setClean(c, false)
 	b := &pgx.Batch{}
 	queue(b, resets...)
-	queue(b, "reset default_transaction_read_only")
 	if err := send(ctx, c, b); err != nil {
 		return driver.ErrBadConn
 	}
@@ -58,14 +57,14 @@ type postgresTransaction struct {
 }
 
 // begin implements dialect: it resets the connection if need be, begins and looks for what
-// was answered by one message, or by none. A single statement that reads needs no
-// transaction around it.
-func (postgresDialect) begin(ctx context.Context, c *stdsql.Conn, _ *inbox, e *entry, several bool) (transaction, []byte, error) {
+// was answered by one message. What only reads says so of its own transaction, however short:
+// the next one may be another server connection's.
+func (postgresDialect) begin(ctx context.Context, c *stdsql.Conn, _ *inbox, e *entry, _ bool) (transaction, []byte, error) {
 	b := &pgx.Batch{}
-	var tx transaction = &postgresTransaction{Conn: c}
 	var done []byte
-	switch {
-	case e != nil:
+	if e == nil {
+		b.Queue("begin read only")
+	} else {
 		b.Queue("begin read write")
 		b.Queue(inboxFind, e.stable, e.digest).QueryRow(func(row pgx.Row) error {
 			if err := row.Scan(&done); !errors.Is(err, pgx.ErrNoRows) {
@@ -73,25 +72,26 @@ func (postgresDialect) begin(ctx context.Context, c *stdsql.Conn, _ *inbox, e *e
 			}
 			return nil
 		})
-	case several:
-		b.Queue("begin")
-	default:
-		tx = alone{c}
 	}
 	err := onPostgres(c, func(on *pgx.Conn) error {
-		if !isClean(on) {
-			first := &pgx.Batch{}
-			queue(first, resets...)
-			first.QueuedQueries = append(first.QueuedQueries, b.QueuedQueries...)
-			b = first
-		}
+		clean := isClean(on)
 		setClean(on, false)
-		if b.Len() == 0 {
-			return nil
+		first := &pgx.Batch{}
+		if !clean {
+			queue(first, resets...)
 		}
-		return send(ctx, on, b)
+		if !clean && e != nil {
+			// By itself: the driver prepares all of a batch before any of it is done, and the
+			// table may be found only after the resets.
+			if err := send(ctx, on, first); err != nil {
+				return err
+			}
+			first = &pgx.Batch{}
+		}
+		first.QueuedQueries = append(first.QueuedQueries, b.QueuedQueries...)
+		return send(ctx, on, first)
 	})
-	return tx, done, err
+	return &postgresTransaction{Conn: c}, done, err
 }
 
 // finish implements transaction. Resets go along with the end of what has to be waited for

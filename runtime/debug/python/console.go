@@ -19,6 +19,7 @@ var ErrLeft = errors.New("the console was left")
 const (
 	SourceMax = 256 << 10        // bytes
 	InputTime = 20 * time.Second // that it may take, with others' turns; besides its fuel
+	mercyTime = 10 * time.Second // more, for a guest that asks for no fuel, until it is unwound
 )
 
 // Carried is what came of an input.
@@ -160,10 +161,13 @@ func (s *sitting) Rest() {
 }
 
 // Sleep implements engine.Host. It ends early where the input is to end, which it is told
-// with its next slice of fuel.
+// with its next slice of fuel; who asks for none is unwound.
 func (s *sitting) Sleep(d int64) error {
 	if s.input == nil {
 		return s.Host.Sleep(d)
+	}
+	if err := s.over(); err != nil {
+		return err
 	}
 	if d <= 0 {
 		return s.Pace()
@@ -176,6 +180,24 @@ func (s *sitting) Sleep(d int64) error {
 	case <-s.input.told:
 	case <-s.console.left:
 		return ErrLeft
+	}
+	return nil
+}
+
+// over is why the input that is carried out must end at once; nil: it must not.
+func (s *sitting) over() error {
+	now := time.Now()
+	select {
+	case <-s.console.left:
+		return ErrLeft
+	case <-s.input.told:
+		if now.Before(s.until) {
+			s.until = now
+		}
+	default:
+	}
+	if now.Sub(s.until) > mercyTime {
+		return ErrEndless
 	}
 	return nil
 }

@@ -376,7 +376,7 @@ func backedUp(t *testing.T, s *source, history bool) Folder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Backup(t.Context(), s, name, d, history, time.Unix(1, 0).UTC(), nil); err != nil {
+	if _, err := Backup(t.Context(), s, name, d, history, time.Unix(1, 0).UTC(), nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.End(to, true); err != nil {

@@ -86,31 +86,20 @@ func (m *Manifest) Bytes() (n int64) {
 // its last record at this moment. With history all records are in it that are kept,
 // and otherwise those that the next start needs. Nobody may trim the journal or
 // delete blobs of it while it runs. now is what the manifest says of the time. rest adds
-// what is kept besides the journal, as it is after that moment.
-func Backup(ctx context.Context, src Source, name journal.Name, to Putter, history bool, now time.Time, tell func(Progress), rest ...func(context.Context, *Writer) error) (*Manifest, error) {
-	first, last, err := src.Bounds(ctx)
-	if err != nil {
-		return nil, err
-	}
-	taken, err := pointed(ctx, src)
-	if err != nil {
-		return nil, err
-	}
+// what is kept besides the journal, as it is after that moment, and before, which may be nil, what
+// must not be newer than the journal.
+func Backup(ctx context.Context, src Source, name journal.Name, to Putter, history bool, now time.Time, tell func(Progress), before func(context.Context, *Writer) error, rest ...func(context.Context, *Writer) error) (*Manifest, error) {
 	b := &backup{to: to, meter: meter{tell: tell}, has: map[string]bool{}, Manifest: Manifest{
 		What: manifestWhat, Format: BackupFormat, RecordFormat: journal.FormatVersion,
-		Namespace: name.Namespace, Service: name.Service, Number: name.Number, Taken: now, Plan: Plan{First: 1, Last: last},
+		Namespace: name.Namespace, Service: name.Service, Number: name.Number, Taken: now,
 	}}
-	if taken != nil {
-		b.Plan = Plan{Snapshot: taken.Sequence, Root: taken.Object, First: taken.Sequence + 1, Last: max(last, taken.Sequence)}
+	if before != nil {
+		if err := before(ctx, &Writer{b}); err != nil {
+			return nil, err
+		}
 	}
-	if first > b.Plan.First {
-		return nil, fmt.Errorf("%w: the journal begins at record %d, and record %d is needed", journal.ErrTrimmed, first, b.Plan.First)
-	}
-	if last < b.Plan.Snapshot {
-		return nil, fmt.Errorf("%w: it ends with record %d, and its snapshot was taken after record %d", journal.ErrShort, last, b.Plan.Snapshot)
-	}
-	if history {
-		b.Plan.First = first
+	if err := b.cut(ctx, src, history); err != nil {
+		return nil, err
 	}
 	for _, add := range rest {
 		if err := add(ctx, &Writer{b}); err != nil {
@@ -125,6 +114,32 @@ func Backup(ctx context.Context, src Source, name journal.Name, to Putter, histo
 		err = to.Put(ctx, ManifestName, append(text, '\n'))
 	}
 	return &b.Manifest, err
+}
+
+// cut fixes up to which record of the journal the backup goes.
+func (b *backup) cut(ctx context.Context, src Source, history bool) error {
+	first, last, err := src.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	taken, err := pointed(ctx, src)
+	if err != nil {
+		return err
+	}
+	b.Plan = Plan{First: 1, Last: last}
+	if taken != nil {
+		b.Plan = Plan{Snapshot: taken.Sequence, Root: taken.Object, First: taken.Sequence + 1, Last: max(last, taken.Sequence)}
+	}
+	if first > b.Plan.First {
+		return fmt.Errorf("%w: the journal begins at record %d, and record %d is needed", journal.ErrTrimmed, first, b.Plan.First)
+	}
+	if last < b.Plan.Snapshot {
+		return fmt.Errorf("%w: it ends with record %d, and its snapshot was taken after record %d", journal.ErrShort, last, b.Plan.Snapshot)
+	}
+	if history {
+		b.Plan.First = first
+	}
+	return nil
 }
 
 // backup is one being written.

@@ -65,7 +65,7 @@ func furnished(t *testing.T) (Folder, *carrier, map[string][]byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Backup(t.Context(), made(t), name, d, false, time.Unix(1, 0).UTC(), nil, func(ctx context.Context, w *Writer) error {
+	_, err = Backup(t.Context(), made(t), name, d, false, time.Unix(1, 0).UTC(), nil, nil, func(ctx context.Context, w *Writer) error {
 		for id, data := range parts {
 			kind, name, _ := strings.Cut(id, " ")
 			if err := w.Part(ctx, kind, name, bytes.NewReader(data)); err != nil {
@@ -200,4 +200,33 @@ func FuzzItems(f *testing.F) {
 			t.Errorf("%d bytes of %d", size, len(file))
 		}
 	})
+}
+
+// asked notes when it was asked where it ends.
+type asked struct {
+	Source
+	bounds bool
+}
+
+func (a *asked) Bounds(ctx context.Context) (first, last uint64, err error) {
+	a.bounds = true
+	return a.Source.Bounds(ctx)
+}
+
+// TestBackupBefore: what must not be newer than the journal is copied before it is said where
+// that ends, and all else after it.
+func TestBackupBefore(t *testing.T) {
+	src := &asked{Source: made(t)}
+	step := func(after bool) func(context.Context, *Writer) error {
+		return func(ctx context.Context, w *Writer) error {
+			if src.bounds != after {
+				t.Errorf("the journal's end is known: %v, want %v", src.bounds, after)
+			}
+			return w.Part(ctx, "test", fmt.Sprint(after), strings.NewReader("x"))
+		}
+	}
+	m, err := Backup(t.Context(), src, name, Folder(t.TempDir()), false, time.Unix(1, 0).UTC(), nil, step(false), step(true))
+	if err != nil || len(m.Parts) != 2 {
+		t.Errorf("%v, %+v", err, m)
+	}
 }

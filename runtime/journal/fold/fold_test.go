@@ -42,6 +42,7 @@ type wait struct {
 	answers             map[uint32]string
 	clock               int64 // of the attempt that has begun
 	given               map[uint32]string
+	lasts               map[uint32]bool // that are given to another attempt too
 }
 
 // of is the flow that what becomes of a message counts for; empty: none.
@@ -232,6 +233,14 @@ func (m *model) fail() {
 	}
 	w := m.waits[m.draw("waiting", len(m.waits))]
 	e := &journal.AttemptMade{ID: w.id, Node: w.node, Key: w.key, Attempt: w.attempt, Due: int64(w.attempt) * 100, Hold: m.draw("hold", 2) == 1}
+	for call, text := range w.given {
+		if w.lasts[call] && w.answers == nil {
+			w.answers = map[uint32]string{}
+		}
+		if w.lasts[call] {
+			w.answers[call] = text
+		}
+	}
 	e.Answers = m.answers(w, &w.answers)
 	w.attempt, w.due, w.held, w.clock, w.given = w.attempt+1, e.Due, e.Hold, 0, nil
 	m.tell(e)
@@ -251,10 +260,25 @@ func (m *model) begin() {
 func (m *model) answers(w *wait, have *map[uint32]string) (list []journal.Answer) {
 	for call := range uint32(3) {
 		if m.draw("answered", 2) == 1 {
-			list = append(list, journal.Answer{Call: call + 1, Operation: "o", Frame: fmt.Append(nil, w.id, w.attempt, call, m.draw("answer", 3))})
+			a := journal.Answer{Call: call + 1, Operation: "o", Use: "u", Frame: fmt.Append(nil, w.id, w.attempt, call, m.draw("answer", 3))}
+			switch m.draw("kind", 5) {
+			case 0:
+				a.Use = "" // of the runtime itself
+			case 1:
+				a.Passing = true
+			case 2:
+				a.Operation = "stream.read" // which the world does not keep
+				list = append(list, a)
+				continue
+			}
+			list = append(list, a)
 			if *have == nil {
 				*have = map[uint32]string{}
 			}
+			if w.lasts == nil {
+				w.lasts = map[uint32]bool{}
+			}
+			w.lasts[call+1] = a.Use != "" && !a.Passing
 			(*have)[call+1] = string(list[len(list)-1].Frame)
 		}
 	}

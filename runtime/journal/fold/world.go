@@ -376,10 +376,22 @@ func (w *World) attempt(e *journal.AttemptMade) error {
 	}
 	m.attempt++
 	x := m.extra()
+	// It may have failed before it asked for them again: what it did outside follows from them.
+	x.answers = merged(merged(x.answers, lasting(x.given)), e.Answers)
 	x.due, x.held, x.clock, x.given = e.Due, e.Hold, 0, nil
 	touch(m)
-	x.answers = merged(x.answers, e.Answers)
 	return nil
+}
+
+// lasting are the answers of an attempt that the next is given too: those that a grant's
+// capability made, and that will not be others another time.
+func lasting(given []journal.Answer) (list []journal.Answer) {
+	for i := range given {
+		if a := &given[i]; a.Use != "" && !a.Passing {
+			list = append(list, *a)
+		}
+	}
+	return list
 }
 
 // begun folds what an attempt has been told that is about to change something outside.
@@ -397,9 +409,15 @@ func (w *World) begun(e *journal.Begun) error {
 	return nil
 }
 
+// streams is how the operations of streams begin. Their answers are given to nobody.
+const streams = "stream."
+
 // merged adds copies of answers to those of other requests, which are in order.
 func merged(list, more []journal.Answer) []journal.Answer {
 	for k := range more {
+		if strings.HasPrefix(more[k].Operation, streams) {
+			continue
+		}
 		a := cloned(&more[k])
 		i, found := slices.BinarySearchFunc(list, a.Call, func(b journal.Answer, call uint32) int { return int(b.Call) - int(call) })
 		if found {

@@ -100,8 +100,84 @@ func TestBucketAside(t *testing.T) {
 	}
 }
 
-// TestBucketsBounded: a start reads no more than the end of a bucket, also after a kill, and
-// all of a journal; what is damaged in the end of a bucket is found.
+// TestBucketDamagedLongAgo: after a kill the server reads all of a bucket anew. One that is damaged
+// anywhere is set aside before, is not cut, and gives no value that another has taken the place of.
+func TestBucketDamagedLongAgo(t *testing.T) {
+	dir, dead := t.TempDir(), t.TempDir()
+	s := open(t, Options{Dir: dir})
+	fill(t, s, 2*bucketScanMax/fillSize)
+	if err := os.CopyFS(dead, os.DirFS(dir)); err != nil { // as a kill leaves it
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const stream = "KV_GROW_main_shop_my_carts"
+	blocks, err := (&scanner{streams: filepath.Join(dead, storeDir, "$G", "streams")}).blocks(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, blocks[0].path)
+	s = open(t, Options{Dir: dead})
+	if _, err := s.Bucket(t.Context(), carts.Name); !errors.Is(err, bucket.ErrDamaged) {
+		t.Errorf("the bucket: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	salvage, err := OpenSalvage(t.Context(), dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(salvage.Damaged) != 1 {
+		t.Errorf("named are %v", salvage.Damaged)
+	}
+	if err := salvage.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// fillSize is how many bytes a value of fill has: about twenty lie in a block.
+const fillSize = 400 << 10
+
+// fill writes so many keys of the bucket carts.
+func fill(t *testing.T, s *Store, keys int) {
+	t.Helper()
+	b, err := s.Bucket(t.Context(), carts.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range keys {
+		if _, err := b.Write(t.Context(), &bucket.Write{Key: fmt.Sprint(n), Data: make([]byte, fillSize)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCopyDamaged: a copy of a bucket in which a value cannot be read is refused, although the
+// server leaves the value out and says nothing.
+func TestCopyDamaged(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir})
+	fill(t, s, 2*bucketScanMax/fillSize)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := (&scanner{streams: filepath.Join(dir, storeDir, "$G", "streams")}).blocks("KV_GROW_main_shop_my_carts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, blocks[0].path) // further from the end than a start after a stop in peace looks
+	s = open(t, Options{Dir: dir})
+	defer s.Close()
+	x, err := s.CopyBucket(t.Context(), carts, func(*bucket.Item) error { return nil })
+	if !errors.Is(err, bucket.ErrDamaged) || !errors.Is(err, journal.ErrDamaged) || !strings.Contains(err.Error(), "bucket GROW_main_shop_my_carts") {
+		t.Errorf("%+v, %v", x, err)
+	}
+}
+
+// TestBucketsBounded: after a stop in peace a start reads no more than the end of a bucket; what
+// is damaged there is found.
 func TestBucketsBounded(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
@@ -125,7 +201,7 @@ func TestBucketsBounded(t *testing.T) {
 	}
 	read := func() (names []string, damaged int) {
 		t.Helper()
-		scan := scanner{streams: streams, buckets: 4 << 20} // as after a kill: all of a journal
+		scan := scanner{streams: streams, buckets: 4 << 20}
 		scan.visit = func(_, path string, _ int, _ uint64, _ []byte) { names = append(names, filepath.Base(path)) }
 		if err := scan.run(t.Context()); err != nil {
 			t.Fatal(err)

@@ -46,9 +46,8 @@ const (
 // and changes none at its start.
 const scanMax = 256 << 20
 
-// bucketScanMax is how many bytes of the end of each bucket are checked at a start, however the
-// server ended: only its last block was being written, and a bucket may have 16 GiB. What is
-// damaged before is met when it is read, and by a look over all.
+// bucketScanMax is the same of each bucket, which may have 16 GiB. What is damaged before is left
+// out by the server when it is read, and is named by a look over all.
 const bucketScanMax = 64 << 20
 
 // damagedMax is how many damaged records are named.

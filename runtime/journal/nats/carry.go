@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/object"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -126,25 +127,44 @@ func (s *Store) CopyBucket(ctx context.Context, n bucket.Carried, visit func(*bu
 	if err != nil {
 		return x, err
 	}
-	p := &copying{carried: c, visit: visit, seen: map[string]bool{}}
-	last, err := p.last(ctx)
+	p := &copying{carried: c, visit: visit, seen: map[string]uint64{}}
+	before, err := p.state(ctx)
 	if err == nil {
-		err = p.read(ctx, last)
+		err = p.read(ctx, before.LastSeq)
 	}
 	if err != nil {
 		return x, err
 	}
-	leave, err := c.hold(ctx)
+	if x, err = p.end(ctx, &before); err != nil {
+		return x, err
+	}
+	return x, p.release()
+}
+
+// heldMax is how many bytes of what was read while writes wait are kept back, until they go on. What is more
+// is visited meanwhile.
+const heldMax = 64 << 20
+
+// end reads what came since the state before, while no write runs.
+func (p *copying) end(ctx context.Context, before *jetstream.StreamState) (x bucket.Extent, err error) {
+	leave, err := p.hold(ctx)
 	if err != nil {
 		return x, err
 	}
 	defer leave()
-	if x.Last, err = p.last(ctx); err == nil {
-		err = p.read(ctx, x.Last)
+	p.holding = true
+	after, err := p.state(ctx)
+	if err != nil {
+		return x, err
 	}
-	if err == nil {
-		x.Gone, err = p.gone(ctx)
+	x.Last = after.LastSeq
+	if err = p.read(ctx, x.Last); err != nil {
+		return x, err
 	}
+	if before.LastSeq == after.LastSeq && before.Msgs == after.Msgs && p.count == after.Msgs {
+		return x, nil // nothing was written nor removed meanwhile, and all was seen
+	}
+	x.Gone, err = p.compare(ctx, x.Last)
 	return x, err
 }
 
@@ -152,21 +172,25 @@ func (s *Store) CopyBucket(ctx context.Context, n bucket.Carried, visit func(*bu
 type copying struct {
 	*carried
 	visit func(*bucket.Item) error
-	next  uint64          // sequence that was not looked at yet
-	count uint64          // items that were visited
-	seen  map[string]bool // their subjects, as the server has them
+	next  uint64            // sequence that was not looked at yet
+	count uint64            // items that were visited
+	seen  map[string]uint64 // how many of each subject, as the server has it
+
+	holding bool           // items are kept back in held
+	held    []*bucket.Item // that were read and not visited yet
+	bytes   int            // of them
 }
 
-// last is the sequence of the last message.
-func (p *copying) last(ctx context.Context) (seq uint64, err error) {
+// state is what the server says of the bucket.
+func (p *copying) state(ctx context.Context, o ...jetstream.StreamInfoOpt) (state jetstream.StreamState, err error) {
 	err = p.call(ctx, "measure", func(ctx context.Context, h *handle) error {
-		info, err := h.stream.Info(ctx)
+		info, err := h.stream.Info(ctx, o...)
 		if err == nil {
-			seq = info.State.LastSeq
+			state = info.State
 		}
 		return err
 	})
-	return seq, err
+	return state, err
 }
 
 // read visits what there is up to a sequence and was not visited yet.
@@ -188,7 +212,7 @@ func (p *copying) read(ctx context.Context, to uint64) error {
 		}
 		p.next = m.Sequence + 1
 		p.count++
-		p.seen[m.Subject] = true
+		p.seen[m.Subject]++
 		item := &bucket.Item{Sequence: m.Sequence, Time: m.Time.UTC(), Data: m.Data}
 		if item.Subject, err = p.inCopy(m.Subject); err != nil {
 			return err
@@ -201,42 +225,83 @@ func (p *copying) read(ctx context.Context, to uint64) error {
 				item.Header[name] = text
 			}
 		}
-		if err := p.visit(item); err != nil {
+		if err := p.pass(item); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// gone are the subjects that were visited and are not there now.
-func (p *copying) gone(ctx context.Context) (list []string, err error) {
-	var there map[string]uint64
-	err = p.call(ctx, "list what is", func(ctx context.Context, h *handle) error {
-		info, err := h.stream.Info(ctx)
-		if err != nil || info.State.Msgs == p.count {
+// pass visits an item, or keeps it back.
+func (p *copying) pass(i *bucket.Item) error {
+	if !p.holding {
+		return p.visit(i)
+	}
+	p.held = append(p.held, i)
+	if p.bytes += entrySize + len(i.Data); p.bytes < heldMax {
+		return nil
+	}
+	return p.release()
+}
+
+// release visits what was kept back.
+func (p *copying) release() error {
+	for _, i := range p.held {
+		if err := p.visit(i); err != nil {
 			return err
 		}
-		if info, err = h.stream.Info(ctx, jetstream.WithSubjectFilter(">")); err == nil {
-			if there = info.State.Subjects; there == nil {
-				there = map[string]uint64{}
-			}
-		}
-		return err
-	})
-	if err != nil || there == nil {
+	}
+	p.held, p.bytes = nil, 0
+	return nil
+}
+
+// compare holds what was visited, which is all up to a sequence, against the subjects that are
+// there now. It returns those that are not any more. One that has messages that were not visited is
+// damaged: the server leaves out what it cannot read.
+func (p *copying) compare(ctx context.Context, last uint64) (gone []string, err error) {
+	state, err := p.state(ctx, jetstream.WithSubjectFilter(">"))
+	if err != nil {
 		return nil, err
 	}
+	for subject, n := range state.Subjects {
+		if n <= p.seen[subject] {
+			continue
+		}
+		if err := p.newer(ctx, subject, last); err != nil {
+			return nil, err
+		}
+	}
 	for subject := range p.seen {
-		if there[subject] == 0 {
+		if state.Subjects[subject] == 0 {
 			name, err := p.inCopy(subject)
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, name)
+			gone = append(gone, name)
 		}
 	}
-	slices.Sort(list)
-	return list, nil
+	slices.Sort(gone)
+	return gone, nil
+}
+
+// newer checks that what was not visited of a subject came after the last message that was to be:
+// on a server of others, hosts write that are not held.
+func (p *copying) newer(ctx context.Context, subject string, seq uint64) error {
+	var m *jetstream.RawStreamMsg
+	err := p.call(ctx, "read", func(ctx context.Context, h *handle) (err error) {
+		m, err = last(ctx, h, subject)
+		return err
+	})
+	if err != nil || m != nil && m.Sequence > seq {
+		return err
+	}
+	if m == nil { // unreadable, or removed by such a host a moment ago
+		state, err := p.state(ctx, jetstream.WithSubjectFilter(subject))
+		if err != nil || state.Subjects[subject] == 0 {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w: a message of %s cannot be read: see grow fsck", journal.ErrDamaged, bucket.ErrDamaged, p.title)
 }
 
 // MakeBucket implements bucket.Carrier.
@@ -299,8 +364,10 @@ func (m *making) put(ctx context.Context, i *bucket.Item) error {
 	}
 	switch i.Subject[:len(carriedValue)] {
 	case carriedValue:
-		if ttl, over := leftOf(i); over {
-			return nil
+		if ttl, over := leftOf(i); over { // and so is what it took the place of
+			return m.call(ctx, "remove", func(ctx context.Context, h *handle) error {
+				return h.stream.Purge(ctx, jetstream.WithPurgeSubject(subject))
+			})
 		} else if ttl > 0 {
 			msg.Header.Set(messageTTL, ttl.String())
 		}

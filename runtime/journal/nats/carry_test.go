@@ -205,6 +205,55 @@ func TestCarryMoment(t *testing.T) {
 	}
 }
 
+// TestCarryWaits: whoever takes a copy and waits keeps nobody from writing, also at its end.
+func TestCarryWaits(t *testing.T) {
+	s := opened(t)
+	b, err := s.Bucket(t.Context(), carts.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(key string) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // that a write takes which never ends
+		defer cancel()
+		if _, err := b.Write(ctx, &bucket.Write{Key: key, Data: []byte("x")}); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	write("a")
+	then := map[string]string{carriedValue + "a": "b", carriedValue + "b": "c"} // b is there after the copy began
+	var subjects []string
+	_, err = s.CopyBucket(t.Context(), carts, func(i *bucket.Item) error {
+		subjects = append(subjects, i.Subject)
+		if key := then[i.Subject]; key != "" {
+			write(key)
+		}
+		return nil
+	})
+	if diff := cmp.Diff([]string{carriedValue + "a", carriedValue + "b"}, subjects); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestCarryOver: a value whose time is over is not there again, nor what it took the place of
+// while the bucket was copied.
+func TestCarryOver(t *testing.T) {
+	to, ago := opened(t), time.Now().Add(-time.Hour)
+	k := copyOf{Extent: bucket.Extent{Last: 9}, items: []bucket.Item{
+		{Subject: carriedValue + "session", Sequence: 3, Time: ago, Data: []byte("old, for ever")},
+		{Subject: carriedValue + "session", Sequence: 7, Time: ago, Header: map[string]string{messageTTL: "5s"}, Data: []byte("new, for 5s")},
+	}}
+	if err := k.make(t.Context(), to, carts); err != nil {
+		t.Fatal(err)
+	}
+	b, err := to.Bucket(t.Context(), carts.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := b.Get(t.Context(), "session"); !errors.Is(err, bucket.ErrNotFound) {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
 // TestCarryUnderLoad: whoever writes a and then b while a bucket is copied finds both in every
 // copy, and b no further than a, nor more than one write behind.
 func TestCarryUnderLoad(t *testing.T) {

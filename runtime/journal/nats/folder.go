@@ -148,8 +148,8 @@ func (f *folder) prepare(ctx context.Context) error {
 	}
 	inPeace := err == nil
 	scan := scanner{streams: f.streamsDir(), limit: scanMax, buckets: bucketScanMax}
-	if !inPeace {
-		scan.limit = 0
+	if !inPeace { // the server reads all blocks anew, and cuts off what it cannot read in any
+		scan.limit, scan.buckets = 0, 0
 	}
 	if err := scan.run(ctx); err != nil {
 		return err

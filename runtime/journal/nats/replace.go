@@ -19,6 +19,10 @@ const (
 	swapFile = "swap.json" // says that it is whole, and is being put in place
 )
 
+// ErrReplacing: what was built is whole, and is put in place by the next to open the folder, if it is
+// not in place already.
+var ErrReplacing = errors.New("what is in the data folder is being replaced")
+
 // swap is what swapFile says.
 type swap struct {
 	Away string `json:"away"` // folder in the data folder that the old server's files go to
@@ -27,7 +31,7 @@ type swap struct {
 // Replace builds what the folder is to hold in a new store, with build, and puts
 // it in the place of what is there, which goes to the folder it returns and is not
 // changed; "" when there was nothing. Whatever ends it, the folder holds the old or
-// the new: a swap that was begun is finished by the next to open the folder. Buckets go along,
+// the new: a swap that was begun (ErrReplacing) is finished by the next to open the folder. Buckets go along,
 // but for damaged ones, which a server could not be started with, and those of Leave.
 func (s *Salvage) Replace(ctx context.Context, o Options, build func(*Store) error) (away string, err error) {
 	damaged := map[string]bool{}
@@ -39,7 +43,9 @@ func (s *Salvage) Replace(ctx context.Context, o Options, build func(*Store) err
 		return damaged[stream] || ok && s.Leave != nil && s.Leave(b)
 	}
 	if away, err = s.folder.replace(ctx, o, build, leave); err == nil && s.Unnamed != nil {
-		err = s.Name()
+		if err = s.Name(); err != nil {
+			err = fmt.Errorf("%w: %w", ErrReplacing, err)
+		}
 	}
 	return away, err
 }
@@ -95,8 +101,11 @@ func (f *folder) replace(ctx context.Context, o Options, build func(*Store) erro
 	if err != nil {
 		return "", errors.Join(diskError(err), os.RemoveAll(fresh))
 	}
-	if err := f.finishSwap(); err != nil || s.Away == "" {
-		return "", err
+	if err := f.finishSwap(); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrReplacing, err)
+	}
+	if s.Away == "" {
+		return "", nil
 	}
 	return filepath.Join(f.path, s.Away), nil
 }

@@ -4,6 +4,7 @@
 package openapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -195,6 +196,35 @@ func (d *Document) Keep(keep func(*Operation) bool) {
 		delete(d.byName, o.ID)
 		return true
 	})
+}
+
+// Prepare makes ready what requests and answers of the operations are held against, so that none
+// waits for it. It ends early with the context's error; between two schemas that is seen. It fails
+// when the operations reach more than SchemasMax.
+func (d *Document) Prepare(ctx context.Context) error {
+	for _, o := range d.Operations {
+		if o.check.modern == nil {
+			continue
+		}
+		for _, p := range o.Parameters {
+			if err := o.check.modern.prepare(ctx, p.schema, false); err != nil {
+				return err
+			}
+		}
+		if o.Body != nil {
+			if err := o.check.modern.prepare(ctx, o.Body.schema, false); err != nil {
+				return err
+			}
+		}
+		for _, r := range o.responses {
+			for _, schema := range r.content {
+				if err := o.check.modern.prepare(ctx, schema, true); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // errLong is how much of a library's error is told.

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -284,8 +285,108 @@ func TestModernParts(t *testing.T) {
 			t.Errorf("%s%s: %v, want %q", c.request, c.answer, err, c.says)
 		}
 	}
-	if n := len(a.check.modern.compiled); n != 2 {
-		t.Errorf("%d schemas were compiled for 7 checks, want 2", n)
+	for answer, w := range a.check.modern.ways {
+		if len(w.compiled) != 1 {
+			t.Errorf("answer %t: %d schemas were compiled, want 1", answer, len(w.compiled))
+		}
+	}
+}
+
+// rings are operations whose schemas all reach each other.
+func rings(t *testing.T, operations, schemas int) *Document {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(`{"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {`)
+	for i := range operations {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `"/a/%d": {"post": {"operationId": "a%d", "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/T%d"}}}},
+			"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/T%d"}}}}}}}}`, i, i, i, i)
+	}
+	b.WriteString(`}, "components": {"schemas": {`)
+	for i := range schemas {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `"T%d": {"type": "object", "properties": {"n": {"type": "integer"}, "next": {"$ref": "#/components/schemas/T%d"}}}`, i, (i+1)%schemas)
+	}
+	b.WriteString(`}}}`)
+	return parsed(t, b.String())
+}
+
+// TestModernOnce: what many operations reach is read once for each way, before it is needed.
+func TestModernOnce(t *testing.T) {
+	const operations, schemas, within = 30, 40, 3
+	d := rings(t, operations, schemas)
+	if err := d.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ways := d.Operations[0].check.modern.ways
+	count := func() [2]int { return [2]int{ways[false].schemas, ways[true].schemas} }
+	want := [2]int{schemas * within, schemas*within + operations*2} // an answer is a list, with a reference
+	if got := count(); got != want {
+		t.Errorf("%v schemas were read, want %v", got, want)
+	}
+	for i := range operations {
+		o := find(t, d, fmt.Sprint("a", i))
+		if _, err := o.Request([]byte(`{"body": {"next": {"next": {"n": "a"}}}}`)); err == nil || !strings.HasPrefix(err.Error(), "body/next/next/n: ") {
+			t.Error(err)
+		}
+		if err := o.Answer(200, http.Header{"Content-Type": {"application/json"}}, []byte(`[{"next": {"n": "a"}}]`)); err == nil || !strings.HasPrefix(err.Error(), "answer/0/next/n: ") {
+			t.Error(err)
+		}
+	}
+	if got := count(); got != want {
+		t.Errorf("%v schemas were read after all is ready, want %v", got, want)
+	}
+}
+
+// TestSchemasMax: what operations reach has a bound, what they do not is not counted; and
+// preparing ends with its context.
+func TestSchemasMax(t *testing.T) {
+	for most, want := range map[int]error{29: errSchemas, 32: nil} { // an answer's list and reference, and 10 of 3 schemas
+		d := rings(t, 1, 10)
+		d.Operations[0].check.modern.most = most
+		if err := d.Prepare(t.Context()); !errors.Is(err, want) {
+			t.Errorf("at most %d: %v, want %v", most, err, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := rings(t, 1, 1).Prepare(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	d := rings(t, 2, 9)
+	d.Keep(func(*Operation) bool { return false })
+	if err := d.Prepare(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestModernNames: a component that has a name of its own, or says which JSON Schema it is of, is
+// the component all the same; what only looks like one is left.
+func TestModernNames(t *testing.T) {
+	d := parsed(t, `{"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/a": {"post": {"operationId": "a",
+		"requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}},
+		"responses": {"200": {"description": "ok"}}}}},
+		"components": {"schemas": {
+			"A": {"$id": "https://example.com/a", "$anchor": "x", "type": "object", "properties": {"b": {"$ref": "#/components/schemas/B"},
+				"$id": {"type": "integer"}, "p": {"$id": "p", "$anchor": "y", "type": "integer"}, "q": {"$id": "p", "$anchor": "y"}, "n": {"$ref": "#/components/schemas/B/properties/n"}, "c": {"const": {"$id": "kept"}}}},
+			"B": {"$id": "https://example.com/a", "$schema": "https://example.com/schema", "$anchor": "x", "type": "object", "properties": {"n": {"type": "integer"}, "a": {"$ref": "#/components/schemas/A"}}}}}}`)
+	for body, says := range map[string]string{
+		`{"b": {"n": 1, "a": {"$id": 1, "n": 1, "c": {"$id": "kept"}}}}`: "",
+		`{"b": {"n": "a"}}`:      "body/b/n: ",
+		`{"n": "a"}`:             "body/n: ",
+		`{"$id": "a"}`:           "body/$id: ",
+		`{"p": "a"}`:             "body/p: ",
+		`{"c": {}}`:              "body/c: ",
+		`{"b": {"a": {"b": 1}}}`: "body/b/a/b: ",
+	} {
+		_, err := find(t, d, "a").Request([]byte(`{"body": ` + body + `}`))
+		if (err == nil) != (says == "") || err != nil && !strings.HasPrefix(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", body, err, says)
+		}
 	}
 }
 

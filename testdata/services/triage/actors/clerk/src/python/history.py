@@ -13,6 +13,7 @@ TABLE = (
 INSERT = f"insert into reports (repository, {COLUMNS}) values ($1, $2, $3, $4, $5, $6)"
 OF = f"select {COLUMNS} from reports where repository = $1 order by id desc limit $2"
 WITHIN = f"select repository, {COLUMNS} from reports where at >= $1 and at < $2 order by id limit $3"
+COUNTED = "select count(*) as n from reports where at >= $1 and at < $2"
 
 Row = dict[str, Any]
 
@@ -27,9 +28,13 @@ def of(ctx: grow.Context, repository: str) -> list[Row]:
     return _rows(ctx, OF, repository, LISTED_MAX)
 
 
-def within(ctx: grow.Context, start: str, until: str) -> list[Row]:
-    """The first reports of all repositories in a time, the oldest first."""
-    return _rows(ctx, WITHIN, start, until, LISTED_MAX)
+def within(ctx: grow.Context, start: str, until: str) -> tuple[list[Row], int]:
+    """The first reports of all repositories in a time, the oldest first, and how many more there are."""
+    rows = _rows(ctx, WITHIN, start, until, LISTED_MAX)
+    if len(rows) < LISTED_MAX:
+        return rows, 0
+    (counted,) = _rows(ctx, COUNTED, start, until)
+    return rows, max(0, counted["n"] - len(rows))
 
 
 def _rows(ctx: grow.Context, text: str, *args: Any) -> list[Row]:

@@ -3,6 +3,7 @@ those of docs/requirements.md."""
 
 import base64
 import binascii
+from datetime import datetime, timezone
 
 import grow
 
@@ -26,11 +27,18 @@ ATTACHMENT_MAX = 524288
 @grow.on("report.filed")
 def file(ctx: grow.Context, filed: ReportFiled) -> ReportKept:
     id, repository, name = ctx.message.id, f"{filed.owner}/{filed.repo}", ""
+    key = ""
     if filed.attachment:
         name = filed.attachment.name
-        ctx.blob("attachments").write(f"{repository}/{id}/{name}", content(filed.attachment.data))
-    issue = open_issue(ctx, filed, name)
-    at = f"{ctx.message.time:%Y-%m-%dT%H:%M:%SZ}"
+        key = f"{repository}/{id}/{name}"
+        ctx.blob("attachments").write(key, content(filed.attachment.data))
+    try:
+        issue = open_issue(ctx, filed, name)
+    except grow.Refuse:
+        if key:
+            ctx.blob("attachments").delete(key)
+        raise
+    at = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
     history.add(ctx, id, repository, at, filed.title, issue, name)
     ctx.log.info("kept", repository=repository, issue=issue, attachment=name)
     return ReportKept(repository=repository, id=id, at=at, title=filed.title, issue=issue, attachment=name)
@@ -56,7 +64,7 @@ def open_issue(ctx: grow.Context, filed: ReportFiled, name: str) -> int | None:
     except grow.CallError as e:
         if e.code != "unavailable" or e.retry:
             raise
-        ctx.log.warn("not told to GitHub", reason=e.text)
+        ctx.log.info("not told to GitHub", reason=e.text)
         return None
     if answer.status == 201:
         return answer.json()["number"]
@@ -79,8 +87,8 @@ def listed(ctx: grow.Context, wanted: ReportsGet) -> ReportsListed:
 
 @grow.on("reports.within")
 def within(ctx: grow.Context, wanted: ReportsWithin) -> ReportsFound:
-    reports = history.within(ctx, wanted.from_, wanted.until)
-    return ReportsFound(reports=[ReportKept(**r) for r in reports])
+    reports, more = history.within(ctx, wanted.from_, wanted.until)
+    return ReportsFound(reports=[ReportKept(**r) for r in reports], more=more)
 
 
 @grow.on("attachment.get")

@@ -85,6 +85,7 @@ class ReportsFound:
     TYPE: ClassVar[str] = "reports.found"
 
     reports: list[ReportKept]
+    more: int
 
 
 # attachment.found is bytes: its handler takes bytes.

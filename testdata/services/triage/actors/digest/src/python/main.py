@@ -6,21 +6,25 @@ from typing import Any
 
 import grow
 
-from messages import Config, DigestDue, DigestMade
+from messages import Config, DigestDue, DigestMade, DigestState
 from operations import GithubAPI
 
-SPAN = timedelta(days=1)
+SPAN = timedelta(days=1)  # of the first digest
 
 
 @grow.on("digest.due")
 def due(ctx: grow.Context, _: DigestDue) -> DigestMade:
     until = until_of(ctx.message)
-    asked = {"from": stamp(until - SPAN), "until": stamp(until)}
-    reports = ctx.ask("clerk", "reports.within", asked)["reports"]
+    last = ctx.state.get_as(DigestState)
+    start = last.until if last else stamp(until - SPAN)
+    found = ctx.ask("clerk", "reports.within", {"from": start, "until": stamp(until)})
+    reports, more = found["reports"], found["more"]
     states = [state(ctx, report) for report in reports]
-    mailed = bool(reports) and mail(ctx, until, reports, states)
-    ctx.log.info("made", until=stamp(until), reports=len(reports), mailed=mailed)
-    return DigestMade(until=stamp(until), reports=len(reports), open=states.count("open"), mailed=mailed)
+    mailed = bool(reports) and mail(ctx, until, reports, states, more)
+    ctx.state.set(DigestState(until=max(start, stamp(until))))
+    number = len(reports) + more
+    ctx.log.info("made", until=stamp(until), reports=number, mailed=mailed)
+    return DigestMade(until=stamp(until), reports=number, open=states.count("open"), mailed=mailed)
 
 
 def until_of(message: grow.Message) -> datetime:
@@ -48,9 +52,12 @@ def state(ctx: grow.Context, report: dict[str, Any]) -> str:
     return answer.json()["state"] if answer.status == 200 else "unknown"
 
 
-def mail(ctx: grow.Context, until: datetime, reports: list[dict[str, Any]], states: list[str]) -> bool:
+def mail(ctx: grow.Context, until: datetime, reports: list[dict[str, Any]], states: list[str], more: int) -> bool:
     lines = [line(report, said) for report, said in zip(reports, states, strict=True)]
-    number = f"{len(lines)} report" + ("" if len(lines) == 1 else "s")
+    count = len(lines) + more
+    number = f"{count} report" + ("" if count == 1 else "s")
+    if more:
+        lines.append(f"and {more} more")
     subject = f"{number}, {states.count('open')} open, until {until:%Y-%m-%d %H:%M} UTC"
     try:
         ctx.send_mail("post", to=ctx.config_as(Config).to, subject=subject, text="\n".join(lines) + "\n")

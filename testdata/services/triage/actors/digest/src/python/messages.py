@@ -19,5 +19,12 @@ class DigestMade:
 
 
 @dataclass(kw_only=True, slots=True)
+class DigestState:
+    """How far the digests have come."""
+
+    until: str
+
+
+@dataclass(kw_only=True, slots=True)
 class Config:
     to: str = "triage@example.com"
