@@ -112,13 +112,17 @@ func (c *coder) uint64(n protowire.Number, p *uint64) {
 func (c *coder) int64(n protowire.Number, p *int64) {
 	v := uint64(*p)
 	c.uint64(n, &v)
-	*p = int64(v)
+	if c.reading { // others may read what is written
+		*p = int64(v)
+	}
 }
 
 func (c *coder) uint32(n protowire.Number, p *uint32) {
 	v := uint64(*p)
 	c.uint64(n, &v)
-	*p = uint32(v)
+	if c.reading {
+		*p = uint32(v)
+	}
 }
 
 func (c *coder) bool(n protowire.Number, p *bool) {

@@ -191,7 +191,7 @@ func TestBegunAgainTwice(t *testing.T) {
 				a.Uses = []specs.Grant{{Name: "o", Kind: "test.outside"}}
 				a.Retry = specs.Retry{Max: 3, Backoff: time.Second, Factor: 1}
 			})
-			x := &crash{T: t, clock: newManual(), service: project(a), options: Options{Snapshots: c.snapshots}}
+			x := &crash{T: t, clock: newManual(), service: project(a)}
 			x.requests = []*Request{{To: "a", Type: "in", Data: []byte("{}"), Kept: true}}
 			live := func(g guest, j journal.Journal, during func(s *Shard)) {
 				world.journal, x.guests = j, map[string]guest{"a": g}
@@ -207,6 +207,7 @@ func TestBegunAgainTwice(t *testing.T) {
 				t.Fatalf("%d writes in the first life", len(world.writes))
 			}
 			j = cut(t, j, world.writes[0].seq)
+			x.options.Snapshots = c.snapshots
 			live(c.between, j, func(s *Shard) {
 				await(t, "the attempt has failed", func() bool { return s.Status()[0].Waiting == 1 })
 				if err := s.Settle(context.Background()); err != nil {
