@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/token"
@@ -32,6 +31,9 @@ func (s *shell) tokenCreate() *cobra.Command {
 		Long:    "create makes a token, and prints its text on standard output. The host keeps a hash of it: the text cannot be had again.",
 		Example: "  grow token create ci --scope deploy --namespaces main --expires 90d\n  grow token create ann --scope read,debug --namespaces '*'\n  export GROW_TOKEN=$(grow token create ci --scope deploy -q)",
 		RunE: func(c *cobra.Command, args []string) error {
+			if !c.Flags().Changed("namespaces") {
+				namespaces = []string{s.target.namespace}
+			}
 			n := api.NewToken{Name: args[0], Namespaces: namespaces}
 			for _, name := range scopes {
 				n.Scopes = append(n.Scopes, token.Scope(name))
@@ -68,7 +70,7 @@ func (s *shell) tokenCreate() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringSliceVar(&scopes, "scope", []string{"read"}, "what it allows: `scopes` joined by commas, of read, deploy, debug and admin")
-	f.StringSliceVar(&namespaces, "namespaces", []string{app.DefaultNamespace}, "where it holds: `namespaces` joined by commas; * for all")
+	f.StringSliceVar(&namespaces, "namespaces", nil, "where it holds: `namespaces` joined by commas; * for all; that of --namespace when not given")
 	f.StringVar(&expires, "expires", "", "when it ends: a `time` from now, such as 30d or 12h; never when not given")
 	f.BoolVar(&plan, "plan", false, "only say what would be made")
 	fixed(c, "scope", "read", "deploy", "debug", "admin")
