@@ -55,6 +55,9 @@ type Task struct {
 	// Stand is called when the handling is held for a person who looks at it, and what it
 	// returns when that is over; nil does nothing.
 	Stand func() (goOn func())
+	// Sleep is called when the guest is about to sleep, and what it returns when it has
+	// slept, which may wait: the message's time does not go on meanwhile. nil does nothing.
+	Sleep func() (goOn func())
 	// Effect is called before something outside is changed; nil does nothing.
 	Effect func() error
 	// Again are answers that earlier attempts were given; see [capability.Ledger].
@@ -100,6 +103,7 @@ type Instance struct {
 	mortal  engine.Mortal // running, if it is one
 	ledger  capability.Ledger
 	stand   func() (goOn func()) // the task's
+	sleep   func() (goOn func()) // the task's
 
 	id     string
 	starts bool // it is being started
@@ -152,7 +156,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	l := &i.ledger
 	l.Reset()
 	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
-	i.stand = t.Stand
+	i.stand, i.sleep = t.Stand, t.Sleep
 	if len(t.Again) > 0 {
 		l.Again = t.Again
 	}

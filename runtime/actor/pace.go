@@ -177,6 +177,9 @@ func (i *Instance) Sleep(d int64) error {
 		return i.late()
 	}
 	left := i.left()
+	if i.sleep != nil {
+		defer i.aside(i.sleep())
+	}
 	timer := time.NewTimer(min(pause, left))
 	defer timer.Stop()
 	select {
@@ -189,4 +192,11 @@ func (i *Instance) Sleep(d int64) error {
 	}
 	i.slept += pause
 	return nil
+}
+
+// aside calls f, whose time is not the message's.
+func (i *Instance) aside(f func()) {
+	before := time.Now()
+	f()
+	i.spell.apart += time.Since(before)
 }

@@ -115,6 +115,34 @@ func TestSleepLimit(t *testing.T) {
 	}
 }
 
+// TestSleepAside: who hands messages over is told of sleep, and how long they keep the guest from
+// going on afterwards does not count as the message's time.
+func TestSleepAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newActor(t, script(func(h engine.Host, _ []byte) ([]byte, error) {
+			for range 2 {
+				if err := h.Sleep(int64(time.Second)); err != nil {
+					return nil, err
+				}
+			}
+			return nil, nil
+		}), func(o *Options) { o.Def.Limits.Time = 3 * time.Second })
+		i := take(t, a)
+		defer a.Discard(i)
+		begin, told := time.Now(), ""
+		r := i.Handle(&Task{Message: abi.NewMessage(nil, abi.Type, "in"), ID: "1", Sleep: func() func() {
+			told += "s"
+			return func() {
+				told += "w"
+				time.Sleep(time.Hour)
+			}
+		}})
+		if r.Outcome != Handled || told != "swsw" || time.Since(begin) != 2*(time.Hour+time.Second) {
+			t.Errorf("%s %s after %v; told %s", r.Code, r.Text, time.Since(begin), told)
+		}
+	})
+}
+
 // TestWaitingForAProcessor does not count as the message's time.
 func TestWaitingForAProcessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

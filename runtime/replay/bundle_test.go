@@ -102,13 +102,14 @@ func TestBundleMessages(t *testing.T) {
 }
 
 // TestBundleTurns: who waits for a turn does not wait for a bundle of messages that take
-// long, but for one that is done soon.
+// long, but for one that is done soon, and not for one that sleeps.
 func TestBundleTurns(t *testing.T) {
 	w := handled(t, openMem(t), 3)
 	for _, c := range []struct {
-		takes time.Duration
-		want  string
-	}{{2 * handTime, "momm"}, {0, "mmmo"}} {
+		takes  time.Duration
+		sleeps bool
+		want   string
+	}{{2 * handTime, false, "momm"}, {0, false, "mmmo"}, {handTime / 2, true, "ommm"}} {
 		synctest.Test(t, func(t *testing.T) {
 			o := Options{Journal: w.journal, Node: "facts", Record: &Record{}, Aside: pace.NewAside(&pace.Pacer{Processors: 1})}
 			o.bound()
@@ -120,19 +121,24 @@ func TestBundleTurns(t *testing.T) {
 				s.End()
 				over <- err
 			}
-			o.New = w.actor(func(engine.Host, *abi.Message) (string, error) {
+			o.New = w.actor(func(h engine.Host, _ *abi.Message) (string, error) {
 				if order == "" {
 					go other()
 				}
-				time.Sleep(c.takes) // on a clock that goes on once the other waits
+				var err error
+				if c.sleeps {
+					err = h.Sleep(int64(c.takes))
+				} else {
+					time.Sleep(c.takes) // on a clock that goes on once the other waits
+				}
 				order += "m"
-				return "1", nil
+				return "1", err
 			}, o.Record.Broker(w.broker), o.Record.Seed)
 			cases, err := o.prepare(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			by := worker{options: &o, tally: &tally{options: &o}, stint: o.Aside.Stint(o.share)}
+			by := o.worker(t.Context(), &tally{options: &o})
 			if err := cases.readMany(t.Context(), &o, func(some []*Case) error { o.reading.End(); return by.many(t.Context(), some) }); err != nil {
 				t.Error(err)
 			}

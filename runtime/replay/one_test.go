@@ -93,6 +93,56 @@ func findDead(t *testing.T, keyless bool) {
 	}
 }
 
+// TestDeadMax: what attempts at dead letters were answered is bounded as states are; what was
+// answered to others is not kept.
+func TestDeadMax(t *testing.T) {
+	const large = 10_000
+	for _, c := range []struct {
+		name string
+		most int
+		dead bool // the last attempt fails, too
+		want error
+	}{
+		{"dead", 3 * large, true, nil}, // two of it: the request and the answer
+		{"too much", large, true, ErrStates},
+		{"handled", large, false, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(openMem(t))
+			w.broker = capability.Of(map[string]capability.Capability{"shop": store{}}, 1000)
+			w.def.Retry.Max = 1
+			tried := 0
+			w.serve(t, func(h engine.Host, _ *abi.Message) (string, error) {
+				ask(h, strings.Repeat("x", large), "type", "get", "use", "shop")
+				if tried++; tried == 1 || c.dead {
+					return "", &engine.Error{Code: engine.CodeTrap, Reason: "it is bad"}
+				}
+				return "1", nil
+			}, func(s *shard.Shard) {
+				f, err := s.Accept(context.Background(), &shard.Request{To: "facts", Type: "in", AnyReply: true, Data: []byte(`{"key":"k"}`)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				<-f.Done()
+			})
+			o := Options{Journal: w.journal, Node: "facts", Dead: true, states: c.most}
+			o.bound()
+			chosen, err := o.prepare(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			answers := 0
+			err = chosen.read(t.Context(), &o, func(k *Case) error {
+				answers += len(k.Answers)
+				return nil
+			})
+			if !errors.Is(err, c.want) || c.want == nil && (answers != 1 || chosen.size != 0) {
+				t.Errorf("%v, want %v; %d answers, %d bytes are counted", err, c.want, answers, chosen.size)
+			}
+		})
+	}
+}
+
 // TestMerged: of two answers to one request the later one holds.
 func TestMerged(t *testing.T) {
 	list := merged([]capability.Recorded{{Call: 1, Use: "a"}, {Call: 2, Use: "a"}}, []capability.Recorded{{Call: 2, Use: "b"}, {Call: 3, Use: "b"}})

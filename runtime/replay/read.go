@@ -37,9 +37,7 @@ type Case struct {
 // others may hold some of the same values.
 func (c *Case) size() int {
 	n := c.Message.Size() + capability.Size(c.State)
-	for i := range c.Answers {
-		n += len(c.Answers[i].Request) + len(c.Answers[i].Frame)
-	}
+	n += answered(c.Answers)
 	for i := range c.Then.Outputs {
 		o := &c.Then.Outputs[i]
 		n += len(o.Data)
@@ -66,12 +64,13 @@ type chosen struct {
 	whole  bool // the journal goes back to its begin
 	// revision is the last that a message had: most have the same.
 	revision string
-	size     int // bytes that the states take, as capability.Size counts
-	most     int // of size
+	dead     map[string]bool // ids of dead letters among them
+	size     int             // bytes that the states take, as capability.Size counts, and what attempts at the dead letters were answered
+	most     int             // of size
 	room     room
 }
 
-// grow counts n bytes more of states, or fewer; ErrStates when they are too many.
+// grow counts n bytes more of size, or fewer; ErrStates when they are too many.
 func (c *chosen) grow(n int) error {
 	if c.size += n; c.size > c.most {
 		return ErrStates
@@ -123,6 +122,7 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 	var list []found
 	count, dice := 0, rand.New(rand.NewPCG(1, 2)) // so that the same journal gives the same sample
 	names := map[string]string{}                  // keys, each once
+	dead := map[place]string{}                    // ids of the dead letters in list
 	err = o.entries(ctx, o.Select.After+1, func(p place, e journal.Entry) error {
 		id, node, of, when, ok := o.settled(e)
 		if !ok || node != o.Node || !o.Select.takes(id, of, when) {
@@ -138,24 +138,32 @@ func (o *Options) choose(ctx context.Context) (*chosen, error) {
 			if at %= o.Select.Last; o.Select.Sample {
 				at = dice.IntN(count)
 			}
-			if at < len(list) {
-				list[at] = found{p, key}
+			if at >= len(list) {
+				return nil
 			}
-			return nil
+			delete(dead, list[at].place)
+			list[at] = found{p, key}
+		} else {
+			list = append(list, found{p, key})
 		}
-		list = append(list, found{p, key})
+		if _, ok := e.(*journal.Dead); ok {
+			dead[p] = strings.Clone(id)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	c := &chosen{keys: map[string]*cell{}, whole: first <= 1, most: cmp.Or(o.states, StatesMax)}
+	c := &chosen{keys: map[string]*cell{}, dead: map[string]bool{}, whole: first <= 1, most: cmp.Or(o.states, StatesMax)}
 	for _, f := range list {
 		c.places = append(c.places, f.place)
 		if c.keys[f.key] != nil {
 			continue
 		}
 		c.keys[f.key] = &cell{key: f.key, now: map[string]capability.Value{}, unknown: map[string]bool{}, seen: map[string]bool{}}
+	}
+	for _, id := range dead {
+		c.dead[id] = true
 	}
 	slices.SortFunc(c.places, func(a, b place) int {
 		if a.sequence != b.sequence {
@@ -249,7 +257,7 @@ var errRead = errors.New("all was read")
 // read follows the states and gives out the messages.
 func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) error {
 	left := c.places
-	attempts := map[string][]capability.Recorded{} // what messages were answered that have not come to their end, by id
+	attempts := map[string][]capability.Recorded{} // what was answered to dead letters before they were, by id
 	err := o.entries(ctx, 0, func(p place, e journal.Entry) error {
 		for len(left) > 0 && left[0].sequence < p.sequence { // it was trimmed meanwhile
 			left = left[1:]
@@ -271,8 +279,8 @@ func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) e
 				return err
 			}
 		}
-		if o.Dead {
-			o.remember(attempts, e)
+		if err := o.remember(c, attempts, e); err != nil {
+			return err
 		}
 		if k != nil {
 			return c.grow(k.change(list, copied))
@@ -325,23 +333,46 @@ func (k *cell) change(list []journal.StateChange, copied []capability.Change) (g
 	return grown + capability.Size(k.now)
 }
 
-// remember has attempts hold what messages of the node were answered, as long as they
-// have not come to their end.
-func (o *Options) remember(attempts map[string][]capability.Recorded, e journal.Entry) {
+// remember has attempts hold what those at dead letters that are chosen were answered, until
+// they come to their end.
+func (o *Options) remember(c *chosen, attempts map[string][]capability.Recorded, e journal.Entry) error {
 	switch e := e.(type) {
 	case *journal.AttemptMade:
-		if e.Node == o.Node && o.Select.names(e.ID) && len(e.Answers) > 0 {
-			attempts[strings.Clone(e.ID)] = merged(attempts[e.ID], recordedOf(e.Answers))
+		if e.Node == o.Node && c.dead[e.ID] && len(e.Answers) > 0 {
+			list := attempts[e.ID]
+			before := answered(list)
+			list = merged(list, recordedOf(e.Answers))
+			attempts[strings.Clone(e.ID)] = list
+			return c.grow(answered(list) - before)
 		}
 	case *journal.Handled:
 		if e.Node == o.Node {
-			delete(attempts, e.ID)
+			c.forget(attempts, e.ID)
 		}
 	case *journal.Dead:
 		if e.Node == o.Node {
-			delete(attempts, e.ID)
+			c.forget(attempts, e.ID)
 		}
 	}
+	return nil
+}
+
+func (c *chosen) forget(attempts map[string][]capability.Recorded, id string) {
+	if list, ok := attempts[id]; ok {
+		c.size -= answered(list)
+		delete(attempts, id)
+	}
+}
+
+// answerBytes is about what an answer takes besides its request and its frame.
+const answerBytes = 128
+
+// answered is about how many bytes answers take.
+func answered(list []capability.Recorded) (n int) {
+	for i := range list {
+		n += len(list[i].Request) + len(list[i].Frame) + answerBytes
+	}
+	return n
 }
 
 // caseOf copies what an entry that settles a message says of it.

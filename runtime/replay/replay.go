@@ -28,7 +28,7 @@ import (
 // Limits of a replay.
 const (
 	LastMax    = 1_000_000 // messages
-	StatesMax  = 256 << 20 // bytes of the states of all their keys, at a time
+	StatesMax  = 256 << 20 // bytes of the states of all their keys, and of answers to attempts at dead letters, at a time
 	WorkersMax = 64
 	GroupsMax  = 100 // groups of differences; what else differs is counted only
 
@@ -100,8 +100,9 @@ type Options struct {
 // ErrNone: the journal has no handled message that was selected.
 var ErrNone = errors.New("no handled message is in the journal that could be run again")
 
-// ErrStates: the keys of the messages that were selected keep more than StatesMax bytes.
-var ErrStates = fmt.Errorf("what the keys of these messages kept takes more than %d MiB; select fewer messages, or those of one key", StatesMax>>20)
+// ErrStates: the keys of the messages that were selected keep, and attempts at dead letters
+// among them were answered, more than StatesMax bytes.
+var ErrStates = fmt.Errorf("what the keys of these messages kept, and dead letters were answered, takes more than %d MiB; select fewer messages, or those of one key", StatesMax>>20)
 
 // Run runs messages again and tells how what came of them differs. It fails with
 // ErrNone, ErrStates, with an error of the journal, or of starting an instance, and with
@@ -153,8 +154,7 @@ func (o *Options) play(ctx context.Context, c *chosen, t *tally) error {
 	var wait sync.WaitGroup
 	for range o.Workers {
 		wait.Go(func() {
-			w := worker{options: o, tally: t, stint: o.Aside.Stint(o.share)}
-			if err := w.work(ctx, cases); err != nil {
+			if err := o.worker(ctx, t).work(ctx, cases); err != nil {
 				cancel(err)
 			}
 		})

@@ -20,6 +20,18 @@ type worker struct {
 	stint    pace.Stint
 	now, old *actor.Instance
 	state    capability.State
+	sleep    func() (goOn func()) // for their tasks: somebody else has the turn
+}
+
+// worker makes one that works until ctx ends.
+func (o *Options) worker(ctx context.Context, t *tally) *worker {
+	w := &worker{options: o, tally: t, stint: o.Aside.Stint(o.share)}
+	goOn := func() { _ = w.stint.Begin(ctx) } // when ctx ends, so does the work, after the message
+	w.sleep = func() func() {
+		w.stint.End()
+		return goOn
+	}
+	return w
 }
 
 func (w *worker) work(ctx context.Context, cases <-chan []*Case) error {
@@ -112,7 +124,7 @@ func (w *worker) run(ctx context.Context, a *actor.Actor, s *sheet, r *Record, a
 	}
 	c := s.of
 	again, times := s.again()
-	t := actor.Task{Message: c.Message, ID: r.begin(s), Now: c.Clock, Again: again}
+	t := actor.Task{Message: c.Message, ID: r.begin(s), Now: c.Clock, Again: again, Sleep: w.sleep}
 	defer r.end(t.ID)
 	t.RealTime = func() int64 {
 		if len(times) == 0 {
