@@ -25,7 +25,7 @@ import (
 )
 
 // roundMax bounds one round of one figure.
-const roundMax = 20 * time.Second
+const roundMax = 40 * time.Second
 
 // measure is one figure: a value, and its reference taken in the same round.
 type measure struct {

@@ -80,12 +80,7 @@ func rehearsingBeside(ctx context.Context, w *workspace) (rounder, error) {
 		if _, err := beside(ctx, h, quietly(warmUp)); err != nil {
 			return 0, 0, err
 		}
-		all, err := beside(ctx, h, quietly(swapStretch))
-		if err != nil {
-			return 0, 0, err
-		}
-		reference = tail(all, 0.99)
-		all, err = beside(ctx, h, func(ctx context.Context) error {
+		with, without, err := besideTurns(ctx, h, func(ctx context.Context) error {
 			for begin := time.Now(); time.Since(begin) < swapStretch; {
 				ran, equal, err := h.Rehearse(ctx, other.service, other.modules, "keep", rehearsedRust)
 				if err == nil && (ran != rehearsedRust || equal != ran) {
@@ -96,8 +91,11 @@ func rehearsingBeside(ctx context.Context, w *workspace) (rounder, error) {
 				}
 			}
 			return nil
-		})
-		return tail(all, 0.99), reference, err
+		}, quietly(swapStretch))
+		if err != nil {
+			return 0, 0, err
+		}
+		return tail(with, 0.99), tail(without, 0.99), nil
 	}, nil
 }
 
