@@ -92,7 +92,7 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 		changes = changes || o.effect == Changes
 	}
 	if changes && l.Effect != nil {
-		if err := l.Effect(); err != nil {
+		if err := l.prepareAnd(l.outwards[:n], now); err != nil {
 			return nil, err
 		}
 		now = l.now()
@@ -101,6 +101,32 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 		l.ask(l.outwards[:n], now)
 	}
 	return l.outwards[:n], nil
+}
+
+// prepareAnd calls l.Effect. Meanwhile capabilities prepare those of all that will change
+// something; they have ended when it returns.
+func (l *Ledger) prepareAnd(all []*outward, now time.Time) error {
+	var wait sync.WaitGroup
+	for _, o := range all {
+		if o.again == nil && o.effect == Changes && o.streamer == nil && o.grant.preparer != nil {
+			until := l.until(o, now)
+			wait.Go(func() { o.prepare(until) })
+		}
+	}
+	err := l.Effect()
+	wait.Wait()
+	return err
+}
+
+// prepare has the capability prepare the request until a deadline, which it ends.
+func (o *outward) prepare(until *deadline) {
+	defer func() {
+		until.end()
+		if recover() != nil { // then nothing is prepared, and Do says what is at fault
+			o.request.Prepared = nil
+		}
+	}()
+	o.request.Prepared = o.grant.preparer.Prepare(until, &o.request)
 }
 
 // granted is the grant that serves a request, and as what; nil: the host answers.
@@ -144,7 +170,7 @@ func (o *outward) begin(l *Ledger, n int, v *abi.View, g *grant, op operation, t
 	if g.streamer != nil && IsStream(op.name) {
 		o.streamer = g.streamer
 	}
-	o.request.Operation, o.request.Data, o.request.Stable = op.name, v.Data, l.stable.name(l.ID, o.number)
+	o.request.Operation, o.request.Data, o.request.Stable, o.request.Prepared = op.name, v.Data, l.stable.name(l.ID, o.number), nil
 	if g.judge != nil {
 		o.effect = g.judge.Effect(&o.request)
 	}
