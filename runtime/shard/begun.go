@@ -88,8 +88,9 @@ func (it *parcel) remember(recorded []capability.Recorded) {
 			next.keep(r)
 		}
 	}
-	for _, r := range recorded {
-		next.keep(r)
+	for i := range recorded {
+		recorded[i].Digest() // the message may wait for long
+		next.keep(recorded[i])
 	}
 	if it.past != nil || next.answers != nil {
 		it.past = next
@@ -164,6 +165,6 @@ func recordedOf(a *journal.Answer) capability.Recorded {
 // answerOfRecorded is an answer as the journal has it.
 func answerOfRecorded(r *capability.Recorded) journal.Answer {
 	return journal.Answer{
-		Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration), Passing: r.Passing,
+		Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Digest(), Frame: r.Frame, Duration: int64(r.Duration), Passing: r.Passing,
 	}
 }
