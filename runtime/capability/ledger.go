@@ -18,24 +18,24 @@ type Recorded struct {
 	Call      int // number of the request within the message, from 1
 	Operation string
 	Use       string
-	Request   []byte // SHA-256 of the request's operation, attributes and data: see Digest
+	Sum       []byte // SHA-256 of the request's operation, attributes and data: see Digest
 	Frame     []byte // the answer, a frame of one
 	Duration  time.Duration
 	Failed    bool // the request failed
 	Passing   bool // it may be answered otherwise another time: another attempt asks again
 	Kept      bool // the journal has it: something outside may have been changed by it
 
-	asked []byte // what Request is of, as long as nobody has asked for that; nil: it is there
+	asked []byte // what Sum is of, as long as nobody has asked for that; nil: it is there
 }
 
-// Digest is Request, which is not made before somebody asks: few records of a message that
+// Digest is Sum, which is not made before somebody asks: few records of a message that
 // is in no journal are looked for. It is for one goroutine at a time, also among copies.
 func (r *Recorded) Digest() []byte {
 	if r.asked != nil {
 		sum := sha256.Sum256(r.asked)
-		r.Request, r.asked = append(r.Request[:0], sum[:]...), nil // where room is kept for it
+		r.Sum, r.asked = append(r.Sum[:0], sum[:]...), nil // where room is kept for it
 	}
-	return r.Request
+	return r.Sum
 }
 
 // Lasts reports whether another attempt at the message is given the answer again. One that
@@ -255,13 +255,13 @@ func (l *Ledger) record(number int, operation, use string, v *abi.View, took tim
 	b := l.room(sha256.Size + asked + countSize + len(answer))
 	r := Recorded{Call: number, Operation: operation, Use: use, Duration: took}
 	if asked > 0 {
-		r.Request = b[:0:sha256.Size]
+		r.Sum = b[:0:sha256.Size]
 		r.asked = append(append(b[sha256.Size:sha256.Size], attrs...), v.Data...)[:asked:asked]
 		b = b[sha256.Size : sha256.Size+asked]
 	} else {
 		sum := l.digest(v)
 		b = append(b, sum[:]...)
-		r.Request = b[:len(sum):len(sum)]
+		r.Sum = b[:len(sum):len(sum)]
 	}
 	begin := len(b)
 	b = append(abi.AppendCount(b, 1), answer...)

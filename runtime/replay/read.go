@@ -38,7 +38,7 @@ type Case struct {
 func (c *Case) size() int {
 	n := c.Message.Size() + capability.Size(c.State)
 	for i := range c.Answers {
-		n += len(c.Answers[i].Request) + len(c.Answers[i].Frame)
+		n += len(c.Answers[i].Sum) + len(c.Answers[i].Frame)
 	}
 	for i := range c.Then.Outputs {
 		o := &c.Then.Outputs[i]
@@ -377,7 +377,7 @@ func recordedOf(list []journal.Answer) (copied []capability.Recorded) {
 	for i := range list {
 		a := &list[i]
 		copied = append(copied, capability.Recorded{
-			Call: int(a.Call), Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Request: slices.Clone(a.Request),
+			Call: int(a.Call), Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Sum: slices.Clone(a.Request),
 			Frame: slices.Clone(a.Frame), Duration: time.Duration(a.Duration),
 		})
 	}

@@ -157,7 +157,7 @@ func begunFirst(list []*fold.Wait) []*fold.Wait {
 // recordedOf is an answer that the journal has, as a ledger takes it.
 func recordedOf(a *journal.Answer) capability.Recorded {
 	return capability.Recorded{
-		Call: int(a.Call), Operation: a.Operation, Use: a.Use, Request: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
+		Call: int(a.Call), Operation: a.Operation, Use: a.Use, Sum: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
 		Passing: a.Passing, Kept: true,
 	}
 }
