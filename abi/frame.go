@@ -82,8 +82,11 @@ func (r *Reader) Next(v *View) (bool, error) {
 	v.Type, v.ContentType, v.others = nil, nil, false
 	start := b
 	for i := range n {
-		name, value, rest, err := readAttr(b, most)
-		if err != nil {
+		name, value, rest, ok := cutAttr(b)
+		if !ok {
+			return false, ErrShort
+		}
+		if err := check(name, value, most); err != nil {
 			return false, err
 		}
 		if i > 0 && seen(start[:len(start)-len(b)], name) {
@@ -108,19 +111,34 @@ func (r *Reader) Next(v *View) (bool, error) {
 	return true, nil
 }
 
-func readAttr(b []byte, most *bounds) (name, value, rest []byte, err error) {
-	name, value, rest, ok := cutAttr(b)
+// check reports what is wrong with an attribute that was cut off a frame.
+func check(name, value []byte, most *bounds) error {
 	switch {
-	case !ok:
-		return nil, nil, nil, ErrShort
 	case len(name) == 0:
-		return nil, nil, nil, ErrName
+		return ErrName
 	case len(name) > most.name || len(value) > most.value:
-		return nil, nil, nil, ErrLimit
-	case !utf8.Valid(name) || !utf8.Valid(value):
-		return nil, nil, nil, ErrUTF8
+		return ErrLimit
+	case !valid(name) || !valid(value):
+		return ErrUTF8
 	}
-	return name, value, rest, nil
+	return nil
+}
+
+// shortMax is up to how many bytes are looked at one by one: most attributes are so short
+// that a call takes longer.
+const shortMax = 16
+
+// valid is utf8.Valid.
+func valid(b []byte) bool {
+	if len(b) > shortMax {
+		return utf8.Valid(b)
+	}
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return utf8.Valid(b)
+		}
+	}
+	return true
 }
 
 // cutAttr splits the first attribute off b, checking lengths only.

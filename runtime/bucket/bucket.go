@@ -91,6 +91,15 @@ type Bucket interface {
 	List(ctx context.Context, prefix, after string, limit int) ([]string, error)
 }
 
+// Preparer is a bucket of which a write can be prepared. It is safe for concurrent use.
+type Preparer interface {
+	// Prepare does what of a write changes no value: looking up what is there, and keeping
+	// what must be known of a former write to the key. What it returns is Prepared of the
+	// same write later, which is none the less done as if it had not been prepared; nil:
+	// nothing is. It fails as Write does.
+	Prepare(ctx context.Context, w *Write) (prepared any, err error)
+}
+
 // Entry is a value as it is kept.
 type Entry struct {
 	Data     []byte
@@ -105,6 +114,8 @@ type Write struct {
 	If     *uint64       // revision that the key must have, 0 for none; nil: any
 	TTL    time.Duration // when the value is removed, in whole seconds; 0: never
 	Once   string        // letters and digits that name what it is done for; "": nothing
+
+	Prepared any // what Prepare of a Preparer returned for the write; nil: it is not prepared
 }
 
 // Check returns ErrInvalid or ErrTooLarge for a write that cannot be kept.

@@ -32,6 +32,7 @@ type grant struct {
 	capability Capability
 	judge      Judge    // the capability, if it is one
 	streamer   Streamer // likewise
+	preparer   Preparer // likewise
 	any        bool     // it serves any operation
 	operations map[string]operation
 }
@@ -46,6 +47,7 @@ func newGrant(name string, c Capability) *grant {
 	g := &grant{name: name, capability: c, any: list == nil, operations: make(map[string]operation, len(list))}
 	g.judge, _ = c.(Judge)
 	g.streamer, _ = c.(Streamer)
+	g.preparer, _ = c.(Preparer)
 	for op, effect := range list {
 		g.operations[op] = operation{op, effect}
 	}

@@ -62,6 +62,16 @@ type Judge interface {
 	Effect(r *Request) Effect
 }
 
+// Preparer is a capability that can begin with a request that changes something outside
+// while the journal takes what the actor was told before, which Do has to wait for.
+type Preparer interface {
+	// Prepare does what of a request shows nowhere: it looks up what Do needs to know, for
+	// example. What it returns is Prepared of the request that Do is called with, if it
+	// is: the message may end before. It is called for requests that change something
+	// only, at most once each, and not for all of them.
+	Prepare(ctx context.Context, r *Request) any
+}
+
 // Printer is a kind whose grants reach what is in the documents of a revision.
 type Printer interface {
 	// Print stands for what a grant reaches in the folder of documents: another one makes
@@ -134,6 +144,8 @@ type Request struct {
 	Attr func(name string) (string, bool)
 	// Each yields all attributes; nil: there are none but those that Attr knows.
 	Each iter.Seq2[string, string]
+	// Prepared is what Prepare of a [Preparer] returned; nil: it was not called, or had nothing.
+	Prepared any
 }
 
 // Answer is what came of a request: data and attributes, or an error code.

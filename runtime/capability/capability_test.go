@@ -137,7 +137,7 @@ func TestOrder(t *testing.T) {
 	if waits == 0 || effects != 1 {
 		t.Errorf("%d waits, %d effects", waits, effects)
 	}
-	if r := l.Recorded(); len(r) != 2 || r[0].Call != 1 || r[1].Call != 3 || r[1].Use != "it" || len(r[1].Request) != 32 {
+	if r := l.Recorded(); len(r) != 2 || r[0].Call != 1 || r[1].Call != 3 || r[1].Use != "it" || len(r[1].Digest()) != 32 {
 		t.Errorf("recorded %+v; secrets and what the host knows are not", r)
 	}
 	l.Reset()

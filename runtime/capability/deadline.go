@@ -2,7 +2,7 @@ package capability
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,34 +11,37 @@ import (
 // none. It is safe for concurrent use, also after end.
 type deadline struct {
 	context.Context // of the message
-	at              time.Time
-
-	mu     sync.Mutex
-	timed  context.Context // with the timer; nil: nobody has asked for it
-	cancel context.CancelFunc
-	ended  bool
+	from            time.Time
+	timeout         time.Duration         // after from
+	timed           atomic.Pointer[timed] // nil: nobody has asked for it; over: nobody had when it ended
 }
+
+// timed is a context with a timer.
+type timed struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+var over = &timed{}
 
 // Deadline implements context.Context.
 func (d *deadline) Deadline() (time.Time, bool) {
-	if at, ok := d.Context.Deadline(); ok && at.Before(d.at) {
+	own := d.at()
+	if at, ok := d.Context.Deadline(); ok && at.Before(own) {
 		return at, true
 	}
-	return d.at, true
+	return own, true
 }
 
+// at is when the time of the request itself is over.
+func (d *deadline) at() time.Time { return d.from.Add(d.timeout) }
+
 // Done implements context.Context.
-func (d *deadline) Done() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.timer().Done()
-}
+func (d *deadline) Done() <-chan struct{} { return d.timer().Done() }
 
 // Err implements context.Context.
 func (d *deadline) Err() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timed == nil && !d.ended && d.Context.Err() == nil && time.Now().Before(d.at) {
+	if d.timed.Load() == nil && d.Context.Err() == nil && time.Now().Before(d.at()) {
 		return nil
 	}
 	return d.timer().Err()
@@ -46,32 +49,37 @@ func (d *deadline) Err() error {
 
 // Value implements context.Context: contexts made of it find the one with the timer.
 func (d *deadline) Value(key any) any {
-	d.mu.Lock()
-	of := d.Context
-	if d.timed != nil {
-		of = d.timed
+	if t := d.timed.Load(); t != nil && t != over {
+		return t.ctx.Value(key)
 	}
-	d.mu.Unlock()
-	return of.Value(key)
+	return d.Context.Value(key)
 }
 
-// timer is the context with the timer. d.mu is held.
+// timer is the context with the timer.
 func (d *deadline) timer() context.Context {
-	if d.timed == nil {
-		d.timed, d.cancel = context.WithDeadline(d.Context, d.at)
-		if d.ended {
-			d.cancel()
+	for {
+		was := d.timed.Load()
+		if was != nil && was != over {
+			return was.ctx
 		}
+		t := &timed{}
+		t.ctx, t.cancel = context.WithDeadline(d.Context, d.at())
+		if was == over {
+			t.cancel()
+		}
+		if d.timed.CompareAndSwap(was, t) {
+			return t.ctx
+		}
+		t.cancel() // another has made it, or it has ended
 	}
-	return d.timed
 }
 
 // end lets go of the timer, as a [context.CancelFunc] does.
 func (d *deadline) end() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.ended = true
-	if d.cancel != nil {
-		d.cancel()
+	if d.timed.CompareAndSwap(nil, over) {
+		return
+	}
+	if t := d.timed.Load(); t != over {
+		t.cancel()
 	}
 }

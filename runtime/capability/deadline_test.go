@@ -37,9 +37,9 @@ func TestDeadline(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						parent, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "the message's"))
 						defer cancel()
-						d := &deadline{Context: parent, at: time.Now().Add(time.Second)}
+						d := &deadline{Context: parent, from: time.Now(), timeout: time.Second}
 						defer d.end()
-						if at, ok := d.Deadline(); !ok || at != d.at {
+						if at, ok := d.Deadline(); !ok || at != d.at() {
 							t.Errorf("deadline %v", at)
 						}
 						ctx := d.Context
@@ -75,7 +75,7 @@ func TestDeadlineOfMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		d := &deadline{Context: parent, at: time.Now().Add(time.Minute)}
+		d := &deadline{Context: parent, from: time.Now(), timeout: time.Minute}
 		defer d.end()
 		sooner, _ := parent.Deadline()
 		if at, ok := d.Deadline(); !ok || at != sooner {

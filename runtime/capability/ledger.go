@@ -18,12 +18,24 @@ type Recorded struct {
 	Call      int // number of the request within the message, from 1
 	Operation string
 	Use       string
-	Request   []byte // SHA-256 of the request's operation, attributes and data
+	Sum       []byte // SHA-256 of the request's operation, attributes and data: see Digest
 	Frame     []byte // the answer, a frame of one
 	Duration  time.Duration
 	Failed    bool // the request failed
 	Passing   bool // it may be answered otherwise another time: another attempt asks again
 	Kept      bool // the journal has it: something outside may have been changed by it
+
+	asked []byte // what Sum is of, as long as nobody has asked for that; nil: it is there
+}
+
+// Digest is Sum, which is not made before somebody asks: few records of a message that
+// is in no journal are looked for. It is for one goroutine at a time, also among copies.
+func (r *Recorded) Digest() []byte {
+	if r.asked != nil {
+		sum := sha256.Sum256(r.asked)
+		r.Sum, r.asked = append(r.Sum[:0], sum[:]...), nil // where room is kept for it
+	}
+	return r.Sum
 }
 
 // Lasts reports whether another attempt at the message is given the answer again. One that
@@ -108,7 +120,7 @@ func (l *Ledger) until(o *outward, now time.Time) *deadline {
 	}
 	d := &l.untils[0]
 	l.untils = l.untils[1:]
-	d.Context, d.at = l.Context, now.Add(o.timeout)
+	d.Context, d.from, d.timeout = l.Context, now, o.timeout
 	return d
 }
 
@@ -230,15 +242,31 @@ func (l *Ledger) append(a *Answer) {
 	l.answer = abi.AppendData(b, []byte(strings.ToValidUTF8(a.Text, "\uFFFD")))
 }
 
+// askedMax is up to how many bytes of a request are kept in place of its digest.
+const askedMax = 128
+
 // record keeps the last answer appended.
 func (l *Ledger) record(number int, operation, use string, v *abi.View, took time.Duration) *Recorded {
-	sum, answer := l.digest(v), l.answer[l.last:]
-	b := l.room(len(sum) + countSize + len(answer))
-	b = append(b, sum[:]...)
+	answer, attrs := l.answer[l.last:], v.Encoded()
+	asked := len(attrs) + len(v.Data)
+	if asked > askedMax {
+		asked = 0
+	}
+	b := l.room(sha256.Size + asked + countSize + len(answer))
+	r := Recorded{Call: number, Operation: operation, Use: use, Duration: took}
+	if asked > 0 {
+		r.Sum = b[:0:sha256.Size]
+		r.asked = append(append(b[sha256.Size:sha256.Size], attrs...), v.Data...)[:asked:asked]
+		b = b[sha256.Size : sha256.Size+asked]
+	} else {
+		sum := l.digest(v)
+		b = append(b, sum[:]...)
+		r.Sum = b[:len(sum):len(sum)]
+	}
+	begin := len(b)
 	b = append(abi.AppendCount(b, 1), answer...)
-	l.recorded = append(l.recorded, Recorded{
-		Call: number, Operation: operation, Use: use, Request: b[:len(sum):len(sum)], Frame: b[len(sum):], Duration: took,
-	})
+	r.Frame = b[begin:]
+	l.recorded = append(l.recorded, r)
 	return &l.recorded[len(l.recorded)-1]
 }
 
@@ -252,7 +280,7 @@ func (l *Ledger) recall(number int, use string, v *abi.View) *Recorded {
 		if r.Call != number || r.Operation != string(v.Type) || r.Use != use || len(r.Frame) <= countSize {
 			continue
 		}
-		if sum := l.digest(v); bytes.Equal(r.Request, sum[:]) {
+		if sum := l.digest(v); bytes.Equal(r.Digest(), sum[:]) {
 			return r
 		}
 	}

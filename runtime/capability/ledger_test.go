@@ -43,8 +43,8 @@ func TestRecordedBytes(t *testing.T) {
 			sums, answers = append(sums, sha256.Sum256(append(attrs, data...))), append(answers, string(answer))
 		}
 		for i, r := range l.Recorded() {
-			if r.Call != i+1 || !bytes.Equal(r.Request, sums[i][:]) || string(r.Frame) != answers[i] || r.Operation != "fake.read" || r.Use != "it" {
-				t.Fatalf("request %d: %d %s %s %x, and an answer of %d bytes", i+1, r.Call, r.Use, r.Operation, r.Request, len(r.Frame))
+			if r.Call != i+1 || !bytes.Equal(r.Digest(), sums[i][:]) || string(r.Frame) != answers[i] || r.Operation != "fake.read" || r.Use != "it" {
+				t.Fatalf("request %d: %d %s %s %x, and an answer of %d bytes", i+1, r.Call, r.Use, r.Operation, r.Sum, len(r.Frame))
 			}
 			held, said = append(held, r), append(said, string(r.Frame))
 		}

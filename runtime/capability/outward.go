@@ -14,8 +14,10 @@ import (
 type outward struct {
 	index, number int
 	view          *abi.View
-	grant         *grant
-	effect        Effect
+	broker        *Broker
+	grant         *grant // of broker
+	operation     operation
+	effect        Effect // of the operation, or of the request alone
 	request       Request
 	streamer      Streamer // serves it in place of grant; nil: it is of no stream
 	ledger        *Ledger
@@ -67,18 +69,19 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 	n, asked, changes := 0, 0, false
 	for i := range l.requests {
 		v := &l.requests[i]
-		g, op := b.granted(v)
-		if g == nil {
-			continue
-		}
 		if n == len(l.outwards) {
 			l.outwards = append(l.outwards, newOutward())
+		}
+		o := l.outwards[n]
+		g, op := b.granted(v, o)
+		if g == nil {
+			continue
 		}
 		if n == 0 {
 			now = l.now()
 		}
-		o := l.outwards[n]
 		n++
+		o.broker = b
 		o.begin(l, i, v, g, op, b.timeout(l, v, now))
 		if o.again = nil; o.streamer == nil { // an attempt that ended has taken its streams with it
 			o.again = l.recall(o.number, g.name, v)
@@ -92,7 +95,7 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 		changes = changes || o.effect == Changes
 	}
 	if changes && l.Effect != nil {
-		if err := l.Effect(); err != nil {
+		if err := l.prepareAnd(l.outwards[:n], now); err != nil {
 			return nil, err
 		}
 		now = l.now()
@@ -103,11 +106,41 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 	return l.outwards[:n], nil
 }
 
-// granted is the grant that serves a request, and as what; nil: the host answers.
-func (b *Broker) granted(v *abi.View) (*grant, operation) {
+// prepareAnd calls l.Effect. Meanwhile capabilities prepare those of all that will change
+// something; they have ended when it returns.
+func (l *Ledger) prepareAnd(all []*outward, now time.Time) error {
+	var wait sync.WaitGroup
+	for _, o := range all {
+		if o.again == nil && o.effect == Changes && o.streamer == nil && o.grant.preparer != nil {
+			until := l.until(o, now)
+			wait.Go(func() { o.prepare(until) })
+		}
+	}
+	err := l.Effect()
+	wait.Wait()
+	return err
+}
+
+// prepare has the capability prepare the request until a deadline, which it ends.
+func (o *outward) prepare(until *deadline) {
+	defer func() {
+		until.end()
+		if recover() != nil { // then nothing is prepared, and Do says what is at fault
+			o.request.Prepared = nil
+		}
+	}()
+	o.request.Prepared = o.grant.preparer.Prepare(until, &o.request)
+}
+
+// granted is the grant that serves a request, and as what; nil: the host answers. was served
+// another, often by the same.
+func (b *Broker) granted(v *abi.View, was *outward) (*grant, operation) {
 	use, ok := v.Attr("use")
 	if !ok {
 		return nil, operation{}
+	}
+	if was.broker == b && was.grant.name == string(use) && was.operation.name == string(v.Type) {
+		return was.grant, was.operation
 	}
 	g := b.grants[string(use)]
 	if g == nil {
@@ -139,12 +172,12 @@ func (b *Broker) timeout(l *Ledger, v *abi.View, now time.Time) time.Duration {
 
 // begin makes it the nth request of a frame.
 func (o *outward) begin(l *Ledger, n int, v *abi.View, g *grant, op operation, timeout time.Duration) {
-	o.index, o.number, o.view, o.grant, o.effect, o.timeout = n, l.calls+n+1, v, g, op.effect, timeout
-	o.ledger, o.streamer, o.answer, o.took = l, nil, Answer{}, 0
+	o.index, o.number, o.view, o.grant, o.operation, o.effect, o.timeout = n, l.calls+n+1, v, g, op, op.effect, timeout
+	o.ledger, o.streamer = l, nil
 	if g.streamer != nil && IsStream(op.name) {
 		o.streamer = g.streamer
 	}
-	o.request.Operation, o.request.Data, o.request.Stable = op.name, v.Data, l.stable.name(l.ID, o.number)
+	o.request.Operation, o.request.Data, o.request.Stable, o.request.Prepared = op.name, v.Data, l.stable.name(l.ID, o.number), nil
 	if g.judge != nil {
 		o.effect = g.judge.Effect(&o.request)
 	}

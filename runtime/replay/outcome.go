@@ -71,7 +71,7 @@ func ran(a *actor.Actor, r *actor.Result, s *capability.State, before map[string
 	}
 	for i := range r.Recorded {
 		if c := &r.Recorded[i]; c.Use != "" {
-			o.Calls = append(o.Calls, Call{c.Use, c.Operation, string(c.Request)})
+			o.Calls = append(o.Calls, Call{c.Use, c.Operation, string(c.Digest())})
 		}
 	}
 	return o

@@ -370,7 +370,7 @@ const answerBytes = 128
 // answered is about how many bytes answers take.
 func answered(list []capability.Recorded) (n int) {
 	for i := range list {
-		n += len(list[i].Request) + len(list[i].Frame) + answerBytes
+		n += len(list[i].Sum) + len(list[i].Frame) + answerBytes
 	}
 	return n
 }
@@ -408,7 +408,7 @@ func recordedOf(list []journal.Answer) (copied []capability.Recorded) {
 	for i := range list {
 		a := &list[i]
 		copied = append(copied, capability.Recorded{
-			Call: int(a.Call), Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Request: slices.Clone(a.Request),
+			Call: int(a.Call), Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Sum: slices.Clone(a.Request),
 			Frame: slices.Clone(a.Frame), Duration: time.Duration(a.Duration),
 		})
 	}

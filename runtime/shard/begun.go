@@ -88,8 +88,9 @@ func (it *parcel) remember(recorded []capability.Recorded) {
 			next.keep(r)
 		}
 	}
-	for _, r := range recorded {
-		next.keep(r)
+	for i := range recorded {
+		recorded[i].Digest() // the message may wait for long
+		next.keep(recorded[i])
 	}
 	if it.past != nil || next.answers != nil {
 		it.past = next
@@ -156,7 +157,7 @@ func begunFirst(list []*fold.Wait) []*fold.Wait {
 // recordedOf is an answer that the journal has, as a ledger takes it.
 func recordedOf(a *journal.Answer) capability.Recorded {
 	return capability.Recorded{
-		Call: int(a.Call), Operation: a.Operation, Use: a.Use, Request: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
+		Call: int(a.Call), Operation: a.Operation, Use: a.Use, Sum: a.Request, Frame: a.Frame, Duration: time.Duration(a.Duration),
 		Passing: a.Passing, Kept: true,
 	}
 }
@@ -164,6 +165,6 @@ func recordedOf(a *journal.Answer) capability.Recorded {
 // answerOfRecorded is an answer as the journal has it.
 func answerOfRecorded(r *capability.Recorded) journal.Answer {
 	return journal.Answer{
-		Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Request, Frame: r.Frame, Duration: int64(r.Duration), Passing: r.Passing,
+		Call: uint32(r.Call), Operation: r.Operation, Use: r.Use, Request: r.Digest(), Frame: r.Frame, Duration: int64(r.Duration), Passing: r.Passing,
 	}
 }

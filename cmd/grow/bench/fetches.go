@@ -52,7 +52,7 @@ func onHTTP(ctx context.Context, w *workspace) (rounder, error) {
 				return 0, 0, err
 			}
 			begin := time.Now()
-			if err := do(ctx, h, "http", 1); err != nil {
+			if err := do(ctx, h, "http", 1, 0); err != nil {
 				return 0, 0, err
 			}
 			took[0], took[1] = append(took[0], millis(slowest)), append(took[1], millis(time.Since(begin)))

@@ -109,12 +109,9 @@ func (o *opened) do(ctx context.Context, r *capability.Request) (a capability.An
 	if r.Operation == List {
 		return o.list(ctx, r)
 	}
-	key, ok := r.Attr("key")
-	if !ok {
-		return a, wrong("%s needs the attribute key", r.Operation)
-	}
-	if !strings.HasPrefix(key, o.Prefix) {
-		return capability.Fail(capability.Denied, "the grant reaches keys that begin with %q", o.Prefix), nil
+	key, no, err := o.key(r)
+	if no.Code != "" || err != nil {
+		return no, err
 	}
 	if r.Operation == Get {
 		e, err := o.bucket.Get(ctx, key)
@@ -123,18 +120,51 @@ func (o *opened) do(ctx context.Context, r *capability.Request) (a capability.An
 		}
 		return capability.Answer{Data: e.Data, Attrs: []string{"revision", strconv.FormatUint(e.Revision, 10)}}, nil
 	}
-	if o.Access != "write" {
-		return capability.Fail(capability.Denied, "the grant is to read %s: it needs access: write", o.Bucket), nil
-	}
 	w, err := write(key, r)
 	if err != nil {
 		return a, err
 	}
+	w.Prepared = r.Prepared
 	revision, err := o.bucket.Write(ctx, w)
 	if err == nil && !w.Delete {
 		a.Attrs = []string{"revision", strconv.FormatUint(revision, 10)}
 	}
 	return a, err
+}
+
+// Prepare implements capability.Preparer. What fails here fails again, and is told then.
+func (o *opened) Prepare(ctx context.Context, r *capability.Request) any {
+	p, ok := o.bucket.(bucket.Preparer)
+	if !ok {
+		return nil
+	}
+	key, no, err := o.key(r)
+	if no.Code != "" || err != nil {
+		return nil
+	}
+	w, err := write(key, r)
+	if err != nil {
+		return nil
+	}
+	prepared, err := p.Prepare(ctx, w)
+	if err != nil {
+		return nil
+	}
+	return prepared
+}
+
+// key is the one that a request is about. no: the grant does not allow the request.
+func (o *opened) key(r *capability.Request) (key string, no capability.Answer, err error) {
+	key, ok := r.Attr("key")
+	switch {
+	case !ok:
+		return "", no, wrong("%s needs the attribute key", r.Operation)
+	case !strings.HasPrefix(key, o.Prefix):
+		return "", capability.Fail(capability.Denied, "the grant reaches keys that begin with %q", o.Prefix), nil
+	case r.Operation != Get && o.Access != "write":
+		return "", capability.Fail(capability.Denied, "the grant is to read %s: it needs access: write", o.Bucket), nil
+	}
+	return key, no, nil
 }
 
 // write is what kv.set and kv.delete ask for.

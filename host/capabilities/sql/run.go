@@ -18,41 +18,80 @@ import (
 // whose connection is lost. That changes nothing twice: see inbox.
 const attemptsMax = 3
 
-// Do implements capability.Capability.
-func (d *database) Do(ctx context.Context, r *capability.Request) capability.Answer {
+// asked is a request that was read; entry: it writes, and done is what was answered to it
+// before.
+type asked struct {
+	request *request
+	entry   *entry
+	done    []byte
+}
+
+// ask reads a request. no: it is refused.
+func (d *database) ask(r *capability.Request) (a *asked, no capability.Answer) {
 	writes := r.Operation == Exec
 	if writes && d.writer == nil {
-		return capability.Fail(capability.Denied, "the grant is to read %s: it needs access: write", d.Database)
+		return nil, capability.Fail(capability.Denied, "the grant is to read %s: it needs access: write", d.Database)
 	}
 	verbs := queries
 	if writes {
 		verbs = changes
 	}
 	q, err := parse(r.Data, verbs, d.lex())
-	var no *refusal
-	if errors.As(err, &no) {
-		return capability.Fail(capability.Denied, "%v", err)
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return nil, capability.Fail(capability.Denied, "%v", err)
 	}
 	if err != nil {
-		return capability.Fail(capability.Invalid, "%v", err)
+		return nil, capability.Fail(capability.Invalid, "%v", err)
 	}
-	var e *entry
+	a = &asked{request: q}
 	if writes {
 		digest := sha256.Sum256(r.Data)
-		e = &entry{stable: r.Stable, digest: hex.EncodeToString(digest[:])}
+		a.entry = &entry{stable: r.Stable, digest: hex.EncodeToString(digest[:])}
 	}
+	return a, no
+}
+
+// Prepare implements capability.Preparer: the request is read, and looked for where that is
+// not done along with something else. What fails here fails again, and is told then.
+func (d *database) Prepare(ctx context.Context, r *capability.Request) any {
+	a, _ := d.ask(r)
+	if a == nil || a.entry == nil {
+		return nil
+	}
+	if d.inbox.looks != nil {
+		done, err := found(d.inbox.looks.QueryRowContext(ctx, a.entry.stable, a.entry.digest))
+		a.done, a.entry.looked = done, err == nil
+	}
+	return a
+}
+
+// Do implements capability.Capability.
+func (d *database) Do(ctx context.Context, r *capability.Request) capability.Answer {
+	a, ok := r.Prepared.(*asked)
+	if !ok {
+		var no capability.Answer
+		if a, no = d.ask(r); a == nil {
+			return no
+		}
+	}
+	if a.done != nil {
+		return capability.Answer{Data: a.done}
+	}
+	q, e := a.request, a.entry
 	for attempt := 1; ; attempt++ {
 		data, err := d.transaction(ctx, q, e, attempt > 1)
 		if err == nil {
 			return capability.Answer{Data: data}
 		}
 		f := d.explain(err)
-		if f.code == capability.Conflict && writes {
+		if e != nil && (f.code == capability.Conflict || e.looked) {
 			// It may be in the way of its own first attempt, whose connection was lost as
 			// it ended.
 			if data, err := d.inbox.find(ctx, d.writer, *e); err == nil && data != nil {
 				return capability.Answer{Data: data}
 			}
+			e.looked = false
 		}
 		if !f.again || attempt == attemptsMax || ctx.Err() != nil {
 			return capability.Fail(f.code, "%s", f.text)
@@ -165,13 +204,17 @@ type inbox struct {
 	layout string       // of the table, behind its columns
 	finds  *stdsql.Stmt // inboxFind and inboxAdd, of a database that has one writer; nil: not prepared
 	adds   *stdsql.Stmt
+	looks  *stdsql.Stmt // inboxFind for who only reads; nil: a transaction looks itself, at no cost
 	mu     sync.Mutex
 	next   time.Time // guarded by mu: when it is looked at again
 }
 
 // entry identifies a request: a later attempt at a message that asks for something else
 // by the same number has not been answered.
-type entry struct{ stable, digest string }
+type entry struct {
+	stable, digest string
+	looked         bool // a moment ago it was not in the inbox
+}
 
 // What is said to the table; the arguments of inboxAdd are those that row returns.
 const (
@@ -209,10 +252,13 @@ func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
 	return nil
 }
 
-// prepare has both statements about the table stay prepared on a database.
-func (b *inbox) prepare(ctx context.Context, db *stdsql.DB) (err error) {
+// prepare has the statements about the table stay prepared on a database and its reader.
+func (b *inbox) prepare(ctx context.Context, db, reader *stdsql.DB) (err error) {
 	if b.finds, err = db.PrepareContext(ctx, inboxFind); err == nil {
 		b.adds, err = db.PrepareContext(ctx, inboxAdd)
+	}
+	if err == nil {
+		b.looks, err = reader.PrepareContext(ctx, inboxFind)
 	}
 	return err
 }

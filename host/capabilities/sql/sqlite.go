@@ -58,17 +58,19 @@ func openSQLite(ctx context.Context, g *grant, folder string) (capability.Capabi
 	if err := d.inbox.ready(ctx, writer); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), writer.Close())
 	}
-	if g.writes() {
-		d.writer = writer
-		if err := d.inbox.prepare(ctx, writer); err != nil {
-			return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), writer.Close())
-		}
-	} else if err := writer.Close(); err != nil {
-		return nil, err
-	}
 	d.reader = sqliteDB(path, "ro", sqliteStandard)
 	d.reader.SetMaxOpenConns(g.Connections)
 	d.reader.SetMaxIdleConns(g.Connections)
+	if !g.writes() {
+		if err := writer.Close(); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+		return d, nil
+	}
+	d.writer = writer
+	if err := d.inbox.prepare(ctx, writer, d.reader); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), d.Close())
+	}
 	return d, nil
 }
 

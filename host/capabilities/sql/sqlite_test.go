@@ -84,7 +84,7 @@ func (s side) bounded(t *testing.T, most sqliteBounds) *opened {
 		t.Fatal(err)
 	}
 	o.writer = sqliteDB(filepath.Join(s.folder, "sql", "catalogue.db"), "rw", most)
-	if err := o.inbox.prepare(t.Context(), o.writer); err != nil {
+	if err := o.inbox.prepare(t.Context(), o.writer, o.reader); err != nil {
 		t.Fatal(err)
 	}
 	return o

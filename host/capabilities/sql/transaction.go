@@ -26,7 +26,7 @@ func beginPlain(ctx context.Context, c *stdsql.Conn, b *inbox, e *entry) (tx tra
 	if err != nil {
 		return nil, nil, err
 	}
-	if e != nil {
+	if e != nil && !e.looked {
 		done, err = found(begun.StmtContext(ctx, b.finds).QueryRowContext(ctx, e.stable, e.digest))
 	}
 	return plain{begun, b}, done, err

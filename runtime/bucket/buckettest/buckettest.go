@@ -19,7 +19,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) bucket.Store) {
 	for name, test := range map[string]func(t *testing.T, s bucket.Store){
 		"writes": testWrites, "expected revisions": testIf, "once": testOnce, "keys": testKeys,
-		"apart": testApart, "at the same time": testConcurrent, "time to live": testTTL, "limits": testLimits, "given up": testGivenUp,
+		"apart": testApart, "at the same time": testConcurrent, "time to live": testTTL, "limits": testLimits, "given up": testGivenUp, "prepared": testPrepared,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -149,6 +149,65 @@ func testOnce(t *testing.T, s bucket.Store) {
 	late.If = nil
 	b.write(late)
 	b.has("c", "4")
+}
+
+// testPrepared: a write that is prepared changes nothing before it is done, and is done as
+// others are, whatever has become of the key since.
+func testPrepared(t *testing.T, s bucket.Store) {
+	b := one(t, s)
+	p, ok := b.Bucket.(bucket.Preparer)
+	if !ok {
+		t.Skip("it prepares nothing")
+	}
+	prepare := func(w bucket.Write) bucket.Write {
+		t.Helper()
+		var err error
+		if w.Prepared, err = p.Prepare(t.Context(), &w); err != nil {
+			t.Fatalf("prepare %+v: %v", w, err)
+		}
+		return w
+	}
+	first := prepare(bucket.Write{Key: "a", Data: []byte("1"), If: revision(0), Once: "m1"})
+	b.has("a", "")
+	n := b.write(first)
+	b.has("a", "1")
+	if again := b.write(prepare(bucket.Write{Key: "a", Data: []byte("1"), If: revision(0), Once: "m1"})); again != n {
+		t.Errorf("again: revision %d, want %d", again, n)
+	}
+	for _, between := range []bucket.Write{{Key: "a", Data: []byte("x"), Once: "m2"}, {Key: "a", Delete: true, Once: "m3"}, {Key: "b", Data: []byte("x")}} {
+		w := prepare(bucket.Write{Key: "a", Data: []byte("of " + between.Once), Once: "after" + between.Once})
+		had := b.write(between)
+		if got := b.write(w); got <= had {
+			t.Errorf("revision %d after %d", got, had)
+		}
+		b.has("a", string(w.Data))
+		if got := b.write(between); between.Once != "" && got != had {
+			t.Errorf("what came between, again: revision %d, want %d", got, had)
+		}
+		b.has("a", string(w.Data))
+	}
+	if again := b.write(first); again != n {
+		t.Errorf("at last: revision %d, want %d", again, n)
+	}
+	e, err := b.Get(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, early := prepare(bucket.Write{Key: "a", Data: []byte("2"), If: &e.Revision, Once: "m4"}), prepare(bucket.Write{Key: "a", Data: []byte("3"), If: revision(0), Once: "m5"})
+	b.write(bucket.Write{Key: "a", Delete: true})
+	b.fails(late, bucket.ErrConflict)
+	b.write(early)
+	b.has("a", "3")
+	done := prepare(bucket.Write{Key: "a", Data: []byte("4"), Once: "m6"})
+	n = b.write(bucket.Write{Key: "a", Data: []byte("4"), Once: "m6"})
+	b.write(bucket.Write{Key: "a", Data: []byte("5"), Once: "m7"})
+	if again := b.write(done); again != n {
+		t.Errorf("done since it was prepared: revision %d, want %d", again, n)
+	}
+	b.has("a", "5")
+	if _, err := p.Prepare(t.Context(), &bucket.Write{}); !errors.Is(err, bucket.ErrInvalid) {
+		t.Errorf("no key: %v", err)
+	}
 }
 
 func testKeys(t *testing.T, s bucket.Store) {

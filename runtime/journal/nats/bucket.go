@@ -93,22 +93,41 @@ func (v *values) Get(ctx context.Context, key string) (e bucket.Entry, err error
 
 // Write implements bucket.Bucket.
 func (v *values) Write(ctx context.Context, w *bucket.Write) (revision uint64, err error) {
-	if err := w.Check(); err != nil {
-		return 0, err
-	}
-	leave, err := v.enter(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	if err := v.room(ctx, 2*entrySize+3*len(w.Key)+len(w.Data), w.Delete, bucket.ErrFull); err != nil {
-		return 0, err
-	}
-	err = v.call(ctx, "write", func(ctx context.Context, h *handle) error {
+	err = v.change(ctx, w, len(w.Data), func(ctx context.Context, h *handle) error {
 		revision, err = v.write(ctx, h, w)
 		return err
 	})
 	return revision, err
+}
+
+// Prepare implements bucket.Preparer.
+func (v *values) Prepare(ctx context.Context, w *bucket.Write) (any, error) {
+	var f *finding
+	err := v.change(ctx, w, 0, func(ctx context.Context, h *handle) (err error) {
+		f, err = v.find(ctx, h, w)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// change runs what writes to the bucket for w: a note, and size bytes of data with what
+// belongs to them.
+func (v *values) change(ctx context.Context, w *bucket.Write, size int, f func(ctx context.Context, h *handle) error) error {
+	if err := w.Check(); err != nil {
+		return err
+	}
+	leave, err := v.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := v.room(ctx, 2*entrySize+3*len(w.Key)+size, w.Delete, bucket.ErrFull); err != nil {
+		return err
+	}
+	return v.call(ctx, "write", f)
 }
 
 // revisionOf is the revision that a value was written with, here or where it was copied from.
@@ -122,30 +141,51 @@ func revisionOf(m *jetstream.RawStreamMsg) uint64 {
 // writeTries is how often a write is tried that others get into the way of.
 const writeTries = 100
 
-// write does a write that was not done before. What the value is for that it takes the
-// place of is noted first, so that a write is known by its value or by a note.
-func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (uint64, error) {
+// finding is what was there of a key when a write of it was looked for.
+type finding struct {
+	done   uint64 // the revision that the write made when it was done before; 0: it was not
+	there  uint64 // the revision of the value; 0: there is none
+	expect uint64 // the sequence of the value, or of what is left of one; 0: nothing is
+}
+
+// find looks a write up. If it was not done before, what the value is for that it takes the
+// place of is noted, so that a write is known by its value or by a note.
+func (v *values) find(ctx context.Context, h *handle, w *bucket.Write) (*finding, error) {
+	m, err := last(ctx, h, v.subject(encodeKey(w.Key)))
+	if err != nil {
+		return nil, err
+	}
+	f := &finding{}
+	if f.done, err = v.known(ctx, h, w, m); f.done != 0 || err != nil || m == nil {
+		return f, err
+	}
+	if f.expect = m.Sequence; m.Header.Get(operation) == "" {
+		f.there = revisionOf(m)
+	}
+	return f, v.note(ctx, h, m.Header.Get(writtenFor), revisionOf(m))
+}
+
+// write does a write that was not done before. What was prepared may be no longer so: then
+// it is in conflict with what is there, and looked up again.
+func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (revision uint64, err error) {
+	f, _ := w.Prepared.(*finding)
 	for try := 1; ; try++ {
-		m, err := last(ctx, h, v.subject(encodeKey(w.Key)))
-		if err != nil {
-			return 0, err
-		}
-		if done, err := v.known(ctx, h, w, m); done != 0 || err != nil {
-			return done, err
-		}
-		var there, expect uint64 // the revision of the value, and of what is left of one
-		if m != nil {
-			if expect = m.Sequence; m.Header.Get(operation) == "" {
-				there = revisionOf(m)
-			}
-			if err := v.note(ctx, h, m.Header.Get(writtenFor), revisionOf(m)); err != nil {
+		if f == nil {
+			if f, err = v.find(ctx, h, w); err != nil {
 				return 0, err
 			}
 		}
-		if w.If != nil && *w.If != there {
+		if f.done != 0 {
+			return f.done, nil
+		}
+		if w.If != nil && *w.If != f.there {
+			if w.Prepared != nil && try == 1 {
+				f = nil
+				continue
+			}
 			return 0, bucket.ErrConflict
 		}
-		revision, err := v.publish(ctx, h, w, expect)
+		revision, err = v.publish(ctx, h, w, f.expect)
 		if err == nil && (w.Delete || w.TTL > 0) { // it goes, and is not noted then
 			err = v.note(ctx, h, w.Once, revision)
 		}
@@ -155,6 +195,7 @@ func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (uint64,
 		if !errors.Is(err, bucket.ErrConflict) || try == writeTries {
 			return revision, err
 		}
+		f = nil
 	}
 }
 
