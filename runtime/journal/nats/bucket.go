@@ -78,7 +78,7 @@ func (v *values) Get(ctx context.Context, key string) (e bucket.Entry, err error
 		return e, err
 	}
 	err = v.call(ctx, "get", func(ctx context.Context, h *handle) error {
-		m, err := last(ctx, h, v.subject(encodeKey(key)))
+		m, err := v.last(ctx, h, v.subject(encodeKey(key)))
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ const writeTries = 100
 // place of is noted first, so that a write is known by its value or by a note.
 func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (uint64, error) {
 	for try := 1; ; try++ {
-		m, err := last(ctx, h, v.subject(encodeKey(w.Key)))
+		m, err := v.last(ctx, h, v.subject(encodeKey(w.Key)))
 		if err != nil {
 			return 0, err
 		}
@@ -173,7 +173,7 @@ func (v *values) known(ctx context.Context, h *handle, w *bucket.Write, m *jetst
 	if m != nil && m.Header.Get(writtenFor) == w.Once {
 		return revisionOf(m), nil
 	}
-	note, err := last(ctx, h, v.done(w.Once))
+	note, err := v.last(ctx, h, v.done(w.Once))
 	if note == nil || err != nil {
 		return 0, err
 	}
