@@ -196,6 +196,17 @@ func (a *area) last(ctx context.Context, h *handle, subject string) (*jetstream.
 	return m, err
 }
 
+// noted is the note of a former write; nil: there is none. One that cannot be read is not told from
+// one that is not there, for each first write would ask for it: a note is needed after a kill, when
+// all of a bucket is looked over before.
+func noted(ctx context.Context, h *handle, subject string) (*jetstream.RawStreamMsg, error) {
+	m, err := h.stream.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	return m, err
+}
+
 // missingTries is how often a message is looked for that others write and remove meanwhile.
 const missingTries = 10
 

@@ -173,7 +173,7 @@ func (v *values) known(ctx context.Context, h *handle, w *bucket.Write, m *jetst
 	if m != nil && m.Header.Get(writtenFor) == w.Once {
 		return revisionOf(m), nil
 	}
-	note, err := v.last(ctx, h, v.done(w.Once))
+	note, err := noted(ctx, h, v.done(w.Once))
 	if note == nil || err != nil {
 		return 0, err
 	}

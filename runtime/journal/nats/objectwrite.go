@@ -105,7 +105,7 @@ func (o *objects) known(ctx context.Context, w *object.Write, have *written) (in
 		return have.info(), true, nil
 	}
 	err = o.call(ctx, "look for a former write", func(ctx context.Context, h *handle) error {
-		note, err := o.last(ctx, h, o.done(w.Once))
+		note, err := noted(ctx, h, o.done(w.Once))
 		if note == nil || err != nil {
 			return err
 		}
