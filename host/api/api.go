@@ -56,7 +56,9 @@ type Options struct {
 	Graph func(documents.Service) (*graph.Graph, map[router.Edge]uint64)
 	// Lifecycle starts and ends services.
 	Lifecycle Lifecycle
-	Log       *slog.Logger
+	// BackUp calls emit with the files of a backup of the whole host, in parts; nil: there is none.
+	BackUp func(ctx context.Context, r control.HostBackupRequest, emit func(control.BackupPart) error) error
+	Log    *slog.Logger
 }
 
 // API serves the control API. It is safe for concurrent use.
@@ -89,6 +91,7 @@ func New(o Options) *API {
 	a.secretRoutes()
 	a.serviceRoutes()
 	a.runningRoutes()
+	a.backupRoutes()
 	a.admitNull()
 	return a
 }

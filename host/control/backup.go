@@ -29,6 +29,12 @@ type BackupRequest struct {
 	Key     bool `json:"key,omitempty"`     // that of sealed secrets goes along
 }
 
+// HostBackupRequest says what is to be in a backup of a whole host.
+type HostBackupRequest struct {
+	BackupRequest
+	Without []string `json:"without,omitempty" doc:"NAMESPACE/SERVICE of services that are left out"`
+}
+
 // BackupPart is a part of one file. The parts of a file follow each other; the last
 // file is the manifest.
 type BackupPart struct {
@@ -59,7 +65,13 @@ func Parts(name string, data []byte, emit func(BackupPart) error) error {
 // Backup has the host send a backup of its journal while it goes on, and calls put
 // with each file of it. Without an error all of them were put.
 func (c *Client) Backup(ctx context.Context, r BackupRequest, put func(ctx context.Context, name string, data []byte) error) error {
-	response, err := c.conn.Do(ctx, http.MethodPost, "/backup", r)
+	return FetchBackup(ctx, c.conn, r, put)
+}
+
+// FetchBackup has what a way leads to, a service or a host, send the backup that r says, and does
+// as Client.Backup.
+func FetchBackup(ctx context.Context, way Conn, r any, put func(ctx context.Context, name string, data []byte) error) error {
+	response, err := way.Do(ctx, http.MethodPost, "/backup", r)
 	if err != nil {
 		return err
 	}

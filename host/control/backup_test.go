@@ -46,7 +46,7 @@ func (s *slow) SetWriteDeadline(t time.Time) error {
 // the next answer has none left over.
 func TestStreamDeadline(t *testing.T) {
 	w, began := &slow{ResponseRecorder: httptest.NewRecorder()}, time.Now()
-	stream(w, func(emit func(int) error) error { return errors.Join(emit(1), emit(2)) })
+	Lines(w, func(emit func(int) error) error { return errors.Join(emit(1), emit(2)) })
 	if w.Body.String() != "1\n2\n" || len(w.deadlines) != 3 {
 		t.Fatalf("%q, %v", w.Body, w.deadlines)
 	}

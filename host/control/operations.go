@@ -134,7 +134,7 @@ func lines[In, Out any](id, scope, path, summary string, do func(context.Context
 		Serve: func(b Backend, w http.ResponseWriter, r *http.Request) {
 			var in In
 			if decode(w, r, &in) {
-				stream(w, func(emit func(Out) error) error { return do(r.Context(), b, in, emit) })
+				Lines(w, func(emit func(Out) error) error { return do(r.Context(), b, in, emit) })
 			}
 		},
 	}

@@ -205,8 +205,8 @@ func reach(i Place) error {
 // up nobody for longer.
 const partTime = time.Minute
 
-// stream answers with a value a line, each at once, and an error as the last one.
-func stream[T any](w http.ResponseWriter, serve func(emit func(T) error) error) {
+// Lines answers with a value a line, each at once, and an error as the last one.
+func Lines[T any](w http.ResponseWriter, serve func(emit func(T) error) error) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := encoder(w)
 	flush := http.NewResponseController(w)

@@ -61,6 +61,12 @@ func (d *Deployer) SetModes(ctx context.Context, s documents.Service, change fun
 	return errors.Join(err, undoErr)
 }
 
+// Hold waits for a deployment of a service that is under way, and keeps others, and who starts,
+// stops or removes the service, waiting until release is called.
+func (d *Deployer) Hold(ctx context.Context, s documents.Service) (release func(), err error) {
+	return d.turn(ctx, s)
+}
+
 type keptModes struct {
 	modes shard.Modes
 	seen  uint64

@@ -81,6 +81,24 @@ var entryForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // IsEntry reports whether a file in the folder is a sealed secret.
 func IsEntry(file string) bool { return entryForm.MatchString(file) }
 
+// PlaceOf tells whose secret the entry in a file of the folder is, without a key: ErrTampered
+// for what is no entry or lies in the place of another, ErrFormat for one of another version.
+func PlaceOf(file string, b []byte) (Place, error) {
+	e, err := parse(b)
+	if err == nil {
+		err = e.liesIn(file)
+	}
+	return Place{e.Namespace, e.Service}, err
+}
+
+// liesIn says whether a file is the one that the entry was written to.
+func (e *entry) liesIn(file string) error {
+	if fileOf(Place{e.Namespace, e.Service}, e.Name) != file {
+		return fmt.Errorf("%w: it lies in the place of another", ErrTampered)
+	}
+	return nil
+}
+
 var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // CheckName reports by ErrName and ErrReserved what cannot be a secret's name.
@@ -195,8 +213,8 @@ func (s *Sealed) read(file string) (entry, error) {
 		return entry{}, err
 	}
 	e, err := parse(b)
-	if err == nil && fileOf(Place{e.Namespace, e.Service}, e.Name) != file {
-		return e, fmt.Errorf("%w: it lies in the place of another", ErrTampered)
+	if err == nil {
+		err = e.liesIn(file)
 	}
 	return e, err
 }

@@ -45,6 +45,9 @@ type Options struct {
 	Keep      deploy.Retention     // which stay
 	Log       *slog.Logger         // of Run
 	RemoveMax int                  // objects that one sweep removes; 0: RemoveMax
+	// Turn takes a token while Run removes something. Who puts one in has nothing removed
+	// until it is taken out; nil: nobody does.
+	Turn chan struct{}
 }
 
 // Swept is what a sweep has done.
@@ -60,9 +63,19 @@ type Swept struct {
 // that fails has removed nothing that is named; the next tries again.
 func Run(ctx context.Context, o Options) {
 	for ctx.Err() == nil {
+		if o.Turn != nil {
+			select {
+			case o.Turn <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+		}
 		retain(ctx, o)
 		began := time.Now()
 		s, err := Once(ctx, o)
+		if o.Turn != nil {
+			<-o.Turn
+		}
 		switch {
 		case ctx.Err() != nil:
 			return

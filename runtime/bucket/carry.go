@@ -36,7 +36,7 @@ type Extent struct {
 // Carrier is a store whose buckets can be copied and made anew of the copies. A store that
 // keeps them implements it. It is safe for concurrent use.
 type Carrier interface {
-	// CarriedBuckets lists the buckets of a namespace that belong to a service or to all of
+	// CarriedBuckets lists the buckets of a namespace, "" for all, that belong to a service or to all of
 	// them.
 	CarriedBuckets(ctx context.Context, namespace, service string) ([]Carried, error)
 	// CopyBucket visits the items of a bucket that goes on: writes of this store's own wait

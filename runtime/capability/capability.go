@@ -174,6 +174,7 @@ const (
 	Limit       = "limit"
 	Unavailable = "unavailable"
 	Invalid     = "invalid"
+	Damaged     = "damaged" // what is kept is there, and cannot be read
 )
 
 // Fail makes a failed answer.

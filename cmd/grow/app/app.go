@@ -99,6 +99,8 @@ type Options struct {
 	Seed []byte
 	// Own is the host's folder when the service is the only one that it is for; "": it is not.
 	Own string
+	// Sealed is the folder of the host's sealed secrets, for backups; "": there is none.
+	Sealed string
 	// Clock is what messages and schedules go by; nil: that of the computer.
 	Clock shard.Clock
 	// Apart keeps schedules and subscriptions from running, for a host that is to be looked at.

@@ -48,29 +48,46 @@ type ownerOf struct{}
 
 // Backup implements control.Backups.
 func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(control.BackupPart) error) error {
-	if b.opts.Journal.At == Memory {
-		return &control.Error{Code: CodeBackupNothing, Message: "the journal is in memory: there is nothing to back up", Next: "run it with a journal that is kept"}
+	if err := canBackUp(ctx, b.opts.Journal, r.Key); err != nil {
+		return err
 	}
-	if r.Key && ctx.Value(ownerOf{}) == nil {
-		return &control.Error{Code: CodeBackupKey, Message: "the key of sealed secrets is given to nobody from elsewhere", Next: "back it up in its folder: grow backup --key; or leave the key out"}
-	}
-	if err := b.intake().well(); err != nil {
-		return &control.Error{Code: CodeJournal, Message: "back up: " + err.Error(), Next: "it goes on by itself when the cause is gone; see: grow status"}
-	}
-	defer b.shard.Hold()()
-	name := journal.Name{Namespace: b.opts.Namespace, Service: b.opts.Service.Name}
-	j, err := b.store.Open(ctx, name)
-	if err != nil {
-		return backupFault(err)
-	}
-	c := belongings{
-		namespace: name.Namespace, service: name.Service, store: b.store, data: b.dataDir(), own: b.opts.Own, all: control.OfAll(ctx), key: r.Key, copying: &b.saving,
-	}
+	c := b.belongings()
+	c.own, c.sealed, c.all, c.key = b.opts.Own, b.opts.Sealed, control.OfAll(ctx) && b.opts.Own != "", r.Key
 	if b.opts.Shared != nil {
 		c.remembered = b.opts.Shared.remembered
 	}
-	_, err = archive.Backup(ctx, j, name, parts(emit), r.History, time.Now().UTC(), nil, c.schedules, c.write)
-	return backupFault(err)
+	return backupFault(b.backUp(ctx, parts(emit), r.History, c))
+}
+
+// canBackUp says what keeps a host that runs from a backup that somebody asks for.
+func canBackUp(ctx context.Context, j Journal, key bool) error {
+	if j.At == Memory {
+		return &control.Error{Code: CodeBackupNothing, Message: "the journal is in memory: there is nothing to back up", Next: "run it with a journal that is kept"}
+	}
+	if key && ctx.Value(ownerOf{}) == nil {
+		return &control.Error{Code: CodeBackupKey, Message: "the key of sealed secrets is given to nobody from elsewhere", Next: "back it up in its folder: grow backup --key; or leave the key out"}
+	}
+	return nil
+}
+
+// belongings is what the host keeps of the service alone.
+func (h *Host) belongings() *belongings {
+	return &belongings{namespace: h.opts.Namespace, service: h.opts.Service.Name, store: h.store, data: h.dataDir(), copying: &h.saving}
+}
+
+// backUp writes a backup of the service, which goes on meanwhile.
+func (h *Host) backUp(ctx context.Context, to archive.Putter, history bool, c *belongings) error {
+	if err := h.intake().well(); err != nil {
+		return &control.Error{Code: CodeJournal, Message: "back up: " + err.Error(), Next: "it goes on by itself when the cause is gone; see: grow status"}
+	}
+	defer h.shard.Hold()()
+	name := journal.Name{Namespace: c.namespace, Service: c.service}
+	j, err := h.store.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	_, err = archive.Backup(ctx, j, name, to, history, time.Now().UTC(), nil, c.schedules, c.write)
+	return err
 }
 
 // backupFault is why a host that runs cannot be backed up, as it is told.
@@ -123,8 +140,8 @@ func (j Journal) backUp(ctx context.Context, dir string, from journal.Journal, i
 	name := mainJournal(service)
 	state := StateDir(dir)
 	c := belongings{
-		namespace: name.Namespace, service: service, store: in, own: state, all: true, key: r.Key, copying: new(sync.Mutex),
-		data: filepath.Join(state, dataDir, name.Namespace, service),
+		namespace: name.Namespace, service: service, store: in, own: state, sealed: filepath.Join(state, secretsDir), all: true, key: r.Key, copying: new(sync.Mutex),
+		data: dataOf(dir, name.Namespace, service),
 	}
 	if _, err := os.Stat(filepath.Join(state, storeDir)); err == nil {
 		s, err := files.Open(filepath.Join(state, storeDir))
@@ -194,7 +211,7 @@ func (j Journal) Restore(ctx context.Context, from archive.Getter, dir string, o
 	if errors.Is(err, journal.ErrExists) || errors.Is(err, bucket.ErrExists) {
 		next := "stop the host, and put away what is there: grow restore --replace"
 		if j.At != "" {
-			next = "put away what lies in the folder: grow restore --replace; and delete what lies on the server, if it is not needed: its streams GROW_J_…, GROW_B_…, KV_GROW_… and OBJ_GROW_…"
+			next = onServerNext
 		}
 		return nil, &Error{Code: CodeRestoreTarget, Err: fmt.Errorf("restore: service %s has something at %s already: %w", kept.Service, r.To, err), Hint: next}
 	}
@@ -210,21 +227,13 @@ func (j Journal) restore(ctx context.Context, dir string, kept *archive.Kept, u 
 		return err
 	}
 	fill := &filler{ctx: ctx, kept: kept, o: o}
-	if err := u.begin(); err != nil {
-		return diskFault(err)
+	begin := j.restoreFolder
+	if j.At != "" {
+		begin = j.restoreServer
 	}
-	var away string
-	var err error
-	if j.At == "" {
-		away, err = restoreFolder(ctx, JournalDir(dir), fill)
-	} else {
-		err = j.restoreServer(ctx, dir, fill)
-	}
+	away, err := begin(ctx, dir, fill, u)
 	if err != nil {
-		if away != "" || errors.Is(err, nats.ErrReplacing) || j.At != "" && fill.begun {
-			return err // a part is in place: the service must not start on it
-		}
-		return errors.Join(err, u.abort())
+		return err
 	}
 	if away != "" {
 		r.Away = append(r.Away, away)
@@ -249,12 +258,14 @@ func diskFault(err error) error {
 	return err
 }
 
+// onServerNext is what to do about something that a server has already.
+const onServerNext = "put away what lies in the folder: grow restore --replace; and delete what lies on the server, if it is not needed: its streams GROW_J_…, GROW_B_…, KV_GROW_… and OBJ_GROW_…"
+
 // filler makes a journal and buckets of a backup.
 type filler struct {
-	ctx   context.Context
-	kept  *archive.Kept
-	o     RestoreOptions
-	begun bool // something was made
+	ctx  context.Context
+	kept *archive.Kept
+	o    RestoreOptions
 }
 
 func (f *filler) name() journal.Name {
@@ -271,7 +282,6 @@ func (f *filler) fill(to journal.Maker) error {
 	if err := f.buckets(to); err != nil {
 		return err
 	}
-	f.begun = true
 	return carry(f.ctx, to, f.name(), f.kept, &f.kept.Plan, "grow restore", f.o.Tell)
 }
 
@@ -298,7 +308,6 @@ func (f *filler) buckets(to journal.Maker) error {
 		if slices.Contains(there, f.kept.Buckets[i].Carried()) {
 			continue
 		}
-		f.begun = true
 		if err := f.kept.MakeBucket(f.ctx, i, in); err != nil {
 			return fmt.Errorf("bucket %s: %w", f.kept.Buckets[i].Carried(), err)
 		}
@@ -320,25 +329,38 @@ func sound(ctx context.Context, kept *archive.Kept) error {
 }
 
 // restoreServer fills a journal on servers.
-func (j Journal) restoreServer(ctx context.Context, dir string, f *filler) error {
-	store, err := j.OpenStore(ctx, dir, f.o.Log)
-	if err != nil {
-		return err
+func (j Journal) restoreServer(ctx context.Context, dir string, f *filler, u *unpacked) (away string, err error) {
+	streams := nats.JournalStreams(f.name())
+	for i := range f.kept.Buckets {
+		streams = append(streams, nats.BucketStream(f.kept.Buckets[i].Carried()))
 	}
-	to, ok := store.(journal.Maker)
-	if !ok {
-		return errors.Join(fmt.Errorf("a store %T takes no backup", store), store.Close())
+	r := &serverRestore{
+		journal: j, state: u.state, dir: dir, backup: f.kept.Digest, replace: f.o.Replace, log: f.o.Log, mine: func(stream string) bool { return slices.Contains(streams, stream) },
+		free: func(ctx context.Context, in *nats.Store) error {
+			if _, err := in.Find(ctx, f.name()); !errors.Is(err, journal.ErrNotFound) {
+				return cmp.Or(err, error(journal.ErrExists))
+			}
+			return nil
+		},
+		fill: func(_ context.Context, in *nats.Store, _ string) error { return f.fill(in) },
 	}
-	if find, ok := store.(finder); ok {
-		if _, err := find.Find(ctx, f.name()); !errors.Is(err, journal.ErrNotFound) {
-			return errors.Join(cmp.Or(err, error(journal.ErrExists)), store.Close())
-		}
-	}
-	return errors.Join(f.fill(to), store.Close())
+	return "", r.run(ctx)
 }
 
-// restoreFolder fills a journal in a data folder. Others in the folder stay.
-func restoreFolder(ctx context.Context, at string, f *filler) (away string, err error) {
+// restoreFolder fills a journal in a data folder.
+func (j Journal) restoreFolder(ctx context.Context, dir string, f *filler, u *unpacked) (away string, err error) {
+	if err := u.begin(); err != nil {
+		return "", diskFault(err)
+	}
+	away, err = fillFolder(ctx, JournalDir(dir), f)
+	if err != nil && away == "" && !errors.Is(err, nats.ErrReplacing) { // else a part is in place: the service must not start on it
+		err = errors.Join(err, u.abort())
+	}
+	return away, err
+}
+
+// fillFolder fills a journal in a data folder. Others in the folder stay.
+func fillFolder(ctx context.Context, at string, f *filler) (away string, err error) {
 	options, name := nats.Options{Dir: at, Log: f.o.Log}, f.name()
 	build := func(s *nats.Store) error { return f.fill(s) }
 	if !nats.Holds(at) {

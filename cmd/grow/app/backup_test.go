@@ -25,6 +25,7 @@ func TestBackupKey(t *testing.T) {
 	h := serve(t, "")
 	h.opts.Journal, h.opts.Own = Journal{}, t.TempDir() // as one with a folder of its own
 	dir := filepath.Join(h.opts.Own, secretsDir)
+	h.opts.Sealed = dir
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +55,82 @@ func TestBackupKey(t *testing.T) {
 		all, err := backup(ctx, control.BackupRequest{Key: key})
 		if err != nil || !strings.Contains(all, "what is in "+entry) || strings.Contains(all, "what is in .new") || strings.Contains(all, "what is in "+secrets.KeyFile) != key {
 			t.Errorf("key %v: %v in %q", key, err, all)
+		}
+	}
+}
+
+// TestBackupSecrets: who may see one namespace is given, sealed, the secrets that the service has: its
+// own and those of all services of its namespace. No other's, in whatever file they lie.
+func TestBackupSecrets(t *testing.T) {
+	h := serve(t, "")
+	service := h.opts.Service.Name
+	for _, own := range []string{"", t.TempDir()} { // of a host with many services, or with one of its own
+		dir := t.TempDir()
+		h.opts.Journal, h.opts.Own, h.opts.Sealed = Journal{}, own, dir
+		sealed, err := secrets.Open(dir, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := map[string]bool{} // files, and whether they are the service's
+		for i, c := range []struct {
+			at  secrets.Place
+			its bool
+		}{
+			{secrets.Place{Namespace: "main", Service: service}, true}, {secrets.Place{Namespace: "main"}, true},
+			{secrets.Place{Namespace: "main", Service: "other"}, false}, {secrets.Place{Namespace: "lab", Service: service}, false}, {secrets.Place{Namespace: "lab"}, false},
+		} {
+			if _, err := sealed.Set(c.at, fmt.Sprintf("KEY_%d", i), []byte("canary"), "ann"); err != nil {
+				t.Fatal(err)
+			}
+			list, err := os.ReadDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range list {
+				if _, known := has[e.Name()]; !known && e.Name() != secrets.KeyFile {
+					has[e.Name()] = c.its
+				}
+			}
+		}
+		moved := strings.Repeat("f", 32) // says that it is the service's, and lies in the place of another
+		for file, its := range has {
+			b, err := os.ReadFile(filepath.Join(dir, file))
+			if err == nil && its {
+				err = os.WriteFile(filepath.Join(dir, moved), b, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		has[moved] = false
+		to := archive.Folder(filepath.Join(t.TempDir(), "backup"))
+		var file []byte
+		err = backend{h}.Backup(t.Context(), control.BackupRequest{}, func(p control.BackupPart) error {
+			file = append(file, p.Data...)
+			if p.More {
+				return nil
+			}
+			defer func() { file = nil }()
+			return to.Put(t.Context(), p.Name, file)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, err := archive.Open(t.Context(), to, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]bool{}
+		for _, p := range kept.PartsOf(partSecret) {
+			got[p.Name] = true
+		}
+		for file, its := range has {
+			if got[file] != its {
+				t.Errorf("own %q: %s is in the backup: %v, want %v", own, file, got[file], its)
+			}
+		}
+		if len(kept.PartsOf(PartKey)) > 0 {
+			t.Errorf("own %q: the key is in the backup", own)
 		}
 	}
 }

@@ -77,6 +77,26 @@ func (b *S3Backup) Takes(ctx context.Context, service string) error {
 	return nil
 }
 
+// TakesHost says whether a backup of a whole host may be put there: what lies there is none, or one
+// of a whole host.
+func (b *S3Backup) TakesHost(ctx context.Context) error {
+	text, err := b.Get(ctx, archive.ManifestName)
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = archive.ReadWhole(text)
+	if errors.Is(err, journal.ErrForeign) {
+		return &Error{Code: CodeBackupForeign, At: b.At, Err: errors.New("back up: there is a backup of a service, or of something else"), Hint: "give the host a prefix of its own"}
+	}
+	if err != nil {
+		return BackupFault(err)
+	}
+	return nil
+}
+
 func contentKey(digest string) string { return "data/" + digest }
 
 // Put implements archive.Putter.

@@ -48,7 +48,9 @@ type belongings struct {
 	store              journal.Store
 	data               string      // folder of what capabilities keep
 	own                string      // the host's folder; "": the service has none for itself
+	sealed             string      // the folder of sealed secrets; "": there is none
 	all                bool        // what the host keeps for other services, too, goes along
+	alone              bool        // nothing goes along that is not the service's alone
 	remembered         store.Store // nil: nothing is
 	key                bool        // that of sealed secrets goes along
 	copying            *sync.Mutex // held while databases are copied
@@ -56,14 +58,17 @@ type belongings struct {
 
 // write adds all of it to a backup, the quickest first.
 func (c *belongings) write(ctx context.Context, w *archive.Writer) error {
-	steps := []func(context.Context, *archive.Writer) error{c.databases, c.buckets}
-	if c.own != "" && c.all { // other services can be deployed to the host, and theirs lies there too
-		steps = append([]func(context.Context, *archive.Writer) error{c.secrets, c.refs}, steps...)
-	}
+	var steps []func(context.Context, *archive.Writer) error
 	if c.own != "" {
-		steps = append([]func(context.Context, *archive.Writer) error{c.seed}, steps...)
+		steps = append(steps, c.seed)
 	}
-	for _, step := range steps {
+	if c.sealed != "" {
+		steps = append(steps, c.secrets)
+	}
+	if c.own != "" && c.all { // other services can be deployed to the host, and theirs lies there too
+		steps = append(steps, c.refs)
+	}
+	for _, step := range append(steps, c.databases, c.buckets) {
 		if err := step(ctx, w); err != nil {
 			return err
 		}
@@ -82,9 +87,10 @@ func (c *belongings) seed(ctx context.Context, w *archive.Writer) error {
 	return w.Part(ctx, partSeed, seedFile, bytes.NewReader(b))
 }
 
-// secrets adds the sealed entries as they are, and the key if that was asked for.
+// secrets adds the sealed entries as they are, and the key if that was asked for: all of them, or
+// those that the service has, its own and those of all services of its namespace.
 func (c *belongings) secrets(ctx context.Context, w *archive.Writer) error {
-	dir := filepath.Join(c.own, secretsDir)
+	dir := c.sealed
 	list, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("back up sealed secrets: %w", err)
@@ -93,7 +99,7 @@ func (c *belongings) secrets(ctx context.Context, w *archive.Writer) error {
 		kind := partSecret
 		switch {
 		case e.Name() == secrets.KeyFile:
-			if kind = PartKey; !c.key {
+			if kind = PartKey; !c.key || !c.all {
 				continue
 			}
 		case !secrets.IsEntry(e.Name()):
@@ -103,6 +109,9 @@ func (c *belongings) secrets(ctx context.Context, w *archive.Writer) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // deleted a moment ago
 		}
+		if err == nil && !c.all && !c.has(e.Name(), b) {
+			continue
+		}
 		if err == nil {
 			err = w.Part(ctx, kind, e.Name(), bytes.NewReader(b))
 		}
@@ -111,6 +120,13 @@ func (c *belongings) secrets(ctx context.Context, w *archive.Writer) error {
 		}
 	}
 	return nil
+}
+
+// has reports whether an entry is a secret that the service has. Of one that does not tell, nobody
+// knows whose it is.
+func (c *belongings) has(file string, entry []byte) bool {
+	at, err := secrets.PlaceOf(file, entry)
+	return err == nil && at.Namespace == c.namespace && (at.Service == c.service || at.Service == "")
 }
 
 func readSmall(path string) ([]byte, error) {
@@ -142,6 +158,11 @@ func (c *belongings) refs(ctx context.Context, w *archive.Writer) error {
 	if err != nil {
 		return fmt.Errorf("back up documents and deployments: %w", err)
 	}
+	return c.named(ctx, w, list)
+}
+
+// named adds refs, and all objects.
+func (c *belongings) named(ctx context.Context, w *archive.Writer, list []store.Ref) error {
 	var text bytes.Buffer
 	lines := json.NewEncoder(&text)
 	for _, r := range list {
@@ -221,7 +242,7 @@ func (c *belongings) schedules(ctx context.Context, w *archive.Writer) error {
 
 // buckets adds those of the service, and of all services of its namespace.
 func (c *belongings) buckets(ctx context.Context, w *archive.Writer) error {
-	return c.bucketsOf(ctx, w, func(b bucket.Carried) bool { return !isSchedules(b) })
+	return c.bucketsOf(ctx, w, func(b bucket.Carried) bool { return !isSchedules(b) && (b.Service != "" || !c.alone) })
 }
 
 func isSchedules(b bucket.Carried) bool {

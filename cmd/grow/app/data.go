@@ -10,8 +10,11 @@ import (
 )
 
 // dataDir is the folder for what capabilities keep of the service.
-func (h *Host) dataDir() string {
-	return filepath.Join(StateDir(h.opts.Dir), "data", h.opts.Namespace, h.opts.Service.Name)
+func (h *Host) dataDir() string { return dataOf(h.opts.Dir, h.opts.Namespace, h.opts.Service.Name) }
+
+// dataOf is that folder of a service of the host in dir.
+func dataOf(dir, namespace, service string) string {
+	return filepath.Join(StateDir(dir), dataDir, namespace, service)
 }
 
 // bucketFault is the error of a bucket that is damaged with its code, and what to do; any other

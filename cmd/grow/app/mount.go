@@ -71,7 +71,10 @@ type keptMount struct {
 	Deployment int    `json:"deployment"`
 }
 
-func mountRef(s documents.Service) string { return "mounts/" + s.Namespace + "/" + s.Name }
+// mountsRef begins the refs that say what was served of mounted folders.
+const mountsRef = "mounts"
+
+func mountRef(s documents.Service) string { return mountsRef + "/" + s.Namespace + "/" + s.Name }
 
 // Texts of deployments that nobody gave one.
 const (

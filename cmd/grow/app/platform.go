@@ -100,6 +100,12 @@ type Platform struct {
 	trials sync.WaitGroup         // that are watched
 	sweeps sync.WaitGroup         // of the store, until shared.ending, and the making of api
 	routes atomic.Pointer[routes] // to those of all
+
+	sweeping chan struct{} // holds a token while the store is swept, or while nothing in it may go
+
+	stopping sync.Once // sets what follows
+	left     Leftover
+	stopErr  error
 }
 
 // placed is a service that runs on a platform.
@@ -153,7 +159,7 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	if o.Mount != nil {
 		o.Data = o.Mount.Dir
 	}
-	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}}
+	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}, sweeping: make(chan struct{}, 1)}
 	p.routes.Store(routesOf(nil))
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	p.log = slog.New(lines.Handler("", "host"))
@@ -204,7 +210,7 @@ func (p *Platform) serve() error {
 	p.control.serve(handler, p.log)
 	p.sweeps.Go(func() { p.api() }) // so that the first command does not wait for it
 	p.sweeps.Go(func() {
-		sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Deployer: p.Deployer, Keep: p.opts.Keep, Log: p.log})
+		sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Deployer: p.Deployer, Keep: p.opts.Keep, Log: p.log, Turn: p.sweeping})
 	})
 	p.took = time.Since(p.started)
 	return nil
@@ -212,10 +218,12 @@ func (p *Platform) serve() error {
 
 // open opens all that the host remembers.
 func (p *Platform) open(ctx context.Context) error {
+	place := p.opts.Data
 	if p.opts.Mount != nil {
-		if err := finished(StateDir(p.opts.Data)); err != nil {
-			return err
-		}
+		place = StateDir(place)
+	}
+	if err := finished(place); err != nil {
+		return err
 	}
 	if err := p.clearMemory(); err != nil {
 		return err
@@ -226,7 +234,7 @@ func (p *Platform) open(ctx context.Context) error {
 	}
 	p.store, p.shared.remembered = s, s
 	p.Documents, p.Tokens, p.Keys = documents.New(s, nil), token.New(s, nil), signing.New(s, nil)
-	if p.Sealed, err = sealedOf(p.own("secrets")); err != nil {
+	if p.Sealed, err = sealedOf(p.own(secretsDir)); err != nil {
 		return err
 	}
 	if p.Uploads, err = upload.New(upload.Options{Dir: p.own("uploads"), Store: s, SizeMax: ModuleMax}); err != nil {
@@ -243,7 +251,7 @@ func (p *Platform) open(ctx context.Context) error {
 		return journalError(p.opts.Journal, err)
 	}
 	p.shared.store = j
-	return nil
+	return allRestored(ctx, j)
 }
 
 // openStore opens what the host remembers besides its journal: on NATS servers when the
@@ -377,7 +385,7 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	}
 	own := p.secretsOf(c.Service)
 	h, err := Start(ctx, Options{
-		Own: p.ownOf(c.Service), Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Known: own.Known, Networks: p.opts.Networks, Journal: p.opts.Journal,
+		Own: p.ownOf(c.Service), Sealed: p.own(secretsDir), Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Known: own.Known, Networks: p.opts.Networks, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Module: p.moduleOf(c.Service), Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
 		DebugReadOnly: p.opts.DebugReadOnly, Clock: p.opts.Clock,
 	})
@@ -449,8 +457,14 @@ func (p *Platform) StartTime() time.Duration { return p.took }
 func (p *Platform) Logs() *logs.Store { return p.shared.logs }
 
 // Stop ends the host and its services in order, as Host.Stop does with one, and says
-// what they could not finish.
-func (p *Platform) Stop(ctx context.Context) (left Leftover, err error) {
+// what they could not finish. Called again, or by another goroutine meanwhile, it returns
+// the same when the host has ended; ctx is that of the first call.
+func (p *Platform) Stop(ctx context.Context) (Leftover, error) {
+	p.stopping.Do(func() { p.left, p.stopErr = p.stop(ctx) })
+	return p.left, p.stopErr
+}
+
+func (p *Platform) stop(ctx context.Context) (left Leftover, err error) {
 	p.mu.RLock()
 	list := slices.Collect(maps.Values(p.all))
 	p.mu.RUnlock()

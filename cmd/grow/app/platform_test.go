@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,6 +194,32 @@ func TestLogsApart(t *testing.T) {
 		if len(told) == 0 || slices.ContainsFunc(told, func(m string) bool { return m != id }) {
 			t.Errorf("%s, which was sent %s, is told of %v", namespace, id, told)
 		}
+	}
+}
+
+// TestStopTwice: whoever stops a host that is being stopped, or was, is told the same when it has
+// ended.
+func TestStopTwice(t *testing.T) {
+	p := newPlatform(t)
+	if n, err := p.Deployer.Deploy(t.Context(), p.request(echoFiles("One.", ""), wat.Module("echo"))); err != nil {
+		t.Fatalf("%v\n%+v", err, n.Checks)
+	}
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() {
+			left, err := p.Stop(t.Context())
+			if err != nil || !left.Kept || p.running(echoes2) != nil {
+				t.Errorf("at the same time: %+v, %v", left, err)
+			}
+		})
+	}
+	group.Wait()
+	if left, err := p.Stop(t.Context()); err != nil || !left.Kept {
+		t.Errorf("afterwards: %+v, %v", left, err)
+	}
+	p.start() // nothing holds the folder, nor do the calls before end another host
+	if status, _ := p.post(); status != 200 {
+		t.Errorf("after a restart: %d", status)
 	}
 }
 

@@ -100,12 +100,16 @@ func unpackFile(ctx context.Context, kept *archive.Kept, p *archive.Part, to str
 }
 
 // unpackStore makes what the host remembers.
-func unpackStore(ctx context.Context, kept *archive.Kept, at string) (err error) {
+func unpackStore(ctx context.Context, kept *archive.Kept, at string) error {
 	s, err := files.Open(at)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+	return errors.Join(unpackInto(ctx, kept, s), s.Close())
+}
+
+// unpackInto fills an empty store with what the host remembers.
+func unpackInto(ctx context.Context, kept *archive.Kept, s store.Store) error {
 	for _, p := range kept.PartsOf(partObject) {
 		if err := unpackObject(ctx, kept, p, s); err != nil {
 			return err
@@ -202,15 +206,12 @@ func (u *unpacked) begin() error {
 	if len(u.places) == 0 {
 		return nil
 	}
-	f, err := os.OpenFile(filepath.Join(u.state, unfinishedFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
+	_, there, err := readNote(u.state)
+	if there || err != nil {
 		return err
 	}
 	u.noted = true
-	return errors.Join(f.Sync(), f.Close(), syncFolder(u.state))
+	return writeNote(u.state, note{})
 }
 
 // abort takes back what begin noted: nothing was put in place by this try.
@@ -218,10 +219,7 @@ func (u *unpacked) abort() error {
 	if !u.noted {
 		return nil
 	}
-	if err := os.Remove(filepath.Join(u.state, unfinishedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return removeNote(u.state)
 }
 
 // locked reports whether there are sealed secrets and no key in the backup, nor in the folder.
@@ -234,7 +232,7 @@ func (u *unpacked) locked(kept *archive.Kept) bool {
 // nothing was.
 func (u *unpacked) place() (away string, err error) {
 	if len(u.places) == 0 {
-		return "", nil
+		return "", removeNote(u.state)
 	}
 	fresh, put := filepath.Join(u.state, unpackDir), filepath.Join(u.state, u.away)
 	if err := u.keepKey(fresh); err != nil {
@@ -256,7 +254,7 @@ func (u *unpacked) place() (away string, err error) {
 	if err := u.drop(); err != nil {
 		return "", err
 	}
-	return away, errors.Join(os.Remove(filepath.Join(u.state, unfinishedFile)), syncFolder(u.state))
+	return away, removeNote(u.state)
 }
 
 // keepKey has the key that is there stay when the backup brings none.

@@ -27,6 +27,10 @@ func (s *shell) progress(done string) func(archive.Progress) {
 	return func(p archive.Progress) {
 		if now := time.Now(); now.Sub(last) >= progressEvery {
 			last = now
+			if p.At != "" {
+				s.say("%s so far: %s, now %s", done, memory(p.Bytes), p.At)
+				return
+			}
 			s.say("%s so far: %s", done, memory(p.Bytes))
 		}
 	}
@@ -52,7 +56,7 @@ func (s *shell) backup() *cobra.Command {
 	var o runOptions
 	var r backupOptions
 	c := &cobra.Command{
-		Use: "backup FOLDER", Short: "back up what a service has kept, while it runs", Args: cobra.ExactArgs(1),
+		Use: "backup FOLDER", Short: "back up what a service, or a whole host, has kept, while it runs", Args: cobra.ExactArgs(1),
 		Long: "backup writes what is kept of a service to a new folder: of its journal the last snapshot and what came after it up to\n" +
 			"this moment; its buckets, databases of SQLite and sealed secrets; documents, revisions and tokens of its host; and a\n" +
 			"manifest with the SHA-256 of each file. The host, if it runs, goes on meanwhile. The folder has its name when all of it is\n" +
@@ -61,12 +65,20 @@ func (s *shell) backup() *cobra.Command {
 			"that it has from an earlier backup to the same place, or one that was cut, are not sent again; the manifest is sent last.\n\n" +
 			"Sealed secrets stay sealed: without --key, the key that opens them is not in the backup, and must be kept elsewhere.\n" +
 			"--host, or " + envHost + ", has the service on that host backed up. Secrets, documents and tokens, which are those of all its\n" +
-			"services, are in it when it is the host of a folder and the token is for all namespaces.\n" +
+			"services, are in it when it is the host of a folder and the token is for all namespaces; else the secrets that the service has.\n" +
+			"--all has all of a host that runs backed up: every service, what services share, and what the host keeps itself. Its token must\n" +
+			"be admin of all namespaces. A service that cannot be read is named and ends it; --without leaves it out.\n" +
 			"Of a service that does not run and keeps its journal on a NATS server, give --journal as for grow run.",
-		Example: "  grow backup ../shop-monday\n  grow backup ../shop-monday --host https://grow.example.com:8600 --service shop\n  grow backup -C shop --history shop-all\n  grow backup ../shop-monday --journal nats://127.0.0.1:4222\n  grow backup s3://cellar/shop",
+		Example: "  grow backup ../shop-monday\n  grow backup ../shop-monday --host https://grow.example.com:8600 --service shop\n  grow backup -C shop --history shop-all\n  grow backup ../shop-monday --journal nats://127.0.0.1:4222\n  grow backup s3://cellar/shop\n  grow backup --all s3://cellar/host --verify",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.checkJournal(); err != nil {
 				return err
+			}
+			if r.all {
+				return s.backUpHost(c, args[0], o.journal, r)
+			}
+			if len(r.without) > 0 {
+				return usage("--without leaves services out of a backup of all: give --all, too")
 			}
 			dir, err := "", error(nil)
 			switch {
@@ -90,6 +102,8 @@ func (s *shell) backup() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().BoolVar(&r.all, "all", false, "all that the host keeps: every service, documents, deployments, tokens, secrets")
+	c.Flags().StringSliceVar(&r.without, "without", nil, "with --all: leave out these `services`, NAMESPACE/SERVICE joined by commas")
 	c.Flags().BoolVar(&r.History, "history", false, "with every record that is kept, for looking back, and not only those the next start needs")
 	c.Flags().BoolVar(&r.verify, "verify", false, "have what lies at s3:// read again whole; a folder always is")
 	c.Flags().BoolVar(&r.Key, "key", false, "with the key of sealed secrets: whoever has the backup has them then")
@@ -100,7 +114,9 @@ func (s *shell) backup() *cobra.Command {
 // backupOptions say what is to be in a backup, and what is done about it.
 type backupOptions struct {
 	control.BackupRequest
-	verify bool
+	verify  bool
+	all     bool
+	without []string
 }
 
 // backUp writes a backup to a folder or a server.
@@ -152,24 +168,34 @@ func (s *shell) backUpS3(ctx context.Context, dir, to string, j app.Journal, r b
 
 // backUpFolder writes a backup beside its place, reads it again, and gives it its name.
 func (s *shell) backUpFolder(ctx context.Context, dir, to string, j app.Journal, r control.BackupRequest) (done *backedUp, err error) {
-	folder, err := archive.Begin(to)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, &control.Error{Code: codeExists, Message: "there is something called " + to + " already", At: to, Next: "name a folder that is not there yet"}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("begin a backup: %w", err)
-	}
 	var kept *archive.Kept
-	if err = s.writeBackup(ctx, dir, folder, j, r); err == nil {
+	err = inFolder(to, func(folder archive.Folder) error {
+		if err := s.writeBackup(ctx, dir, folder, j, r); err != nil {
+			return err
+		}
 		kept, err = archive.Open(ctx, folder, s.progress("read again"))
-	}
-	if err = errors.Join(err, folder.End(to, err == nil)); errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return nil, &control.Error{Code: app.CodeBackupFull, At: to, Message: "there is no room for the backup", Next: "make room on the disk of " + filepath.Dir(to) + ", or name a folder on another; nothing is left of this one"}
-	}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	return backedUpOf(to, kept), nil
+}
+
+// inFolder has a backup be written to a folder, which has its name when that is done.
+func inFolder(to string, write func(archive.Folder) error) error {
+	folder, err := archive.Begin(to)
+	if errors.Is(err, fs.ErrExist) {
+		return &control.Error{Code: codeExists, Message: "there is something called " + to + " already", At: to, Next: "name a folder that is not there yet"}
+	}
+	if err != nil {
+		return fmt.Errorf("begin a backup: %w", err)
+	}
+	err = write(folder)
+	if err = errors.Join(err, folder.End(to, err == nil)); errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &control.Error{Code: app.CodeBackupFull, At: to, Message: "there is no room for the backup", Next: "make room on the disk of " + filepath.Dir(to) + ", or name a folder on another; nothing is left of this one"}
+	}
+	return err
 }
 
 func backedUpOf(to string, kept *archive.Kept) *backedUp {
@@ -220,19 +246,30 @@ func (s *shell) restore() *cobra.Command {
 	var o runOptions
 	var replace bool
 	c := &cobra.Command{
-		Use: "restore BACKUP FOLDER", Short: "make of a backup what a service had kept", Args: cobra.ExactArgs(2),
+		Use: "restore BACKUP FOLDER", Short: "make of a backup what a service, or a whole host, had kept", Args: cobra.ExactArgs(2),
 		Long: "restore reads a backup whole, checks each file against its SHA-256 and that it can be gone on from, and makes what is kept\n" +
 			"of the service in FOLDER of it, which must not run: journal, buckets, databases, sealed secrets, documents. The journal\n" +
 			"begins a new epoch.\n\n" +
 			"Where a journal, a database or a secret is already, nothing is touched; with --replace it is put away. With --journal\n" +
-			"journal and buckets go to a NATS server, wherever the backup is from.",
-		Example: "  grow restore ../shop-monday shop\n  grow restore ../shop-monday shop --replace\n  grow restore s3://cellar/shop shop",
+			"journal and buckets go to a NATS server, wherever the backup is from. One that was broken off is repeated by the same command.\n\n" +
+			"Of a backup of a whole host, FOLDER is what grow serve is given by --data: it is made, and must hold nothing yet.",
+		Example: "  grow restore ../shop-monday shop\n  grow restore ../shop-monday shop --replace\n  grow restore s3://cellar/shop shop\n  grow restore s3://cellar/host /var/lib/grow",
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if err := o.checkJournal(); err != nil {
 				return err
 			}
 			if o.journal.At == app.Memory {
 				return usage("restore takes a journal that is kept; memory is none")
+			}
+			from, end, err := backupAt(args[0])
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, end()) }()
+			if whole, err := app.IsHostBackup(c.Context(), from); err != nil {
+				return err
+			} else if whole {
+				return s.restoreHost(c.Context(), from, args[1], o.journal, replace)
 			}
 			dir, err := s.stopped(args[1:])
 			if err != nil {
@@ -242,11 +279,6 @@ func (s *shell) restore() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			from, end, err := backupAt(args[0])
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, end()) }()
 			r, err := o.journal.Restore(c.Context(), from, dir, app.RestoreOptions{
 				Service: service.Name, Replace: replace, Log: s.warnings(), Tell: s.progress("restored"),
 			})

@@ -266,6 +266,8 @@ func (o *opened) failed(err error) capability.Answer {
 		return capability.Fail(capability.Limit, "bucket %s is full", o.Bucket)
 	case errors.Is(err, object.ErrDenied):
 		return capability.Fail(capability.Denied, "the server of bucket %s does not let the host in: see key and secret in %s", o.Bucket, s3.Secret(o.Server))
+	case errors.Is(err, bucket.ErrDamaged):
+		return capability.Fail(capability.Damaged, "bucket %s has the objects, and what is kept of it cannot be read: see grow fsck", o.Bucket)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return capability.Fail(capability.Timeout, "bucket %s did not answer in time", o.Bucket)
 	}

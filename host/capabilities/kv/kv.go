@@ -251,6 +251,8 @@ func (o *opened) failed(err error) capability.Answer {
 		return capability.Fail(capability.Limit, "%v", err)
 	case errors.Is(err, bucket.ErrFull):
 		return capability.Fail(capability.Limit, "bucket %s is full: %d bytes are allowed", o.Bucket, bucket.SizeMax)
+	case errors.Is(err, bucket.ErrDamaged):
+		return capability.Fail(capability.Damaged, "bucket %s has the values, and what is kept of it cannot be read: see grow fsck", o.Bucket)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return capability.Fail(capability.Timeout, "bucket %s did not answer in time", o.Bucket)
 	}

@@ -22,8 +22,10 @@ const copyPages = 4096
 // there. The copy is the database at one moment.
 func Copy(ctx context.Context, from, to string) (err error) {
 	name := filepath.Base(from)
-	from, err = filepath.Abs(from)
-	if err != nil {
+	if from, err = filepath.Abs(from); err != nil {
+		return err
+	}
+	if to, err = filepath.Abs(to); err != nil {
 		return err
 	}
 	db := sqliteDB(from, "rw", sqliteStandard) // one that was not closed is recovered first

@@ -89,3 +89,20 @@ func TestCopy(t *testing.T) {
 func rowsOf(db *stdsql.DB, table string, n *int) error {
 	return db.QueryRow("select count(*) from " + table).Scan(n)
 }
+
+// TestCopyRelative: a host may be started with the name of a folder in the one that it is started in.
+func TestCopyRelative(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("a.db", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db := sqliteDB(filepath.Join(dir, "a.db"), "rw", sqliteStandard)
+	_, err := db.Exec("create table a (n int)")
+	if err = errors.Join(err, db.Close(), Copy(t.Context(), "a.db", "b.db")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat("b.db"); err != nil || info.Size() == 0 {
+		t.Errorf("there is no copy: %v", err)
+	}
+}

@@ -26,7 +26,11 @@ import (
 const (
 	refsBucket    = "grow_store"
 	objectsBucket = "grow_store"
+	objectsStream = "OBJ_" + objectsBucket
 )
+
+// RefsStream is the stream of the refs.
+const RefsStream = "KV_" + refsBucket
 
 // headMax is what a message may have in bytes besides the value.
 const headMax = 4 << 10
@@ -57,21 +61,56 @@ func Open(ctx context.Context, c *client.Conn, replicas int) (*Store, error) {
 	}
 	s := &Store{js: js}
 	if s.refs, err = js.KeyValue(ctx, refsBucket); errors.Is(err, jetstream.ErrBucketNotFound) {
-		s.refs, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: refsBucket, Description: "refs of grow hosts", Replicas: replicas, MaxValueSize: store.RefMax + headMax})
+		s.refs, err = js.CreateKeyValue(ctx, refsConfig(replicas, nil))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the host's refs: %w", fault(err))
 	}
 	if s.objects, err = js.ObjectStore(ctx, objectsBucket); errors.Is(err, jetstream.ErrBucketNotFound) {
-		s.objects, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: objectsBucket, Description: "objects of grow hosts", Replicas: replicas})
+		s.objects, err = js.CreateObjectStore(ctx, objectsConfig(replicas, nil))
 	}
 	if err == nil {
-		s.stream, err = js.Stream(ctx, "OBJ_"+objectsBucket)
+		s.stream, err = js.Stream(ctx, objectsStream)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the host's objects: %w", fault(err))
 	}
 	return s, nil
+}
+
+// Make makes the store of an account that has none, or fails with store.ErrConflict; metadata is
+// that of its streams. It is else as Open.
+func Make(ctx context.Context, c *client.Conn, replicas int, metadata map[string]string) (*Store, error) {
+	limited, cancel := context.WithTimeout(ctx, callMax)
+	defer cancel()
+	js, err := jetstream.New(c)
+	if err == nil {
+		_, err = js.CreateKeyValue(limited, refsConfig(replicas, metadata))
+	}
+	if err == nil {
+		_, err = js.Stream(limited, objectsStream)
+		switch {
+		case err == nil:
+			err = jetstream.ErrBucketExists
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			_, err = js.CreateObjectStore(limited, objectsConfig(replicas, metadata))
+		}
+	}
+	if errors.Is(err, jetstream.ErrBucketExists) {
+		return nil, fmt.Errorf("make the host's store: %w: it is there", store.ErrConflict)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make the host's store: %w", fault(err))
+	}
+	return Open(ctx, c, replicas)
+}
+
+func refsConfig(replicas int, metadata map[string]string) jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{Bucket: refsBucket, Description: "refs of grow hosts", Replicas: replicas, MaxValueSize: store.RefMax + headMax, Metadata: metadata}
+}
+
+func objectsConfig(replicas int, metadata map[string]string) jetstream.ObjectStoreConfig {
+	return jetstream.ObjectStoreConfig{Bucket: objectsBucket, Description: "objects of grow hosts", Replicas: replicas, Metadata: metadata}
 }
 
 // Put implements store.Store. What r gives goes through a file first: the name of an

@@ -69,17 +69,7 @@ type Manifest struct {
 	Number       int       `json:"number"`
 	Taken        time.Time `json:"taken"`
 	Plan         Plan      `json:"journal"`
-	Files        []File    `json:"files"`
-	Buckets      []Bucket  `json:"buckets,omitempty"`
-	Parts        []Part    `json:"parts,omitempty"`
-}
-
-// Bytes is the size of the files, without the manifest.
-func (m *Manifest) Bytes() (n int64) {
-	for _, f := range m.Files {
-		n += f.Size
-	}
-	return n
+	Contents
 }
 
 // Backup writes a backup of src, a journal that may be appended to meanwhile: up to
@@ -109,11 +99,16 @@ func Backup(ctx context.Context, src Source, name journal.Name, to Putter, histo
 	if err := b.write(ctx, src); err != nil {
 		return nil, err
 	}
-	text, err := json.MarshalIndent(&b.Manifest, "", "  ")
+	return &b.Manifest, putManifest(ctx, to, &b.Manifest)
+}
+
+// putManifest puts what makes files a backup.
+func putManifest(ctx context.Context, to Putter, m any) error {
+	text, err := json.MarshalIndent(m, "", "  ")
 	if err == nil {
 		err = to.Put(ctx, ManifestName, append(text, '\n'))
 	}
-	return &b.Manifest, err
+	return err
 }
 
 // cut fixes up to which record of the journal the backup goes.
@@ -213,16 +208,19 @@ func (b *backup) put(ctx context.Context, f File, data []byte) error {
 
 const digestPrefix = "sha256:"
 
-func blobFile(digest string) string { return "blobs/" + strings.TrimPrefix(digest, digestPrefix) }
+const blobDir = "blobs/"
+
+func blobFile(digest string) string { return blobDir + strings.TrimPrefix(digest, digestPrefix) }
 
 // Kept is a backup that is read. It is a [Source]. It is for one goroutine.
 type Kept struct {
 	Manifest
-	from  Getter
-	files map[string]*File
+	Digest string // of the manifest: its SHA-256 in hex
+	from   Getter
+	files  map[string]*File
 }
 
-var fileName = regexp.MustCompile(`^(records/[0-9]{20}\.grow|blobs/[0-9a-f]{64}|buckets/[0-9]{4}/[0-9]{6}\.grow)$`)
+var fileName = regexp.MustCompile(`^(records/[0-9]{20}\.grow|` + blobDir + `[0-9a-f]{64}|buckets/[0-9]{4}/[0-9]{6}\.grow)$`)
 
 // ReadManifest reads what a backup says it holds. It fails with ErrForeign for what is
 // none, ErrFormat for one of another version, and ErrDamaged.
@@ -246,8 +244,6 @@ func ReadManifest(text []byte) (*Manifest, error) {
 	for i := range m.Files {
 		f := &m.Files[i]
 		switch {
-		case !fileName.MatchString(f.Name) || f.Size < 0 || f.Count < 0:
-			return nil, fmt.Errorf("%w: %s names a file %q", journal.ErrDamaged, ManifestName, f.Name)
 		case f.First == 0:
 		case f.First != next || f.Count == 0:
 			return nil, fmt.Errorf("%w: %s names no records from %d on", journal.ErrDamaged, ManifestName, next)
@@ -258,7 +254,7 @@ func ReadManifest(text []byte) (*Manifest, error) {
 	if p.First == 0 || next != p.Last+1 || p.First > p.Snapshot+1 || p.Last < p.Snapshot {
 		return nil, fmt.Errorf("%w: %s names records %d to %d, and files up to %d", journal.ErrDamaged, ManifestName, p.First, p.Last, next-1)
 	}
-	if err := m.checkContents(); err != nil {
+	if err := m.check(fileName); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", journal.ErrDamaged, ManifestName, err)
 	}
 	return m, nil
@@ -278,8 +274,13 @@ func Open(ctx context.Context, from Getter, tell func(Progress)) (*Kept, error) 
 	if err != nil {
 		return nil, err
 	}
-	k := &Kept{Manifest: *m, from: from, files: map[string]*File{}}
-	count := meter{tell: tell}
+	return openKept(ctx, from, m, text, &meter{tell: tell})
+}
+
+// openKept checks each file that a manifest names.
+func openKept(ctx context.Context, from Getter, m *Manifest, text []byte, count *meter) (*Kept, error) {
+	sum := sha256.Sum256(text)
+	k := &Kept{Manifest: *m, Digest: hex.EncodeToString(sum[:]), from: from, files: map[string]*File{}}
 	for i := range k.Files {
 		f := &k.Files[i]
 		if k.files[f.Name] != nil {
@@ -304,16 +305,18 @@ type Addressed interface {
 	GetFile(ctx context.Context, f *File) ([]byte, error)
 }
 
-func (k *Kept) fetch(ctx context.Context, f *File) ([]byte, error) {
-	if from, ok := k.from.(Addressed); ok {
+func fetch(ctx context.Context, from Getter, f *File) ([]byte, error) {
+	if from, ok := from.(Addressed); ok {
 		return from.GetFile(ctx, f)
 	}
-	return k.from.Get(ctx, f.Name)
+	return from.Get(ctx, f.Name)
 }
 
 // get reads one file and checks it.
-func (k *Kept) get(ctx context.Context, f *File) ([]byte, error) {
-	data, err := k.fetch(ctx, f)
+func (k *Kept) get(ctx context.Context, f *File) ([]byte, error) { return getFile(ctx, k.from, f) }
+
+func getFile(ctx context.Context, from Getter, f *File) ([]byte, error) {
+	data, err := fetch(ctx, from, f)
 	if errors.Is(err, journal.ErrNotFound) {
 		return nil, fmt.Errorf("%w: file %s of the backup is missing", journal.ErrDamaged, f.Name)
 	}

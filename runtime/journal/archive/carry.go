@@ -11,8 +11,9 @@ import (
 
 // Progress is how far a long work has come.
 type Progress struct {
-	Records, Blobs int   // carried so far
-	Bytes          int64 // of both
+	Records, Blobs int    // carried so far
+	Bytes          int64  // of both
+	At             string // service of a host that is under way, NAMESPACE/SERVICE; "": the host, or the only one
 }
 
 // meter counts what is carried and tells of it.

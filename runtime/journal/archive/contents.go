@@ -25,6 +25,31 @@ const (
 	BucketMax = 1000
 )
 
+// Contents are the files of a backup, and what they hold besides a journal.
+type Contents struct {
+	Files   []File   `json:"files"`
+	Buckets []Bucket `json:"buckets,omitempty"`
+	Parts   []Part   `json:"parts,omitempty"`
+}
+
+// Bytes is the size of the files, without the manifest.
+func (c *Contents) Bytes() (n int64) {
+	for _, f := range c.Files {
+		n += f.Size
+	}
+	return n
+}
+
+// PartsOf are those of a kind.
+func (c *Contents) PartsOf(kind string) (list []*Part) {
+	for i := range c.Parts {
+		if c.Parts[i].Kind == kind {
+			list = append(list, &c.Parts[i])
+		}
+	}
+	return list
+}
+
 // Bucket is what a backup holds of a bucket.
 type Bucket struct {
 	Kind      string   `json:"kind"`
@@ -55,17 +80,22 @@ var partName = regexp.MustCompile(`^[a-z]{1,20}$`)
 // nameMax is how many bytes the name of a part has at most.
 const nameMax = 500
 
-// checkContents says what is wrong with what a manifest says besides a journal.
-func (m *Manifest) checkContents() error {
-	if len(m.Buckets) > BucketMax {
-		return fmt.Errorf("it has %d buckets; %d are allowed", len(m.Buckets), BucketMax)
+// check says what is wrong with what a manifest says besides a journal. Files have names of
+// the form that is given.
+func (c *Contents) check(form *regexp.Regexp) error {
+	if len(c.Buckets) > BucketMax {
+		return fmt.Errorf("it has %d buckets; %d are allowed", len(c.Buckets), BucketMax)
 	}
 	there := map[string]bool{}
-	for i := range m.Files {
-		there[m.Files[i].Name] = true
+	for i := range c.Files {
+		f := &c.Files[i]
+		if !form.MatchString(f.Name) || f.Size < 0 || f.Count < 0 {
+			return fmt.Errorf("it names a file %q", f.Name)
+		}
+		there[f.Name] = true
 	}
-	for i := range m.Buckets {
-		b := &m.Buckets[i]
+	for i := range c.Buckets {
+		b := &c.Buckets[i]
 		if err := b.Carried().Check(); err != nil {
 			return err
 		}
@@ -76,8 +106,8 @@ func (m *Manifest) checkContents() error {
 		}
 	}
 	seen := map[string]bool{}
-	for i := range m.Parts {
-		p := &m.Parts[i]
+	for i := range c.Parts {
+		p := &c.Parts[i]
 		id := p.Kind + " " + p.Name
 		if !partName.MatchString(p.Kind) || p.Name == "" || len(p.Name) > nameMax || p.Size < 0 || seen[id] {
 			return fmt.Errorf("it names a part %.100q", id)
@@ -211,16 +241,6 @@ func (k *Kept) ReadPart(ctx context.Context, p *Part, to io.Writer) error {
 		return fmt.Errorf("%w: %s %s has %d bytes, and should have %d", journal.ErrDamaged, p.Kind, p.Name, size, p.Size)
 	}
 	return nil
-}
-
-// PartsOf are those of a kind.
-func (k *Kept) PartsOf(kind string) (list []*Part) {
-	for i := range k.Parts {
-		if k.Parts[i].Kind == kind {
-			list = append(list, &k.Parts[i])
-		}
-	}
-	return list
 }
 
 // MakeBucket makes the bucket of that number in a store.

@@ -55,7 +55,7 @@ func (d Folder) Get(ctx context.Context, name string) ([]byte, error) {
 }
 
 func (d Folder) path(name string) (string, error) {
-	if name != ManifestName && !fileName.MatchString(name) {
+	if name != ManifestName && !fileName.MatchString(name) && !memberFile.MatchString(name) {
 		return "", fmt.Errorf("%w: a backup has no file %q", journal.ErrDamaged, name)
 	}
 	return filepath.Join(string(d), filepath.FromSlash(name)), nil

@@ -86,6 +86,9 @@ func (a *area) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stre
 		return nil, err
 	}
 	have := stream.CachedInfo().Config
+	if err := unsettled(&have, a.store.options.Restore); err != nil {
+		return nil, fmt.Errorf("%w: %w", bucket.ErrDamaged, err)
+	}
 	if have.AllowMsgTTL != a.config.AllowMsgTTL || a.config.MaxMsgsPerSubject > 0 && have.MaxMsgsPerSubject != a.config.MaxMsgsPerSubject {
 		return nil, errOld
 	}
@@ -183,13 +186,54 @@ func (a *area) measure(ctx context.Context) error {
 	})
 }
 
-// last is the message of a subject; nil: there is none.
-func last(ctx context.Context, h *handle, subject string) (*jetstream.RawStreamMsg, error) {
+// last is the message of a subject; nil: there is none. It fails with ErrDamaged for one that cannot
+// be read, of which the server says that it is not there.
+func (a *area) last(ctx context.Context, h *handle, subject string) (*jetstream.RawStreamMsg, error) {
+	m, err := h.stream.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return a.missing(ctx, h, subject)
+	}
+	return m, err
+}
+
+// noted is the note of a former write; nil: there is none. One that cannot be read is not told from
+// one that is not there, for each first write would ask for it: a note is needed after a kill, when
+// all of a bucket is looked over before.
+func noted(ctx context.Context, h *handle, subject string) (*jetstream.RawStreamMsg, error) {
 	m, err := h.stream.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, nil
 	}
 	return m, err
+}
+
+// missingTries is how often a message is looked for that others write and remove meanwhile.
+const missingTries = 10
+
+// missing looks at whether a message that was not found is not there. How many a subject has the
+// server knows by an index apart from the messages: one that is counted and was not given, while
+// nothing was written, cannot be read.
+func (a *area) missing(ctx context.Context, h *handle, subject string) (*jetstream.RawStreamMsg, error) {
+	counted := uint64(0) // last sequence of the stream when one was counted
+	for range missingTries {
+		info, err := h.stream.Info(ctx, jetstream.WithSubjectFilter(subject))
+		if err != nil || info.State.Subjects[subject] == 0 {
+			return nil, err
+		}
+		if counted != 0 && counted == info.State.LastSeq {
+			return nil, a.damaged()
+		}
+		counted = info.State.LastSeq
+		m, err := h.stream.GetLastMsgForSubject(ctx, subject)
+		if !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return m, err
+		}
+	}
+	return nil, nil
+}
+
+func (a *area) damaged() error {
+	return fmt.Errorf("%w: %w: a message of %s cannot be read: see grow fsck", journal.ErrDamaged, bucket.ErrDamaged, a.title)
 }
 
 // send keeps a message, and returns its sequence; conflict and noRoom are the errors for

@@ -176,6 +176,85 @@ func TestCopyDamaged(t *testing.T) {
 	}
 }
 
+// TestGetDamaged: a value, or an object, that cannot be read is never told of as one that is not
+// there, and nothing takes its place; what is not there still is not.
+func TestGetDamaged(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir})
+	const keys, photosMost = 60, 24 // three blocks of each
+	fill(t, s, keys)
+	photos := bucket.Name{Namespace: "main", Service: "shop", Bucket: "photos"}
+	o, err := s.Objects(t.Context(), photos)
+	for n := range photosMost {
+		if err == nil {
+			_, err = o.Write(t.Context(), &object.Write{Key: fmt.Sprint(n), Data: make([]byte, object.PartMax)})
+		}
+	}
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, Options{Dir: dir}) // which has read what it knows of these from its index
+	defer s.Close()
+	for _, stream := range []string{"KV_GROW_main_shop_my_carts", "OBJ_GROW_main_shop_photos"} {
+		blocks, err := (&scanner{streams: filepath.Join(dir, storeDir, "$G", "streams")}).blocks(stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spoil(t, blocks[0].path)
+	}
+	b, err := s.Bucket(t.Context(), carts.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := func(err error) bool {
+		return errors.Is(err, bucket.ErrDamaged) && errors.Is(err, journal.ErrDamaged) && !errors.Is(err, bucket.ErrNotFound)
+	}
+	var damaged []string
+	for n := range keys {
+		if _, err := b.Get(t.Context(), fmt.Sprint(n)); err != nil {
+			damaged = append(damaged, fmt.Sprint(n))
+			if !told(err) {
+				t.Errorf("key %d: %v", n, err)
+			}
+		}
+	}
+	if len(damaged) == 0 || len(damaged) > keys/2 {
+		t.Fatalf("damaged are said to be %v", damaged)
+	}
+	none := uint64(0)
+	for _, w := range []bucket.Write{{Key: damaged[0], If: &none}, {Key: damaged[0], Delete: true}} {
+		if _, err := b.Write(t.Context(), &w); !told(err) {
+			t.Errorf("%+v: %v", w, err)
+		}
+	}
+	if _, err := b.Get(t.Context(), "another"); !errors.Is(err, bucket.ErrNotFound) {
+		t.Errorf("a key that is not there: %v", err)
+	}
+	if _, err := b.Write(t.Context(), &bucket.Write{Key: "another", If: &none, Once: "1"}); err != nil {
+		t.Errorf("a key that was not there: %v", err)
+	}
+
+	if o, err = s.Objects(t.Context(), photos); err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for n := range photosMost {
+		_, _, err := o.Read(t.Context(), fmt.Sprint(n), "", object.Range{Length: object.PartMax})
+		if err != nil {
+			failed++
+			if !told(err) || errors.Is(err, object.ErrNotFound) {
+				t.Errorf("object %d: %v", n, err)
+			}
+		}
+	}
+	if failed == 0 {
+		t.Error("no object is damaged")
+	}
+	if _, err := o.Stat(t.Context(), "another"); !errors.Is(err, object.ErrNotFound) {
+		t.Errorf("an object that is not there: %v", err)
+	}
+}
+
 // TestBucketsBounded: after a stop in peace a start reads no more than the end of a bucket; what
 // is damaged there is found.
 func TestBucketsBounded(t *testing.T) {

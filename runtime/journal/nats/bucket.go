@@ -78,7 +78,7 @@ func (v *values) Get(ctx context.Context, key string) (e bucket.Entry, err error
 		return e, err
 	}
 	err = v.call(ctx, "get", func(ctx context.Context, h *handle) error {
-		m, err := last(ctx, h, v.subject(encodeKey(key)))
+		m, err := v.last(ctx, h, v.subject(encodeKey(key)))
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ type finding struct {
 // find looks a write up. If it was not done before, what the value is for that it takes the
 // place of is noted, so that a write is known by its value or by a note.
 func (v *values) find(ctx context.Context, h *handle, w *bucket.Write) (*finding, error) {
-	m, err := last(ctx, h, v.subject(encodeKey(w.Key)))
+	m, err := v.last(ctx, h, v.subject(encodeKey(w.Key)))
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (v *values) known(ctx context.Context, h *handle, w *bucket.Write, m *jetst
 	if m != nil && m.Header.Get(writtenFor) == w.Once {
 		return revisionOf(m), nil
 	}
-	note, err := last(ctx, h, v.done(w.Once))
+	note, err := noted(ctx, h, v.done(w.Once))
 	if note == nil || err != nil {
 		return 0, err
 	}

@@ -1,6 +1,8 @@
 package nats
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 
@@ -33,6 +35,12 @@ func BenchmarkBucket(b *testing.B) {
 		}},
 		{"set-direct", func() error { _, err := kv.Put(b.Context(), "a", data); return err }},
 		{"get", func() error { _, err := v.Get(b.Context(), "a"); return err }},
+		{"get-missing", func() error {
+			if _, err := v.Get(b.Context(), "b"); !errors.Is(err, bucket.ErrNotFound) {
+				return fmt.Errorf("a key that is not there: %w", err)
+			}
+			return nil
+		}},
 		{"get-direct", func() error { _, err := kv.Get(b.Context(), "a"); return err }},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -80,7 +80,7 @@ func TestRemovalKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := last(t.Context(), h, v.subject("a"))
+	m, err := v.last(t.Context(), h, v.subject("a"))
 	if err != nil || m == nil || m.Header.Get(messageTTL) != "" {
 		t.Fatalf("the mark goes by itself: %+v %v", m, err)
 	}
@@ -95,7 +95,7 @@ func TestRemovalKnown(t *testing.T) {
 		t.Errorf("%q %v", e.Data, err)
 	}
 	write(bucket.Write{Key: "a", Delete: true, Once: "m4"})
-	if m, err := last(t.Context(), h, v.subject("a")); m != nil || err != nil {
+	if m, err := v.last(t.Context(), h, v.subject("a")); m != nil || err != nil {
 		t.Errorf("a mark is left: %+v %v", m, err)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
-	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/object"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -86,7 +85,7 @@ func (s *Store) CarriedBuckets(ctx context.Context, namespace, service string) (
 	err = s.call(ctx, "list buckets", func(ctx context.Context, s *session) error {
 		names := s.js.StreamNames(ctx)
 		for stream := range names.Name() {
-			if c, ok := carriedOf(stream); ok && c.Namespace == namespace && (c.Service == service || c.Service == "") {
+			if c, ok := carriedOf(stream); ok && (namespace == "" || c.Namespace == namespace) && (c.Service == service || c.Service == "") {
 				list = append(list, c)
 			}
 		}
@@ -95,7 +94,7 @@ func (s *Store) CarriedBuckets(ctx context.Context, namespace, service string) (
 	if s.folder != nil { // those that were set aside are not there, and not forgotten either
 		if all := s.folder.aside.Load(); all != nil {
 			for stream := range *all {
-				if c, ok := carriedOf(stream); ok && c.Namespace == namespace && (c.Service == service || c.Service == "") {
+				if c, ok := carriedOf(stream); ok && (namespace == "" || c.Namespace == namespace) && (c.Service == service || c.Service == "") {
 					list = append(list, c)
 				}
 			}
@@ -289,19 +288,13 @@ func (p *copying) compare(ctx context.Context, last uint64) (gone []string, err 
 func (p *copying) newer(ctx context.Context, subject string, seq uint64) error {
 	var m *jetstream.RawStreamMsg
 	err := p.call(ctx, "read", func(ctx context.Context, h *handle) (err error) {
-		m, err = last(ctx, h, subject)
+		m, err = p.last(ctx, h, subject)
 		return err
 	})
-	if err != nil || m != nil && m.Sequence > seq {
+	if err != nil || m == nil || m.Sequence > seq { // nil: such a host has removed it a moment ago
 		return err
 	}
-	if m == nil { // unreadable, or removed by such a host a moment ago
-		state, err := p.state(ctx, jetstream.WithSubjectFilter(subject))
-		if err != nil || state.Subjects[subject] == 0 {
-			return err
-		}
-	}
-	return fmt.Errorf("%w: %w: a message of %s cannot be read: see grow fsck", journal.ErrDamaged, bucket.ErrDamaged, p.title)
+	return p.damaged()
 }
 
 // MakeBucket implements bucket.Carrier.
@@ -312,6 +305,7 @@ func (s *Store) MakeBucket(ctx context.Context, n bucket.Carried, x bucket.Exten
 	}
 	config := c.config
 	config.FirstSeq = x.Last + 1 // revisions to come are greater than those there were
+	config.Metadata = s.marked(map[string]string{})
 	err = s.call(ctx, "make "+c.title, func(ctx context.Context, s *session) error {
 		switch _, err := s.js.Stream(ctx, config.Name); {
 		case err == nil:

@@ -121,12 +121,15 @@ func openStream(ctx context.Context, js jetstream.JetStream, want jetstream.Stre
 
 // checkStream refuses a stream whose settings would lose or change records.
 func checkStream(got, want jetstream.StreamConfig) error {
+	if err := unsettled(&got, ""); err != nil {
+		return err
+	}
 	switch format := got.Metadata[streamFormat]; format {
 	case want.Metadata[streamFormat]:
 	case "":
 		return fmt.Errorf("%w: stream %s was made by something else", journal.ErrForeign, want.Name)
 	case unfinishedFormat:
-		return fmt.Errorf("%w: a restore into stream %s did not come to its end: delete it on the server, and restore again", journal.ErrDamaged, want.Name)
+		return fmt.Errorf("%w: a restore into stream %s did not come to its end: repeat it, or delete it on the server and restore again", journal.ErrDamaged, want.Name)
 	default:
 		return fmt.Errorf("%w: stream %s is of version %s; this version of grow reads %s", journal.ErrFormat, want.Name, format, want.Metadata[streamFormat])
 	}

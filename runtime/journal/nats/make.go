@@ -27,7 +27,7 @@ func (s *Store) Make(ctx context.Context, n journal.Name, first uint64) (journal
 	}
 	configs := l.configs()
 	for i, c := range configs {
-		c.Metadata = map[string]string{streamFormat: unfinishedFormat}
+		c.Metadata = s.marked(map[string]string{streamFormat: unfinishedFormat})
 		if i == 0 {
 			c.FirstSeq = first
 		}
@@ -53,6 +53,14 @@ func (s *Store) Make(ctx context.Context, n journal.Name, first uint64) (journal
 		return nil, nil, fmt.Errorf("make journal %s: %w", n, err)
 	}
 	return l, l.finished, nil
+}
+
+// marked adds to the metadata of a stream that is made by which restore it is.
+func (s *Store) marked(of map[string]string) map[string]string {
+	if id := s.options.Restore; id != "" {
+		of[RestoreMark] = id
+	}
+	return of
 }
 
 // makeStream makes a stream that is not there.

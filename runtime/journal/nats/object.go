@@ -111,7 +111,7 @@ func infoOf(i *jetstream.ObjectInfo) object.Info {
 // look reads what is there of a key.
 func (o *objects) look(ctx context.Context, key string) (w written, err error) {
 	err = o.call(ctx, "look", func(ctx context.Context, h *handle) error {
-		m, err := last(ctx, h, o.meta(key))
+		m, err := o.last(ctx, h, o.meta(key))
 		if m == nil || err != nil {
 			return err
 		}
@@ -142,6 +142,7 @@ func (o *objects) Read(ctx context.Context, key, revision string, r object.Range
 	if err := object.CheckKey(key); err != nil {
 		return object.Info{}, nil, err
 	}
+	was := "" // revision whose chunks were not all there
 	for try := 1; ; try++ {
 		w, err := o.look(ctx, key)
 		switch {
@@ -155,6 +156,10 @@ func (o *objects) Read(ctx context.Context, key, revision string, r object.Range
 			return object.Info{}, nil, err
 		}
 		data, err := o.read(ctx, &w, r)
+		if errors.Is(err, jetstream.ErrMsgNotFound) && w.NUID == was { // which go when another takes its place
+			return object.Info{}, nil, o.damaged()
+		}
+		was = w.NUID
 		if err == nil || !errors.Is(err, jetstream.ErrMsgNotFound) || try == changedMost {
 			return w.info(), data, err
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/object"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -104,7 +105,7 @@ func (o *objects) known(ctx context.Context, w *object.Write, have *written) (in
 		return have.info(), true, nil
 	}
 	err = o.call(ctx, "look for a former write", func(ctx context.Context, h *handle) error {
-		note, err := last(ctx, h, o.done(w.Once))
+		note, err := noted(ctx, h, o.done(w.Once))
 		if note == nil || err != nil {
 			return err
 		}
@@ -238,7 +239,10 @@ func (o *objects) sweep(ctx context.Context) error {
 			continue
 		}
 		err := o.call(ctx, "remove parts", func(ctx context.Context, h *handle) error {
-			m, err := last(ctx, h, o.chunks(id))
+			m, err := o.last(ctx, h, o.chunks(id))
+			if errors.Is(err, bucket.ErrDamaged) {
+				return nil // it is for fsck to tell of
+			}
 			if m == nil || err != nil || o.now().Sub(m.Time) < sweptAfter {
 				return err
 			}

@@ -44,6 +44,10 @@ type Options struct {
 	CertFile, KeyFile string // who we are
 	Replicas          int    // of everything kept there; 0: 1
 
+	// Restore names what Make and MakeBucket make on a server until [Store.Settle], so that
+	// what a restore leaves that was broken off is known as its own; "": they name nothing.
+	Restore string
+
 	AppendTimeout time.Duration // 0: AppendTimeoutDefault
 	CallTimeout   time.Duration // 0: CallTimeoutDefault
 	Log           *slog.Logger  // nil: slog.Default

@@ -2,7 +2,6 @@ package nats
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -36,18 +35,7 @@ func (s *Store) Remove(ctx context.Context, n journal.Name) error {
 		if err != nil {
 			break
 		}
-		err = s.call(ctx, "remove stream "+stream, func(ctx context.Context, s *session) error {
-			// A server may answer once more from a stream that it has removed, but not
-			// with what was purged before.
-			old, err := s.js.Stream(ctx, stream)
-			if err == nil {
-				err = errors.Join(old.Purge(ctx), s.js.DeleteStream(ctx, stream))
-			}
-			if errors.Is(err, jetstream.ErrStreamNotFound) {
-				return nil
-			}
-			return err
-		})
+		err = s.call(ctx, "remove stream "+stream, func(ctx context.Context, s *session) error { return removeStream(ctx, s.js, stream) })
 	}
 	if err != nil {
 		return fmt.Errorf("remove journal %s: %w", n, err)
