@@ -18,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
@@ -45,6 +46,8 @@ type Options struct {
 	Tokens    *token.Tokens
 	Keys      *signing.Keys
 	Sealed    *secrets.Sealed
+	// Acts keeps who did what with secrets.
+	Acts *audit.Log
 	// SecretFrom says where a secret that is in Sealed is taken from.
 	SecretFrom func(name string) string
 	Uploads    *upload.Uploads

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
@@ -75,7 +76,13 @@ func newHost(t *testing.T) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Sealed: sealed, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return h.running }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
+	acts := audit.New(filepath.Join(dir, "audit"), nil)
+	t.Cleanup(func() {
+		if err := acts.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Sealed: sealed, Acts: acts, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return h.running }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(func() {
 		h.Close()
 		_ = s.Close()

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/secrets"
@@ -174,6 +175,19 @@ func secretsAt(at secrets.Place, name string) string {
 // at names one.
 func (c *Client) Secrets(ctx context.Context, at secrets.Place) (list []Secret, err error) {
 	return list, c.conn.Call(ctx, callTime, http.MethodGet, secretsAt(at, ""), nil, &list)
+}
+
+// SecretActs lists who did what with the secrets of a place, the last first: with one of a name,
+// or with all for "", at most so many.
+func (c *Client) SecretActs(ctx context.Context, at secrets.Place, name string, limit int) (list []audit.Entry, err error) {
+	q := url.Values{"limit": {strconv.Itoa(limit)}}
+	if at.Service != "" {
+		q.Set("service", at.Service)
+	}
+	if name != "" {
+		q.Set("name", name)
+	}
+	return list, c.conn.Call(ctx, callTime, http.MethodGet, "/namespaces/"+url.PathEscape(at.Namespace)+"/secretacts?"+q.Encode(), nil, &list)
 }
 
 // SetSecret gives a secret a value.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
@@ -103,7 +104,9 @@ func (s *shared) host(name string) *host {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s.store, s.clock), Sealed: sealed, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Log: slog.New(slog.DiscardHandler)}))
+	acts := audit.New(filepath.Join(s.dir, name, "audit"), nil)
+	s.t.Cleanup(func() { _ = acts.Close() })
+	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s.store, s.clock), Sealed: sealed, Acts: acts, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Log: slog.New(slog.DiscardHandler)}))
 	s.t.Cleanup(h.Close)
 	return h
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/store"
@@ -22,6 +24,8 @@ const secretsPath = "/v1/namespaces/{namespace}/secrets"
 const (
 	CodeSealed    = "secret.sealed"    // a secret cannot be opened or the key not be had
 	CodeSecretKey = "secret.given-key" // the key is not the host's to replace
+	// CodeSecretActs: it cannot be kept who does what with secrets, so nobody does.
+	CodeSecretActs = "secret.unnoted"
 )
 
 // Secret is what is told of a sealed secret: never its value.
@@ -60,10 +64,44 @@ func (a *API) secretRoutes() {
 	huma.Register(a.huma, operation("list-secrets", token.Deploy, http.MethodGet, secretsPath, "List sealed secrets, without their values"), a.secrets)
 	huma.Register(a.huma, operation("set-secret", token.Deploy, http.MethodPut, secretsPath+"/{name}", "Give a secret a value"), a.setSecret)
 	huma.Register(a.huma, operation("delete-secret", token.Deploy, http.MethodDelete, secretsPath+"/{name}", "Delete a secret"), a.deleteSecret)
+	huma.Register(a.huma, operation("list-secretacts", token.Deploy, http.MethodGet, "/v1/namespaces/{namespace}/secretacts", "List who did what with sealed secrets, and which actors were given secrets"), a.secretActs)
 	huma.Register(a.huma, operation("rekey-secrets", token.Admin, http.MethodPost, "/v1/rekey", "Seal all secrets of the host with a new key"), a.rekey)
 }
 
-func (a *API) secrets(_ context.Context, q *SecretsPlace) (*body[[]Secret], error) {
+// listedEvery is how often it is noted that the same one lists secrets.
+const listedEvery = time.Hour
+
+// noted keeps who does what, does it, and keeps that it failed. What cannot be noted is not done.
+func (a *API) noted(ctx context.Context, e audit.Entry, do func() error) error {
+	e.By = caller(ctx).Name
+	if err := a.o.Acts.Append(e); err != nil {
+		return a.unnoted(err)
+	}
+	err := do()
+	if err == nil {
+		return nil
+	}
+	e.Failed = true
+	if err := a.o.Acts.Append(e); err != nil {
+		a.o.Log.Warn("that it failed is not kept", "act", e.Act, "name", e.Name, "error", err)
+	}
+	return a.sealedFault(err)
+}
+
+func (a *API) unnoted(err error) error {
+	return &failure{http.StatusServiceUnavailable, &control.Error{Code: CodeSecretActs, Message: "nobody works with secrets unless it is kept who did, and that cannot be written: " + err.Error(), Next: "see to the disk with the host's folder; nothing was done"}}
+}
+
+func act(what string, at secrets.Place, name string) audit.Entry {
+	return audit.Entry{Act: what, Namespace: at.Namespace, Service: at.Service, Name: name}
+}
+
+func (a *API) secrets(ctx context.Context, q *SecretsPlace) (*body[[]Secret], error) {
+	e := act(audit.List, q.place(), "")
+	e.By = caller(ctx).Name
+	if err := a.o.Acts.Once(e, listedEvery); err != nil {
+		return nil, a.unnoted(err)
+	}
 	list, err := a.o.Sealed.List(q.Namespace)
 	all := make([]Secret, 0, len(list))
 	for _, i := range list {
@@ -74,14 +112,28 @@ func (a *API) secrets(_ context.Context, q *SecretsPlace) (*body[[]Secret], erro
 	return &body[[]Secret]{all}, a.sealedFault(err)
 }
 
+// secretActs lists who did what, the last first.
+func (a *API) secretActs(_ context.Context, q *struct {
+	SecretsPlace
+	Name  string `query:"name" maxLength:"100" doc:"of the secret; none: of all"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}) (*body[[]audit.Entry], error) {
+	list, err := a.o.Acts.List(audit.Filter{Namespace: q.Namespace, Service: q.Service, Name: q.Name, Limit: q.Limit})
+	return &body[[]audit.Entry]{list}, a.fault(err)
+}
+
 func (a *API) setSecret(ctx context.Context, q *struct {
 	SecretPlace
 	Body SecretValue
 }) (*body[Secret], error) {
 	by := caller(ctx).Name
-	i, err := a.o.Sealed.Set(q.place(), q.Name, q.Body.Value, by)
+	var i secrets.Info
+	err := a.noted(ctx, act(audit.Set, q.place(), q.Name), func() (err error) {
+		i, err = a.o.Sealed.Set(q.place(), q.Name, q.Body.Value, by)
+		return err
+	})
 	if err != nil {
-		return nil, a.sealedFault(err)
+		return nil, err
 	}
 	a.o.Log.Info("a secret was set", "namespace", q.Namespace, "service", q.Service, "name", q.Name, "by", by)
 	return &body[Secret]{Secret{i, a.o.SecretFrom(q.Name)}}, nil
@@ -91,12 +143,18 @@ func (a *API) deleteSecret(ctx context.Context, q *struct {
 	SecretPlace
 	Forget bool `query:"forget" doc:"its values go, too: what an actor wrote of them is masked no longer"`
 }) (*struct{}, error) {
-	remove := a.o.Sealed.Delete
+	remove, what := a.o.Sealed.Delete, audit.Delete
 	if q.Forget {
-		remove = a.o.Sealed.Forget
+		remove, what = a.o.Sealed.Forget, audit.Forget
 	}
-	if err := remove(q.place(), q.Name); err != nil {
-		return nil, a.sealedFault(fmt.Errorf("secret %s: %w", q.Name, err))
+	err := a.noted(ctx, act(what, q.place(), q.Name), func() error {
+		if err := remove(q.place(), q.Name); err != nil {
+			return fmt.Errorf("secret %s: %w", q.Name, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	a.o.Log.Info("a secret was deleted", "namespace", q.Namespace, "service", q.Service, "name", q.Name, "forgotten", q.Forget, "by", caller(ctx).Name)
 	return nil, nil
@@ -106,9 +164,13 @@ func (a *API) rekey(ctx context.Context, _ *struct{}) (*body[Rekeyed], error) {
 	if err := governsHost(ctx); err != nil {
 		return nil, a.fault(err)
 	}
-	n, err := a.o.Sealed.Rekey()
+	n := 0
+	err := a.noted(ctx, audit.Entry{Act: audit.Rekey}, func() (err error) {
+		n, err = a.o.Sealed.Rekey()
+		return err
+	})
 	if err != nil {
-		return nil, a.sealedFault(err)
+		return nil, err
 	}
 	a.o.Log.Info("all secrets were sealed with a new key", "secrets", n, "by", caller(ctx).Name)
 	return &body[Rekeyed]{Rekeyed{n}}, nil

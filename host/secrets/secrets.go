@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,10 +30,12 @@ const (
 	NameMax    = 100      // bytes of a name
 	ByMax      = 200      // bytes of who set it
 	PlaceMax   = 1000     // secrets of a service, and of a namespace for all its services
-	EarlierMax = 4        // values before the current one that are kept, to be masked
+	EarlierMax = 100      // values before the current one that are kept, to be masked
 	entriesMax = 100_000  // files in the folder
 	headMax    = 4 << 10
-	entryMax   = (1+EarlierMax)*(ValueMax*4/3+16) + headMax + 1<<10
+	// EarlierBytesMax is how many bytes those before the current one have together.
+	EarlierBytesMax = 4 * ValueMax
+	entryMax        = 5*(ValueMax*4/3+16) + headMax + 1<<10 // what is encoded has up to 7 bytes more for each value
 )
 
 // KeyFile is the file of the key in the folder.
@@ -132,7 +135,10 @@ type Sealed struct {
 	now   func() time.Time
 	given []key // from the environment; nil: those of the file
 
-	changing sync.Mutex // held by Set, Delete, Forget and Rekey
+	changing sync.Mutex // held by Set, Keep, Delete, Forget and Rekey
+	changes  atomic.Uint64
+	knowing  sync.Mutex         // guards known; taken after changing
+	known    map[string]*values // what is in the files; nil: they were not read
 }
 
 // Open returns the store in a folder, which is made when the first secret is set. given
@@ -163,7 +169,8 @@ func (s *Sealed) keys() ([]key, error) {
 	return keys, err
 }
 
-// sealing is keys, making one where nothing has been sealed.
+// sealing is keys, making one where nothing is sealed but what was deleted: that is lost with
+// its key, and nobody is given it.
 func (s *Sealed) sealing() ([]key, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
@@ -172,7 +179,8 @@ func (s *Sealed) sealing() ([]key, error) {
 	if !errors.Is(err, ErrNoKey) {
 		return keys, err
 	}
-	if names, readErr := s.files(); readErr != nil || len(names) > 0 {
+	used := false
+	if readErr := s.each(func(e *entry) error { used = used || e.Gone.IsZero(); return nil }); readErr != nil || used {
 		return nil, errors.Join(err, readErr)
 	}
 	k, err := newKey()
@@ -256,21 +264,6 @@ func (s *Sealed) Get(at Place, name string) ([]byte, error) {
 	return c.Value, err
 }
 
-// Known returns all values that a secret has and had, EarlierMax at most of these, of the
-// service and of its namespace, for hiding them, also those of one that was deleted. What
-// cannot be opened is left out.
-func (s *Sealed) Known(at Place, name string) [][]byte {
-	var all [][]byte
-	for _, one := range []Place{at, {Namespace: at.Namespace}} {
-		c, gone, err := s.open(one, name)
-		if err == nil && !gone {
-			all = append(all, c.Value)
-		}
-		all = append(all, c.Earlier...)
-	}
-	return all
-}
-
 // Set gives a secret a value. by is who does it. The value that it had is kept beside it,
 // to be hidden where it was written. It fails with ErrName, ErrReserved, ErrEmpty,
 // ErrTooLarge, ErrTooMany, and as Get does for what it replaces.
@@ -295,7 +288,7 @@ func (s *Sealed) Set(at Place, name string, value []byte, by string) (Info, erro
 	c := content{Value: value}
 	old, gone, err := s.open(at, name)
 	switch {
-	case errors.Is(err, ErrNotFound), err == nil && gone:
+	case errors.Is(err, ErrNotFound), gone:
 		list, err := s.List(at.Namespace)
 		if err != nil {
 			return Info{}, err
@@ -309,20 +302,21 @@ func (s *Sealed) Set(at Place, name string, value []byte, by string) (Info, erro
 	default:
 		c.Earlier = append([][]byte{old.Value}, old.Earlier...)
 	}
-	c.Earlier = slices.DeleteFunc(c.Earlier, func(v []byte) bool { return bytes.Equal(v, value) })
-	c.Earlier = c.Earlier[:min(len(c.Earlier), EarlierMax)]
+	c.Earlier = trimmed(slices.DeleteFunc(c.Earlier, func(v []byte) bool { return bytes.Equal(v, value) }))
 	h := head{Namespace: at.Namespace, Service: at.Service, Name: name, Set: s.now().UTC().Truncate(time.Second), By: by}
 	return h.info(), s.write(&h, &c, keys[0])
 }
 
 func (s *Sealed) write(h *head, c *content, k key) error {
+	file := fileOf(Place{h.Namespace, h.Service}, h.Name)
 	b, err := seal(h, c, k)
 	if err == nil {
-		err = replaceFile(filepath.Join(s.dir, fileOf(Place{h.Namespace, h.Service}, h.Name)), b)
+		err = replaceFile(filepath.Join(s.dir, file), b)
 	}
 	if err != nil {
 		return fmt.Errorf("seal %s: %w", h.Name, err)
 	}
+	s.changed(file, valuesOf(h, c))
 	return nil
 }
 
@@ -385,29 +379,33 @@ func (s *Sealed) Delete(at Place, name string) error {
 	if err != nil {
 		return s.forget(file)
 	}
-	if err := s.prune(at, PlaceMax-1); err != nil {
+	if err := s.prune(at, PlaceMax-1, file); err != nil {
 		return err
 	}
 	e.Gone = s.now().UTC()
-	return s.write(&e.head, &content{Earlier: append([][]byte{c.Value}, c.Earlier...)}, keys[0])
+	return s.write(&e.head, &content{Earlier: trimmed(append([][]byte{c.Value}, c.Earlier...))}, keys[0])
 }
 
-// prune forgets those that were deleted of a place before the last so many. What cannot be
-// read is left.
-func (s *Sealed) prune(at Place, most int) error {
+// prune forgets those that were deleted of a place before the last so many, and before what has
+// KeptBytesMax; but not the one of a file. What cannot be read is left.
+func (s *Sealed) prune(at Place, most int, but string) error {
 	files, err := s.files()
 	if err != nil {
 		return fmt.Errorf("read secrets: %w", err)
 	}
-	var list []head
+	var list []entry
 	for _, file := range files {
-		if e, err := s.read(file); err == nil && !e.Gone.IsZero() && (Place{e.Namespace, e.Service}) == at {
-			list = append(list, e.head)
+		if e, err := s.read(file); file != but && err == nil && !e.Gone.IsZero() && (Place{e.Namespace, e.Service}) == at {
+			list = append(list, e)
 		}
 	}
-	slices.SortFunc(list, func(a, b head) int { return b.Gone.Compare(a.Gone) })
-	for _, h := range list[min(most, len(list)):] {
-		if err := s.forget(fileOf(at, h.Name)); err != nil {
+	slices.SortFunc(list, func(a, b entry) int { return b.Gone.Compare(a.Gone) })
+	room := KeptBytesMax
+	for n, e := range list {
+		if room -= len(e.sealed); room >= 0 && n < most {
+			continue
+		}
+		if err := s.forget(fileOf(at, e.Name)); err != nil {
 			return err
 		}
 	}
@@ -428,6 +426,7 @@ func (s *Sealed) forget(file string) error {
 		return ErrNotFound
 	}
 	if err == nil {
+		s.changed(file, nil)
 		err = syncDir(s.dir)
 	}
 	return err

@@ -43,11 +43,20 @@ type Options struct {
 	Documents *documents.Documents // in Store
 	Deployer  *deploy.Deployer     // whose old deployments Run removes; nil: none are
 	Keep      deploy.Retention     // which stay
+	Services  func() []Service     // that Run has remove what is over its time; nil: none
 	Log       *slog.Logger         // of Run
 	RemoveMax int                  // objects that one sweep removes; 0: RemoveMax
 	// Turn takes a token while Run removes something. Who puts one in has nothing removed
 	// until it is taken out; nil: nobody does.
 	Turn chan struct{}
+}
+
+// Service is one that runs, and keeps things for a time. It is safe for concurrent use.
+type Service interface {
+	// Expire removes what is over its time and is not needed any more, and says how much.
+	Expire(ctx context.Context) (objects int, bytes int64, err error)
+	// String names it for people.
+	String() string
 }
 
 // Swept is what a sweep has done.
@@ -84,9 +93,33 @@ func Run(ctx context.Context, o Options) {
 		case s.Removed > 0:
 			o.Log.Info("removed objects that nobody names", "objects", s.Removed, "bytes", s.Bytes, "kept", s.Kept, "more", s.More, "took", time.Since(began))
 		}
+		expire(ctx, o)
 		select {
 		case <-time.After(Every):
 		case <-ctx.Done():
+		}
+	}
+}
+
+// expireTime is how long one service may take to remove what is over its time.
+const expireTime = 10 * time.Minute
+
+// expire has each service that runs remove what is over its time. What fails has its turn next time.
+func expire(ctx context.Context, o Options) {
+	if o.Services == nil {
+		return
+	}
+	for _, s := range o.Services() {
+		turn, cancel := context.WithTimeout(ctx, expireTime)
+		n, bytes, err := s.Expire(turn)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			o.Log.Warn("kept answers that are over their time stay", "service", s.String(), "error", err, "again_in", Every)
+		case n > 0:
+			o.Log.Info("removed kept answers that are over their time", "service", s.String(), "objects", n, "bytes", bytes)
 		}
 	}
 }

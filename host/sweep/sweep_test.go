@@ -507,3 +507,37 @@ func TestRun(t *testing.T) {
 		group.Wait()
 	})
 }
+
+// keeper is a service that keeps things for a time.
+type keeper struct {
+	name    string
+	objects int
+	err     error
+}
+
+func (k keeper) String() string { return k.name }
+func (k keeper) Expire(context.Context) (int, int64, error) {
+	return k.objects, int64(10 * k.objects), k.err
+}
+
+// TestRunServices has services remove what is over its time; one that fails keeps none from it.
+func TestRunServices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, slow(time.Second))
+		ctx, end := context.WithCancel(t.Context())
+		log := &lines{}
+		services := func() []Service {
+			return []Service{keeper{"main/broken", 0, io.ErrUnexpectedEOF}, keeper{"main/shop", 3, nil}, keeper{"main/idle", 0, nil}}
+		}
+		var group sync.WaitGroup
+		group.Go(func() {
+			Run(ctx, Options{Store: w.store, Documents: w.documents, Services: services, Log: log.logger()})
+		})
+		synctest.Wait()
+		if got := strings.Join(log.all(), "\n"); !strings.Contains(got, "over their time stay service=main/broken") || !strings.Contains(got, "removed kept answers that are over their time service=main/shop objects=3") || strings.Contains(got, "idle") {
+			t.Errorf("%q", got)
+		}
+		end()
+		group.Wait()
+	})
+}

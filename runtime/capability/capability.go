@@ -103,6 +103,8 @@ type Environment struct {
 	Node      string
 	// Secret looks a secret up by name.
 	Secret func(name string) (string, bool)
+	// Given is told of each secret that the actor of a node is given; nil: nobody is.
+	Given func(node, name string)
 	// Networks are addresses that are not public, and that the host lets grants reach.
 	Networks []netip.Prefix
 	// Data is the folder for what capabilities keep of the service; "": they keep nothing.

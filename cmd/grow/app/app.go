@@ -67,8 +67,10 @@ type Options struct {
 	CacheDir string // of compiled modules; "": the user's cache folder
 	// Secret looks secrets up by name; nil: the environment.
 	Secret func(name string) (string, bool)
-	// Known returns the values that a secret has and had, to hide them; nil: that of Secret.
-	Known func(name string) []string
+	// Keep keeps what a secret was, to be hidden when it has another value; nil: nothing does.
+	Keep func(name, value string) error
+	// Given is told of each secret that the actor of a node is given; nil: nobody is.
+	Given func(node, name string) error
 	// Networks are addresses that are not public, and that the host lets grants reach.
 	Networks []netip.Prefix
 	// Stderr gets log lines at Level or above; nil: none.
@@ -105,6 +107,8 @@ type Options struct {
 	Clock shard.Clock
 	// Apart keeps schedules and subscriptions from running, for a host that is to be looked at.
 	Apart bool
+	// hidden is the namespace's; nil: the service has its own.
+	hidden *discretion
 }
 
 // Shared is what services of one process share. Whoever made it closes it, after the
@@ -129,7 +133,8 @@ type Host struct {
 	took       time.Duration // Start
 	logs       *logs.Store
 	log        *slog.Logger
-	discretion *discretion // of the lines of the log, and of answers
+	discretion *discretion // of all that is told
+	warned     sync.Map    // what could not be done about secrets, and is in the log
 
 	engine     *ownEngine
 	store      journal.Store
@@ -146,6 +151,7 @@ type Host struct {
 	actions    actions
 	debugging  debugging
 	consoles   consoles
+	expiry     expiry
 	copies     atomic.Int32 // that handle messages for people
 	looked     lastLook
 	saving     sync.Mutex // held while its databases are copied for a backup
@@ -203,12 +209,10 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	} else {
 		h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	}
-	h.discretion = newDiscretion(o.Secret)
-	for _, name := range secretNames(o.Service) {
-		for _, value := range h.known()(name) {
-			h.discretion.remember(value) // an actor may have kept it from before
-		}
+	if h.discretion = o.hidden; h.discretion == nil {
+		h.discretion = newDiscretion(nil, o.Namespace)
 	}
+	h.learn(o.Service)
 	h.log = slog.New(discreet{h.logs.Handler(o.Namespace, o.Service.Name), h.discretion.text})
 	defer func() {
 		if err != nil {
@@ -235,19 +239,6 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 	}
 	h.took = time.Since(h.started)
 	return h, nil
-}
-
-// known gives the values of a secret that are hidden.
-func (h *Host) known() func(name string) []string {
-	if h.opts.Known != nil {
-		return h.opts.Known
-	}
-	return func(name string) []string {
-		if value, ok := h.opts.Secret(name); ok {
-			return []string{value}
-		}
-		return nil
-	}
 }
 
 // secrets finds out early what is missing.
@@ -305,7 +296,7 @@ func (h *Host) run(ctx context.Context) error {
 func (h *Host) owner() string { return h.opts.Namespace + "/" + h.opts.Service.Name }
 
 func (h *Host) serve(ctx context.Context) error {
-	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.discretion.secret, Hide: h.discretion.text, Log: h.log, Watched: h.opts.Watched})
+	g, err := gateway.New(gateway.Options{Service: h.opts.Service, Shard: h.intake(), Health: h.intake().well, Secret: h.secret, Hide: h.discretion.text, Log: h.log, Watched: h.opts.Watched})
 	if err != nil {
 		return err
 	}

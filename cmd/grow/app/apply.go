@@ -43,6 +43,7 @@ func (h *Host) Apply(ctx context.Context, service *specs.Service, modules map[st
 	if err := h.openSources(ctx, service); err != nil {
 		return nil, err
 	}
+	h.learn(service)
 	before := h.shard.Status()
 	// Meanwhile nothing is taken for the old revision that only the new one has a place for.
 	h.sources.pause(false)

@@ -31,7 +31,7 @@ func (p *Platform) controlHandler() (http.Handler, error) {
 
 func (p *Platform) newAPI() *api.API {
 	return api.New(api.Options{
-		Version: p.opts.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Sealed: p.Sealed, SecretFrom: Secrets{Env: p.opts.Secret, Folder: p.opts.Secrets, Log: p.log}.From, Uploads: p.Uploads, Deployer: p.Deployer,
+		Version: p.opts.Version, Documents: p.Documents, Tokens: p.Tokens, Keys: p.Keys, Sealed: p.Sealed, Acts: p.acts, SecretFrom: Secrets{Env: p.opts.Secret, Folder: p.opts.Secrets, Log: p.log}.From, Uploads: p.Uploads, Deployer: p.Deployer,
 		Running: p.backendOf, Lifecycle: p, Graph: p.graphOf, BackUp: p.BackUp, Log: p.log,
 	})
 }

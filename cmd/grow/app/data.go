@@ -30,5 +30,5 @@ func bucketFault(err error) error {
 func (h *Host) environment() capability.Environment {
 	buckets, _ := h.store.(bucket.Store)
 	objects, _ := h.store.(object.Store)
-	return capability.Environment{Namespace: h.opts.Namespace, Secret: h.discretion.secret, Networks: h.opts.Networks, Data: h.dataDir(), Buckets: buckets, Objects: objects}
+	return capability.Environment{Namespace: h.opts.Namespace, Secret: h.secret, Given: h.given, Networks: h.opts.Networks, Data: h.dataDir(), Buckets: buckets, Objects: objects}
 }

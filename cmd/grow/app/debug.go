@@ -110,7 +110,7 @@ func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by strin
 func (d *Debugged) options() debug.Options {
 	h := d.host
 	o := debug.Options{
-		Secrets: secretsOf(h.known(), d.wanted.Service).forms,
+		Secrets: h.mask(d.wanted.Service).forms,
 		Name:    d.probe.guests.Title, Handles: d.probe.guests.Handles, Hold: d.probe.guests.Hold,
 		Panicked: func(v any, stack []byte) {
 			h.log.Error("the debugger has failed at what it was asked for", "node", d.node.Path, "panic", fmt.Sprintf("%T", v), "stack", string(stack))

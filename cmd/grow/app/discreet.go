@@ -7,35 +7,39 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+
+	"github.com/grow-platform/grow/host/secrets"
+	"github.com/grow-platform/grow/runtime/capability"
+	"github.com/grow-platform/grow/specs"
 )
 
-// spokenMax is how many values of secrets are remembered as given; of more, the last ones.
-const spokenMax = 10_000
+// Limits of what is remembered as given; of more, the last ones.
+const (
+	spokenMax      = 10_000   // values
+	spokenBytesMax = 16 << 20 // bytes of those
+)
 
-// discretion hides, in what is told as it happens (log lines, answers to clients), the secrets
-// that the host has given to actors: no actor knows another. It is safe for concurrent use.
+// discretion hides, in all that is told of a namespace's services, the secrets that the host
+// knows: those that it has given to actors, and all that are and were sealed for the namespace.
+// It is safe for concurrent use.
 type discretion struct {
-	look func(name string) (string, bool) // where they come from
+	sealed    *secrets.Sealed // nil: none
+	namespace string          // whose secrets are hidden of those in sealed
 
-	mu    sync.Mutex // guards what follows
-	given []string   // values, the last at the end
-	known map[string]bool
-	mask  *mask // of given; nil: to be made
+	mu     sync.Mutex // guards what follows
+	given  []string   // values, the last at the end
+	bytes  int        // of given
+	known  map[string]bool
+	cached *mask  // of all values; nil: to be made
+	asOf   uint64 // sealed.Changes of cached
+	left   int    // values of sealed that there was no room for
 }
 
-func newDiscretion(look func(name string) (string, bool)) *discretion {
-	return &discretion{look: look, known: map[string]bool{}}
+func newDiscretion(sealed *secrets.Sealed, namespace string) *discretion {
+	return &discretion{sealed: sealed, namespace: namespace, known: map[string]bool{}}
 }
 
-// secret gives a secret, and remembers what it was.
-func (d *discretion) secret(name string) (string, bool) {
-	value, ok := d.look(name)
-	if ok {
-		d.remember(value)
-	}
-	return value, ok
-}
-
+// remember has a value hidden from now on.
 func (d *discretion) remember(value string) {
 	if len(value) < secretLeast {
 		return
@@ -45,23 +49,92 @@ func (d *discretion) remember(value string) {
 	if d.known[value] {
 		return
 	}
-	if len(d.given) == spokenMax {
+	d.given, d.known[value], d.cached = append(d.given, value), true, nil
+	d.bytes += len(value)
+	for len(d.given) > spokenMax || d.bytes > spokenBytesMax {
+		d.bytes -= len(d.given[0])
 		delete(d.known, d.given[0])
 		d.given = slices.Delete(d.given, 0, 1)
 	}
-	d.given, d.known[value], d.mask = append(d.given, value), true, nil
+}
+
+// mask is that of all that is known now. It is made when something has changed.
+func (d *discretion) mask() mask {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var now uint64
+	if d.sealed != nil {
+		now = d.sealed.Changes() // before its values: one that comes meanwhile counts as later
+	}
+	if d.cached == nil || now != d.asOf {
+		values := slices.Clone(d.given)
+		if d.sealed != nil {
+			var list [][]byte
+			list, d.left = d.sealed.Hidden(d.namespace)
+			for _, value := range list {
+				values = append(values, string(value))
+			}
+		}
+		m := newMask(values)
+		d.cached, d.asOf = &m, now
+	}
+	return *d.cached
 }
 
 // text hides what it knows in a text.
-func (d *discretion) text(s string) string {
-	d.mu.Lock()
-	if d.mask == nil {
-		m := newMask(d.given)
-		d.mask = &m
+func (d *discretion) text(s string) string { return d.mask().text(s) }
+
+// secret gives a secret to what runs, and hides it from now on. What does not come from the
+// sealed store is kept sealed to be hidden, so that it is when there is another value.
+func (h *Host) secret(name string) (string, bool) {
+	value, ok := h.opts.Secret(name)
+	if !ok {
+		return value, ok
 	}
-	m := d.mask
-	d.mu.Unlock()
-	return m.text(s)
+	h.discretion.remember(value)
+	if h.opts.Keep == nil || len(value) < secretLeast || capability.HostSecret(name) {
+		return value, ok
+	}
+	if err := h.opts.Keep(name, value); err != nil {
+		h.warnOnce("a secret is hidden while the host runs, and cannot be kept sealed to be hidden later", name, err)
+	}
+	return value, ok
+}
+
+// given notes that the actor of a node is given a secret.
+func (h *Host) given(node, name string) {
+	if h.opts.Given == nil {
+		return
+	}
+	if err := h.opts.Given(node, name); err != nil {
+		h.warnOnce("it cannot be kept which actors are given secrets", "", err)
+	}
+}
+
+// warnOnce logs what fails over and over, once for each secret.
+func (h *Host) warnOnce(what, name string, err error) {
+	if _, told := h.warned.LoadOrStore(what+name, true); !told {
+		h.log.Warn(what, "name", name, "error", err)
+	}
+}
+
+// learn has what the secrets that a service names are now be hidden: an actor may have kept
+// one from before.
+func (h *Host) learn(s *specs.Service) {
+	for _, name := range secretNames(s) {
+		if value, ok := h.opts.Secret(name); ok {
+			h.discretion.remember(value)
+		}
+	}
+}
+
+// mask hides all secrets that the host knows, and those that a service names which is to be
+// tried.
+func (h *Host) mask(s *specs.Service) mask {
+	if s != h.service.Load() {
+		h.learn(s)
+	}
+	return h.discretion.mask()
 }
 
 // discreet is a log whose lines have no secrets.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -57,15 +58,22 @@ func (m mask) at(text string, i int) int {
 	return 0
 }
 
-// text hides secrets in a text: what those that overlap cover together is hidden at once.
+// text hides secrets in a text: what those that overlap cover together is hidden at once. Where
+// the host has cut the text it may have cut a secret: what is left of that is hidden, too.
 func (m mask) text(s string) string {
 	if len(m.forms) == 0 {
 		return s
 	}
 	var out strings.Builder
+	cuts := m.cuts(s)
 	told, from, to := 0, 0, 0 // s[from:to] is to be hidden
 	for i := 0; i+4 <= len(s); i++ {
 		n := m.at(s, i)
+		for _, c := range cuts {
+			if c.at == i {
+				n = max(n, c.length)
+			}
+		}
 		if n == 0 {
 			continue
 		}
@@ -82,6 +90,79 @@ func (m mask) text(s string) string {
 		return s
 	}
 	return out.String() + s[told:from] + hidden + s[to:]
+}
+
+// cutEnd is what the host writes in the place of a text's end (see runtime/actor), and cutBegin
+// what stands before the end of a fault whose midst it left out (see runtime/engine/wazero).
+var cutEnd = regexp.MustCompile(`… and [0-9]+ bytes more$`)
+
+const cutBegin = "\n…"
+
+// span is a part of a text.
+type span struct{ at, length int }
+
+// cuts are the parts of secrets that stand where the host has cut a text.
+func (m mask) cuts(s string) (all []span) {
+	if strings.HasSuffix(s, " bytes more") {
+		if mark := cutEnd.FindStringIndex(s); mark != nil {
+			if n := m.beginning(s[:mark[0]]); n > 0 {
+				all = append(all, span{mark[0] - n, n})
+			}
+		}
+	}
+	if i := strings.Index(s, cutBegin); i >= 0 {
+		at := i + len(cutBegin)
+		if n := m.ending(s[at:]); n > 0 {
+			all = append(all, span{at, n})
+		}
+	}
+	return all
+}
+
+// begunLeast is how many bytes of a secret are hidden at a cut.
+const begunLeast = 3
+
+// beginning is how many bytes of a secret's beginning a text ends with; fewer than begunLeast
+// count for none.
+func (m mask) beginning(text string) (n int) {
+	if len(text) < begunLeast {
+		return 0
+	}
+	last := text[len(text)-begunLeast:]
+	for _, form := range m.forms {
+		for from := 0; ; from++ {
+			at := strings.Index(form[from:], last)
+			if at < 0 {
+				break
+			}
+			from += at
+			if end := from + begunLeast; end > n && strings.HasSuffix(text, form[:end]) {
+				n = end
+			}
+		}
+	}
+	return n
+}
+
+// ending is how many bytes of a secret's end a text begins with, likewise.
+func (m mask) ending(text string) (n int) {
+	if len(text) < begunLeast {
+		return 0
+	}
+	first := text[:begunLeast]
+	for _, form := range m.forms {
+		for from := 0; ; from++ {
+			at := strings.Index(form[from:], first)
+			if at < 0 {
+				break
+			}
+			from += at
+			if rest := form[from:]; len(rest) > n && strings.HasPrefix(text, rest) {
+				n = len(rest)
+			}
+		}
+	}
+	return n
 }
 
 // hide is text for bytes.
@@ -115,18 +196,11 @@ func (m mask) cut(s string) string {
 	return strings.Join(parts, "")
 }
 
-// begunLeast is how many bytes of a secret are hidden at a cut.
-const begunLeast = 3
-
 // begun hides the beginning of a secret before the mark that text ends with.
 func (m mask) begun(text string) string {
 	before := strings.TrimRight(text, "\"'\n…")
-	for _, secret := range m.forms {
-		for n := min(len(secret)-1, len(before)); n >= begunLeast; n-- {
-			if strings.HasSuffix(before, secret[:n]) {
-				return before[:len(before)-n] + hidden + text[len(before):]
-			}
-		}
+	if n := m.beginning(before); n > 0 {
+		return before[:len(before)-n] + hidden + text[len(before):]
 	}
 	return text
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/host/api"
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
@@ -85,6 +86,7 @@ type Platform struct {
 	Tokens    *token.Tokens
 	Keys      *signing.Keys
 	Sealed    *secrets.Sealed
+	acts      *audit.Log // with secrets
 	Uploads   *upload.Uploads
 	Deployer  *deploy.Deployer
 
@@ -95,8 +97,9 @@ type Platform struct {
 	socket   *control.Server // of the mounted folder
 	took     time.Duration   // StartPlatform
 
-	mu     sync.RWMutex // guards all
+	mu     sync.RWMutex // guards all and hidden
 	all    map[documents.Service]*placed
+	hidden map[string]*discretion // by namespace
 	trials sync.WaitGroup         // that are watched
 	sweeps sync.WaitGroup         // of the store, until shared.ending, and the making of api
 	routes atomic.Pointer[routes] // to those of all
@@ -159,7 +162,7 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	if o.Mount != nil {
 		o.Data = o.Mount.Dir
 	}
-	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}, sweeping: make(chan struct{}, 1)}
+	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}, hidden: map[string]*discretion{}, sweeping: make(chan struct{}, 1)}
 	p.routes.Store(routesOf(nil))
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	p.log = slog.New(lines.Handler("", "host"))
@@ -210,7 +213,7 @@ func (p *Platform) serve() error {
 	p.control.serve(handler, p.log)
 	p.sweeps.Go(func() { p.api() }) // so that the first command does not wait for it
 	p.sweeps.Go(func() {
-		sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Deployer: p.Deployer, Keep: p.opts.Keep, Log: p.log, Turn: p.sweeping})
+		sweep.Run(p.shared.ending, sweep.Options{Store: p.store, Documents: p.Documents, Deployer: p.Deployer, Keep: p.opts.Keep, Services: p.expiring, Log: p.log, Turn: p.sweeping})
 	})
 	p.took = time.Since(p.started)
 	return nil
@@ -237,6 +240,7 @@ func (p *Platform) open(ctx context.Context) error {
 	if p.Sealed, err = sealedOf(p.own(secretsDir)); err != nil {
 		return err
 	}
+	p.acts = audit.New(p.own("audit"), nil)
 	if p.Uploads, err = upload.New(upload.Options{Dir: p.own("uploads"), Store: s, SizeMax: ModuleMax}); err != nil {
 		return err
 	}
@@ -385,7 +389,7 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	}
 	own := p.secretsOf(c.Service)
 	h, err := Start(ctx, Options{
-		Own: p.ownOf(c.Service), Sealed: p.own(secretsDir), Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Known: own.Known, Networks: p.opts.Networks, Journal: p.opts.Journal,
+		Own: p.ownOf(c.Service), Sealed: p.own(secretsDir), Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Keep: own.Keep, Given: p.givenOf(c.Service), hidden: p.discretionOf(c.Service.Namespace), Networks: p.opts.Networks, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Module: p.moduleOf(c.Service), Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
 		DebugReadOnly: p.opts.DebugReadOnly, Clock: p.opts.Clock,
 	})
@@ -407,6 +411,39 @@ func (p *Platform) ownOf(s documents.Service) string {
 // secretsOf are the secrets of a service.
 func (p *Platform) secretsOf(s documents.Service) Secrets {
 	return Secrets{Env: p.opts.Secret, Folder: p.opts.Secrets, Sealed: p.Sealed, Place: secrets.Place{Namespace: s.Namespace, Service: s.Name}, Log: p.log}
+}
+
+// expiring are the services that run.
+func (p *Platform) expiring() []sweep.Service {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var list []sweep.Service
+	for _, h := range p.all {
+		list = append(list, h)
+	}
+	return list
+}
+
+// givenEvery is how often it is noted that the same actor is given the same secret.
+const givenEvery = 24 * time.Hour
+
+// givenOf notes which secrets the actors of a service are given.
+func (p *Platform) givenOf(s documents.Service) func(node, name string) error {
+	return func(node, name string) error {
+		return p.acts.Once(audit.Entry{Act: audit.Give, Namespace: s.Namespace, Service: s.Name, Name: name, Node: node}, givenEvery)
+	}
+}
+
+// discretionOf hides the secrets of a namespace.
+func (p *Platform) discretionOf(namespace string) *discretion {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := p.hidden[namespace]
+	if d == nil {
+		d = newDiscretion(p.Sealed, namespace)
+		p.hidden[namespace] = d
+	}
+	return d
 }
 
 // rehearsal starts a candidate once, apart from all that runs: its modules are taken in
@@ -509,6 +546,9 @@ func (p *Platform) abandon(ctx context.Context) error {
 	}
 	if p.shared.engine != nil {
 		errs = append(errs, p.shared.engine.Close(context.WithoutCancel(ctx)))
+	}
+	if p.acts != nil {
+		errs = append(errs, p.acts.Close())
 	}
 	if p.store != nil {
 		errs = append(errs, p.store.Close(), p.clearMemory())

@@ -23,7 +23,7 @@ func (b backend) Messages(ctx context.Context, f control.MessageFilter) (control
 	read := func(records uint64, visit func(*shard.Hop) error) (bool, error) {
 		return b.shard.Recent(ctx, records, visit)
 	}
-	return messagesOf(f, secretsOf(b.known(), b.service.Load()), read)
+	return messagesOf(f, b.mask(b.service.Load()), read)
 }
 
 // messagesOf lists messages from what read finds at a journal's end.

@@ -182,21 +182,16 @@ func (h *Host) replayed(ctx context.Context, r *again) (_ *replay.Report, err er
 	return replay.Run(ctx, o)
 }
 
-// mask hides the secrets that a service names, and those of the one that runs, which handled
-// what is told of.
-func (h *Host) mask(s *specs.Service) mask {
-	return secretsOf(h.known(), s, h.service.Load())
-}
-
 // forks are what messages are handled again by, so many at a time, and what ends them.
 func (h *Host) forks(ctx context.Context, r *again, workers int) (o replay.Options, end func() error, err error) {
 	o = replay.Options{
 		Journal: h.journal, Node: r.node, Select: r.of, Mask: r.mask, With: r.with, Listen: r.listen, Dead: r.dead, Record: &replay.Record{Live: h.supervisor.Seed}, Aside: aside(), Each: r.each,
-		Workers: workers, Progress: r.progress, Hide: h.mask(r.now.Service).hide,
+		Workers: workers, Progress: r.progress, Hide: func(data []byte) []byte { return h.mask(h.service.Load()).hide(data) },
 		State: func(ctx context.Context, key string) (map[string]capability.Value, error) {
 			return h.stateOf(ctx, r.node, key)
 		},
 	}
+	h.learn(r.now.Service)
 	table, err := router.Compile(h.service.Load()) // which has handled them
 	if err != nil {
 		return o, nil, err

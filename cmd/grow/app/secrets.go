@@ -94,19 +94,12 @@ func (s Secrets) warn(name string, err error) {
 	}
 }
 
-// Known returns all values of a secret that are to be hidden: those it has, and those
-// that the sealed store knows it had.
-func (s Secrets) Known(name string) []string {
-	var all []string
-	if value, from := s.outside(name); from != "" {
-		all = append(all, value)
+// Keep keeps a value that a secret has now, to be hidden when it has another one.
+func (s Secrets) Keep(name, value string) error {
+	if s.Sealed == nil {
+		return nil
 	}
-	if s.Sealed != nil {
-		for _, value := range s.Sealed.Known(s.Place, name) {
-			all = append(all, string(value))
-		}
-	}
-	return all
+	return s.Sealed.Keep(s.Place, name, []byte(value))
 }
 
 // readSecret reads a file that holds a secret, without the line break at its end.

@@ -20,7 +20,7 @@ type Stopped struct {
 	store   journal.Store
 	journal journal.Journal
 	states  *shard.KeptStates // nil: not read yet
-	known   func(name string) []string
+	hidden  *discretion
 }
 
 // OpenStopped opens the journal in the folder of a service that does not run. It
@@ -38,7 +38,12 @@ func OpenStopped(ctx context.Context, dir string) (s *Stopped, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &Stopped{service: service, known: own.Known}
+	s = &Stopped{service: service, hidden: newDiscretion(own.Sealed, own.Place.Namespace)}
+	for _, name := range secretNames(service) {
+		if value, from := own.outside(name); from != "" {
+			s.hidden.remember(value)
+		}
+	}
 	if s.store, err = h.opts.Journal.OpenStore(ctx, dir, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, journalError(h.opts.Journal, err)
 	}
@@ -70,7 +75,7 @@ func (s *Stopped) State(ctx context.Context, r control.StateRequest) (control.St
 	if err != nil {
 		return control.State{}, traceError(err)
 	}
-	return stateReply(s.service, &r, values, secretsOf(s.known, s.service))
+	return stateReply(s.service, &r, values, s.hidden.mask())
 }
 
 // States lists keys, as a running host does.
@@ -80,7 +85,7 @@ func (s *Stopped) States(ctx context.Context, f control.StateFilter) (control.St
 			return control.StateList{}, traceError(err)
 		}
 	}
-	return listStates(ctx, s.service, s.states, f, secretsOf(s.known, s.service))
+	return listStates(ctx, s.service, s.states, f, s.hidden.mask())
 }
 
 // StateDiff tells how a state has changed, as a running host does.
@@ -88,7 +93,7 @@ func (s *Stopped) StateDiff(ctx context.Context, r control.DiffRequest) (control
 	if err := hasState(s.service, r.Node); err != nil {
 		return control.StateDiff{}, err
 	}
-	return diffState(ctx, r, secretsOf(s.known, s.service), func(span shard.Span) (*shard.History, error) {
+	return diffState(ctx, r, s.hidden.mask(), func(span shard.Span) (*shard.History, error) {
 		return shard.StateHistory(ctx, s.journal, r.Node, r.Key, span)
 	})
 }
@@ -99,7 +104,7 @@ func (s *Stopped) Trace(ctx context.Context, id string) (control.Trace, error) {
 	if err != nil {
 		return control.Trace{}, traceError(err)
 	}
-	return toldOf(t, secretsOf(s.known, s.service)), nil
+	return toldOf(t, s.hidden.mask()), nil
 }
 
 // Messages lists the newest messages, as a running host does.
@@ -107,5 +112,5 @@ func (s *Stopped) Messages(ctx context.Context, f control.MessageFilter) (contro
 	read := func(records uint64, visit func(*shard.Hop) error) (bool, error) {
 		return shard.Recent(ctx, s.journal, records, visit)
 	}
-	return messagesOf(f, secretsOf(s.known, s.service), read)
+	return messagesOf(f, s.hidden.mask(), read)
 }

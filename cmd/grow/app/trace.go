@@ -20,24 +20,11 @@ func (b backend) Trace(ctx context.Context, id string) (control.Trace, error) {
 	if err != nil {
 		return control.Trace{}, traceError(err)
 	}
-	return toldOf(t, secretsOf(b.known(), b.service.Load())), nil
+	return toldOf(t, b.mask(b.service.Load())), nil
 }
 
 // secretRef is how a header of a grant names a secret.
 var secretRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
-
-// secretsOf hides the secrets that services name. The journal keeps none, but
-// an actor may have written one into a message. known gives the values that a secret has
-// and had.
-func secretsOf(known func(name string) []string, services ...*specs.Service) mask {
-	var values []string
-	for _, s := range services {
-		for _, name := range secretNames(s) {
-			values = append(values, known(name)...)
-		}
-	}
-	return newMask(values)
-}
 
 // secretNames are the secrets that a service names.
 func secretNames(s *specs.Service) []string {

@@ -79,9 +79,9 @@ func TestTraced(t *testing.T) {
 	}
 }
 
-// TestSecretsOf: what a service names as secret is hidden wherever it stands, but
+// TestSecretsNamed: what a service names as secret is hidden wherever it stands, but
 // for what is too short to be told from other text.
-func TestSecretsOf(t *testing.T) {
+func TestSecretsNamed(t *testing.T) {
 	s := &specs.Service{
 		Endpoints: []*specs.Endpoint{{Webhook: &specs.Webhook{Secret: "HOOK"}}, {}},
 		Actors: map[string]*specs.Actor{"a": {Uses: []specs.Grant{
@@ -93,7 +93,9 @@ func TestSecretsOf(t *testing.T) {
 		"HOOK": "a\"quoted\"one", "TOKEN": "123456789", "PIN": "1", "OTHER": "not-secret", "SHORT": "key-of-all", "LONG": "key-of-all-doors", "BOTH": `it's "é"`,
 		"HEADER": "in-a-header", "SECOND": "second-one",
 	}
-	m := secretsOf(func(name string) []string { return []string{values[name]} }, s)
+	h := &Host{discretion: newDiscretion(nil, "")}
+	h.opts.Secret = func(name string) (string, bool) { value, ok := values[name]; return value, ok }
+	m := h.mask(s)
 	for data, want := range map[string]string{
 		`{"t":"123456789","n":1}`: `{"t":"***","n":1}`, `"a\"quoted\"one"`: `"***"`, `a"quoted"one`: `***`, `"not-secret"`: `"not-secret"`, "": "",
 		"key-of-all-doors, key-of-all": "***, ***", `'it\'s "é"'`: `'***'`, `"it's \"\u00e9\""`: `"***"`, `it's "é"`: "***",

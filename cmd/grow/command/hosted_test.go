@@ -225,7 +225,7 @@ func TestDeployWhileStopped(t *testing.T) {
 func init() {
 	for where, names := range map[string][]string{
 		"testdata/script/token.txtar":     {"token create", "token list", "token revoke", "signkey create", "signkey list", "signkey trust", "signkey distrust"},
-		"testdata/script/secret.txtar":    {"secret set", "secret list", "secret delete", "secret rekey"},
+		"testdata/script/secret.txtar":    {"secret set", "secret list", "secret history", "secret delete", "secret rekey"},
 		"testdata/script/push_pull.txtar": {"push", "pull"},
 		"testdata/script/docs.txtar":      {"docs list", "docs get", "docs put", "docs diff", "docs history", "docs restore"},
 		"testdata/script/service.txtar":   {"service list", "service create", "workflow list", "workflow create", "workflow delete", "actor delete"},

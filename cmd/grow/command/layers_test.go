@@ -83,7 +83,7 @@ host/store < host/store/storetest
 runtime/shard < runtime/canary < host/deploy, host/api
 host/documents, runtime/shard < host/deploy < cmd/grow/app
 host/deploy, host/documents < host/sweep < cmd/grow/app
-host/control, host/deploy, host/token, host/signing, host/upload, host/secrets < host/api < cmd/grow/app
+host/control, host/deploy, host/token, host/signing, host/upload, host/secrets, host/audit < host/api < cmd/grow/app
 host/api < host/api/document
 specs/graph < host/api
 host/oci < cmd/grow/command

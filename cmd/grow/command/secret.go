@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/host/api"
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/secrets"
 	"github.com/spf13/cobra"
@@ -21,11 +23,11 @@ const secretsHelp = "`folder` with a file for each secret, named as it, as Docke
 
 func (s *shell) secret() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "secret", Short: "seal secrets on a host: set, list, delete, rekey", Args: cobra.NoArgs,
+		Use: "secret", Short: "seal secrets on a host: set, list, history, delete, rekey", Args: cobra.NoArgs,
 		Long: "A secret that is set on a host is sealed there, and given to the service's actors whose grants name it, from their next look on.\n" +
 			"What the host's environment or its folder of secrets (--secrets) has under the same name goes first. Values are never printed.",
 		Example: "  grow secret set SHOP_TOKEN\n  grow secret list\n  grow secret delete SHOP_TOKEN",
-	}, s.secretSet(), s.secretList(), s.secretDelete(), s.secretRekey())
+	}, s.secretSet(), s.secretList(), s.secretHistory(), s.secretDelete(), s.secretRekey())
 }
 
 // secretFlags are those of commands for one secret, or for those of a place.
@@ -202,6 +204,56 @@ func (s *shell) secretList() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&f.shared, "all-services", false, "those of all services of the namespace")
+	return c
+}
+
+func (s *shell) secretHistory() *cobra.Command {
+	var f secretFlags
+	var limit int
+	c := &cobra.Command{
+		Use: "history [NAME]", Short: "list who did what with sealed secrets, and which actors were given them", Args: cobra.MaximumNArgs(1),
+		Long: "history lists what was done with secrets, the last first: who has set, deleted, forgotten or listed them, or sealed them with a new key,\n" +
+			"and which actors were given which secret, once a day of each. The host keeps the last 4 MiB of it. Values are in none of it.",
+		Example: "  grow secret history\n  grow secret history SHOP_TOKEN\n  grow secret history --all-services -n 20 -o json",
+		RunE: func(c *cobra.Command, args []string) error {
+			if limit < 1 || limit > audit.ListMax {
+				return usage("--limit takes 1 to %d", audit.ListMax)
+			}
+			host, at, err := s.place(f)
+			if err != nil {
+				return err
+			}
+			defer host.Close()
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			}
+			list, err := host.SecretActs(c.Context(), at, name, limit)
+			if err != nil {
+				return err
+			}
+			return s.print(list, func(w io.Writer) error {
+				if len(list) == 0 {
+					s.say("nothing was done with secrets of %s", owner(at))
+					return nil
+				}
+				var rows [][]string
+				for _, e := range list {
+					service, by, act := cmp.Or(e.Service, "(all)"), e.By, e.Act
+					if e.Node != "" {
+						by = "actor " + e.Node
+					}
+					if e.Failed {
+						act += " (failed)"
+					}
+					rows = append(rows, []string{e.Time.Local().Format(time.DateTime), act, cmp.Or(e.Name, "-"), service, by})
+				}
+				return table(w, "TIME ACT NAME SERVICE BY", rows)
+			})
+		},
+	}
+	c.Flags().BoolVar(&f.shared, "all-services", false, "also those of the other services of the namespace")
+	c.Flags().IntVarP(&limit, "limit", "n", 50, "at most so many, the newest")
 	return c
 }
 

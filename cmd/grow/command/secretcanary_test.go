@@ -57,6 +57,7 @@ type canaryWorld struct {
 	t       *testing.T
 	dir     string
 	secrets string
+	address string // of the third party
 	stderr  bytes.Buffer
 	told    map[string]string // what was told, by where
 
@@ -88,15 +89,15 @@ func (w *canaryWorld) sink(text string) {
 	w.sunk = append(w.sunk, text)
 }
 
-// files writes the service's files.
-func (w *canaryWorld) files(sink string) {
+// files writes the service's files, with an actor that may have so many secrets.
+func (w *canaryWorld) files(sink string, secrets int) {
 	w.t.Helper()
 	a, err := txtar.ParseFile(filepath.Join("testdata", "canaries.txtar"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	var names []string
-	for n := range headerCanary {
+	for n := range secrets {
 		names = append(names, canaryName(n))
 	}
 	fill := strings.NewReplacer("NAMES", strings.Join(names, ", "), "SINK", sink, "HEADER", canaryName(headerCanary))
@@ -162,7 +163,8 @@ func startCanaries(t *testing.T) *canaryWorld {
 	w := &canaryWorld{t: t, dir: t.TempDir(), secrets: t.TempDir(), told: map[string]string{}}
 	sink := httptest.NewServer(w)
 	t.Cleanup(sink.Close)
-	w.files(strings.TrimPrefix(sink.URL, "http://"))
+	w.address = strings.TrimPrefix(sink.URL, "http://")
+	w.files(w.address, headerCanary)
 	environment := map[string]string{
 		"GROW_SMTP_DEFAULT": postbox.Start(t, postbox.Options{Implicit: true}).URL("smtps"),
 		"GROW_LLM_DEFAULT":  "openai+" + strings.Replace(sink.URL, "//", "//:hidden-key@", 1),
@@ -226,7 +228,7 @@ func (w *canaryWorld) typed(in string, want int, args ...string) string {
 	if code := execute(append(args, "-C", w.dir), strings.NewReader(in), &out, &errs); want != exitAny && code != want {
 		w.t.Fatalf("grow %s: exit code %d, want %d\n%s%s", args, code, want, out.String(), errs.String())
 	}
-	w.told["grow "+strings.Join(args, " ")] = out.String() + errs.String()
+	w.told[fmt.Sprintf("%d: grow %s", len(w.told), strings.Join(args, " "))] = out.String() + errs.String()
 	return out.String()
 }
 
@@ -359,8 +361,38 @@ func (w *canaryWorld) search() {
 	}
 }
 
+// change has secrets that were sent have other values, more often than one before is remembered
+// of each, deletes some, and has others in their files.
+func (w *canaryWorld) change() {
+	w.t.Helper()
+	for _, n := range []int{998, 995} { // sealed, and sent by a way's last message
+		for i := range 6 {
+			w.typed(fmt.Sprintf("%s-changed-%d", canaryOf(n), i), exitDone, "secret", "set", canaryName(n))
+		}
+	}
+	for _, n := range []int{995, 992} {
+		w.run(exitDone, "secret", "delete", canaryName(n))
+	}
+	for n := 1; n < canaries; n += 3 {
+		w.write(filepath.Join(w.secrets, canaryName(n)), "another-value")
+	}
+	w.run(exitDone, "secret", "history", "-n", "1000", "-o", "json")
+}
+
+// again asks for what is kept of the messages.
+func (w *canaryWorld) again(ids map[string]string) {
+	w.t.Helper()
+	for n, way := range canaryWays {
+		w.run(exitDone, "trace", ids[way.name], "-o", "json")
+		if way.name == "state" {
+			w.run(exitDone, "state", "get", "spy", canaryName(n), "-o", "json")
+		}
+	}
+}
+
 // TestSecretCanaries: of a thousand secrets that an actor sends by every way it has, none is
-// found in what a host tells or keeps beside the actor's own messages; third parties have
+// found in what a host tells or keeps beside the actor's own messages; also when a secret has
+// another value since, was deleted, or is named and given by nobody any more. Third parties have
 // those that they were sent.
 func TestSecretCanaries(t *testing.T) {
 	if testing.Short() {
@@ -368,12 +400,18 @@ func TestSecretCanaries(t *testing.T) {
 	}
 	newCache(t)
 	w := startCanaries(t)
-	w.look(w.send())
+	ids := w.send()
+	w.look(ids)
+	w.change()
+	w.again(ids)
+	w.run(exitDone, "deadletters", "list", "-o", "json")
 	if _, err := w.Stop(context.Background()); err != nil {
 		t.Error(err)
 	}
 	w.told["stderr"] = w.stderr.String()
-	for _, dir := range []string{"actors", "docs", "types", ".grow/secrets", ".grow/store"} {
+	w.files(w.address, 1) // no revision names the others any more, and no environment has them
+	w.again(ids)
+	for _, dir := range []string{"actors", "docs", "types", ".grow/secrets", ".grow/audit", ".grow/store"} {
 		w.folder(filepath.Join(w.dir, filepath.FromSlash(dir)))
 	}
 	w.search()

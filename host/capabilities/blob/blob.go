@@ -28,6 +28,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/grow-platform/grow/host/capabilities/grants"
 	"github.com/grow-platform/grow/host/outside/s3"
@@ -90,14 +92,42 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", read.Bucket, err)
 	}
-	return &opened{grant: read, bucket: b, closes: closes}, nil
+	o := &opened{grant: read, bucket: b, closes: closes}
+	if left, ok := b.(tidier); ok && read.Access == "write" && !env.Apart {
+		var ctx context.Context
+		ctx, o.end = context.WithCancel(context.Background()) // Close ends it
+		o.tidying.Go(func() { tidy(ctx, left) })
+	}
+	return o, nil
+}
+
+// tidyEvery is how often a bucket outside is looked through for what uploads have left.
+const tidyEvery = time.Hour
+
+// tidier is a bucket in which uploads that were broken off leave something.
+type tidier interface {
+	Tidy(ctx context.Context) (removed int, err error)
+}
+
+// tidy removes what uploads have left, now and then until ctx ends. What fails is tried again.
+func tidy(ctx context.Context, left tidier) {
+	for {
+		_, _ = left.Tidy(ctx) // the next one removes it
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(tidyEvery):
+		}
+	}
 }
 
 // opened serves one grant.
 type opened struct {
 	*grant
-	bucket object.Bucket
-	closes io.Closer // the store; nil: it is the host's and stays
+	bucket  object.Bucket
+	closes  io.Closer // the store; nil: it is the host's and stays
+	end     func()    // of tidying; nil: nothing does
+	tidying sync.WaitGroup
 }
 
 // Operations implements capability.Capability.
@@ -109,6 +139,10 @@ func (*opened) Operations() map[string]capability.Effect {
 
 // Close implements capability.Capability. A bucket of the host stays open with its store.
 func (o *opened) Close() error {
+	if o.end != nil {
+		o.end()
+		o.tidying.Wait()
+	}
 	if o.closes == nil {
 		return nil
 	}

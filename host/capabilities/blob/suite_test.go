@@ -128,3 +128,41 @@ func (b broken) List(context.Context, string, string, int) ([]object.Info, error
 func (b broken) Read(context.Context, string, string, object.Range) (object.Info, []byte, error) {
 	return object.Info{}, nil, b.err
 }
+
+// TestTidies: a grant that writes to a server has what uploads have left there removed, from when
+// it opens until it closes; one that reads, or a copy that stands apart, leaves it.
+func TestTidies(t *testing.T) {
+	looked := make(chan string, 10)
+	address := s3test.Serve(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Has("uploads") {
+			looked <- r.URL.Query().Get("prefix")
+		}
+		return false
+	})
+	env := capability.Environment{Namespace: "main", Service: "shop", Secret: func(name string) (string, bool) { return address, name == "GROW_S3_MAIN" }}
+	begin := func(access string, apart bool) capability.Capability {
+		t.Helper()
+		env := env
+		env.Apart = apart
+		c, err := kind{}.Open(t.Context(), specs.Grant{Name: "g", Kind: "blob", Params: map[string]any{"bucket": "photos", "server": "main", "access": access}}, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for _, c := range []capability.Capability{begin("read", false), begin("write", true)} {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(looked) != 0 {
+		t.Error("uploads are looked for by who writes nothing")
+	}
+	c := begin("write", false)
+	if prefix := <-looked; prefix != "eu/objects/main/shop/photos/" {
+		t.Errorf("uploads are looked for at %s", prefix)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}

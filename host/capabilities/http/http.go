@@ -28,6 +28,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/grow-platform/grow/host/capabilities/grants"
 	"github.com/grow-platform/grow/host/capabilities/http/openapi"
@@ -65,8 +66,10 @@ type grant struct {
 	Stream      int               `json:"stream"`
 	Bucket      string            `json:"bucket"`
 	Size        int               `json:"size"`
+	Keep        string            `json:"keep"`
 
 	networks []netip.Prefix // Networks
+	keep     time.Duration  // Keep
 }
 
 //go:embed grant.cue
@@ -85,6 +88,10 @@ func (g *grant) complete() error {
 			return fmt.Errorf("http grant: networks: %q is no network, such as 10.1.0.0/16", text)
 		}
 		g.networks = append(g.networks, p.Masked())
+	}
+	var err error
+	if g.keep, err = time.ParseDuration(g.Keep); err != nil || g.keep < KeepMin || g.keep > KeepMax {
+		return fmt.Errorf("http grant: keep: %q is none of %.0fh to %.0fh", g.Keep, KeepMin.Hours(), KeepMax.Hours())
 	}
 	for _, h := range g.Hosts {
 		if _, err := parseHost(h); err != nil {

@@ -64,12 +64,17 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 			return nil, fmt.Errorf("secret %s is not set: grow secret set, or give it in the environment", name)
 		}
 	}
-	return &secrets{names: list, look: env.Secret}, nil
+	given := env.Given
+	if given == nil {
+		given = func(string, string) {}
+	}
+	return &secrets{list, env.Secret, func(name string) { given(env.Node, name) }}, nil
 }
 
 type secrets struct {
 	names []string
 	look  func(string) (string, bool)
+	given func(name string) // notes it
 }
 
 // Operations implements capability.Capability.
@@ -87,6 +92,7 @@ func (s *secrets) Do(_ context.Context, r *capability.Request) capability.Answer
 	if !ok {
 		return capability.Fail(capability.NotFound, "secret %s is not set", name)
 	}
+	s.given(name)
 	return capability.Answer{Data: []byte(value)}
 }
 

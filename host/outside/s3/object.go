@@ -28,6 +28,7 @@ type objects struct {
 	*Store
 	objects, parts, notes string           // what keys of S3 begin with
 	now                   func() time.Time // time.Now, but in tests
+	large, piece          int64            // largeMin and pieceSize, but in tests
 }
 
 // found is what is there of a key.

@@ -13,7 +13,8 @@ import (
 )
 
 // S3's own uploads of parts take none below 5 MiB but the last, which is more than a part has:
-// so parts are objects of their own, and the object is written from them in one request.
+// so parts are objects of their own, and the object is written from them, in one request or, when
+// it is large, in pieces of many parts.
 
 // upload is what the keys of an upload's parts begin with. One of another key has none there.
 func (o *objects) upload(upload, key string) string {
@@ -110,8 +111,8 @@ func (p *pieces) Read(into []byte) (int, error) {
 	return n, nil
 }
 
-// forget removes parts that an object was made of. What is left of them goes by a rule of the
-// S3 bucket: the object is written, so that it does not fail.
+// forget removes parts that an object was made of, or that nobody makes one of. What is left of
+// them goes by Tidy: the object is written, so that it does not fail.
 func (o *objects) forget(ctx context.Context, parts []string) {
 	if len(parts) == 0 {
 		return

@@ -3,7 +3,8 @@
 // An object lies at PREFIX/objects/NAMESPACE/SERVICE/BUCKET/KEY, with _ for SERVICE when the
 // bucket is one of a namespace, so that other clients find it. Beside it, under PREFIX/parts,
 // wait the parts of objects that are not made yet, and PREFIX/notes says what became of former
-// writes. Nothing here removes what is left of the two: rules of the S3 bucket do.
+// writes. Tidy removes parts that nobody makes an object of any more; a rule of the S3 bucket
+// removes notes.
 package s3
 
 import (
@@ -145,5 +146,5 @@ func (s *Store) Objects(ctx context.Context, n bucket.Name) (object.Bucket, erro
 	below := func(what string) string {
 		return s.prefix + what + "/" + n.Namespace + "/" + service + "/" + n.Bucket + "/"
 	}
-	return &objects{Store: s, objects: below("objects"), parts: below("parts"), notes: below("notes"), now: time.Now}, ctx.Err()
+	return &objects{Store: s, objects: below("objects"), parts: below("parts"), notes: below("notes"), now: time.Now, large: largeMin, piece: pieceSize}, ctx.Err()
 }

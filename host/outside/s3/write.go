@@ -127,7 +127,13 @@ func (o *objects) replace(ctx context.Context, w *object.Write, c *content, have
 	} else {
 		options.SetMatchETagExcept("*")
 	}
-	etag, err := o.put(ctx, o.objects+w.Key, c.open(ctx), c.size, c.digest, options)
+	var etag string
+	var err error
+	if c.size > o.large {
+		etag, err = o.uploadPieces(ctx, w.Key, c, options)
+	} else {
+		etag, err = o.put(ctx, o.objects+w.Key, c.open(ctx), c.size, c.digest, options)
+	}
 	if errors.Is(err, object.ErrNotFound) { // that is what some say of a condition
 		err = object.ErrConflict
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/johannesboyne/gofakes3"
@@ -24,6 +25,7 @@ func Handler(t testing.TB, before func(w http.ResponseWriter, r *http.Request) b
 	if err := backend.CreateBucket("grow"); err != nil {
 		t.Fatal(err)
 	}
+	completed := &conditional{}
 	real := gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Authorization"), "Credential=who/") {
@@ -32,9 +34,41 @@ func Handler(t testing.TB, before func(w http.ResponseWriter, r *http.Request) b
 			return
 		}
 		if before == nil || !before(w, r) {
-			real.ServeHTTP(w, r)
+			completed.serve(real, w, r)
 		}
 	})
+}
+
+// conditional holds the end of an upload in pieces to its conditions, as the implementation holds
+// those of a PUT. Nothing else is written meanwhile.
+type conditional struct{ writing sync.RWMutex }
+
+func (c *conditional) serve(real http.Handler, w http.ResponseWriter, r *http.Request) {
+	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	switch {
+	case r.Method == http.MethodGet || r.Method == http.MethodHead: // what is written may come from what is read
+		real.ServeHTTP(w, r)
+		return
+	case r.Method != http.MethodPost || !r.URL.Query().Has("uploadId") || match == "" && none == "":
+		c.writing.RLock()
+		defer c.writing.RUnlock()
+		real.ServeHTTP(w, r)
+		return
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	look := r.Clone(r.Context())
+	look.Method, look.URL.RawQuery, look.Body, look.Header = http.MethodHead, "", http.NoBody, http.Header{}
+	found := httptest.NewRecorder()
+	real.ServeHTTP(found, look)
+	there := found.Code == http.StatusOK
+	if none != "" && there || match != "" && (!there || strings.Trim(found.Header().Get("ETag"), `"`) != strings.Trim(match, `"`)) {
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(http.StatusPreconditionFailed)
+		_, _ = fmt.Fprint(w, "<Error><Code>PreconditionFailed</Code><Message>it is another one</Message></Error>")
+		return
+	}
+	real.ServeHTTP(w, r)
 }
 
 // Address is that of a server's bucket, without TLS, as a secret has it.

@@ -1,0 +1,176 @@
+package secrets
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// known are the values of a name that another process would hide, the current one first.
+func known(s *Sealed, at Place, name string) (list [][]byte) {
+	again := &Sealed{dir: s.dir, given: s.given, now: s.now}
+	again.learn()
+	for _, one := range []Place{at, {Namespace: at.Namespace}} {
+		v := again.known[fileOf(one, name)]
+		if v == nil {
+			continue
+		}
+		if v.current != nil {
+			list = append(list, v.current)
+		}
+		list = append(list, v.earlier...)
+	}
+	return list
+}
+
+// hides holds what is hidden of a namespace, also for a process that comes later.
+func hides(t *testing.T, s *Sealed, namespace, want string) {
+	t.Helper()
+	for who, s := range map[string]*Sealed{"this process": s, "another": {dir: s.dir, given: s.given, now: s.now}} {
+		list, left := s.Hidden(namespace)
+		if got := string(bytes.Join(list, []byte(" "))); got != want || left != 0 {
+			t.Errorf("%s hides %q of %s, want %q; %d are left out", who, got, namespace, want, left)
+		}
+	}
+}
+
+// TestHidden: all that a namespace's secrets are and were is hidden, whoever names them, and
+// nothing of another namespace; with each change the count is another one.
+func TestHidden(t *testing.T) {
+	now := at()
+	s, err := Open(t.TempDir(), "", func() time.Time { now = now.Add(time.Minute); return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	hides(t, s, "main", "")
+	last := s.Changes()
+	step := func(err error, want string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		hides(t, s, "main", want)
+		if n := s.Changes(); n == last {
+			t.Error("the count is as it was")
+		} else {
+			last = n
+		}
+	}
+	set(t, s, shop, "A", "a1")
+	set(t, s, Place{"other", "shop"}, "A", "o1")
+	step(nil, "a1")
+	set(t, s, Place{"main", "till"}, "A", "t1")
+	step(nil, "t1 a1")
+	set(t, s, shop, "A", "a2")
+	step(nil, "a2 t1 a1")
+	set(t, s, whole, "B", "b1")
+	step(s.Delete(whole, "B"), "a2 t1 b1 a1")
+	step(s.Delete(shop, "A"), "t1 a2 a1 b1")
+	step(s.Forget(shop, "A"), "t1 b1")
+	if _, err := s.Rekey(); err != nil {
+		t.Fatal(err)
+	}
+	hides(t, s, "main", "t1 b1")
+	hides(t, s, "other", "o1")
+}
+
+// TestKeep: a value from elsewhere is hidden, and given to nobody; not twice, and not what the
+// store has itself.
+func TestKeep(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, "")
+	keep := func(name, value string, changes bool) {
+		t.Helper()
+		before := s.Changes()
+		if err := s.Keep(shop, name, []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+		if (s.Changes() != before) != changes {
+			t.Errorf("%s of %s: changes %v, want %v", value, name, !changes, changes)
+		}
+	}
+	keep("ENV", "e1", true)
+	keep("ENV", "e1", false)
+	keep("ENV", "e2", true)
+	if v, err := s.Get(shop, "ENV"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("%q, %v", v, err)
+	}
+	if list, err := s.List("main"); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	set(t, s, shop, "ENV", "s1")
+	keep("ENV", "s1", false)
+	keep("ENV", "e3", true)
+	wants(t, s, shop, "ENV", "s1")
+	set(t, s, whole, "ALL", "n1")
+	keep("ALL", "n1", false)
+	if got := string(bytes.Join(known(s, shop, "ENV"), []byte(" "))); got != "s1 e3 e2 e1" {
+		t.Errorf("%q", got)
+	}
+	if err := s.Keep(shop, "GROW_SQL_A", []byte("x")); !errors.Is(err, ErrReserved) {
+		t.Error(err)
+	}
+	keep("CLEAR", "canary-of-clear", true)
+	for name, b := range all(t, dir) {
+		if bytes.Contains(b, []byte("canary-of-clear")) {
+			t.Errorf("%s is in clear", name)
+		}
+	}
+}
+
+// TestKeptAlone: what was only kept keeps nobody from sealing when its key is lost; what is set does.
+func TestKeptAlone(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, "")
+	if err := s.Keep(shop, "ENV", []byte("e1")); err != nil {
+		t.Fatal(err)
+	}
+	lose := func() *Sealed {
+		t.Helper()
+		if err := os.Remove(filepath.Join(dir, KeyFile)); err != nil {
+			t.Fatal(err)
+		}
+		return open(t, dir, "")
+	}
+	s = lose()
+	set(t, s, shop, "ENV", "s1")
+	wants(t, s, shop, "ENV", "s1")
+	if err := lose().Keep(shop, "OTHER", []byte("e2")); !errors.Is(err, ErrNoKey) {
+		t.Error(err)
+	}
+}
+
+// TestKeptMost: what is kept of a secret, and of those that were deleted, has its limits.
+func TestKeptMost(t *testing.T) {
+	now := at()
+	s, err := Open(t.TempDir(), "", func() time.Time { now = now.Add(time.Minute); return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range EarlierMax + 10 {
+		set(t, s, shop, "A", fmt.Sprint(n))
+	}
+	if list := known(s, shop, "A"); len(list) != 1+EarlierMax || string(list[EarlierMax]) != "9" {
+		t.Errorf("%d values, the oldest %q", len(list), list[len(list)-1])
+	}
+	large := bytes.Repeat([]byte("x"), ValueMax-8)
+	names := KeptBytesMax/(5*ValueMax) + 2 // whose entries are too large together
+	for n := range names {
+		for i := range 6 {
+			set(t, s, whole, fmt.Sprint("L", n), fmt.Sprintf("%d %d %s", n, i, large))
+		}
+		if err := s.Delete(whole, fmt.Sprint("L", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if first, last := known(s, whole, "L0"), known(s, whole, fmt.Sprint("L", names-1)); first != nil || len(last) < 4 {
+		t.Errorf("%d values of the first that was deleted, %d of the last", len(first), len(last))
+	}
+	if list, left := s.Hidden("main"); left != 0 || len(list) < 1+EarlierMax {
+		t.Errorf("%d values, %d left out", len(list), left)
+	}
+}
