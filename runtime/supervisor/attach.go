@@ -68,7 +68,7 @@ func (s *Supervisor) Attach(ctx context.Context, w Wanted, node string, key *str
 		a.detach, err = s.opts.Shard.Attach(node, p.actor, key)
 	}
 	if err != nil {
-		return nil, errors.Join(err, retire(generation{node: p}))
+		return nil, errors.Join(err, retire([]*part{p}))
 	}
 	if s.attached == nil {
 		s.attached = map[*Attachment]bool{}
