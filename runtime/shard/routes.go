@@ -43,7 +43,7 @@ const noRoutes = math.MaxUint32
 type routes struct {
 	numbers map[string]uint32 // of those that are kept, by how they are written; nil: the journal has had none
 	last    uint32            // number given away
-	force   uint32            // number of those that are in force by the journal
+	force   uint32            // number of those that are in force by the journal; guarded by swapping
 	former  []former          // those that were replaced last, last
 	found   []journal.Routes  // of the last life, until the first table is there
 	kept    atomic.Pointer[[]*plan]
@@ -79,18 +79,31 @@ func (k *routes) number(t *router.Table) (number uint32, known bool) {
 // enforce gives the routes of a table that is to be in force their number, which the
 // journal knows then.
 func (s *Shard) enforce(t *router.Table) (uint32, error) {
-	k := &s.routes
-	number, known := k.number(t)
-	if known && number == k.force {
+	number, known := s.numbered(t)
+	if known && number == s.routes.force {
 		return number, nil
 	}
 	err := s.journalled(t, number, journal.RoutesInForce)
 	if err == nil {
-		k.force = number
+		s.routes.force = number
 	} else if !known {
-		delete(k.numbers, string(t.Routes())) // whatever the journal has, this number is used up
+		s.unnumber(t)
 	}
 	return number, err
+}
+
+// numbered is routes.number for who does not hold applying.
+func (s *Shard) numbered(t *router.Table) (number uint32, known bool) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	return s.routes.number(t)
+}
+
+// unnumber forgets the number of routes that the journal may not know. It is used up.
+func (s *Shard) unnumber(t *router.Table) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	delete(s.routes.numbers, string(t.Routes()))
 }
 
 // replace puts a plan in force. What had begun by the one before, or by a trial, goes on so.
@@ -105,6 +118,7 @@ func (s *Shard) replace(p *plan) {
 	if x != nil {
 		k.keep(x.next, now)
 	}
+	k.numbers[string(p.table.Routes())] = p.number // which may have been forgotten while the journal took note
 	s.publish(p, nil)
 	s.plan.Store(p)
 	s.trial.Store(nil)
@@ -114,6 +128,7 @@ func (s *Shard) replace(p *plan) {
 func (k *routes) keep(p *plan, now int64) {
 	k.former = slices.DeleteFunc(k.former, func(f former) bool { return f.number == p.number })
 	k.former = append(k.former, former{plan: p, since: now})
+	k.numbers[string(p.table.Routes())] = p.number
 }
 
 // awaitNone gives up on trials of the last life: what waited for one has nowhere to go.

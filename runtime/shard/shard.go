@@ -59,7 +59,8 @@ type Shard struct {
 	most      bounds
 	dead      deadLetters
 
-	applying  sync.Mutex // held by Apply
+	swapping  sync.Mutex // held by Apply, Try and Untry, while the journal takes note, too; taken before applying
+	applying  sync.Mutex // held by them while something changes
 	nodes     map[string]*node
 	trial     atomic.Pointer[trial] // nil: there is none
 	passed    passed
@@ -141,8 +142,8 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 // goes on with the messages it is handling; the caller closes it. It fails with ErrJournal
 // when the journal does not take note of other routes.
 func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
-	s.applying.Lock()
-	defer s.applying.Unlock()
+	s.swapping.Lock()
+	defer s.swapping.Unlock()
 	for _, spec := range t.Nodes {
 		if actors[spec.Path] == nil {
 			return fmt.Errorf("apply table: nothing runs at %s", spec.Path)
@@ -152,6 +153,8 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	if err != nil {
 		return fmt.Errorf("apply table: %w", err)
 	}
+	s.applying.Lock()
+	defer s.applying.Unlock()
 	// Nodes that are new run before the table leads to them, and no node runs
 	// anything new before it is in force: whatever a lane comes upon, the plan it
 	// can load then knows the nodes that it sends to.

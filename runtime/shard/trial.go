@@ -141,13 +141,10 @@ func (r *running) spare() *running {
 // trial ends with Untry, or when a table is applied. The caller closes its actors then, but
 // for those in use: see InUse. It fails with ErrTrial, ErrAttached, or ErrJournal as Apply does.
 func (s *Shard) Try(t *Trial) error {
-	s.applying.Lock()
-	defer s.applying.Unlock()
+	s.swapping.Lock()
+	defer s.swapping.Unlock()
 	if s.trial.Load() != nil {
 		return fmt.Errorf("%w: there is a trial already", ErrTrial)
-	}
-	if len(s.attached) > 0 {
-		return fmt.Errorf("%w: somebody is attached", ErrTrial)
 	}
 	p := s.plan.Load()
 	nodes, workflows := p.table.Rerouted(t.Table)
@@ -157,15 +154,24 @@ func (s *Shard) Try(t *Trial) error {
 	if err := enterable(p.table, t.Table, workflows); err != nil {
 		return err
 	}
-	number, known := s.routes.number(t.Table)
+	if err := s.unattended(); err != nil {
+		return err
+	}
+	number, known := s.numbered(t.Table)
 	if number != p.number {
 		if err := s.journalled(t.Table, number, journal.RoutesTried); err != nil {
 			if !known {
-				delete(s.routes.numbers, string(t.Table.Routes()))
+				s.unnumber(t.Table)
 			}
 			return fmt.Errorf("try: %w", err)
 		}
 	}
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	if len(s.attached) > 0 { // meanwhile
+		return fmt.Errorf("%w: somebody is attached", ErrTrial)
+	}
+	s.routes.numbers[string(t.Table.Routes())] = number
 	x := &trial{salt: hash(fnvBasis, t.Salt), nodes: map[*node]*tried{}, plan: p, next: s.planned(t.Table, number, false)}
 	x.grow(t.Share)
 	x.enter(workflows)
@@ -189,6 +195,16 @@ func (s *Shard) Try(t *Trial) error {
 	}
 	s.settleFormer(s.clock.Now().UnixNano(), false)
 	s.feedAll()
+	return nil
+}
+
+// unattended reports whether somebody is attached.
+func (s *Shard) unattended() error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	if len(s.attached) > 0 {
+		return fmt.Errorf("%w: somebody is attached", ErrTrial)
+	}
 	return nil
 }
 
@@ -264,6 +280,8 @@ func (s *Shard) Share(share float64) error {
 // nodes that only they have, as Apply says of what it replaces. It reports whether there was
 // a trial. Without one, what would have waited for one of an earlier life to go on does not.
 func (s *Shard) Untry() bool {
+	s.swapping.Lock()
+	defer s.swapping.Unlock()
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	now := s.clock.Now().UnixNano()

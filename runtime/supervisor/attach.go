@@ -92,7 +92,7 @@ func (a *Attachment) Detach() {
 func (s *Supervisor) let(a *Attachment) {
 	delete(s.attached, a)
 	a.detach()
-	s.retireLater(generation{a.part.actor.Node: a.part})
+	s.retireLater([]*part{a.part})
 }
 
 // dismiss ends all attachments, and says why. The lock is held.
