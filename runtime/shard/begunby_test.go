@@ -183,10 +183,6 @@ func TestBegunByCrash(t *testing.T) {
 				if way := went(t, f.Answer()); way != "a" {
 					t.Errorf("it began by a, and ended by %q", way)
 				}
-				traced, err := s.Trace(context.Background(), f.ID())
-				if err != nil || len(traced.Hops) == 0 {
-					t.Fatal(err)
-				}
 				now, err := s.Accept(context.Background(), hop("k"))
 				if err != nil {
 					t.Fatal(err)
@@ -194,6 +190,17 @@ func TestBegunByCrash(t *testing.T) {
 				<-now.Done()
 				if way := went(t, now.Answer()); way != "b" {
 					t.Errorf("a new one went by %q", way)
+				}
+				for id, want := range map[string]uint32{f.ID(): 0, now.ID(): 1} {
+					traced, err := s.Trace(context.Background(), id)
+					if err != nil || len(traced.Hops) < 3 {
+						t.Fatalf("%v: %+v", err, traced)
+					}
+					for _, h := range traced.Hops {
+						if h.What == HopHandled && h.Routes != want {
+							t.Errorf("%s at %s is told to go by routes %d, want %d", h.ID, h.Node, h.Routes, want)
+						}
+					}
 				}
 			})
 		})

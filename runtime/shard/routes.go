@@ -264,6 +264,10 @@ func (s *Shard) look() {
 		s.clock.AfterFunc(routesLook, s.look)
 		return
 	}
+	defer s.applying.Unlock()
+	if s.stopping.Load() {
+		return
+	}
 	s.routes.looking = false
 	stopped := s.settleFormer(s.clock.Now().UnixNano(), s.idle())
 	if stopped {
@@ -273,7 +277,6 @@ func (s *Shard) look() {
 	if stopped && ended != nil {
 		s.start(*ended)
 	}
-	s.applying.Unlock()
 }
 
 // idle reports whether no message is on its way, so that none can go by a former plan.

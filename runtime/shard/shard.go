@@ -364,6 +364,8 @@ func sorted(list []Waiting) []Waiting {
 func (s *Shard) Close() {
 	s.closing.Do(func() {
 		s.stopping.Store(true)
+		s.applying.Lock() // whoever looks at former plans has done so, or sees that it is over
+		s.applying.Unlock()
 		s.sweep()
 		s.cancel()
 		s.tell(context.Background(), func(done chan struct{}) note { return noteEnd{done} })

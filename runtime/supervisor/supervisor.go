@@ -111,7 +111,9 @@ func New(o Options) *Supervisor {
 		o.Pacer = &pace.Pacer{}
 	}
 	s := &Supervisor{opts: o, table: &router.Table{}, leaving: map[*part]bool{}}
-	o.Shard.OnEnd(s.left)
+	if o.Shard != nil {
+		o.Shard.OnEnd(s.left)
+	}
 	return s
 }
 
