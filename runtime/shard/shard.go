@@ -363,8 +363,8 @@ func sorted(list []Waiting) []Waiting {
 // again does nothing.
 func (s *Shard) Close() {
 	s.closing.Do(func() {
-		s.stopping.Store(true)
 		s.applying.Lock() // whoever looks at former plans has done so, or sees that it is over
+		s.stopping.Store(true)
 		s.applying.Unlock()
 		s.sweep()
 		s.cancel()
