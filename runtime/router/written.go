@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/grow-platform/grow/specs"
 )
@@ -68,6 +70,9 @@ func (t *Table) write(s *specs.Service) []byte {
 		for _, r := range flow.Routes {
 			one.Routes = append(one.Routes, writtenRoute{r.From, r.Type, r.When, r.To})
 		}
+		// Only the order of routes from one place counts.
+		slices.SortFunc(one.Nodes, func(a, b writtenNode) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortStableFunc(one.Routes, func(a, b writtenRoute) int { return strings.Compare(a.From, b.From) })
 		w.Workflows[name] = one
 	}
 	for _, n := range t.Nodes {
