@@ -499,7 +499,7 @@ type stub []byte
 
 func (stub) Arm([]int, []int)          {}
 func (stub) ArmAll()                   {}
-func (s stub) Memory() []byte          { return s }
+func (s stub) Memory() engine.Memory   { return engine.Bytes(s) }
 func (stub) Global(int) (uint64, bool) { return 1 << 16, true }
 
 // TestDataOfFunction: a data breakpoint on a local ends with its function, whose memory is

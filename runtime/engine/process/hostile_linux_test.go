@@ -65,7 +65,7 @@ func greeted(conn net.Conn) (region, hello, error) {
 	if err != nil {
 		return region{}, h, err
 	}
-	r, err := mapRegion(f, h.Lines)
+	r, err := mapRegion(f, h.Lines, h.Probed)
 	return r, h, errors.Join(err, f.Close())
 }
 
