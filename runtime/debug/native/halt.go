@@ -20,7 +20,8 @@ type halt struct {
 	place   *place
 	cause   debug.Cause
 	text    string
-	trapped bool // nothing is left but memory, globals and the innermost calls
+	trapped bool       // nothing is left but memory, globals and the innermost calls
+	panics  *panicking // the guest is shown as it was then; nil: it is as it is
 
 	frames []frame // nil: not yet worked out
 	based  []base
@@ -55,6 +56,14 @@ func (h *halt) Position() debug.Position { return h.program.lines.position(h.pla
 
 // Depth implements debug.Halt.
 func (h *halt) Depth() int { return len(h.all()) }
+
+// global is one of the guest's.
+func (h *halt) global(i int) (uint64, bool) {
+	if h.panics != nil && i == stackPointer {
+		return h.panics.pointer, true
+	}
+	return h.guest.traced.Global(i)
+}
 
 func (h *halt) memory() engine.Memory { return h.guest.traced.Memory() }
 
