@@ -195,10 +195,10 @@ func (i *instance) converse(body engine.Input) (report, error) {
 		var answer []byte
 		if i.err == nil {
 			answer, err = i.serve(&r)
+			if i.lied != nil {
+				return report{}, i.lied
+			}
 			i.stop(err)
-		}
-		if i.lied != nil {
-			return report{}, i.lied
 		}
 		if i.err != nil {
 			answer = []byte(cut(i.err.Error(), ReasonMax))
