@@ -89,6 +89,7 @@ func TestIsolated(t *testing.T) {
 		{"Go", TestGo},
 		{"Rust", TestRust},
 		{"derived", TestDerived},
+		{"panic", TestPanic},
 	} {
 		t.Run(x.name, x.test)
 	}
