@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -65,15 +66,19 @@ func (o *Options) settled(e journal.Entry) (id, node, key string, at int64, ok b
 	return "", "", "", 0, false
 }
 
-// deadCase copies what the journal says of a message that was given up on. It has what
-// capabilities answered to earlier attempts as far as they succeeded; its clock is when
-// it was given up on.
-func deadCase(c *Case, d *journal.Dead, answers []capability.Recorded) (*Case, error) {
+// deadCase copies what the journal says of a message that was given up on, and of what it
+// was told: nil: nothing. It has what capabilities answered to earlier attempts and lasts, and
+// what they answered to the last one, failures too, before that changed something outside. Its
+// clock is that of the last attempt, or when it was given up on.
+func deadCase(c *Case, d *journal.Dead, told *attempt) (*Case, error) {
 	m, err := abi.ParseMessage(slices.Clone(d.Input))
 	if err != nil {
 		return nil, err
 	}
-	c.Key, c.Message, c.Clock, c.Answers, c.Dead = strings.Clone(d.Key), m, d.Time, answers, true
+	c.Key, c.Message, c.Clock, c.Dead = strings.Clone(d.Key), m, d.Time, true
+	if told != nil {
+		c.Answers, c.Clock = told.answers(), cmp.Or(told.clock, d.Time)
+	}
 	c.Then = Outcome{What: "failed", Code: strings.Clone(d.Code), Text: strings.Clone(d.Reason), Fuel: d.Fuel}
 	if d.Refused {
 		c.Then.What = "refused"

@@ -249,7 +249,7 @@ var errRead = errors.New("all was read")
 // read follows the states and gives out the messages.
 func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) error {
 	left := c.places
-	attempts := map[string][]capability.Recorded{} // what messages were answered that have not come to their end, by id
+	attempts := map[string]*attempt{} // what messages were told that have not come to their end, by id
 	err := o.entries(ctx, 0, func(p place, e journal.Entry) error {
 		for len(left) > 0 && left[0].sequence < p.sequence { // it was trimmed meanwhile
 			left = left[1:]
@@ -325,13 +325,35 @@ func (k *cell) change(list []journal.StateChange, copied []capability.Change) (g
 	return grown + capability.Size(k.now)
 }
 
-// remember has attempts hold what messages of the node were answered, as long as they
-// have not come to their end.
-func (o *Options) remember(attempts map[string][]capability.Recorded, e journal.Entry) {
+// attempt is what the journal has of what a message was told that has not come to its end.
+type attempt struct {
+	lasting []capability.Recorded // by earlier attempts, for the ones to come
+	given   []capability.Recorded // by the one under way, failures included
+	clock   int64                 // that it sees; 0: not known
+}
+
+// answers are those that the attempt under way was given.
+func (a *attempt) answers() []capability.Recorded { return merged(a.lasting, a.given) }
+
+// remember has attempts hold what messages of the node were told, as long as they have not
+// come to their end.
+func (o *Options) remember(attempts map[string]*attempt, e journal.Entry) {
+	of := func(id string) *attempt {
+		if attempts[id] == nil {
+			attempts[strings.Clone(id)] = &attempt{}
+		}
+		return attempts[id]
+	}
 	switch e := e.(type) {
+	case *journal.Begun:
+		if e.Node == o.Node && o.Select.names(e.ID) {
+			a := of(e.ID)
+			a.given, a.clock = merged(a.given, recordedOf(e.Answers)), e.Time
+		}
 	case *journal.AttemptMade:
-		if e.Node == o.Node && o.Select.names(e.ID) && len(e.Answers) > 0 {
-			attempts[strings.Clone(e.ID)] = merged(attempts[e.ID], recordedOf(e.Answers))
+		if e.Node == o.Node && o.Select.names(e.ID) && (len(e.Answers) > 0 || attempts[e.ID] != nil) {
+			a := of(e.ID)
+			a.lasting, a.given, a.clock = merged(a.lasting, recordedOf(e.Answers)), nil, 0
 		}
 	case *journal.Handled:
 		if e.Node == o.Node {
@@ -345,7 +367,7 @@ func (o *Options) remember(attempts map[string][]capability.Recorded, e journal.
 }
 
 // caseOf copies what an entry that settles a message says of it.
-func (o *Options) caseOf(seq uint64, e journal.Entry, of *chosen, attempts map[string][]capability.Recorded) (*Case, error) {
+func (o *Options) caseOf(seq uint64, e journal.Entry, of *chosen, attempts map[string]*attempt) (*Case, error) {
 	if d, ok := e.(*journal.Dead); ok {
 		_, _, key, _, _ := o.settled(d)
 		return deadCase(of.newCase(seq, d.ID, key, d.Revision), d, attempts[d.ID])
