@@ -54,7 +54,6 @@ const (
 const (
 	CodeDebugBusy     = "debug.busy"      // somebody else is at it
 	CodeDebugReadOnly = "debug.read_only" // the host has what is live left alone
-	CodeDebugIsolated = "debug.isolated"  // it runs in a process of its own
 	CodeDebugMoved    = "debug.moved"     // what was to be debugged is being replaced
 )
 

@@ -286,7 +286,7 @@ func (e *Error) Status() int {
 	switch e.Code {
 	case CodeNotFound, CodeREPLEnded:
 		return http.StatusNotFound
-	case CodeInvalid, CodeREPLLanguage, CodeDebugIsolated:
+	case CodeInvalid, CodeREPLLanguage:
 		return http.StatusBadRequest
 	case CodeTooLarge:
 		return http.StatusRequestEntityTooLarge

@@ -62,6 +62,13 @@ func (p *Probed) Original(at uint64) uint32 {
 	return p.metered.Old(p.probed.Old(p.begin + uint32(at)))
 }
 
+// Call is the one that an instruction of it stands for, which is given as Original takes it.
+func (p *Probed) Call(at uint64) engine.Call {
+	c := engine.Call{At: p.Original(at)}
+	c.Body = p.Body(c.At)
+	return c
+}
+
 // Body is which function of the original an instruction of it is in, among those that are
 // not imported; what is behind them all is in one more.
 func (p *Probed) Body(original uint32) int {

@@ -97,7 +97,7 @@ func (p *points) watch() *Watch {
 }
 
 // make reads what a breakpoint says of when it stops.
-func (w When) make(readOnly bool) (*point, error) {
+func (s *Session) make(w When) (*point, error) {
 	if len(w.Condition) > ConditionMax || len(w.Hit) > ConditionMax || len(w.Log) > ConditionMax {
 		return nil, fmt.Errorf("longer than %d bytes", ConditionMax)
 	}
@@ -109,16 +109,38 @@ func (w When) make(readOnly bool) (*point, error) {
 	if err != nil {
 		return nil, err
 	}
-	if readOnly {
-		err = Pure(w.Condition)
-		for _, piece := range log {
-			err = errors.Join(err, Pure(piece.expression))
-		}
-		if err != nil {
-			return nil, err
-		}
+	err = s.check(w.Condition, true)
+	for _, piece := range log {
+		err = errors.Join(err, s.check(piece.expression, false))
+	}
+	if err != nil {
+		return nil, err
 	}
 	return &point{when: w, count: count, log: log}, nil
+}
+
+// check says what is wrong with an expression, as far as its form shows it. "" is none.
+func (s *Session) check(expression string, condition bool) error {
+	if expression == "" {
+		return nil
+	}
+	if s.options.ReadOnly {
+		if err := Pure(expression); err != nil {
+			return err
+		}
+	}
+	p, ok := s.program.(Checked)
+	if !ok {
+		return nil
+	}
+	what := "expression"
+	if condition {
+		what = "condition"
+	}
+	if err := p.Check(expression, condition); err != nil {
+		return s.maskedError(fmt.Errorf("%s: %w", what, err))
+	}
+	return nil
 }
 
 // SetBreakpoints replaces the breakpoints of a file and says where each came to lie.
@@ -127,7 +149,7 @@ func (s *Session) SetBreakpoints(file string, list []Breakpoint) []Bound {
 	made := make([]*point, len(list))
 	for i, b := range list {
 		bound[i].Position = Position{File: file, Line: b.Line}
-		p, err := b.make(s.options.ReadOnly)
+		p, err := s.make(b.When)
 		if err == nil {
 			var at Position
 			if at, err = s.program.Bind(file, b.Line); err == nil {
@@ -157,7 +179,7 @@ func (s *Session) SetFunctions(list []FunctionBreakpoint) []Bound {
 	bound := make([]Bound, len(list))
 	made := make([]*point, len(list))
 	for i, b := range list {
-		p, err := b.make(s.options.ReadOnly)
+		p, err := s.make(b.When)
 		if err == nil {
 			if p.at, err = s.program.Function(b.Name); err == nil && len(p.at) == 0 {
 				err = ErrUnknown

@@ -38,7 +38,7 @@ func (s *Session) SetData(list []DataBreakpoint) []Bound {
 	bound := make([]Bound, len(list))
 	made := make([]*point, len(list))
 	for i, b := range list {
-		p, err := b.make(s.options.ReadOnly)
+		p, err := s.make(b.When)
 		if err == nil && (b.Bytes < 1 || b.Bytes > DataBytesMax) {
 			err = fmt.Errorf("a data breakpoint is on 1 to %d bytes", DataBytesMax)
 		}

@@ -13,7 +13,7 @@ func (s *Session) SetInstructions(list []InstructionBreakpoint) ([]Bound, []uint
 	made := make([]*point, len(list))
 	program, ok := s.program.(Addressed)
 	for i, b := range list {
-		p, err := b.make(s.options.ReadOnly)
+		p, err := s.make(b.When)
 		if err == nil && !ok {
 			err = ErrUnsupported
 		}

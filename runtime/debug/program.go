@@ -99,6 +99,14 @@ type Rooted interface {
 	Root() string
 }
 
+// Checked is a Program that can tell what is no expression of its language before a guest
+// stands anywhere. Names are not looked up.
+type Checked interface {
+	// Check says what is wrong with the form of an expression; condition: it is to be
+	// true or false, and what is none is a statement.
+	Check(expression string, condition bool) error
+}
+
 // Addressed is a Program whose instructions can have breakpoints.
 type Addressed interface {
 	// Address returns where a breakpoint on an instruction comes to lie, both as offsets

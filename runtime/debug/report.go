@@ -15,6 +15,13 @@ type Asker interface {
 	Asking() (Halt, error)
 }
 
+// Hearer is a Guest that wants to know what its instance writes: lines of its log, and to
+// its standard error.
+type Hearer interface {
+	// Heard is called on the goroutine on which the guest runs.
+	Heard(text []byte)
+}
+
 // Enter implements [Reporter].
 func (s *Session) Enter(g Guest) error {
 	s.mu.Lock()

@@ -1,5 +1,7 @@
 package engine
 
+import "errors"
+
 // Debug has a module compiled with probes: its instances tell a [Tracer] where they
 // are. What a message uses of fuel stays the same.
 type Debug struct {
@@ -7,8 +9,8 @@ type Debug struct {
 	// that it gets by counting all of them in their order.
 	Probed []Probed
 	// Attach returns who is told of a new instance, before its first message; nil:
-	// nobody is.
-	Attach func(Traced) Tracer
+	// nobody is. h is whom the instance was started with.
+	Attach func(t Traced, h Host) Tracer
 }
 
 // Probed is a function with probes.
@@ -58,7 +60,7 @@ func (a *Arrival) Calls() []Call { return a.calls() }
 
 // Call is a function that is being executed.
 type Call struct {
-	Body int // among the functions that are not imported
+	Body int // among the functions that are not imported; -1: At says it
 	// At is an offset in the binary: of the call that has not returned, or of the
 	// instruction after the probe.
 	At uint32
@@ -73,8 +75,57 @@ type Traced interface {
 	// ArmAll has all of them report.
 	ArmAll()
 	// Memory is the linear memory, while the guest does not run.
-	Memory() []byte
+	Memory() Memory
 	// Global is the bits of a global that is not imported, by its index, while the
-	// guest does not run.
+	// guest does not run. Where the guest runs in another process, of the first
+	// [GlobalsMax].
 	Global(index int) (bits uint64, ok bool)
+}
+
+// GlobalsMax is how many globals of a guest in another process are known.
+const GlobalsMax = 64
+
+// Memory is linear memory that nothing runs in.
+type Memory interface {
+	// Size is its bytes.
+	Size() uint64
+	// Read is n bytes at an address, to be read only, and valid until the guest goes on.
+	// It fails with ErrOutside, or where a guest in another process cannot be asked.
+	Read(address uint64, n int) ([]byte, error)
+	// Write puts bytes at an address. It fails as Read does.
+	Write(address uint64, p []byte) error
+}
+
+// ErrOutside is for an address that is not in linear memory, or not all of what is there.
+var ErrOutside = errors.New("its address is outside of memory")
+
+// Bytes are a Memory that lies in this process.
+type Bytes []byte
+
+// Size implements Memory.
+func (b Bytes) Size() uint64 { return uint64(len(b)) }
+
+// Read implements Memory.
+func (b Bytes) Read(address uint64, n int) ([]byte, error) {
+	if err := Within(b, address, n); err != nil {
+		return nil, err
+	}
+	return b[address:][:n], nil
+}
+
+// Write implements Memory.
+func (b Bytes) Write(address uint64, p []byte) error {
+	if err := Within(b, address, len(p)); err != nil {
+		return err
+	}
+	copy(b[address:], p)
+	return nil
+}
+
+// Within fails with ErrOutside unless n bytes at an address lie in a memory.
+func Within(m Memory, address uint64, n int) error {
+	if size := m.Size(); n < 0 || address > size || uint64(n) > size-address {
+		return ErrOutside
+	}
+	return nil
 }

@@ -1,5 +1,7 @@
 package engine
 
+import "time"
+
 // Debuggable is what instances implement whose language runtime can be debugged while
 // it runs. It costs nothing while nobody does.
 type Debuggable interface {
@@ -30,6 +32,15 @@ type Debugger interface {
 	// again if attend is set. With held set it works for the Debugger: it gets a slice
 	// more, which does not count, and of the Host none but [Paced] is asked.
 	Slice() (attend, held bool, err error)
+}
+
+// Timed is a Debugger that bounds how long its guest may take for what it asks of it, by the
+// host's clock: the clocks of the message stand meanwhile, and a guest in another process
+// may lie of its fuel.
+type Timed interface {
+	// Took is told, on the goroutine that the guest is called from, how long the guest had
+	// to itself since it was told last. An error stops the guest.
+	Took(d time.Duration) error
 }
 
 // Paced is a Host whose guests take turns at its processors. It is called as a Host is, where

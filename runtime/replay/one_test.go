@@ -11,6 +11,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/shard"
 )
 
@@ -175,6 +176,54 @@ func TestAgainHides(t *testing.T) {
 	for _, q := range now.Unknown {
 		if strings.Contains(q.Data, secret[:4]) {
 			t.Errorf("told is …%s", q.Data[shownMax-20:])
+		}
+	}
+}
+
+// TestDeadAnswers: a message that was given up on has what the journal says that its last
+// attempt was told, failures too, and of earlier ones what lasts.
+func TestDeadAnswers(t *testing.T) {
+	frame := func(of ...string) []byte { return abi.NewMessage([]byte("no"), of...).Frame() }
+	failed := journal.Answer{Call: 2, Operation: "pay.charge", Use: "bank", Frame: frame(abi.Type, abi.TypeError, abi.Code, "card.declined", abi.RetryAttr, "no")}
+	stale := journal.Answer{Call: 2, Operation: "pay.charge", Use: "bank", Frame: frame(abi.Type, abi.TypeError, abi.Code, "unavailable", abi.RetryAttr, "yes")}
+	kept := journal.Answer{Call: 1, Operation: "price.get", Use: "shop", Frame: frame(abi.Type, "price")}
+	o := &Options{Node: "n", Dead: true}
+	d := &journal.Dead{ID: "m", Node: "n", Time: 90, Revision: "r", Input: frame(abi.Type, "t", abi.ID, "m")}
+	for _, x := range []struct {
+		name    string
+		entries []journal.Entry
+		codes   []string // of the answers, by number of their request; "": it succeeded
+		clock   int64
+	}{
+		{"nothing", nil, nil, 90},
+		{"an earlier attempt", []journal.Entry{&journal.AttemptMade{ID: "m", Node: "n", Answers: []journal.Answer{kept}}}, []string{""}, 90},
+		{"the last one", []journal.Entry{&journal.Begun{ID: "m", Node: "n", Time: 7, Answers: []journal.Answer{kept}}, &journal.Begun{ID: "m", Node: "n", Time: 7, Answers: []journal.Answer{failed}}}, []string{"", "card.declined"}, 7},
+		{"what an earlier one was told and does not last", []journal.Entry{
+			&journal.Begun{ID: "m", Node: "n", Time: 5, Answers: []journal.Answer{kept, stale}},
+			&journal.AttemptMade{ID: "m", Node: "n", Answers: []journal.Answer{kept}},
+		}, []string{""}, 90},
+		{"both", []journal.Entry{
+			&journal.Begun{ID: "m", Node: "n", Time: 5, Answers: []journal.Answer{kept, stale}},
+			&journal.AttemptMade{ID: "m", Node: "n", Answers: []journal.Answer{kept}},
+			&journal.Begun{ID: "m", Node: "n", Time: 8, Answers: []journal.Answer{failed}},
+		}, []string{"", "card.declined"}, 8},
+		{"another's", []journal.Entry{&journal.Begun{ID: "x", Node: "n", Time: 7, Answers: []journal.Answer{failed}}, &journal.Begun{ID: "m", Node: "o", Time: 7, Answers: []journal.Answer{failed}}}, nil, 90},
+		{"a settled one's", []journal.Entry{&journal.Begun{ID: "m", Node: "n", Time: 7, Answers: []journal.Answer{failed}}, d}, nil, 90},
+	} {
+		attempts := map[string]*attempt{}
+		for _, e := range x.entries {
+			o.remember(attempts, e)
+		}
+		c, err := deadCase(&Case{}, d, attempts["m"])
+		if err != nil || c.Clock != x.clock || len(c.Answers) != len(x.codes) {
+			t.Errorf("%s: %+v, %v", x.name, c, err)
+			continue
+		}
+		for i, want := range x.codes {
+			a, ok := c.answerTo(i+1, c.Answers[i].Use, c.Answers[i].Operation)
+			if !ok || a.Code != want {
+				t.Errorf("%s: request %d is answered %+v", x.name, i+1, a)
+			}
 		}
 	}
 }

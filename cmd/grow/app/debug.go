@@ -82,10 +82,7 @@ func (h *Host) OpenDebugger(ctx context.Context, t control.DebugTarget, by strin
 	if err := control.Permitted(ctx); err != nil {
 		return nil, err
 	}
-	if err = d.program(ctx); err == nil {
-		err = d.reached()
-	}
-	if err != nil {
+	if err = d.program(ctx); err != nil {
 		return nil, errors.Join(err, d.closeSources())
 	}
 	d.Session = debug.NewSession(d.probe.program, d.options())
@@ -283,21 +280,6 @@ func (h *Host) audit(ctx context.Context, d *Debugged, ends bool) error {
 	}
 	h.log.Info(what, "node", l.Node, "mode", mode, "key", l.Key, "message", l.ID, "by", d.by)
 	return nil
-}
-
-// reached reports that a debugger does not reach into the process of an isolated actor. It does
-// where the guest's language does what it is asked for (debug.Attacher); elsewhere it reads the
-// guest's memory and stack itself, which are in a process that is not trusted.
-func (d *Debugged) reached() error {
-	if _, ok := d.probe.program.(debug.Attacher); ok || !d.node.Actor.Isolated {
-		return nil
-	}
-	at := d.node.Path
-	return &control.Error{
-		Code: control.CodeDebugIsolated, At: at,
-		Message: fmt.Sprintf("%s runs in a process of its own (isolation: process), where a debugger reaches actors in Python alone, and not the memory and the stack of one in %s", at, d.probe.program.Language()),
-		Next:    "debug it in a copy of the service without isolation, or see what it does: grow trace, grow replay",
-	}
 }
 
 // permitted reports what the host has nobody debug.

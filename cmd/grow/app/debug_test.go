@@ -351,7 +351,6 @@ func TestDebugRefused(t *testing.T) {
 		{"no such message", h, control.DebugTarget{Message: "none"}, control.CodeNotFound},
 		{"another's message", h, control.DebugTarget{Message: waits.ID(), Actor: "hog"}, control.CodeInvalid},
 		{"a key where there are none", h, control.DebugTarget{Actor: "other", Key: new("a")}, control.CodeInvalid},
-		{"isolated", h, control.DebugTarget{Actor: "alone"}, control.CodeDebugIsolated},
 		{"live on a host that has it left alone", locked, control.DebugTarget{Actor: "hog"}, control.CodeDebugReadOnly},
 	} {
 		answered(waits)

@@ -105,6 +105,29 @@ func TestDebugPythonApart(t *testing.T) {
 				t.Error(said)
 			}
 
+			d = opened(t, h, control.DebugTarget{Actor: "snake", Fork: true})
+			d.SetBreakpoints("app/main.py", []debug.Breakpoint{{Line: line, When: debug.When{Condition: "what == 'state'"}}})
+			begin(t, d)
+			if a := answered(toldSnake(t, h, "state")); a.Code != "" {
+				t.Fatal(a)
+			}
+			e = stoppedAt(t, d, debug.ReasonBreakpoint, line)
+			err = d.With(t.Context(), e.Thread, func(halt debug.Halt) error {
+				if v, err := halt.Evaluate(0, "what"); err != nil || v.Value != "'state'" {
+					t.Errorf("%+v, %v", v, err)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Resume(e.Thread, debug.Continue); err != nil {
+				t.Fatal(err)
+			}
+			if _, said := until(t, d, debug.Terminated); !strings.Contains(said, "now handled; then handled") {
+				t.Error(said)
+			}
+
 			r := typedAt(t, h)
 			if out, err := typed(h, r.ID, "ann", "do(ctx, 'file').data"); err != nil || out.Output != "'a table'\n" {
 				t.Errorf("%+v, %v", out, err)

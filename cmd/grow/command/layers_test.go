@@ -26,7 +26,7 @@ runtime/engine < runtime/debug
 runtime/debug, runtime/admission < runtime/debug/python
 abi < runtime/journal
 runtime/engine, testdata/wat < runtime/engine/enginetest
-runtime/engine < runtime/engine/process
+runtime/engine, runtime/admission, runtime/wasm/probe < runtime/engine/process
 runtime/wasm < runtime/wasm/cover < runtime/replay
 runtime/wasm < runtime/wasm/meter, runtime/wasm/thin, runtime/wasm/snapshot, runtime/wasm/probe
 runtime/engine < runtime/debug

@@ -456,6 +456,21 @@ func TestTrap(t *testing.T) {
 	}
 }
 
+// TestCheck: what is no expression is told without a guest.
+func TestCheck(t *testing.T) {
+	p := opened(t, wat.Module("trap"), nil).(debug.Checked)
+	for expression, bad := range map[string]string{
+		"n > 3 && order.items[0].name == 'b'": "", "*at->next.0": "", "Size::Small == size": "", "-1": "", "unknown": "",
+		"n >": "it is no expression", "(n": "it is no expression", "": "it is no expression", "f(n)": "an expression is a path",
+		"n > len(items)": "an expression is a path", "n = 3": "it is no expression", strings.Repeat("n", expressionMax+1): "at most",
+	} {
+		err := p.Check(expression, true)
+		if (err == nil) != (bad == "") || err != nil && !strings.Contains(err.Error(), bad) {
+			t.Errorf("%.100q: %v, want %q", expression, err, bad)
+		}
+	}
+}
+
 // FuzzOpen: whatever a module says of its source is read within limits, or refused.
 func FuzzOpen(f *testing.F) {
 	for _, name := range []string{"order.O0.wasm", "order.O2.wasm", "order.dwarf5.wasm"} {
@@ -499,7 +514,7 @@ type stub []byte
 
 func (stub) Arm([]int, []int)          {}
 func (stub) ArmAll()                   {}
-func (s stub) Memory() []byte          { return s }
+func (s stub) Memory() engine.Memory   { return engine.Bytes(s) }
 func (stub) Global(int) (uint64, bool) { return 1 << 16, true }
 
 // TestDataOfFunction: a data breakpoint on a local ends with its function, whose memory is

@@ -100,14 +100,40 @@ func letter(c byte) bool {
 
 // parse evaluates an expression.
 func (e *evaluator) parse(text string) (operand, error) {
+	x, err := parsed(text)
+	if err != nil {
+		return operand{}, err
+	}
+	return e.eval(x)
+}
+
+// parsed reads an expression.
+func parsed(text string) (ast.Expr, error) {
 	if len(text) > expressionMax {
-		return operand{}, fmt.Errorf("an expression has at most %d bytes", expressionMax)
+		return nil, fmt.Errorf("an expression has at most %d bytes", expressionMax)
 	}
 	x, err := parser.ParseExpr(tidy(text))
 	if err != nil {
-		return operand{}, fmt.Errorf("%s: it is no expression", clip(text))
+		return nil, fmt.Errorf("%s: it is no expression", clip(text))
 	}
-	return e.eval(x)
+	return x, nil
+}
+
+// Check implements debug.Checked.
+func (p *program) Check(expression string, _ bool) error {
+	x, err := parsed(expression)
+	if err != nil {
+		return err
+	}
+	ast.Inspect(x, func(n ast.Node) bool {
+		switch n.(type) {
+		case nil, *ast.ParenExpr, *ast.BasicLit, *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr, *ast.StarExpr, *ast.UnaryExpr, *ast.BinaryExpr:
+			return err == nil
+		}
+		err = errShape
+		return false
+	})
+	return err
 }
 
 func (e *evaluator) eval(x ast.Expr) (operand, error) {

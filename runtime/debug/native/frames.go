@@ -126,7 +126,7 @@ func (h *halt) bases() []base {
 	}
 	calls := h.calls()
 	h.based = make([]base, len(calls))
-	top, ok := h.guest.traced.Global(stackPointer)
+	top, ok := h.global(stackPointer)
 	pointer := uint32(top)
 	for i, c := range calls {
 		b := &h.based[i]
@@ -197,7 +197,7 @@ func (a at) global(i uint64) (uint64, error) {
 			return uint64(b.address), nil
 		}
 	}
-	if v, ok := a.h.guest.traced.Global(int(min(i, 1<<30))); ok && (i != stackPointer || a.f.call == 0) {
+	if v, ok := a.h.global(int(min(i, 1<<30))); ok && (i != stackPointer || a.f.call == 0) {
 		return v, nil
 	}
 	return 0, errCaller
@@ -231,7 +231,7 @@ func (a at) read(address uint64, n int) ([]byte, error) {
 
 // low is where the stack in linear memory ends now: it grows down; false: that is not known.
 func (h *halt) low() (uint64, bool) {
-	pointer, ok := h.guest.traced.Global(stackPointer)
+	pointer, ok := h.global(stackPointer)
 	if !ok || h.program.symbols == nil || h.program.stackTop() == 0 {
 		return 0, false
 	}

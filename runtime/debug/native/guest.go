@@ -1,12 +1,15 @@
 package native
 
 import (
+	"cmp"
 	"slices"
 	"sort"
+	"strings"
 	"sync/atomic"
 
 	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm"
 )
 
 // guest implements debug.Guest and engine.Tracer: an instance.
@@ -21,6 +24,7 @@ type guest struct {
 	entered map[entered][]uint64 // the locals that functions were entered with
 	since   int64                // pauses, when it was begun
 	told    bool                 // the reporter was told that it panics
+	panics  *panicking           // nil: it does not
 }
 
 // entered is a function that was, by the address of its frame.
@@ -31,6 +35,39 @@ type entered struct {
 
 // enteredMax bounds those that are noted.
 const enteredMax = 10_000
+
+// panicking is a guest whose panic has begun: where it stood then. What is left of the panic
+// is its hook, which says why, and a trap.
+type panicking struct {
+	place   *place
+	arrival *engine.Arrival
+	pointer uint64 // to the stack
+	text    string // what was written since
+}
+
+// panicMax is how many bytes of what a panic writes are kept.
+const panicMax = 4 << 10
+
+// Heard implements debug.Hearer.
+func (g *guest) Heard(text []byte) {
+	if p := g.panics; p != nil && len(p.text) < panicMax {
+		p.text += string(text[:min(len(text), panicMax-len(p.text))])
+	}
+}
+
+// panicMark is what Rust begins to tell of a panic with; its place and text follow.
+const panicMark = "panicked at "
+
+// reason is the panic's place and text; "": it has not said them.
+func (p *panicking) reason() string {
+	at := strings.Index(p.text, panicMark)
+	if at < 0 {
+		return ""
+	}
+	text, _, _ := strings.Cut(p.text[at:], "\nnote: run with `RUST_BACKTRACE")
+	where, why, _ := strings.Cut(text, "\n")
+	return strings.TrimSpace(strings.ToValidUTF8(where+" "+why, "\ufffd"))
+}
 
 // watch is a debug.Watch with its lines as they are looked up.
 type watch struct {
@@ -82,7 +119,7 @@ func (g *guest) Watch(w *debug.Watch) {
 
 // Begin implements engine.Tracer.
 func (g *guest) Begin() error {
-	g.entered, g.told = nil, false
+	g.entered, g.told, g.panics = nil, false, nil
 	return g.reporter.Enter(g)
 }
 
@@ -94,6 +131,12 @@ func (g *guest) Trap(a *engine.Arrival, fault error) {
 		return
 	}
 	h := &halt{program: p, guest: g, arrival: a, trapped: true, cause: debug.CauseUncaught}
+	if began := g.panics; began != nil { // the guest is shown as it was where that began
+		h.panics, h.arrival, h.place, h.trapped = began, began.arrival, began.place, false
+		h.text = cmp.Or(began.reason(), panicText)
+		_ = g.reporter.Arrive(g, h) // the guest is unwound whatever it says
+		return
+	}
 	calls := h.calls()
 	if len(calls) == 0 {
 		return
@@ -125,11 +168,19 @@ func (g *guest) Arrive(a *engine.Arrival) error {
 	}
 	h := &halt{program: p, guest: g, arrival: a, place: at, cause: debug.CauseLine}
 	switch {
+	case at.panic && (w.Raised || w.Uncaught) && p.m.Binary[at.at] != byte(wasm.OpUnreachable):
+		if g.panics == nil {
+			pointer, _ := g.traced.Global(stackPointer)
+			calls := slices.Clone(a.Calls())
+			kept := engine.NewArrival(a.Probe, slices.Clone(a.Locals), func() []engine.Call { return calls })
+			g.panics = &panicking{place: at, arrival: kept, pointer: pointer}
+		}
+		return nil
 	case at.panic && (w.Raised || w.Uncaught):
 		g.told = true
-		h.cause, h.text = debug.CauseUncaught, "the guest panics"
-		if p.m.Binary[at.at] == 0 {
-			h.text = "unreachable code is reached"
+		h.cause, h.text = debug.CauseUncaught, "unreachable code is reached"
+		if g.panics != nil {
+			h.text = cmp.Or(g.panics.reason(), panicText)
 		}
 	case w.at[a.Probe]:
 	case at.loop && at.row.line == 0, !w.Every && (at.loop || !w.lines[spot{at.row.file, at.row.line}]):
@@ -137,6 +188,9 @@ func (g *guest) Arrive(a *engine.Arrival) error {
 	}
 	return g.reporter.Arrive(g, h)
 }
+
+// panicText is said of a panic that says nothing.
+const panicText = "the guest panics"
 
 // note notes the locals that a function is entered with.
 func (g *guest) note(body int, a *engine.Arrival) {

@@ -20,7 +20,8 @@ type halt struct {
 	place   *place
 	cause   debug.Cause
 	text    string
-	trapped bool // nothing is left but memory, globals and the innermost calls
+	trapped bool       // nothing is left but memory, globals and the innermost calls
+	panics  *panicking // the guest is shown as it was then; nil: it is as it is
 
 	frames []frame // nil: not yet worked out
 	based  []base
@@ -56,7 +57,15 @@ func (h *halt) Position() debug.Position { return h.program.lines.position(h.pla
 // Depth implements debug.Halt.
 func (h *halt) Depth() int { return len(h.all()) }
 
-func (h *halt) memory() []byte { return h.guest.traced.Memory() }
+// global is one of the guest's.
+func (h *halt) global(i int) (uint64, bool) {
+	if h.panics != nil && i == stackPointer {
+		return h.panics.pointer, true
+	}
+	return h.guest.traced.Global(i)
+}
+
+func (h *halt) memory() engine.Memory { return h.guest.traced.Memory() }
 
 // calls are the functions of the module that are being executed, without those that
 // were added to it.
@@ -276,7 +285,7 @@ func (h *halt) valueOf(f *frame, v *variable) value {
 // show is a value as others see it.
 func (h *halt) show(frame int, name, path string, v value) debug.Variable {
 	x := debug.Variable{Name: name, Type: v.t.title(), Path: path}
-	if _, err := v.read(max(v.t.bytes(), 0)); err != nil {
+	if err := v.reach(max(v.t.bytes(), 0)); err != nil {
 		x.Fault = err.Error()
 		return x
 	}
@@ -380,22 +389,15 @@ func (h *halt) Set(frame int, r debug.Reference, name, text string) (debug.Varia
 // Memory implements debug.Halt.
 func (h *halt) Memory(address uint64, n int) ([]byte, error) {
 	mem := h.memory()
-	if address > uint64(len(mem)) || n < 0 {
+	if address > mem.Size() || n < 0 {
 		return nil, errOutside
 	}
-	mem = mem[address:]
-	return slices.Clone(mem[:min(n, len(mem))]), nil
+	b, err := mem.Read(address, int(min(uint64(n), mem.Size()-address)))
+	return slices.Clone(b), err
 }
 
 // WriteMemory implements debug.Halt.
-func (h *halt) WriteMemory(address uint64, p []byte) error {
-	mem := h.memory()
-	if address > uint64(len(mem)) || uint64(len(p)) > uint64(len(mem))-address {
-		return errOutside
-	}
-	copy(mem[address:], p)
-	return nil
-}
+func (h *halt) WriteMemory(address uint64, p []byte) error { return h.memory().Write(address, p) }
 
 // Instructions implements debug.Halt.
 func (h *halt) Instructions(frame, offset, n int) ([]debug.Instruction, error) {

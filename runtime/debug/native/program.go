@@ -454,7 +454,7 @@ func (p *program) title(body int) string {
 
 // Compile implements debug.Program.
 func (p *program) Compile(ctx context.Context, e engine.Engine, c engine.Config, r debug.Reporter) (engine.Module, error) {
-	c.Debug = &engine.Debug{Probed: p.probed, Attach: func(t engine.Traced) engine.Tracer {
+	c.Debug = &engine.Debug{Probed: p.probed, Attach: func(t engine.Traced, _ engine.Host) engine.Tracer {
 		return &guest{program: p, reporter: r, traced: t}
 	}}
 	return e.Compile(ctx, bytes.Clone(p.m.Binary), c)

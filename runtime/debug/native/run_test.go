@@ -56,14 +56,17 @@ func read(t testing.TB, path string) []byte {
 	return b
 }
 
+// newEngine is what guests run in.
+var newEngine = func(t testing.TB) (engine.Engine, error) { return wazero.New(t.Context(), wazero.Options{}) }
+
 // started is an instance that a reporter follows; nil: nobody does.
 func started(t testing.TB, p debug.Program, binary []byte, r debug.Reporter) engine.Instance {
 	t.Helper()
-	e, err := wazero.New(t.Context(), wazero.Options{})
+	e, err := newEngine(t)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := engine.Config{MemoryMax: 64 << 20}
+	c := engine.Config{MemoryMax: 64 << 20, Instances: 1}
 	var m engine.Module
 	if r == nil {
 		m, err = e.Compile(t.Context(), binary, c)

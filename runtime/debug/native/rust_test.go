@@ -1,6 +1,8 @@
 package native
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +26,9 @@ const (
 // built is the actor of testdata/rust, as grow build --debug makes it.
 func built(t *testing.T) []byte {
 	t.Helper()
+	if orderOnce != nil {
+		return orderOnce
+	}
 	dir, err := filepath.Abs("testdata/rust")
 	if err != nil {
 		t.Fatal(err)
@@ -33,8 +38,12 @@ func built(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return read(t, out)
+	orderOnce = read(t, out)
+	return orderOnce
 }
+
+// orderOnce is what was built: it takes long.
+var orderOnce []byte
 
 func rustLine(t *testing.T, text string) int {
 	t.Helper()
@@ -91,6 +100,94 @@ func TestRust(t *testing.T) {
 	if !strings.Contains(string(a.Frame), `"due":-1.0`) {
 		t.Errorf("answer %q", a.Frame)
 	}
+}
+
+// TestPanic: a guest that panics is stopped where it does, with all that its functions have,
+// once the panic's hook has said why; and the message fails as it did.
+func TestPanic(t *testing.T) {
+	binary := built(t)
+	p := opened(t, binary, os.DirFS("testdata/rust"))
+	line, stops := rustLine(t, "panic!("), 0
+	r := &hearing{script: script{t: t, first: &debug.Watch{Uncaught: true}}}
+	r.stop = func(_ debug.Guest, h debug.Halt) error {
+		stops++
+		if want := fmt.Sprintf("lib.rs:%d:9: o-2 has 0 items\nand no more", line); h.Cause() != debug.CauseUncaught || !strings.HasPrefix(h.Text(), panicMark) || !strings.HasSuffix(h.Text(), want) {
+			t.Errorf("%s: %q, want %q", h.Cause(), h.Text(), want)
+		}
+		frames, err := h.Frames(0, 100)
+		if err != nil {
+			return err
+		}
+		for i, f := range frames {
+			if f.File == rustSource && strings.HasSuffix(f.Function, "::placed") {
+				if f.Line != line {
+					t.Errorf("%+v, want line %d", f, line)
+				}
+				says(t, h, i, map[string]string{"due": "0.0", "order.id": `"o-2"`, "totals.weights[1]": "-2"})
+				return nil
+			}
+		}
+		t.Errorf("no frame of placed in %+v", frames)
+		return nil
+	}
+	h := &enginetest.Host{Reply: r.answer}
+	m := abi.NewMessage([]byte(`{"id":"o-2","items":[],"size":"Small","way":"Pickup"}`), abi.Type, "order.placed", abi.ID, "2", abi.ContentType, abi.ContentJSON)
+	_, err := started(t, p, binary, r).Handle(h, engine.Frame(m.Frame()))
+	var trap *engine.Error
+	if !errors.As(err, &trap) || trap.Code != engine.CodeTrap || stops != 1 {
+		t.Errorf("%v after %d stops", err, stops)
+	}
+}
+
+// hearing has its guest hear the lines that it logs.
+type hearing struct {
+	script
+	guest debug.Guest
+}
+
+func (r *hearing) Enter(g debug.Guest) error {
+	r.guest = g
+	return r.script.Enter(g)
+}
+
+func (r *hearing) answer(request []byte) ([]byte, error) {
+	in, err := abi.NewReader(request)
+	var v abi.View
+	if err == nil {
+		_, err = in.Next(&v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.guest.(debug.Hearer).Heard(v.Data)
+	return answer(request)
+}
+
+// TestPanicText: what is told of a panic is what its hook wrote, from its place on.
+func TestPanicText(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "nothing of it": "",
+		"panicked at src/lib.rs:3:5:\nover": "panicked at src/lib.rs:3:5: over",
+		"\nthread 'main' (1) panicked at a.rs:1:2:\nno\nway\nnote: run with `RUST_BACKTRACE=1` environment variable": "panicked at a.rs:1:2: no\nway",
+		"panicked at a.rs:1:2": "panicked at a.rs:1:2",
+		"panicked at \xff":     "panicked at \ufffd",
+	} {
+		g := &guest{panics: &panicking{}}
+		for i := range len(text) { // in pieces
+			g.Heard([]byte(text[i : i+1]))
+		}
+		if got := g.panics.reason(); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	g := &guest{panics: &panicking{}}
+	for range 100 {
+		g.Heard(make([]byte, 1000))
+	}
+	if len(g.panics.text) != panicMax {
+		t.Errorf("%d bytes are kept", len(g.panics.text))
+	}
+	(&guest{}).Heard([]byte("nobody panics"))
 }
 
 // TestDerived: what #[derive] has made is on the lines of the actor's author, and not what

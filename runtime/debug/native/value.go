@@ -9,13 +9,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/grow-platform/grow/runtime/debug"
+	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/wasm"
 )
 
 // value is one that a guest has: in memory, or as bytes that have no address.
 type value struct {
 	t     *typ
-	mem   []byte // linear memory
+	mem   engine.Memory
 	at    uint64 // address; not with data
 	data  []byte // not nil: it has no address
 	bits  *field // a bit field
@@ -30,28 +31,39 @@ const (
 	lengthMax = 1 << 28 // elements of what says itself how many it has
 )
 
-var errOutside = errors.New("its address is outside of memory")
+var errOutside = engine.ErrOutside
 
 // faulty is a value that there is not.
 func faulty(t *typ, err error) value { return value{t: t, fault: err} }
 
 // read is the first n bytes.
 func (v value) read(n int64) ([]byte, error) {
-	switch {
-	case v.fault != nil:
-		return nil, v.fault
-	case v.t.s != nil && !v.t.s.spend(1+int(min(max(n, 0), lengthMax)/64)):
-		return nil, debug.ErrEndless
-	case n < 0:
-		return nil, errors.New("its size is not known")
-	case v.data != nil && n > int64(len(v.data)):
-		return nil, debug.ErrOptimizedOut
+	switch err := v.reach(n); {
+	case err != nil:
+		return nil, err
 	case v.data != nil:
 		return v.data[:n], nil
-	case v.at > uint64(len(v.mem)) || uint64(n) > uint64(len(v.mem))-v.at:
-		return nil, errOutside
 	}
-	return v.mem[v.at:][:n], nil
+	return v.mem.Read(v.at, int(n))
+}
+
+// reach reports whether the first n bytes are there.
+func (v value) reach(n int64) error {
+	switch {
+	case v.fault != nil:
+		return v.fault
+	case v.t.s != nil && !v.t.s.spend(1+int(min(max(n, 0), lengthMax)/64)):
+		return debug.ErrEndless
+	case n < 0:
+		return errors.New("its size is not known")
+	case v.data != nil && n > int64(len(v.data)):
+		return debug.ErrOptimizedOut
+	case v.data != nil:
+		return nil
+	case v.mem == nil || n > math.MaxUint32:
+		return errOutside
+	}
+	return engine.Within(v.mem, v.at, int(n))
 }
 
 // word is the value as a number.
@@ -283,12 +295,12 @@ func (v value) reference() view {
 
 // cString is the text at an address up to a zero byte.
 func (v value) cString() (string, bool) {
-	if v.at >= uint64(len(v.mem)) {
+	if v.mem == nil || v.at >= v.mem.Size() {
 		return "", false
 	}
-	b := v.mem[v.at:]
-	text, _, found := strings.Cut(string(b[:min(len(b), debug.ValueMax)]), "\x00")
-	return text, found || len(b) >= debug.ValueMax
+	b, err := v.mem.Read(v.at, int(min(v.mem.Size()-v.at, debug.ValueMax)))
+	text, _, found := strings.Cut(string(b), "\x00")
+	return text, err == nil && (found || len(b) == debug.ValueMax)
 }
 
 // base is a scalar as text.
@@ -396,7 +408,7 @@ func clip(text string) string {
 
 func (v value) write(b *strings.Builder, depth int) {
 	w := v.view()
-	if _, err := v.read(max(v.t.bytes(), 0)); err != nil {
+	if err := v.reach(max(v.t.bytes(), 0)); err != nil {
 		b.WriteString("<" + err.Error() + ">")
 		return
 	}

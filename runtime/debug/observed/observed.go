@@ -5,6 +5,7 @@ package observed
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/grow-platform/grow/abi"
@@ -275,8 +276,36 @@ func (h *host) Rest() {
 
 // Call implements engine.Host.
 func (h *host) Call(request []byte) ([]byte, error) {
-	if err := h.instance.each(request, h.instance.guests.session.Request); err != nil {
+	if err := h.instance.each(request, h.instance.asked); err != nil {
 		return nil, err
 	}
 	return h.Host.Call(request)
+}
+
+// Output implements engine.Host.
+func (h *host) Output(descriptor int, p []byte) {
+	if descriptor == standardError {
+		h.instance.hear(p)
+	}
+	h.Host.Output(descriptor, p)
+}
+
+const standardError = 2
+
+// logPrefix is what operations begin with that write a line of a log.
+const logPrefix = "log."
+
+// asked tells of a request.
+func (i *instance) asked(g debug.Guest, operation string, data []byte) error {
+	if strings.HasPrefix(operation, logPrefix) {
+		i.hear(data)
+	}
+	return i.guests.session.Request(g, operation, data)
+}
+
+// hear has the guest know what its instance writes.
+func (i *instance) hear(text []byte) {
+	if g, ok := i.guest.(debug.Hearer); ok {
+		g.Heard(text)
+	}
 }

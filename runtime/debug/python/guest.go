@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/debug"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -19,6 +20,9 @@ const (
 	workMax = 20_000
 	// mercyMax is what it has, once it was told that this is too long, to end it.
 	mercyMax = 5_000
+	// answerTime is what it may take for one thing by the host's clock, without the turns of
+	// others: what it says of its fuel may be a lie.
+	answerTime = 30 * time.Second
 )
 
 // ErrEndless unwinds a guest that does not end what it was asked for, though it was
@@ -38,8 +42,9 @@ type guest struct {
 	detached atomic.Bool
 
 	// What follows belongs to the guest's goroutine.
-	entered bool // Leave is due
-	slices  int  // that it has left for what it was asked for; 0: it goes its way
+	entered bool          // Leave is due
+	slices  int           // that it has left for what it was asked for; 0: it goes its way
+	took    time.Duration // for that
 	halt    *halt
 }
 
@@ -86,6 +91,17 @@ func (g *guest) Slice() (attend, held bool, err error) {
 		return g.changed.Load(), false, nil
 	}
 	return patience(&g.slices)
+}
+
+// Took implements engine.Timed.
+func (g *guest) Took(d time.Duration) error {
+	if g.slices == 0 {
+		return nil
+	}
+	if g.took += d; g.took > answerTime {
+		return ErrEndless
+	}
+	return nil
 }
 
 // Serve implements engine.Debugger.
@@ -179,7 +195,7 @@ func (g *guest) result(data []byte) ([]byte, error) {
 // to do next.
 func (g *guest) goOn() ([]byte, error) {
 	if c, ok := g.halt.next(); ok {
-		g.slices = workMax + mercyMax
+		g.slices, g.took = workMax+mercyMax, 0
 		return reply(c)
 	}
 	err := g.halt.err
@@ -194,4 +210,7 @@ func (g *guest) goOn() ([]byte, error) {
 	return reply(c)
 }
 
-var _ engine.Debugger = (*guest)(nil)
+var (
+	_ engine.Debugger = (*guest)(nil)
+	_ engine.Timed    = (*guest)(nil)
+)

@@ -3,6 +3,7 @@ package process
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -95,6 +96,20 @@ func (i *instance) debugged(r *report) (answer []byte, says uint64, err error) {
 		err = p.Pace()
 	}
 	return nil, said(attend || again, held), err
+}
+
+// took tells the debugger how long the worker had the turn. Whatever the worker says, its
+// time is the host's.
+func (i *instance) took() error {
+	if i.looks == nil {
+		return nil
+	}
+	d := time.Since(i.handed)
+	i.handed = i.handed.Add(d)
+	if timed, ok := i.looks.Debugger.(engine.Timed); ok {
+		return timed.Took(d)
+	}
+	return nil
 }
 
 func said(attend, held bool) (says uint64) {

@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/engine/enginetest"
@@ -22,6 +23,21 @@ func (a *attending) Slice() (bool, bool, error) { a.slices++; return false, true
 func (a *attending) Serve(b []byte) ([]byte, error) {
 	a.served += string(b)
 	return []byte("served"), nil
+}
+
+// patient is a debugger that gives its guest some time.
+type patient struct {
+	*attending
+	took, most time.Duration
+}
+
+var errLong = errors.New("it took too long")
+
+func (p *patient) Took(d time.Duration) error {
+	if p.took += d; p.took > p.most {
+		return errLong
+	}
+	return nil
 }
 
 // TestDebugged: what a worker asks of a debugger is that one's to say, if there is one, and
@@ -64,15 +80,16 @@ func TestDebugged(t *testing.T) {
 	}
 	i.part()
 
-	// A worker that says nothing is not waited for, though the clocks may stand.
-	i.looks = &debugger{a}
-	for range muteSteps {
-		if err := i.quiet(); err != nil || i.err != nil {
-			t.Fatal(err, i.err)
-		}
+	// Whatever the worker says, or if it says nothing, the debugger is told how long it takes.
+	timed := &patient{attending: a, most: time.Minute}
+	i.looks = &debugger{timed}
+	i.handed = time.Now().Add(-30 * time.Second)
+	if err := i.quiet(); err != nil || i.err != nil || timed.took < 30*time.Second {
+		t.Fatal(err, i.err, timed.took)
 	}
-	if _ = i.quiet(); !errors.Is(i.err, errMute) {
-		t.Error(i.err)
+	i.handed = i.handed.Add(-30 * time.Second)
+	if _ = i.quiet(); !errors.Is(i.err, errLong) || timed.took < time.Minute {
+		t.Error(i.err, timed.took)
 	}
 	i.looks = nil
 	i.Debug(nil)

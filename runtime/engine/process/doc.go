@@ -19,6 +19,10 @@
 // report too: the debugger runs in the host, as it does for others. An order says whether
 // there is one.
 //
+// A module may have probes ([engine.Debug]). Where its guest stands is a report too, and while
+// the host looks at it, orders ask for its memory. Which probes report lies in memory that the
+// host writes to at any time: a bell has the worker look there.
+//
 // The worker is not trusted. What it reports is copied out of the shared memory
 // before it is looked at, and must be what may come at that point, within
 // bounds. A worker that breaks the rules, dies, or does not come to an end once

@@ -22,13 +22,19 @@ type guest struct {
 	said    uint64 // what that has said last
 	buffer  []byte // what the host answered last
 	outputs []byte // what the guest wrote since the last report
-	head    [reportHead + OutputMax]byte
+
+	followed followed // nobody does unless the module has probes
+	stands   []byte   // where it stood last
+	memory   int64    // bytes of its memory, while it stands still
+
+	head [reportHead + OutputMax]byte
 }
 
 // begin begins an order.
 func (g *guest) begin(w world) {
 	g.world, g.failed, g.outputs = w, false, g.outputs[:0]
 	g.look(w)
+	g.followed.heed()
 }
 
 // send sends a report, along with what the guest wrote.
@@ -45,18 +51,15 @@ func (g *guest) ask(kind byte, value uint64, body []byte) ([]byte, error) {
 		return nil, errUnwind
 	}
 	g.failed = true // until it turns out well
-	if err := g.send(kind, value, 0, body); err != nil {
+	if err := g.send(kind, value, g.memory, body); err != nil {
 		return nil, err
 	}
-	if cap(g.buffer) > bufferMax {
-		g.buffer = nil
+	o, err := g.next()
+	for err == nil && (o.kind == orderRead || o.kind == orderWrite) {
+		if err = g.show(o); err == nil {
+			o, err = g.next()
+		}
 	}
-	b, err := g.line.receive(g.buffer, orderMax, nil)
-	g.buffer = b
-	if err != nil {
-		return nil, err
-	}
-	o, err := decodeOrder(b)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +68,7 @@ func (g *guest) ask(kind byte, value uint64, body []byte) ([]byte, error) {
 	}
 	g.failed = false
 	g.look(o.world)
+	g.followed.heed()
 	g.said = o.grant
 	if o.knows&knowsClocks != 0 {
 		g.world.now, g.world.mono = o.now, o.mono
@@ -75,6 +79,19 @@ func (g *guest) ask(kind byte, value uint64, body []byte) ([]byte, error) {
 		g.world.knows |= knowsGrant
 	}
 	return o.body, nil
+}
+
+// next returns what the host says next.
+func (g *guest) next() (order, error) {
+	if cap(g.buffer) > bufferMax {
+		g.buffer = nil
+	}
+	b, err := g.line.receive(g.buffer, orderMax, nil)
+	g.buffer = b
+	if err != nil {
+		return order{}, err
+	}
+	return decodeOrder(b)
 }
 
 // Call implements engine.Host.

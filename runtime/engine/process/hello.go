@@ -22,10 +22,12 @@ type hello struct {
 	Memory  int64  `json:"memory"` // bytes of an instance
 	Answer  int    `json:"answer"` // bytes of a frame that answers
 	Seed    uint32 `json:"seed"`
+	Probed  bool   `json:"probed,omitempty"` // the module has probes
+	Probes  int    `json:"probes,omitempty"` // how many
 }
 
 // version is that of all that passes between host and worker.
-const version = 5
+const version = 6
 
 const helloMax = 4 << 10 // bytes of the JSON text
 

@@ -65,7 +65,7 @@ func greeted(conn net.Conn) (region, hello, error) {
 	if err != nil {
 		return region{}, h, err
 	}
-	r, err := mapRegion(f, h.Lines)
+	r, err := mapRegion(f, h.Lines, h.Probed)
 	return r, h, errors.Join(err, f.Close())
 }
 
@@ -79,7 +79,7 @@ func says(l *line, kind byte, value, memory uint64, outputs, body []byte) {
 // asks has a liar be well until it is to handle a message.
 func asks(then func(l *line, o order) bool) func(l *line, o order) bool {
 	return func(l *line, o order) bool {
-		if o.kind == orderHandle || o.kind == orderReply || o.kind == orderFail {
+		if o.kind == orderHandle || o.kind == orderReply || o.kind == orderFail || o.kind == orderRead {
 			return then(l, o)
 		}
 		says(l, reportDone, 0, 1<<16, nil, nil)

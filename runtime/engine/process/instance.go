@@ -10,9 +10,6 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 )
 
-// errMute is for a guest that is debugged, and says nothing: it works in slices.
-var errMute = fmt.Errorf("the guest asked nothing for %v while it worked for its debugger", MuteMax)
-
 // errBroken is what a closed instance, or one that failed before, answers.
 var errBroken = errors.New("call instance: it is closed or has failed before")
 
@@ -33,6 +30,7 @@ type instance struct {
 	buffer []byte // what was reported last
 	head   [orderHead]byte
 	looked
+	traced *traced // nil: nobody follows it
 	talk
 	_ apart
 }
@@ -46,10 +44,11 @@ type apart [128]byte
 type talk struct {
 	ctx     context.Context // ends it too
 	host    engine.Host
-	err     error // ended it, and is what it fails with
-	mute    int   // times that quiet was called since the last report
-	silence int   // times that quiet was called since, and the worker could have answered
-	starved int   // times that it could not
+	err     error     // ended it, and is what it fails with
+	lied    error     // it cannot be spoken to any more
+	handed  time.Time // the turn, as far as it was counted; of one who is debugged
+	silence int       // times that quiet was called since, and the worker could have answered
+	starved int       // times that it could not
 	look    look
 	refused int // reports that came since
 	asks    int
@@ -63,17 +62,20 @@ const (
 	refusedMax = 8 // reports until a guest that must end is unwound
 )
 
-func start(ctx context.Context, w *worker, k int, h engine.Host, debugs bool) (engine.Instance, error) {
-	i := &instance{looked: looked{can: debugs}, worker: w, index: k, line: w.region.line(k, turnHost), idle: true, buffer: make([]byte, 0, bufferFirst)}
+func start(ctx context.Context, m *module, w *worker, k int, h engine.Host) (engine.Instance, error) {
+	i := &instance{looked: looked{can: m.about.Language != ""}, worker: w, index: k, line: w.region.line(k, turnHost), idle: true, buffer: make([]byte, 0, bufferFirst)}
 	if _, err := i.order(ctx, h, orderStart, engine.Frame(nil)); err != nil {
 		return nil, errors.Join(err, i.Close())
+	}
+	if m.probed != nil && m.probed.Attach != nil {
+		i.trace(m.probed, h)
 	}
 	return i, nil
 }
 
 // Init implements engine.Instance.
 func (i *instance) Init(h engine.Host, frame []byte) error {
-	_, err := i.order(context.Background(), h, orderInit, engine.Frame(frame))
+	_, err := i.call(h, orderInit, engine.Frame(frame))
 	return err
 }
 
@@ -83,7 +85,23 @@ func (i *instance) Handle(h engine.Host, in engine.Input) (engine.Answer, error)
 		i.broken = true
 		return engine.Answer{}, &engine.Error{Code: engine.CodeAlloc, Reason: fmt.Sprintf("an input of %d bytes is more than any actor's memory holds", size)}
 	}
-	return i.order(context.Background(), h, orderHandle, in)
+	return i.call(h, orderHandle, in)
+}
+
+// call gives the worker an order to have the guest do something. Whoever follows the
+// instance is told.
+func (i *instance) call(h engine.Host, kind byte, in engine.Input) (engine.Answer, error) {
+	t := i.traced
+	if t == nil || i.broken {
+		return i.order(context.Background(), h, kind, in)
+	}
+	if err := t.tracer.Begin(); err != nil {
+		i.broken = true
+		return engine.Answer{}, err
+	}
+	a, err := i.order(context.Background(), h, kind, in)
+	t.tracer.End(err)
+	return a, err
 }
 
 // MemorySize implements engine.Instance. It is what the worker last said, and
@@ -105,6 +123,9 @@ func (i *instance) Close() error {
 		_, _ = i.order(context.Background(), &nobody{}, orderClose, engine.Frame(nil))
 	}
 	i.broken = true
+	if i.traced != nil {
+		i.traced.leave()
+	}
 	i.line = line{} // its memory may go
 	if i.idle {
 		return i.worker.give(i.index)
@@ -151,14 +172,17 @@ func (i *instance) fault(err error) error {
 // instance failed; an error says that the worker did.
 func (i *instance) converse(body engine.Input) (report, error) {
 	for {
+		if i.looks != nil {
+			i.handed = time.Now()
+		}
 		if err := i.line.send(i.head[:], body, i); err != nil {
 			return report{}, err
 		}
-		r, err := i.receive()
+		r, err := i.receive(i)
 		if err != nil {
 			return report{}, err
 		}
-		i.mute = 0
+		i.stop(i.took())
 		if err := i.listen(r.outputs); err != nil {
 			i.stop(err)
 		}
@@ -171,6 +195,9 @@ func (i *instance) converse(body engine.Input) (report, error) {
 		var answer []byte
 		if i.err == nil {
 			answer, err = i.serve(&r)
+			if i.lied != nil {
+				return report{}, i.lied
+			}
 			i.stop(err)
 		}
 		if i.err != nil {
@@ -189,11 +216,11 @@ func (i *instance) stop(err error) {
 }
 
 // receive returns the next report.
-func (i *instance) receive() (report, error) {
+func (i *instance) receive(w watcher) (report, error) {
 	if cap(i.buffer) > bufferMax {
 		i.buffer = make([]byte, 0, bufferFirst)
 	}
-	b, err := i.line.receive(i.buffer, max(reportMax, reportHead+OutputMax+i.worker.answerMax), i)
+	b, err := i.line.receive(i.buffer, max(reportMax, reportHead+OutputMax+i.worker.answerMax), w)
 	i.buffer = b
 	if err != nil {
 		return report{}, err
@@ -231,20 +258,18 @@ func (i *instance) ended(r *report) error {
 const (
 	graceSteps   = int(GraceMax / quietStep)
 	starvedSteps = int(StarvedMax / quietStep)
-	muteSteps    = int(MuteMax / quietStep)
 )
 
 // quiet implements watcher: the guest has asked nothing for a while. Whether it
 // may go on is the host's to say, which a sleep of nothing asks it.
 func (i *instance) quiet() error {
 	if i.err == nil {
-		i.mute++
 		if i.ctx.Err() != nil {
 			i.err = fmt.Errorf("start instance: %w", context.Cause(i.ctx))
 		} else if err := i.late(); err != nil {
 			i.err = err
-		} else if i.looks != nil && i.mute > muteSteps { // its clocks may stand
-			i.err = errMute
+		} else if err := i.took(); err != nil { // its clocks may stand
+			i.err = err
 		} else {
 			return nil
 		}
@@ -347,6 +372,10 @@ func (i *instance) serve(r *report) (answer []byte, err error) {
 		i.grant(w.grant)
 	case reportDebug:
 		answer, w.grant, err = i.debugged(r)
+	case reportArrive, reportTrap:
+		err = i.arrived(r)
+	case reportLooked:
+		err = i.lies("it shows what nobody asked for")
 	}
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ const (
 	StartMax    = 30 * time.Second       // from the start of a process to its verdict on the module
 	GraceMax    = 250 * time.Millisecond // that a worker has to come to its end once its message must
 	StarvedMax  = 30 * time.Second       // more that it has where the machine hardly gives it a processor
-	MuteMax     = 30 * time.Second       // that a guest says nothing while it is debugged
+	LookMax     = 30 * time.Second       // that a worker takes in all to show the memory of a guest which stands still
 	CloseMax    = time.Second            // that a worker has to close an instance
 	BackoffMin  = 50 * time.Millisecond  // before the second start in a row that follows a death
 	BackoffMax  = 30 * time.Second
@@ -61,6 +61,9 @@ func (m *module) memory() int64 {
 	most := BaseMemory + int64(m.config.Instances)*each
 	if m.engine.Prepare == nil {
 		most += compileMax
+	}
+	if m.probed != nil {
+		most += threadMemory // of who hears the bell
 	}
 	// Read into memory, decoded, and collected late.
 	return most + 4*int64(len(m.binary))

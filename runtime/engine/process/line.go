@@ -118,6 +118,7 @@ func (l *line) await(w watcher) error {
 	if w != nil {
 		step = quietStep
 	}
+	var woken time.Time // for nothing, and w not told since
 	for wakes := 0; wakes < wakesMax; {
 		switch turn := l.turn.Load(); turn {
 		case l.me:
@@ -129,8 +130,18 @@ func (l *line) await(w watcher) error {
 			return fmt.Errorf("a turn of %d", turn)
 		}
 		if timedOut := wait(l.turn, l.other, step); !timedOut {
-			wakes++
-		} else if err := w.quiet(); err != nil {
+			if wakes++; w == nil || l.turn.Load() != l.other {
+				continue
+			}
+			if woken.IsZero() {
+				woken = time.Now()
+			}
+			if time.Since(woken) < step { // who is woken again and again is told as often
+				continue
+			}
+		}
+		woken = time.Time{}
+		if err := w.quiet(); err != nil {
 			return err
 		}
 	}

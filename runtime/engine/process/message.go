@@ -8,6 +8,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/probe"
 )
 
 // Kinds of orders, from host to worker.
@@ -18,6 +19,8 @@ const (
 	orderClose             // close it
 	orderReply             // the body answers the report
 	orderFail              // unwind the guest: why
+	orderRead              // show memory of a guest that stands still: address u64, bytes u32
+	orderWrite             // write to it: address u64, and the bytes
 	orderEnd               // no kind
 )
 
@@ -33,6 +36,9 @@ const (
 	reportNow                  // Host.Now
 	reportMonotonic            // Host.Monotonic
 	reportDebug                // a method of engine.Debugger: value says which
+	reportArrive               // the guest stands still at the probe of number value; the body says where
+	reportTrap                 // it has trapped; the body says where, and the fault
+	reportLooked               // what orderRead or orderWrite has come to
 	reportEnd                  // no kind
 )
 
@@ -97,8 +103,8 @@ func putReport(head *[reportHead]byte, kind byte, outputs int, value, memory uin
 // report is a decoded report. Its slices alias what it was decoded from.
 type report struct {
 	kind    byte
-	value   uint64 // done and failed: fuel; slice: used; sleep: nanoseconds; random: bytes
-	memory  int64  // done and failed: size of linear memory
+	value   uint64 // done and failed: fuel; slice: used; sleep: nanoseconds; random: bytes; arrive: probe
+	memory  int64  // done, failed, arrive and trap: size of linear memory
 	outputs []byte // see eachOutput
 	body    []byte // done: the answer; call: the request; failed: see decodeFault
 }
@@ -129,12 +135,12 @@ func decodeReport(b []byte, answerMax int) (report, error) {
 
 // check holds a report against what its kind allows.
 func (r *report) check(answerMax int) error {
-	body, value := 0, uint64(0)
+	body, value, memory := 0, uint64(0), false
 	switch r.kind {
 	case reportDone:
-		body, value = answerMax, 1<<63
+		body, value, memory = answerMax, 1<<63, true
 	case reportFailed:
-		body, value = 12+codeMax+ReasonMax+StackMax, 1<<63
+		body, value, memory = faultMax, 1<<63, true
 	case reportCall:
 		body = abi.RequestBytesMax
 	case reportSlice, reportSleep:
@@ -143,12 +149,21 @@ func (r *report) check(answerMax int) error {
 		value = RandomMax
 	case reportDebug:
 		body, value = abi.RequestBytesMax, debugEnd-1
+	case reportArrive:
+		body, value, memory = standsMax, probe.ProbesMax, true
+	case reportTrap:
+		body, memory = standsMax+faultMax, true
+	case reportLooked:
+		body = lookMax
 	}
-	if len(r.body) > body || r.value > value || r.memory != 0 && r.kind != reportDone && r.kind != reportFailed {
+	if len(r.body) > body || r.value > value || r.memory != 0 && !memory {
 		return fmt.Errorf("a report of kind %d with value %d, memory %d and a body of %d bytes", r.kind, r.value, r.memory, len(r.body))
 	}
 	return nil
 }
+
+// faultMax is the bytes of a fault, see appendFault.
+const faultMax = 12 + codeMax + ReasonMax + StackMax
 
 // outputHead is the size in bytes of what precedes a piece of output:
 // descriptor, size.

@@ -16,6 +16,7 @@ type module struct {
 	binary   []byte // that workers are handed
 	config   engine.Config
 	about    engine.Info
+	probed   *probed       // nil: it has no probes
 	turn     chan struct{} // holds a token while a worker is started, or the module closed
 	watching sync.WaitGroup
 
@@ -57,7 +58,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 		}
 		k, err := w.take()
 		if err == nil {
-			return start(ctx, w, k, h, m.about.Language != "")
+			return start(ctx, m, w, k, h)
 		}
 		if errors.Is(err, errFull) {
 			return nil, err

@@ -130,8 +130,8 @@ func (e *Engine) Compile(ctx context.Context, binary []byte, c engine.Config) (e
 	if !supported {
 		return nil, &engine.Error{Code: engine.CodeUnsupported, Reason: "isolation: process needs Linux; leave it out of the definition where the actor is trusted, or run the service on Linux"}
 	}
-	if c.Debug != nil {
-		return nil, &engine.Error{Code: engine.CodeDebug, Reason: "a debugger that looks at the memory and the stack of a guest does not reach into a process of its own (isolation: process)"}
+	if c.Debug != nil && e.Prepare == nil {
+		return nil, &engine.Error{Code: engine.CodeDebug, Reason: "workers that are handed modules as they are put no probes in them"}
 	}
 	if c.Instances > InstancesMax {
 		return nil, &engine.Error{Code: engine.CodeLimit, Reason: fmt.Sprintf(
@@ -145,6 +145,12 @@ func (e *Engine) Compile(ctx context.Context, binary []byte, c engine.Config) (e
 	if e.Prepare != nil {
 		var err error
 		if m.binary, err = e.Prepare(ctx, binary, c); err != nil {
+			return nil, err
+		}
+	}
+	if c.Debug != nil {
+		var err error
+		if m.probed, err = probedOf(binary, c.Debug); err != nil {
 			return nil, err
 		}
 	}

@@ -25,7 +25,10 @@ import (
 )
 
 // workerEnv turns the test binary into a worker.
-const workerEnv = "GROW_TEST_WORKER"
+const (
+	workerEnv      = "GROW_TEST_WORKER"
+	workerAdmitted = "admitted" // one that is handed admitted modules
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(workerEnv) == "" {
@@ -45,6 +48,9 @@ func TestMain(m *testing.M) {
 
 func serveWazero(conn net.Conn) error {
 	return Serve(context.Background(), conn, func(ctx context.Context) (engine.Engine, error) {
+		if os.Getenv(workerEnv) == workerAdmitted {
+			return wazero.New(ctx, wazero.Options{Admitted: true})
+		}
 		return wazero.New(ctx, wazero.Options{Languages: []engine.Language{enginetest.Toy(nil)}})
 	})
 }
@@ -67,7 +73,7 @@ func child(context.Context, int64) (Worker, error) {
 		return Worker{}, err
 	}
 	c := exec.Command(os.Args[0])
-	c.Env, c.ExtraFiles, c.Stderr = append(os.Environ(), workerEnv+"=1"), []*os.File{other}, os.Stderr
+	c.Env, c.ExtraFiles, c.Stderr = append([]string{workerEnv + "=1"}, os.Environ()...), []*os.File{other}, os.Stderr
 	if err := errors.Join(c.Start(), other.Close()); err != nil {
 		return Worker{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/wasm/probe"
 )
 
 // Serve is what a worker process does: it serves one module and its instances to
@@ -20,14 +21,14 @@ func Serve(ctx context.Context, conn Conn, open func(ctx context.Context) (engin
 	if err := readText(conn, helloMax, &h); err != nil {
 		return fmt.Errorf("serve instances: %w", err)
 	}
-	if h.Version != version || h.Lines < 1 || h.Lines > InstancesMax || h.Module < 0 || h.Module > ModuleMax {
+	if h.Version != version || h.Lines < 1 || h.Lines > InstancesMax || h.Module < 0 || h.Module > ModuleMax || h.Probes < 0 || h.Probes > probe.ProbesMax {
 		return fmt.Errorf("serve instances: the host says %+v", h)
 	}
 	file, err := receiveFile(conn)
 	if err != nil {
 		return fmt.Errorf("serve instances: %w", err)
 	}
-	r, err := mapRegion(file, h.Lines)
+	r, err := mapRegion(file, h.Lines, h.Probed)
 	if err = errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("serve instances: %w", err)
 	}
@@ -48,20 +49,24 @@ func serveModule(ctx context.Context, conn Conn, open func(context.Context) (eng
 	if err != nil {
 		return err
 	}
-	m, err := e.Compile(ctx, binary, engine.Config{MemoryMax: h.Memory, AnswerMax: h.Answer, Seed: h.Seed})
+	c := engine.Config{MemoryMax: h.Memory, AnswerMax: h.Answer, Seed: h.Seed}
+	if h.Probed {
+		c.Debug = &engine.Debug{Attach: follow}
+	}
+	m, err := e.Compile(ctx, binary, c)
 	if err != nil {
 		return errors.Join(writeText(conn, verdict{Fault: appendFault(nil, err)}), e.Close(ctx))
 	}
 	binary = nil // the engine has what it needs
 	info := m.Info()
 	if err = writeText(conn, verdict{Info: &info}); err == nil {
-		err = serveLines(ctx, conn, m, r, h.Lines)
+		err = serveLines(ctx, conn, m, r, h)
 	}
 	return errors.Join(err, m.Close(ctx), e.Close(ctx))
 }
 
 // serveLines serves each line that the host opens on a goroutine of its own.
-func serveLines(ctx context.Context, conn Conn, m engine.Module, r region, lines int) error {
+func serveLines(ctx context.Context, conn Conn, m engine.Module, r region, h hello) error {
 	var wait sync.WaitGroup
 	var open []line
 	defer func() {
@@ -70,6 +75,12 @@ func serveLines(ctx context.Context, conn Conn, m engine.Module, r region, lines
 		}
 		wait.Wait()
 	}()
+	heeds := &heeding{}
+	if h.Probed {
+		heeds.bell = r.bell()
+		wait.Go(heeds.hear)
+		defer heeds.end()
+	}
 	for {
 		var index [4]byte
 		if _, err := io.ReadFull(conn, index[:]); errors.Is(err, io.EOF) {
@@ -78,12 +89,17 @@ func serveLines(ctx context.Context, conn Conn, m engine.Module, r region, lines
 			return err
 		}
 		k := binary.LittleEndian.Uint32(index[:])
-		if k >= uint32(lines) {
+		if k >= uint32(h.Lines) {
 			return fmt.Errorf("there is no line %d", k)
 		}
 		l := r.line(int(k), turnWorker)
 		open = append(open, l)
-		wait.Go(func() { (&seat{line: l, module: m}).serve(ctx) }) // ends with the connection
+		s := &seat{line: l, module: m}
+		if h.Probed {
+			s.guest.followed.arms = r.arms(int(k), h.Probes)
+			heeds.add(&s.guest.followed)
+		}
+		wait.Go(func() { s.serve(ctx) }) // ends with the connection
 	}
 }
 
@@ -119,6 +135,7 @@ func (s *seat) serve(ctx context.Context) {
 		}
 	}
 	if s.instance != nil {
+		s.guest.followed.follow(nil)
 		_ = s.instance.Close() // nobody is there to be told
 	}
 }
@@ -129,6 +146,7 @@ func (s *seat) obey(ctx context.Context, o order) (engine.Answer, error) {
 	case o.kind == orderClose && s.instance == nil:
 		return engine.Answer{}, nil
 	case o.kind == orderClose:
+		s.guest.followed.follow(nil)
 		err := s.instance.Close()
 		s.instance = nil
 		return engine.Answer{}, err

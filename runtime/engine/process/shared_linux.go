@@ -16,24 +16,35 @@ const supported = true
 
 // region is the memory that a host and a worker share: their lines. Only pages
 // that are touched exist.
-type region struct{ b []byte }
+type region struct {
+	b     []byte
+	lines int
+}
+
+// sizeOf is the bytes of a region, of a module with probes or without.
+func sizeOf(lines int, probed bool) int {
+	if probed {
+		return lines*(lineSize+armsSize) + bellSize
+	}
+	return lines * lineSize
+}
 
 // newRegion makes the memory of a number of lines, and the file by which a
 // worker maps it. Its size is sealed: a worker that shrank it would have the
 // host die of reading it.
-func newRegion(lines int) (region, *os.File, error) {
+func newRegion(lines int, probed bool) (region, *os.File, error) {
 	fd, err := unix.MemfdCreate("grow worker", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return region{}, nil, fmt.Errorf("make shared memory: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "shared memory")
-	err = f.Truncate(int64(lines) * lineSize)
+	err = f.Truncate(int64(sizeOf(lines, probed)))
 	if err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 	}
 	var r region
 	if err == nil {
-		r, err = mapRegion(f, lines)
+		r, err = mapRegion(f, lines, probed)
 	}
 	if err != nil {
 		_ = f.Close() // the fault is what matters
@@ -43,15 +54,25 @@ func newRegion(lines int) (region, *os.File, error) {
 }
 
 // mapRegion maps the lines that lie in f.
-func mapRegion(f *os.File, lines int) (region, error) {
-	b, err := unix.Mmap(int(f.Fd()), 0, lines*lineSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+func mapRegion(f *os.File, lines int, probed bool) (region, error) {
+	b, err := unix.Mmap(int(f.Fd()), 0, sizeOf(lines, probed), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return region{}, fmt.Errorf("map shared memory: %w", err)
 	}
-	return region{b}, nil
+	return region{b, lines}, nil
 }
 
 func (r region) line(k int, me uint32) line { return lineOf(r.b[k*lineSize:(k+1)*lineSize], me) }
+
+// arms are those of a line, in a region of a module with probes.
+func (r region) arms(k, probes int) arms {
+	at := r.lines*lineSize + k*armsSize
+	return armsOf(r.b[at:at+armsSize], r.bell(), probes)
+}
+
+func (r region) bell() *atomic.Uint32 {
+	return (*atomic.Uint32)(unsafe.Pointer(&r.b[len(r.b)-bellSize]))
+}
 
 func (r region) close() error { return unix.Munmap(r.b) }
 

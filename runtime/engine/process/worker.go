@@ -35,7 +35,7 @@ type worker struct {
 // launch starts a worker for the module, and hands it that. The module is its user.
 func (m *module) launch(ctx context.Context) (*worker, engine.Info, error) {
 	c := m.config
-	r, file, err := newRegion(c.Instances)
+	r, file, err := newRegion(c.Instances, m.probed != nil)
 	if err != nil {
 		return nil, engine.Info{}, err
 	}
@@ -83,6 +83,9 @@ func dismiss(w Worker, err error) error {
 // greet hands the worker memory and module, and returns its verdict.
 func (m *module) greet(conn Conn, memory *os.File) (engine.Info, error) {
 	h := hello{Version: version, Lines: m.config.Instances, Module: len(m.binary), Memory: m.config.MemoryMax, Answer: m.config.AnswerMax, Seed: m.config.Seed}
+	if m.probed != nil {
+		h.Probed, h.Probes = true, m.probed.count
+	}
 	err := writeText(conn, h)
 	if err == nil {
 		err = sendFile(conn, memory)

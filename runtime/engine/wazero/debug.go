@@ -21,9 +21,8 @@ import (
 // probes are what an image knows of the probes in it.
 type probes struct {
 	*engine.Debug
-	binary []byte // the original
-	count  int
-	locals []int // how many a probe hands over, each number once, ascending
+	binary []byte // the original; nil: somebody else has admitted it with its probes
+	locals []int  // how many a probe hands over, each number once, ascending
 	flags  [probe.FlagsMax]place
 
 	admit  sync.Mutex
@@ -33,23 +32,18 @@ type probes struct {
 // compileProbed is Compile with probes. What is admitted so is another module than
 // without them, and is kept by another key.
 func (r *machine) compileProbed(ctx context.Context, wasm []byte, c engine.Config) (engine.Module, error) {
-	if r.options.Admitted {
-		return nil, &engine.Error{Code: engine.CodeDebug, Reason: "an engine that is handed admitted modules puts no probes in them"}
-	}
 	p := &probes{Debug: c.Debug, binary: wasm}
 	digest := sha256.Sum256(wasm)
 	h := sha256.New()
 	fmt.Fprintf(h, "grow probes 2 %x", digest)
 	for _, f := range c.Debug.Probed {
-		p.count += len(f.At)
-		if !slices.Contains(p.locals, len(f.Locals)) {
-			p.locals = append(p.locals, len(f.Locals))
-		}
 		_ = binary.Write(h, binary.LittleEndian, []int64{int64(f.Body), int64(len(f.At)), int64(len(f.Locals))}) // a hash takes everything
 		_ = binary.Write(h, binary.LittleEndian, f.At)
 		_ = binary.Write(h, binary.LittleEndian, f.Locals)
 	}
-	slices.Sort(p.locals)
+	if r.options.Admitted {
+		p.binary = nil
+	}
 	b := newImage(Key(h.Sum(nil)), r.options, false)
 	b.probes = p
 	l, err := b.link(ctx, wasm, func([]byte) ([]byte, error) {
@@ -174,7 +168,7 @@ type armed struct {
 }
 
 // trace has an instance followed, if somebody wants to.
-func (l *linked) trace(i *instance) {
+func (l *linked) trace(i *instance, h engine.Host) {
 	if l.probes.Attach == nil {
 		return
 	}
@@ -186,7 +180,7 @@ func (l *linked) trace(i *instance) {
 		}
 		t.flags = append(t.flags, l.probes.flags[k].find(i.running, g))
 	}
-	if t.tracer = l.probes.Attach(t); t.tracer != nil {
+	if t.tracer = l.probes.Attach(t, h); t.tracer != nil {
 		i.traced = t
 	}
 }
@@ -243,9 +237,9 @@ func (t *traced) set(a *armed, flags *[probe.FlagsMax]uint64) {
 }
 
 // Memory implements engine.Traced.
-func (t *traced) Memory() []byte {
+func (t *traced) Memory() engine.Memory {
 	b, _ := t.on.memory.Read(0, t.on.memory.Size())
-	return b
+	return engine.Bytes(b)
 }
 
 // Global implements engine.Traced.
@@ -277,17 +271,26 @@ func serveProbe(ctx context.Context, stack []uint64) {
 
 // calls are the functions of the guest's author that are being executed.
 func (t *traced) calls() []engine.Call {
-	p, err := t.probes.admitted()
-	if err != nil {
-		return nil // it was admitted before
-	}
 	all := make([]engine.Call, 0, len(t.stack))
 	for _, c := range t.stack {
-		if body := c.function - t.own; body >= 0 {
-			all = append(all, engine.Call{Body: body, At: p.Original(c.at)})
+		if c.function >= t.own {
+			all = append(all, t.probes.call(c.at))
 		}
 	}
 	return all
+}
+
+// call is where the code that was made of the original is at. Of what others have admitted
+// the original is not here.
+func (p *probes) call(at uint64) engine.Call {
+	if p.binary == nil {
+		return engine.Call{Body: -1, At: uint32(at)}
+	}
+	a, err := p.admitted()
+	if err != nil {
+		return engine.Call{Body: -1} // it was admitted before
+	}
+	return a.Call(at)
 }
 
 // trapped has the tracer look at a guest that has trapped. All that is left of its calls
@@ -296,16 +299,10 @@ func (t *traced) trapped(err error, f *engine.Error) {
 	if f.Code != engine.CodeTrap && f.Code != engine.CodeStack && f.Code != engine.CodeMemory {
 		return
 	}
-	p, failed := t.probes.admitted()
-	if failed != nil {
-		return // it was admitted before
-	}
 	var all []engine.Call
 	for _, line := range sourceLine.FindAllStringSubmatch(err.Error(), engine.TrapCallsMax) {
 		if at, err := strconv.ParseUint(line[1], 16, 32); err == nil {
-			c := engine.Call{At: p.Original(at)}
-			c.Body = p.Body(c.At)
-			all = append(all, c)
+			all = append(all, t.probes.call(at))
 		}
 	}
 	t.tracer.Trap(engine.NewArrival(-1, nil, func() []engine.Call { return all }), f)

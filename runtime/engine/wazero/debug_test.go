@@ -60,7 +60,7 @@ func (t *tracer) End(err error) { t.log = append(t.log, fmt.Sprintf("end %v", er
 func traceable(t testing.TB, e engine.Engine, binary []byte) (engine.Instance, *tracer) {
 	t.Helper()
 	tr := &tracer{arrive: func(*engine.Arrival) error { return nil }}
-	d := &engine.Debug{Probed: probed(t, binary), Attach: func(on engine.Traced) engine.Tracer {
+	d := &engine.Debug{Probed: probed(t, binary), Attach: func(on engine.Traced, _ engine.Host) engine.Tracer {
 		tr.on = on
 		return tr
 	}}
@@ -167,7 +167,7 @@ func TestArrive(t *testing.T) {
 				t.Fatalf("function %d is called by %s at %d", c.Body, in.Op, c.At)
 			}
 		}
-		if len(tr.on.Memory()) < pageSize {
+		if tr.on.Memory().Size() < pageSize {
 			t.Fatal("no memory")
 		}
 		if _, ok := tr.on.Global(0); !ok {
@@ -230,20 +230,12 @@ func TestBeginFails(t *testing.T) {
 	}
 }
 
-// TestNoProbes: who only takes modules that others have admitted has none debugged, and
-// no probes stand in the code of a language runtime.
+// TestNoProbes: no probes stand in the code of a language runtime.
 func TestNoProbes(t *testing.T) {
-	for _, x := range []struct {
-		options Options
-		binary  []byte
-	}{
-		{Options{Admitted: true}, order.Module()},
-		{Options{Languages: []engine.Language{enginetest.Toy(nil)}}, enginetest.Thin(t, "x")},
-	} {
-		_, err := start(t, x.options).Compile(t.Context(), x.binary, engine.Config{MemoryMax: 1 << 20, Debug: &engine.Debug{}})
-		var known *engine.Error
-		if !errors.As(err, &known) || known.Code != engine.CodeDebug {
-			t.Error(err)
-		}
+	o := Options{Languages: []engine.Language{enginetest.Toy(nil)}}
+	_, err := start(t, o).Compile(t.Context(), enginetest.Thin(t, "x"), engine.Config{MemoryMax: 1 << 20, Debug: &engine.Debug{}})
+	var known *engine.Error
+	if !errors.As(err, &known) || known.Code != engine.CodeDebug {
+		t.Error(err)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/grow-platform/grow/runtime/admission"
+	"github.com/grow-platform/grow/runtime/wasm/probe"
 	"github.com/tetratelabs/wazero"
 )
 
@@ -142,13 +144,18 @@ func (b *image) build(ctx context.Context, a *admitted) (*linked, error) {
 // prepare serves the imports of a module, which admission has checked.
 func (l *linked) prepare(ctx context.Context, reactor bool) error {
 	imported := l.compiled.ImportedFunctions()
+	var locals []int
+	for _, f := range imported {
+		from, name, _ := f.Import()
+		l.wasi = l.wasi || from == admission.WASI
+		if n, err := strconv.Atoi(name); err == nil && from == probe.ImportModule {
+			locals = append(locals, n)
+		}
+	}
 	l.own = len(imported) - 1 // without that of the rewriting
 	if l.probes != nil {
-		l.own -= len(l.probes.locals)
-	}
-	for _, f := range imported {
-		from, _, _ := f.Import()
-		l.wasi = l.wasi || from == admission.WASI
+		l.probes.locals = locals
+		l.own -= len(locals)
 	}
 	return l.linkImports(ctx, reactor)
 }

@@ -71,7 +71,7 @@ func (m *module) Instantiate(ctx context.Context, h engine.Host) (engine.Instanc
 	}
 	i.host = nil
 	if l.probes != nil {
-		l.trace(i)
+		l.trace(i, h)
 	}
 	return i, nil
 }

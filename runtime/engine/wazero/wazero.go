@@ -32,7 +32,9 @@ type Options struct {
 	// Cache keeps admitted modules from run to run; nil: nothing is kept.
 	Cache Cache
 	// Admitted has Compile take what [Prepare] makes in place of modules: somebody
-	// who is trusted has admitted what is in it.
+	// who is trusted has admitted what is in it. One that was prepared with probes is
+	// compiled with an engine.Debug, whose Probed is not looked at; its calls are told of
+	// as they lie in the code section of what was handed over, by Call.At alone.
 	Admitted bool
 	// Compile makes machine code of an admitted module as [Build] does, and
 	// bounds what that takes; nil: this process does it, without bounds. What

@@ -96,6 +96,9 @@ fn placed(ctx: &mut Context, order: Order) -> Result {
     let due = sum(&totals, &names);
     unsafe { HANDLED += 1 };
     let id = order.id.clone();
+    if order.items.is_empty() {
+        panic!("{id} has {} items\nand no more", order.items.len());
+    }
     ctx.send("order.priced", &Priced { id, due })
 }
 
