@@ -10,10 +10,12 @@ import (
 )
 
 const (
-	garbageMin  = 64 << 20 // bytes that gather at least before they are collected
-	percentMin  = 100      // of what a collection looks through; Go's own
-	percentMax  = 1600
-	percentStep = 4 // part of a percentage by which another one must differ to be set: setting it stops all goroutines for a moment
+	garbageMost  = 192 << 20 // bytes that may gather in a host that uses less than that
+	garbagePart  = 32        // part of the memory there is that may, if that is less
+	garbageGuess = 64 << 20  // where it is not known how much there is
+	percentMin   = 100       // of what a collection looks through; Go's own
+	percentMax   = 1600
+	percentStep  = 4 // part of a percentage by which another one must differ to be set: setting it stops all goroutines for a moment
 )
 
 // spaceCollections has garbage be collected less often, once, where there is little else: Go
@@ -23,12 +25,22 @@ var spaceCollections = sync.OnceFunc(func() {
 	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return
 	}
-	(&collections{used: used, set: func(percent int) { debug.SetGCPercent(percent) }, percent: percentMin}).adjust()
+	c := &collections{room: garbageRoom(hostMemory()), used: used, set: func(percent int) { debug.SetGCPercent(percent) }, percent: percentMin}
+	c.adjust()
 })
+
+// garbageRoom is how many bytes of garbage may gather, whatever is in use, where there is so much memory; 0: it is not known.
+func garbageRoom(memory int64) uint64 {
+	if memory <= 0 {
+		return garbageGuess
+	}
+	return min(garbageMost, uint64(memory)/garbagePart)
+}
 
 // collections sets how much garbage gathers, after each collection anew: it is called by the
 // runtime, which does so one after the other.
 type collections struct {
+	room    uint64 // bytes that may gather whatever is in use
 	used    func() uint64
 	set     func(percent int)
 	percent int // in force
@@ -52,14 +64,14 @@ func used() (sum uint64) {
 
 // adjust sets the percentage for what is in use now, and has itself be called after the next collection.
 func (c *collections) adjust() {
-	if want := garbagePercent(c.used()); max(want, c.percent)-min(want, c.percent) > c.percent/percentStep {
+	if want := garbagePercent(c.used(), c.room); max(want, c.percent)-min(want, c.percent) > c.percent/percentStep {
 		c.percent = want
 		c.set(want)
 	}
 	runtime.AddCleanup(new([64]byte), (*collections).adjust, c) // which nothing refers to: gone with the next collection
 }
 
-// garbagePercent is the percentage of what is in use that may gather.
-func garbagePercent(used uint64) int {
-	return int(min(max(percentMin, garbageMin*100/max(used, 1)), percentMax))
+// garbagePercent is the percentage of what is in use that may gather where room bytes may.
+func garbagePercent(used, room uint64) int {
+	return int(min(max(percentMin, room*100/max(used, 1)), percentMax))
 }
