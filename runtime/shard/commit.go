@@ -43,8 +43,8 @@ func newBatch(l *lane) *batch {
 }
 
 // memory is about how many bytes a batch takes that holds nothing.
-func (b *batch) memory() int {
-	return int(unsafe.Sizeof(*b)) + b.writer.Cap() + cap(b.answers)*int(unsafe.Sizeof(answered{}))
+func (b *batch) memory() int64 {
+	return int64(unsafe.Sizeof(*b)) + int64(b.writer.Cap()) + int64(cap(b.answers))*int64(unsafe.Sizeof(answered{}))
 }
 
 // follow takes over what another batch of the lane, without entries, holds back.
@@ -82,6 +82,7 @@ type committer struct {
 
 	committed atomic.Uint64 // sequence of the last record known to be there
 	jammed    atomic.Bool   // so much waits for the journal that lanes rest
+	reused    atomic.Int64  // bytes of the batches that lanes keep for reuse
 
 	mu      sync.Mutex
 	last    uint64    // sequence of the last append started

@@ -60,7 +60,6 @@ type lane struct {
 	free       []*parcel // for reuse
 	trash      []*parcel // for reuse once the entry being made is written
 	batches    []*batch  // for reuse
-	batched    int       // memory of those, in bytes
 	latest     *batch    // the last one on its way to the journal; nil: it is there
 	worker     *worker
 	workers    []*worker
@@ -456,8 +455,10 @@ func (l *lane) committed(b *batch) {
 	clear(b.barriers)
 	b.answers, b.kept, b.barriers, b.blobs, b.err = b.answers[:0], b.kept[:0], b.barriers[:0], b.blobs[:0], nil
 	b.writer.Reset(l.shard.committer.epoch)
-	if more := b.memory(); l.batched+more <= batchesMax {
-		l.batches, l.batched = append(l.batches, b), l.batched+more
+	if more := b.memory(); l.shard.committer.reused.Add(more) <= batchesMax {
+		l.batches = append(l.batches, b)
+	} else {
+		l.shard.committer.reused.Add(-more)
 	}
 	l.shard.committer.trim()
 }
@@ -473,7 +474,7 @@ func (l *lane) openBatch() *batch {
 	}
 	if n := len(l.batches); n > 0 {
 		l.batch, l.batches = l.batches[n-1], l.batches[:n-1]
-		l.batched -= l.batch.memory()
+		l.shard.committer.reused.Add(-l.batch.memory())
 	} else {
 		l.batch = newBatch(l)
 	}

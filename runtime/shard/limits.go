@@ -41,7 +41,7 @@ const (
 	landingsMax   = 1024                      // batches not folded that a lane remembers before it looks which were
 	fullBytes     = journal.RecordMax / 4 * 3 // waiting for the journal that are a record of their own, and
 	smallBytes    = 4 << 10                   // of a record that another one need not wait for
-	batchesMax    = 2 << 20                   // bytes of memory for batches that a lane keeps for reuse
+	batchesMax    = jamBytes                  // bytes of memory for batches that all lanes together keep for reuse: as much as waits at once
 	jamBytes      = 8 << 20                   // waiting for the journal before lanes rest
 	waitingTime   = time.Second               // that a lane may take to say what waits in it, at the end
 	idleInstances = 30 * time.Second          // after which unused instances are closed
