@@ -249,7 +249,7 @@ var errRead = errors.New("all was read")
 // read follows the states and gives out the messages.
 func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) error {
 	left := c.places
-	attempts := map[string][]capability.Recorded{} // what messages were answered that have not come to their end, by id
+	attempts := map[string]*past{} // what messages were told that have not come to their end, by id
 	err := o.entries(ctx, 0, func(p place, e journal.Entry) error {
 		for len(left) > 0 && left[0].sequence < p.sequence { // it was trimmed meanwhile
 			left = left[1:]
@@ -325,14 +325,46 @@ func (k *cell) change(list []journal.StateChange, copied []capability.Change) (g
 	return grown + capability.Size(k.now)
 }
 
-// remember has attempts hold what messages of the node were answered, as long as they
+// past is what attempts at a message were told.
+type past struct {
+	answers []capability.Recorded // that each further attempt is given
+	given   []capability.Recorded // to the attempt that had begun to change something outside, failures too
+	clock   int64                 // that this one sees, nanoseconds since 1970; 0: none had begun
+}
+
+// last is what the last attempt was told, as far as the journal has it.
+func (t *past) last() []capability.Recorded { return merged(slices.Clone(t.answers), t.given) }
+
+// end has the attempt end that was under way. What does not last of what it was told goes
+// with it, as it does for the attempt after it.
+func (t *past) end(answers []capability.Recorded) {
+	for i := range t.given {
+		t.given[i].Kept = true
+	}
+	lasting := slices.DeleteFunc(t.given, func(r capability.Recorded) bool { return !r.Lasts() })
+	*t = past{answers: merged(merged(t.answers, lasting), answers)}
+}
+
+// remember has attempts hold what messages of the node were told, as long as they
 // have not come to their end.
-func (o *Options) remember(attempts map[string][]capability.Recorded, e journal.Entry) {
+func (o *Options) remember(attempts map[string]*past, e journal.Entry) {
+	of := func(id, node string) *past {
+		if node != o.Node || !o.Select.names(id) {
+			return new(past) // which nobody asks for
+		}
+		t := attempts[id]
+		if t == nil {
+			t = new(past)
+			attempts[strings.Clone(id)] = t
+		}
+		return t
+	}
 	switch e := e.(type) {
 	case *journal.AttemptMade:
-		if e.Node == o.Node && o.Select.names(e.ID) && len(e.Answers) > 0 {
-			attempts[strings.Clone(e.ID)] = merged(attempts[e.ID], recordedOf(e.Answers))
-		}
+		of(e.ID, e.Node).end(recordedOf(e.Answers))
+	case *journal.Begun:
+		t := of(e.ID, e.Node)
+		t.given, t.clock = merged(t.given, recordedOf(e.Answers)), e.Time
 	case *journal.Handled:
 		if e.Node == o.Node {
 			delete(attempts, e.ID)
@@ -345,10 +377,10 @@ func (o *Options) remember(attempts map[string][]capability.Recorded, e journal.
 }
 
 // caseOf copies what an entry that settles a message says of it.
-func (o *Options) caseOf(seq uint64, e journal.Entry, of *chosen, attempts map[string][]capability.Recorded) (*Case, error) {
+func (o *Options) caseOf(seq uint64, e journal.Entry, of *chosen, attempts map[string]*past) (*Case, error) {
 	if d, ok := e.(*journal.Dead); ok {
 		_, _, key, _, _ := o.settled(d)
-		return deadCase(of.newCase(seq, d.ID, key, d.Revision), d, attempts[d.ID])
+		return deadCase(of.newCase(seq, d.ID, key, d.Revision), d, cmp.Or(attempts[d.ID], &past{}))
 	}
 	h := e.(*journal.Handled) // nothing else is chosen
 	m, err := abi.ParseMessage(of.room.bytes(h.Input))
@@ -378,7 +410,7 @@ func recordedOf(list []journal.Answer) (copied []capability.Recorded) {
 		a := &list[i]
 		copied = append(copied, capability.Recorded{
 			Call: int(a.Call), Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Request: slices.Clone(a.Request),
-			Frame: slices.Clone(a.Frame), Duration: time.Duration(a.Duration),
+			Frame: slices.Clone(a.Frame), Duration: time.Duration(a.Duration), Passing: a.Passing,
 		})
 	}
 	return copied

@@ -1,6 +1,12 @@
 package grow
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"strconv"
+)
 
 // Chat is what a language model is asked.
 type Chat struct {
@@ -70,6 +76,85 @@ func (l LLM) Chat(chat Chat) (ChatReply, error) {
 	var r ChatReply
 	err := l.ask("llm.chat", chat, &r)
 	return r, err
+}
+
+// ChatStream is the answer to a chat, as it comes. It ends with Close, and with the message;
+// what is not read may have been paid all the same.
+type ChatStream struct {
+	stream *HTTPStream
+	reply  *ChatReply // nil: it is not there yet
+	said   bool       // a piece of its text was
+}
+
+// Stream asks a model, and returns as soon as it begins to answer.
+func (l LLM) Stream(chat Chat) (*ChatStream, error) {
+	data, err := json.Marshal(chat)
+	if err != nil {
+		return nil, err
+	}
+	s, err := l.c.openStream(l.use, data, map[string]string{"of": "llm.chat"})
+	if err != nil {
+		return nil, err
+	}
+	s.started, s.linger = true, strconv.Itoa(eventLinger) // it has no status to wait for
+	return &ChatStream{stream: s}, nil
+}
+
+// Text is the text of the answer, in pieces. They come as soon as they are there, those of a
+// tenth of a second together. An error ends them.
+func (s *ChatStream) Text() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for s.reply == nil {
+			text, err := s.next()
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if text != "" && !yield(text, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Reply is the whole answer. It waits until that is there.
+func (s *ChatStream) Reply() (ChatReply, error) {
+	for s.reply == nil {
+		if _, err := s.next(); err != nil {
+			return ChatReply{}, err
+		}
+	}
+	return *s.reply, nil
+}
+
+// Close ends the stream, wherever it is.
+func (s *ChatStream) Close() error { return s.stream.Close() }
+
+// next reads a line: a piece of the text, or, as the last, the reply.
+func (s *ChatStream) next() (text string, err error) {
+	line, err := s.stream.line()
+	if errors.Is(err, io.EOF) && len(s.stream.rest) > 0 { // the last one need not end
+		line, err = string(s.stream.rest), nil
+		s.stream.rest = nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil || line == "" {
+		return "", err
+	}
+	var told ChatReply
+	if err := json.Unmarshal([]byte(line), &told); err != nil {
+		return "", err
+	}
+	if text = told.Text; told.Stop != "" {
+		s.reply = &told
+		if s.said {
+			text = ""
+		}
+	}
+	s.said = s.said || text != ""
+	return text, nil
 }
 
 // Embed gives a vector for each text, by the model of that name; "": the grant's first.

@@ -4,6 +4,9 @@ package grow_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"testing"
 
@@ -58,5 +61,46 @@ func TestLLM(t *testing.T) {
 	}
 	if got := h.Send("llm.ask", 0); got.Outcome != growtest.Later {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestChatStream: what a chat answers comes in pieces; a double may answer as a chat does.
+func TestChatStream(t *testing.T) {
+	const reply = `{"model": "m", "text": "hello", "stop": "end", "usage": {"input": 3, "output": 2}}`
+	for answer, want := range map[string][]string{
+		`{"text": "hel"}` + "\n" + `{"text": "lo"}` + "\n" + reply + "\n": {"hel", "lo"},
+		reply:                    {"hello"},
+		`{"text": "hel"}` + "\n": nil, // and no more
+		"":                       nil,
+	} {
+		double := func(r growtest.Request) growtest.Answer {
+			if r.Op != "llm.chat" || r.Use != "helper" || string(r.Data) != `{"messages":[{"role":"user","text":"hi"}]}` {
+				t.Errorf("%+v", r)
+			}
+			return growtest.Answer{Data: []byte(answer)}
+		}
+		streamed(t, double, func(ctx *grow.Context) error {
+			s, err := ctx.LLM("helper").Stream(grow.Chat{Messages: []grow.ChatMessage{{Role: "user", Text: "hi"}}})
+			if err != nil {
+				return err
+			}
+			var got []string
+			for text, err := range s.Text() {
+				if err != nil && (want != nil || !errors.Is(err, io.ErrUnexpectedEOF)) {
+					return err
+				}
+				if err == nil {
+					got = append(got, text)
+				}
+			}
+			r, err := s.Reply()
+			if want == nil && errors.Is(err, io.ErrUnexpectedEOF) {
+				return nil
+			}
+			if err != nil || !slices.Equal(got, want) || r.Text != "hello" || r.Stop != "end" || r.Usage != (grow.TokenUsage{Input: 3, Output: 2}) {
+				return fmt.Errorf("%q, %+v: %w", got, r, err)
+			}
+			return s.Close()
+		})
 	}
 }

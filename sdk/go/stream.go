@@ -69,7 +69,12 @@ func (c *Context) HTTPStream(use string, r HTTPRequest) (*HTTPStream, error) {
 	for name, value := range r.Header {
 		attrs["header."+strings.ToLower(name)] = value
 	}
-	a, err := c.Do(Request{Op: "stream.open", Use: use, Attrs: attrs, Data: r.Body})
+	return c.openStream(use, r.Body, attrs)
+}
+
+// openStream begins the operation that the attribute of names.
+func (c *Context) openStream(use string, data []byte, attrs map[string]string) (*HTTPStream, error) {
+	a, err := c.Do(Request{Op: "stream.open", Use: use, Attrs: attrs, Data: data})
 	if err != nil {
 		return nil, err
 	}

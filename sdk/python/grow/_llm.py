@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import _call, _json
+from ._blob import Steps, _now, _soon
+from ._stream import LINGER, _Exchange
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ class ChatReply:
 
 
 def _reply(a: _call.Answer) -> ChatReply:
-    r = a.json()
+    return _told(a.json())
+
+
+def _told(r: Any) -> ChatReply:
     calls = tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in r.get("calls", ()))
     return ChatReply(r["model"], r["text"], calls, r["stop"], r["usage"]["input"], r["usage"]["output"])
 
@@ -59,6 +64,96 @@ def _chat(use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[s
     said = [{"role": "user", "text": messages}] if isinstance(messages, str) else [*messages]
     given = {name: v for name, v in more.items() if v is not None and v != "" and v != ()}
     return ("llm.chat", attrs, _json.dumps({"messages": said, **given}, "llm.chat")), _reply
+
+
+def _stream(
+    use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[str, Any]
+) -> _call.Operation[_call.Answer]:
+    (op, attrs, data), _ = _chat(use, messages, more)
+    return ("stream.open", {**(attrs or {}), "of": op}, data), lambda a: a
+
+
+class _Chatting(_Exchange):
+    """An answer that comes in pieces, each a line of JSON; the last line is the reply."""
+
+    def __init__(self, use: str, a: _call.Answer) -> None:
+        super().__init__(use, a)
+        self._status, self._linger = 1, LINGER  # it has no status to wait for
+        self._lines: list[bytes] = []
+        self._part, self._said = b"", False
+        self._reply: ChatReply | None = None
+
+    def _text(self) -> Steps[str]:
+        """The next piece of the text; "" at the end."""
+        while self._reply is None:
+            while not self._lines:
+                data = yield from self._piece()
+                self._lines = (self._part + data).split(b"\n")
+                self._part = self._lines.pop() if data else b""
+                self._lines = [line for line in self._lines if line]
+                if not data and not self._lines:
+                    raise EOFError("the chat ended without its reply")
+            told = _json.loads(self._lines.pop(0))
+            if "stop" in told:
+                self._reply = _told(told)
+                text = "" if self._said else self._reply.text
+            else:
+                text = told["text"]
+            self._said = self._said or text != ""
+            if text:
+                return text
+        return ""
+
+    def _whole(self) -> Steps[ChatReply]:
+        while self._reply is None:
+            yield from self._text()
+        return self._reply
+
+
+class ChatStream(_Chatting):
+    """The answer to a chat, as it comes: iterating gives its text in pieces. It ends with its
+    ``with``, and with the message; what is not read may have been paid all the same."""
+
+    @property
+    def reply(self) -> ChatReply:
+        """The whole answer. It waits until that is there."""
+        return _now(self._whole())
+
+    def __iter__(self) -> Iterator[str]:
+        while text := _now(self._text()):
+            yield text
+
+    def close(self) -> None:
+        """Ends the stream, wherever it is."""
+        _now(self._close())
+
+    def __enter__(self) -> ChatStream:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+class AsyncChatStream(_Chatting):
+    """:class:`ChatStream` for handlers that are ``async``."""
+
+    async def reply(self) -> ChatReply:
+        """The whole answer. It waits until that is there."""
+        return await _soon(self._whole())
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        while text := await _soon(self._text()):
+            yield text
+
+    async def close(self) -> None:
+        """Ends the stream, wherever it is."""
+        await _soon(self._close())
+
+    async def __aenter__(self) -> AsyncChatStream:
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.close()
 
 
 def _embed(use: str, texts: Sequence[str], model: str) -> _call.Operation[list[list[float]]]:
@@ -98,6 +193,21 @@ class LLM:
         more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
         return _call.now(_chat(self._use, messages, more))
 
+    def stream(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        system: str = "",
+        tools: Sequence[Mapping[str, Any]] = (),
+        schema: Mapping[str, Any] | None = None,
+        model: str = "",
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> ChatStream:
+        """:meth:`chat`, whose answer is read as it comes."""
+        more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
+        return ChatStream(self._use, _call.now(_stream(self._use, messages, more)))
+
     def embed(self, texts: Sequence[str], *, model: str = "") -> list[list[float]]:
         """A vector for each text."""
         return _call.now(_embed(self._use, texts, model))
@@ -125,6 +235,21 @@ class AsyncLLM:
         """:meth:`LLM.chat`."""
         more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
         return await _call.soon(_chat(self._use, messages, more))
+
+    async def stream(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        system: str = "",
+        tools: Sequence[Mapping[str, Any]] = (),
+        schema: Mapping[str, Any] | None = None,
+        model: str = "",
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> AsyncChatStream:
+        """:meth:`LLM.stream`."""
+        more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
+        return AsyncChatStream(self._use, await _call.soon(_stream(self._use, messages, more)))
 
     async def embed(self, texts: Sequence[str], *, model: str = "") -> list[list[float]]:
         """:meth:`LLM.embed`."""

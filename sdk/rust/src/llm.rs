@@ -1,4 +1,4 @@
-use crate::{Context, Request, Result};
+use crate::{Context, Error, HttpStream, Request, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -147,6 +147,19 @@ impl<'c, 'm> Llm<'c, 'm> {
         self.ask("llm.chat", chat)
     }
 
+    /// Asks a model, and returns as soon as it begins to answer.
+    pub fn stream(&self, chat: &Chat) -> Result<ChatStream<'c, 'm>> {
+        let request = Request::new("stream.open").attr("of", "llm.chat");
+        let data = serde_json::to_vec(chat)?;
+        let stream = self.context.open_stream(&self.grant, request.data(data))?;
+        Ok(ChatStream {
+            stream: stream.lines(),
+            reply: None,
+            said: false,
+            failed: false,
+        })
+    }
+
     /// A vector for each text, by a model; empty: the grant's first.
     pub fn embed(&self, model: &str, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
         #[derive(Serialize)]
@@ -169,5 +182,76 @@ impl<'c, 'm> Llm<'c, 'm> {
             .context
             .do_one(Request::new(op).grant(&*self.grant).data(data))?;
         Ok(serde_json::from_slice(answer.data())?)
+    }
+}
+
+/// The answer to a chat, as it comes: iterating gives its text in pieces, as soon
+/// as they are there, those of a tenth of a second together. An error ends them.
+/// The stream ends when it is dropped, and with the message; what is not read may
+/// have been paid all the same.
+pub struct ChatStream<'c, 'm> {
+    stream: HttpStream<'c, 'm>,
+    reply: Option<ChatReply>,
+    said: bool,
+    failed: bool,
+}
+
+/// A line: a piece of the text, or, when it has all of that, the reply.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Reply(ChatReply),
+    Piece { text: String },
+}
+
+impl ChatStream<'_, '_> {
+    /// The whole answer. It waits until that is there.
+    pub fn reply(&mut self) -> Result<ChatReply> {
+        loop {
+            if let Some(reply) = &self.reply {
+                return Ok(reply.clone());
+            }
+            self.read()?;
+        }
+    }
+
+    /// Reads a line; the text that it adds may be empty.
+    fn read(&mut self) -> Result<String> {
+        let line = match self.stream.line()? {
+            Some(line) => line,
+            None => self.stream.rest(), // the last one need not end
+        };
+        if line.is_empty() {
+            return Err(Error::failed("stream.read: the chat ended without its reply"));
+        }
+        let text = match serde_json::from_str(&line)? {
+            Line::Piece { text } => text,
+            Line::Reply(reply) => {
+                let text = if self.said { "" } else { &*reply.text };
+                let text = text.to_owned();
+                self.reply = Some(reply);
+                text
+            }
+        };
+        self.said |= !text.is_empty();
+        Ok(text)
+    }
+}
+
+impl Iterator for ChatStream<'_, '_> {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Result<String>> {
+        while self.reply.is_none() && !self.failed {
+            match self.read() {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => return Some(Ok(text)),
+                Err(e) => {
+                    self.failed = true;
+                    return Some(Err(e));
+                }
+            }
+        }
+        None
     }
 }
