@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"strconv"
+	"time"
 )
 
 // Chat is what a language model is asked.
@@ -17,6 +18,18 @@ type Chat struct {
 	Schema      json.RawMessage `json:"schema,omitempty"`      // JSON Schema of an object: the answer's text is one
 	MaxTokens   int             `json:"max_tokens,omitempty"`  // of the answer; 0: as many as the grant allows
 	Temperature *float64        `json:"temperature,omitempty"` // 0 to 2; nil: the provider's own
+	Timeout     time.Duration   `json:"-"`                     // until the answer is there, or a stream begins; 0: as long as the message may take
+}
+
+// request is a request with the attributes of a chat.
+func (c *Chat) request(r Request) Request {
+	if c.Timeout > 0 {
+		if r.Attrs == nil {
+			r.Attrs = map[string]string{}
+		}
+		r.Attrs["timeout"] = strconv.FormatInt(max(1, c.Timeout.Milliseconds()), 10)
+	}
+	return r
 }
 
 // ChatMessage is one message of a chat.
@@ -74,7 +87,7 @@ func (c *Context) LLM(use string) LLM { return LLM{c, use} }
 // Chat asks a model.
 func (l LLM) Chat(chat Chat) (ChatReply, error) {
 	var r ChatReply
-	err := l.ask("llm.chat", chat, &r)
+	err := l.ask(chat.request(Request{Op: "llm.chat"}), chat, &r)
 	return r, err
 }
 
@@ -92,7 +105,7 @@ func (l LLM) Stream(chat Chat) (*ChatStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.c.openStream(l.use, data, map[string]string{"of": "llm.chat"})
+	s, err := l.c.openStream(l.use, data, chat.request(Request{Attrs: map[string]string{"of": "llm.chat"}}).Attrs)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +175,7 @@ func (l LLM) Embed(model string, texts ...string) ([][]float32, error) {
 	var r struct {
 		Vectors [][]float32 `json:"vectors"`
 	}
-	err := l.ask("llm.embed", struct {
+	err := l.ask(Request{Op: "llm.embed"}, struct {
 		Model string   `json:"model,omitempty"`
 		Texts []string `json:"texts"`
 	}{model, texts}, &r)
@@ -170,12 +183,12 @@ func (l LLM) Embed(model string, texts ...string) ([][]float32, error) {
 }
 
 // ask makes a request and decodes its answer.
-func (l LLM) ask(op string, body, into any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
+func (l LLM) ask(r Request, body, into any) (err error) {
+	r.Use = l.use
+	if r.Data, err = json.Marshal(body); err != nil {
 		return err
 	}
-	a, err := l.c.Do(Request{Op: op, Use: l.use, Data: data})
+	a, err := l.c.Do(r)
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,10 @@ func (s *HTTPStream) Status() (int, error) {
 	for !s.started && s.failed == nil {
 		s.fill()
 	}
-	return s.status, s.failed
+	if s.started {
+		return s.status, nil
+	}
+	return 0, s.failed
 }
 
 // Header returns a header of the answer, whose name is in lower case; "" when it has none, and

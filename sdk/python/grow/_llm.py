@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from . import _call, _json
+from . import _call, _json, _message
 from ._blob import Steps, _now, _soon
 from ._stream import LINGER, _Exchange
 
@@ -58,8 +59,12 @@ def _told(r: Any) -> ChatReply:
     return ChatReply(r["model"], r["text"], calls, r["stop"], r["usage"]["input"], r["usage"]["output"])
 
 
-def _chat(use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> _call.Operation[ChatReply]:
+def _chat(
+    use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[str, Any], timeout: float | timedelta | None
+) -> _call.Operation[ChatReply]:
     attrs = {"use": use}
+    if timeout:
+        attrs["timeout"] = _message.milliseconds(timeout)
     _call.check("llm.chat", attrs)
     said = [{"role": "user", "text": messages}] if isinstance(messages, str) else [*messages]
     given = {name: v for name, v in more.items() if v is not None and v != "" and v != ()}
@@ -67,9 +72,9 @@ def _chat(use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[s
 
 
 def _stream(
-    use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[str, Any]
+    use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[str, Any], timeout: float | timedelta | None
 ) -> _call.Operation[_call.Answer]:
-    (op, attrs, data), _ = _chat(use, messages, more)
+    (op, attrs, data), _ = _chat(use, messages, more, timeout)
     return ("stream.open", {**(attrs or {}), "of": op}, data), lambda a: a
 
 
@@ -185,13 +190,14 @@ class LLM:
         model: str = "",
         max_tokens: int | None = None,
         temperature: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> ChatReply:
         """Asks a model, the grant's first when none is named. ``messages`` are one text of
         the user, or dicts with ``role`` and ``text``; ``tools`` are dicts with ``name``,
         ``description`` and ``parameters``, a JSON Schema; with a ``schema`` the answer's text
-        is JSON."""
+        is JSON; ``timeout`` is in seconds."""
         more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
-        return _call.now(_chat(self._use, messages, more))
+        return _call.now(_chat(self._use, messages, more, timeout))
 
     def stream(
         self,
@@ -203,10 +209,11 @@ class LLM:
         model: str = "",
         max_tokens: int | None = None,
         temperature: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> ChatStream:
         """:meth:`chat`, whose answer is read as it comes."""
         more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
-        return ChatStream(self._use, _call.now(_stream(self._use, messages, more)))
+        return ChatStream(self._use, _call.now(_stream(self._use, messages, more, timeout)))
 
     def embed(self, texts: Sequence[str], *, model: str = "") -> list[list[float]]:
         """A vector for each text."""
@@ -231,10 +238,11 @@ class AsyncLLM:
         model: str = "",
         max_tokens: int | None = None,
         temperature: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> ChatReply:
         """:meth:`LLM.chat`."""
         more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
-        return await _call.soon(_chat(self._use, messages, more))
+        return await _call.soon(_chat(self._use, messages, more, timeout))
 
     async def stream(
         self,
@@ -246,10 +254,11 @@ class AsyncLLM:
         model: str = "",
         max_tokens: int | None = None,
         temperature: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> AsyncChatStream:
         """:meth:`LLM.stream`."""
         more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
-        return AsyncChatStream(self._use, await _call.soon(_stream(self._use, messages, more)))
+        return AsyncChatStream(self._use, await _call.soon(_stream(self._use, messages, more, timeout)))
 
     async def embed(self, texts: Sequence[str], *, model: str = "") -> list[list[float]]:
         """:meth:`LLM.embed`."""

@@ -99,23 +99,23 @@ class StreamTest(unittest.TestCase):
 
         @grow.on("a")
         def a(ctx: grow.Context, data: Any) -> None:
-            with ctx.llm("helper").stream("hi", max_tokens=9) as s:
+            with ctx.llm("helper").stream("hi", max_tokens=9, timeout=2) as s:
                 got = list(s)
                 self.assertEqual(got, ["hel", "lo"] if answer is pieces else ["hello"])
                 self.assertEqual(s.reply, whole)
                 self.assertEqual(list(s), [])
-            with ctx.llm("helper").stream("hi", max_tokens=9) as s:
+            with ctx.llm("helper").stream("hi", max_tokens=9, timeout=2) as s:
                 self.assertEqual(s.reply, whole)
 
         @grow.on("b")
         async def b(ctx: grow.AsyncContext, data: Any) -> None:
-            async with await ctx.llm("helper").stream("hi", max_tokens=9) as s:
+            async with await ctx.llm("helper").stream("hi", max_tokens=9, timeout=2) as s:
                 self.assertEqual("".join([text async for text in s]), "hello")
                 self.assertEqual(await s.reply(), whole)
 
         def double(r: grow.Request) -> testing.Double:
             said = b'{"messages":[{"role":"user","text":"hi"}],"max_tokens":9}'
-            self.assertEqual((r.op, r.use, r.attributes, r.data), ("llm.chat", "helper", {}, said))
+            self.assertEqual((r.op, r.use, r.attributes, r.data), ("llm.chat", "helper", {"timeout": "2000"}, said))
             return testing.Double(answer)
 
         for answer in (pieces, reply):

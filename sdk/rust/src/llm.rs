@@ -2,6 +2,7 @@ use crate::{Context, Error, HttpStream, Request, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::time::Duration;
 
 /// What a language model is asked.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -26,6 +27,21 @@ pub struct Chat {
     /// 0 to 2; `None`: the provider's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    /// Until the answer is there, or a stream begins; `None`: as long as the message
+    /// may take.
+    #[serde(skip)]
+    pub timeout: Option<Duration>,
+}
+
+impl Chat {
+    /// A request with the attributes of the chat.
+    fn request(&self, op: &str) -> Request {
+        let request = Request::new(op);
+        match self.timeout {
+            Some(time) => request.attr("timeout", time.as_millis().max(1).to_string()),
+            None => request,
+        }
+    }
 }
 
 /// One message of a chat.
@@ -144,12 +160,12 @@ impl<'c, 'm> Llm<'c, 'm> {
 
     /// Asks a model.
     pub fn chat(&self, chat: &Chat) -> Result<ChatReply> {
-        self.ask("llm.chat", chat)
+        self.ask(chat.request("llm.chat"), chat)
     }
 
     /// Asks a model, and returns as soon as it begins to answer.
     pub fn stream(&self, chat: &Chat) -> Result<ChatStream<'c, 'm>> {
-        let request = Request::new("stream.open").attr("of", "llm.chat");
+        let request = chat.request("stream.open").attr("of", "llm.chat");
         let data = serde_json::to_vec(chat)?;
         let stream = self.context.open_stream(&self.grant, request.data(data))?;
         Ok(ChatStream {
@@ -172,15 +188,16 @@ impl<'c, 'm> Llm<'c, 'm> {
         struct Vectors {
             vectors: Vec<Vec<f32>>,
         }
-        let answer: Vectors = self.ask("llm.embed", &Embed { model, texts })?;
+        let request = Request::new("llm.embed");
+        let answer: Vectors = self.ask(request, &Embed { model, texts })?;
         Ok(answer.vectors)
     }
 
-    fn ask<T: DeserializeOwned>(&self, op: &str, body: &impl Serialize) -> Result<T> {
+    fn ask<T: DeserializeOwned>(&self, request: Request, body: &impl Serialize) -> Result<T> {
         let data = serde_json::to_vec(body)?;
         let answer = self
             .context
-            .do_one(Request::new(op).grant(&*self.grant).data(data))?;
+            .do_one(request.grant(&*self.grant).data(data))?;
         Ok(serde_json::from_slice(answer.data())?)
     }
 }

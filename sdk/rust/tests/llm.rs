@@ -37,6 +37,7 @@ fn ask(ctx: &mut Context, _: &Message) -> Result {
 fn stream(ctx: &mut Context, _: &Message) -> Result {
     let chat = Chat {
         messages: vec![ChatMessage::user("hi")],
+        timeout: Some(std::time::Duration::from_secs(2)),
         ..Chat::default()
     };
     let mut answer = ctx.llm("helper").stream(&chat)?;
@@ -88,7 +89,7 @@ fn a_chat_is_read_in_pieces() {
         let data = answer.to_owned();
         let host = Host::new(grow_actor()).double(move |r| {
             let said = r#"{"messages":[{"role":"user","text":"hi"}]}"#;
-            assert_eq!(r.op, "llm.chat");
+            assert_eq!((r.op.as_str(), r.attrs["timeout"].as_str()), ("llm.chat", "2000"));
             assert_eq!(String::from_utf8_lossy(&r.data), said);
             Ok(Reply {
                 data: data.clone().into(),
