@@ -69,7 +69,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			bin, _, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator))
 			env.Setenv("GROW", filepath.Join(bin, "grow"))
-			env.Values[running{}], env.Values[boxes{}] = &served{vars: env}, &mailbox{}
+			env.Values[running{}], env.Values[boxes{}] = &served{vars: env}, &posts{}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){

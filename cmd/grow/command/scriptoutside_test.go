@@ -133,8 +133,8 @@ var modelAnswers = map[string]func(w io.Writer, call, stream bool){
 // boxes is the key of a script's mail servers.
 type boxes struct{}
 
-// mailbox is the mail server of a script.
-type mailbox struct{ box *postbox.Box }
+// posts has the mail server of a script.
+type posts struct{ box *postbox.Box }
 
 // startMailbox starts a mail server that ends with t. It refuses never@ for good, and each
 // later@ once.
@@ -156,7 +156,7 @@ func startMailbox(t *testing.T) func(ts *testscript.TestScript, neg bool, args [
 			return nil
 		}})
 		plain := postbox.Start(t, postbox.Options{Plain: true})
-		ts.Value(boxes{}).(*mailbox).box = box
+		ts.Value(boxes{}).(*posts).box = box
 		for name, value := range map[string]string{
 			"SMTP": box.URL("smtp"), "SMTP_IMPLICIT": box.URL("smtps"), "SMTP_PLAIN": plain.URL("smtp"), "SMTP_UNTRUSTED": strings.Split(box.URL("smtp"), "?")[0],
 			"SMTP_DOWN": "smtp://a:hidden@127.0.0.1:1", "SMTP_WRONG": strings.Replace(box.URL("smtp"), postbox.Password, "hidden-wrong", 1),
@@ -168,7 +168,7 @@ func startMailbox(t *testing.T) func(ts *testscript.TestScript, neg bool, args [
 
 // mails prints the mails that have come: who each is to, and its subject.
 func mails(ts *testscript.TestScript, _ bool, _ []string) {
-	box := ts.Value(boxes{}).(*mailbox).box
+	box := ts.Value(boxes{}).(*posts).box
 	if box == nil {
 		ts.Check(errors.New("there is no mail server: mailbox"))
 	}
