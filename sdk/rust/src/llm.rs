@@ -239,7 +239,9 @@ impl ChatStream<'_, '_> {
             None => self.stream.rest(), // the last one need not end
         };
         if line.is_empty() {
-            return Err(Error::failed("stream.read: the chat ended without its reply"));
+            return Err(Error::failed(
+                "stream.read: the chat ended without its reply",
+            ));
         }
         let text = match serde_json::from_str(&line)? {
             Line::Piece { text } => text,

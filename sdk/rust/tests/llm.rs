@@ -44,6 +44,7 @@ fn stream(ctx: &mut Context, _: &Message) -> Result {
     let pieces = answer.by_ref().collect::<Result<Vec<_>>>()?;
     let reply = answer.reply()?;
     assert_eq!((reply.text.as_str(), reply.stop.as_str()), ("hello", "end"));
+    drop(answer);
     ctx.send("pieces", &pieces)
 }
 
@@ -89,7 +90,10 @@ fn a_chat_is_read_in_pieces() {
         let data = answer.to_owned();
         let host = Host::new(grow_actor()).double(move |r| {
             let said = r#"{"messages":[{"role":"user","text":"hi"}]}"#;
-            assert_eq!((r.op.as_str(), r.attrs["timeout"].as_str()), ("llm.chat", "2000"));
+            assert_eq!(
+                (r.op.as_str(), r.attrs["timeout"].as_str()),
+                ("llm.chat", "2000")
+            );
             assert_eq!(String::from_utf8_lossy(&r.data), said);
             Ok(Reply {
                 data: data.clone().into(),
