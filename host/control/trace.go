@@ -60,6 +60,12 @@ type TraceTry struct {
 	Due      time.Time     `json:"next_try,omitzero"`
 	State    []StateValue  `json:"state,omitempty"`   // as it was left; revision 0: deleted
 	Answers  []TraceAnswer `json:"answers,omitempty"` // of capabilities; secrets are never kept
+	// Begun is set once it was about to change something outside, and Told is what it had
+	// been answered by then, failures too.
+	Begun bool          `json:"begun,omitempty"`
+	Told  []TraceAnswer `json:"told,omitempty"`
+	// Open is set while it has not ended: it is under way, or the process ended before it did.
+	Open bool `json:"open,omitempty"`
 }
 
 // TraceAnswer is a request of a message and what it was answered.

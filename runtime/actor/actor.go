@@ -57,6 +57,8 @@ type Options struct {
 	// Observe, if not nil, sees every handling when it has ended, on the
 	// goroutine that handled. What it is given is valid until it returns.
 	Observe func(*Task, *Result)
+	// Unstarted, if not nil, is told why an instance did not start, by whoever started it.
+	Unstarted func(error)
 }
 
 // Line is one log line of an actor.
@@ -128,7 +130,14 @@ func (a *Actor) out(messageType []byte) int {
 }
 
 // start makes an instance and runs its grow_init.
-func (a *Actor) start(ctx context.Context) (*Instance, error) {
+func (a *Actor) start(ctx context.Context) (_ *Instance, err error) {
+	if a.Unstarted != nil {
+		defer func() {
+			if err != nil {
+				a.Unstarted(err)
+			}
+		}()
+	}
 	i := &Instance{actor: a, plain: -1}
 	i.views, i.outputs = i.view[:], i.out[:]
 	config := a.Config

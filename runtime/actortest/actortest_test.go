@@ -234,3 +234,33 @@ tests:
 		t.Error(got)
 	}
 }
+
+// TestUnstarted: why an instance does not start is said of each test that needs one, with
+// where in the actor's own code that was.
+func TestUnstarted(t *testing.T) {
+	s := load(t, txtar.Parse([]byte(`
+-- grow.yaml --
+service: shop
+-- types/all.cue --
+"a.asked": {id: string}
+-- actors/broken/actor.yaml --
+actor: broken
+in: [a.asked]
+out: [a.asked]
+code: {language: wasm, source: broken.wasm}
+-- actors/broken/broken.wasm --
+-- actors/broken/tests/all.yaml --
+- test: it answers
+  when: {a.asked: {id: a}}
+  then: [{a.asked: {id: a}}]
+`)))
+	got := run(t, options(s), s.AllTests())
+	for _, want := range []string{"FAIL actor broken: it answers", "start: start broken: exception: ImportError: cannot import name 'nosuch'", `File "main.py", line 3`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not said:\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "ImportError"); n != 1 {
+		t.Errorf("it is said %d times:\n%s", n, got)
+	}
+}

@@ -12,7 +12,7 @@ import (
 
 // guests are actors written in Go in place of modules, by the text that stands
 // for the binary.
-var guests = map[string]func(*guest) error{"pricing": pricing, "ship": ship, "echo": echo}
+var guests = map[string]func(*guest) error{"pricing": pricing, "ship": ship, "echo": echo, "broken": broken}
 
 // guest is one message being handled.
 type guest struct {
@@ -150,24 +150,38 @@ func (goEngine) Compile(_ context.Context, binary []byte, _ engine.Config) (engi
 	if f == nil {
 		return nil, &engine.Error{Code: engine.CodeInvalid, Reason: "not a module"}
 	}
-	return goModule{f}, nil
+	return goModule{f, string(binary) == "broken"}, nil
 }
+
+// broken is an actor of which no instance starts.
+func broken(*guest) error { return nil }
 
 func (goEngine) Close(context.Context) error { return nil }
 
-type goModule struct{ handle func(*guest) error }
+type goModule struct {
+	handle func(*guest) error
+	broken bool
+}
 
 func (m goModule) Info() engine.Info { return engine.Info{Digest: "test"} }
 func (m goModule) Instantiate(context.Context, engine.Host) (engine.Instance, error) {
-	return &goInstance{m.handle}, nil
+	return &goInstance{m.handle, m.broken}, nil
 }
 func (m goModule) Close(context.Context) error { return nil }
 
-type goInstance struct{ handle func(*guest) error }
+type goInstance struct {
+	handle func(*guest) error
+	broken bool
+}
 
-func (i *goInstance) Init(engine.Host, []byte) error { return nil }
-func (i *goInstance) MemorySize() int64              { return 0 }
-func (i *goInstance) Close() error                   { return nil }
+func (i *goInstance) Init(engine.Host, []byte) error {
+	if i.broken {
+		return &engine.Error{Code: engine.CodeException, Reason: "ImportError: cannot import name 'nosuch'", Stack: "File \"main.py\", line 3"}
+	}
+	return nil
+}
+func (i *goInstance) MemorySize() int64 { return 0 }
+func (i *goInstance) Close() error      { return nil }
 
 func (i *goInstance) Handle(h engine.Host, in engine.Input) (engine.Answer, error) {
 	frame := make([]byte, in.Size())

@@ -19,6 +19,10 @@ func (s *stage) judge(seen *Seen) []Failure {
 	if s.fault != "" {
 		j.fail("when", s.test.At, "%s", s.fault)
 	}
+	unstarted := s.tape.notStarted()
+	for _, node := range slices.Sorted(maps.Keys(unstarted)) {
+		j.fail(strings.TrimSpace("start "+s.local(node)), s.test.At, "%v", unstarted[node])
+	}
 	if s.test.Of == specs.OfService {
 		j.replies()
 	} else {

@@ -55,11 +55,32 @@ type stage struct {
 type tape struct {
 	sync.Mutex
 	handlings []handling
+	unstarted map[string]error // why instances did not start, the first time, by node
 	lines     []actor.Line
 	state     map[place]map[string]capability.Value
 	first     map[string]*string // first key of each node
 	asked     []place            // in the order in which they were asked for
 	seeds     []specs.KeyState
+}
+
+// unstart notes that an instance did not start, unless it was the test that ended.
+func (t *tape) unstart(node string, err error) {
+	t.Lock()
+	defer t.Unlock()
+	if t.unstarted[node] != nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	if t.unstarted == nil {
+		t.unstarted = map[string]error{}
+	}
+	t.unstarted[node] = err
+}
+
+// notStarted are the nodes of which an instance did not start, with the reasons.
+func (t *tape) notStarted() map[string]error {
+	t.Lock()
+	defer t.Unlock()
+	return maps.Clone(t.unstarted)
 }
 
 func (t *tape) full() bool {
@@ -162,7 +183,8 @@ func (s *stage) actor(ctx context.Context, r *Runner, n *router.Node) *actor.Act
 		Node: n.Path, Revision: "test", Def: n.Actor, Config: n.Config, Types: types, Module: module,
 		Broker: broker, Scale: specs.Scale{Max: 1, Mailbox: n.Scale.Mailbox},
 		Context: s.shard.Context(), Log: s.line, Seed: seed, RealTime: func() int64 { return s.clock.Now().UnixNano() },
-		Observe: func(t *actor.Task, r *actor.Result) { s.observe(n.Path, t, r) },
+		Observe:   func(t *actor.Task, r *actor.Result) { s.observe(n.Path, t, r) },
+		Unstarted: func(err error) { s.tape.unstart(n.Path, err) },
 	})
 }
 

@@ -76,6 +76,8 @@ func (n Name) String() string {
 type Store interface {
 	// Bucket opens a bucket, making it when it is new. It is valid as long as the store is.
 	Bucket(ctx context.Context, n Name) (Bucket, error)
+	// Exists reports whether there is a bucket of that name, and makes none.
+	Exists(ctx context.Context, n Name) (bool, error)
 }
 
 // Bucket is a set of values by key. It is safe for concurrent use.

@@ -41,6 +41,16 @@ func (m *Memory) Bucket(ctx context.Context, n Name) (Bucket, error) {
 	return b, ctx.Err()
 }
 
+// Exists implements Store.
+func (m *Memory) Exists(ctx context.Context, n Name) (bool, error) {
+	if err := n.Check(); err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.buckets[n] != nil, ctx.Err()
+}
+
 // Forget removes all buckets of a service.
 func (m *Memory) Forget(namespace, service string) {
 	m.mu.Lock()

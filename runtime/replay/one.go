@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -66,14 +67,15 @@ func (o *Options) settled(e journal.Entry) (id, node, key string, at int64, ok b
 }
 
 // deadCase copies what the journal says of a message that was given up on. It has what
-// capabilities answered to earlier attempts as far as they succeeded; its clock is when
-// it was given up on.
-func deadCase(c *Case, d *journal.Dead, answers []capability.Recorded) (*Case, error) {
+// capabilities answered to earlier attempts as far as that lasts, and what they answered to
+// the last one before it changed something outside; its clock is what that one saw then, or
+// when it was given up on.
+func deadCase(c *Case, d *journal.Dead, t *past) (*Case, error) {
 	m, err := abi.ParseMessage(slices.Clone(d.Input))
 	if err != nil {
 		return nil, err
 	}
-	c.Key, c.Message, c.Clock, c.Answers, c.Dead = strings.Clone(d.Key), m, d.Time, answers, true
+	c.Key, c.Message, c.Clock, c.Answers, c.Dead = strings.Clone(d.Key), m, cmp.Or(t.clock, d.Time), t.last(), true
 	c.Then = Outcome{What: "failed", Code: strings.Clone(d.Code), Text: strings.Clone(d.Reason), Fuel: d.Fuel}
 	if d.Refused {
 		c.Then.What = "refused"

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -185,7 +186,7 @@ func TestAgainHides(t *testing.T) {
 func TestDeadAnswers(t *testing.T) {
 	frame := func(of ...string) []byte { return abi.NewMessage([]byte("no"), of...).Frame() }
 	failed := journal.Answer{Call: 2, Operation: "pay.charge", Use: "bank", Frame: frame(abi.Type, abi.TypeError, abi.Code, "card.declined", abi.RetryAttr, "no")}
-	stale := journal.Answer{Call: 2, Operation: "pay.charge", Use: "bank", Frame: frame(abi.Type, abi.TypeError, abi.Code, "unavailable", abi.RetryAttr, "yes")}
+	stale := journal.Answer{Call: 2, Operation: "pay.charge", Use: "bank", Frame: frame(abi.Type, abi.TypeError, abi.Code, "unavailable", abi.RetryAttr, "yes"), Passing: true}
 	kept := journal.Answer{Call: 1, Operation: "price.get", Use: "shop", Frame: frame(abi.Type, "price")}
 	o := &Options{Node: "n", Dead: true}
 	d := &journal.Dead{ID: "m", Node: "n", Time: 90, Revision: "r", Input: frame(abi.Type, "t", abi.ID, "m")}
@@ -210,11 +211,13 @@ func TestDeadAnswers(t *testing.T) {
 		{"another's", []journal.Entry{&journal.Begun{ID: "x", Node: "n", Time: 7, Answers: []journal.Answer{failed}}, &journal.Begun{ID: "m", Node: "o", Time: 7, Answers: []journal.Answer{failed}}}, nil, 90},
 		{"a settled one's", []journal.Entry{&journal.Begun{ID: "m", Node: "n", Time: 7, Answers: []journal.Answer{failed}}, d}, nil, 90},
 	} {
-		attempts := map[string]*attempt{}
+		attempts, of := map[string]*past{}, &chosen{most: 1 << 20, dead: map[string]bool{"m": true}}
 		for _, e := range x.entries {
-			o.remember(attempts, e)
+			if err := o.remember(of, attempts, e); err != nil {
+				t.Fatal(err)
+			}
 		}
-		c, err := deadCase(&Case{}, d, attempts["m"])
+		c, err := deadCase(&Case{}, d, cmp.Or(attempts["m"], &past{}))
 		if err != nil || c.Clock != x.clock || len(c.Answers) != len(x.codes) {
 			t.Errorf("%s: %+v, %v", x.name, c, err)
 			continue

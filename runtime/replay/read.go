@@ -257,7 +257,7 @@ var errRead = errors.New("all was read")
 // read follows the states and gives out the messages.
 func (c *chosen) read(ctx context.Context, o *Options, give func(*Case) error) error {
 	left := c.places
-	attempts := map[string][]capability.Recorded{} // what was answered to dead letters before they were, by id
+	attempts := map[string]*past{} // what chosen dead letters were told before they were, by id
 	err := o.entries(ctx, 0, func(p place, e journal.Entry) error {
 		for len(left) > 0 && left[0].sequence < p.sequence { // it was trimmed meanwhile
 			left = left[1:]
@@ -333,17 +333,42 @@ func (k *cell) change(list []journal.StateChange, copied []capability.Change) (g
 	return grown + capability.Size(k.now)
 }
 
-// remember has attempts hold what those at dead letters that are chosen were answered, until
-// they come to their end.
-func (o *Options) remember(c *chosen, attempts map[string][]capability.Recorded, e journal.Entry) error {
+// past is what attempts at a message were told.
+type past struct {
+	answers []capability.Recorded // that each further attempt is given
+	given   []capability.Recorded // to the attempt that had begun to change something outside, failures too
+	clock   int64                 // that this one sees, nanoseconds since 1970; 0: none had begun
+}
+
+// last is what the last attempt was told, as far as the journal has it.
+func (t *past) last() []capability.Recorded { return merged(slices.Clone(t.answers), t.given) }
+
+// end has the attempt end that was under way. What does not last of what it was told goes
+// with it, as it does for the attempt after it.
+func (t *past) end(answers []capability.Recorded) {
+	for i := range t.given {
+		t.given[i].Kept = true
+	}
+	lasting := slices.DeleteFunc(t.given, func(r capability.Recorded) bool { return !r.Lasts() })
+	*t = past{answers: merged(merged(t.answers, lasting), answers)}
+}
+
+// size is about how many bytes it takes.
+func (t *past) size() int { return answered(t.answers) + answered(t.given) }
+
+// remember has attempts hold what chosen dead letters were told, until they come to
+// their end.
+func (o *Options) remember(c *chosen, attempts map[string]*past, e journal.Entry) error {
 	switch e := e.(type) {
 	case *journal.AttemptMade:
-		if e.Node == o.Node && c.dead[e.ID] && len(e.Answers) > 0 {
-			list := attempts[e.ID]
-			before := answered(list)
-			list = merged(list, recordedOf(e.Answers))
-			attempts[strings.Clone(e.ID)] = list
-			return c.grow(answered(list) - before)
+		if e.Node == o.Node && c.dead[e.ID] {
+			return c.told(attempts, e.ID, func(t *past) { t.end(recordedOf(e.Answers)) })
+		}
+	case *journal.Begun:
+		if e.Node == o.Node && c.dead[e.ID] {
+			return c.told(attempts, e.ID, func(t *past) {
+				t.given, t.clock = merged(t.given, recordedOf(e.Answers)), e.Time
+			})
 		}
 	case *journal.Handled:
 		if e.Node == o.Node {
@@ -357,9 +382,21 @@ func (o *Options) remember(c *chosen, attempts map[string][]capability.Recorded,
 	return nil
 }
 
-func (c *chosen) forget(attempts map[string][]capability.Recorded, id string) {
-	if list, ok := attempts[id]; ok {
-		c.size -= answered(list)
+// told has f change what is kept of a message, within the bound of all that is kept.
+func (c *chosen) told(attempts map[string]*past, id string, f func(*past)) error {
+	t := attempts[id]
+	if t == nil {
+		t = new(past)
+		attempts[strings.Clone(id)] = t
+	}
+	before := t.size()
+	f(t)
+	return c.grow(t.size() - before)
+}
+
+func (c *chosen) forget(attempts map[string]*past, id string) {
+	if t := attempts[id]; t != nil {
+		c.size -= t.size()
 		delete(attempts, id)
 	}
 }
@@ -376,10 +413,10 @@ func answered(list []capability.Recorded) (n int) {
 }
 
 // caseOf copies what an entry that settles a message says of it.
-func (o *Options) caseOf(seq uint64, e journal.Entry, of *chosen, attempts map[string][]capability.Recorded) (*Case, error) {
+func (o *Options) caseOf(seq uint64, e journal.Entry, of *chosen, attempts map[string]*past) (*Case, error) {
 	if d, ok := e.(*journal.Dead); ok {
 		_, _, key, _, _ := o.settled(d)
-		return deadCase(of.newCase(seq, d.ID, key, d.Revision), d, attempts[d.ID])
+		return deadCase(of.newCase(seq, d.ID, key, d.Revision), d, cmp.Or(attempts[d.ID], &past{}))
 	}
 	h := e.(*journal.Handled) // nothing else is chosen
 	m, err := abi.ParseMessage(of.room.bytes(h.Input))
@@ -409,7 +446,7 @@ func recordedOf(list []journal.Answer) (copied []capability.Recorded) {
 		a := &list[i]
 		copied = append(copied, capability.Recorded{
 			Call: int(a.Call), Operation: strings.Clone(a.Operation), Use: strings.Clone(a.Use), Sum: slices.Clone(a.Request),
-			Frame: slices.Clone(a.Frame), Duration: time.Duration(a.Duration),
+			Frame: slices.Clone(a.Frame), Duration: time.Duration(a.Duration), Passing: a.Passing,
 		})
 	}
 	return copied

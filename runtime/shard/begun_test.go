@@ -277,3 +277,56 @@ func attemptOf(data string) string {
 	attempt, _, _ := strings.Cut(data, ":")
 	return attempt
 }
+
+// TestBegunTold: a trace tells what an attempt was told that has begun to change something
+// outside; and of one that goes on after a restart it is told since when this handling lasts,
+// not since when the one before did.
+func TestBegunTold(t *testing.T) {
+	a := def("a", func(a *specs.Actor) { a.Uses = []specs.Grant{{Name: "o", Kind: "test.outside"}} })
+	x := &crash{T: t, clock: newManual(), service: project(a), guests: map[string]guest{"a": func(h engine.Host, _ *abi.Message) ([]sent, error) {
+		seen := request(h, "first", "type", "outside.look", "use", "o")
+		request(h, "set "+string(seen.Data()), "type", "outside.write", "use", "o")
+		return nil, nil
+	}}}
+	x.requests = []*Request{{To: "a", Type: "in", Data: []byte("{}"), Kept: true}}
+	j := openJournal(t)
+	world.journal, world.gate, world.writes, world.looks = j, make(chan struct{}), nil, 0
+	close(world.gate)
+	s := x.open(j)
+	x.send(s)
+	x.drain(s)
+	s.Close()
+	j = cut(t, j, world.writes[0].seq)
+	told, err := Trace(t.Context(), j, idOf(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var begun []*Hop
+	for i := range told.Hops {
+		if told.Hops[i].What == HopBegun {
+			begun = append(begun, &told.Hops[i])
+		}
+	}
+	if len(begun) != 1 || begun[0].ID != idOf(0) || begun[0].Node != "a" || begun[0].Attempt != 1 || len(begun[0].Answers) != 1 || begun[0].Answers[0].Operation != "outside.look" {
+		t.Errorf("%+v", told.Hops)
+	}
+	world.journal, world.gate = j, make(chan struct{})
+	x.clock.pass(time.Hour)
+	since := x.clock.Now()
+	s = x.open(j)
+	var flight []InFlight
+	await(t, "the message", func() bool {
+		in, err := s.Inspect(t.Context(), &InspectFilter{Node: "a", Keys: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		flight = in.Flight
+		return len(flight) == 1
+	})
+	if flight[0].Since.Before(since) {
+		t.Errorf("in flight since %v, the shard was opened at %v", flight[0].Since, since)
+	}
+	close(world.gate)
+	x.drain(s)
+	s.Close()
+}

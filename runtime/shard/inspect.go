@@ -38,7 +38,7 @@ type KeyMailbox struct {
 // on without it, or waits for something outside. Shorter ones are over before a lane tells.
 type InFlight struct {
 	ID, Type, Key string
-	Since         time.Time
+	Since         time.Time // when this handling of it began, also of an attempt that sees the clock of one before it
 	Attempt       int
 	Revision      string
 }
@@ -132,7 +132,7 @@ func (n noteInspect) run(l *lane) {
 		if w.cell.local == local && n.filter.takes(w.item.msg.Key()) {
 			v.flight = append(v.flight, InFlight{
 				ID: strings.Clone(w.item.msg.ID()), Type: strings.Clone(w.item.msg.Type()), Key: strings.Clone(w.item.msg.Key()),
-				Since: time.Unix(0, w.time), Attempt: int(w.item.attempt), Revision: w.run.actor.Revision,
+				Since: time.Unix(0, w.since), Attempt: int(w.item.attempt), Revision: w.run.actor.Revision,
 			})
 		}
 	}

@@ -64,6 +64,7 @@ const (
 	HopHandled  HopKind = "handled"
 	HopRefused  HopKind = "refused"
 	HopAttempt  HopKind = "attempt"
+	HopBegun    HopKind = "begun" // an attempt is about to change something outside: Answers are what it was told, as far as no hop has them
 	HopDead     HopKind = "dead"
 	HopAction   HopKind = "action"
 )
@@ -321,6 +322,9 @@ func (h *Hop) read(e journal.Entry) (flow string, ok bool, err error) {
 	case *journal.AttemptMade:
 		h.What, h.ID, h.Node, h.Key, h.Time, h.Due = HopAttempt, e.ID, e.Node, e.Key, unix(e.Time), unix(e.Due)
 		h.Attempt, h.Revision, h.Fuel, h.Code, h.Reason, h.Answers = int(e.Attempt), e.Revision, e.Fuel, e.Code, e.Reason, e.Answers
+		return "", true, nil
+	case *journal.Begun:
+		h.What, h.ID, h.Node, h.Key, h.Time, h.Attempt, h.Answers = HopBegun, e.ID, e.Node, e.Key, unix(e.Time), int(e.Attempt), e.Answers
 		return "", true, nil
 	case *journal.Dead:
 		h.What, h.ID, h.Node, h.Key, h.Time = HopDead, e.ID, e.Node, e.Key, unix(e.Time)

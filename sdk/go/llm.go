@@ -1,6 +1,13 @@
 package grow
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"strconv"
+	"time"
+)
 
 // Chat is what a language model is asked.
 type Chat struct {
@@ -11,6 +18,18 @@ type Chat struct {
 	Schema      json.RawMessage `json:"schema,omitempty"`      // JSON Schema of an object: the answer's text is one
 	MaxTokens   int             `json:"max_tokens,omitempty"`  // of the answer; 0: as many as the grant allows
 	Temperature *float64        `json:"temperature,omitempty"` // 0 to 2; nil: the provider's own
+	Timeout     time.Duration   `json:"-"`                     // until the answer is there, or a stream begins; 0: as long as the message may take
+}
+
+// request is a request with the attributes of a chat.
+func (c *Chat) request(r Request) Request {
+	if c.Timeout > 0 {
+		if r.Attrs == nil {
+			r.Attrs = map[string]string{}
+		}
+		r.Attrs["timeout"] = strconv.FormatInt(max(1, c.Timeout.Milliseconds()), 10)
+	}
+	return r
 }
 
 // ChatMessage is one message of a chat.
@@ -68,8 +87,87 @@ func (c *Context) LLM(use string) LLM { return LLM{c, use} }
 // Chat asks a model.
 func (l LLM) Chat(chat Chat) (ChatReply, error) {
 	var r ChatReply
-	err := l.ask("llm.chat", chat, &r)
+	err := l.ask(chat.request(Request{Op: "llm.chat"}), chat, &r)
 	return r, err
+}
+
+// ChatStream is the answer to a chat, as it comes. It ends with Close, and with the message;
+// what is not read may have been paid all the same.
+type ChatStream struct {
+	stream *HTTPStream
+	reply  *ChatReply // nil: it is not there yet
+	said   bool       // a piece of its text was
+}
+
+// Stream asks a model, and returns as soon as it begins to answer.
+func (l LLM) Stream(chat Chat) (*ChatStream, error) {
+	data, err := json.Marshal(chat)
+	if err != nil {
+		return nil, err
+	}
+	s, err := l.c.openStream(l.use, data, chat.request(Request{Attrs: map[string]string{"of": "llm.chat"}}).Attrs)
+	if err != nil {
+		return nil, err
+	}
+	s.started, s.linger = true, strconv.Itoa(eventLinger) // it has no status to wait for
+	return &ChatStream{stream: s}, nil
+}
+
+// Text is the text of the answer, in pieces. They come as soon as they are there, those of a
+// tenth of a second together. An error ends them.
+func (s *ChatStream) Text() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for s.reply == nil {
+			text, err := s.next()
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if text != "" && !yield(text, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Reply is the whole answer. It waits until that is there.
+func (s *ChatStream) Reply() (ChatReply, error) {
+	for s.reply == nil {
+		if _, err := s.next(); err != nil {
+			return ChatReply{}, err
+		}
+	}
+	return *s.reply, nil
+}
+
+// Close ends the stream, wherever it is.
+func (s *ChatStream) Close() error { return s.stream.Close() }
+
+// next reads a line: a piece of the text, or, as the last, the reply.
+func (s *ChatStream) next() (text string, err error) {
+	line, err := s.stream.line()
+	if errors.Is(err, io.EOF) && len(s.stream.rest) > 0 { // the last one need not end
+		line, err = string(s.stream.rest), nil
+		s.stream.rest = nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil || line == "" {
+		return "", err
+	}
+	var told ChatReply
+	if err := json.Unmarshal([]byte(line), &told); err != nil {
+		return "", err
+	}
+	if text = told.Text; told.Stop != "" {
+		s.reply = &told
+		if s.said {
+			text = ""
+		}
+	}
+	s.said = s.said || text != ""
+	return text, nil
 }
 
 // Embed gives a vector for each text, by the model of that name; "": the grant's first.
@@ -77,7 +175,7 @@ func (l LLM) Embed(model string, texts ...string) ([][]float32, error) {
 	var r struct {
 		Vectors [][]float32 `json:"vectors"`
 	}
-	err := l.ask("llm.embed", struct {
+	err := l.ask(Request{Op: "llm.embed"}, struct {
 		Model string   `json:"model,omitempty"`
 		Texts []string `json:"texts"`
 	}{model, texts}, &r)
@@ -85,12 +183,12 @@ func (l LLM) Embed(model string, texts ...string) ([][]float32, error) {
 }
 
 // ask makes a request and decodes its answer.
-func (l LLM) ask(op string, body, into any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
+func (l LLM) ask(r Request, body, into any) (err error) {
+	r.Use = l.use
+	if r.Data, err = json.Marshal(body); err != nil {
 		return err
 	}
-	a, err := l.c.Do(Request{Op: op, Use: l.use, Data: data})
+	a, err := l.c.Do(r)
 	if err != nil {
 		return err
 	}

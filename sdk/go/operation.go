@@ -31,16 +31,9 @@ func (r Response) Decode(into any) error { return r.answer.Decode(into) }
 // answer of any status that the document lists is one. What does not fit the document, be
 // it asked or answered, is a *[CallError] of code invalid.
 func (c *Context) HTTPCall(use string, o Operation) (Response, error) {
-	asked := map[string]any{"params": o.Params}
-	if o.Params == nil {
-		asked["params"] = struct{}{}
-	}
-	if o.Body != nil {
-		asked["body"] = o.Body
-	}
-	data, err := json.Marshal(asked)
+	data, err := o.data()
 	if err != nil {
-		return Response{}, fmt.Errorf("call %s: encode: %w", o.ID, err)
+		return Response{}, err
 	}
 	a, err := c.Do(Request{Op: "http.call", Use: use, Attrs: map[string]string{"operation": o.ID}, Data: data})
 	if err != nil {
@@ -51,4 +44,30 @@ func (c *Context) HTTPCall(use string, o Operation) (Response, error) {
 		return Response{}, fmt.Errorf("call %s: status: %w", o.ID, err)
 	}
 	return Response{Status: status, Data: a.Data, answer: a}, nil
+}
+
+// HTTPCallStream is HTTPCall, whose answer is read in pieces, as it comes: server-sent events,
+// or what is no JSON. All but its body is held against the document first.
+func (c *Context) HTTPCallStream(use string, o Operation) (*HTTPStream, error) {
+	data, err := o.data()
+	if err != nil {
+		return nil, err
+	}
+	return c.openStream(use, data, map[string]string{"of": "http.call", "operation": o.ID})
+}
+
+// data is what a request for the operation carries.
+func (o Operation) data() ([]byte, error) {
+	asked := map[string]any{"params": o.Params}
+	if o.Params == nil {
+		asked["params"] = struct{}{}
+	}
+	if o.Body != nil {
+		asked["body"] = o.Body
+	}
+	data, err := json.Marshal(asked)
+	if err != nil {
+		return nil, fmt.Errorf("call %s: encode: %w", o.ID, err)
+	}
+	return data, nil
 }

@@ -69,7 +69,12 @@ func (c *Context) HTTPStream(use string, r HTTPRequest) (*HTTPStream, error) {
 	for name, value := range r.Header {
 		attrs["header."+strings.ToLower(name)] = value
 	}
-	a, err := c.Do(Request{Op: "stream.open", Use: use, Attrs: attrs, Data: r.Body})
+	return c.openStream(use, r.Body, attrs)
+}
+
+// openStream begins the operation that the attribute of names.
+func (c *Context) openStream(use string, data []byte, attrs map[string]string) (*HTTPStream, error) {
+	a, err := c.Do(Request{Op: "stream.open", Use: use, Attrs: attrs, Data: data})
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +103,10 @@ func (s *HTTPStream) Status() (int, error) {
 	for !s.started && s.failed == nil {
 		s.fill()
 	}
-	return s.status, s.failed
+	if s.started {
+		return s.status, nil
+	}
+	return 0, s.failed
 }
 
 // Header returns a header of the answer, whose name is in lower case; "" when it has none, and

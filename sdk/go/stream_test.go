@@ -125,3 +125,28 @@ func TestEvents(t *testing.T) {
 		})
 	}
 }
+
+// TestCallStream: an operation of a document is asked for, and its answer read in pieces.
+func TestCallStream(t *testing.T) {
+	double := func(r growtest.Request) growtest.Answer {
+		if r.Op != "http.call" || !maps.Equal(r.Attrs, map[string]string{"operation": "watch"}) || string(r.Data) != `{"body":1,"params":{"id":"a"}}` {
+			t.Errorf("%+v", r)
+		}
+		return growtest.Answer{Attrs: map[string]string{"status": "200"}, Data: []byte("data: 1\n\n")}
+	}
+	streamed(t, double, func(ctx *grow.Context) error {
+		s, err := ctx.HTTPCallStream("api", grow.Operation{ID: "watch", Params: map[string]string{"id": "a"}, Body: 1})
+		if err != nil {
+			return err
+		}
+		for e, err := range s.Events() {
+			if err != nil || e.Data != "1" {
+				return fmt.Errorf("%+v: %w", e, err)
+			}
+		}
+		if status, err := s.Status(); status != 200 || err != nil {
+			return fmt.Errorf("status %d: %w", status, err)
+		}
+		return s.Close()
+	})
+}

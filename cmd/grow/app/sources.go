@@ -43,14 +43,30 @@ func (h *Host) openSources(ctx context.Context, service *specs.Service) error {
 	if s.subscriptions == nil {
 		s.subscriptions = subscribe.New(subscribe.Options{Namespace: h.opts.Namespace, Service: service.Name, Shard: h.intake(), Secret: h.opts.Secret, Log: h.log})
 	}
-	if s.schedules != nil || !slices.ContainsFunc(service.Sources, func(x *specs.Source) bool { return x.Schedule != nil }) {
+	if s.schedules != nil {
 		return nil
 	}
 	store, ok := h.store.(bucket.Store)
-	if !ok {
+	name := bucket.Name{Namespace: h.opts.Namespace, Service: service.Name, Bucket: schedule.Bucket}
+	some := slices.ContainsFunc(service.Sources, func(x *specs.Source) bool { return x.Schedule != nil })
+	if !some {
+		// What a former revision's schedules have left is forgotten, where they left anything.
+		if !ok {
+			return nil
+		}
+		if there, err := store.Exists(ctx, name); err != nil {
+			return fmt.Errorf("look for former schedules: %w", err)
+		} else if !there {
+			return nil
+		}
+	} else if !ok {
 		return errors.New("run schedules: the journal has no buckets")
 	}
-	b, err := store.Bucket(ctx, bucket.Name{Namespace: h.opts.Namespace, Service: service.Name, Bucket: schedule.Bucket})
+	b, err := store.Bucket(ctx, name)
+	if err != nil && !some && errors.Is(err, bucket.ErrDamaged) {
+		h.log.Warn("what is known of former schedules cannot be removed", "error", err)
+		return nil
+	}
 	if err != nil {
 		return bucketFault(fmt.Errorf("run schedules: %w", err))
 	}

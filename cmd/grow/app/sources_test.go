@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/host/schedule"
+	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/testdata/wat"
 	"github.com/nats-io/nats-server/v2/server"
 	client "github.com/nats-io/nats.go"
@@ -124,4 +126,52 @@ func TestSourcesLack(t *testing.T) {
 	if _, err := h.Apply(t.Context(), o.Service, o.Modules); !errors.As(err, &lacks) || lacks.Code != "secret.missing" {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestSchedulesForgotten: a revision without schedules forgets when those of the one before
+// were last sent, so that one that comes back has missed nothing; and a service that never
+// had any has no bucket for them.
+func TestSchedulesForgotten(t *testing.T) {
+	dir := t.TempDir()
+	name := bucket.Name{Namespace: DefaultNamespace, Service: "listeners", Bucket: schedule.Bucket}
+	run := func(rest string, look func(bucket.Store)) {
+		t.Helper()
+		h, err := Start(t.Context(), listeners(t, dir, rest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		look(h.store.(bucket.Store))
+		if _, err := h.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	exists := func(want bool) func(bucket.Store) {
+		return func(s bucket.Store) {
+			if there, err := s.Exists(t.Context(), name); err != nil || there != want {
+				t.Errorf("there is a bucket: %v, %v", there, err)
+			}
+		}
+	}
+	keys := func(n int) func(bucket.Store) {
+		return func(s bucket.Store) {
+			exists(true)(s)
+			b, err := s.Bucket(t.Context(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for {
+				list, err := b.List(t.Context(), "", "", 10)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(list) == n {
+					return
+				}
+			}
+		}
+	}
+	const yearly = "schedule: {tick: {cron: '0 0 1 1 *', send: echo.done, to: echo, data: {n: 1}}}\n"
+	run("", exists(false))
+	run(yearly, keys(1))
+	run("", keys(0))
 }

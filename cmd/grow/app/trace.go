@@ -145,12 +145,40 @@ func (w *tracing) hop(h *shard.Hop) {
 	case shard.HopDead:
 		m.Outcome = control.TraceDead
 	}
-	if h.What != shard.HopAccepted {
-		m.Tries = append(m.Tries, w.try(h))
+	switch h.What {
+	case shard.HopAccepted:
+	case shard.HopBegun:
+		w.begun(m, h)
+	default:
+		w.tried(m, h)
 		m.Code, m.Reason = w.mask.text(h.Code), w.mask.text(h.Reason)
 		w.fuel += h.Fuel
 	}
 	w.outputs(h)
+}
+
+// begun notes what an attempt was told before it changed something outside. There may be
+// several of one attempt, also from before and after a restart.
+func (w *tracing) begun(m *traced, h *shard.Hop) {
+	n := len(m.Tries) - 1
+	if n < 0 || !m.Tries[n].Open || m.Tries[n].Attempt != h.Attempt {
+		m.Tries = append(m.Tries, control.TraceTry{Attempt: h.Attempt, Record: h.Sequence, Time: h.Time, Begun: true, Open: true})
+		n++
+	}
+	for i := range h.Answers {
+		m.Tries[n].Told = append(m.Tries[n].Told, w.answer(&h.Answers[i]))
+	}
+}
+
+// tried notes an attempt that has ended, in place of what was known of it when it began to
+// change something outside.
+func (w *tracing) tried(m *traced, h *shard.Hop) {
+	t := w.try(h)
+	if n := len(m.Tries) - 1; n >= 0 && m.Tries[n].Open && m.Tries[n].Attempt == h.Attempt {
+		t.Begun, t.Told = true, m.Tries[n].Told
+		m.Tries = m.Tries[:n]
+	}
+	m.Tries = append(m.Tries, t)
 }
 
 // outputs notes the messages that one led to.

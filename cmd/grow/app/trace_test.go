@@ -39,6 +39,13 @@ func TestTraced(t *testing.T) {
 		{What: shard.HopAction, ID: "m.2", Code: journal.ActionEdit, By: "ann", Reason: "typo", Time: at(99), Data: []byte("other")},
 		{What: shard.HopAction, ID: "m.2", Code: journal.ActionRedrive, By: "ann", Time: at(100), Outputs: []shard.HopOutput{{ID: "n", To: "w/c", Type: "told", Data: []byte("other")}}},
 	}
+	hops = append(hops,
+		shard.Hop{What: shard.HopAccepted, ID: "q", Node: "w/d", Type: "asked", Time: at(100)},
+		shard.Hop{What: shard.HopBegun, ID: "q", Node: "w/d", Time: at(100), Attempt: 1, Answers: []journal.Answer{{Call: 1, Operation: "http.get", Use: "tax", Frame: answer}, {Call: 2, Operation: "http.get", Frame: failed}}},
+		shard.Hop{What: shard.HopBegun, ID: "q", Node: "w/d", Time: at(100), Attempt: 1, Answers: []journal.Answer{{Call: 3, Operation: "kv.set", Frame: answer}}},
+		shard.Hop{What: shard.HopAttempt, ID: "q", Node: "w/d", Time: at(100), Attempt: 1, Code: "trap", Answers: []journal.Answer{{Call: 1, Operation: "http.get", Use: "tax", Frame: answer}}},
+		shard.Hop{What: shard.HopBegun, ID: "q", Node: "w/d", Time: at(100), Attempt: 2},
+	)
 	secrets := newMask([]string{"topsecret"})
 	tr := toldOf(&shard.Traced{ID: "m.2", Flow: "m", Hops: hops}, secrets)
 	if tr.ID != "m.2" || tr.Flow != "m" || tr.Fuel != 12 || tr.Took != 100 || !tr.Began.Equal(begin) {
@@ -49,6 +56,12 @@ func TestTraced(t *testing.T) {
 		line := fmt.Sprintf("%s%s %s %s[%s] %s%s", strings.Repeat("  ", m.Depth), m.ID, m.Type, m.Node, m.Key, m.Data, m.Raw)
 		for _, r := range m.Tries {
 			line += fmt.Sprintf(" %d:%s", r.Attempt, r.Code)
+			for _, a := range r.Told {
+				line += fmt.Sprintf(" told %d %s%s%s", a.Call, a.Code, a.Data, a.Raw)
+			}
+			if r.Open {
+				line += " open"
+			}
 		}
 		for _, a := range m.Acts {
 			line += fmt.Sprintf(" %s by %s %s", a.Name, a.By, a.Again)
@@ -63,6 +76,7 @@ func TestTraced(t *testing.T) {
 		"  m.3 done []  dropped",
 		"  m.4 lost []  dead route.none",
 		"m-2 asked w/b[] 1 1:no refused no",
+		`q asked w/d[]  1:trap told 1 {"rate":"***"} told 2 timeouttoo slow told 3 {"rate":"***"} 2: open waits trap`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

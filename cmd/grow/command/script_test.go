@@ -45,6 +45,8 @@ func TestMain(m *testing.M) {
 //	take NAME PATH                  set $NAME to a value of what was printed as JSON
 //	unspoilt stdout|stderr|FILE     hold that it is lines of text, with nothing in them that a terminal obeys
 //	section MODULE NAME [FILE]      add a custom section to a module, with what is in FILE
+//	models                          start a server of language models, set $MODELS to its address
+//	mailbox                         start mail servers, set $SMTP and others to where they are; mails prints what came
 //	timeless FILE                   write what was printed into FILE, with N for each number of ms or s
 func TestScript(t *testing.T) {
 	modules, err := filepath.Abs("../../../testdata/wat")
@@ -67,11 +69,12 @@ func TestScript(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			bin, _, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator))
 			env.Setenv("GROW", filepath.Join(bin, "grow"))
-			env.Values[running{}] = &served{vars: env}
+			env.Values[running{}], env.Values[boxes{}] = &served{vars: env}, &posts{}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": serve, "platform": servePlatform, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt, "section": addSection, "registry": startRegistry,
+			"models": startModels, "mailbox": startMailbox(t), "mails": mails,
 		},
 	})
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -295,22 +296,23 @@ func coded(code, reason string) string {
 
 // try writes what happened when a message was handled.
 func (f *fall) try(m *control.TraceMessage, t *control.TraceTry, under string) {
-	for _, a := range t.Answers {
-		text := a.Operation
-		if a.Use != "" {
-			text += " of " + a.Use
+	for i := range t.Told {
+		if a := &t.Told[i]; !slices.ContainsFunc(t.Answers, func(b control.TraceAnswer) bool { return a.Call == b.Call }) {
+			f.asked(a, under)
 		}
-		if a.Took > 0 {
-			text += ", " + f.span(a.Took)
+	}
+	for i := range t.Answers {
+		f.asked(&t.Answers[i], under)
+	}
+	if t.Open || t.Begun && f.full {
+		text := fmt.Sprintf("attempt %d at %s: to change something outside, after %s", t.Attempt, when(t.Time), count(len(t.Told), "answer"))
+		if t.Open {
+			text += "; it has not ended"
 		}
-		color := ""
-		if a.Code != "" {
-			text, color = text+": "+a.Code, colorBad
-		}
-		if a.Data != nil || a.Raw != nil {
-			text += ": " + oneLine(a.Data, a.Raw)
-		}
-		f.tell(under, "asked", color, text)
+		f.tell(under, "began", "", text)
+	}
+	if t.Open {
+		return
 	}
 	for _, v := range t.State {
 		name := v.Name
@@ -348,6 +350,25 @@ func (f *fall) try(m *control.TraceMessage, t *control.TraceTry, under string) {
 		text += "; again at " + when(t.Due)
 	}
 	f.tell(under, word, colorBad, text)
+}
+
+// asked writes a request of a message and what it was answered.
+func (f *fall) asked(a *control.TraceAnswer, under string) {
+	text := a.Operation
+	if a.Use != "" {
+		text += " of " + a.Use
+	}
+	if a.Took > 0 {
+		text += ", " + f.span(a.Took)
+	}
+	color := ""
+	if a.Code != "" {
+		text, color = text+": "+a.Code, colorBad
+	}
+	if a.Data != nil || a.Raw != nil {
+		text += ": " + oneLine(a.Data, a.Raw)
+	}
+	f.tell(under, "asked", color, text)
 }
 
 // span is a time as a waterfall shows it, of milliseconds.

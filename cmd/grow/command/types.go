@@ -33,6 +33,7 @@ const (
 	typesWritten   = "written"
 	typesUnchanged = "unchanged"
 	typesStale     = "stale"
+	typesAbsent    = "absent" // --check: there is none, since who wrote the actor has types of their own
 )
 
 // typesFile is a file of an actor's types, for programs.
@@ -55,7 +56,8 @@ func (s *shell) types() *cobra.Command {
 			"it is written in: dataclasses in messages.py, structs in messages.go, structs with serde in messages.rs. Operations of\n" +
 			"OpenAPI documents that its grants name are methods in operations.py, operations.go and operations.rs. Without a\n" +
 			"name it does so for every actor. A file that somebody else wrote is left as it is.\n\n" +
-			"--check writes nothing; the exit code is 3 when a file is not what would be written.",
+			"--check writes nothing; the exit code is 3 when a file is not what would be written. An actor that has no such file has\n" +
+			"types of its own, and nothing that could be out of date.",
 		Example: "  grow types\n  grow types pricing --lang python\n  grow types --check",
 		RunE: func(c *cobra.Command, args []string) error {
 			if lang != "" && !slices.Contains(typesLanguages, lang) {
@@ -209,6 +211,7 @@ func (f typesFile) beside(dir string) (typesFile, error) {
 	have, err := os.ReadFile(f.place)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		f.State = typesAbsent
 		return f, nil
 	case err != nil:
 		return f, fmt.Errorf("read types: %w", err)

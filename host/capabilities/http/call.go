@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grow-platform/grow/host/capabilities/http/openapi"
 	"github.com/grow-platform/grow/runtime/capability"
@@ -171,39 +173,96 @@ func (c *client) at(path string) *url.URL {
 
 // call asks for an operation of the document.
 func (c *client) call(ctx context.Context, r *capability.Request) capability.Answer {
-	name, _ := r.Attr("operation")
-	op, err := c.api.Find(name)
-	if err != nil {
-		return capability.Fail(capability.Denied, "%v among those that the grant allows", err)
+	op, q, refused := c.operation(r, false)
+	if refused != nil {
+		return *refused
 	}
-	q, err := op.Request(r.Data)
-	if err != nil {
-		return capability.Fail(capability.Invalid, "%s: %v", op.ID, err)
-	}
-	u := c.base.String() + q.Path
-	if q.Query != "" {
-		u += "?" + q.Query
-	}
-	if op.Accept != "" && q.Header["accept"] == "" && !c.fixed["accept"] { // the grant knows better
-		q.Header["accept"] = op.Accept
-	}
-	a := c.fetch(ctx, &capability.Request{
-		Operation: Fetch, Data: q.Body, Stable: r.Stable, Each: headers(q.Header),
-		Attr: func(name string) (string, bool) {
-			value, ok := map[string]string{"method": op.Method, "url": u}[name]
-			return value, ok
-		},
-	})
+	a := c.fetch(ctx, q)
 	if a.Code != "" {
 		return a
 	}
 	status, header := parts(a)
 	if err := op.Answer(status, header, a.Data); err != nil {
-		failed := capability.Fail(capability.Invalid, "%s: %v (status %d)", op.ID, err, status)
-		failed.Took = a.Took
-		return failed
+		return unfit(op, status, err, a.Took)
 	}
 	return a
+}
+
+// operation makes of a request for an operation of the document the one that goes to the
+// server, whose answer is a stream or not; refused, unless it is nil, is what it fails with.
+func (c *client) operation(r *capability.Request, stream bool) (op *openapi.Operation, q *capability.Request, refused *capability.Answer) {
+	name, _ := r.Attr("operation")
+	op, err := c.api.Find(name)
+	if err != nil {
+		a := capability.Fail(capability.Denied, "%v among those that the grant allows", err)
+		return nil, nil, &a
+	}
+	asked, err := op.Request(r.Data)
+	if err != nil {
+		a := capability.Fail(capability.Invalid, "%s: %v", op.ID, err)
+		return nil, nil, &a
+	}
+	u := c.base.String() + asked.Path
+	if asked.Query != "" {
+		u += "?" + asked.Query
+	}
+	accept := op.Accept
+	if stream {
+		accept = op.AcceptStream
+	}
+	if accept != "" && asked.Header["accept"] == "" && !c.fixed["accept"] { // the grant knows better
+		asked.Header["accept"] = accept
+	}
+	return op, &capability.Request{
+		Operation: Fetch, Data: asked.Body, Stable: r.Stable, Each: headers(asked.Header),
+		Attr: func(name string) (string, bool) {
+			value, ok := map[string]string{"method": op.Method, "url": u}[name]
+			return value, ok
+		},
+	}, nil
+}
+
+// unfit is the answer to a request whose answer is not as the document says.
+func unfit(op *openapi.Operation, status int, err error, took time.Duration) capability.Answer {
+	a := capability.Fail(capability.Invalid, "%s: %v (status %d)", op.ID, err, status)
+	a.Took = took
+	return a
+}
+
+// streamCall asks for an operation of the document whose answer is read in pieces. What is
+// JSON has to be there to its end before it is held against the document: it is read first.
+func (c *client) streamCall(ctx context.Context, r *capability.Request) (capability.Answer, io.ReadCloser) {
+	op, q, refused := c.operation(r, true)
+	if refused != nil {
+		return *refused, nil
+	}
+	a, body := c.pieces(ctx, q, nil)
+	if a.Code != "" {
+		return a, nil
+	}
+	status, header := parts(a)
+	whole, err := op.Head(status, header)
+	if err == nil && !whole {
+		return a, body
+	}
+	defer body.Close() //nolint:errcheck // it is only read
+	if err != nil {
+		return unfit(op, status, err, a.Took), nil
+	}
+	data, err := io.ReadAll(io.LimitReader(body, int64(c.Answer)+1))
+	var f *capability.Failure
+	switch {
+	case errors.As(err, &f):
+		return f.Answer, nil
+	case err != nil:
+		return capability.Fail(capability.Unavailable, "%s: %v", op.ID, err), nil
+	case len(data) > c.Answer:
+		return capability.Fail(capability.Limit, "%s: %v", op.ID, &largeError{"answer", c.Answer}), nil
+	}
+	if err := op.Answer(status, header, data); err != nil {
+		return unfit(op, status, err, a.Took), nil
+	}
+	return a, io.NopCloser(bytes.NewReader(data))
 }
 
 // headers are the attributes of a request's headers, in order.

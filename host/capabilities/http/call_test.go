@@ -37,6 +37,15 @@ paths:
       operationId: addItem
       requestBody: {required: true, content: {application/json: {schema: {type: object, required: [name]}}}}
       responses: {"201": {description: made}}
+  /v1/watch/{id}:
+    get:
+      operationId: watchItem
+      parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+      responses:
+        "200":
+          description: ok
+          headers: {X-From: {required: true, schema: {type: string}}}
+          content: {text/event-stream: {}, application/json: {schema: {type: object, required: [price], properties: {price: {type: number}}}}}
 `
 
 // documented is a host with the API's document in the service's folder.

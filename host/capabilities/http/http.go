@@ -14,7 +14,8 @@
 //
 // A grant with an OpenAPI document has the operation http.call in its place: the attribute
 // operation and the data {"params": {…}, "body": …}. What is asked and what is answered is
-// held against the document.
+// held against the document; of an answer that is read as a stream and is no JSON, all but
+// the body.
 package http
 
 import (
@@ -190,11 +191,12 @@ type client struct {
 // Operations implements capability.Capability. A request by a method that reads changes
 // nothing: see Effect.
 func (c *client) Operations() map[string]capability.Effect {
+	asked := Fetch
 	if c.api != nil {
-		return map[string]capability.Effect{Call: capability.Changes}
+		asked = Call
 	}
 	return map[string]capability.Effect{
-		Fetch: capability.Changes, capability.StreamOpen: capability.Changes, capability.StreamWrite: capability.Changes,
+		asked: capability.Changes, capability.StreamOpen: capability.Changes, capability.StreamWrite: capability.Changes,
 		capability.StreamRead: capability.Reads, capability.StreamClose: capability.Reads,
 	}
 }

@@ -12,9 +12,23 @@ import (
 // Stream implements capability.Streamer. A request whose body comes in pieces is made once: it
 // could not be sent again.
 func (c *client) Stream(ctx context.Context, r *capability.Request, body io.Reader) (capability.Answer, io.ReadCloser) {
-	if c.api != nil || r.Operation != Fetch {
-		return capability.Fail(capability.Invalid, "a stream is of %s, not of %.40q", Fetch, r.Operation), nil
+	of := Fetch
+	if c.api != nil {
+		of = Call
 	}
+	switch {
+	case r.Operation != of:
+		return capability.Fail(capability.Invalid, "a stream of this grant is of %s, not of %.40q", of, r.Operation), nil
+	case c.api != nil && body != nil:
+		return capability.Fail(capability.Invalid, "the body of an operation is held against the document as a whole, and cannot be written in pieces"), nil
+	case c.api != nil:
+		return c.streamCall(ctx, r)
+	}
+	return c.pieces(ctx, r, body)
+}
+
+// pieces makes a request whose answer is read in pieces.
+func (c *client) pieces(ctx context.Context, r *capability.Request, body io.Reader) (capability.Answer, io.ReadCloser) {
 	if _, ok := r.Attr("blob"); ok && body != nil {
 		return capability.Fail(capability.Invalid, "blob and what is written are two bodies"), nil
 	}

@@ -191,6 +191,7 @@ func TestGrants(t *testing.T) {
 type broken struct{ err error }
 
 func (b broken) Bucket(context.Context, bucket.Name) (bucket.Bucket, error) { return b, nil }
+func (b broken) Exists(context.Context, bucket.Name) (bool, error)          { return true, nil }
 func (b broken) Get(context.Context, string) (bucket.Entry, error)          { return bucket.Entry{}, b.err }
 func (b broken) Write(context.Context, *bucket.Write) (uint64, error)       { return 0, b.err }
 func (b broken) List(context.Context, string, string, int) ([]string, error) {

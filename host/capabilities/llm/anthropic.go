@@ -34,6 +34,7 @@ type anthropicChat struct {
 	ToolChoice  *anthropicChoice   `json:"tool_choice,omitempty"`
 	MaxTokens   int                `json:"max_tokens"`
 	Temperature *float64           `json:"temperature,omitempty"`
+	Stream      bool               `json:"stream,omitempty"`
 }
 
 type anthropicMessage struct {
@@ -63,8 +64,8 @@ type anthropicChoice struct {
 	Name string `json:"name"`
 }
 
-func (anthropic) chat(c *Chat) (string, any, error) {
-	body := &anthropicChat{Model: c.Model, System: c.System, MaxTokens: c.MaxTokens, Temperature: c.Temperature}
+func (anthropic) chat(c *Chat, stream bool) (string, any, error) {
+	body := &anthropicChat{Model: c.Model, System: c.System, MaxTokens: c.MaxTokens, Temperature: c.Temperature, Stream: stream}
 	for _, t := range c.Tools {
 		body.Tools = append(body.Tools, anthropicTool{t.Name, t.Description, t.Parameters})
 	}
@@ -101,20 +102,27 @@ func anthropicBlocks(m *Message) (role string, list []anthropicBlock) {
 	return m.Role, list
 }
 
+// anthropicReply is the answer to a chat.
+type anthropicReply struct {
+	Content    []anthropicBlock `json:"content"`
+	StopReason string           `json:"stop_reason"`
+	Usage      struct {
+		Input  int64 `json:"input_tokens"`
+		Write  int64 `json:"cache_creation_input_tokens"`
+		Read   int64 `json:"cache_read_input_tokens"`
+		Output int64 `json:"output_tokens"`
+	} `json:"usage"`
+}
+
 func (anthropic) reply(data []byte, c *Chat) (*Reply, error) {
-	var a struct {
-		Content    []anthropicBlock `json:"content"`
-		StopReason string           `json:"stop_reason"`
-		Usage      struct {
-			Input  int64 `json:"input_tokens"`
-			Write  int64 `json:"cache_creation_input_tokens"`
-			Read   int64 `json:"cache_read_input_tokens"`
-			Output int64 `json:"output_tokens"`
-		} `json:"usage"`
-	}
+	var a anthropicReply
 	if err := json.Unmarshal(data, &a); err != nil || a.StopReason == "" {
 		return nil, errNonsense
 	}
+	return a.reply(c)
+}
+
+func (a *anthropicReply) reply(c *Chat) (*Reply, error) {
 	r := &Reply{Stop: StopEnd, Usage: Usage{a.Usage.Input + a.Usage.Write + a.Usage.Read, a.Usage.Output}}
 	switch a.StopReason {
 	case "max_tokens", "model_context_window_exceeded":
@@ -137,6 +145,83 @@ func (anthropic) reply(data []byte, c *Chat) (*Reply, error) {
 		}
 	}
 	return r, nil
+}
+
+func (anthropic) gather(c *Chat) gatherer { return &anthropicGathered{chat: c} }
+
+// anthropicGathered puts together the events of a stream, as
+// https://docs.anthropic.com/en/docs/build-with-claude/streaming has them.
+type anthropicGathered struct {
+	anthropicReply
+	chat  *Chat
+	texts [][]byte // of the blocks: a text, or the JSON of a call
+}
+
+func (g *anthropicGathered) piece(data []byte) (text string, done bool, err error) {
+	var e struct {
+		Type    string `json:"type"`
+		Message struct {
+			Usage json.RawMessage `json:"usage"`
+		} `json:"message"`
+		Index int            `json:"index"`
+		Block anthropicBlock `json:"content_block"`
+		Delta struct {
+			Text       string `json:"text"`
+			JSON       string `json:"partial_json"`
+			StopReason string `json:"stop_reason"`
+		} `json:"delta"`
+		Usage json.RawMessage `json:"usage"`
+	}
+	if json.Unmarshal(data, &e) != nil {
+		return "", false, errNonsense
+	}
+	switch e.Type {
+	case "message_start":
+		return "", false, g.count(e.Message.Usage)
+	case "content_block_start":
+		if e.Index != len(g.Content) || e.Index > 2*ToolsMax {
+			return "", false, errNonsense
+		}
+		text = e.Block.Text
+		g.Content, g.texts = append(g.Content, e.Block), append(g.texts, []byte(text))
+	case "content_block_delta":
+		if e.Index < 0 || e.Index >= len(g.Content) {
+			return "", false, errNonsense
+		}
+		text = e.Delta.Text
+		g.texts[e.Index] = append(g.texts[e.Index], text+e.Delta.JSON...)
+	case "message_delta":
+		g.StopReason = e.Delta.StopReason
+		return "", false, g.count(e.Usage)
+	case "message_stop":
+		return "", true, nil
+	case "error":
+		return "", false, brokeOff()
+	}
+	return text, false, nil
+}
+
+// count takes what an event says that was used: all of it up to there.
+func (g *anthropicGathered) count(used json.RawMessage) error {
+	if len(used) > 0 && json.Unmarshal(used, &g.Usage) != nil {
+		return errNonsense
+	}
+	return nil
+}
+
+func (g *anthropicGathered) reply() (*Reply, error) {
+	if g.StopReason == "" {
+		return nil, brokeOff()
+	}
+	for i := range g.Content {
+		b, text := &g.Content[i], string(g.texts[i])
+		if b.Type != "tool_use" {
+			b.Text = text
+		} else if text != "" { // a call without arguments has an empty object from the begin
+			b.Input = json.RawMessage(text)
+		}
+	}
+	return g.anthropicReply.reply(g.chat)
 }
 
 func (anthropic) embed(*Embed) (string, any, error) {

@@ -6,7 +6,8 @@
 //
 // The operation llm.chat takes a [Chat] as JSON and answers a [Reply], llm.embed takes an
 // [Embed] and answers [Vectors], whichever provider it is: one that speaks as OpenAI does,
-// Anthropic, or Ollama.
+// Anthropic, or Ollama. A chat may be asked for as a stream, too: see package capability.
+// Its answer is lines of JSON, each a [Piece], and the [Reply] as the last.
 //
 // An answer costs money, so both operations count as changing the outside: the message is
 // kept first, and the answer is kept with it. An answer is also kept in the bucket grow_llm,
@@ -105,7 +106,10 @@ type opened struct {
 
 // Operations implements capability.Capability.
 func (*opened) Operations() map[string]capability.Effect {
-	return map[string]capability.Effect{ChatOperation: capability.Changes, EmbedOperation: capability.Changes}
+	return map[string]capability.Effect{
+		ChatOperation: capability.Changes, EmbedOperation: capability.Changes,
+		capability.StreamOpen: capability.Changes, capability.StreamRead: capability.Reads, capability.StreamClose: capability.Reads,
+	}
 }
 
 // Close implements capability.Capability.
@@ -116,8 +120,8 @@ func (o *opened) Close() error {
 
 // Do implements capability.Capability.
 func (o *opened) Do(ctx context.Context, r *capability.Request) capability.Answer {
-	if len(r.Data) > o.Size {
-		return capability.Fail(capability.Limit, "the request has %d bytes, the grant allows %d", len(r.Data), o.Size)
+	if err := o.fits(r); err != nil {
+		return o.failed(ctx, err)
 	}
 	q, err := o.question(r)
 	if err != nil {
@@ -131,21 +135,43 @@ func (o *opened) Do(ctx context.Context, r *capability.Request) capability.Answe
 	if !errors.Is(err, bucket.ErrNotFound) {
 		return o.failed(ctx, errUnknown)
 	}
-	select {
-	case o.room <- struct{}{}:
-		defer func() { <-o.room }()
-	case <-ctx.Done():
-		return o.failed(ctx, ctx.Err())
+	leave, err := o.enter(ctx)
+	if err != nil {
+		return o.failed(ctx, err)
 	}
+	defer leave()
 	data, err := o.paid(ctx, r, q)
 	if err != nil {
 		return o.failed(ctx, err)
 	}
-	// That it cannot be kept apart is no failure: it is kept with the message.
+	o.keep(ctx, key, data)
+	return capability.Answer{Data: data}
+}
+
+// fits refuses a request that is too large.
+func (o *opened) fits(r *capability.Request) error {
+	if len(r.Data) > o.Size {
+		return refuse(capability.Limit, "the request has %d bytes, the grant allows %d", len(r.Data), o.Size)
+	}
+	return nil
+}
+
+// enter waits until the provider may be asked, which ends with leave.
+func (o *opened) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case o.room <- struct{}{}:
+		return func() { <-o.room }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// keep keeps an answer apart from its message. That it cannot be is no failure: it is kept
+// with the message.
+func (o *opened) keep(ctx context.Context, key string, data []byte) {
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
 	_, _ = o.kept.Write(late, &bucket.Write{Key: key, Data: data, TTL: AnswerKept})
-	return capability.Answer{Data: data}
 }
 
 // answerKey is what the answer to a request is kept by.
@@ -159,6 +185,7 @@ func (o *opened) answerKey(r *capability.Request) string {
 
 // question is a request as the provider is asked it.
 type question struct {
+	chat   *Chat // nil: it is none
 	path   string
 	body   []byte
 	tokens int64 // that it may use, about
@@ -167,60 +194,72 @@ type question struct {
 
 // question makes of a request what the provider is asked, when the grant allows it.
 func (o *opened) question(r *capability.Request) (*question, error) {
-	q := &question{}
-	var body any
 	switch r.Operation {
 	case ChatOperation:
-		var c Chat
-		if err := decode(r.Data, &c); err != nil {
-			return nil, err
-		}
-		if err := c.check(o.grant); err != nil {
-			return nil, err
-		}
-		var err error
-		if q.path, body, err = o.server.wire.chat(&c); err != nil {
-			return nil, err
-		}
-		q.tokens = int64(c.MaxTokens)
-		q.read = func(reply []byte) (any, Usage, error) {
-			a, err := o.server.wire.reply(reply, &c)
-			if err != nil {
-				return nil, Usage{}, err
-			}
-			used := a.Usage
-			return a, used, a.finish(&c)
-		}
+		return o.chatQuestion(r, false)
 	case EmbedOperation:
-		var e Embed
-		if err := decode(r.Data, &e); err != nil {
-			return nil, err
-		}
-		if err := e.check(o.grant); err != nil {
-			return nil, err
-		}
-		var err error
-		if q.path, body, err = o.server.wire.embed(&e); err != nil {
-			return nil, err
-		}
-		q.read = func(reply []byte) (any, Usage, error) {
-			v, err := o.server.wire.vectors(reply)
-			if err != nil {
-				return nil, Usage{}, err
-			}
-			v.Model = e.Model
-			used := v.Usage
-			return v, used, v.check(len(e.Texts))
-		}
-	default:
-		return nil, refuse(capability.Invalid, "there is no operation %.80q", r.Operation)
+		return o.embedQuestion(r)
 	}
-	var err error
+	return nil, refuse(capability.Invalid, "there is no operation %.80q", r.Operation)
+}
+
+// chatQuestion is a chat, whose answer is a stream or not.
+func (o *opened) chatQuestion(r *capability.Request, stream bool) (*question, error) {
+	c := &Chat{}
+	if err := decode(r.Data, c); err != nil {
+		return nil, err
+	}
+	if err := c.check(o.grant); err != nil {
+		return nil, err
+	}
+	path, body, err := o.server.wire.chat(c, stream)
+	if err != nil {
+		return nil, err
+	}
+	q := &question{chat: c, path: path, tokens: int64(c.MaxTokens)}
+	q.read = func(reply []byte) (any, Usage, error) {
+		a, err := o.server.wire.reply(reply, c)
+		if err != nil {
+			return nil, Usage{}, err
+		}
+		used := a.Usage
+		return a, used, a.finish(c)
+	}
+	return q, q.write(r, body)
+}
+
+func (o *opened) embedQuestion(r *capability.Request) (*question, error) {
+	var e Embed
+	if err := decode(r.Data, &e); err != nil {
+		return nil, err
+	}
+	if err := e.check(o.grant); err != nil {
+		return nil, err
+	}
+	path, body, err := o.server.wire.embed(&e)
+	if err != nil {
+		return nil, err
+	}
+	q := &question{path: path}
+	q.read = func(reply []byte) (any, Usage, error) {
+		v, err := o.server.wire.vectors(reply)
+		if err != nil {
+			return nil, Usage{}, err
+		}
+		v.Model = e.Model
+		used := v.Usage
+		return v, used, v.check(len(e.Texts))
+	}
+	return q, q.write(r, body)
+}
+
+// write writes the body of a request, and counts what it may use.
+func (q *question) write(r *capability.Request, body any) (err error) {
 	if q.body, err = json.Marshal(body); err != nil {
-		return nil, refuse(capability.Invalid, "the request cannot be written: %v", err)
+		return refuse(capability.Invalid, "the request cannot be written: %v", err)
 	}
 	q.tokens += int64(len(r.Data)) / bytesPerToken
-	return q, nil
+	return nil
 }
 
 // bytesPerToken is about how many bytes of a text are a token, counted to be on the safe side.
@@ -235,8 +274,7 @@ func (o *opened) paid(ctx context.Context, r *capability.Request, q *question) (
 	}
 	reply, err := o.server.ask(ctx, q.path, q.body, o.Retries, key(o.scope, r.Stable))
 	if err != nil {
-		var f *fault
-		if errors.As(err, &f) && f.free {
+		if free(err) {
 			give(ctx, 0)
 		}
 		return nil, err
@@ -248,6 +286,17 @@ func (o *opened) paid(ctx context.Context, r *capability.Request, q *question) (
 	if err != nil {
 		return nil, err
 	}
+	return o.written(answer)
+}
+
+// free reports whether a request failed that has used nothing.
+func free(err error) bool {
+	var f *fault
+	return errors.As(err, &f) && f.free
+}
+
+// written is an answer as JSON, without the key, and within the grant's bound.
+func (o *opened) written(answer any) ([]byte, error) {
 	data, err := encode(answer)
 	if err != nil {
 		return nil, errNonsense

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // ollama speaks as https://github.com/ollama/ollama/blob/main/docs/api.md says.
@@ -43,8 +44,8 @@ type ollamaCall struct {
 	} `json:"function"`
 }
 
-func (ollama) chat(c *Chat) (string, any, error) {
-	body := &ollamaChat{Model: c.Model, Tools: openAITools(c), Format: c.Schema, Options: ollamaOptions{c.MaxTokens, c.Temperature}}
+func (ollama) chat(c *Chat, stream bool) (string, any, error) {
+	body := &ollamaChat{Model: c.Model, Tools: openAITools(c), Format: c.Schema, Stream: stream, Options: ollamaOptions{c.MaxTokens, c.Temperature}}
 	if c.System != "" {
 		body.Messages = append(body.Messages, ollamaMessage{Role: "system", Content: c.System})
 	}
@@ -62,17 +63,24 @@ func (ollama) chat(c *Chat) (string, any, error) {
 	return "/api/chat", body, nil
 }
 
+// ollamaReply is the answer to a chat, or a part of it.
+type ollamaReply struct {
+	Message    *ollamaMessage `json:"message"`
+	Done       bool           `json:"done"`
+	DoneReason string         `json:"done_reason"`
+	Prompt     int64          `json:"prompt_eval_count"`
+	Output     int64          `json:"eval_count"`
+}
+
 func (ollama) reply(data []byte, c *Chat) (*Reply, error) {
-	var a struct {
-		Message    *ollamaMessage `json:"message"`
-		Done       bool           `json:"done"`
-		DoneReason string         `json:"done_reason"`
-		Prompt     int64          `json:"prompt_eval_count"`
-		Output     int64          `json:"eval_count"`
-	}
+	var a ollamaReply
 	if err := json.Unmarshal(data, &a); err != nil || a.Message == nil || !a.Done {
 		return nil, errNonsense
 	}
+	return a.reply(c), nil
+}
+
+func (a *ollamaReply) reply(c *Chat) *Reply {
 	r := &Reply{Text: a.Message.Content, Stop: StopEnd, Usage: Usage{a.Prompt, a.Output}}
 	if a.DoneReason == "length" {
 		r.Stop = StopLength
@@ -80,7 +88,47 @@ func (ollama) reply(data []byte, c *Chat) (*Reply, error) {
 	for i, call := range a.Message.ToolCalls {
 		r.Calls = append(r.Calls, Call{fmt.Sprintf("call_%d_%d", len(c.Messages), i), call.Function.Name, call.Function.Arguments})
 	}
-	return r, nil
+	return r
+}
+
+func (ollama) gather(c *Chat) gatherer { return &ollamaGathered{chat: c} }
+
+// ollamaGathered puts together the lines of a stream.
+type ollamaGathered struct {
+	last  ollamaReply
+	chat  *Chat
+	text  strings.Builder
+	calls []ollamaCall
+}
+
+func (g *ollamaGathered) piece(data []byte) (text string, done bool, err error) {
+	var p struct {
+		ollamaReply
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(data, &p) != nil {
+		return "", false, errNonsense
+	}
+	if p.Error != "" {
+		return "", false, brokeOff()
+	}
+	if p.Message != nil {
+		text = p.Message.Content
+		g.text.WriteString(text)
+		if g.calls = append(g.calls, p.Message.ToolCalls...); len(g.calls) > ToolsMax {
+			return "", false, errNonsense
+		}
+	}
+	g.last = p.ollamaReply
+	return text, p.Done, nil
+}
+
+func (g *ollamaGathered) reply() (*Reply, error) {
+	if !g.last.Done {
+		return nil, brokeOff()
+	}
+	g.last.Message = &ollamaMessage{Content: g.text.String(), ToolCalls: g.calls}
+	return g.last.reply(g.chat), nil
 }
 
 func (ollama) embed(e *Embed) (string, any, error) {

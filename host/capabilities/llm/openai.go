@@ -3,6 +3,7 @@ package llm
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // openAI speaks as https://platform.openai.com/docs/api-reference/chat does, which many
@@ -34,10 +35,17 @@ type openAIChat struct {
 	MaxTokens           int             `json:"max_tokens,omitempty"`
 	MaxCompletionTokens int             `json:"max_completion_tokens,omitempty"`
 	Temperature         *float64        `json:"temperature,omitempty"`
+	Stream              bool            `json:"stream,omitempty"`
+	StreamOptions       *openAIStream   `json:"stream_options,omitempty"`
+}
+
+// openAIStream has the last event of a stream say what was used.
+type openAIStream struct {
+	IncludeUsage bool `json:"include_usage"`
 }
 
 type openAIMessage struct {
-	Role       string       `json:"role"`
+	Role       string       `json:"role,omitempty"`
 	Content    *string      `json:"content"`
 	ToolCalls  []openAICall `json:"tool_calls,omitempty"`
 	ToolCallID string       `json:"tool_call_id,omitempty"`
@@ -75,8 +83,11 @@ type openAIFormat struct {
 	} `json:"json_schema"`
 }
 
-func (o openAI) chat(c *Chat) (string, any, error) {
-	body := &openAIChat{Model: c.Model, Temperature: c.Temperature, Tools: openAITools(c)}
+func (o openAI) chat(c *Chat, stream bool) (string, any, error) {
+	body := &openAIChat{Model: c.Model, Temperature: c.Temperature, Tools: openAITools(c), Stream: stream}
+	if stream {
+		body.StreamOptions = &openAIStream{IncludeUsage: true}
+	}
 	if o.own {
 		body.MaxCompletionTokens = c.MaxTokens
 	} else {
@@ -111,19 +122,25 @@ type openAIUsage struct {
 	Completion int64 `json:"completion_tokens"`
 }
 
+// openAIChoice is what a model answers.
+type openAIChoice struct {
+	Message      openAIMessage `json:"message"`
+	FinishReason string        `json:"finish_reason"`
+}
+
 func (openAI) reply(data []byte, _ *Chat) (*Reply, error) {
 	var a struct {
-		Choices []struct {
-			Message      openAIMessage `json:"message"`
-			FinishReason string        `json:"finish_reason"`
-		} `json:"choices"`
-		Usage openAIUsage `json:"usage"`
+		Choices []openAIChoice `json:"choices"`
+		Usage   openAIUsage    `json:"usage"`
 	}
 	if err := json.Unmarshal(data, &a); err != nil || len(a.Choices) == 0 {
 		return nil, errNonsense
 	}
-	first := &a.Choices[0]
-	r := &Reply{Stop: StopEnd, Usage: Usage{a.Usage.Prompt, a.Usage.Completion}}
+	return a.Choices[0].reply(a.Usage), nil
+}
+
+func (first *openAIChoice) reply(used openAIUsage) *Reply {
+	r := &Reply{Stop: StopEnd, Usage: Usage{used.Prompt, used.Completion}}
 	if first.Message.Content != nil {
 		r.Text = *first.Message.Content
 	}
@@ -139,7 +156,98 @@ func (openAI) reply(data []byte, _ *Chat) (*Reply, error) {
 	for _, call := range first.Message.ToolCalls {
 		r.Calls = append(r.Calls, Call{call.ID, call.Function.Name, json.RawMessage(call.Function.Arguments)})
 	}
-	return r, nil
+	return r
+}
+
+func (openAI) gather(*Chat) gatherer { return &openAIGathered{at: map[int]int{}} }
+
+// openAIGathered puts together the events of a stream.
+type openAIGathered struct {
+	openAIChoice
+	text  strings.Builder
+	used  openAIUsage
+	at    map[int]int // where a call lies, by the index that its events have
+	ended bool        // the provider has said why it ends
+}
+
+func (g *openAIGathered) piece(data []byte) (text string, done bool, err error) {
+	if string(data) == "[DONE]" {
+		return "", true, nil
+	}
+	var p struct {
+		Choices []struct {
+			Delta struct {
+				openAIMessage
+				ToolCalls []struct {
+					Index int `json:"index"`
+					openAICall
+				} `json:"tool_calls"`
+			} `json:"delta"`
+			Message      json.RawMessage `json:"message"`
+			FinishReason string          `json:"finish_reason"`
+		} `json:"choices"`
+		Usage openAIUsage     `json:"usage"`
+		Error json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(data, &p) != nil {
+		return "", false, errNonsense
+	}
+	if len(p.Error) > 0 && string(p.Error) != "null" {
+		return "", false, brokeOff()
+	}
+	if p.Usage != (openAIUsage{}) {
+		g.used = p.Usage
+	}
+	if len(p.Choices) == 0 {
+		return "", false, nil
+	}
+	first := &p.Choices[0]
+	if len(first.Message) > 0 {
+		return "", false, errNonsense // it is no part of a reply, but a whole one
+	}
+	for i := range first.Delta.ToolCalls {
+		if err := g.call(first.Delta.ToolCalls[i].Index, &first.Delta.ToolCalls[i].openAICall); err != nil {
+			return "", false, err
+		}
+	}
+	g.Message.Refusal += first.Delta.Refusal
+	if first.FinishReason != "" {
+		g.FinishReason, g.ended = first.FinishReason, true
+	}
+	if first.Delta.Content != nil {
+		text = *first.Delta.Content
+		g.text.WriteString(text)
+	}
+	return text, false, nil
+}
+
+// call adds a part of a call. Some providers give all calls one index, each with its id.
+func (g *openAIGathered) call(index int, part *openAICall) error {
+	calls := &g.Message.ToolCalls
+	at, ok := g.at[index]
+	if !ok || part.ID != "" && (*calls)[at].ID != "" && part.ID != (*calls)[at].ID {
+		if at = len(*calls); at >= ToolsMax {
+			return errNonsense
+		}
+		g.at[index] = at
+		*calls = append(*calls, openAICall{})
+	}
+	have := &(*calls)[at]
+	if part.ID != "" {
+		have.ID = part.ID
+	}
+	have.Function.Name += part.Function.Name
+	have.Function.Arguments += part.Function.Arguments
+	return nil
+}
+
+func (g *openAIGathered) reply() (*Reply, error) {
+	if !g.ended {
+		return nil, brokeOff()
+	}
+	text := g.text.String()
+	g.Message.Content = &text
+	return g.openAIChoice.reply(g.used), nil
 }
 
 func (openAI) embed(e *Embed) (string, any, error) {

@@ -37,8 +37,11 @@ type wire interface {
 	// defaults are where the provider is below its host, and its port; "": that of HTTP.
 	defaults() (base, port string)
 	authorize(h http.Header, key string)
-	chat(c *Chat) (path string, body any, err error)
+	// chat is the request of a chat, whose answer is a stream or not.
+	chat(c *Chat, stream bool) (path string, body any, err error)
 	reply(data []byte, c *Chat) (*Reply, error)
+	// gather puts together what a stream answers a chat.
+	gather(c *Chat) gatherer
 	embed(e *Embed) (path string, body any, err error)
 	vectors(data []byte) (*Vectors, error)
 }
@@ -143,14 +146,24 @@ type fault struct {
 // Error implements error.
 func (f *fault) Error() string { return f.text }
 
-// ask makes a request, and makes it again when the provider is busy or at fault, as long as
-// ctx has time for that.
+// ask makes a request and reads the answer.
 func (s *server) ask(ctx context.Context, path string, body []byte, retries int, once string) ([]byte, error) {
+	resp, err := s.open(ctx, path, body, retries, once)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it is only read
+	return whole(resp)
+}
+
+// open makes a request, and makes it again when the provider is busy or at fault, as long as
+// ctx has time for that. The answer, whose body is to be closed, is one.
+func (s *server) open(ctx context.Context, path string, body []byte, retries int, once string) (*http.Response, error) {
 	for attempt := 0; ; attempt++ {
-		reply, err := s.once(ctx, path, body, once)
+		resp, err := s.once(ctx, path, body, once)
 		var f *fault
 		if err == nil || !errors.As(err, &f) || !f.busy || attempt >= retries {
-			return reply, err
+			return resp, err
 		}
 		wait := min(retryMost, retryFirst<<attempt)
 		wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // when others are asked again is no secret
@@ -182,32 +195,45 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // once makes a request.
-func (s *server) once(ctx context.Context, path string, body []byte, once string) ([]byte, error) {
+func (s *server) once(ctx context.Context, path string, body []byte, once string) (*http.Response, error) {
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base.String()+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, &fault{code: capability.Unavailable, text: "has an address that cannot be asked", free: true, forGood: true}
 	}
 	q.Header.Set("Content-Type", "application/json")
-	q.Header.Set("Accept", "application/json")
+	q.Header.Set("Accept", "application/json, application/x-ndjson, text/event-stream")
 	q.Header.Set("Idempotency-Key", once)
 	s.wire.authorize(q.Header, s.key)
 	resp, err := s.client.Do(q)
 	if err != nil {
 		return nil, unreached(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it is only read
 	if f := meaning(resp); f != nil {
+		_ = resp.Body.Close() // nobody wants it
 		return nil, f
 	}
+	return resp, nil
+}
+
+// whole reads an answer to its end.
+func whole(resp *http.Response) ([]byte, error) {
 	reply, err := io.ReadAll(io.LimitReader(resp.Body, replyMax+1))
 	if len(reply) > replyMax {
-		return nil, &fault{code: capability.Limit, text: fmt.Sprintf("answers more than %d bytes", replyMax)}
+		return nil, tooMuch()
 	}
 	if err != nil {
-		return nil, &fault{code: capability.Unavailable, text: "broke off its answer"}
+		return nil, brokeOff()
 	}
 	return reply, nil
 }
+
+// tooMuch is an answer that is too large as the provider gives it.
+func tooMuch() *fault {
+	return &fault{code: capability.Limit, text: fmt.Sprintf("answers more than %d bytes", replyMax)}
+}
+
+// brokeOff is an answer that does not come to its end.
+func brokeOff() *fault { return &fault{code: capability.Unavailable, text: "broke off its answer"} }
 
 // unreached is a request that has no answer.
 func unreached(err error) *fault {

@@ -242,8 +242,17 @@ func testApart(t *testing.T, s bucket.Store) {
 		{Namespace: "main", Service: "shop", Bucket: "carts"}, {Namespace: "main", Service: "shop", Bucket: "others"},
 		{Namespace: "main", Service: "shop-carts", Bucket: "carts"}, {Namespace: "main", Bucket: "carts"}, {Namespace: "test", Service: "shop", Bucket: "carts"},
 	}
+	exists := func(n bucket.Name, want bool) {
+		t.Helper()
+		if there, err := s.Exists(t.Context(), n); err != nil || there != want {
+			t.Errorf("%s exists: %v, %v", n, there, err)
+		}
+	}
 	for _, n := range names {
+		exists(n, false)
+		exists(n, false) // to ask for it makes none
 		of(t, s, n).write(bucket.Write{Key: "a", Data: []byte(n.String()), Once: "m1"})
+		exists(n, true)
 	}
 	for _, n := range names {
 		of(t, s, n).has("a", n.String())
@@ -251,6 +260,9 @@ func testApart(t *testing.T, s bucket.Store) {
 	for _, n := range []bucket.Name{{}, {Namespace: "main", Bucket: "A"}, {Namespace: "main", Service: "a_b", Bucket: "a"}, {Namespace: "main", Bucket: "a.b"}} {
 		if _, err := s.Bucket(t.Context(), n); err == nil {
 			t.Errorf("%q is the name of a bucket", n)
+		}
+		if _, err := s.Exists(t.Context(), n); err == nil {
+			t.Errorf("a bucket %q can be asked for", n)
 		}
 	}
 }
@@ -294,7 +306,10 @@ func add(ctx context.Context, b bucket.Bucket, once string) error {
 // testTTL: a value is there until its time is over, and may then be made anew.
 func testTTL(t *testing.T, s bucket.Store) {
 	b := one(t, s)
-	b.write(bucket.Write{Key: "a", Data: []byte("1"), TTL: bucket.TTLMin, Once: "m1"})
+	first := b.write(bucket.Write{Key: "a", Data: []byte("1"), TTL: bucket.TTLMin, Once: "m1"})
+	if e, err := b.Get(t.Context(), "a"); err == nil && e.Revision != first { // it may be gone by now
+		t.Errorf("revision %d, was written as %d", e.Revision, first)
+	}
 	b.write(bucket.Write{Key: "b", Data: []byte("2"), TTL: time.Hour})
 	for {
 		if _, err := b.Get(t.Context(), "a"); errors.Is(err, bucket.ErrNotFound) {
@@ -302,6 +317,10 @@ func testTTL(t *testing.T, s bucket.Store) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+	}
+	b.lists("", "", 10, "b")
+	if again := b.write(bucket.Write{Key: "a", Data: []byte("1"), TTL: bucket.TTLMin, Once: "m1"}); again != first {
+		t.Errorf("a write whose value is gone has revision %d, and had %d", again, first)
 	}
 	b.lists("", "", 10, "b")
 	b.write(bucket.Write{Key: "a", Data: []byte("3"), If: revision(0)})

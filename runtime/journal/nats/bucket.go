@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/journal"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -27,7 +28,8 @@ const (
 	operation  = "KV-Operation"
 	removed    = "DEL"
 	writtenFor = "Grow-Once"     // what a value was written for
-	restoredAs = "Grow-Revision" // the revision that it had where it was copied from
+	restoredAs = "Grow-Revision" // the revision that it had where it was copied from, or that its note has
+	notedAt    = "Grow-Noted"    // when a note was written, where it was copied from: RFC 3339
 )
 
 // values is a bucket: a stream with the newest value of each key, as NATS's own key-value
@@ -130,7 +132,28 @@ func (v *values) change(ctx context.Context, w *bucket.Write, size int, f func(c
 	return v.call(ctx, "write", f)
 }
 
-// revisionOf is the revision that a value was written with, here or where it was copied from.
+// Exists implements bucket.Store. A bucket that was set aside is one that there is.
+func (s *Store) Exists(ctx context.Context, n bucket.Name) (there bool, err error) {
+	if err := n.Check(); err != nil {
+		return false, err
+	}
+	name := "KV_" + bucketName(n)
+	if s.folder != nil && s.folder.isAside(name) {
+		return true, nil
+	}
+	err = s.call(ctx, "look for bucket "+n.String(), func(ctx context.Context, s *session) error {
+		_, err := s.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return nil
+		}
+		there = err == nil
+		return err
+	})
+	return there, err
+}
+
+// revisionOf is the revision that a value was written with, here or where it was copied from,
+// or that a note of one that goes by itself says.
 func revisionOf(m *jetstream.RawStreamMsg) uint64 {
 	if n, err := strconv.ParseUint(m.Header.Get(restoredAs), 10, 64); err == nil {
 		return n
@@ -185,8 +208,12 @@ func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (revisio
 			}
 			return 0, bucket.ErrConflict
 		}
-		revision, err = v.publish(ctx, h, w, f.expect)
-		if err == nil && (w.Delete || w.TTL > 0) { // it goes, and is not noted then
+		noted, err := v.foretell(ctx, h, w)
+		if err != nil {
+			return 0, err
+		}
+		revision, err = v.publish(ctx, h, w, f.expect, noted)
+		if err == nil && w.Delete { // it goes, and is not noted then
 			err = v.note(ctx, h, w.Once, revision)
 		}
 		if err == nil && w.Delete {
@@ -218,7 +245,54 @@ func (v *values) known(ctx context.Context, h *handle, w *bucket.Write, m *jetst
 	if note == nil || err != nil {
 		return 0, err
 	}
+	if text, ok := strings.CutPrefix(string(note.Data), goesAfter); ok {
+		return v.gone(ctx, h, note, text, m)
+	}
 	return strconv.ParseUint(string(note.Data), 10, 64)
+}
+
+// goesAfter begins a note of a value that goes by itself, and the time that it has follows. It
+// is written before the value, which may be gone before anybody could note that it was there;
+// the value has the revision of the note.
+const goesAfter = "goes after "
+
+// foretell notes a write whose value goes by itself, before it is done, and returns the
+// revision that the value shall have; 0: what the server gives it.
+func (v *values) foretell(ctx context.Context, h *handle, w *bucket.Write) (uint64, error) {
+	if w.Once == "" || w.TTL == 0 || w.Delete {
+		return 0, nil
+	}
+	m := client.NewMsg(v.done(w.Once))
+	m.Data = []byte(goesAfter + w.TTL.String())
+	return send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
+}
+
+// gone is the revision of a value that was foretold and is not there, if its time is over. m is
+// what is there instead. Had the value been there when that was written, a note would say so;
+// and one whose time is over by the server's clock may as well have been there.
+func (v *values) gone(ctx context.Context, h *handle, note *jetstream.RawStreamMsg, after string, m *jetstream.RawStreamMsg) (uint64, error) {
+	ttl, err := time.ParseDuration(after)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w: a note of %s cannot be read: %w", journal.ErrDamaged, bucket.ErrDamaged, v.title, err)
+	}
+	began := note.Time
+	if at, err := time.Parse(time.RFC3339Nano, note.Header.Get(notedAt)); err == nil {
+		began = at
+	}
+	var now time.Time
+	if m != nil {
+		now = m.Time
+	} else {
+		info, err := h.stream.Info(ctx)
+		if err != nil {
+			return 0, err
+		}
+		now = info.TimeStamp
+	}
+	if m != nil && m.Sequence < note.Sequence || now.Before(began.Add(ttl)) {
+		return 0, nil
+	}
+	return revisionOf(note), nil
 }
 
 // note keeps what a write was for, and the revision that it made.
@@ -232,8 +306,9 @@ func (v *values) note(ctx context.Context, h *handle, once string, revision uint
 	return err
 }
 
-// publish sends a write, for what has the sequence expected.
-func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect uint64) (uint64, error) {
+// publish sends a write, for what has the sequence expected, and returns its revision: as, or
+// what the server gives it when that is 0.
+func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect, as uint64) (uint64, error) {
 	m := client.NewMsg(v.subject(encodeKey(w.Key)))
 	m.Data = w.Data
 	if w.TTL > 0 {
@@ -246,8 +321,15 @@ func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect
 	if w.Once != "" {
 		m.Header.Set(writtenFor, w.Once)
 	}
+	if as > 0 {
+		m.Header.Set(restoredAs, strconv.FormatUint(as, 10))
+	}
 	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
-	return send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
+	sequence, err := send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
+	if err != nil || as == 0 {
+		return sequence, err
+	}
+	return as, nil
 }
 
 // List implements bucket.Bucket.

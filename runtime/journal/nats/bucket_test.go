@@ -76,7 +76,7 @@ func TestRemovalKnown(t *testing.T) {
 	}
 	h := v.handle.Load()
 	first := write(bucket.Write{Key: "a", Data: []byte("1"), Once: "m1"})
-	gone, err := v.publish(t.Context(), h, &bucket.Write{Key: "a", Delete: true, Once: "m2"}, first)
+	gone, err := v.publish(t.Context(), h, &bucket.Write{Key: "a", Delete: true, Once: "m2"}, first, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 
 // carriedHeaders are those of a message that a copy has. The others are for the moment in
 // which it was written.
-var carriedHeaders = []string{messageTTL, operation, writtenFor, restoredAs, chunkPlace}
+var carriedHeaders = []string{messageTTL, operation, writtenFor, restoredAs, notedAt, chunkPlace}
 
 // carried is a bucket as it is copied.
 type carried struct {
@@ -375,6 +375,10 @@ func (m *making) put(ctx context.Context, i *bucket.Item) error {
 		msg.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
 	case carriedNote:
 		msg.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
+		if strings.HasPrefix(string(i.Data), goesAfter) && msg.Header.Get(restoredAs) == "" {
+			msg.Header.Set(restoredAs, strconv.FormatUint(i.Sequence, 10))
+			msg.Header.Set(notedAt, i.Time.Format(time.RFC3339Nano))
+		}
 	}
 	return m.call(ctx, "write", func(ctx context.Context, h *handle) error {
 		seq, err := send(ctx, h, msg, bucket.ErrConflict, bucket.ErrFull)

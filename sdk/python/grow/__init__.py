@@ -40,7 +40,7 @@ from ._files import File
 from ._handlers import init, on
 from ._http import Response
 from ._kv import Entry
-from ._llm import ChatReply, ToolCall
+from ._llm import AsyncChatStream, ChatReply, ChatStream, ToolCall
 from ._log import Handler as LogHandler
 from ._log import Log
 from ._mail import Attachment, Mailed
@@ -51,10 +51,12 @@ from ._stream import Event, Stream
 
 __all__ = [
     "Answer",
+    "AsyncChatStream",
     "AsyncContext",
     "Attachment",
     "CallError",
     "ChatReply",
+    "ChatStream",
     "Context",
     "Deadline",
     "Entry",

@@ -99,6 +99,13 @@ def _stream(use: str, method: str, where: str, write: bool, options: Mapping[str
     return ("stream.open", attrs, data), lambda a: a
 
 
+def _stream_operation(
+    use: str, name: str, params: Mapping[str, Any], body: Any, timeout: float | timedelta | None
+) -> _call.Operation[_call.Answer]:
+    (op, attrs, data), _ = _operation(use, name, params, body, timeout)
+    return ("stream.open", {**(attrs or {}), "of": op}, data), lambda a: a
+
+
 def _place(doing: str, where: str) -> str:
     if where.startswith("/"):
         return "path"
@@ -208,6 +215,21 @@ class HTTP:
         """
         return _call.now(_operation(self._use, operation, {**(params or {}), **more}, body, timeout))
 
+    def stream_call(
+        self,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+        /,
+        *,
+        body: Any = _ABSENT,
+        timeout: float | timedelta | None = None,
+        **more: Any,
+    ) -> Stream:
+        """:meth:`call`, whose answer is read in pieces, as it comes: server-sent events, or
+        what is no JSON. All but its body is held against the document first."""
+        asked = _stream_operation(self._use, operation, {**(params or {}), **more}, body, timeout)
+        return Stream(self._use, _call.now(asked))
+
     def __getattr__(self, name: str) -> Callable[..., Response]:
         return partial(self.call, _method(name))
 
@@ -264,6 +286,20 @@ class AsyncHTTP:
     ) -> Response:
         """Asks for an operation of the grant's OpenAPI document, by its operationId."""
         return await _call.soon(_operation(self._use, operation, {**(params or {}), **more}, body, timeout))
+
+    async def stream_call(
+        self,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+        /,
+        *,
+        body: Any = _ABSENT,
+        timeout: float | timedelta | None = None,
+        **more: Any,
+    ) -> AsyncStream:
+        """:meth:`call`, whose answer is read in pieces, as it comes."""
+        asked = _stream_operation(self._use, operation, {**(params or {}), **more}, body, timeout)
+        return AsyncStream(self._use, await _call.soon(asked))
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Response]]:
         return partial(self.call, _method(name))

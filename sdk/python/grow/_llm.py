@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from . import _call, _json
+from . import _call, _json, _message
+from ._blob import Steps, _now, _soon
+from ._stream import LINGER, _Exchange
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,114 @@ class ChatReply:
 
 
 def _reply(a: _call.Answer) -> ChatReply:
-    r = a.json()
+    return _told(a.json())
+
+
+def _told(r: Any) -> ChatReply:
     calls = tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in r.get("calls", ()))
     return ChatReply(r["model"], r["text"], calls, r["stop"], r["usage"]["input"], r["usage"]["output"])
 
 
-def _chat(use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> _call.Operation[ChatReply]:
+def _chat(
+    use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[str, Any], timeout: float | timedelta | None
+) -> _call.Operation[ChatReply]:
     attrs = {"use": use}
+    if timeout:
+        attrs["timeout"] = _message.milliseconds(timeout)
     _call.check("llm.chat", attrs)
     said = [{"role": "user", "text": messages}] if isinstance(messages, str) else [*messages]
     given = {name: v for name, v in more.items() if v is not None and v != "" and v != ()}
     return ("llm.chat", attrs, _json.dumps({"messages": said, **given}, "llm.chat")), _reply
+
+
+def _stream(
+    use: str, messages: str | Sequence[Mapping[str, Any]], more: Mapping[str, Any], timeout: float | timedelta | None
+) -> _call.Operation[_call.Answer]:
+    (op, attrs, data), _ = _chat(use, messages, more, timeout)
+    return ("stream.open", {**(attrs or {}), "of": op}, data), lambda a: a
+
+
+class _Chatting(_Exchange):
+    """An answer that comes in pieces, each a line of JSON; the last line is the reply."""
+
+    def __init__(self, use: str, a: _call.Answer) -> None:
+        super().__init__(use, a)
+        self._status, self._linger = 1, LINGER  # it has no status to wait for
+        self._lines: list[bytes] = []
+        self._part, self._said = b"", False
+        self._reply: ChatReply | None = None
+
+    def _text(self) -> Steps[str]:
+        """The next piece of the text; "" at the end."""
+        while self._reply is None:
+            while not self._lines:
+                data = yield from self._piece()
+                self._lines = (self._part + data).split(b"\n")
+                self._part = self._lines.pop() if data else b""
+                self._lines = [line for line in self._lines if line]
+                if not data and not self._lines:
+                    raise EOFError("the chat ended without its reply")
+            told = _json.loads(self._lines.pop(0))
+            if "stop" in told:
+                self._reply = _told(told)
+                text = "" if self._said else self._reply.text
+            else:
+                text = told["text"]
+            self._said = self._said or text != ""
+            if text:
+                return text
+        return ""
+
+    def _whole(self) -> Steps[ChatReply]:
+        while self._reply is None:
+            yield from self._text()
+        return self._reply
+
+
+class ChatStream(_Chatting):
+    """The answer to a chat, as it comes: iterating gives its text in pieces. It ends with its
+    ``with``, and with the message; what is not read may have been paid all the same."""
+
+    @property
+    def reply(self) -> ChatReply:
+        """The whole answer. It waits until that is there."""
+        return _now(self._whole())
+
+    def __iter__(self) -> Iterator[str]:
+        while text := _now(self._text()):
+            yield text
+
+    def close(self) -> None:
+        """Ends the stream, wherever it is."""
+        _now(self._close())
+
+    def __enter__(self) -> ChatStream:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+class AsyncChatStream(_Chatting):
+    """:class:`ChatStream` for handlers that are ``async``."""
+
+    async def reply(self) -> ChatReply:
+        """The whole answer. It waits until that is there."""
+        return await _soon(self._whole())
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        while text := await _soon(self._text()):
+            yield text
+
+    async def close(self) -> None:
+        """Ends the stream, wherever it is."""
+        await _soon(self._close())
+
+    async def __aenter__(self) -> AsyncChatStream:
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.close()
 
 
 def _embed(use: str, texts: Sequence[str], model: str) -> _call.Operation[list[list[float]]]:
@@ -90,13 +190,30 @@ class LLM:
         model: str = "",
         max_tokens: int | None = None,
         temperature: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> ChatReply:
         """Asks a model, the grant's first when none is named. ``messages`` are one text of
         the user, or dicts with ``role`` and ``text``; ``tools`` are dicts with ``name``,
         ``description`` and ``parameters``, a JSON Schema; with a ``schema`` the answer's text
-        is JSON."""
+        is JSON; ``timeout`` is in seconds."""
         more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
-        return _call.now(_chat(self._use, messages, more))
+        return _call.now(_chat(self._use, messages, more, timeout))
+
+    def stream(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        system: str = "",
+        tools: Sequence[Mapping[str, Any]] = (),
+        schema: Mapping[str, Any] | None = None,
+        model: str = "",
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        timeout: float | timedelta | None = None,
+    ) -> ChatStream:
+        """:meth:`chat`, whose answer is read as it comes."""
+        more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
+        return ChatStream(self._use, _call.now(_stream(self._use, messages, more, timeout)))
 
     def embed(self, texts: Sequence[str], *, model: str = "") -> list[list[float]]:
         """A vector for each text."""
@@ -121,10 +238,27 @@ class AsyncLLM:
         model: str = "",
         max_tokens: int | None = None,
         temperature: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> ChatReply:
         """:meth:`LLM.chat`."""
         more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
-        return await _call.soon(_chat(self._use, messages, more))
+        return await _call.soon(_chat(self._use, messages, more, timeout))
+
+    async def stream(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        system: str = "",
+        tools: Sequence[Mapping[str, Any]] = (),
+        schema: Mapping[str, Any] | None = None,
+        model: str = "",
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        timeout: float | timedelta | None = None,
+    ) -> AsyncChatStream:
+        """:meth:`LLM.stream`."""
+        more = {"model": model, "system": system, "tools": tools, "schema": schema, "max_tokens": max_tokens, "temperature": temperature}
+        return AsyncChatStream(self._use, await _call.soon(_stream(self._use, messages, more, timeout)))
 
     async def embed(self, texts: Sequence[str], *, model: str = "") -> list[list[float]]:
         """:meth:`LLM.embed`."""

@@ -65,6 +65,67 @@ class StreamTest(unittest.TestCase):
         self.send()
         self.assertEqual([r.attributes["blob"] for r in self.asked], ["k", "k"])
 
+    def test_operations(self) -> None:
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            with ctx.http("api").stream_call("watch", {"item-id": 1}, timeout=2) as s:
+                self.assertEqual((s.status, [e.data for e in s.events()]), (201, ["1"]))
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            async with await ctx.http("api").stream_call("watch", body={"a": 1}, n=2) as s:
+                self.assertEqual([e.data async for e in s.events()], ["1"])
+
+        asked: list[Any] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append((r.op, dict(r.attributes), r.data))
+            return testing.Double("data: 1\n\n", attributes={"status": "201"})
+
+        for name in ("a", "b"):
+            self.assertIsNone(testing.Host(double=double).send(name).exception)
+        want = [
+            ("http.call", {"operation": "watch", "timeout": "2000"}, b'{"params":{"item-id":1}}'),
+            ("http.call", {"operation": "watch"}, b'{"params":{"n":2},"body":{"a":1}}'),
+        ]
+        self.assertEqual(asked, want)
+
+    def test_chats(self) -> None:
+        """What a chat answers comes in pieces; a double may answer as a chat does."""
+        reply = b'{"model":"m","text":"hello","stop":"end","usage":{"input":3,"output":2}}'
+        whole = grow.ChatReply("m", "hello", (), "end", 3, 2)
+        pieces = b'{"text":"hel"}\n{"text":"lo"}\n' + reply + b"\n"
+        answer = pieces
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            with ctx.llm("helper").stream("hi", max_tokens=9, timeout=2) as s:
+                got = list(s)
+                self.assertEqual(got, ["hel", "lo"] if answer is pieces else ["hello"])
+                self.assertEqual(s.reply, whole)
+                self.assertEqual(list(s), [])
+            with ctx.llm("helper").stream("hi", max_tokens=9, timeout=2) as s:
+                self.assertEqual(s.reply, whole)
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            async with await ctx.llm("helper").stream("hi", max_tokens=9, timeout=2) as s:
+                self.assertEqual("".join([text async for text in s]), "hello")
+                self.assertEqual(await s.reply(), whole)
+
+        def double(r: grow.Request) -> testing.Double:
+            said = b'{"messages":[{"role":"user","text":"hi"}],"max_tokens":9}'
+            self.assertEqual((r.op, r.use, r.attributes, r.data), ("llm.chat", "helper", {"timeout": "2000"}, said))
+            return testing.Double(answer)
+
+        for answer in (pieces, reply):
+            for name in ("a", "b"):
+                self.assertIsNone(testing.Host(double=double).send(name).exception)
+        answer = pieces[:20]
+        self.assertIsInstance(testing.Host(double=double).send("b").exception, (EOFError, ValueError))
+        answer = b""
+        self.assertIsInstance(testing.Host(double=double).send("b").exception, EOFError)
+
     def test_async(self) -> None:
         @grow.on("a")
         async def a(ctx: grow.AsyncContext, data: Any) -> None:

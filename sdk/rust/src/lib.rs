@@ -93,7 +93,7 @@ pub use error::{CallError, Error, Result};
 pub use files::{File, Files};
 pub use frame::{Attrs, FrameError};
 pub use kv::{Entry, Keep, Kv};
-pub use llm::{Chat, ChatMessage, ChatReply, Llm, TokenUsage, Tool, ToolCall};
+pub use llm::{Chat, ChatMessage, ChatReply, ChatStream, Llm, TokenUsage, Tool, ToolCall};
 pub use log::Log;
 pub use mail::{Attachment, Mail, Mailed};
 pub use message::Message;

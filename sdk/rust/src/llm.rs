@@ -1,7 +1,8 @@
-use crate::{Context, Request, Result};
+use crate::{Context, Error, HttpStream, Request, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::time::Duration;
 
 /// What a language model is asked.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -26,6 +27,21 @@ pub struct Chat {
     /// 0 to 2; `None`: the provider's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    /// Until the answer is there, or a stream begins; `None`: as long as the message
+    /// may take.
+    #[serde(skip)]
+    pub timeout: Option<Duration>,
+}
+
+impl Chat {
+    /// A request with the attributes of the chat.
+    fn request(&self, op: &str) -> Request {
+        let request = Request::new(op);
+        match self.timeout {
+            Some(time) => request.attr("timeout", time.as_millis().max(1).to_string()),
+            None => request,
+        }
+    }
 }
 
 /// One message of a chat.
@@ -144,7 +160,20 @@ impl<'c, 'm> Llm<'c, 'm> {
 
     /// Asks a model.
     pub fn chat(&self, chat: &Chat) -> Result<ChatReply> {
-        self.ask("llm.chat", chat)
+        self.ask(chat.request("llm.chat"), chat)
+    }
+
+    /// Asks a model, and returns as soon as it begins to answer.
+    pub fn stream(&self, chat: &Chat) -> Result<ChatStream<'c, 'm>> {
+        let request = chat.request("stream.open").attr("of", "llm.chat");
+        let data = serde_json::to_vec(chat)?;
+        let stream = self.context.open_stream(&self.grant, request.data(data))?;
+        Ok(ChatStream {
+            stream: stream.lines(),
+            reply: None,
+            said: false,
+            failed: false,
+        })
     }
 
     /// A vector for each text, by a model; empty: the grant's first.
@@ -159,15 +188,89 @@ impl<'c, 'm> Llm<'c, 'm> {
         struct Vectors {
             vectors: Vec<Vec<f32>>,
         }
-        let answer: Vectors = self.ask("llm.embed", &Embed { model, texts })?;
+        let request = Request::new("llm.embed");
+        let answer: Vectors = self.ask(request, &Embed { model, texts })?;
         Ok(answer.vectors)
     }
 
-    fn ask<T: DeserializeOwned>(&self, op: &str, body: &impl Serialize) -> Result<T> {
+    fn ask<T: DeserializeOwned>(&self, request: Request, body: &impl Serialize) -> Result<T> {
         let data = serde_json::to_vec(body)?;
         let answer = self
             .context
-            .do_one(Request::new(op).grant(&*self.grant).data(data))?;
+            .do_one(request.grant(&*self.grant).data(data))?;
         Ok(serde_json::from_slice(answer.data())?)
+    }
+}
+
+/// The answer to a chat, as it comes: iterating gives its text in pieces, as soon
+/// as they are there, those of a tenth of a second together. An error ends them.
+/// The stream ends when it is dropped, and with the message; what is not read may
+/// have been paid all the same.
+pub struct ChatStream<'c, 'm> {
+    stream: HttpStream<'c, 'm>,
+    reply: Option<ChatReply>,
+    said: bool,
+    failed: bool,
+}
+
+/// A line: a piece of the text, or, when it has all of that, the reply.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Reply(ChatReply),
+    Piece { text: String },
+}
+
+impl ChatStream<'_, '_> {
+    /// The whole answer. It waits until that is there.
+    pub fn reply(&mut self) -> Result<ChatReply> {
+        loop {
+            if let Some(reply) = &self.reply {
+                return Ok(reply.clone());
+            }
+            self.read()?;
+        }
+    }
+
+    /// Reads a line; the text that it adds may be empty.
+    fn read(&mut self) -> Result<String> {
+        let line = match self.stream.line()? {
+            Some(line) => line,
+            None => self.stream.rest(), // the last one need not end
+        };
+        if line.is_empty() {
+            return Err(Error::failed(
+                "stream.read: the chat ended without its reply",
+            ));
+        }
+        let text = match serde_json::from_str(&line)? {
+            Line::Piece { text } => text,
+            Line::Reply(reply) => {
+                let text = if self.said { "" } else { &*reply.text };
+                let text = text.to_owned();
+                self.reply = Some(reply);
+                text
+            }
+        };
+        self.said |= !text.is_empty();
+        Ok(text)
+    }
+}
+
+impl Iterator for ChatStream<'_, '_> {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Result<String>> {
+        while self.reply.is_none() && !self.failed {
+            match self.read() {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => return Some(Ok(text)),
+                Err(e) => {
+                    self.failed = true;
+                    return Some(Err(e));
+                }
+            }
+        }
+        None
     }
 }

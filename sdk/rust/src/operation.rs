@@ -1,4 +1,4 @@
-use crate::{Answer, Context, Request, Result};
+use crate::{Answer, Context, HttpStream, Request, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -34,7 +34,7 @@ struct Asked<'a, P: ?Sized, B: ?Sized> {
     body: Option<&'a B>,
 }
 
-impl Context<'_> {
+impl<'m> Context<'m> {
     /// Asks for an operation of the OpenAPI document that the grant names, by its
     /// operationId. `params` is a struct or map of its parameters, wherever they
     /// go; `body` is what it carries, `None::<&()>` for nothing.
@@ -62,5 +62,26 @@ impl Context<'_> {
             status: answer.attr("status").unwrap_or_default().parse()?,
             answer,
         })
+    }
+
+    /// [`Context::http_call`], whose answer is read in pieces, as it comes:
+    /// server-sent events, or what is no JSON. All but its body is held against
+    /// the document first.
+    pub fn http_call_stream<P, B>(
+        &self,
+        grant: &str,
+        operation: &str,
+        params: &P,
+        body: Option<&B>,
+    ) -> Result<HttpStream<'_, 'm>>
+    where
+        P: Serialize + ?Sized,
+        B: Serialize + ?Sized,
+    {
+        let data = serde_json::to_vec(&Asked { params, body })?;
+        let request = Request::new("stream.open")
+            .attr("of", "http.call")
+            .attr("operation", operation);
+        self.open_stream(grant, request.data(data))
     }
 }

@@ -98,7 +98,12 @@ impl<'m> Context<'m> {
     /// status is one; a request that does not come about is a
     /// [`CallError`](crate::CallError).
     pub fn http_stream(&self, grant: &str, request: HttpRequest) -> Result<HttpStream<'_, 'm>> {
-        let answer = self.do_one(request.request.grant(grant))?;
+        self.open_stream(grant, request.request)
+    }
+
+    /// Begins the operation that the attribute `of` names.
+    pub(crate) fn open_stream(&self, grant: &str, request: Request) -> Result<HttpStream<'_, 'm>> {
+        let answer = self.do_one(request.grant(grant))?;
         let mut stream = HttpStream {
             context: self,
             grant: grant.to_owned(),
@@ -191,9 +196,22 @@ impl<'c, 'm> HttpStream<'c, 'm> {
         }
     }
 
+    /// Gathers what comes for a tenth of a second, so that many lines need few
+    /// requests, of an answer that has no status to wait for.
+    pub(crate) fn lines(mut self) -> Self {
+        self.linger = LINGER;
+        self.status = Some(0);
+        self
+    }
+
+    /// What is left behind the last line.
+    pub(crate) fn rest(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned()
+    }
+
     /// Reads a line, which ends with a line feed, a carriage return or both. What
     /// follows the last one is none.
-    fn line(&mut self) -> Result<Option<String>> {
+    pub(crate) fn line(&mut self) -> Result<Option<String>> {
         let mut looked = 0;
         loop {
             let found = self.rest[looked..]

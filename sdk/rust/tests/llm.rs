@@ -34,7 +34,21 @@ fn ask(ctx: &mut Context, _: &Message) -> Result {
     Ok(())
 }
 
-grow::actor! { "*" => ask }
+fn stream(ctx: &mut Context, _: &Message) -> Result {
+    let chat = Chat {
+        messages: vec![ChatMessage::user("hi")],
+        timeout: Some(std::time::Duration::from_secs(2)),
+        ..Chat::default()
+    };
+    let mut answer = ctx.llm("helper").stream(&chat)?;
+    let pieces = answer.by_ref().collect::<Result<Vec<_>>>()?;
+    let reply = answer.reply()?;
+    assert_eq!((reply.text.as_str(), reply.stop.as_str()), ("hello", "end"));
+    drop(answer);
+    ctx.send("pieces", &pieces)
+}
+
+grow::actor! { "stream" => stream, "*" => ask }
 
 #[test]
 fn a_chat_goes_on_after_a_call() {
@@ -61,4 +75,34 @@ fn a_chat_goes_on_after_a_call() {
         r#"llm.embed {"texts":["a"]}"#.to_owned(),
     ];
     assert_eq!(*asked.lock().unwrap(), want);
+}
+
+#[test]
+fn a_chat_is_read_in_pieces() {
+    let reply = r#"{"model":"m","text":"hello","stop":"end","usage":{"input":3,"output":2}}"#;
+    let pieces = format!("{{\"text\":\"hel\"}}\n{{\"text\":\"lo\"}}\n{reply}\n");
+    for (answer, want) in [
+        (pieces.as_str(), Some(r#"["hel","lo"]"#)),
+        (reply, Some(r#"["hello"]"#)),
+        (r#"{"text":"hel"}"#, None),
+        ("", None),
+    ] {
+        let data = answer.to_owned();
+        let host = Host::new(grow_actor()).double(move |r| {
+            let said = r#"{"messages":[{"role":"user","text":"hi"}]}"#;
+            assert_eq!(
+                (r.op.as_str(), r.attrs["timeout"].as_str()),
+                ("llm.chat", "2000")
+            );
+            assert_eq!(String::from_utf8_lossy(&r.data), said);
+            Ok(Reply {
+                data: data.clone().into(),
+                ..Reply::default()
+            })
+        });
+        let got = host.send("stream", &0);
+        let sent = got.outputs.first().map(|o| o.data.clone());
+        assert_eq!(sent.as_deref(), want.map(str::as_bytes), "{answer}");
+        assert_eq!(got.kind == Kind::Handled, want.is_some(), "{answer}");
+    }
 }

@@ -29,6 +29,8 @@ type Operation struct {
 
 	// Accept are the media types of answers, for the header of that name; "": any.
 	Accept string
+	// AcceptStream are those of answers that are read in pieces: first what is no JSON.
+	AcceptStream string
 
 	responses map[string]*response // by status: "200", "2XX", "default"
 	check     checker
@@ -108,21 +110,24 @@ func compile(method, path string, item *openapi3.PathItem, op *openapi3.Operatio
 		slices.Sort(r.headers)
 		o.responses[strings.ToUpper(status)] = r
 	}
-	o.Accept = o.accepted()
+	o.accept()
 	return o, nil
 }
 
-// accepted is the JSON that answers may be.
-func (o *Operation) accepted() string {
-	all := map[string]bool{}
+// accept finds out what answers may be.
+func (o *Operation) accept() {
+	whole, pieces := map[string]bool{}, map[string]bool{}
 	for _, r := range o.responses {
 		for media := range r.content {
 			if isJSONMedia(media) {
-				all[media] = true
+				whole[media] = true
+			} else {
+				pieces[media] = true
 			}
 		}
 	}
-	return strings.Join(slices.Sorted(maps.Keys(all)), ", ")
+	o.Accept = strings.Join(slices.Sorted(maps.Keys(whole)), ", ")
+	o.AcceptStream = strings.Join(append(slices.Sorted(maps.Keys(pieces)), slices.Sorted(maps.Keys(whole))...), ", ")
 }
 
 func schemaOf(m *openapi3.MediaType) *openapi3.Schema {

@@ -1,0 +1,110 @@
+package nats
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/bucket"
+)
+
+// TestForetold: a write of a value that goes by itself is done once, at whichever moment the
+// process ended, and also when its value was gone before anybody looked again.
+func TestForetold(t *testing.T) {
+	s, n := open(t, Options{Dir: t.TempDir()}), bucket.Carried{Kind: bucket.Values, Name: bucket.Name{Namespace: "main", Bucket: "carts"}}
+	defer s.Close()
+	b, err := s.Bucket(t.Context(), n.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := b.(*values)
+	h := v.handle.Load()
+	write := func(b bucket.Bucket, w *bucket.Write) uint64 {
+		t.Helper()
+		revision, err := b.Write(t.Context(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return revision
+	}
+	value := func(key string) string {
+		t.Helper()
+		e, err := b.Get(t.Context(), key)
+		if err != nil && !errors.Is(err, bucket.ErrNotFound) {
+			t.Fatal(err)
+		}
+		return string(e.Data)
+	}
+	// crashed is a write of which the process saw the note, and the value if it was written.
+	crashed := func(key string, ttl time.Duration, written bool) (w *bucket.Write, noted uint64) {
+		t.Helper()
+		w = &bucket.Write{Key: key, Data: []byte("mine"), TTL: ttl, Once: key}
+		noted, err := v.foretell(t.Context(), h, w)
+		if err == nil && written {
+			_, err = v.publish(t.Context(), h, w, 0, noted)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w, noted
+	}
+	// A note alone: it is still to be done, whatever others have written before or since.
+	w, noted := crashed("note", time.Hour, false)
+	if got := write(b, w); got <= noted || value("note") != "mine" {
+		t.Errorf("after its note: revision %d, noted %d, value %q", got, noted, value("note"))
+	}
+	write(b, &bucket.Write{Key: "old", Data: []byte("old")})
+	w, _ = crashed("old", bucket.TTLMin, false)
+	write(b, w)
+	w, _ = crashed("other", time.Hour, false)
+	write(b, &bucket.Write{Key: "other", Data: []byte("other")})
+	if write(b, w); value("other") != "mine" {
+		t.Errorf("after another's value: %q", value("other"))
+	}
+	// A value that is there is known by itself, and one that was replaced by its note.
+	w, noted = crashed("there", time.Hour, true)
+	if e, err := b.Get(t.Context(), "there"); err != nil || e.Revision != noted || write(b, w) != noted {
+		t.Errorf("%+v %v, noted %d", e, err, noted)
+	}
+	write(b, &bucket.Write{Key: "there", Data: []byte("other"), If: &noted})
+	if write(b, w) != noted || value("there") != "other" {
+		t.Errorf("it was done again: %q", value("there"))
+	}
+	// One that is gone is not written again, also over what came since, or in a copy.
+	w, noted = crashed("gone", bucket.TTLMin, true)
+	taken, since := crashed("taken", bucket.TTLMin, true)
+	for value("gone")+value("taken") != "" {
+		continue
+	}
+	if got := write(b, w); got != noted || value("gone") != "" {
+		t.Errorf("its value came back: revision %d, want %d, value %q", got, noted, value("gone"))
+	}
+	write(b, &bucket.Write{Key: "taken", Data: []byte("other")})
+	if got := write(b, taken); got != since || value("taken") != "other" {
+		t.Errorf("another's value was taken: revision %d, want %d, value %q", got, since, value("taken"))
+	}
+	var items []*bucket.Item
+	x, err := s.CopyBucket(t.Context(), n, func(i *bucket.Item) error { items = append(items, i); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := open(t, Options{Dir: t.TempDir()})
+	defer copied.Close()
+	err = copied.MakeBucket(t.Context(), n, x, func(visit func(*bucket.Item) error) error {
+		for _, i := range items {
+			if err := visit(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = copied.Bucket(t.Context(), n.Name); err != nil {
+		t.Fatal(err)
+	}
+	if got := write(b, w); got != noted || value("gone") != "" {
+		t.Errorf("in a copy: revision %d, want %d, value %q", got, noted, value("gone"))
+	}
+}
