@@ -11,9 +11,8 @@ import (
 // is waited for, and on the others makes room every asideStretch. It is safe for
 // concurrent use.
 type Aside struct {
-	pacer  *Pacer
-	turns  chan struct{}
-	litter litter
+	pacer *Pacer
+	turns chan struct{}
 }
 
 // asideStretch is how long such work holds a processor at most, but for a piece that it
@@ -21,12 +20,9 @@ type Aside struct {
 // while makes it wait.
 const asideStretch = 200 * time.Microsecond
 
-// asideLitter is for how long after it the garbage of such work may wait to be collected.
-const asideLitter = time.Second
-
 // NewAside makes one beside the turns of a pacer.
 func NewAside(p *Pacer) *Aside {
-	return &Aside{pacer: p, turns: make(chan struct{}, max(1, p.processors()-1))}
+	return &Aside{p, make(chan struct{}, max(1, p.processors()-1))}
 }
 
 // Stint is one goroutine's part of such work. The zero value is of no Aside, and waits for
@@ -74,7 +70,6 @@ func (s *Stint) give() {
 	s.turn.End()
 	runtime.Gosched()
 	yield()
-	s.aside.litter.leave(asideLitter)
 	s.since = time.Now()
 }
 
