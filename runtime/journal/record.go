@@ -264,7 +264,6 @@ const (
 	kindWaiting
 	kindRoot
 	kindBegun
-	kindRoutes
 )
 
 func kindOf(e Entry) protowire.Number {
@@ -301,8 +300,6 @@ func kindOf(e Entry) protowire.Number {
 		return kindRoot
 	case *Begun:
 		return kindBegun
-	case *Routes:
-		return kindRoutes
 	}
 	return kindPacked
 }
@@ -339,8 +336,6 @@ func newEntry(kind protowire.Number) Entry {
 		return new(Root)
 	case kindBegun:
 		return new(Begun)
-	case kindRoutes:
-		return new(Routes)
 	}
 	return nil
 }

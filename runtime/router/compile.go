@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs"
@@ -49,7 +48,7 @@ func CompileAfter(s *specs.Service, last *Table) (*Table, error) {
 	c := &compiler{
 		service: s,
 		table: &Table{
-			byPath: map[string]*Node{}, entries: map[string]*Entry{}, types: s.Types,
+			byPath: map[string]*Node{}, entries: map[string]*Entry{},
 			expressions: expressions{map[string][]compiled[*rule.Rule]{}, map[string][]compiled[*rule.Key]{}},
 		},
 		last:    &last.expressions,
@@ -82,9 +81,7 @@ func CompileAfter(s *specs.Service, last *Table) (*Table, error) {
 		}
 	}
 	c.endpoints()
-	t := c.table
-	t.routes = sync.OnceValue(func() []byte { return t.write(s) })
-	return t, nil
+	return c.table, nil
 }
 
 func sorted[T any](m map[string]T) []string {

@@ -136,7 +136,7 @@ func (list providers) close() error {
 	for name, p := range list {
 		g[name] = p.part
 	}
-	return retire(g.parts())
+	return retire(g)
 }
 
 // Operations implements capability.Provider.

@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -33,7 +32,6 @@ type life struct {
 
 	applying bool // a revision is being put in force
 	trials   *trials
-	leaving  []*actor.Actor // of nodes that are gone, and finish what they have
 }
 
 func newLife(w *world) *life {
@@ -193,13 +191,6 @@ func (v *visitor) pause(d time.Duration) bool {
 // host swaps revisions, or tries one first, and may stop the shard in the end.
 func (l *life) host(n uint64, stops bool) {
 	w := l.world
-	if w.trial != nil { // of the last life
-		if w.oneIn(3) || w.calm > 0 || !l.resume() {
-			w.trial = nil
-		} else if l.follow(n); l.dead() {
-			return
-		}
-	}
 	for w.plan.swaps && w.calm == 0 && !w.oneIn(4) {
 		l.sleep(time.Duration(w.random.Int64N(int64(20 * time.Second))))
 		l.park(rankActor, n, "host swaps")
@@ -215,11 +206,8 @@ func (l *life) host(n uint64, stops bool) {
 		}
 		w.found.Swaps++
 		w.model.revision = w.random.IntN(len(revisions))
-		for err := l.apply(w.model.revision); err != nil && !l.dead(); err = l.apply(w.model.revision) {
-			if !errors.Is(err, shard.ErrJournal) {
-				w.violate("apply revision %d: %v", w.model.revision, err)
-				return
-			}
+		if err := l.apply(w.model.revision); err != nil && !l.dead() {
+			w.violate("apply revision %d: %v", w.model.revision, err)
 		}
 	}
 	if stops && w.calm == 0 {
@@ -259,11 +247,7 @@ func (l *life) put(revision int, actors map[string]*actor.Actor) error {
 	if err != nil {
 		before, l.actors = l.actors, before
 	}
-	if err != nil {
-		closeAll(before)
-	} else {
-		l.leave(before)
-	}
+	closeAll(before)
 	return err
 }
 
@@ -340,9 +324,6 @@ func (l *life) end() {
 	}
 	closeAll(l.actors)
 	closeAll(l.trials.actors)
-	for _, a := range l.leaving {
-		a.Close()
-	}
 	// Whatever time that took, the next life begins when it would have.
 	w.clock -= time.Since(before)
 	w.began = w.began.Add(time.Since(before))

@@ -1,5 +1,0 @@
-//go:build unpin_flows
-
-package shard
-
-const planted = unpinFlows

@@ -1,5 +1,0 @@
-//go:build unpin_waiting
-
-package shard
-
-const planted = unpinWaiting
