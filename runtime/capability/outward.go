@@ -1,6 +1,7 @@
 package capability
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"sync"
@@ -106,17 +107,28 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 	return l.outwards[:n], nil
 }
 
+// prepareGrace is how much longer than the journal takes a request may take to prepare.
+const prepareGrace = 50 * time.Millisecond
+
 // prepareAnd calls l.Effect. Meanwhile capabilities prepare those of all that will change
 // something; they have ended when it returns.
 func (l *Ledger) prepareAnd(all []*outward, now time.Time) error {
+	ctx, cancel := context.WithCancel(l.Context)
+	defer cancel()
 	var wait sync.WaitGroup
 	for _, o := range all {
 		if o.again == nil && o.effect == Changes && o.streamer == nil && o.grant.preparer != nil {
 			until := l.until(o, now)
+			until.Context = ctx
 			wait.Go(func() { o.prepare(until) })
 		}
 	}
 	err := l.Effect()
+	if err != nil {
+		cancel()
+	}
+	late := time.AfterFunc(prepareGrace, cancel)
+	defer late.Stop()
 	wait.Wait()
 	return err
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // preparing notes what it is called for, and prepares only once the journal is waited for.
@@ -94,5 +96,33 @@ func TestPrepareAgain(t *testing.T) {
 	ask(t, b, l, write)
 	if want := []string{"do m1/2 <nil>"}; !slices.Equal(p.called, want) {
 		t.Errorf("%q, want %q", p.called, want)
+	}
+}
+
+// endless prepares until it is told to end.
+type endless struct{ preparing }
+
+func (e *endless) Prepare(ctx context.Context, _ *Request) any {
+	<-ctx.Done()
+	return nil
+}
+
+// TestPrepareLong: nobody waits much longer for what is prepared than for the journal.
+func TestPrepareLong(t *testing.T) {
+	for _, kept := range []error{nil, errors.New("not kept")} {
+		synctest.Test(t, func(t *testing.T) {
+			e := &endless{}
+			b, l := Of(map[string]Capability{"p": e}, 10), ledger(t)
+			begin, done := time.Now(), 0
+			l.Effect = func() error {
+				time.Sleep(time.Second)
+				return kept
+			}
+			ask(t, b, l, []string{"1", "type", "p.write", "use", "p"})
+			took := time.Since(begin)
+			if done = len(e.called); kept == nil && (done != 1 || took != time.Second+prepareGrace) || kept != nil && (done != 0 || took != time.Second) {
+				t.Errorf("kept %v: %d done after %v", kept, done, took)
+			}
+		})
 	}
 }

@@ -213,6 +213,9 @@ func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (revisio
 			return 0, err
 		}
 		revision, err = v.publish(ctx, h, w, f.expect, noted)
+		if noted > 0 && (errors.Is(err, bucket.ErrConflict) || errors.Is(err, bucket.ErrFull)) {
+			err = errors.Join(err, v.withdraw(ctx, h, w, noted))
+		}
 		if err == nil && w.Delete { // it goes, and is not noted then
 			err = v.note(ctx, h, w.Once, revision)
 		}
@@ -265,6 +268,16 @@ func (v *values) foretell(ctx context.Context, h *handle, w *bucket.Write) (uint
 	m := client.NewMsg(v.done(w.Once))
 	m.Data = []byte(goesAfter + w.TTL.String())
 	return send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
+}
+
+// withdraw removes the note of a write that the server has refused, which would say later that
+// it was done. One that was done is in its own way when it is sent once more.
+func (v *values) withdraw(ctx context.Context, h *handle, w *bucket.Write, noted uint64) error {
+	m, err := v.last(ctx, h, v.subject(encodeKey(w.Key)))
+	if err != nil || m != nil && m.Header.Get(writtenFor) == w.Once {
+		return err
+	}
+	return h.stream.Purge(ctx, jetstream.WithPurgeSubject(v.done(w.Once)), jetstream.WithPurgeSequence(noted+1))
 }
 
 // gone is the revision of a value that was foretold and is not there, if its time is over. m is

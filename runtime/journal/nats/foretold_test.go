@@ -2,6 +2,7 @@ package nats
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -73,9 +74,12 @@ func TestForetold(t *testing.T) {
 	// One that is gone is not written again, also over what came since, or in a copy.
 	w, noted = crashed("gone", bucket.TTLMin, true)
 	taken, since := crashed("taken", bucket.TTLMin, true)
-	for value("gone")+value("taken") != "" {
-		continue
-	}
+	eventually(t, "the values are gone", func() error {
+		if value("gone")+value("taken") != "" {
+			return errors.New("they are there")
+		}
+		return nil
+	})
 	if got := write(b, w); got != noted || value("gone") != "" {
 		t.Errorf("its value came back: revision %d, want %d, value %q", got, noted, value("gone"))
 	}
@@ -106,5 +110,41 @@ func TestForetold(t *testing.T) {
 	}
 	if got := write(b, w); got != noted || value("gone") != "" {
 		t.Errorf("in a copy: revision %d, want %d, value %q", got, noted, value("gone"))
+	}
+}
+
+// TestForetoldRefused: a write of a value that goes by itself and that was refused is not
+// taken for done when its time would be over.
+func TestForetoldRefused(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	defer s.Close()
+	b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Bucket: "locks"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(w *bucket.Write, want error) {
+		t.Helper()
+		if _, err := b.Write(t.Context(), w); !errors.Is(err, want) {
+			t.Fatalf("%+v: %v, want %v", w, err, want)
+		}
+	}
+	w := &bucket.Write{Key: "lock", Data: []byte("mine"), TTL: bucket.TTLMin, If: new(uint64), Once: "m1"}
+	if w.Prepared, err = b.(bucket.Preparer).Prepare(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	write(&bucket.Write{Key: "lock", Data: []byte("other"), If: new(uint64), Once: "m2"}, nil)
+	write(w, bucket.ErrConflict)
+	write(&bucket.Write{Key: "clock", TTL: bucket.TTLMin, Once: "m3"}, nil)
+	eventually(t, "a lock would be over", func() error {
+		if _, err := b.Get(t.Context(), "clock"); !errors.Is(err, bucket.ErrNotFound) {
+			return fmt.Errorf("the clock is there: %w", err)
+		}
+		return nil
+	})
+	write(&bucket.Write{Key: "lock", Delete: true, Once: "m4"}, nil)
+	w.Prepared = nil
+	write(w, nil)
+	if e, err := b.Get(t.Context(), "lock"); err != nil || string(e.Data) != "mine" {
+		t.Errorf("the lock is of %q: %v", e.Data, err)
 	}
 }
