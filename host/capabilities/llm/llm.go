@@ -188,7 +188,8 @@ type question struct {
 	chat   *Chat // nil: it is none
 	path   string
 	body   []byte
-	tokens int64 // that it may use, about
+	bare   []byte // body without what some providers refuse; nil: there is nothing of that
+	tokens int64  // that it may use, about
 	read   func(reply []byte) (answer any, used Usage, err error)
 }
 
@@ -224,6 +225,13 @@ func (o *opened) chatQuestion(r *capability.Request, stream bool) (*question, er
 		}
 		used := a.Usage
 		return a, used, a.finish(c)
+	}
+	if b, ok := body.(*openAIChat); ok && b.StreamOptions != nil {
+		bare := *b
+		bare.StreamOptions = nil
+		if q.bare, err = json.Marshal(&bare); err != nil {
+			return nil, refuse(capability.Invalid, "the request cannot be written: %v", err)
+		}
 	}
 	return q, q.write(r, body)
 }

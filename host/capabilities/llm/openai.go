@@ -202,7 +202,7 @@ func (g *openAIGathered) piece(data []byte) (text string, done bool, err error) 
 		return "", false, nil
 	}
 	first := &p.Choices[0]
-	if len(first.Message) > 0 {
+	if len(first.Message) > 0 && string(first.Message) != "null" {
 		return "", false, errNonsense // it is no part of a reply, but a whole one
 	}
 	for i := range first.Delta.ToolCalls {

@@ -87,6 +87,10 @@ func (s *chatStream) begin(r *capability.Request) error {
 	}
 	if s.give, err = o.budget.take(s.ctx, messageOf(r.Stable), q.tokens); err == nil {
 		s.resp, err = o.server.open(s.ctx, q.path, q.body, o.Retries, key(o.scope, r.Stable))
+		var f *fault
+		if errors.As(err, &f) && f.code == capability.Invalid && q.bare != nil { // then it is not known what it uses
+			s.resp, err = o.server.open(s.ctx, q.path, q.bare, o.Retries, key(o.scope, r.Stable))
+		}
 		if free(err) {
 			s.give(s.ctx, 0)
 		}

@@ -93,7 +93,7 @@ func TestStream(t *testing.T) {
 		data, want    string
 	}{
 		"openai": {
-			"openai", sse, openAIEvents(`{"delta": {"role": "assistant", "content": ""}}`, `{"delta": {"content": "hel"}}`, `{"delta": {"content": "lo"}}`, `{"delta": {}, "finish_reason": "stop"}`), hi,
+			"openai", sse, openAIEvents(`{"delta": {"role": "assistant", "content": ""}}`, `{"delta": {"content": "hel"}, "message": null}`, `{"delta": {"content": "lo"}}`, `{"delta": {}, "finish_reason": "stop"}`), hi,
 			`{"text":"hel"}` + "\n" + `{"text":"lo"}` + "\n" + `{"model":"small","text":"hello",` + end,
 		},
 		"openai calls": {
@@ -210,5 +210,27 @@ func TestStreamPaid(t *testing.T) {
 		if a, body := o.Stream(t.Context(), r, strings.NewReader("")); a.Code != capability.Invalid || body != nil {
 			t.Errorf("%+v", a)
 		}
+	}
+}
+
+// TestStreamBare: a provider that does not know how to be asked for what is used is asked without.
+func TestStreamBare(t *testing.T) {
+	var bodies []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		body, err := io.ReadAll(q.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if bodies = append(bodies, string(body)); strings.Contains(string(body), "stream_options") {
+			http.Error(w, "extra_forbidden", http.StatusUnprocessableEntity)
+			return
+		}
+		w.Header().Set("Content-Type", sse)
+		_, _ = io.WriteString(w, `data: {"choices": [{"delta": {"content": "hello"}, "finish_reason": "stop"}]}`+"\n\ndata: [DONE]\n\n")
+	}))
+	defer s.Close()
+	o := open(t, "openai+http://:"+secretKey+"@"+strings.TrimPrefix(s.URL, "http://"), &bucket.Memory{}, nil)
+	if got := streamOf(t, o, "m1/1", hi); !strings.HasPrefix(got, `{"text":"hello"}`) || len(bodies) != 2 {
+		t.Errorf("got %s, asked %d times", got, len(bodies))
 	}
 }

@@ -167,3 +167,22 @@ func TestPrepared(t *testing.T) {
 		}
 	})
 }
+
+// TestPrepareBusy: what is prepared does not wait for those who read.
+func TestPrepareBusy(t *testing.T) {
+	s := side{folder: t.TempDir()}
+	s.items(t)
+	o := s.open(t, "write", map[string]any{"connections": 1})
+	c, err := o.database.reader.Conn(t.Context()) // of another's query
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &capability.Request{Operation: Exec, Stable: "p/1", Data: []byte(`{"sql": "insert into items (id, name) values (77, 'y')"}`)}
+	r.Prepared = o.Prepare(t.Context(), r) // which would stand still
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if a := o.Do(t.Context(), r); a.Code != "" {
+		t.Errorf("%s %s", a.Code, a.Text)
+	}
+}

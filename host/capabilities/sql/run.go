@@ -53,14 +53,15 @@ func (d *database) ask(r *capability.Request) (a *asked, no capability.Answer) {
 }
 
 // Prepare implements capability.Preparer: the request is read, and looked for where that is
-// not done along with something else. What fails here fails again, and is told then.
+// not done along with something else and a connection is free. What fails here fails again,
+// and is told then.
 func (d *database) Prepare(ctx context.Context, r *capability.Request) any {
 	a, _ := d.ask(r)
 	if a == nil || a.entry == nil {
 		return nil
 	}
-	if d.inbox.looks != nil {
-		done, err := found(d.inbox.looks.QueryRowContext(ctx, a.entry.stable, a.entry.digest))
+	if looks := d.inbox.looks; looks != nil && d.reader.Stats().InUse < d.reader.Stats().MaxOpenConnections {
+		done, err := found(looks.QueryRowContext(ctx, a.entry.stable, a.entry.digest))
 		a.done, a.entry.looked = done, err == nil
 	}
 	return a
