@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"time"
 
@@ -59,21 +60,18 @@ type Expired struct {
 // names. holds looks through all that may name one, by visiting its bytes; it is called when there
 // are such bodies. One that is written anew meanwhile stays.
 func Expire(ctx context.Context, b object.Bucket, before time.Time, holds func(visit func(data []byte)) error) (e Expired, err error) {
-	old := map[string]object.Info{} // by the digits of their keys
-	for after := ""; len(old) < expireMax; {
-		list, err := b.List(ctx, kept, after, object.PageMax)
-		if err != nil {
-			return e, fmt.Errorf("list kept answers: %w", err)
+	// It begins anywhere, so that many that stay do not hide the others for ever.
+	from := fmt.Sprintf("%s%08x", kept, rand.Uint32()) //nolint:gosec // it is no secret
+	old, err := expired(ctx, b, before, from, "")
+	if err == nil && len(old) < expireMax {
+		var rest map[string]object.Info
+		rest, err = expired(ctx, b, before, "", from)
+		for digits, o := range rest {
+			old[digits] = o // a few more than expireMax may be
 		}
-		for _, o := range list {
-			if m := keptKey.FindStringSubmatch(o.Key); m != nil && o.Modified.Before(before) && len(old) < expireMax {
-				old[m[1]] = o
-			}
-		}
-		if len(list) < object.PageMax {
-			break
-		}
-		after = list[len(list)-1].Key
+	}
+	if err != nil {
+		return e, fmt.Errorf("list kept answers: %w", err)
 	}
 	if len(old) == 0 {
 		return e, nil
@@ -103,4 +101,28 @@ func Expire(ctx context.Context, b object.Bucket, before time.Time, holds func(v
 		}
 	}
 	return e, nil
+}
+
+// expired lists up to expireMax bodies that were written before some time, by the digits of their
+// keys: those whose keys come after one, and, unless to is "", not after it.
+func expired(ctx context.Context, b object.Bucket, before time.Time, after, to string) (map[string]object.Info, error) {
+	old := map[string]object.Info{}
+	for {
+		list, err := b.List(ctx, kept, after, object.PageMax)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range list {
+			if to != "" && o.Key > to || len(old) == expireMax {
+				return old, nil
+			}
+			if m := keptKey.FindStringSubmatch(o.Key); m != nil && o.Modified.Before(before) {
+				old[m[1]] = o
+			}
+		}
+		if len(list) < object.PageMax {
+			return old, nil
+		}
+		after = list[len(list)-1].Key
+	}
 }

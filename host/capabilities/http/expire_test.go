@@ -102,3 +102,36 @@ func TestExpire(t *testing.T) {
 		t.Errorf("canceled: %v", err)
 	}
 }
+
+// TestExpiredAnywhere: wherever one begins, each body comes once.
+func TestExpiredAnywhere(t *testing.T) {
+	store := &object.Memory{}
+	b, err := store.Objects(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "pages"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for n := range 40 {
+		keys = append(keys, fmt.Sprintf("http/%02x%030x", n*6, n))
+		if _, err := b.Write(t.Context(), &object.Write{Key: keys[n], Data: []byte("1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, from := range append([]string{"http/00000000", "http/0b000000", "http/ffffffff"}, keys...) {
+		seen := map[string]int{}
+		for _, r := range [][2]string{{from, ""}, {"", from}} {
+			list, err := expired(t.Context(), b, time.Now().Add(time.Hour), r[0], r[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for digits := range list {
+				seen[digits]++
+			}
+		}
+		for _, key := range keys {
+			if n := seen[strings.TrimPrefix(key, "http/")]; n != 1 {
+				t.Errorf("from %s: %s comes %d times", from, key, n)
+			}
+		}
+	}
+}
