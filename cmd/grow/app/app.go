@@ -286,7 +286,7 @@ func (h *Host) run(ctx context.Context) error {
 		return err
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
-		Engine: h.engine, Owner: h.owner(), Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
+		Engine: h.engine, Owner: h.owner(), Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine, Secrets: h.discretion,
 		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)

@@ -84,6 +84,17 @@ func (d *discretion) mask() mask {
 // text hides what it knows in a text.
 func (d *discretion) text(s string) string { return d.mask().text(s) }
 
+// Longest implements actor.Secrets.
+func (d *discretion) Longest() int {
+	if m := d.mask(); len(m.forms) > 0 {
+		return len(m.forms[0])
+	}
+	return 0
+}
+
+// Whole implements actor.Secrets.
+func (d *discretion) Whole(text []byte, at int) int { return d.mask().whole(string(text), at) }
+
 // secret gives a secret to what runs, and hides it from now on. What does not come from the
 // sealed store is kept sealed to be hidden, so that it is when there is another value.
 func (h *Host) secret(name string) (string, bool) {
