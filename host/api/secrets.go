@@ -31,7 +31,7 @@ const (
 // Secret is what is told of a sealed secret: never its value.
 type Secret struct {
 	secrets.Info
-	From string `json:"from" doc:"where the service takes it from" enum:"sealed,environment,file"`
+	From string `json:"from" doc:"where the service takes it from" enum:"sealed,environment,file,kept"`
 }
 
 // SecretValue is a value to seal.
@@ -96,17 +96,24 @@ func act(what string, at secrets.Place, name string) audit.Entry {
 	return audit.Entry{Act: what, Namespace: at.Namespace, Service: at.Service, Name: name}
 }
 
-func (a *API) secrets(ctx context.Context, q *SecretsPlace) (*body[[]Secret], error) {
+func (a *API) secrets(ctx context.Context, q *struct {
+	SecretsPlace
+	Hidden bool `query:"hidden" doc:"those that no service has, and that are kept to be masked"`
+}) (*body[[]Secret], error) {
 	e := act(audit.List, q.place(), "")
 	e.By = caller(ctx).Name
 	if err := a.o.Acts.Once(e, listedEvery); err != nil {
 		return nil, a.unnoted(err)
 	}
-	list, err := a.o.Sealed.List(q.Namespace)
+	look, from := a.o.Sealed.List, a.o.SecretFrom
+	if q.Hidden {
+		look, from = a.o.Sealed.Kept, func(string) string { return "kept" }
+	}
+	list, err := look(q.Namespace)
 	all := make([]Secret, 0, len(list))
 	for _, i := range list {
 		if q.Service == "" || i.Service == "" || i.Service == q.Service {
-			all = append(all, Secret{i, a.o.SecretFrom(i.Name)})
+			all = append(all, Secret{i, from(i.Name)})
 		}
 	}
 	return &body[[]Secret]{all}, a.sealedFault(err)

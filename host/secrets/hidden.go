@@ -3,6 +3,7 @@ package secrets
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 )
@@ -118,9 +119,11 @@ func (s *Sealed) changed(file string, v *values) {
 // Keep keeps a value that a service was given under a name from elsewhere, to be hidden: the
 // environment or a file may have another one tomorrow. It is sealed beside those that the
 // store itself has, or had, under the name, and nobody is given it from there. It does nothing
-// for a value that is there. It fails as Set does.
+// for a value that is there, nor where the key lies in the folder, beside what it would seal:
+// who gives a host secrets by its environment does not want them on its disk. It fails as Set
+// does.
 func (s *Sealed) Keep(at Place, name string, value []byte) error {
-	if s.hides(at, name, value) {
+	if s.given == nil || s.hides(at, name, value) {
 		return nil
 	}
 	if err := CheckName(name); err != nil {
@@ -157,6 +160,25 @@ func (s *Sealed) Keep(at Place, name string, value []byte) error {
 	}
 	c.Earlier = trimmed(append([][]byte{value}, c.Earlier...))
 	return s.write(&h, &c, keys[0])
+}
+
+// Kept tells of what is only hidden, of a namespace and its services: secrets that were deleted,
+// and those that Keep has kept, in the order of List.
+func (s *Sealed) Kept(namespace string) ([]Info, error) {
+	return s.list(func(e *entry) bool { return e.Namespace == namespace && !e.Gone.IsZero() })
+}
+
+// ForgetKept forgets what is only hidden of a place.
+func (s *Sealed) ForgetKept(at Place) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	list, err := s.Kept(at.Namespace)
+	for _, i := range list {
+		if i.Service == at.Service {
+			err = errors.Join(err, s.forget(fileOf(at, i.Name)))
+		}
+	}
+	return err
 }
 
 // hides reports whether a value of a name is hidden already.

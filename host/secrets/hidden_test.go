@@ -82,7 +82,7 @@ func TestHidden(t *testing.T) {
 // store has itself.
 func TestKeep(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir, "")
+	s := open(t, dir, givenKey(1))
 	keep := func(name, value string, changes bool) {
 		t.Helper()
 		before := s.Changes()
@@ -126,7 +126,8 @@ func TestKeep(t *testing.T) {
 func TestKeptAlone(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, "")
-	if err := s.Keep(shop, "ENV", []byte("e1")); err != nil {
+	set(t, s, shop, "ENV", "e1")
+	if err := s.Delete(shop, "ENV"); err != nil {
 		t.Fatal(err)
 	}
 	lose := func() *Sealed {
@@ -139,9 +140,55 @@ func TestKeptAlone(t *testing.T) {
 	s = lose()
 	set(t, s, shop, "ENV", "s1")
 	wants(t, s, shop, "ENV", "s1")
-	if err := lose().Keep(shop, "OTHER", []byte("e2")); !errors.Is(err, ErrNoKey) {
+	if _, err := lose().Set(shop, "OTHER", []byte("e2"), "ann"); !errors.Is(err, ErrNoKey) {
 		t.Error(err)
 	}
+}
+
+// TestKeepBeside: where the key lies in the folder nothing from elsewhere is written beside it.
+func TestKeepBeside(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, "")
+	set(t, s, shop, "A", "1")
+	before := len(all(t, dir))
+	if err := s.Keep(shop, "ENV", []byte("e1")); err != nil || len(all(t, dir)) != before {
+		t.Error(err, len(all(t, dir)))
+	}
+	hides(t, s, "main", "1")
+}
+
+// TestKeptForgotten: what is only hidden can be listed, and goes with its service; what is set stays.
+func TestKeptForgotten(t *testing.T) {
+	s := open(t, t.TempDir(), givenKey(1))
+	set(t, s, shop, "A", "1")
+	set(t, s, shop, "B", "2")
+	set(t, s, whole, "C", "3")
+	for _, err := range []error{s.Delete(shop, "B"), s.Delete(whole, "C"), s.Keep(shop, "ENV", []byte("e1")), s.Keep(shop, "A", []byte("e2"))} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := func() (text string) {
+		list, err := s.Kept("main")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range list {
+			text += i.Service + "/" + i.Name + " "
+		}
+		return text
+	}
+	if got := names(); got != "/C shop/B shop/ENV " {
+		t.Error(got)
+	}
+	if err := s.ForgetKept(shop); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(); got != "/C " {
+		t.Error(got)
+	}
+	wants(t, s, shop, "A", "1")
+	hides(t, s, "main", "1 3 e2")
 }
 
 // TestKeptMost: what is kept of a secret, and of those that were deleted, has its limits.

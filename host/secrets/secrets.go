@@ -126,6 +126,8 @@ type Info struct {
 	Name      string    `json:"name"`
 	Set       time.Time `json:"set"`
 	By        string    `json:"by"`
+	// Gone is when it was deleted, or last kept from elsewhere: it is only hidden; zero: it is there.
+	Gone time.Time `json:"gone,omitzero"`
 }
 
 // Sealed is the store. Its methods may be called concurrently; one process at a time may
@@ -320,14 +322,18 @@ func (s *Sealed) write(h *head, c *content, k key) error {
 	return nil
 }
 
-func (h *head) info() Info { return Info{h.Namespace, h.Service, h.Name, h.Set, h.By} }
+func (h *head) info() Info { return Info{h.Namespace, h.Service, h.Name, h.Set, h.By, h.Gone} }
 
 // List tells of the secrets of a namespace and of its services, in the order of services
 // and names. It needs no key. It fails with ErrTampered for a file that is no entry.
 func (s *Sealed) List(namespace string) ([]Info, error) {
+	return s.list(func(e *entry) bool { return e.Namespace == namespace && e.Gone.IsZero() })
+}
+
+func (s *Sealed) list(picks func(*entry) bool) ([]Info, error) {
 	list := []Info{}
 	err := s.each(func(e *entry) error {
-		if e.Namespace == namespace && e.Gone.IsZero() {
+		if picks(e) {
 			list = append(list, e.info())
 		}
 		return nil

@@ -75,7 +75,7 @@ func TestSealed(t *testing.T) {
 		t.Errorf("%q", known)
 	}
 	list, err := s.List("main")
-	if want := []Info{{"main", "", "TOKEN", at(), "ann"}, {"main", "shop", "TOKEN", at(), "ann"}}; err != nil || !slices.Equal(list, want) {
+	if want := []Info{{"main", "", "TOKEN", at(), "ann", time.Time{}}, {"main", "shop", "TOKEN", at(), "ann", time.Time{}}}; err != nil || !slices.Equal(list, want) {
 		t.Errorf("%v, %v", list, err)
 	}
 	for name, b := range all(t, dir) {

@@ -173,6 +173,7 @@ func (s *shell) typed(ctx context.Context, name string) ([]byte, error) {
 
 func (s *shell) secretList() *cobra.Command {
 	var f secretFlags
+	var hidden bool
 	c := &cobra.Command{
 		Use: "list", Short: "list sealed secrets: where from, when and by whom, never values", Args: cobra.NoArgs,
 		Example: "  grow secret list\n  grow secret list --all-services -o json",
@@ -182,11 +183,19 @@ func (s *shell) secretList() *cobra.Command {
 				return err
 			}
 			defer host.Close()
-			list, err := host.Secrets(c.Context(), at)
+			look := host.Secrets
+			if hidden {
+				look = host.HiddenSecrets
+			}
+			list, err := look(c.Context(), at)
 			if err != nil {
 				return err
 			}
 			return s.print(list, func(w io.Writer) error {
+				if len(list) == 0 && hidden {
+					s.say("nothing of %s is kept only to be masked", owner(at))
+					return nil
+				}
 				if len(list) == 0 {
 					s.say("no secret of %s is sealed; set one: grow secret set NAME", owner(at))
 					return nil
@@ -204,6 +213,7 @@ func (s *shell) secretList() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&f.shared, "all-services", false, "those of all services of the namespace")
+	c.Flags().BoolVar(&hidden, "hidden", false, "what no service has, and is kept to be masked: what was deleted, and what came from elsewhere")
 	return c
 }
 
