@@ -41,7 +41,8 @@ type SecretValue struct {
 
 // Rekeyed says what was sealed with a new key.
 type Rekeyed struct {
-	Secrets int `json:"secrets" doc:"how many there are"`
+	Secrets int            `json:"secrets" doc:"how many there are"`
+	Left    []secrets.Info `json:"left,omitempty" doc:"what is only kept to be masked, and no key opens: it stays as it is"`
 }
 
 // SecretsPlace is a namespace's secrets, or those of one of its services.
@@ -171,16 +172,16 @@ func (a *API) rekey(ctx context.Context, _ *struct{}) (*body[Rekeyed], error) {
 	if err := governsHost(ctx); err != nil {
 		return nil, a.fault(err)
 	}
-	n := 0
+	var r Rekeyed
 	err := a.noted(ctx, audit.Entry{Act: audit.Rekey}, func() (err error) {
-		n, err = a.o.Sealed.Rekey()
+		r.Secrets, r.Left, err = a.o.Sealed.Rekey()
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.o.Log.Info("all secrets were sealed with a new key", "secrets", n, "by", caller(ctx).Name)
-	return &body[Rekeyed]{Rekeyed{n}}, nil
+	a.o.Log.Info("all secrets were sealed with a new key", "secrets", r.Secrets, "left", len(r.Left), "by", caller(ctx).Name)
+	return &body[Rekeyed]{r}, nil
 }
 
 // sealedFault says of what the sealed store refuses what to do.

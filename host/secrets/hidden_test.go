@@ -71,7 +71,7 @@ func TestHidden(t *testing.T) {
 	step(s.Delete(whole, "B"), "a2 t1 b1 a1")
 	step(s.Delete(shop, "A"), "t1 a2 a1 b1")
 	step(s.Forget(shop, "A"), "t1 b1")
-	if _, err := s.Rekey(); err != nil {
+	if _, _, err := s.Rekey(); err != nil {
 		t.Fatal(err)
 	}
 	hides(t, s, "main", "t1 b1")

@@ -438,36 +438,52 @@ func (s *Sealed) forget(file string) error {
 	return err
 }
 
-// Rekey seals all secrets with a new key and returns how many there are. A given key is
-// replaced by giving the new one first and the old one after it: ErrGivenKey when there
-// is one alone. When it is interrupted both keys stay, and the next Rekey completes it.
-func (s *Sealed) Rekey() (int, error) {
+// Rekey seals all secrets with a new key and returns how many there are. What is only hidden and
+// no key opens stays as it is: left tells of that. A given key is replaced by giving the new one
+// first and the old one after it: ErrGivenKey when there is one alone. Nothing changes when a
+// secret cannot be opened. When it is interrupted both keys stay, and the next Rekey completes it.
+func (s *Sealed) Rekey() (n int, left []Info, err error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	keys, err := s.sealing()
 	if err != nil {
-		return 0, fmt.Errorf("rekey: %w", err)
+		return 0, nil, fmt.Errorf("rekey: %w", err)
+	}
+	if len(s.given) == 1 {
+		return 0, nil, fmt.Errorf("rekey: %w", ErrGivenKey)
+	}
+	used := map[string]bool{}
+	err = s.each(func(e *entry) error {
+		_, err := e.open(keys)
+		if err != nil && !e.Gone.IsZero() {
+			left = append(left, e.info())
+			return nil
+		}
+		used[e.Key] = true
+		return err
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("rekey: %w", err)
 	}
 	file := filepath.Join(s.dir, keyFile)
-	switch {
-	case s.given == nil:
+	if s.given == nil {
 		k, err := newKey()
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
-		keys = append([]key{k}, keys...)
+		keys = append([]key{k}, slices.DeleteFunc(keys, func(k key) bool { return !used[k.id()] })...)
 		if len(keys) > keysMax {
-			return 0, fmt.Errorf("rekey: %w: %s holds %d keys", ErrTooLarge, keyFile, len(keys)-1)
+			return 0, nil, fmt.Errorf("rekey: %w: %s holds %d keys", ErrTooLarge, keyFile, len(keys)-1)
 		}
 		if err := writeKeys(file, keys); err != nil {
-			return 0, fmt.Errorf("rekey: %w", err)
+			return 0, nil, fmt.Errorf("rekey: %w", err)
 		}
-	case len(keys) == 1:
-		return 0, fmt.Errorf("rekey: %w", ErrGivenKey)
 	}
-	n := 0
 	err = s.each(func(e *entry) error {
 		c, err := e.open(keys)
+		if err != nil && !e.Gone.IsZero() {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -479,5 +495,5 @@ func (s *Sealed) Rekey() (int, error) {
 	if err == nil && s.given == nil {
 		err = writeKeys(file, keys[:1])
 	}
-	return n, err
+	return n, left, err
 }

@@ -326,6 +326,9 @@ func (s *shell) secretRekey() *cobra.Command {
 			}
 			return s.print(r, func(io.Writer) error {
 				s.say("%d secrets are sealed with a new key", r.Secrets)
+				for _, i := range r.Left {
+					s.say("%s of %s was kept to be masked, and no key opens it: forget it with grow secret delete --forget", cell(i.Name), owner(secrets.Place{Namespace: i.Namespace, Service: i.Service}))
+				}
 				return nil
 			})
 		},
