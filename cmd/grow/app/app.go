@@ -210,7 +210,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 		h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	}
 	if h.discretion = o.hidden; h.discretion == nil {
-		h.discretion = newDiscretion(nil, o.Namespace)
+		h.discretion = newDiscretion(nil, o.Namespace, nil)
 	}
 	h.learn(o.Service)
 	h.log = slog.New(discreet{h.logs.Handler(o.Namespace, o.Service.Name), h.discretion.text})
