@@ -155,6 +155,9 @@ func (a *API) deleteSecret(ctx context.Context, q *struct {
 	if q.Forget {
 		remove, what = a.o.Sealed.Forget, audit.Forget
 	}
+	if err := a.o.Sealed.Has(q.place(), q.Name, q.Forget); err != nil { // nothing is done, and nothing noted
+		return nil, a.sealedFault(fmt.Errorf("secret %s: %w", q.Name, err))
+	}
 	err := a.noted(ctx, act(what, q.place(), q.Name), func() error {
 		if err := remove(q.place(), q.Name); err != nil {
 			return fmt.Errorf("secret %s: %w", q.Name, err)

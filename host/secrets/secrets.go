@@ -452,6 +452,15 @@ func (s *Sealed) prune(at Place, most int, but string) error {
 	return nil
 }
 
+// Has reports by ErrNotFound that Delete, or with forget Forget, would find nothing.
+func (s *Sealed) Has(at Place, name string, forget bool) error {
+	e, err := s.read(fileOf(at, name))
+	if missing(err) || err == nil && !forget && !e.Gone.IsZero() {
+		return ErrNotFound
+	}
+	return nil
+}
+
 // Forget deletes a secret with all values that it had, also one that was deleted or cannot
 // be opened; ErrNotFound when nothing of it is there.
 func (s *Sealed) Forget(at Place, name string) error {

@@ -223,7 +223,7 @@ func (s *shell) secretHistory() *cobra.Command {
 	c := &cobra.Command{
 		Use: "history [NAME]", Short: "list who did what with sealed secrets, and which actors were given them", Args: cobra.MaximumNArgs(1),
 		Long: "history lists what was done with secrets, the last first: who has set, deleted, forgotten or listed them, or sealed them with a new key,\n" +
-			"and which actors were given which secret, once a day of each. The host keeps the last 4 MiB of it. Values are in none of it.",
+			"and which actors were given which secret, once a day of each. The host keeps the last MiB of it for each namespace. Values are in none of it.",
 		Example: "  grow secret history\n  grow secret history SHOP_TOKEN\n  grow secret history --all-services -n 20 -o json",
 		RunE: func(c *cobra.Command, args []string) error {
 			if limit < 1 || limit > audit.ListMax {
