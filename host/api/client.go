@@ -177,6 +177,17 @@ func (c *Client) Secrets(ctx context.Context, at secrets.Place) (list []Secret, 
 	return list, c.conn.Call(ctx, callTime, http.MethodGet, secretsAt(at, ""), nil, &list)
 }
 
+// HiddenSecrets lists what is kept to be masked and no service has, likewise.
+func (c *Client) HiddenSecrets(ctx context.Context, at secrets.Place) (list []Secret, err error) {
+	p := secretsAt(at, "")
+	if at.Service == "" {
+		p += "?hidden=true"
+	} else {
+		p += "&hidden=true"
+	}
+	return list, c.conn.Call(ctx, callTime, http.MethodGet, p, nil, &list)
+}
+
 // SecretActs lists who did what with the secrets of a place, the last first: with one of a name,
 // or with all for "", at most so many.
 func (c *Client) SecretActs(ctx context.Context, at secrets.Place, name string, limit int) (list []audit.Entry, err error) {

@@ -23,8 +23,9 @@ func TestSecretActs(t *testing.T) {
 	}
 	do(h.pipeline, http.MethodPut, at+"/TOKEN?service=shop", SecretValue{[]byte("canary-value")}, http.StatusOK)
 	do(h.pipeline, http.MethodGet, at, nil, http.StatusOK)
-	do(h.pipeline, http.MethodGet, at, nil, http.StatusOK) // which is kept once
-	do(h.admin, http.MethodDelete, at+"/OTHER?service=shop", nil, http.StatusNotFound)
+	do(h.pipeline, http.MethodGet, at, nil, http.StatusOK)                             // which is kept once
+	do(h.admin, http.MethodDelete, at+"/OTHER?service=shop", nil, http.StatusNotFound) // nothing was done
+	do(h.admin, http.MethodPut, at+"/GROW_OTHER?service=shop", SecretValue{[]byte("canary-value")}, http.StatusBadRequest)
 	do(h.admin, http.MethodDelete, at+"/TOKEN?service=shop&forget=true", nil, http.StatusNoContent)
 	do(h.admin, http.MethodPost, "/v1/rekey", nil, http.StatusOK)
 	var list []audit.Entry
@@ -35,7 +36,7 @@ func TestSecretActs(t *testing.T) {
 	for _, e := range list {
 		told = append(told, fmt.Sprintf("%s %s %s %t", e.Act, e.Name, e.By, e.Failed))
 	}
-	want := "rekey  admin of * false, forget TOKEN admin of * false, delete OTHER admin of * true, delete OTHER admin of * false, list  deploy of main false, set TOKEN deploy of main false"
+	want := "rekey  admin of * false, forget TOKEN admin of * false, set GROW_OTHER admin of * true, set GROW_OTHER admin of * false, list  deploy of main false, set TOKEN deploy of main false"
 	if got := strings.Join(told, ", "); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -31,7 +31,7 @@ const (
 // Secret is what is told of a sealed secret: never its value.
 type Secret struct {
 	secrets.Info
-	From string `json:"from" doc:"where the service takes it from" enum:"sealed,environment,file"`
+	From string `json:"from" doc:"where the service takes it from" enum:"sealed,environment,file,kept"`
 }
 
 // SecretValue is a value to seal.
@@ -41,7 +41,8 @@ type SecretValue struct {
 
 // Rekeyed says what was sealed with a new key.
 type Rekeyed struct {
-	Secrets int `json:"secrets" doc:"how many there are"`
+	Secrets int            `json:"secrets" doc:"how many there are"`
+	Left    []secrets.Info `json:"left,omitempty" doc:"what is only kept to be masked, and no key opens: it stays as it is"`
 }
 
 // SecretsPlace is a namespace's secrets, or those of one of its services.
@@ -96,17 +97,24 @@ func act(what string, at secrets.Place, name string) audit.Entry {
 	return audit.Entry{Act: what, Namespace: at.Namespace, Service: at.Service, Name: name}
 }
 
-func (a *API) secrets(ctx context.Context, q *SecretsPlace) (*body[[]Secret], error) {
+func (a *API) secrets(ctx context.Context, q *struct {
+	SecretsPlace
+	Hidden bool `query:"hidden" doc:"those that no service has, and that are kept to be masked"`
+}) (*body[[]Secret], error) {
 	e := act(audit.List, q.place(), "")
 	e.By = caller(ctx).Name
 	if err := a.o.Acts.Once(e, listedEvery); err != nil {
 		return nil, a.unnoted(err)
 	}
-	list, err := a.o.Sealed.List(q.Namespace)
+	look, from := a.o.Sealed.List, a.o.SecretFrom
+	if q.Hidden {
+		look, from = a.o.Sealed.Kept, func(string) string { return "kept" }
+	}
+	list, err := look(q.Namespace)
 	all := make([]Secret, 0, len(list))
 	for _, i := range list {
 		if q.Service == "" || i.Service == "" || i.Service == q.Service {
-			all = append(all, Secret{i, a.o.SecretFrom(i.Name)})
+			all = append(all, Secret{i, from(i.Name)})
 		}
 	}
 	return &body[[]Secret]{all}, a.sealedFault(err)
@@ -147,6 +155,9 @@ func (a *API) deleteSecret(ctx context.Context, q *struct {
 	if q.Forget {
 		remove, what = a.o.Sealed.Forget, audit.Forget
 	}
+	if err := a.o.Sealed.Has(q.place(), q.Name, q.Forget); err != nil { // nothing is done, and nothing noted
+		return nil, a.sealedFault(fmt.Errorf("secret %s: %w", q.Name, err))
+	}
 	err := a.noted(ctx, act(what, q.place(), q.Name), func() error {
 		if err := remove(q.place(), q.Name); err != nil {
 			return fmt.Errorf("secret %s: %w", q.Name, err)
@@ -164,16 +175,16 @@ func (a *API) rekey(ctx context.Context, _ *struct{}) (*body[Rekeyed], error) {
 	if err := governsHost(ctx); err != nil {
 		return nil, a.fault(err)
 	}
-	n := 0
+	var r Rekeyed
 	err := a.noted(ctx, audit.Entry{Act: audit.Rekey}, func() (err error) {
-		n, err = a.o.Sealed.Rekey()
+		r.Secrets, r.Left, err = a.o.Sealed.Rekey()
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.o.Log.Info("all secrets were sealed with a new key", "secrets", n, "by", caller(ctx).Name)
-	return &body[Rekeyed]{Rekeyed{n}}, nil
+	a.o.Log.Info("all secrets were sealed with a new key", "secrets", r.Secrets, "left", len(r.Left), "by", caller(ctx).Name)
+	return &body[Rekeyed]{r}, nil
 }
 
 // sealedFault says of what the sealed store refuses what to do.

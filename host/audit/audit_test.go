@@ -32,7 +32,8 @@ func told(t *testing.T, l *Log, f Filter) string {
 // that a crash has cut.
 func TestLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
-	l := New(dir, clock())
+	now := clock()
+	l := New(dir, now)
 	if got := told(t, l, Filter{Namespace: "main"}); got != "" {
 		t.Error(got)
 	}
@@ -48,7 +49,7 @@ func TestLog(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, newer), os.O_APPEND|os.O_WRONLY, 0)
+	f, err := os.OpenFile(filepath.Join(dir, filesOf("main")[1]), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestLog(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l = New(dir, clock())
+	l = New(dir, now)
 	add(Entry{Act: Rekey, By: "bob"})
 	add(Entry{Act: Give, Namespace: "main", Service: "till", Name: strings.Repeat("A", 2*TextMax), Node: "n"})
 	for _, c := range []struct {
@@ -117,5 +118,56 @@ func TestBound(t *testing.T) {
 		if e.Name != fmt.Sprint("A", 49-n) {
 			t.Errorf("entry %d is of %s", n, e.Name)
 		}
+	}
+}
+
+// TestApart: what is done in one namespace pushes nothing out of another; what an earlier version
+// wrote for all is told, also behind a line that is too long to be one.
+func TestApart(t *testing.T) {
+	dir := t.TempDir()
+	early := `{"time":"2030-01-01T00:00:00Z","act":"set","namespace":"main","name":"EARLY"}` + "\n"
+	if err := os.WriteFile(filepath.Join(dir, newer), []byte(strings.Repeat("\x00", 5*lineMax/2)+"\n"+early), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := New(dir, clock())
+	l.most = 1000
+	add := func(namespace, name string) {
+		t.Helper()
+		if err := l.Append(Entry{Act: Set, Namespace: namespace, Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("main", "A")
+	for n := range openMax + 50 {
+		add("evil", fmt.Sprint("B", n))
+		add(fmt.Sprint("n", n), "C")
+	}
+	add("main", "D")
+	if got := told(t, l, Filter{Namespace: "main"}); got != "set D, set A, set EARLY" {
+		t.Error(got)
+	}
+}
+
+// TestOnceFails: what could not be written is not tried again for a minute, and fails until then.
+func TestOnceFails(t *testing.T) {
+	now, dir := time.Unix(0, 0), filepath.Join(t.TempDir(), "audit")
+	l := New(dir, func() time.Time { return now })
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // where the folder is to be
+		t.Fatal(err)
+	}
+	e := Entry{Act: Give, Namespace: "main", Name: "A"}
+	first := l.Once(e, time.Hour)
+	if first == nil {
+		t.Fatal("it is written")
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Once(e, time.Hour); err != first {
+		t.Errorf("%v, want %v once more", err, first)
+	}
+	now = now.Add(onceAgain)
+	if err := l.Once(e, time.Hour); err != nil {
+		t.Error(err)
 	}
 }

@@ -11,6 +11,7 @@ package secrets
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +33,10 @@ const (
 	EarlierMax = 100      // values before the current one that are kept, to be masked
 	entriesMax = 100_000  // files in the folder
 	headMax    = 4 << 10
+	headsMax   = headMax + 1<<10 // what a file begins with before what is sealed has fewer
+	// CurrentBytesMax is how many bytes the values have together that the secrets of a namespace
+	// and its services have. As many are left to those before.
+	CurrentBytesMax = HiddenMax / 2
 	// EarlierBytesMax is how many bytes those before the current one have together.
 	EarlierBytesMax = 4 * ValueMax
 	entryMax        = 5*(ValueMax*4/3+16) + headMax + 1<<10 // what is encoded has up to 7 bytes more for each value
@@ -126,6 +130,8 @@ type Info struct {
 	Name      string    `json:"name"`
 	Set       time.Time `json:"set"`
 	By        string    `json:"by"`
+	// Gone is when it was deleted, or last kept from elsewhere: it is only hidden; zero: it is there.
+	Gone time.Time `json:"gone,omitzero"`
 }
 
 // Sealed is the store. Its methods may be called concurrently; one process at a time may
@@ -136,16 +142,16 @@ type Sealed struct {
 	given []key // from the environment; nil: those of the file
 
 	changing sync.Mutex // held by Set, Keep, Delete, Forget and Rekey
-	changes  atomic.Uint64
-	knowing  sync.Mutex         // guards known; taken after changing
-	known    map[string]*values // what is in the files; nil: they were not read
+	knowing  sync.Mutex // guards what follows; taken after changing, and held for a moment
+	changes  map[string]uint64
+	fates    map[[sha256.Size]byte]fate
 }
 
 // Open returns the store in a folder, which is made when the first secret is set. given
 // is what KeyVariable holds, "" for none: ErrKey when that is no key. now is asked for
 // the time; nil: the system's clock.
 func Open(dir, given string, now func() time.Time) (*Sealed, error) {
-	s := &Sealed{dir: dir, now: now}
+	s := &Sealed{dir: dir, now: now, changes: map[string]uint64{}, fates: map[[sha256.Size]byte]fate{}}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -210,13 +216,16 @@ func (s *Sealed) files() ([]string, error) {
 }
 
 // read takes the entry in a file apart; fs.ErrNotExist when there is none.
-func (s *Sealed) read(file string) (entry, error) {
+func (s *Sealed) read(file string) (entry, error) { return s.readUpTo(file, entryMax+1) }
+
+// readUpTo is read of so many bytes of it: with headsMax all that is not sealed.
+func (s *Sealed) readUpTo(file string, most int64) (entry, error) {
 	f, err := os.Open(filepath.Join(s.dir, file))
 	if err != nil {
 		return entry{}, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, entryMax+1))
+	b, err := io.ReadAll(io.LimitReader(f, most))
 	if err != nil {
 		return entry{}, err
 	}
@@ -289,22 +298,46 @@ func (s *Sealed) Set(at Place, name string, value []byte, by string) (Info, erro
 	old, gone, err := s.open(at, name)
 	switch {
 	case errors.Is(err, ErrNotFound), gone:
-		list, err := s.List(at.Namespace)
-		if err != nil {
-			return Info{}, err
-		}
-		if len(slices.DeleteFunc(list, func(i Info) bool { return i.Service != at.Service })) >= PlaceMax {
-			return Info{}, ErrTooMany
-		}
 		c.Earlier = old.Earlier
 	case err != nil:
 		return Info{}, fmt.Errorf("replace %s: %w", name, err)
 	default:
 		c.Earlier = append([][]byte{old.Value}, old.Earlier...)
 	}
+	if len(value) > len(old.Value) {
+		if err := s.room(at, name, len(value), keys); err != nil {
+			return Info{}, err
+		}
+	}
 	c.Earlier = trimmed(slices.DeleteFunc(c.Earlier, func(v []byte) bool { return bytes.Equal(v, value) }))
 	h := head{Namespace: at.Namespace, Service: at.Service, Name: name, Set: s.now().UTC().Truncate(time.Second), By: by}
 	return h.info(), s.write(&h, &c, keys[0])
+}
+
+// room reports by ErrTooMany and ErrTooLarge what is too much with a value of so many bytes.
+func (s *Sealed) room(at Place, name string, size int, keys []key) error {
+	count := 0
+	err := s.each(func(e *entry) error {
+		if e.Namespace != at.Namespace || !e.Gone.IsZero() || e.Service == at.Service && e.Name == name {
+			return nil
+		}
+		if e.Service == at.Service {
+			count++
+		}
+		if c, err := e.open(keys); err == nil {
+			size += len(c.Value)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case count >= PlaceMax:
+		return ErrTooMany
+	case size > CurrentBytesMax:
+		return fmt.Errorf("%w: the secrets of a namespace have at most %d bytes together", ErrTooLarge, CurrentBytesMax)
+	}
+	return nil
 }
 
 func (s *Sealed) write(h *head, c *content, k key) error {
@@ -316,18 +349,22 @@ func (s *Sealed) write(h *head, c *content, k key) error {
 	if err != nil {
 		return fmt.Errorf("seal %s: %w", h.Name, err)
 	}
-	s.changed(file, valuesOf(h, c))
+	s.changed(h.Namespace)
 	return nil
 }
 
-func (h *head) info() Info { return Info{h.Namespace, h.Service, h.Name, h.Set, h.By} }
+func (h *head) info() Info { return Info{h.Namespace, h.Service, h.Name, h.Set, h.By, h.Gone} }
 
 // List tells of the secrets of a namespace and of its services, in the order of services
 // and names. It needs no key. It fails with ErrTampered for a file that is no entry.
 func (s *Sealed) List(namespace string) ([]Info, error) {
+	return s.list(func(e *entry) bool { return e.Namespace == namespace && e.Gone.IsZero() })
+}
+
+func (s *Sealed) list(picks func(*entry) bool) ([]Info, error) {
 	list := []Info{}
 	err := s.each(func(e *entry) error {
-		if e.Namespace == namespace && e.Gone.IsZero() {
+		if picks(e) {
 			list = append(list, e.info())
 		}
 		return nil
@@ -369,15 +406,15 @@ func (s *Sealed) Delete(at Place, name string) error {
 	case missing(err), err == nil && !e.Gone.IsZero():
 		return ErrNotFound
 	case err != nil:
-		return s.forget(file)
+		return s.forget(at.Namespace, file)
 	}
 	keys, err := s.keys()
 	if err != nil {
-		return s.forget(file)
+		return s.forget(at.Namespace, file)
 	}
 	c, err := e.open(keys)
 	if err != nil {
-		return s.forget(file)
+		return s.forget(at.Namespace, file)
 	}
 	if err := s.prune(at, PlaceMax-1, file); err != nil {
 		return err
@@ -386,8 +423,8 @@ func (s *Sealed) Delete(at Place, name string) error {
 	return s.write(&e.head, &content{Earlier: trimmed(append([][]byte{c.Value}, c.Earlier...))}, keys[0])
 }
 
-// prune forgets those that were deleted of a place before the last so many, and before what has
-// KeptBytesMax; but not the one of a file. What cannot be read is left.
+// prune forgets those that were deleted of a place before the last so many, and of its namespace
+// before what has KeptBytesMax; but not the one of a file. What cannot be read is left.
 func (s *Sealed) prune(at Place, most int, but string) error {
 	files, err := s.files()
 	if err != nil {
@@ -395,19 +432,31 @@ func (s *Sealed) prune(at Place, most int, but string) error {
 	}
 	var list []entry
 	for _, file := range files {
-		if e, err := s.read(file); file != but && err == nil && !e.Gone.IsZero() && (Place{e.Namespace, e.Service}) == at {
+		if e, err := s.read(file); file != but && err == nil && !e.Gone.IsZero() && e.Namespace == at.Namespace {
 			list = append(list, e)
 		}
 	}
 	slices.SortFunc(list, func(a, b entry) int { return b.Gone.Compare(a.Gone) })
 	room := KeptBytesMax
-	for n, e := range list {
-		if room -= len(e.sealed); room >= 0 && n < most {
+	for _, e := range list {
+		if e.Service == at.Service {
+			most--
+		}
+		if room -= len(e.sealed); room >= 0 && (e.Service != at.Service || most >= 0) {
 			continue
 		}
-		if err := s.forget(fileOf(at, e.Name)); err != nil {
+		if err := s.forget(at.Namespace, fileOf(Place{e.Namespace, e.Service}, e.Name)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// Has reports by ErrNotFound that Delete, or with forget Forget, would find nothing.
+func (s *Sealed) Has(at Place, name string, forget bool) error {
+	e, err := s.read(fileOf(at, name))
+	if missing(err) || err == nil && !forget && !e.Gone.IsZero() {
+		return ErrNotFound
 	}
 	return nil
 }
@@ -417,51 +466,67 @@ func (s *Sealed) prune(at Place, most int, but string) error {
 func (s *Sealed) Forget(at Place, name string) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	return s.forget(fileOf(at, name))
+	return s.forget(at.Namespace, fileOf(at, name))
 }
 
-func (s *Sealed) forget(file string) error {
+func (s *Sealed) forget(namespace, file string) error {
 	err := os.Remove(filepath.Join(s.dir, file))
 	if missing(err) {
 		return ErrNotFound
 	}
 	if err == nil {
-		s.changed(file, nil)
+		s.changed(namespace)
 		err = syncDir(s.dir)
 	}
 	return err
 }
 
-// Rekey seals all secrets with a new key and returns how many there are. A given key is
-// replaced by giving the new one first and the old one after it: ErrGivenKey when there
-// is one alone. When it is interrupted both keys stay, and the next Rekey completes it.
-func (s *Sealed) Rekey() (int, error) {
+// Rekey seals all secrets with a new key and returns how many there are. What is only hidden and
+// no key opens stays as it is: left tells of that. A given key is replaced by giving the new one
+// first and the old one after it: ErrGivenKey when there is one alone. Nothing changes when a
+// secret cannot be opened. When it is interrupted both keys stay, and the next Rekey completes it.
+func (s *Sealed) Rekey() (n int, left []Info, err error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	keys, err := s.sealing()
 	if err != nil {
-		return 0, fmt.Errorf("rekey: %w", err)
+		return 0, nil, fmt.Errorf("rekey: %w", err)
+	}
+	if len(s.given) == 1 {
+		return 0, nil, fmt.Errorf("rekey: %w", ErrGivenKey)
+	}
+	used := map[string]bool{}
+	err = s.each(func(e *entry) error {
+		_, err := e.open(keys)
+		if err != nil && !e.Gone.IsZero() {
+			left = append(left, e.info())
+			return nil
+		}
+		used[e.Key] = true
+		return err
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("rekey: %w", err)
 	}
 	file := filepath.Join(s.dir, keyFile)
-	switch {
-	case s.given == nil:
+	if s.given == nil {
 		k, err := newKey()
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
-		keys = append([]key{k}, keys...)
+		keys = append([]key{k}, slices.DeleteFunc(keys, func(k key) bool { return !used[k.id()] })...)
 		if len(keys) > keysMax {
-			return 0, fmt.Errorf("rekey: %w: %s holds %d keys", ErrTooLarge, keyFile, len(keys)-1)
+			return 0, nil, fmt.Errorf("rekey: %w: %s holds %d keys", ErrTooLarge, keyFile, len(keys)-1)
 		}
 		if err := writeKeys(file, keys); err != nil {
-			return 0, fmt.Errorf("rekey: %w", err)
+			return 0, nil, fmt.Errorf("rekey: %w", err)
 		}
-	case len(keys) == 1:
-		return 0, fmt.Errorf("rekey: %w", ErrGivenKey)
 	}
-	n := 0
 	err = s.each(func(e *entry) error {
 		c, err := e.open(keys)
+		if err != nil && !e.Gone.IsZero() {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -473,5 +538,5 @@ func (s *Sealed) Rekey() (int, error) {
 	if err == nil && s.given == nil {
 		err = writeKeys(file, keys[:1])
 	}
-	return n, err
+	return n, left, err
 }

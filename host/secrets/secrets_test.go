@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -75,7 +76,7 @@ func TestSealed(t *testing.T) {
 		t.Errorf("%q", known)
 	}
 	list, err := s.List("main")
-	if want := []Info{{"main", "", "TOKEN", at(), "ann"}, {"main", "shop", "TOKEN", at(), "ann"}}; err != nil || !slices.Equal(list, want) {
+	if want := []Info{{"main", "", "TOKEN", at(), "ann", time.Time{}}, {"main", "shop", "TOKEN", at(), "ann", time.Time{}}}; err != nil || !slices.Equal(list, want) {
 		t.Errorf("%v, %v", list, err)
 	}
 	for name, b := range all(t, dir) {
@@ -144,7 +145,7 @@ func TestDeleted(t *testing.T) {
 	if list, err := s.List("main"); err != nil || len(list) != 0 {
 		t.Errorf("%v, %v", list, err)
 	}
-	if n, err := s.Rekey(); n != 0 || err != nil {
+	if n, _, err := s.Rekey(); n != 0 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
 	wantKnown("54321")
@@ -395,7 +396,7 @@ func TestTampered(t *testing.T) {
 			if _, err := s.Set(shop, "A", []byte("new"), "ann"); !errors.Is(err, c.want) {
 				t.Errorf("set: %v", err)
 			}
-			if _, err := s.Rekey(); !errors.Is(err, c.want) {
+			if _, _, err := s.Rekey(); !errors.Is(err, c.want) {
 				t.Errorf("rekey: %v", err)
 			}
 			if c.want == ErrTampered || c.want == ErrFormat {
@@ -416,7 +417,7 @@ func TestRekey(t *testing.T) {
 	set(t, s, shop, "A", "2")
 	set(t, s, whole, "B", "3")
 	before := all(t, dir)
-	if n, err := s.Rekey(); n != 2 || err != nil {
+	if n, _, err := s.Rekey(); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	wants(t, s, shop, "A", "2")
@@ -441,8 +442,45 @@ func TestRekey(t *testing.T) {
 	}
 	wants(t, s, shop, "A", "2")
 	wants(t, s, whole, "B", "3")
-	if n, err := s.Rekey(); n != 2 || err != nil || bytes.Count(all(t, dir)[keyFile], []byte("\n")) != 1 {
+	if n, _, err := s.Rekey(); n != 2 || err != nil || bytes.Count(all(t, dir)[keyFile], []byte("\n")) != 1 {
 		t.Error(n, err)
+	}
+}
+
+// TestRekeyForeign: what is only hidden and no key opens is left and named; a secret that none opens
+// has nothing changed, the keys neither, however often it is tried.
+func TestRekeyForeign(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, "")
+	set(t, s, shop, "OLD", "1")
+	if err := s.Delete(shop, "OLD"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, keyFile)); err != nil {
+		t.Fatal(err)
+	}
+	set(t, s, shop, "A", "2")
+	foreign := all(t, dir)[fileOf(shop, "OLD")]
+	for range keysMax + 1 {
+		n, left, err := s.Rekey()
+		if n != 1 || len(left) != 1 || left[0].Name != "OLD" || left[0].Gone.IsZero() || err != nil || bytes.Count(all(t, dir)[keyFile], []byte("\n")) != 1 {
+			t.Fatal(n, left, err)
+		}
+	}
+	wants(t, s, shop, "A", "2")
+	if !bytes.Equal(all(t, dir)[fileOf(shop, "OLD")], foreign) {
+		t.Error("what no key opens is another one")
+	}
+	other := t.TempDir()
+	set(t, open(t, other, givenKey(3)), whole, "B", "3")
+	if err := os.WriteFile(filepath.Join(dir, fileOf(whole, "B")), all(t, other)[fileOf(whole, "B")], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := all(t, dir)
+	for range keysMax + 1 {
+		if n, _, err := s.Rekey(); n != 0 || !errors.Is(err, ErrForeign) || !maps.EqualFunc(before, all(t, dir), bytes.Equal) {
+			t.Fatal(n, err)
+		}
 	}
 }
 
@@ -456,10 +494,10 @@ func TestGivenKey(t *testing.T) {
 	if _, err := open(t, dir, givenKey(2)).Get(shop, "A"); !errors.Is(err, ErrForeign) {
 		t.Error(err)
 	}
-	if _, err := open(t, dir, givenKey(1)).Rekey(); !errors.Is(err, ErrGivenKey) {
+	if _, _, err := open(t, dir, givenKey(1)).Rekey(); !errors.Is(err, ErrGivenKey) {
 		t.Error(err)
 	}
-	if n, err := open(t, dir, givenKey(2)+","+givenKey(1)).Rekey(); n != 1 || err != nil {
+	if n, _, err := open(t, dir, givenKey(2)+","+givenKey(1)).Rekey(); n != 1 || err != nil {
 		t.Error(n, err)
 	}
 	wants(t, open(t, dir, givenKey(2)), shop, "A", "1")

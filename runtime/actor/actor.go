@@ -34,6 +34,9 @@ type Options struct {
 	Context context.Context
 	// Log takes the actor's log lines. It must not block.
 	Log func(Line)
+	// Secrets are hidden later in what the actor says: no text is cut within one. nil: there
+	// are none.
+	Secrets Secrets
 	// Seed returns the seed of a message's random stream: the same for every
 	// attempt, and not to be guessed from outside.
 	Seed func(messageID string) [32]byte
@@ -59,6 +62,15 @@ type Options struct {
 	Observe func(*Task, *Result)
 	// Unstarted, if not nil, is told why an instance did not start, by whoever started it.
 	Unstarted func(error)
+}
+
+// Secrets are what texts are not to be cut within. It is safe for concurrent use.
+type Secrets interface {
+	// Longest is the length of the longest one in bytes, in the longest form of it.
+	Longest() int
+	// Whole is where to cut a text that is to be cut at a place: there, or before the secrets
+	// that stand across it. The text reaches Longest beyond the place, or ends before.
+	Whole(text []byte, at int) int
 }
 
 // Line is one log line of an actor.
@@ -152,7 +164,7 @@ func (a *Actor) start(ctx context.Context) (_ *Instance, err error) {
 	defer i.flush()
 	running, err := a.Module.Instantiate(ctx, i)
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", a.Node, traced(err))
+		return nil, fmt.Errorf("start %s: %w", a.Node, a.traced(err))
 	}
 	i.running, i.memory = running, running.MemorySize()
 	i.mortal, _ = running.(engine.Mortal)
@@ -163,14 +175,14 @@ func (a *Actor) start(ctx context.Context) (_ *Instance, err error) {
 		abi.Time, time.Unix(0, i.now).UTC().Format(time.RFC3339Nano))
 	if err := running.Init(i, m.Frame()); err != nil {
 		a.memory.Add(-i.memory)
-		return nil, errors.Join(fmt.Errorf("start %s: %w", a.Node, traced(err)), running.Close())
+		return nil, errors.Join(fmt.Errorf("start %s: %w", a.Node, a.traced(err)), running.Close())
 	}
 	return i, nil
 }
 
 // traced adds the traceback that a language runtime gave, if there is one.
-func traced(err error) error {
-	if stack := traceback(err); stack != "" {
+func (a *Actor) traced(err error) error {
+	if stack := a.traceback(err); stack != "" {
 		return fmt.Errorf("%w\n%s", err, stack)
 	}
 	return err
@@ -178,14 +190,14 @@ func traced(err error) error {
 
 // traceback is where in the actor's own code it was when it failed or was stopped, in
 // its language's words; "" when no language runtime says that.
-func traceback(err error) string {
+func (a *Actor) traceback(err error) string {
 	var stopped *engine.Stopped
 	var fault *engine.Error
 	switch {
 	case errors.As(err, &stopped):
-		return shortened([]byte(stopped.Stack))
+		return a.shortened([]byte(stopped.Stack))
 	case errors.As(err, &fault) && fault.Code == engine.CodeException:
-		return shortened([]byte(fault.Stack))
+		return a.shortened([]byte(fault.Stack))
 	}
 	return ""
 }

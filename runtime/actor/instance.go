@@ -186,7 +186,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	if err != nil {
 		var stopped *engine.Stopped
 		r.Broken = !errors.As(err, &stopped)
-		r.fail(faultCode(err), faultText(err))
+		r.fail(faultCode(err), i.actor.faultText(err))
 	} else if len(answer.Frame) > 0 {
 		i.decode(answer.Frame)
 	}
@@ -228,16 +228,16 @@ func faultCode(err error) string {
 	return CodeHost
 }
 
-func faultText(err error) string {
+func (a *Actor) faultText(err error) string {
 	var fault *engine.Error
 	if !errors.As(err, &fault) {
-		return traced(err).Error()
+		return a.traced(err).Error()
 	}
 	text := fault.Reason
 	if fault.Stack != "" {
 		text += "\n" + fault.Stack // with names that the module gives, of any length
 	}
-	return shortened([]byte(text))
+	return a.shortened([]byte(text))
 }
 
 // decode reads the answer frame into the result.
@@ -369,7 +369,7 @@ func (i *Instance) refusal(v *abi.View) {
 	if r.Outcome != Handled {
 		return
 	}
-	r.Outcome, r.Code, r.Text = Refused, CodeRefused, shortened(v.Data)
+	r.Outcome, r.Code, r.Text = Refused, CodeRefused, i.actor.shortened(v.Data)
 	if code, ok := v.Attr(abi.Code); ok && len(code) > 0 {
 		r.Code = string(code)
 	}

@@ -32,7 +32,8 @@ type said struct {
 }
 
 // partial is an unfinished line of standard output or error; its text lies in
-// Instance.output. cut is what it had beyond the longest line.
+// Instance.output, with as much behind the longest line as a secret has that begins in
+// it. cut is what it had beyond that.
 type partial struct{ length, cut int }
 
 // anything reports whether there is something to flush.
@@ -81,7 +82,11 @@ func (i *Instance) print(n int, text []byte) {
 	if at.length == 0 && at.cut == 0 {
 		*b = (*b)[:0]
 	}
-	room := min(i.actor.most.text-len(*b), len(text))
+	most := i.actor.most.text
+	if len(*b)+len(text) > most {
+		most += i.actor.secretMost()
+	}
+	room := max(min(most-len(*b), len(text)), 0)
 	*b = append(*b, text[:room]...)
 	at.length = len(*b)
 	at.cut += len(text) - room
@@ -150,30 +155,40 @@ func (i *Instance) line(level string, text []byte, cut int, fields map[string]st
 	}
 	i.actor.Log(Line{
 		Time: time.Unix(0, i.actor.RealTime()), Level: level, Node: i.actor.Node, Message: strings.Clone(i.id),
-		Text: within(i.actor.most.text, text, cut), Fields: fields,
+		Text: i.actor.within(i.actor.most.text, text, cut), Fields: fields,
 	})
 }
 
 // shortened is a text as valid UTF-8; of one that is longer than a line of the log
 // may be the beginning, with how much was cut.
-func shortened(text []byte) string { return within(LogTextMax, text, 0) }
+func (a *Actor) shortened(text []byte) string { return a.within(LogTextMax, text, 0) }
 
-// within is shortened for at most most bytes, where cut were left out before.
-func within(most int, text []byte, cut int) string {
-	if more := len(text) - most; more > 0 {
-		text, cut = text[:most], cut+more
-	}
-	if cut == 0 {
+// within is shortened for at most most bytes, where cut were left out before. A character and
+// a secret that would be cut in two are left out: of half a secret nobody could say later that
+// it is one.
+func (a *Actor) within(most int, text []byte, cut int) string {
+	if cut == 0 && len(text) <= most {
 		return strings.ToValidUTF8(string(text), "\uFFFD")
 	}
-	for k := 1; k < utf8.UTFMax && k < len(text); k++ { // a character that was cut in two goes too
-		if at := len(text) - k; utf8.RuneStart(text[at]) {
-			if !utf8.FullRune(text[at:]) {
-				cut += k
-				text = text[:at]
+	end := min(most, len(text))
+	for k := 1; k < utf8.UTFMax && k < end; k++ {
+		if at := end - k; utf8.RuneStart(text[at]) {
+			if !utf8.FullRune(text[at:end]) {
+				end = at
 			}
 			break
 		}
 	}
-	return fmt.Sprintf("%s… and %d bytes more", strings.ToValidUTF8(string(text), "\uFFFD"), cut)
+	if a.Secrets != nil {
+		end = a.Secrets.Whole(text[:min(len(text), end+a.secretMost())], end)
+	}
+	return fmt.Sprintf("%s… and %d bytes more", strings.ToValidUTF8(string(text[:end]), "\uFFFD"), cut+len(text)-end)
+}
+
+// secretMost is how far behind a place a secret may reach that begins before it, in bytes.
+func (a *Actor) secretMost() int {
+	if a.Secrets == nil {
+		return 0
+	}
+	return a.Secrets.Longest()
 }

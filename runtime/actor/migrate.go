@@ -28,7 +28,7 @@ func (i *Instance) migrate(t *Task, r *Result) bool {
 			_, err = t.State.Set(o.Name, data)
 		}
 		if err != nil {
-			r.fail(CodeMigration, shortened([]byte(fmt.Sprintf("%s is a %s, and did not become a %s by %s: %v", stateName(o.Name), o.From.Name, o.To, o.From.Actor.Name, err))))
+			r.fail(CodeMigration, i.actor.shortened([]byte(fmt.Sprintf("%s is a %s, and did not become a %s by %s: %v", stateName(o.Name), o.From.Name, o.To, o.From.Actor.Name, err))))
 			return false
 		}
 	}

@@ -65,6 +65,11 @@ const (
 	CodeException = "exception"      // the actor raised what nobody caught: Stack is its language's own traceback
 )
 
+// FaultMax is how many bytes from their beginning an engine gives of a reason and of a stack:
+// more than anybody is told, by the length of a secret. So where an engine has cut is never
+// shown, and who cuts them for good sees secrets whole.
+const FaultMax = 512 << 10
+
 // Stopped is the error of Handle when a guest was stopped by a limit and its
 // language runtime stopped by itself: the instance is whole and handles the next
 // message.

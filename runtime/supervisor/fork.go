@@ -83,7 +83,7 @@ func (s *Supervisor) Fork(ctx context.Context, w Wanted, node string, instances 
 	scale.Max = instances
 	return &Fork{live: live, module: m, beside: beside, Actor: actor.New(actor.Options{
 		Node: n.Path, Revision: revision(w.Service, n, binary.Digest, w.digest), Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(), Providers: beside.providers.actors(),
-		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: silent, Seed: world.Seed,
+		Module: m.Module, Broker: world.Broker(live), Scale: scale, Context: s.opts.Shard.Context(), Log: silent, Secrets: s.opts.Secrets, Seed: world.Seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
 }

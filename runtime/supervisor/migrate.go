@@ -58,7 +58,7 @@ func (s *Supervisor) migrators(ctx context.Context, service *specs.Service, n *r
 		}
 		list[def.Name] = &part{broker: broker, module: m, actor: actor.New(actor.Options{
 			Node: n.Path, Revision: m.Info().Digest, Def: def, Config: def.ConfigDefault, Types: types, Module: m.Module, Broker: broker,
-			Scale: specs.Scale{Max: lines(instances)}, Context: s.opts.Shard.Context(), Log: log, Seed: s.seed,
+			Scale: specs.Scale{Max: lines(instances)}, Context: s.opts.Shard.Context(), Log: log, Secrets: s.opts.Secrets, Seed: s.seed,
 			Pacer: s.opts.Pacer, RealTime: func() int64 { return 0 },
 		})}
 	}

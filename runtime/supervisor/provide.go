@@ -78,7 +78,7 @@ func (s *Supervisor) providers(ctx context.Context, service *specs.Service, n *r
 		}
 		p.part = &part{broker: broker, module: m, actor: actor.New(actor.Options{
 			Node: def.Name, Revision: m.Info().Digest, Def: def, Config: def.ConfigDefault, Types: types, Module: m.Module, Broker: broker,
-			Scale: specs.Scale{Max: def.Scale.Max}, Context: s.opts.Shard.Context(), Log: log, Seed: s.seed, Pacer: s.opts.Pacer, RealTime: realTime,
+			Scale: specs.Scale{Max: def.Scale.Max}, Context: s.opts.Shard.Context(), Log: log, Secrets: s.opts.Secrets, Seed: s.seed, Pacer: s.opts.Pacer, RealTime: realTime,
 		})}
 		list[def.Name] = p
 	}

@@ -49,6 +49,8 @@ type Options struct {
 	Pacer *pace.Pacer
 	// Log takes the actors' log lines. It must not block.
 	Log func(actor.Line)
+	// Secrets are those that no text of an actor is cut within; nil: none.
+	Secrets actor.Secrets
 	// Logger takes the supervisor's own; nil: discarded.
 	Logger *slog.Logger
 }
@@ -289,7 +291,7 @@ func (s *Supervisor) part(ctx context.Context, service *specs.Service, n *router
 	m.uses.Add(1)
 	return &part{broker: broker, module: m, beside: beside, actor: actor.New(actor.Options{
 		Node: n.Path, Revision: revision, Def: n.Actor, Config: n.Config, Types: types, Migrations: beside.migrators.actors(), Providers: beside.providers.actors(),
-		Module: m.Module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Seed: s.seed,
+		Module: m.Module, Broker: broker, Scale: n.Scale, Context: s.opts.Shard.Context(), Log: s.opts.Log, Secrets: s.opts.Secrets, Seed: s.seed,
 		Pacer: s.opts.Pacer, RealTime: realTime,
 	})}, nil
 }

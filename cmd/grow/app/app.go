@@ -210,7 +210,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 		h.logs = logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	}
 	if h.discretion = o.hidden; h.discretion == nil {
-		h.discretion = newDiscretion(nil, o.Namespace)
+		h.discretion = newDiscretion(nil, o.Namespace, nil)
 	}
 	h.learn(o.Service)
 	h.log = slog.New(discreet{h.logs.Handler(o.Namespace, o.Service.Name), h.discretion.text})
@@ -286,7 +286,7 @@ func (h *Host) run(ctx context.Context) error {
 		return err
 	}
 	h.supervisor = supervisor.New(supervisor.Options{
-		Engine: h.engine, Owner: h.owner(), Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine,
+		Engine: h.engine, Owner: h.owner(), Shard: h.shard, Secret: seed, Logger: h.log, Log: h.guestLine, Secrets: h.discretion,
 		Environment: h.environment(), Pacer: pacer(),
 	})
 	h.built.Store(&h.opts.Modules)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/runtime/capability"
@@ -15,9 +16,12 @@ import (
 
 // Limits of what is remembered as given; of more, the last ones.
 const (
-	spokenMax      = 10_000   // values
-	spokenBytesMax = 16 << 20 // bytes of those
+	spokenMax      = 10_000            // values
+	spokenBytesMax = secrets.HiddenMax // bytes of those
 )
+
+// sealedAgain is how long what is sealed is not looked at again when it could not be read.
+const sealedAgain = time.Minute
 
 // discretion hides, in all that is told of a namespace's services, the secrets that the host
 // knows: those that it has given to actors, and all that are and were sealed for the namespace.
@@ -25,18 +29,26 @@ const (
 type discretion struct {
 	sealed    *secrets.Sealed // nil: none
 	namespace string          // whose secrets are hidden of those in sealed
+	log       *slog.Logger    // hides nothing itself; nil: none
+	told      sync.Once       // that some are left out
 
-	mu     sync.Mutex // guards what follows
-	given  []string   // values, the last at the end
-	bytes  int        // of given
-	known  map[string]bool
-	cached *mask  // of all values; nil: to be made
-	asOf   uint64 // sealed.Changes of cached
-	left   int    // values of sealed that there was no room for
+	mu    sync.Mutex // guards what follows, held for a moment
+	given []string   // values, the last at the end
+	bytes int        // of given
+	known map[string]bool
+	count uint64    // of changes of given
+	made  *mask     // the last one
+	gave  uint64    // count that made is as of
+	asOf  uint64    // sealed.Changes that made is as of
+	again time.Time // when sealed is read again; zero: when it has changed
+	busy  bool      // a mask is being made
+
+	making sync.Mutex // held by who makes a mask; guards stored. Taken before mu
+	stored []string   // what is hidden of sealed, as of asOf
 }
 
-func newDiscretion(sealed *secrets.Sealed, namespace string) *discretion {
-	return &discretion{sealed: sealed, namespace: namespace, known: map[string]bool{}}
+func newDiscretion(sealed *secrets.Sealed, namespace string, log *slog.Logger) *discretion {
+	return &discretion{sealed: sealed, namespace: namespace, log: log, known: map[string]bool{}}
 }
 
 // remember has a value hidden from now on.
@@ -49,40 +61,107 @@ func (d *discretion) remember(value string) {
 	if d.known[value] {
 		return
 	}
-	d.given, d.known[value], d.cached = append(d.given, value), true, nil
+	d.given, d.known[value] = append(d.given, value), true
+	d.count++
 	d.bytes += len(value)
-	for len(d.given) > spokenMax || d.bytes > spokenBytesMax {
+	for len(d.given) > spokenMax || d.bytes > spokenBytesMax && len(d.given) > 1 {
 		d.bytes -= len(d.given[0])
 		delete(d.known, d.given[0])
 		d.given = slices.Delete(d.given, 0, 1)
 	}
 }
 
-// mask is that of all that is known now. It is made when something has changed.
+// mask is that of all that is known now. It is made when something has changed, by one at a time.
+// Meanwhile others have the one before, unless an actor has been given something since: what is
+// only sealed nobody can have written yet.
 func (d *discretion) mask() mask {
+	if m := d.ready(true); m != nil {
+		return *m
+	}
+	d.making.Lock()
+	defer d.making.Unlock()
+	if m := d.ready(false); m != nil { // somebody else was first
+		return *m
+	}
+	return d.renew()
+}
+
+// changes is the store's count of what it has of the namespace.
+func (d *discretion) changes() uint64 {
+	if d.sealed == nil {
+		return 0
+	}
+	return d.sealed.Changes(d.namespace)
+}
+
+// ready is the mask that was made; nil when another is to be. One that is as good while another
+// is being made is for those who do not make it: beside.
+func (d *discretion) ready(beside bool) *mask {
+	now := d.changes()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var now uint64
-	if d.sealed != nil {
-		now = d.sealed.Changes() // before its values: one that comes meanwhile counts as later
+	if d.made == nil || d.gave != d.count {
+		return nil
 	}
-	if d.cached == nil || now != d.asOf {
-		values := slices.Clone(d.given)
-		if d.sealed != nil {
-			var list [][]byte
-			list, d.left = d.sealed.Hidden(d.namespace)
-			for _, value := range list {
-				values = append(values, string(value))
-			}
+	if now == d.asOf && (d.again.IsZero() || time.Now().Before(d.again)) || beside && d.busy {
+		return d.made
+	}
+	return nil
+}
+
+// renew makes the mask. making is held.
+func (d *discretion) renew() mask {
+	now := d.changes() // before its values: one that comes meanwhile counts as later
+	d.mu.Lock()
+	d.busy = true
+	given, count := slices.Clone(d.given), d.count
+	look := d.made == nil || now != d.asOf || !d.again.IsZero() && !time.Now().Before(d.again)
+	again := d.again
+	d.mu.Unlock()
+	if look && d.sealed != nil {
+		again = d.look()
+	}
+	m := newMask(append(given, d.stored...))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.made, d.gave, d.asOf, d.again, d.busy = &m, count, now, again, false
+	return m
+}
+
+// look reads what is sealed, and says when it is to be read again: zero for when it has changed.
+// Where it cannot be read what was stays.
+func (d *discretion) look() (again time.Time) {
+	list, left, err := d.sealed.Hidden(d.namespace)
+	if err != nil {
+		again = time.Now().Add(sealedAgain)
+	}
+	if err == nil || len(list) > len(d.stored) {
+		d.stored = d.stored[:0]
+		for _, value := range list {
+			d.stored = append(d.stored, string(value))
 		}
-		m := newMask(values)
-		d.cached, d.asOf = &m, now
 	}
-	return *d.cached
+	if left > 0 && d.log != nil {
+		d.told.Do(func() {
+			d.log.Warn("a namespace has had more secrets than are masked: the oldest values are not", "namespace", d.namespace, "values", left, "bytes", secrets.HiddenMax)
+		})
+	}
+	return again
 }
 
 // text hides what it knows in a text.
 func (d *discretion) text(s string) string { return d.mask().text(s) }
+
+// Longest implements actor.Secrets.
+func (d *discretion) Longest() int {
+	if m := d.mask(); len(m.forms) > 0 {
+		return len(m.forms[0])
+	}
+	return 0
+}
+
+// Whole implements actor.Secrets.
+func (d *discretion) Whole(text []byte, at int) int { return d.mask().whole(string(text), at) }
 
 // secret gives a secret to what runs, and hides it from now on. What does not come from the
 // sealed store is kept sealed to be hidden, so that it is when there is another value.

@@ -9,6 +9,7 @@ import (
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/shard"
@@ -84,6 +85,9 @@ func (p *Platform) Remove(ctx context.Context, s documents.Service, plan bool) (
 			if err := r.Remove(ctx, journal.Name{Namespace: s.Namespace, Service: s.Name}); err != nil {
 				return err
 			}
+		}
+		if err := p.Sealed.ForgetKept(secrets.Place{Namespace: s.Namespace, Service: s.Name}); err != nil {
+			return fmt.Errorf("forget what was hidden of %s: %w", s, err)
 		}
 		return p.forgetSeed(ctx, s)
 	})

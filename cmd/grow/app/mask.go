@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -58,22 +57,17 @@ func (m mask) at(text string, i int) int {
 	return 0
 }
 
-// text hides secrets in a text: what those that overlap cover together is hidden at once. Where
-// the host has cut the text it may have cut a secret: what is left of that is hidden, too.
+// text hides secrets in a text: what those that overlap cover together is hidden at once. Only
+// whole ones are: who may write a part of one beside what looks like a cut would learn by the
+// answer whether it is one. The host cuts no text within a secret, see whole.
 func (m mask) text(s string) string {
 	if len(m.forms) == 0 {
 		return s
 	}
 	var out strings.Builder
-	cuts := m.cuts(s)
 	told, from, to := 0, 0, 0 // s[from:to] is to be hidden
 	for i := 0; i+4 <= len(s); i++ {
 		n := m.at(s, i)
-		for _, c := range cuts {
-			if c.at == i {
-				n = max(n, c.length)
-			}
-		}
 		if n == 0 {
 			continue
 		}
@@ -92,77 +86,25 @@ func (m mask) text(s string) string {
 	return out.String() + s[told:from] + hidden + s[to:]
 }
 
-// cutEnd is what the host writes in the place of a text's end (see runtime/actor), and cutBegin
-// what stands before the end of a fault whose midst it left out (see runtime/engine/wazero).
-var cutEnd = regexp.MustCompile(`… and [0-9]+ bytes more$`)
-
-const cutBegin = "\n…"
-
-// span is a part of a text.
-type span struct{ at, length int }
-
-// cuts are the parts of secrets that stand where the host has cut a text.
-func (m mask) cuts(s string) (all []span) {
-	if strings.HasSuffix(s, " bytes more") {
-		if mark := cutEnd.FindStringIndex(s); mark != nil {
-			if n := m.beginning(s[:mark[0]]); n > 0 {
-				all = append(all, span{mark[0] - n, n})
+// whole is where to cut a text that is to be cut at a place: there, or before the secrets that
+// cover it.
+func (m mask) whole(text string, at int) int {
+	if len(m.forms) == 0 {
+		return at
+	}
+	from, to := 0, 0 // text[from:to] is to be hidden
+	for i := 0; i < at && i+4 <= len(text); i++ {
+		if n := m.at(text, i); n > 0 {
+			if i >= to {
+				from = i
 			}
+			to = max(to, i+n)
 		}
 	}
-	if i := strings.Index(s, cutBegin); i >= 0 {
-		at := i + len(cutBegin)
-		if n := m.ending(s[at:]); n > 0 {
-			all = append(all, span{at, n})
-		}
+	if to > at {
+		return from
 	}
-	return all
-}
-
-// begunLeast is how many bytes of a secret are hidden at a cut.
-const begunLeast = 3
-
-// beginning is how many bytes of a secret's beginning a text ends with; fewer than begunLeast
-// count for none.
-func (m mask) beginning(text string) (n int) {
-	if len(text) < begunLeast {
-		return 0
-	}
-	last := text[len(text)-begunLeast:]
-	for _, form := range m.forms {
-		for from := 0; ; from++ {
-			at := strings.Index(form[from:], last)
-			if at < 0 {
-				break
-			}
-			from += at
-			if end := from + begunLeast; end > n && strings.HasSuffix(text, form[:end]) {
-				n = end
-			}
-		}
-	}
-	return n
-}
-
-// ending is how many bytes of a secret's end a text begins with, likewise.
-func (m mask) ending(text string) (n int) {
-	if len(text) < begunLeast {
-		return 0
-	}
-	first := text[:begunLeast]
-	for _, form := range m.forms {
-		for from := 0; ; from++ {
-			at := strings.Index(form[from:], first)
-			if at < 0 {
-				break
-			}
-			from += at
-			if rest := form[from:]; len(rest) > n && strings.HasPrefix(text, rest) {
-				n = len(rest)
-			}
-		}
-	}
-	return n
+	return at
 }
 
 // hide is text for bytes.
@@ -184,25 +126,6 @@ func (m mask) texts(list []string) []string {
 		out = append(out, m.text(s))
 	}
 	return out
-}
-
-// cut is text for what a guest has printed, which it may have cut where a secret stands: what
-// is left of that, before the mark of the cut, is hidden too.
-func (m mask) cut(s string) string {
-	parts := strings.SplitAfter(m.text(s), "…")
-	for i, part := range parts[:len(parts)-1] {
-		parts[i] = m.begun(part)
-	}
-	return strings.Join(parts, "")
-}
-
-// begun hides the beginning of a secret before the mark that text ends with.
-func (m mask) begun(text string) string {
-	before := strings.TrimRight(text, "\"'\n…")
-	if n := m.beginning(before); n > 0 {
-		return before[:len(before)-n] + hidden + text[len(before):]
-	}
-	return text
 }
 
 // value is data as it is told: as JSON when it is that, else as bytes.

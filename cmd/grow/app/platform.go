@@ -440,7 +440,7 @@ func (p *Platform) discretionOf(namespace string) *discretion {
 	defer p.mu.Unlock()
 	d := p.hidden[namespace]
 	if d == nil {
-		d = newDiscretion(p.Sealed, namespace)
+		d = newDiscretion(p.Sealed, namespace, p.log)
 		p.hidden[namespace] = d
 	}
 	return d

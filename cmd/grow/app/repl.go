@@ -236,7 +236,7 @@ func (b backend) Evaluate(ctx context.Context, r control.REPLInput, by string) (
 	if err != nil {
 		return control.REPLOutput{}, err
 	}
-	return control.REPLOutput{More: c.More, Output: t.mask.cut(c.Output), Fault: t.mask.cut(c.Fault), Asked: t.world.take()}, nil
+	return control.REPLOutput{More: c.More, Output: t.mask.text(c.Output), Fault: t.mask.text(c.Fault), Asked: t.world.take()}, nil
 }
 
 // begin waits for an input that is being ended since nobody waits for it, and refuses to go

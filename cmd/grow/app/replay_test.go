@@ -18,7 +18,7 @@ func TestReplayHides(t *testing.T) {
 		return &specs.Service{Actors: map[string]*specs.Actor{"a": {Uses: []specs.Grant{{Kind: "secret", Params: map[string]any{"names": []any{secret}}}}}}}
 	}
 	values := map[string]string{"OLD": "s3cr3t", "NEW": "s3cr3t-and-more"}
-	h := &Host{discretion: newDiscretion(nil, "")}
+	h := &Host{discretion: newDiscretion(nil, "", nil)}
 	h.opts.Secret = func(name string) (string, bool) { v, ok := values[name]; return v, ok }
 	h.service.Store(named("OLD"))
 	h.learn(h.service.Load())

@@ -38,7 +38,7 @@ func OpenStopped(ctx context.Context, dir string) (s *Stopped, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &Stopped{service: service, hidden: newDiscretion(own.Sealed, own.Place.Namespace)}
+	s = &Stopped{service: service, hidden: newDiscretion(own.Sealed, own.Place.Namespace, nil)}
 	for _, name := range secretNames(service) {
 		if value, from := own.outside(name); from != "" {
 			s.hidden.remember(value)

@@ -95,7 +95,7 @@ func TestStatesPage(t *testing.T) {
 // TestDiscreet: attributes of a log line have no secrets, of whatever kind they are; the others
 // stay what they are.
 func TestDiscreet(t *testing.T) {
-	d := newDiscretion(nil, "")
+	d := newDiscretion(nil, "", nil)
 	d.remember(toldSecret)
 	var out bytes.Buffer
 	type part struct {

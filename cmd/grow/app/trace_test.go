@@ -107,7 +107,7 @@ func TestSecretsNamed(t *testing.T) {
 		"HOOK": "a\"quoted\"one", "TOKEN": "123456789", "PIN": "1", "OTHER": "not-secret", "SHORT": "key-of-all", "LONG": "key-of-all-doors", "BOTH": `it's "é"`,
 		"HEADER": "in-a-header", "SECOND": "second-one",
 	}
-	h := &Host{discretion: newDiscretion(nil, "")}
+	h := &Host{discretion: newDiscretion(nil, "", nil)}
 	h.opts.Secret = func(name string) (string, bool) { value, ok := values[name]; return value, ok }
 	m := h.mask(s)
 	for data, want := range map[string]string{

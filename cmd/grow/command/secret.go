@@ -173,6 +173,7 @@ func (s *shell) typed(ctx context.Context, name string) ([]byte, error) {
 
 func (s *shell) secretList() *cobra.Command {
 	var f secretFlags
+	var hidden bool
 	c := &cobra.Command{
 		Use: "list", Short: "list sealed secrets: where from, when and by whom, never values", Args: cobra.NoArgs,
 		Example: "  grow secret list\n  grow secret list --all-services -o json",
@@ -182,11 +183,19 @@ func (s *shell) secretList() *cobra.Command {
 				return err
 			}
 			defer host.Close()
-			list, err := host.Secrets(c.Context(), at)
+			look := host.Secrets
+			if hidden {
+				look = host.HiddenSecrets
+			}
+			list, err := look(c.Context(), at)
 			if err != nil {
 				return err
 			}
 			return s.print(list, func(w io.Writer) error {
+				if len(list) == 0 && hidden {
+					s.say("nothing of %s is kept only to be masked", owner(at))
+					return nil
+				}
 				if len(list) == 0 {
 					s.say("no secret of %s is sealed; set one: grow secret set NAME", owner(at))
 					return nil
@@ -204,6 +213,7 @@ func (s *shell) secretList() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&f.shared, "all-services", false, "those of all services of the namespace")
+	c.Flags().BoolVar(&hidden, "hidden", false, "what no service has, and is kept to be masked: what was deleted, and what came from elsewhere")
 	return c
 }
 
@@ -213,7 +223,7 @@ func (s *shell) secretHistory() *cobra.Command {
 	c := &cobra.Command{
 		Use: "history [NAME]", Short: "list who did what with sealed secrets, and which actors were given them", Args: cobra.MaximumNArgs(1),
 		Long: "history lists what was done with secrets, the last first: who has set, deleted, forgotten or listed them, or sealed them with a new key,\n" +
-			"and which actors were given which secret, once a day of each. The host keeps the last 4 MiB of it. Values are in none of it.",
+			"and which actors were given which secret, once a day of each. The host keeps the last MiB of it for each namespace. Values are in none of it.",
 		Example: "  grow secret history\n  grow secret history SHOP_TOKEN\n  grow secret history --all-services -n 20 -o json",
 		RunE: func(c *cobra.Command, args []string) error {
 			if limit < 1 || limit > audit.ListMax {
@@ -316,6 +326,9 @@ func (s *shell) secretRekey() *cobra.Command {
 			}
 			return s.print(r, func(io.Writer) error {
 				s.say("%d secrets are sealed with a new key", r.Secrets)
+				for _, i := range r.Left {
+					s.say("%s of %s was kept to be masked, and no key opens it: forget it with grow secret delete --forget", cell(i.Name), owner(secrets.Place{Namespace: i.Namespace, Service: i.Service}))
+				}
 				return nil
 			})
 		},

@@ -4,17 +4,18 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/engine"
 )
 
 // Limits of what passes between a host and a worker.
 const (
-	InstancesMax = 256       // instances of one worker; each has a thread while it is there
-	ModuleMax    = 320 << 20 // bytes of a module, with its machine code, that is handed to a worker
-	VerdictMax   = 8 << 20   // bytes of what a worker says of a module
-	OutputMax    = 64 << 10  // bytes of guest output that one report carries
-	RandomMax    = 64 << 10  // bytes of the random stream that one report asks for
-	ReasonMax    = 8 << 10   // bytes of the reason of a fault
-	StackMax     = 32 << 10  // bytes of a guest's call stack
+	InstancesMax = 256             // instances of one worker; each has a thread while it is there
+	ModuleMax    = 320 << 20       // bytes of a module, with its machine code, that is handed to a worker
+	VerdictMax   = 8 << 20         // bytes of what a worker says of a module
+	OutputMax    = 64 << 10        // bytes of guest output that one report carries
+	RandomMax    = 64 << 10        // bytes of the random stream that one report asks for
+	ReasonMax    = engine.FaultMax // bytes of the reason of a fault
+	StackMax     = engine.FaultMax // bytes of a guest's call stack
 
 	codeMax   = 64                                                // bytes of a fault's code
 	reportMax = reportHead + OutputMax + abi.RequestBytesMax + 16 // bytes of a report, but for one with a larger answer

@@ -49,16 +49,19 @@ type booting struct {
 	outputs bytes.Buffer // the last of what it wrote
 }
 
+// bootedMax is how many bytes are kept of what a language runtime prints when it starts.
+const bootedMax = 32 << 10
+
 // bootFuel is what starting a language runtime may take: what ten seconds of a
 // tight loop do.
 const bootFuel = 100_000 * engine.SliceFuel
 
 // Output implements engine.Host.
 func (b *booting) Output(_ int, p []byte) {
-	if b.outputs.Len()+len(p) > faultMax {
+	if b.outputs.Len()+len(p) > bootedMax {
 		b.outputs.Reset()
 	}
-	b.outputs.Write(p[:min(len(p), faultMax)])
+	b.outputs.Write(p[:min(len(p), bootedMax)])
 }
 
 // Sleep implements engine.Host: there is nothing to wait for.

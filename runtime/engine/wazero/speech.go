@@ -39,9 +39,6 @@ const (
 	// againFuel is what it has until it is interrupted once more, if it goes on: enough
 	// for most of what a program does when it is stopped.
 	againFuel = 10 * engine.SliceFuel
-	// faultMax bounds the text of a failure, in bytes; the end of it is kept, where
-	// a traceback says what happened.
-	faultMax = 32 << 10
 	// wordsMax is how many words an interrupt sets.
 	wordsMax = 16
 	pairSize = 8 // bytes of an address and the bits
@@ -67,10 +64,7 @@ func serveFault(ctx context.Context, caller api.Module, stack []uint64) {
 	if !ok {
 		i.outside("language.fault: the text", at, n)
 	}
-	head, _, _ := strings.Cut(string(b[:min(len(b), faultMax)]), "\n")
-	if len(b) > faultMax {
-		b = append([]byte(head+"\n…"), b[len(b)-faultMax+len(head):]...)
-	}
+	b = b[:min(len(b), engine.FaultMax)]
 	i.payCall(len(b))
 	s := i.speech
 	s.said, s.kind, s.text = true, kind, strings.ToValidUTF8(string(b), "\ufffd")
