@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -331,14 +330,19 @@ func sound(ctx context.Context, kept *archive.Kept) error {
 // restoreServer fills a journal on servers.
 func (j Journal) restoreServer(ctx context.Context, dir string, f *filler, u *unpacked) (away string, err error) {
 	streams := nats.JournalStreams(f.name())
+	own := streams[:1:1] // its records, and its buckets, which are not there yet
 	for i := range f.kept.Buckets {
-		streams = append(streams, nats.BucketStream(f.kept.Buckets[i].Carried()))
+		b := f.kept.Buckets[i].Carried()
+		streams = append(streams, nats.BucketStream(b))
+		if b.Service != "" {
+			own = append(own, nats.BucketStream(b))
+		}
 	}
 	r := &serverRestore{
 		journal: j, state: u.state, dir: dir, backup: f.kept.Digest, replace: f.o.Replace, log: f.o.Log, mine: func(stream string) bool { return slices.Contains(streams, stream) },
-		free: func(ctx context.Context, in *nats.Store) error {
-			if _, err := in.Find(ctx, f.name()); !errors.Is(err, journal.ErrNotFound) {
-				return cmp.Or(err, error(journal.ErrExists))
+		free: func(list []string) error {
+			if i := slices.IndexFunc(own, func(s string) bool { return slices.Contains(list, s) }); i >= 0 {
+				return fmt.Errorf("%w: stream %s", journal.ErrExists, own[i])
 			}
 			return nil
 		},
