@@ -79,6 +79,8 @@ func (h *Host) backUp(ctx context.Context, to archive.Putter, history bool, c *b
 	if err := h.intake().well(); err != nil {
 		return &control.Error{Code: CodeJournal, Message: "back up: " + err.Error(), Next: "it goes on by itself when the cause is gone; see: grow status"}
 	}
+	h.expiry.mu.RLock()
+	defer h.expiry.mu.RUnlock()
 	defer h.shard.Hold()()
 	name := journal.Name{Namespace: c.namespace, Service: c.service}
 	j, err := h.store.Open(ctx, name)
