@@ -355,7 +355,14 @@ func (j Journal) restoreServer(ctx context.Context, dir string, f *filler, u *un
 
 // restoreFolder fills a journal in a data folder.
 func (j Journal) restoreFolder(ctx context.Context, dir string, f *filler, u *unpacked) (away string, err error) {
-	if err := u.begin(); err != nil {
+	n, _, err := readNote(u.state)
+	if err == nil {
+		err = n.here(u.state)
+	}
+	if err == nil {
+		err = u.begin()
+	}
+	if err != nil {
 		return "", diskFault(err)
 	}
 	away, err = fillFolder(ctx, JournalDir(dir), f)

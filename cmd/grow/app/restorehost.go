@@ -110,10 +110,10 @@ func (h *newHost) restore(ctx context.Context) error {
 			return err
 		}
 	}
-	if n.ID != "" && h.journal.At == "" {
-		return &Error{Code: CodeRestoreUnfinished, At: h.dir, Err: errors.New("restore: one with a journal on a server was broken off here"), Hint: "repeat that one: grow restore BACKUP FOLDER --journal …"}
-	}
 	if h.journal.At == "" {
+		if err := n.here(h.dir); err != nil {
+			return err
+		}
 		err = h.inFolder(ctx)
 	} else {
 		err = h.onServer(ctx)

@@ -43,6 +43,14 @@ func readNote(state string) (n note, there bool, err error) {
 	return n, true, err
 }
 
+// here fails when what is noted in a folder is a restore onto a server, which one into the folder does not end.
+func (n note) here(state string) error {
+	if n.ID == "" {
+		return nil
+	}
+	return &Error{Code: CodeRestoreUnfinished, At: state, Err: errors.New("restore: one with a journal on a server was broken off here"), Hint: "repeat that one: grow restore BACKUP FOLDER --journal …"}
+}
+
 // writeNote writes a note, whole or not at all.
 func writeNote(state string, n note) error {
 	b, err := json.Marshal(n)

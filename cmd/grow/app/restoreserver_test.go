@@ -278,6 +278,9 @@ func TestRestoreServerTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 			var e *Error
+			if _, err := (Journal{}).Restore(t.Context(), from, dir, RestoreOptions{Replace: true}); !errors.As(err, &e) || e.Code != CodeRestoreUnfinished || !strings.Contains(e.Hint, "--journal") || finished(StateDir(dir)) == nil {
+				t.Errorf("into the folder: %v", err)
+			}
 			if _, err := j.Restore(t.Context(), from, dir, RestoreOptions{}); !errors.As(err, &e) || e.Code != CodeRestoreUnfinished || !strings.Contains(e.Hint, "--replace") {
 				t.Errorf("it passes for one that has ended: %v", err)
 			}
