@@ -32,6 +32,8 @@ const (
 	CodeBackupDatabase = "backup.database" // one of kind sql cannot be copied
 	CodeBackupFull     = "backup.full"     // the disk that it is written to has no room
 	CodeBackupKey      = "backup.key"      // that of sealed secrets is asked for from elsewhere
+	CodeBackupBusy     = "backup.busy"     // another one of the whole host is under way
+	CodeBackupSlow     = "backup.slow"     // it is not read in time
 	CodeRestoreTarget  = "restore.target"  // there is something already
 	CodeRestoreOthers  = "restore.others"  // the host has other services, too
 )
@@ -55,7 +57,7 @@ func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(
 	if b.opts.Shared != nil {
 		c.remembered = b.opts.Shared.remembered
 	}
-	return backupFault(b.backUp(ctx, parts(emit), r.History, c))
+	return backupFault(b.backUp(ctx, sendTo(emit), r.History, c))
 }
 
 // canBackUp says what keeps a host that runs from a backup that somebody asks for.
@@ -104,11 +106,37 @@ func backupFault(err error) error {
 	return err
 }
 
-// parts sends files in parts.
-type parts func(control.BackupPart) error
+// The time that who reads a backup may take: while it is written a service keeps what it would trim,
+// and a host what it would sweep.
+const (
+	readTime = 10 * time.Minute // for the whole, and
+	readRate = 256 << 10        // bytes a second that it may take for what it has read
+)
 
-func (p parts) Put(_ context.Context, name string, data []byte) error {
-	return control.Parts(name, data, p)
+// parts sends files in parts, as long as they are read in time. It belongs to one goroutine.
+type parts struct {
+	emit   func(control.BackupPart) error
+	sent   int64         // bytes
+	waited time.Duration // for them to be read
+}
+
+func sendTo(emit func(control.BackupPart) error) *parts { return &parts{emit: emit} }
+
+// Put implements archive.Putter.
+func (p *parts) Put(_ context.Context, name string, data []byte) error {
+	return control.Parts(name, data, p.part)
+}
+
+func (p *parts) part(b control.BackupPart) error {
+	began := time.Now()
+	if err := p.emit(b); err != nil {
+		return err
+	}
+	p.sent, p.waited = p.sent+int64(len(b.Data)), p.waited+time.Since(began)
+	if p.waited > readTime+time.Duration(p.sent/readRate)*time.Second {
+		return &control.Error{Code: CodeBackupSlow, Message: fmt.Sprintf("back up: %d bytes were read in %s: what is backed up is held meanwhile, and not for longer", p.sent, p.waited.Round(time.Second)), Next: fmt.Sprintf("have it read at %d KiB a second at least: from nearer by, or to another place", readRate>>10)}
+	}
+	return nil
 }
 
 // Backup backs up what is kept of the service in dir, of which no host runs.

@@ -36,13 +36,17 @@ func (p *Platform) BackUp(ctx context.Context, r control.HostBackupRequest, emit
 	if err := canBackUp(ctx, p.opts.Journal, r.Key); err != nil {
 		return err
 	}
+	if !p.backing.CompareAndSwap(false, true) {
+		return &control.Error{Code: CodeBackupBusy, Message: "another backup of the whole host is under way", Next: "try again when it has ended"}
+	}
+	defer p.backing.Store(false)
 	select { // what a ref names must be there when it is read
 	case p.sweeping <- struct{}{}:
 		defer func() { <-p.sweeping }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	b := &hostBackup{p: p, request: r, to: archive.NewWhole(parts(emit), time.Now().UTC()), seen: map[origin]archive.Member{}}
+	b := &hostBackup{p: p, request: r, to: archive.NewWhole(sendTo(emit), time.Now().UTC()), seen: map[origin]archive.Member{}}
 	return backupFault(b.write(ctx))
 }
 
@@ -177,6 +181,9 @@ func unreadable(s documents.Service, err error) error {
 	var told *control.Error
 	if !errors.As(backupFault(err), &told) {
 		return fmt.Errorf("back up %s: %w", s, err)
+	}
+	if told.Code == CodeBackupSlow { // which is not the service's
+		return told
 	}
 	named := *told
 	named.Message, named.At = "service "+s.String()+" cannot be backed up: "+told.Message, s.String()

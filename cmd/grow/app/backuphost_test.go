@@ -1,13 +1,17 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
@@ -506,5 +510,57 @@ func TestHostBackupReborn(t *testing.T) {
 	got, err := again.backendOf(bookOf).State(t.Context(), control.StateRequest{Node: "book", Key: "alice"})
 	if text, _ := json.Marshal(got); err != nil || !strings.Contains(string(text), "9") || strings.Contains(string(text), `"amount":5`) {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestHostBackupBusy: a host is backed up once at a time; who comes meanwhile is told so at once.
+func TestHostBackupBusy(t *testing.T) {
+	p := newPlatform(t)
+	busy := 0
+	for range 2 {
+		err := p.BackUp(t.Context(), control.HostBackupRequest{}, func(control.BackupPart) error {
+			var fault *control.Error
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if err := p.BackUp(ctx, control.HostBackupRequest{}, func(control.BackupPart) error { return nil }); !errors.As(err, &fault) || fault.Code != CodeBackupBusy {
+				return fmt.Errorf("a second one: %w", err)
+			}
+			busy++
+			return nil
+		})
+		if err != nil || busy == 0 {
+			t.Fatalf("%d, %v", busy, err)
+		}
+	}
+}
+
+// TestBackupSlow: who takes a part of a backup now and then does not hold it for ever; who reads at a rate does for
+// as long as that takes.
+func TestBackupSlow(t *testing.T) {
+	for what, c := range map[string]struct {
+		each   time.Duration // for a part
+		bytes  int
+		within time.Duration // that it is ended; 0: it is not
+	}{
+		"a trickle": {59 * time.Second, 100, readTime + 2*time.Minute},
+		"a stall":   {time.Hour, 2 << 20, 2 * time.Hour},
+		"a rate":    {4 * time.Second, 1 << 20, 0},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				to := sendTo(func(control.BackupPart) error { time.Sleep(c.each); return nil })
+				began := time.Now()
+				var err error
+				for i := 0; err == nil && i < 2000; i++ {
+					time.Sleep(time.Minute) // which is the host's own
+					began = began.Add(time.Minute)
+					err = to.Put(t.Context(), "a", make([]byte, c.bytes))
+				}
+				var fault *control.Error
+				if c.within == 0 && err != nil || c.within > 0 && (!errors.As(err, &fault) || fault.Code != CodeBackupSlow || time.Since(began) > c.within) {
+					t.Errorf("after %s: %v", time.Since(began), err)
+				}
+			})
+		})
 	}
 }
