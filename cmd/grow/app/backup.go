@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +32,8 @@ const (
 	CodeBackupDatabase = "backup.database" // one of kind sql cannot be copied
 	CodeBackupFull     = "backup.full"     // the disk that it is written to has no room
 	CodeBackupKey      = "backup.key"      // that of sealed secrets is asked for from elsewhere
+	CodeBackupBusy     = "backup.busy"     // another one of the whole host is under way
+	CodeBackupSlow     = "backup.slow"     // it is not read in time
 	CodeRestoreTarget  = "restore.target"  // there is something already
 	CodeRestoreOthers  = "restore.others"  // the host has other services, too
 )
@@ -56,7 +57,7 @@ func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(
 	if b.opts.Shared != nil {
 		c.remembered = b.opts.Shared.remembered
 	}
-	return backupFault(b.backUp(ctx, parts(emit), r.History, c))
+	return backupFault(b.backUp(ctx, sendTo(emit), r.History, c))
 }
 
 // canBackUp says what keeps a host that runs from a backup that somebody asks for.
@@ -80,6 +81,8 @@ func (h *Host) backUp(ctx context.Context, to archive.Putter, history bool, c *b
 	if err := h.intake().well(); err != nil {
 		return &control.Error{Code: CodeJournal, Message: "back up: " + err.Error(), Next: "it goes on by itself when the cause is gone; see: grow status"}
 	}
+	h.expiry.mu.RLock()
+	defer h.expiry.mu.RUnlock()
 	defer h.shard.Hold()()
 	name := journal.Name{Namespace: c.namespace, Service: c.service}
 	j, err := h.store.Open(ctx, name)
@@ -103,11 +106,37 @@ func backupFault(err error) error {
 	return err
 }
 
-// parts sends files in parts.
-type parts func(control.BackupPart) error
+// The time that who reads a backup may take: while it is written a service keeps what it would trim,
+// and a host what it would sweep.
+const (
+	readTime = 10 * time.Minute // for the whole, and
+	readRate = 256 << 10        // bytes a second that it may take for what it has read
+)
 
-func (p parts) Put(_ context.Context, name string, data []byte) error {
-	return control.Parts(name, data, p)
+// parts sends files in parts, as long as they are read in time. It belongs to one goroutine.
+type parts struct {
+	emit   func(control.BackupPart) error
+	sent   int64         // bytes
+	waited time.Duration // for them to be read
+}
+
+func sendTo(emit func(control.BackupPart) error) *parts { return &parts{emit: emit} }
+
+// Put implements archive.Putter.
+func (p *parts) Put(_ context.Context, name string, data []byte) error {
+	return control.Parts(name, data, p.part)
+}
+
+func (p *parts) part(b control.BackupPart) error {
+	began := time.Now()
+	if err := p.emit(b); err != nil {
+		return err
+	}
+	p.sent, p.waited = p.sent+int64(len(b.Data)), p.waited+time.Since(began)
+	if p.waited > readTime+time.Duration(p.sent/readRate)*time.Second {
+		return &control.Error{Code: CodeBackupSlow, Message: fmt.Sprintf("back up: %d bytes were read in %s: what is backed up is held meanwhile, and not for longer", p.sent, p.waited.Round(time.Second)), Next: fmt.Sprintf("have it read at %d KiB a second at least: from nearer by, or to another place", readRate>>10)}
+	}
+	return nil
 }
 
 // Backup backs up what is kept of the service in dir, of which no host runs.
@@ -331,14 +360,19 @@ func sound(ctx context.Context, kept *archive.Kept) error {
 // restoreServer fills a journal on servers.
 func (j Journal) restoreServer(ctx context.Context, dir string, f *filler, u *unpacked) (away string, err error) {
 	streams := nats.JournalStreams(f.name())
+	own := streams[:1:1] // its records, and its buckets, which are not there yet
 	for i := range f.kept.Buckets {
-		streams = append(streams, nats.BucketStream(f.kept.Buckets[i].Carried()))
+		b := f.kept.Buckets[i].Carried()
+		streams = append(streams, nats.BucketStream(b))
+		if b.Service != "" {
+			own = append(own, nats.BucketStream(b))
+		}
 	}
 	r := &serverRestore{
 		journal: j, state: u.state, dir: dir, backup: f.kept.Digest, replace: f.o.Replace, log: f.o.Log, mine: func(stream string) bool { return slices.Contains(streams, stream) },
-		free: func(ctx context.Context, in *nats.Store) error {
-			if _, err := in.Find(ctx, f.name()); !errors.Is(err, journal.ErrNotFound) {
-				return cmp.Or(err, error(journal.ErrExists))
+		free: func(list []string) error {
+			if i := slices.IndexFunc(own, func(s string) bool { return slices.Contains(list, s) }); i >= 0 {
+				return fmt.Errorf("%w: stream %s", journal.ErrExists, own[i])
 			}
 			return nil
 		},
@@ -349,7 +383,14 @@ func (j Journal) restoreServer(ctx context.Context, dir string, f *filler, u *un
 
 // restoreFolder fills a journal in a data folder.
 func (j Journal) restoreFolder(ctx context.Context, dir string, f *filler, u *unpacked) (away string, err error) {
-	if err := u.begin(); err != nil {
+	n, _, err := readNote(u.state)
+	if err == nil {
+		err = n.here(u.state)
+	}
+	if err == nil {
+		err = u.begin()
+	}
+	if err != nil {
 		return "", diskFault(err)
 	}
 	away, err = fillFolder(ctx, JournalDir(dir), f)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/grow-platform/grow/host/capabilities/sql"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
@@ -33,13 +36,17 @@ func (p *Platform) BackUp(ctx context.Context, r control.HostBackupRequest, emit
 	if err := canBackUp(ctx, p.opts.Journal, r.Key); err != nil {
 		return err
 	}
+	if !p.backing.CompareAndSwap(false, true) {
+		return &control.Error{Code: CodeBackupBusy, Message: "another backup of the whole host is under way", Next: "try again when it has ended"}
+	}
+	defer p.backing.Store(false)
 	select { // what a ref names must be there when it is read
 	case p.sweeping <- struct{}{}:
 		defer func() { <-p.sweeping }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	b := &hostBackup{p: p, request: r, to: archive.NewWhole(parts(emit), time.Now().UTC()), seen: map[documents.Service]archive.Member{}}
+	b := &hostBackup{p: p, request: r, to: archive.NewWhole(sendTo(emit), time.Now().UTC()), seen: map[origin]archive.Member{}}
 	return backupFault(b.write(ctx))
 }
 
@@ -48,7 +55,13 @@ type hostBackup struct {
 	p       *Platform
 	request control.HostBackupRequest
 	to      *archive.WholeWriter
-	seen    map[documents.Service]archive.Member // that were backed up
+	seen    map[origin]archive.Member // that were backed up
+}
+
+// origin tells a service from one of the same name that comes when it is deleted.
+type origin struct {
+	documents.Service
+	seed uint64 // revision of the ref of its seed; 0: it has not been started
 }
 
 func (b *hostBackup) write(ctx context.Context) error {
@@ -88,16 +101,23 @@ func (b *hostBackup) services(ctx context.Context) (refs []store.Ref, members []
 		}
 		members = nil
 		fresh := false
+		seeds := map[string]uint64{}
+		for _, r := range refs {
+			if strings.HasPrefix(r.Name, seedsRef) {
+				seeds[r.Name] = r.Revision
+			}
+		}
 		for _, s := range list {
 			if slices.Contains(b.request.Without, s.String()) {
 				continue
 			}
-			m, ok := b.seen[s]
+			as := origin{s, seeds[seedRef(s)]}
+			m, ok := b.seen[as]
 			if !ok {
 				if m, err = b.service(ctx, s); err != nil {
 					return nil, nil, err
 				}
-				b.seen[s], fresh = m, true
+				b.seen[as], fresh = m, true
 			}
 			members = append(members, m)
 		}
@@ -162,6 +182,9 @@ func unreadable(s documents.Service, err error) error {
 	if !errors.As(backupFault(err), &told) {
 		return fmt.Errorf("back up %s: %w", s, err)
 	}
+	if told.Code == CodeBackupSlow { // which is not the service's
+		return told
+	}
 	named := *told
 	named.Message, named.At = "service "+s.String()+" cannot be backed up: "+told.Message, s.String()
 	if named.Next != "" {
@@ -172,7 +195,7 @@ func unreadable(s documents.Service, err error) error {
 }
 
 // idle backs up a service that does not run, which nobody starts meanwhile. Without a journal
-// nothing of it has run yet.
+// nothing of it has run yet, or its journal is lost.
 func (b *hostBackup) idle(ctx context.Context, s documents.Service, to archive.Putter) (kept bool, err error) {
 	release, err := b.p.Deployer.Hold(ctx, s)
 	if err != nil {
@@ -187,18 +210,45 @@ func (b *hostBackup) idle(ctx context.Context, s documents.Service, to archive.P
 		return false, fmt.Errorf("a store %T does not tell what it has", b.p.shared.store)
 	}
 	name := journal.Name{Namespace: s.Namespace, Service: s.Name}
+	c := &belongings{
+		namespace: s.Namespace, service: s.Name, store: b.p.shared.store, data: dataOf(b.p.opts.Data, name.Namespace, name.Service), alone: true, copying: new(sync.Mutex),
+	}
 	j, err := in.Find(ctx, name)
 	if errors.Is(err, journal.ErrNotFound) {
-		return false, nil
+		return false, b.neverRan(ctx, s, c)
 	}
 	if err != nil {
 		return true, err
 	}
-	c := &belongings{
-		namespace: s.Namespace, service: s.Name, store: b.p.shared.store, data: dataOf(b.p.opts.Data, name.Namespace, name.Service), alone: true, copying: new(sync.Mutex),
-	}
 	_, err = archive.Backup(ctx, j, name, to, b.request.History, time.Now().UTC(), nil, c.schedules, c.write)
 	return true, err
+}
+
+// neverRan fails when something of a service that has no journal says that it had one.
+func (b *hostBackup) neverRan(ctx context.Context, s documents.Service, c *belongings) error {
+	lost := func(what string) error {
+		return fmt.Errorf("%w: there is no journal of service %s, which has %s", journal.ErrDamaged, s, what)
+	}
+	_, err := b.p.Deployer.Live(ctx, s)
+	if err == nil { // it has a seed since it was started: one that was deployed while it was stopped has none
+		if _, err = b.p.store.Ref(ctx, seedRef(s)); err == nil || b.p.isMounted(s) {
+			return lost("run")
+		}
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	dir := filepath.Join(c.data, sql.Folder)
+	list, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("back up databases: %w", err)
+	}
+	if i := slices.IndexFunc(list, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), sql.FileSuffix) }); i >= 0 {
+		return lost("the database " + filepath.Join(dir, list[i].Name()))
+	}
+	return c.eachBucket(ctx, func(n bucket.Carried) bool { return n.Service != "" }, func(_ bucket.Carrier, n bucket.Carried) error {
+		return lost("the bucket " + n.String())
+	})
 }
 
 // refs are those that a backup has: without those of services that are left out, and as a host

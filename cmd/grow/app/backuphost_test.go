@@ -1,13 +1,17 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
@@ -16,6 +20,7 @@ import (
 	"github.com/grow-platform/grow/host/signing"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/archive"
 	"github.com/grow-platform/grow/runtime/journal/nats"
 	"github.com/grow-platform/grow/runtime/shard"
@@ -406,5 +411,156 @@ func stranger(t *testing.T, at string) func() bool {
 	return func() bool {
 		_, err := js.Stream(t.Context(), "ORDERS")
 		return err == nil
+	}
+}
+
+// TestHostBackupLost: a service whose journal is gone is named, whatever is left of it; one that has not
+// run yet, also when it was deployed, has none.
+func TestHostBackupLost(t *testing.T) {
+	p := newPlatform(t)
+	all, _ := furnish(t, p)
+	unborn := documents.Service{Namespace: "main", Name: "unborn"}
+	tree := func(s documents.Service) {
+		t.Helper()
+		f, err := p.Documents.Put(t.Context(), "grow.yaml", []byte("service: "+s.Name+"\n"), false)
+		if err == nil {
+			_, err = p.Documents.Revise(t.Context(), s, documents.Tree{f}, documents.Change{By: "ann"})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Govern(t.Context(), unborn, "", shard.Stopped); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.deployAs(unborn, bookFiles("unborn", "Keeps entries."), map[string][]byte{"book": wat.Module("ledger")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backedUpTo(t, p, all, control.HostBackupRequest{}); err != nil {
+		t.Errorf("one that has not run yet: %v", err)
+	}
+	based, filled := documents.Service{Namespace: "main", Name: "based"}, documents.Service{Namespace: "main", Name: "filled"}
+	tree(based)
+	tree(filled)
+	at := filepath.Join(dataOf(p.options.Data, based.Namespace, based.Name), "sql", "orders.db")
+	err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o700), os.WriteFile(at, nil, 0o600), p.shared.store.(journal.Remover).Remove(t.Context(), journal.Name{Namespace: haltedOf.Namespace, Service: haltedOf.Name}))
+	if err == nil {
+		_, err = p.shared.store.(bucket.Store).Bucket(t.Context(), bucket.Name{Namespace: filled.Namespace, Service: filled.Name, Bucket: "own"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := []string{haltedOf.String(), based.String(), filled.String()}
+	for i, name := range lost {
+		without := slices.Delete(slices.Clone(lost), i, i+1)
+		var fault *control.Error
+		if _, err := backedUpTo(t, p, all, control.HostBackupRequest{Without: without}); !errors.As(err, &fault) || fault.Code != CodeJournalDamaged || fault.At != name || !strings.Contains(fault.Next, "--without "+name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := backedUpTo(t, p, all, control.HostBackupRequest{Without: lost}); err != nil {
+		t.Errorf("without them: %v", err)
+	}
+}
+
+// TestHostBackupReborn: a service that is deleted, and made anew, while a host is backed up is in the backup as
+// the new one, with nothing of the old one's journal.
+func TestHostBackupReborn(t *testing.T) {
+	p := newPlatform(t)
+	furnish(t, p)
+	post := func(amount string) {
+		t.Helper()
+		if _, err := p.backendOf(bookOf).Send(t.Context(), control.SendRequest{To: "book", Type: "ledger.post", Data: []byte(`{"account":"alice","amount":` + amount + `}`), Wait: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to := archive.Folder(filepath.Join(t.TempDir(), "backup"))
+	files := map[string][]byte{}
+	reborn := false
+	err := p.BackUp(t.Context(), control.HostBackupRequest{}, func(part control.BackupPart) error {
+		if strings.HasPrefix(part.Name, "services/main/halted/") && !reborn {
+			reborn = true
+			_, err := p.Remove(t.Context(), bookOf, false)
+			if err == nil {
+				_, err = p.deployAs(bookOf, bookFiles("book", "Keeps other entries."), map[string][]byte{"book": wat.Module("ledger")})
+			}
+			if err != nil {
+				return err
+			}
+			post("9")
+		}
+		files[part.Name] = append(files[part.Name], part.Data...)
+		if !part.More {
+			defer delete(files, part.Name)
+			return to.Put(t.Context(), part.Name, files[part.Name])
+		}
+		return nil
+	})
+	if err != nil || !reborn {
+		t.Fatal(err, reborn)
+	}
+	dir := t.TempDir()
+	if _, err := (Journal{}).RestoreHost(t.Context(), to, dir, RestoreOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again := &platform{t: t, options: p.options}
+	again.options.Data = dir
+	again.start()
+	defer again.stop()
+	got, err := again.backendOf(bookOf).State(t.Context(), control.StateRequest{Node: "book", Key: "alice"})
+	if text, _ := json.Marshal(got); err != nil || !strings.Contains(string(text), "9") || strings.Contains(string(text), `"amount":5`) {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestHostBackupBusy: a host is backed up once at a time; who comes meanwhile is told so at once.
+func TestHostBackupBusy(t *testing.T) {
+	p := newPlatform(t)
+	busy := 0
+	for range 2 {
+		err := p.BackUp(t.Context(), control.HostBackupRequest{}, func(control.BackupPart) error {
+			var fault *control.Error
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if err := p.BackUp(ctx, control.HostBackupRequest{}, func(control.BackupPart) error { return nil }); !errors.As(err, &fault) || fault.Code != CodeBackupBusy {
+				return fmt.Errorf("a second one: %w", err)
+			}
+			busy++
+			return nil
+		})
+		if err != nil || busy == 0 {
+			t.Fatalf("%d, %v", busy, err)
+		}
+	}
+}
+
+// TestBackupSlow: who takes a part of a backup now and then does not hold it for ever; who reads at a rate does for
+// as long as that takes.
+func TestBackupSlow(t *testing.T) {
+	for what, c := range map[string]struct {
+		each   time.Duration // for a part
+		bytes  int
+		within time.Duration // that it is ended; 0: it is not
+	}{
+		"a trickle": {59 * time.Second, 100, readTime + 2*time.Minute},
+		"a stall":   {time.Hour, 2 << 20, 2 * time.Hour},
+		"a rate":    {4 * time.Second, 1 << 20, 0},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				to := sendTo(func(control.BackupPart) error { time.Sleep(c.each); return nil })
+				began := time.Now()
+				var err error
+				for i := 0; err == nil && i < 2000; i++ {
+					time.Sleep(time.Minute) // which is the host's own
+					began = began.Add(time.Minute)
+					err = to.Put(t.Context(), "a", make([]byte, c.bytes))
+				}
+				var fault *control.Error
+				if c.within == 0 && err != nil || c.within > 0 && (!errors.As(err, &fault) || fault.Code != CodeBackupSlow || time.Since(began) > c.within) {
+					t.Errorf("after %s: %v", time.Since(began), err)
+				}
+			})
+		})
 	}
 }

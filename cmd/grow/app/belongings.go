@@ -250,6 +250,11 @@ func isSchedules(b bucket.Carried) bool {
 }
 
 func (c *belongings) bucketsOf(ctx context.Context, w *archive.Writer, which func(bucket.Carried) bool) error {
+	return c.eachBucket(ctx, which, func(from bucket.Carrier, b bucket.Carried) error { return w.Bucket(ctx, from, b) })
+}
+
+// eachBucket calls do with some of the buckets of the service, and of all services of its namespace.
+func (c *belongings) eachBucket(ctx context.Context, which func(bucket.Carried) bool, do func(bucket.Carrier, bucket.Carried) error) error {
 	from, ok := c.store.(bucket.Carrier)
 	if !ok {
 		return nil
@@ -262,7 +267,7 @@ func (c *belongings) bucketsOf(ctx context.Context, w *archive.Writer, which fun
 		if !which(b) {
 			continue
 		}
-		if err := w.Bucket(ctx, from, b); err != nil {
+		if err := do(from, b); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ const heldEvery = 24 * time.Hour
 // expiry is when the answers of buckets are looked at again that something names. It is safe
 // for concurrent use.
 type expiry struct {
-	mu   sync.Mutex // held while a service's answers are looked at
+	mu   sync.RWMutex // held while a service's answers are looked at, and for reading while it is backed up
 	next map[string]time.Time
 }
 
@@ -27,13 +27,16 @@ type expiry struct {
 func (h *Host) String() string { return h.owner() }
 
 // Expire implements sweep.Service: it removes answers of HTTP requests that were kept as objects,
-// when they are over their time and nothing names them that may still be handled or read.
+// when they are over their time and nothing names them that may still be handled or read. While the
+// service is backed up it removes none: what the backup's journal names must be in its buckets.
 func (h *Host) Expire(ctx context.Context) (objects int, bytes int64, err error) {
 	store, ok := h.store.(object.Store)
 	if !ok || h.stopping.Load() {
 		return 0, 0, nil
 	}
-	h.expiry.mu.Lock()
+	if !h.expiry.mu.TryLock() {
+		return 0, 0, nil
+	}
 	defer h.expiry.mu.Unlock()
 	if h.expiry.next == nil {
 		h.expiry.next = map[string]time.Time{}

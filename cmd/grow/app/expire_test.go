@@ -54,6 +54,13 @@ func TestExpire(t *testing.T) {
 	}
 	expire(0, 0)
 	expire(http.KeepDefault-time.Hour, 0)
+	for range 2 { // a backup has what its journal names
+		files := 0
+		err := h.backUp(t.Context(), putter(func(string) { expire(http.KeepDefault+time.Hour, 0); files++ }), false, h.belongings())
+		if err != nil || files == 0 {
+			t.Errorf("%d files, %v", files, err)
+		}
+	}
 	expire(http.KeepDefault+time.Hour, 1)
 	if _, err := b.Stat(t.Context(), key(0)); !errors.Is(err, object.ErrNotFound) {
 		t.Errorf("it is there: %v", err)
@@ -63,4 +70,12 @@ func TestExpire(t *testing.T) {
 	}
 	expire(http.KeepDefault+2*time.Hour, 0)
 	expire(http.KeepDefault+2*time.Hour+heldEvery, 1)
+}
+
+// putter is told of each file of a backup.
+type putter func(name string)
+
+func (p putter) Put(_ context.Context, name string, _ []byte) error {
+	p(name)
+	return nil
 }

@@ -14,8 +14,8 @@ const (
 	garbagePart  = 32        // part of the memory there is that may, if that is less
 	garbageGuess = 64 << 20  // where it is not known how much there is
 	percentMin   = 100       // of what a collection looks through; Go's own
-	percentMax   = 1600
-	percentStep  = 4 // part of a percentage by which another one must differ to be set: setting it stops all goroutines for a moment
+	percentMax   = 400       // it holds for one more collection when a heap has grown meanwhile, and this many times the heap gathers then
+	percentStep  = 4         // part of a percentage by which another one must differ to be set: setting it stops all goroutines for a moment
 )
 
 // spaceCollections has garbage be collected less often, once, where there is little else: Go

@@ -11,9 +11,21 @@ func TestGarbagePercent(t *testing.T) {
 	for _, c := range []struct {
 		used uint64
 		want int
-	}{{0, percentMax}, {1 << 20, percentMax}, {8 << 20, 800}, {32 << 20, 200}, {64 << 20, 100}, {512 << 20, 100}} {
+	}{{0, percentMax}, {1 << 20, percentMax}, {15 << 20, percentMax}, {32 << 20, 200}, {64 << 20, 100}, {512 << 20, 100}} {
 		if got := garbagePercent(c.used, 64<<20); got != c.want {
 			t.Errorf("%d bytes in use: %d %%, want %d", c.used, got, c.want)
+		}
+	}
+}
+
+// TestGarbageGrowing: where all that was to gather is in use after all, the percentage of before lets gather,
+// until it is set anew, no more than a few times as much.
+func TestGarbageGrowing(t *testing.T) {
+	for used := uint64(1 << 20); used <= 1<<30; used += 1 << 20 {
+		percent := uint64(garbagePercent(used, garbageMost))
+		grown := used + used*percent/100
+		if next := grown + grown*percent/100; next > 5*(used+max(used, garbageMost)) {
+			t.Fatalf("%d MiB in use, then %d MiB: the next collection is at %d MiB", used>>20, grown>>20, next>>20)
 		}
 	}
 }
@@ -51,7 +63,7 @@ func TestCollections(t *testing.T) {
 	for _, step := range []struct {
 		used uint64
 		want int
-	}{{0, percentMax}, {8 << 20, 800}, {512 << 20, 100}, {0, percentMax}} {
+	}{{0, percentMax}, {32 << 20, 200}, {512 << 20, 100}, {0, percentMax}} {
 		inUse.Store(step.used)
 		if got := next(); got != step.want {
 			t.Fatalf("%d bytes in use: %d %%, want %d", step.used, got, step.want)

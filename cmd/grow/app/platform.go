@@ -104,6 +104,7 @@ type Platform struct {
 	sweeps sync.WaitGroup         // of the store, until shared.ending, and the making of api
 	routes atomic.Pointer[routes] // to those of all
 
+	backing  atomic.Bool   // a backup of all of it is under way
 	sweeping chan struct{} // holds a token while the store is swept, or while nothing in it may go
 
 	stopping sync.Once // sets what follows

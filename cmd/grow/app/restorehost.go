@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/grow-platform/grow/host/capabilities/sql"
@@ -111,10 +110,10 @@ func (h *newHost) restore(ctx context.Context) error {
 			return err
 		}
 	}
-	if n.ID != "" && h.journal.At == "" {
-		return &Error{Code: CodeRestoreUnfinished, At: h.dir, Err: errors.New("restore: one with a journal on a server was broken off here"), Hint: "repeat that one: grow restore BACKUP FOLDER --journal …"}
-	}
 	if h.journal.At == "" {
+		if err := n.here(h.dir); err != nil {
+			return err
+		}
 		err = h.inFolder(ctx)
 	} else {
 		err = h.onServer(ctx)
@@ -148,9 +147,9 @@ func (h *newHost) inFolder(ctx context.Context) error {
 func (h *newHost) onServer(ctx context.Context) error {
 	r := &serverRestore{
 		journal: h.journal, state: h.dir, dir: h.dir, backup: h.kept.Host.Digest, replace: h.o.Replace, log: h.o.Log, mine: func(string) bool { return true },
-		free: func(ctx context.Context, in *nats.Store) error {
-			if list, err := in.Holds(ctx); err != nil || len(list) > 0 {
-				return errors.Join(err, fmt.Errorf("%w: %d streams of services, such as %s", journal.ErrExists, len(list), strings.Join(list[:min(1, len(list))], "")))
+		free: func(list []string) error {
+			if len(list) > 0 {
+				return fmt.Errorf("%w: %d streams of services, such as %s", journal.ErrExists, len(list), list[0])
 			}
 			return nil
 		},

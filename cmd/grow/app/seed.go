@@ -9,7 +9,10 @@ import (
 	"github.com/grow-platform/grow/host/store"
 )
 
-func seedRef(s documents.Service) string { return "seeds/" + s.Namespace + "/" + s.Name }
+// seedsRef is what the refs begin with that hold seeds.
+const seedsRef = "seeds/"
+
+func seedRef(s documents.Service) string { return seedsRef + s.Namespace + "/" + s.Name }
 
 // seed returns what keys the random streams of a service's messages, making it when the
 // service is new. A host that takes over goes on with the same one.

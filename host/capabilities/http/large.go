@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/capability"
@@ -37,7 +38,8 @@ func (c *client) openBucket(ctx context.Context, env capability.Environment) err
 
 // keep makes the body of an answer, of which first has been read, an object: part by part, so
 // that one is in memory. The answer says which object it is. A request that is made again
-// writes the same object: nothing when it is answered the same. Parts of what was broken off,
+// writes the same object: nothing when it is answered the same, and that object is there for a while yet, which
+// the note of a former write does not tell. Parts of what was broken off,
 // and of what was there already, go with their upload's age.
 func (c *client) keep(ctx context.Context, r *capability.Request, resp *http.Response, first []byte) (*capability.Answer, error) {
 	if len(first) > c.Size {
@@ -68,12 +70,24 @@ func (c *client) keep(ctx context.Context, r *capability.Request, resp *http.Res
 	once := sha256.Sum256(fmt.Appendf(nil, "%s %x", r.Stable, sum.Sum(nil)))
 	w.Once = hex.EncodeToString(once[:])
 	info, err := c.bucket.Write(ctx, w)
+	if err == nil && !c.lasts(ctx, info) {
+		w.Once = id
+		if anew, fault := c.bucket.Write(ctx, w); !errors.Is(fault, object.ErrNoUpload) { // else it was made of these parts just now, by another clock
+			info, err = anew, fault
+		}
+	}
 	if err != nil {
 		return nil, c.stored(err)
 	}
 	a := c.head(resp, 4)
 	a.Attrs = append(a.Attrs, "blob", w.Key, "size", strconv.FormatInt(info.Size, 10), "digest", "sha256:"+hex.EncodeToString(sum.Sum(nil)), "revision", info.Revision)
 	return a, nil
+}
+
+// lasts reports whether an object that was written is there, and not about to expire.
+func (c *client) lasts(ctx context.Context, written object.Info) bool {
+	now, err := c.bucket.Stat(ctx, written.Key)
+	return err == nil && now.Revision == written.Revision && time.Since(now.Modified) < c.grant.keep/2
 }
 
 // stored is what a fault of the bucket means to an actor.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/capability"
@@ -20,6 +21,11 @@ import (
 // withBucket opens a grant that has a bucket, and the bucket.
 func withBucket(t *testing.T, s *httptest.Server, params map[string]any) (capability.Capability, object.Bucket) {
 	t.Helper()
+	return withStore(t, s, params, new(object.Memory))
+}
+
+func withStore(t *testing.T, s *httptest.Server, params map[string]any, store object.Store) (capability.Capability, object.Bucket) {
+	t.Helper()
 	all := map[string]any{
 		"hosts": []any{strings.TrimPrefix(s.URL, "http://")}, "schemes": []any{"http"}, "networks": []any{"127.0.0.0/8"},
 		"bucket": "pages", "answer": 1000, "methods": []any{"GET", "PUT"}, "headers": map[string]any{"X-Token": "${TOKEN}"},
@@ -28,7 +34,7 @@ func withBucket(t *testing.T, s *httptest.Server, params map[string]any) (capabi
 		all[name] = v
 	}
 	env := loopback
-	env.Namespace, env.Service, env.Objects = "main", "shop", new(object.Memory)
+	env.Namespace, env.Service, env.Objects = "main", "shop", store
 	c, err := kind{}.Open(t.Context(), specs.Grant{Name: "g", Kind: "http", Params: all}, env)
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +123,43 @@ func TestLargeAnswer(t *testing.T) {
 		}
 		if list, err := b.List(t.Context(), "", "", 10); err != nil || len(list) > 0 {
 			t.Errorf("%d objects of an answer that was too large: %v", len(list), err)
+		}
+	}
+}
+
+// TestLargeAgain: a request that is made again, long after its answer was kept, is answered with an object that is
+// there, and is for a while yet, whether the former one was removed meanwhile or is about to be.
+func TestLargeAgain(t *testing.T) {
+	sent, masked := content(2 << 20)
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(sent) })
+	for what, step := range map[string]struct {
+		ago          time.Duration // that the answer was kept
+		remove, same bool
+	}{
+		"soon":              {KeepDefault / 4, false, true},
+		"before it expires": {KeepDefault * 3 / 4, false, false},
+		"when it has":       {KeepDefault * 5 / 4, true, false},
+	} {
+		ago := step.ago
+		c, b := withStore(t, s, nil, &object.Memory{Now: func() time.Time { return time.Now().Add(-ago) }})
+		get := func() object.Info {
+			t.Helper()
+			a := ask(t.Context(), c, "", "path", "/large")
+			info, err := b.Stat(t.Context(), attr(a, "blob"))
+			if a.Code != "" || err != nil || info.Revision != attr(a, "revision") || !bytes.Equal(all(t, b, attr(a, "blob")), masked) {
+				t.Fatalf("%s: %+v, %v", what, a, err)
+			}
+			return info
+		}
+		first := get()
+		if step.remove {
+			if e, err := Expire(t.Context(), b, time.Now().Add(-KeepDefault), func(func([]byte)) error { return nil }); e.Removed != 1 || err != nil {
+				t.Fatalf("%+v, %v", e, err)
+			}
+		}
+		ago = 0
+		if again := get(); (again.Revision == first.Revision) != step.same {
+			t.Errorf("%s: %+v after %+v", what, again, first)
 		}
 	}
 }

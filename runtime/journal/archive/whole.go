@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func NewWhole(to Putter, now time.Time) *WholeWriter {
 // Own adds what the host has itself.
 func (w *WholeWriter) Own() *Writer { return &Writer{w.b} }
 
-// Service is where the backup of a service goes; one that failed may be written again.
+// Service is where the backup of a service goes; one may be written again, which takes the place of what was written before.
 func (w *WholeWriter) Service(m Member) Putter { return member{w, m} }
 
 // member puts the files of a service.
@@ -101,6 +102,7 @@ func (p member) Put(ctx context.Context, name string, data []byte) error {
 // putOwn puts a file in the service's folder; the manifest is named by the host's.
 func (p member) putOwn(ctx context.Context, name string, data []byte) error {
 	if name = p.m.dir() + name; strings.HasSuffix(name, "/"+ManifestName) {
+		p.w.b.Files = slices.DeleteFunc(p.w.b.Files, func(f File) bool { return f.Name == name })
 		return p.w.b.put(ctx, File{Name: name}, data)
 	}
 	return p.w.b.to.Put(ctx, name, data)

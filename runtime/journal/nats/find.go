@@ -15,20 +15,26 @@ func (s *Store) Find(ctx context.Context, n journal.Name) (journal.Journal, erro
 	if err := n.Check(); err != nil {
 		return nil, err
 	}
-	configs := newLog(s, n).configs()
-	for i, c := range configs {
+	var gone, there string
+	for _, c := range newLog(s, n).configs() {
 		err := s.call(ctx, "find stream "+c.Name, func(ctx context.Context, s *session) error {
 			_, err := s.js.Stream(ctx, c.Name)
 			return err
 		})
 		switch {
-		case errors.Is(err, jetstream.ErrStreamNotFound) && i == 0:
-			return nil, fmt.Errorf("find journal %s: %w: there is no stream %s", n, journal.ErrNotFound, c.Name)
 		case errors.Is(err, jetstream.ErrStreamNotFound):
-			return nil, fmt.Errorf("find journal %s: %w: stream %s is gone, and stream %s needs it", n, journal.ErrDamaged, c.Name, configs[0].Name)
+			gone = c.Name
 		case err != nil:
 			return nil, fmt.Errorf("find journal %s: %w", n, err)
+		default:
+			there = c.Name
 		}
 	}
-	return s.Open(ctx, n)
+	switch {
+	case gone == "":
+		return s.Open(ctx, n)
+	case there == "":
+		return nil, fmt.Errorf("find journal %s: %w: there is no stream %s", n, journal.ErrNotFound, gone)
+	}
+	return nil, fmt.Errorf("find journal %s: %w: stream %s is gone, and stream %s needs it", n, journal.ErrDamaged, gone, there)
 }

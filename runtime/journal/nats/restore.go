@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/journal"
@@ -26,16 +27,17 @@ func unsettled(c *jetstream.StreamConfig, own string) error {
 	return nil
 }
 
-// streams lists the settings of all streams, by name.
-func (s *Store) streams(ctx context.Context) (list []jetstream.StreamConfig, err error) {
+// streams lists all streams, by name.
+func (s *Store) streams(ctx context.Context) (list []*jetstream.StreamInfo, err error) {
 	err = s.call(ctx, "list streams", func(ctx context.Context, s *session) error {
+		list = nil // of a try before
 		all := s.js.ListStreams(ctx)
 		for i := range all.Info() {
-			list = append(list, i.Config)
+			list = append(list, i)
 		}
 		return all.Err()
 	})
-	slices.SortFunc(list, func(a, b jetstream.StreamConfig) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(list, func(a, b *jetstream.StreamInfo) int { return strings.Compare(a.Config.Name, b.Config.Name) })
 	return list, err
 }
 
@@ -44,19 +46,32 @@ func (s *Store) streams(ctx context.Context) (list []jetstream.StreamConfig, err
 func (s *Store) Unsettled(ctx context.Context) (map[string][]string, error) {
 	list, err := s.streams(ctx)
 	found := map[string][]string{}
-	for i := range list {
-		if id := list[i].Metadata[RestoreMark]; id != "" {
-			found[id] = append(found[id], list[i].Name)
+	for _, i := range list {
+		if id := i.Config.Metadata[RestoreMark]; id != "" {
+			found[id] = append(found[id], i.Config.Name)
 		}
 	}
 	return found, err
 }
 
-// Holds lists the streams of journals and of buckets that are there.
+// Made says which streams the restore of a name has made, which were not settled, and when.
+func (s *Store) Made(ctx context.Context, restore string) (map[string]time.Time, error) {
+	list, err := s.streams(ctx)
+	made := map[string]time.Time{}
+	for _, i := range list {
+		if i.Config.Metadata[RestoreMark] == restore {
+			made[i.Config.Name] = i.Created
+		}
+	}
+	return made, err
+}
+
+// Holds lists the streams of journals and of buckets that are there, but for those that a
+// restore has made which did not come to its end.
 func (s *Store) Holds(ctx context.Context) (names []string, err error) {
 	list, err := s.streams(ctx)
-	for i := range list {
-		if n := list[i].Name; strings.HasPrefix(n, journalPrefix) || strings.HasPrefix(n, blobPrefix) || IsBucket(n) {
+	for _, i := range list {
+		if n := i.Config.Name; i.Config.Metadata[RestoreMark] == "" && (strings.HasPrefix(n, journalPrefix) || strings.HasPrefix(n, blobPrefix) || IsBucket(n)) {
 			names = append(names, n)
 		}
 	}
@@ -81,15 +96,35 @@ func BucketStream(c bucket.Carried) string {
 // Forget removes the streams that the restore of a name has made, which were not settled. What
 // others have made stays.
 func (s *Store) Forget(ctx context.Context, restore string) error {
-	return s.each(ctx, restore, "remove stream", func(ctx context.Context, s *session, c jetstream.StreamConfig) error {
+	list, err := s.streams(ctx)
+	if err != nil {
+		return err
+	}
+	return s.each(ctx, list, restore, "remove stream", func(ctx context.Context, s *session, c jetstream.StreamConfig) error {
 		return removeStream(ctx, s.js, c.Name)
 	})
 }
 
 // Settle has everybody use what the restore of a name has made, all of which is there: journals
-// last.
-func (s *Store) Settle(ctx context.Context, restore string) error {
-	return s.each(ctx, restore, "settle stream", func(ctx context.Context, s *session, c jetstream.StreamConfig) error {
+// last. When one of the streams that [Store.Made] has told is gone, or another is in its place, it
+// settles none and fails with ErrNotFound; those that were settled before stay so.
+func (s *Store) Settle(ctx context.Context, restore string, made map[string]time.Time) error {
+	list, err := s.streams(ctx)
+	if err != nil {
+		return err
+	}
+	there := map[string]time.Time{}
+	for _, i := range list {
+		if id := i.Config.Metadata[RestoreMark]; id == restore || id == "" {
+			there[i.Config.Name] = i.Created
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(made)) {
+		if at, ok := there[name]; !ok || !at.Equal(made[name]) {
+			return fmt.Errorf("settle a restore: %w: stream %s, which it has made, is gone", journal.ErrNotFound, name)
+		}
+	}
+	return s.each(ctx, list, restore, "settle stream", func(ctx context.Context, s *session, c jetstream.StreamConfig) error {
 		c.Metadata = maps.Clone(c.Metadata)
 		delete(c.Metadata, RestoreMark)
 		_, err := s.js.UpdateStream(ctx, c)
@@ -97,19 +132,15 @@ func (s *Store) Settle(ctx context.Context, restore string) error {
 	})
 }
 
-// each calls do with the streams of a restore, the records of journals last.
-func (s *Store) each(ctx context.Context, restore, what string, do func(ctx context.Context, s *session, c jetstream.StreamConfig) error) error {
+// each calls do with those streams that are of a restore, the records of journals last.
+func (s *Store) each(ctx context.Context, list []*jetstream.StreamInfo, restore, what string, do func(ctx context.Context, s *session, c jetstream.StreamConfig) error) error {
 	if restore == "" {
 		return errors.New("a restore needs a name")
 	}
-	list, err := s.streams(ctx)
-	if err != nil {
-		return err
-	}
-	list = slices.DeleteFunc(list, func(c jetstream.StreamConfig) bool { return c.Metadata[RestoreMark] != restore })
-	slices.SortStableFunc(list, func(a, b jetstream.StreamConfig) int { return rank(a.Name) - rank(b.Name) })
-	for _, c := range list {
-		if err := s.call(ctx, what+" "+c.Name, func(ctx context.Context, s *session) error { return do(ctx, s, c) }); err != nil {
+	list = slices.DeleteFunc(list, func(i *jetstream.StreamInfo) bool { return i.Config.Metadata[RestoreMark] != restore })
+	slices.SortStableFunc(list, func(a, b *jetstream.StreamInfo) int { return rank(a.Config.Name) - rank(b.Config.Name) })
+	for _, i := range list {
+		if err := s.call(ctx, what+" "+i.Config.Name, func(ctx context.Context, s *session) error { return do(ctx, s, i.Config) }); err != nil {
 			return err
 		}
 	}
