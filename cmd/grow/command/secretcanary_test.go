@@ -170,7 +170,10 @@ func startCanaries(t *testing.T) *canaryWorld {
 		"GROW_LLM_DEFAULT":  "openai+" + strings.Replace(sink.URL, "//", "//:hidden-key@", 1),
 		"GROW_NATS_DEFAULT": w.nats(),
 	}
-	sealed, err := secrets.Open(filepath.Join(w.dir, ".grow", "secrets"), "", nil)
+	// With a key from outside, secrets of the environment are known after it is gone, too.
+	key := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
+	t.Setenv(secrets.KeyVariable, key)
+	sealed, err := secrets.Open(filepath.Join(w.dir, ".grow", "secrets"), key, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
