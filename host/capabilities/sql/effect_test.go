@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/capability"
 )
@@ -178,7 +179,11 @@ func TestPrepareBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &capability.Request{Operation: Exec, Stable: "p/1", Data: []byte(`{"sql": "insert into items (id, name) values (77, 'y')"}`)}
-	r.Prepared = o.Prepare(t.Context(), r) // which would stand still
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if r.Prepared = o.Prepare(ctx, r); ctx.Err() != nil {
+		t.Error("it waited for a connection")
+	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
