@@ -118,7 +118,7 @@ func TestLimits(t *testing.T) {
 // so, and the service goes on: no entry is larger than the journal can hold.
 func TestStateLimits(t *testing.T) {
 	for _, place := range places() {
-		h := serve(t, "state: {\"*\": hog.done}\nisolation: "+place+"\n")
+		h := serve(t, "state: {\"*\": hog.done}\nlimits: {time: 1m}\nisolation: "+place+"\n")
 		for _, c := range []struct {
 			does string
 			n    int64

@@ -70,7 +70,7 @@ func TestScript(t *testing.T) {
 			bin, _, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator))
 			env.Setenv("GROW", filepath.Join(bin, "grow"))
 			env.Values[running{}], env.Values[boxes{}] = &served{vars: env}, &posts{}
-			return nil
+			return errors.Join(keepMachineCode(env.Getenv("XDG_CACHE_HOME")), keepSeal(env.Getenv("XDG_CONFIG_HOME")))
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": serve, "platform": servePlatform, "until": until, "signal": end, "http": call, "json": holdJSON, "take": take, "timeless": timeless, "unspoilt": unspoilt, "section": addSection, "registry": startRegistry,

@@ -52,7 +52,7 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 // TestWatchTests edits files while tests are watched: what the edit touches is
 // run again, a mistake is told, and Ctrl-C ends it with its own exit code.
 func TestWatchTests(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	newCache(t)
 	dir := t.TempDir()
 	writeFiles(t, dir, echoFiles)
 	out, w := io.Pipe()

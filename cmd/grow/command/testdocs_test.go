@@ -2,12 +2,14 @@ package command
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler/cache"
 	"github.com/grow-platform/grow/compiler/python/interpreter"
 )
@@ -19,7 +21,7 @@ func TestTesting(t *testing.T) {
 		t.Skip("builds Rust actors")
 	}
 	blocks := blocksOf(readGuide(t, "docs/testing.md"))
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	newCache(t)
 	dir := t.TempDir()
 	follow(t, blocks, dir, timelessly(dir))
 }
@@ -63,22 +65,44 @@ func TestTriage(t *testing.T) {
 }
 
 // newCache gives the test a user's cache of its own, in which there is nothing but
-// the runtime of Python, which takes too long to build.
+// what takes too long to make: the runtime of Python, and machine code.
 func newCache(t *testing.T) {
 	t.Helper()
 	old, err := cache.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	dir, err := cache.Dir()
+	base := t.TempDir()
+	if err := keepMachineCode(base); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", base)
+	if err := os.Symlink(filepath.Join(old, interpreter.Name), filepath.Join(base, "grow", interpreter.Name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// keepMachineCode has a folder for caches have the user's machine code.
+func keepMachineCode(caches string) error {
+	dir, err := app.CheckCache()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
+	caches = filepath.Join(caches, "grow")
+	return errors.Join(os.MkdirAll(caches, 0o700), os.Symlink(dir, filepath.Join(caches, filepath.Base(dir))))
+}
+
+// keepSeal has a folder for settings have the user's seal of machine code.
+func keepSeal(settings string) error {
+	own, err := os.UserConfigDir()
+	if err != nil {
+		return err
 	}
-	if err := os.Symlink(filepath.Join(old, interpreter.Name), filepath.Join(dir, interpreter.Name)); err != nil {
-		t.Fatal(err)
+	const seal = "grow/machine-code.key"
+	secret, err := os.ReadFile(filepath.Join(own, seal))
+	if err != nil {
+		return err
 	}
+	fresh := filepath.Join(settings, seal)
+	return errors.Join(os.MkdirAll(filepath.Dir(fresh), 0o700), os.WriteFile(fresh, secret, 0o600))
 }
