@@ -54,7 +54,8 @@ type TraceTry struct {
 	Took     float64       `json:"took_ms"` // 0: it was too quick to be measured
 	Fuel     uint64        `json:"fuel"`
 	Revision string        `json:"revision,omitempty"`
-	Code     string        `json:"code,omitempty"` // why it failed or was refused
+	Routes   uint32        `json:"routes,omitempty"` // number of those that its outputs went by; 0: the service's first
+	Code     string        `json:"code,omitempty"`   // why it failed or was refused
 	Reason   string        `json:"reason,omitempty"`
 	Due      time.Time     `json:"next_try,omitzero"`
 	State    []StateValue  `json:"state,omitempty"`   // as it was left; revision 0: deleted

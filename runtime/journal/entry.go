@@ -5,7 +5,7 @@ import "github.com/grow-platform/grow/abi"
 
 // Entry is one thing in a record: *Epoch, *Accepted, *Handled, *Dead,
 // *AttemptMade, *Begun, *Timer, *Moved, *Revision, *LinkAck, *SnapshotTaken,
-// *Packed, *Asked or *Action. Pages of snapshots hold *Cell, *Waiting, *Dead, *Asked and *Root.
+// *Packed, *Asked, *Action or *Routes. Pages of snapshots hold *Cell, *Waiting, *Dead, *Asked and *Root.
 type Entry interface{ message }
 
 // Epoch begins the time of an owner. A new owner appends it first.
@@ -26,6 +26,7 @@ type Accepted struct {
 	Idempotency *Idempotency
 	Copies      []Output // what else the same request leads to
 	Asked       *Asked   // nil when nobody may ask what became of it
+	Routes      uint32   // number of those that all it leads to goes by: see Routes
 }
 
 // Idempotency is a client's promise that requests of one key are one request.
@@ -64,6 +65,7 @@ type Handled struct {
 	Asked       *Asked // as in Accepted, when there was none
 	Code        string // when refused
 	Reason      string // likewise
+	Routes      uint32 // number of those that its outputs go by: see Routes
 }
 
 // Outcome is how a message ended.
@@ -235,6 +237,7 @@ type Action struct {
 	Input  []byte // frame of the message put in place of it, or sent again
 	State  []StateChange
 	Reason string
+	Routes uint32 // number of those that what is sent again goes by: see Routes
 }
 
 // The names of actions.
@@ -268,6 +271,7 @@ type Waiting struct {
 	Apart   bool     // what its flow is told does not come of it: it is, or comes of, a dead letter's message that was sent again
 	Clock   int64    // that the attempt sees which had begun: see Begun; 0: none had
 	Given   []Answer // to that attempt
+	Routes  uint32   // number of those that it goes by: see Routes
 }
 
 // Root is what a snapshot begins with.
@@ -280,7 +284,25 @@ type Root struct {
 	Pages    []Page
 	Previous string // digest of the root before this one
 	Before   uint64 // sequence of that one
+	Routes   []Routes
 }
+
+// Routes are what says where messages go, as the package router writes it, and what has
+// become of it. Messages name the routes that they go by from beginning to end by their
+// number; those that name none go by number 0, the first of a journal.
+type Routes struct {
+	Number uint32
+	Text   []byte
+	Time   int64  // of that, nanoseconds since 1970
+	Use    uint32 // see the constants
+}
+
+// The uses of routes.
+const (
+	RoutesInForce   = iota + 1 // new messages go by them
+	RoutesTried                // some do, in a trial
+	RoutesWithdrawn            // none do any more; in a snapshot, of those that were replaced, too
+)
 
 // Page is one blob of a snapshot.
 type Page struct {

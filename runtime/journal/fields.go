@@ -18,6 +18,7 @@ func (m *Accepted) fields(c *coder) {
 	nested(c, 7, &m.Idempotency)
 	list(c, 8, &m.Copies)
 	nested(c, 9, &m.Asked)
+	c.uint32(10, &m.Routes)
 }
 
 func (m *Idempotency) fields(c *coder) {
@@ -49,6 +50,7 @@ func (m *Handled) fields(c *coder) {
 	nested(c, 18, &m.Asked)
 	c.string(19, &m.Code)
 	c.string(20, &m.Reason)
+	c.uint32(21, &m.Routes)
 }
 
 func (m *StateChange) fields(c *coder) {
@@ -187,6 +189,7 @@ func (m *Action) fields(c *coder) {
 	c.blob(7, &m.Input)
 	list(c, 8, &m.State)
 	c.string(9, &m.Reason)
+	c.uint32(10, &m.Routes)
 }
 
 func (m *Cell) fields(c *coder) {
@@ -208,6 +211,7 @@ func (m *Waiting) fields(c *coder) {
 	c.bool(10, &m.Apart)
 	c.int64(11, &m.Clock)
 	list(c, 12, &m.Given)
+	c.uint32(13, &m.Routes)
 }
 
 func (m *Root) fields(c *coder) {
@@ -219,6 +223,14 @@ func (m *Root) fields(c *coder) {
 	list(c, 6, &m.Pages)
 	c.string(7, &m.Previous)
 	c.uint64(8, &m.Before)
+	list(c, 9, &m.Routes)
+}
+
+func (m *Routes) fields(c *coder) {
+	c.uint32(1, &m.Number)
+	c.blob(2, &m.Text)
+	c.int64(3, &m.Time)
+	c.uint32(4, &m.Use)
 }
 
 func (m *Page) fields(c *coder) {

@@ -264,6 +264,7 @@ const (
 	kindWaiting
 	kindRoot
 	kindBegun
+	kindRoutes
 )
 
 func kindOf(e Entry) protowire.Number {
@@ -300,6 +301,8 @@ func kindOf(e Entry) protowire.Number {
 		return kindRoot
 	case *Begun:
 		return kindBegun
+	case *Routes:
+		return kindRoutes
 	}
 	return kindPacked
 }
@@ -336,6 +339,8 @@ func newEntry(kind protowire.Number) Entry {
 		return new(Root)
 	case kindBegun:
 		return new(Begun)
+	case kindRoutes:
+		return new(Routes)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func kinds() []journal.Entry {
 	return []journal.Entry{
 		&journal.Epoch{}, &journal.Accepted{}, &journal.Handled{}, &journal.Dead{}, &journal.AttemptMade{}, &journal.Timer{},
 		&journal.Moved{}, &journal.Revision{}, &journal.LinkAck{}, &journal.SnapshotTaken{}, &journal.Packed{}, &journal.Asked{}, &journal.Action{},
-		&journal.Cell{}, &journal.Waiting{}, &journal.Root{}, &journal.Begun{},
+		&journal.Cell{}, &journal.Waiting{}, &journal.Root{}, &journal.Begun{}, &journal.Routes{},
 	}
 }
 

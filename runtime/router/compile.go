@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs"
@@ -48,7 +49,7 @@ func CompileAfter(s *specs.Service, last *Table) (*Table, error) {
 	c := &compiler{
 		service: s,
 		table: &Table{
-			byPath: map[string]*Node{}, entries: map[string]*Entry{},
+			byPath: map[string]*Node{}, entries: map[string]*Entry{}, types: s.Types,
 			expressions: expressions{map[string][]compiled[*rule.Rule]{}, map[string][]compiled[*rule.Key]{}},
 		},
 		last:    &last.expressions,
@@ -81,7 +82,9 @@ func CompileAfter(s *specs.Service, last *Table) (*Table, error) {
 		}
 	}
 	c.endpoints()
-	return c.table, nil
+	t := c.table
+	t.routes = sync.OnceValue(func() []byte { return t.write(s) })
+	return t, nil
 }
 
 func sorted[T any](m map[string]T) []string {

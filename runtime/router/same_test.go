@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -117,5 +118,55 @@ func TestReached(t *testing.T) {
 	got := slices.Sorted(maps.Keys(table.Reached()))
 	if want := []string{"inner/deep", "outer/in/deep", "outer/one"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestRestore: routes that were written lead as those that they were written of, for other
+// types too; those that do not fit the types, or are none, are refused.
+func TestRestore(t *testing.T) {
+	typed := func(def string) map[string]*shape.Type {
+		s, err := shape.FromCUE(cuecontext.New().CompileString("m: " + def).LookupPath(cue.ParsePath("m")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return map[string]*shape.Type{"x": s, "y": s}
+	}
+	of := func(types map[string]*shape.Type, rule string) *Table {
+		s := service([]string{"x", "y"}, []string{"a", "b", "c"}, map[string][]string{
+			"outer": {"input x - -> one", "input y - -> in", "one x " + rule + " -> in", "one - - -> output", "in - - -> two", "two - - -> drop"},
+			"inner": {"input - - -> deep", "deep x - -> output", "deep - - -> deadletter"},
+		}, map[string]map[string]string{"outer": {"one": "a", "two": "b", "in": "inner"}, "inner": {"deep": "a"}})
+		s.Types, s.Actors["a"].Key = types, map[string]string{"": "data.k"}
+		table, err := Compile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table
+	}
+	table := of(typed("{k: string, n: int}"), "data.n > 1")
+	now := of(typed("{n: int, k: string, more: int}"), "data.more > 1")
+	if slices.Equal(table.Routes(), now.Routes()) || !slices.Equal(table.Routes(), of(now.types, "data.n > 1").Routes()) {
+		t.Error("routes are not told apart by where they lead, and by nothing else")
+	}
+	again, err := Restore(table.Routes(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(again.Routes(), table.Routes()) {
+		t.Errorf("written again: %s", again.Routes())
+	}
+	if nodes, workflows := table.Rerouted(again); len(nodes)+len(workflows) > 0 {
+		t.Errorf("restored routes differ at %q, and where messages come in, %q", nodes, workflows)
+	}
+	for _, n := range table.Nodes {
+		if is, ok := again.Node(n.Path); !ok || is.Keyed() != n.Keyed() || is.Exclusive() != n.Exclusive() || is.Takes("x") != n.Takes("x") {
+			t.Errorf("%s is another node, or none", n.Path)
+		}
+	}
+	if _, err := Restore(table.Routes(), of(typed("{k: string, m: int}"), "data.m > 1")); err == nil {
+		t.Error("a rule about what data has no more is restored")
+	}
+	if _, err := Restore([]byte("{"), now); !errors.Is(err, ErrWritten) {
+		t.Errorf("no routes: %v", err)
 	}
 }

@@ -17,6 +17,8 @@ type Table struct {
 	Edges   []Edge  // what a message may go along
 	byPath  map[string]*Node
 	entries map[string]*Entry
+	types   map[string]*shape.Type // by name
+	routes  func() []byte          // see Routes; nil: there are none
 	expressions
 }
 

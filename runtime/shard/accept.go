@@ -8,7 +8,6 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -43,11 +42,11 @@ type admission struct {
 	parcels  []*parcel
 	lane     *lane // where parcels without a home go
 	reserved int
-	only     [1]*parcel       // room for parcels
-	along    []int32          // edges of a table that lead there
-	passed   []*atomic.Uint64 // along those of that table
-	by       *arm             // counts what becomes of it; nil: nothing does
-	few      [2]int32         // room for along
+	only     [1]*parcel // room for parcels
+	along    []int32    // edges of a table that lead there
+	by       *plan      // that it goes by
+	arm      *arm       // counts what becomes of it; nil: nothing does
+	few      [2]int32   // room for along
 }
 
 // entropy makes ids that sort by time and cannot be guessed, from any goroutine.
@@ -159,7 +158,6 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 	var buffer [4]router.Target
 	way := router.Way{Targets: buffer[:0], Edges: a.few[:0]}
 	entry.Enter(m, &r.Places, &way)
-	a.passed = plan.passed
 	a.choose(plan, entry, m, r, &way)
 	if way.Faults > 0 {
 		s.log.Warn("a rule could not be evaluated and was not taken", "node", entry.Name, "message", id, "times", way.Faults, "error", way.Last)
@@ -177,22 +175,26 @@ func (s *Shard) admit(plan *plan, entry *router.Entry, r *Request) *admission {
 		a.parcels = append(a.parcels, p)
 	}
 	for k, t := range targets { // once every copy is made: it may add the key
-		a.parcels[k].aim(plan, t)
-		a.parcels[k].by = a.by
+		a.parcels[k].aim(a.by, plan, t)
+		a.parcels[k].by, a.parcels[k].routes = a.arm, a.by.number
 	}
 	a.flow.pending.Store(int32(len(a.parcels)))
 	return a
 }
 
-// aim sets where a parcel goes, evaluating the key at a node.
-func (it *parcel) aim(p *plan, t router.Target) {
+// aim sets where a parcel goes by a plan, evaluating the key at a node as the plan in
+// force does.
+func (it *parcel) aim(by, force *plan, t router.Target) {
 	switch t.Place {
 	case router.ToNode:
-		it.node = p.nodes[t.Node.Index]
-		if !t.Node.Keyed() {
-			return
+		it.node = by.nodes[t.Node.Index]
+		spec := t.Node
+		if by != force {
+			spec = force.specOf(by, spec, nil)
 		}
-		it.grave = it.key(t.Node.Key(it.msg.Type()), t.Node.Path)
+		if spec.Keyed() {
+			it.grave = it.key(spec.Key(it.msg.Type()), spec.Path)
+		}
 	case router.ToOutput:
 		it.out = true
 	case router.ToDeadLetter:
@@ -217,6 +219,16 @@ func (it *parcel) key(k *rule.Key, path string) *grave {
 	}
 	it.msg.Insert(key)
 	return nil
+}
+
+// stands reports whether what it goes by is still there for new messages, once it is
+// counted: then it is kept until the message has come to its end.
+func (a *admission) stands(p *plan) bool {
+	if a.shard.plan.Load() != p {
+		return false
+	}
+	x := a.shard.trial.Load()
+	return a.by == p || x != nil && x.next == a.by
 }
 
 // reserve takes room in every mailbox, or in none.

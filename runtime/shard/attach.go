@@ -28,7 +28,7 @@ func (s *Shard) Attach(path string, a *actor.Actor, key *string) (detach func(),
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	n := s.nodes[path]
-	if n == nil || n.run.Load() == nil {
+	if _, ok := s.plan.Load().table.Node(path); !ok {
 		return nil, fmt.Errorf("%w: there is no node %s", ErrAttached, path)
 	}
 	r := n.run.Load()

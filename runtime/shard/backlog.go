@@ -14,6 +14,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/fold"
+	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/shape"
 )
 
@@ -58,11 +59,12 @@ type delayed struct {
 // everything that comes after it, and without waking them, since the table that
 // it is handled by is not in force yet. Apply does so afterwards. What is too
 // much stays where it is and is read when its turn comes.
-func (s *Shard) restore() error {
+func (s *Shard) restore(t *router.Table) error {
 	r := s.recovered
 	if r == nil {
 		return nil
 	}
+	s.remake(t)
 	b := &backlog{shard: s, world: r.world, flows: r.flows, wake: make(chan struct{}, 1)}
 	first := r.waits
 	if s.keeper != nil && len(first) > s.opts.Ahead {
@@ -445,12 +447,15 @@ func (b *backlog) left() (list []Waiting) {
 func (b *backlog) parcel(m *fold.Message, n *node) *parcel {
 	it := parcels.Get().(*parcel)
 	it.node, it.flow, it.attempt, it.first, it.kept = n, b.flows[m.Flow], int32(m.Attempt), m.First, true
-	it.direct, it.out, it.places = false, false, shape.Places{}
+	it.direct, it.out, it.places, it.routes = false, false, shape.Places{}, m.Routes
 	parsed, err := abi.ParseMessage(append(it.room[:0], m.Frame...))
 	if err != nil {
 		panic("shard: a message that the fold has read: " + err.Error())
 	}
 	it.msg = *parsed
+	if planted == unpinWaiting {
+		it.routes = b.shard.plan.Load().number
+	}
 	if m.Attempt > 1 {
 		it.msg.SetAttempt(int(m.Attempt))
 	}

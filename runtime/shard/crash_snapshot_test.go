@@ -114,8 +114,12 @@ func TestCrashSnapshots(t *testing.T) {
 		x.options.Ahead = []int{0, 1, 5}[n/step%3]
 		s, err := x.tryOpen(j)
 		if err == nil {
-			serve(t, s, x.service, x.guests)
-			x.try(s)
+			switch err := s.Apply(mustCompile(t, x.service), actorsOf(t, s, x.service, x.guests)); {
+			case err == nil:
+				x.try(s)
+			case !errors.Is(err, ErrJournal):
+				t.Fatal(err)
+			}
 			s.Close()
 		}
 		s = x.open(j.Journal)

@@ -78,7 +78,7 @@ func (s *Shard) redrive(ctx context.Context, d *DeadLetter, to string, by Act) (
 		return "", err
 	}
 	id := s.id(s.clock.Now())
-	it := &parcel{node: p.nodes[spec.Index], attempt: 1, first: true, kept: true}
+	it := &parcel{node: p.nodes[spec.Index], attempt: 1, first: true, kept: true, routes: p.number}
 	it.msg = *rebuilt(d.Message, d.Message.Data(), []string{abi.ID, id, abi.Causation, d.ID, abi.Attempt, "1"})
 	if spec.Keyed() {
 		if g := it.key(spec.Key(d.Type), spec.Path); g != nil {
@@ -93,7 +93,7 @@ func (s *Shard) redrive(ctx context.Context, d *DeadLetter, to string, by Act) (
 		return "", fmt.Errorf("%w: %s", ErrFull, spec.Path)
 	}
 	return id, s.act(ctx, s.home(it, r, s.lanes[0]), &journal.Action{
-		Name: journal.ActionRedrive, ID: d.ID, By: by.By, Reason: by.Reason, Node: spec.Path, Key: it.msg.Key(), Input: it.msg.Frame(),
+		Name: journal.ActionRedrive, ID: d.ID, By: by.By, Reason: by.Reason, Node: spec.Path, Key: it.msg.Key(), Input: it.msg.Frame(), Routes: p.number,
 	}, it)
 }
 

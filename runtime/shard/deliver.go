@@ -32,13 +32,17 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 	}
 	m.Finish(o.Data)
 	it.places = o.Places
+	by := w.run.plan
+	if w.item.routes != by.number && planted != unpinFlows {
+		by, out = l.begunBy(w, it, out)
+	}
 	if to := out.Only(); to != nil {
-		l.pass(w.run, out.Along())
-		return l.deliver(w, it, to, o.Delay, t)
+		l.pass(by, out.Along())
+		return l.deliver(w, it, by, to, o.Delay, t)
 	}
 	l.way = router.Way{Targets: l.way.Targets[:0], Edges: l.way.Edges[:0]}
 	out.Next(m, &it.places, &l.way)
-	l.pass(w.run, l.way.Edges)
+	l.pass(by, l.way.Edges)
 	if l.way.Faults > 0 {
 		t.ruleFault += uint64(l.way.Faults)
 		w.cell.local.fault = l.way.Last
@@ -51,7 +55,7 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 			m.Fork(&copied.msg, k+1)
 			copied.places = it.places
 		}
-		branches += l.deliver(w, copied, &targets[k], o.Delay, t)
+		branches += l.deliver(w, copied, by, &targets[k], o.Delay, t)
 	}
 	return branches
 }
@@ -66,17 +70,17 @@ func copyExtra(m *abi.Message, v *abi.View) {
 	}
 }
 
-// deliver brings one message to one target and notes it for the entry. It
+// deliver brings one message to one target of a plan and notes it for the entry. It
 // returns 1 when the message is still on its way, 0 when it has ended.
-func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Duration, t *tally) int {
-	it.flow, it.direct, it.from = w.item.flow, w.item.direct, w.cell.local
-	it.attempt, it.kept, it.first, it.out, it.by = 1, true, false, false, w.run.sends
-	if it.by == nil {
-		it.by = w.item.by // it is what one that is counted has led to
+func (l *lane) deliver(w *worker, it *parcel, by *plan, to *router.Target, delay time.Duration, t *tally) int {
+	it.flow, it.direct, it.from, it.routes = w.item.flow, w.item.direct, w.cell.local, w.item.routes
+	it.attempt, it.kept, it.first, it.out, it.by = 1, true, false, false, w.item.by // it is what one that is counted has led to
+	if a := w.run.sends.arm(it.routes); a != nil {
+		it.by = a
 	}
 	switch to.Place {
 	case router.ToNode:
-		return l.forward(w, it, to.Node, delay)
+		return l.forward(it, by, to.Node, delay)
 	case router.ToOutput:
 		it.out = true
 		if o := l.note(it, specs.Output, 0); l.leave(it) && o != nil {
@@ -90,7 +94,7 @@ func (l *lane) deliver(w *worker, it *parcel, to *router.Target, delay time.Dura
 		l.recycle(it)
 		return 0
 	}
-	it.aim(l.plan, *to)
+	it.aim(l.plan, l.plan, *to)
 	t.dead++
 	l.stillborn(it, w.cell.local.node.path, l.note(it, specs.DeadLetter, 0))
 	l.recycle(it)
@@ -112,33 +116,24 @@ func (l *lane) stillborn(it *parcel, path string, o *journal.Output) {
 	l.lament(it, path, &fault)
 }
 
-// forward puts a message into the mailbox of a node, which may be another
+// forward puts a message into the mailbox of a node of a plan, which may be another
 // lane's, or has it wait for its time.
-func (l *lane) forward(w *worker, it *parcel, spec *router.Node, delay time.Duration) int {
-	if w.run.table != l.plan.table { // it was replaced in this turn
+func (l *lane) forward(it *parcel, by *plan, spec *router.Node, delay time.Duration) int {
+	it.node = by.nodes[spec.Index]
+	r := it.node.run.Load()
+	if by != l.plan { // it was replaced in this turn, or while the message was being handled
 		l.plan = l.shard.plan.Load()
+		spec = l.plan.specOf(by, spec, r)
 	}
-	p := l.plan
-	if w.run.table != p.table { // and while the message was being handled
-		if again, ok := p.table.Node(spec.Path); ok {
-			spec = again
-		} else {
-			it.grave = &grave{CodeGone, spec.Path + " is no longer part of the service"}
-		}
-	}
-	if it.grave == nil {
-		it.node = p.nodes[spec.Index]
-		if spec.Keyed() {
-			it.grave = it.key(spec.Key(it.msg.Type()), spec.Path)
-		}
+	if spec.Keyed() {
+		it.grave = it.key(spec.Key(it.msg.Type()), spec.Path)
 	}
 	due := int64(0)
 	if delay > 0 {
 		due = l.now + int64(delay)
 	}
-	var r *running
-	if it.grave == nil {
-		r = it.node.run.Load()
+	if it.grave != nil {
+		r = nil
 	}
 	if r == nil || due == 0 && l.overflows(it, r) {
 		l.strand(it, spec.Path, r)
@@ -209,7 +204,11 @@ func (l *lane) note(it *parcel, to string, due int64) *journal.Output {
 
 // stalled has a cell wait while a mailbox it may send to is full.
 func (l *lane) stalled(c *cell, r *running) bool {
-	for _, below := range r.below {
+	list := r.below
+	if it := *c.queue.at(0); it.routes != r.plan.number {
+		list = l.shard.belowBy(it.routes, r, list)
+	}
+	for _, below := range list {
 		to := below.run.Load()
 		if to == nil || !below.full(to) {
 			continue

@@ -47,6 +47,14 @@
 //     waits in memory behind all of them.
 //  3. The state of a key is loaded when its first message comes; see cell.loaded.
 //
+// # By which routes
+//
+// A message from outside, and all that comes of it, goes by the plan that it was accepted
+// under: parcels and entries carry its number. The journal knows a plan's routes before the
+// first message has its number (see enforce). Plans that are replaced are kept for a while,
+// and nodes that only they have go on (see settleFormer); those of a trial that the end of
+// the process interrupted hold what is for them until it goes on (see await).
+//
 // One entry settles a message, changes the state, and holds what it leads to, so
 // every prefix of the journal is a world to go on from, and no message is settled twice.
 //

@@ -70,7 +70,7 @@ func (w *worker) weigh() {
 	size := w.item.msg.Size()
 	for k := range r.Outputs {
 		o := &r.Outputs[k]
-		size += (len(o.Data) + len(o.View.Encoded()) + outputBytes) * w.run.outs[o.Index].Most()
+		size += (len(o.Data) + len(o.View.Encoded()) + outputBytes) * w.most(w.run.outs[o.Index])
 	}
 	for k := range r.Recorded {
 		size += len(r.Recorded[k].Frame)
@@ -101,6 +101,9 @@ func (l *lane) tidy(c *cell) {
 func (l *lane) succeeded(w *worker, t *tally) {
 	t.handled++
 	it, r := w.item, w.result
+	if it.routes != w.run.plan.number && l.shard.way(it.routes) == nil {
+		it.routes = l.shard.plan.Load().number // those that it came by are kept no longer
+	}
 	h := &l.handled
 	h.Outputs = h.Outputs[:0]
 	branches := 0
@@ -145,7 +148,7 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 	h.ID, h.Node, h.Key = w.task.ID, w.cell.local.node.path, w.cell.key
 	h.Message, h.Time, h.Seed, h.Attempt = &it.msg, w.time, r.Seed, uint32(it.attempt)
 	h.Revision, h.Outcome, h.Fuel = w.run.actor.Revision, outcome, r.Fuel
-	h.Settles, h.Idempotency, h.Asked, h.Code, h.Reason = it.kept, nil, nil, "", ""
+	h.Settles, h.Idempotency, h.Asked, h.Code, h.Reason, h.Routes = it.kept, nil, nil, "", "", it.routes
 	if r := it.asked(); r != nil {
 		h.Idempotency, h.Asked = r.Idempotency, it.flow.question()
 	}
@@ -302,7 +305,7 @@ func (l *lane) startFailed(c *cell, r *running, err error) {
 func (l *lane) accepted(it *parcel) {
 	request := it.asked()
 	it.kept = true
-	e := &journal.Accepted{Source: it.msg.Source(), ID: it.msg.ID(), Key: it.msg.Key(), Input: it.msg.Frame(), Time: l.now}
+	e := &journal.Accepted{Source: it.msg.Source(), ID: it.msg.ID(), Key: it.msg.Key(), Input: it.msg.Frame(), Time: l.now, Routes: it.routes}
 	if it.node != nil {
 		e.Node = it.node.path
 	}

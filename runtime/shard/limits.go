@@ -46,6 +46,14 @@ const (
 	waitingTime   = time.Second               // that a lane may take to say what waits in it, at the end
 	idleInstances = 30 * time.Second          // after which unused instances are closed
 
+	routesMax  = 8                // routes that only what had begun before goes by
+	routesTime = time.Hour        // that they are kept at most
+	routesLook = 10 * time.Second // between two looks at whether something of them is left
+	routesWait = time.Minute      // for the journal to take note of others
+	awaitTime  = 5 * time.Minute  // that a trial may take to go on after a restart
+
+	awaitMessages = 1 << 20 // that may wait at a node until then
+
 	starvedTimes = 4        // times as much is read ahead where a lane has nothing to do
 	aheadBytes   = 16 << 20 // bytes of messages of a node that are read ahead
 	readMax      = 1024     // messages read at once, and

@@ -74,7 +74,7 @@ func (s *Shard) Govern(m Modes) {
 	s.modes = Modes{m.Service, maps.Clone(m.Actors)}
 	s.mode.Store(uint32(m.Service))
 	for _, n := range s.nodes {
-		if r := n.run.Load(); r != nil {
+		if r := n.run.Load(); r != nil && r.actor != nil {
 			n.mode.Store(uint32(s.modes.of(r.spec.Actor.Name)))
 		}
 	}

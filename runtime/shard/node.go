@@ -40,11 +40,10 @@ type apart [128]byte
 // running is what runs at a node: replaced whole.
 type running struct {
 	spec     *router.Node
-	table    *router.Table    // that spec is of
-	passed   []*atomic.Uint64 // along its edges
-	outs     []*router.Out    // of spec
-	state    []specs.State    // of its actor
-	actor    *actor.Actor
+	plan     *plan         // that spec is of
+	outs     []*router.Out // of spec
+	state    []specs.State // of its actor
+	actor    *actor.Actor  // nil: none yet, see former.awaited
 	below    []*node
 	capacity int64
 	bytes    int64 // that may wait
@@ -59,14 +58,7 @@ type running struct {
 	attached *attachment
 	next     *running
 	arm      *arm
-	sends    *arm // counts what becomes of the messages that it sends; nil: nothing does
-}
-
-// plan is the table in force and the nodes by its indexes.
-type plan struct {
-	table  *router.Table
-	passed []*atomic.Uint64 // along its edges
-	nodes  []*node
+	sends    *rerouted // counts what becomes of the messages that it sends; nil: nothing does
 }
 
 // entry is where messages of a type come in by a name.

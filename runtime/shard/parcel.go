@@ -25,12 +25,13 @@ type parcel struct {
 	home  *lane  // that made it; nil: none did
 	by    *arm   // counts what becomes of it, in a trial of routes; nil: nothing does
 
-	attempt int32 // of the next handling, from 1
-	direct  bool  // not journalled
-	first   bool  // came from outside to this node, with nothing between
-	kept    bool  // an entry of the journal holds it
-	out     bool  // goes out of the service
-	old     bool  // it waited when the journal ended, and was read since
+	attempt int32  // of the next handling, from 1
+	direct  bool   // not journalled
+	first   bool   // came from outside to this node, with nothing between
+	kept    bool   // an entry of the journal holds it
+	out     bool   // goes out of the service
+	old     bool   // it waited when the journal ended, and was read since
+	routes  uint32 // number of the plan that it, and what comes of it, goes by
 
 	places shape.Places // of the fields of the message's data
 

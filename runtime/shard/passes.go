@@ -49,22 +49,21 @@ func (s *Shard) Passed() map[router.Edge]uint64 {
 	return list
 }
 
-// passes are what a lane has counted of a table's edges since it last added up.
+// passes are what a lane has counted of a plan's edges since it last added up.
 type passes struct {
-	table *router.Table
-	to    []*atomic.Uint64
-	n     []uint64 // by index of the edge
-	some  []int32  // edges whose n is not 0
+	plan *plan
+	n    []uint64 // by index of the edge
+	some []int32  // edges whose n is not 0
 }
 
-// pass counts a message that has gone along edges of what runs.
-func (l *lane) pass(r *running, edges []int32) {
+// pass counts a message that has gone along edges of a plan.
+func (l *lane) pass(by *plan, edges []int32) {
 	p := &l.passes
-	if p.table != r.table {
+	if p.plan != by {
 		p.addUp()
-		p.table, p.to = r.table, r.passed
-		if len(p.n) < len(p.to) {
-			p.n = make([]uint64, len(p.to))
+		p.plan = by
+		if len(p.n) < len(by.passed) {
+			p.n = make([]uint64, len(by.passed))
 		}
 	}
 	for _, e := range edges {
@@ -78,7 +77,7 @@ func (l *lane) pass(r *running, edges []int32) {
 // addUp adds what was counted to the shard's counters.
 func (p *passes) addUp() {
 	for _, e := range p.some {
-		p.to[e].Add(p.n[e])
+		p.plan.passed[e].Add(p.n[e])
 		p.n[e] = 0
 	}
 	p.some = p.some[:0]

@@ -22,6 +22,8 @@ const (
 	forgetDead          // recovery leaves out a dead letter
 	flapKeys            // in a trial messages of a key are handled by either revision
 	forgetBegun         // recovery leaves out what an attempt was told that had begun
+	unpinFlows          // what comes of a message goes by the routes of whatever sends it
+	unpinWaiting        // recovery leaves out by which routes a message came
 )
 
 // soon is how long before its append a record is acknowledged by acknowledgeSoon.

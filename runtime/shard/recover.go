@@ -16,7 +16,7 @@ import (
 
 // limits are what the fold of this shard's journal is bounded by: the same as
 // the shard itself, so that both remember the same.
-var limits = fold.Limits{Flows: flowsMax, FlowBytes: flowsBytes, Dead: deadMax, DeadBytes: deadBytes, KeyLife: keyLife, SourceKeys: sourceKeys, SourceLife: sourceLife}
+var limits = fold.Limits{Flows: flowsMax, FlowBytes: flowsBytes, Dead: deadMax, DeadBytes: deadBytes, Routes: routesMax, KeyLife: keyLife, SourceKeys: sourceKeys, SourceLife: sourceLife}
 
 // recovered is what a journal holds that needs a table to go on.
 type recovered struct {
@@ -122,6 +122,7 @@ func (s *Shard) remember(ctx context.Context, w *fold.World, revision uint64) (e
 			return fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
 		}
 	}
+	s.find(w)
 	letters, ever := w.Dead()
 	waits, letters := misremember(begunFirst(w.Waits()), letters)
 	for _, d := range letters {

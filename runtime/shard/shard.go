@@ -59,10 +59,12 @@ type Shard struct {
 	most      bounds
 	dead      deadLetters
 
-	applying  sync.Mutex // held by Apply
+	swapping  sync.Mutex // held by Apply, Try and Untry, while the journal takes note, too; taken before applying
+	applying  sync.Mutex // held by them while something changes
 	nodes     map[string]*node
 	trial     atomic.Pointer[trial] // nil: there is none
 	passed    passed
+	routes    routes
 	attached  map[*node]*attachment // guarded by applying
 	modes     Modes
 	mode      atomic.Uint32 // the service's, a Mode
@@ -110,7 +112,7 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 	brief(&o)
 	s := &Shard{opts: o, clock: o.Clock, log: o.Log, nodes: map[string]*node{}, most: standard, quiet: make(chan struct{}, 1)}
 	s.context, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.plan.Store(&plan{table: &router.Table{}})
+	s.plan.Store(&plan{number: noRoutes, table: &router.Table{}})
 	for i := range o.Lanes {
 		s.lanes = append(s.lanes, newLane(s, i))
 	}
@@ -134,59 +136,63 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 }
 
 // Apply puts a table in force: actors gives what runs at each of its nodes, by
-// path. It ends a trial. Messages of nodes that are gone become dead letters. What ran before
-// goes on with the messages it is handling; the caller closes it.
+// path. It ends a trial. What comes of messages that were accepted before goes on by the
+// routes that they were accepted under, for as long as those are kept, and nodes that are
+// gone finish it: see InUse. What waits there afterwards becomes dead letters. What ran before
+// goes on with the messages it is handling; the caller closes it. It fails with ErrJournal
+// when the journal does not take note of other routes.
 func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
-	s.applying.Lock()
-	defer s.applying.Unlock()
-	p := &plan{table: t, nodes: make([]*node, len(t.Nodes))}
-	for i, spec := range t.Nodes {
+	s.swapping.Lock()
+	defer s.swapping.Unlock()
+	for _, spec := range t.Nodes {
 		if actors[spec.Path] == nil {
 			return fmt.Errorf("apply table: nothing runs at %s", spec.Path)
 		}
-		p.nodes[i] = s.node(spec.Path)
 	}
+	number, err := s.enforce(t)
+	if err != nil {
+		return fmt.Errorf("apply table: %w", err)
+	}
+	s.applying.Lock()
+	defer s.applying.Unlock()
 	// Nodes that are new run before the table leads to them, and no node runs
 	// anything new before it is in force: whatever a lane comes upon, the plan it
 	// can load then knows the nodes that it sends to.
-	p.passed = s.passed.of(t, true)
+	p := s.planned(t, number, true)
 	runs := make([]*running, len(t.Nodes))
 	kept := map[*node]bool{}
 	for i, spec := range t.Nodes {
-		runs[i] = s.running(spec, t, actors[spec.Path], p.passed)
+		runs[i] = s.running(p, i, actors[spec.Path])
 		kept[p.nodes[i]] = true
 		p.nodes[i].mode.Store(uint32(s.modes.of(spec.Actor.Name)))
 		p.nodes[i].run.CompareAndSwap(nil, runs[i])
 	}
-	if err := s.restore(); err != nil {
+	if err := s.restore(t); err != nil {
 		return fmt.Errorf("apply table: %w", err)
 	}
-	s.plan.Store(p)
-	s.trial.Store(nil)
+	s.replace(p)
 	s.attached = nil
 	for i, n := range p.nodes {
 		n.run.Store(runs[i])
 	}
 	for _, n := range s.nodes {
-		if !kept[n] {
-			n.run.Store(nil)
+		if r := n.run.Load(); !kept[n] && r != nil && r.next != nil {
+			n.run.Store(r.spare())
 		}
 	}
+	s.settleFormer(s.clock.Now().UnixNano(), s.idle())
 	s.feedAll()
 	s.readBacklog()
 	return nil
 }
 
-// running makes what runs an actor at a node of a table.
-func (s *Shard) running(spec *router.Node, t *router.Table, a *actor.Actor, passed []*atomic.Uint64) *running {
-	r := &running{
-		spec: spec, table: t, passed: passed, outs: spec.Outs, state: spec.Actor.State,
+// running makes what runs an actor at a node of a plan.
+func (s *Shard) running(p *plan, index int, a *actor.Actor) *running {
+	spec := p.table.Nodes[index]
+	return &running{
+		spec: spec, plan: p, outs: spec.Outs, state: spec.Actor.State, below: p.below[index],
 		actor: a, capacity: int64(spec.Scale.Mailbox), bytes: s.most.mailbox, waits: a.Waits(),
 	}
-	for _, below := range spec.Below {
-		r.below = append(r.below, s.node(below.Path))
-	}
-	return r
 }
 
 func (s *Shard) node(path string) *node {
@@ -210,18 +216,13 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 		return nil, ErrJournal
 	}
 	p := s.plan.Load()
-	entry, err := p.entry(r.To, r.Type)
+	a, err := s.reserved(p, r)
+	for err == nil && !a.stands(p) {
+		a.release()
+		p = s.plan.Load()
+		a, err = s.reserved(p, r)
+	}
 	if err != nil {
-		return nil, err
-	}
-	if err := s.most.check(r); err != nil {
-		return nil, err
-	}
-	if m := Mode(s.mode.Load()); m&Drained != 0 {
-		return nil, &shutError{"the service", m}
-	}
-	a := s.admit(p, entry, r)
-	if err := a.reserve(); err != nil {
 		return nil, err
 	}
 	if r.Idempotency != nil {
@@ -242,7 +243,7 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 		s.flows.add(a.flow)
 	}
 	for _, e := range a.along {
-		a.passed[e].Add(1)
+		a.by.passed[e].Add(1)
 	}
 	a.post()
 	if a.flow.kept != nil {
@@ -252,6 +253,22 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 		}
 	}
 	return &a.flow.handle, nil
+}
+
+// reserved finds out where a request goes by a plan, and takes room there.
+func (s *Shard) reserved(p *plan, r *Request) (*admission, error) {
+	entry, err := p.entry(r.To, r.Type)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.most.check(r); err != nil {
+		return nil, err
+	}
+	if m := Mode(s.mode.Load()); m&Drained != 0 {
+		return nil, &shutError{"the service", m}
+	}
+	a := s.admit(p, entry, r)
+	return a, a.reserve()
 }
 
 // Takes reports by its error, ErrUnknownTarget or ErrNotTaken, what Accept
@@ -346,7 +363,9 @@ func sorted(list []Waiting) []Waiting {
 // again does nothing.
 func (s *Shard) Close() {
 	s.closing.Do(func() {
+		s.applying.Lock() // whoever looks at former plans has done so, or sees that it is over
 		s.stopping.Store(true)
+		s.applying.Unlock()
 		s.sweep()
 		s.cancel()
 		s.tell(context.Background(), func(done chan struct{}) note { return noteEnd{done} })
@@ -433,11 +452,7 @@ func (s *Shard) sweepLater() {
 				}
 				now[a] = idle
 			}
-			for _, n := range s.plan.Load().nodes {
-				r := n.run.Load()
-				if r == nil {
-					continue
-				}
+			for r := range s.runs() {
 				shrink(r.actor)
 				for _, a := range r.actor.Migrations {
 					shrink(a)

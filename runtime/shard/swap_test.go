@@ -88,14 +88,14 @@ func TestSwapInTurn(t *testing.T) {
 }
 
 // TestSwapAddsNode: the same, when what is new sends to a node that the table of
-// the turn does not have.
+// the turn does not have: both messages were accepted before, and end as they began.
 func TestSwapAddsNode(t *testing.T) {
 	old, next := revisions(t)
 	w := old.Workflows["w"]
 	w.Nodes, w.Out = w.Nodes[:1], []string{"work"}
 	w.Routes = []*specs.Route{w.Routes[0], {From: "one", To: []string{"output"}}}
 	got := swapInTurn(t, old, next)
-	if got[0] != "replied work "+work[0].data || got[1] != "replied out right" {
+	if want := "replied work " + work[0].data; got[0] != want || got[1] != want {
 		t.Errorf("%q", got)
 	}
 }

@@ -32,6 +32,7 @@ type Hop struct {
 	Took     time.Duration // as far as it was measured: 0 for what was quick
 	Attempt  int
 	Revision string // of definition and code
+	Routes   uint32 // number of those that its outputs went by; 0: the first that the journal had
 	Fuel     uint64
 	Code     string    // when refused, failed or given up on
 	Reason   string    // likewise
@@ -314,7 +315,7 @@ func (h *Hop) read(e journal.Entry) (flow string, ok bool, err error) {
 		if e.Outcome == journal.OutcomeRefused {
 			h.What, h.Code, h.Reason = HopRefused, e.Code, e.Reason
 		}
-		h.Took, h.Attempt, h.Revision, h.Fuel = time.Duration(e.Duration), int(e.Attempt), e.Revision, e.Fuel
+		h.Took, h.Attempt, h.Revision, h.Fuel, h.Routes = time.Duration(e.Duration), int(e.Attempt), e.Revision, e.Fuel, e.Routes
 		h.State, h.Answers = e.State, e.Answers
 		flow, err = h.message(e.Input)
 		return flow, true, errors.Join(err, h.outputs(e.Outputs))

@@ -12,18 +12,20 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/actor"
+	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/router"
 )
 
 // Trial is another revision of some nodes, which handles a share of their keys beside
 // the one that runs.
 type Trial struct {
-	// Table is what would be in force if the trial's actors had all keys. Of the nodes that
-	// only it has nothing runs before it is in force, so that its routes lead to none of
-	// them; those that it lacks stay until then. Where its routes are others, a share of the keys goes
-	// along them, as those of the node that sends a message.
+	// Table is what would be in force if the trial's actors had all keys. Nodes that it
+	// lacks stay until then. Where its routes are others, messages from outside go by them, with
+	// all that comes of them, if their keys at the first node that has some are of the share.
 	Table *router.Table
-	// Actors are what is tried, by node path. All other nodes are left alone.
+	// Actors are what is tried, by node path, and what runs at the nodes that only Table has
+	// and its routes lead to: only messages that go by those come there. All other nodes are
+	// left alone.
 	Actors map[string]*actor.Actor
 	// Salt decides which keys come first: with the same one it is always the same keys.
 	Salt string
@@ -39,17 +41,17 @@ type trial struct {
 	salt  uint64
 	below atomic.Uint64 // keys whose hash is less are handled by what is tried
 	nodes map[*node]*tried
-	// What differs in routes: see rerouted. entries are of plan, by the workflows' names.
+	plan  *plan // in force
+	next  *plan // of the same number: its routes are the same
+	// What differs in routes, and of it where messages come in, by the workflows' names.
 	routes  []*rerouted
-	plan    *plan
-	entries map[string]*entering
-	passed  []*atomic.Uint64 // along the edges of its table
+	entries map[string]*rerouted
 }
 
 // tried is a node in a trial.
 type tried struct {
-	old, next *running
-	arms      *[2]*arm // of those; nil: they are the same, and only its routes differ
+	old, next *running // nil: only its routes differ
+	arms      *[2]*arm // of those
 }
 
 // arm counts what a revision did during a trial. Its methods may be called concurrently,
@@ -131,20 +133,18 @@ func (a *arm) report(revision string) Arm {
 
 // spare returns what runs, as a copy that can be put in force by itself.
 func (r *running) spare() *running {
-	return &running{spec: r.spec, table: r.table, passed: r.passed, outs: r.outs, state: r.state, actor: r.actor, below: r.below, capacity: r.capacity, bytes: r.bytes, waits: r.waits}
+	return &running{spec: r.spec, plan: r.plan, outs: r.outs, state: r.state, actor: r.actor, below: r.below, capacity: r.capacity, bytes: r.bytes, waits: r.waits}
 }
 
 // Try begins a trial; there is at most one. What it tries handles messages of its keys
 // from now on, once what the old revision is handling of the same key has ended. The
-// trial ends with Untry, or when a table is applied. The caller closes its actors then.
+// trial ends with Untry, or when a table is applied. The caller closes its actors then, but
+// for those in use: see InUse. It fails with ErrTrial, ErrAttached, or ErrJournal as Apply does.
 func (s *Shard) Try(t *Trial) error {
-	s.applying.Lock()
-	defer s.applying.Unlock()
+	s.swapping.Lock()
+	defer s.swapping.Unlock()
 	if s.trial.Load() != nil {
 		return fmt.Errorf("%w: there is a trial already", ErrTrial)
-	}
-	if len(s.attached) > 0 {
-		return fmt.Errorf("%w: somebody is attached", ErrTrial)
 	}
 	p := s.plan.Load()
 	nodes, workflows := p.table.Rerouted(t.Table)
@@ -154,41 +154,78 @@ func (s *Shard) Try(t *Trial) error {
 	if err := enterable(p.table, t.Table, workflows); err != nil {
 		return err
 	}
-	x := &trial{salt: hash(fnvBasis, t.Salt), nodes: map[*node]*tried{}, plan: p}
-	x.grow(t.Share)
-	x.passed = s.passed.of(t.Table, false)
-	s.enter(x, t.Table, workflows)
-	for _, spec := range t.Table.Nodes {
-		if _, ok := p.table.Node(spec.Path); !ok {
-			continue
-		}
-		if other := slices.Contains(nodes, spec.Path); other || t.Actors[spec.Path] != nil {
-			s.tryNode(x, spec, t, other)
+	if err := s.unattended(); err != nil {
+		return err
+	}
+	number, known := s.numbered(t.Table)
+	if number != p.number {
+		if err := s.journalled(t.Table, number, journal.RoutesTried); err != nil {
+			if !known {
+				s.unnumber(t.Table)
+			}
+			return fmt.Errorf("try: %w", err)
 		}
 	}
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	if len(s.attached) > 0 { // meanwhile
+		return fmt.Errorf("%w: somebody is attached", ErrTrial)
+	}
+	s.routes.numbers[string(t.Table.Routes())] = number
+	x := &trial{salt: hash(fnvBasis, t.Salt), nodes: map[*node]*tried{}, plan: p, next: s.planned(t.Table, number, false)}
+	x.grow(t.Share)
+	x.enter(workflows)
+	reached := t.Table.Reached()
+	for i, spec := range t.Table.Nodes {
+		n, a := x.next.nodes[i], t.Actors[spec.Path]
+		if _, ok := p.table.Node(spec.Path); ok {
+			if other := slices.Contains(nodes, spec.Path); other || a != nil {
+				s.tryNode(x, i, a, other)
+			}
+		} else if reached[spec.Path] {
+			n.mode.Store(uint32(s.modes.of(spec.Actor.Name)))
+			n.run.Store(s.running(x.next, i, a))
+		}
+	}
+	s.awaitNone()
+	s.publish(p, x.next)
 	s.trial.Store(x)
 	for n, node := range x.nodes {
 		n.run.Store(node.old)
 	}
+	s.settleFormer(s.clock.Now().UnixNano(), false)
+	s.feedAll()
 	return nil
 }
 
-// tryNode adds a node to a trial, with another actor, or other routes, or both.
-func (s *Shard) tryNode(x *trial, spec *router.Node, t *Trial, other bool) {
-	n := s.nodes[spec.Path]
+// unattended reports whether somebody is attached.
+func (s *Shard) unattended() error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	if len(s.attached) > 0 {
+		return fmt.Errorf("%w: somebody is attached", ErrTrial)
+	}
+	return nil
+}
+
+// tryNode adds a node to a trial, with another actor, nil: the same, or other routes, or both.
+func (s *Shard) tryNode(x *trial, index int, a *actor.Actor, other bool) {
+	n, spec := x.next.nodes[index], x.next.table.Nodes[index]
 	old := n.run.Load().spare()
 	node := &tried{old: old}
-	if a := t.Actors[spec.Path]; a != nil {
-		node.next, node.arms = s.running(spec, t.Table, a, x.passed), &[2]*arm{newArm(x.salt), newArm(x.salt)}
+	revision := old.actor.Revision
+	if a != nil {
+		revision = a.Revision
+		node.next, node.arms = s.running(x.next, index, a), &[2]*arm{newArm(x.salt), newArm(x.salt)}
 		old.arm, node.next.arm = node.arms[0], node.arms[1]
-	} else {
-		node.next = s.running(spec, t.Table, old.actor, x.passed)
+		old.trial, old.next = x, node.next
 	}
 	if other {
-		r := s.rerouted(x, spec.Path, spec.Actor.Name, node.next.actor.Revision)
-		old.sends, node.next.sends = r.arms[0], r.arms[1]
+		old.sends = x.rerouted(spec.Path, spec.Actor.Name, revision)
+		if node.next != nil {
+			node.next.sends = old.sends
+		}
 	}
-	old.trial, old.next = x, node.next
 	x.nodes[n] = node
 }
 
@@ -205,8 +242,8 @@ func tryable(now *router.Table, t *Trial, rerouted bool) error {
 		old, ok := now.Node(spec.Path)
 		changes = changes || ok && t.Actors[spec.Path] != nil
 		switch {
-		case !ok && reached[spec.Path]:
-			return fmt.Errorf("%w: node %s is new, and routes lead to it: deploy it first, and then the routes", ErrTrial, spec.Path)
+		case !ok && reached[spec.Path] && t.Actors[spec.Path] == nil:
+			return fmt.Errorf("%w: nothing runs at %s, which is new", ErrTrial, spec.Path)
 		case !ok, t.Actors[spec.Path] == nil:
 		case old.Keyed() != spec.Keyed() || old.Exclusive() != spec.Exclusive():
 			return fmt.Errorf("%w: the keys of %s are others than before", ErrTrial, spec.Path)
@@ -238,19 +275,40 @@ func (s *Shard) Share(share float64) error {
 	return nil
 }
 
-// Untry ends a trial: the old revision handles all keys again. It reports whether there
-// was one.
+// Untry ends a trial: the old revision handles all keys again, and new messages go by the
+// routes in force. What has begun by those that were tried is finished by them, and by the
+// nodes that only they have, as Apply says of what it replaces. It reports whether there was
+// a trial. Without one, what would have waited for one of an earlier life to go on does not.
 func (s *Shard) Untry() bool {
+	s.swapping.Lock()
+	defer s.swapping.Unlock()
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	x := s.trial.Swap(nil)
+	now := s.clock.Now().UnixNano()
+	x := s.trial.Load()
 	if x == nil {
+		for _, f := range s.routes.former {
+			if f.awaited {
+				s.note(f.table, f.number, journal.RoutesWithdrawn, make(chan error, 1))
+			}
+		}
+		s.awaitNone()
+		s.feedAll()
 		return false
 	}
+	if x.next.number != x.plan.number {
+		s.routes.keep(x.next, now)
+		s.publish(x.plan, nil)
+	}
+	s.trial.Store(nil)
 	for n, t := range x.nodes {
 		n.run.Store(t.old.spare())
 	}
-	s.passed.of(s.plan.Load().table, true) // what only the trial had is forgotten
+	s.passed.of(x.plan.table, true) // what only the trial had is forgotten
+	s.settleFormer(now, s.idle())
+	if x.next.number != x.plan.number {
+		s.note(x.next.table, x.next.number, journal.RoutesWithdrawn, make(chan error, 1))
+	}
 	s.feedAll()
 	return true
 }

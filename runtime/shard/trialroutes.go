@@ -13,13 +13,27 @@ import (
 // that they lead to: whoever routes them is the same.
 type rerouted struct {
 	name, actor, revision string
+	by                    [2]uint32 // numbers of the plans in force and tried
 	arms                  [2]*arm
 }
 
-func (s *Shard) rerouted(x *trial, name, actor, revision string) *rerouted {
-	r := &rerouted{"routes of " + name, actor, revision, [2]*arm{newArm(x.salt), newArm(x.salt)}}
+func (x *trial) rerouted(name, actor, revision string) *rerouted {
+	r := &rerouted{"routes of " + name, actor, revision, [2]uint32{x.plan.number, x.next.number}, [2]*arm{newArm(x.salt), newArm(x.salt)}}
 	x.routes = append(x.routes, r)
 	return r
+}
+
+// arm counts what becomes of messages that go by a plan; nil: nothing does.
+func (r *rerouted) arm(number uint32) *arm {
+	if r == nil {
+		return nil
+	}
+	for i := range r.by {
+		if r.by[i] == number {
+			return r.arms[i]
+		}
+	}
+	return nil
 }
 
 func (r *rerouted) report() TrialNode {
@@ -33,20 +47,13 @@ func (a *arm) bury() {
 	}
 }
 
-// entering is where messages from outside come into a workflow, whose routes are tried.
-type entering struct {
-	*rerouted
-	next *router.Entry
-}
-
 // enter adds to a trial the workflows whose ways in are others in its table.
-func (s *Shard) enter(x *trial, t *router.Table, names []string) {
+func (x *trial) enter(names []string) {
 	for _, name := range names {
-		e, _ := t.Entry(name)
 		if x.entries == nil {
-			x.entries = map[string]*entering{}
+			x.entries = map[string]*rerouted{}
 		}
-		x.entries[name] = &entering{s.rerouted(x, name+"/input", "", ""), e}
+		x.entries[name] = x.rerouted(name+"/input", "", "")
 	}
 }
 
@@ -62,26 +69,23 @@ func enterable(now, next *router.Table, names []string) error {
 	return nil
 }
 
-// choose has a message from outside go the way that is tried, if it is one of its share.
-// Which it is follows from the key at the first node with keys that it goes to as things
-// are, else from the message's id: a key goes the same way each time.
+// choose sets the plan that a message from outside, and all that comes of it, goes by:
+// the one in force, p, or that of a trial if the message is one of its share. Which it is
+// follows from the key at the first node with keys that it goes to as things are, else from
+// the message's id: a key goes the same way each time.
 func (a *admission) choose(p *plan, entry *router.Entry, m *abi.Message, r *Request, way *router.Way) {
+	a.by = p
 	x := a.shard.trial.Load()
-	if x == nil || x.plan != p || x.entries[entry.Name] == nil {
+	if x == nil || x.plan != p || x.next.number == p.number {
 		return
 	}
-	e := x.entries[entry.Name]
-	if a.by = e.arms[0]; !x.takes(keyOf(m, r, way.Targets)) {
-		return
+	next, ok := x.next.table.Entry(entry.Name)
+	if ok && next.Takes(m.Type()) && x.takes(keyOf(m, r, way.Targets)) {
+		a.by = x.next
+		*way = router.Way{Targets: way.Targets[:0], Edges: way.Edges[:0]}
+		next.Enter(m, &r.Places, way)
 	}
-	a.by, a.passed = e.arms[1], x.passed
-	*way = router.Way{Targets: way.Targets[:0], Edges: way.Edges[:0]}
-	e.next.Enter(m, &r.Places, way)
-	for i := range way.Targets {
-		if to := &way.Targets[i]; to.Node != nil {
-			to.Node, _ = p.table.Node(to.Node.Path) // a trial has no others than there are
-		}
-	}
+	a.arm = x.entries[entry.Name].arm(a.by.number)
 }
 
 // keyOf is the key of a message at the first of some targets that has keys, else its id.

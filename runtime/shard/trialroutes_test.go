@@ -212,7 +212,7 @@ func TestTrialRoutesLater(t *testing.T) {
 }
 
 // TestTrialRoutesRefused: what is neither another actor nor another route cannot be tried, nor
-// can routes that do not take what came in before, or lead to nodes that are new.
+// can routes that do not take what came in before, or lead to new nodes where nothing runs.
 func TestTrialRoutesRefused(t *testing.T) {
 	service, guests := forked(false, "left")
 	b := open(t, service, guests, nil)
@@ -224,7 +224,7 @@ func TestTrialRoutesRefused(t *testing.T) {
 	more.Workflows["w"].Routes = append([]*specs.Route{{From: "new", To: []string{specs.Output}}, {From: "right", Type: "in", To: []string{"new"}}}, more.Workflows["w"].Routes...)
 	aside, _ := forked(false, "left")
 	aside.Actors["new"] = def("new", nil)
-	for want, s := range map[string]*specs.Service{"it is what runs already": same, "w takes no in any more": less, "node w/new is new": more, "but for nodes that are new": aside} {
+	for want, s := range map[string]*specs.Service{"it is what runs already": same, "w takes no in any more": less, "nothing runs at w/new, which is new": more, "but for nodes that are new": aside} {
 		if err := b.Try(&Trial{Table: mustCompile(t, s), Actors: map[string]*actor.Actor{}, Salt: "7", Share: 0.5}); !errors.Is(err, ErrTrial) || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}

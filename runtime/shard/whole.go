@@ -14,7 +14,7 @@ func (n noteWhole) run(l *lane) {
 	a := n.admission
 	first := a.parcels[0]
 	e := &journal.Accepted{
-		Source: first.msg.Source(), ID: a.flow.id, Input: first.msg.Frame(), Time: l.now, Idempotency: first.past.request.Idempotency, Asked: a.flow.question(),
+		Source: first.msg.Source(), ID: a.flow.id, Input: first.msg.Frame(), Time: l.now, Idempotency: first.past.request.Idempotency, Asked: a.flow.question(), Routes: first.routes,
 	}
 	for i, it := range a.parcels {
 		it.kept = true

@@ -68,7 +68,7 @@ func (s *Supervisor) Attach(ctx context.Context, w Wanted, node string, key *str
 		a.detach, err = s.opts.Shard.Attach(node, p.actor, key)
 	}
 	if err != nil {
-		return nil, errors.Join(err, retire(generation{node: p}))
+		return nil, errors.Join(err, retire([]*part{p}))
 	}
 	if s.attached == nil {
 		s.attached = map[*Attachment]bool{}
@@ -92,7 +92,7 @@ func (a *Attachment) Detach() {
 func (s *Supervisor) let(a *Attachment) {
 	delete(s.attached, a)
 	a.detach()
-	s.retireLater(generation{a.part.actor.Node: a.part})
+	s.retireLater([]*part{a.part})
 }
 
 // dismiss ends all attachments, and says why. The lock is held.

@@ -69,7 +69,7 @@ func (s *Supervisor) migrators(ctx context.Context, service *specs.Service, n *r
 func (m migrators) actors() map[string]*actor.Actor { return generation(m).actors() }
 
 // close ends them, once the node they are of has ended.
-func (m migrators) close() error { return retire(generation(m)) }
+func (m migrators) close() error { return retire(generation(m).parts()) }
 
 // sides is how many revisions of a node there are at a time at most: a canary's two.
 const sides = 2

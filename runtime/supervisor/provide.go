@@ -136,7 +136,7 @@ func (list providers) close() error {
 	for name, p := range list {
 		g[name] = p.part
 	}
-	return retire(g)
+	return retire(g.parts())
 }
 
 // Operations implements capability.Provider.

@@ -70,6 +70,7 @@ type Supervisor struct {
 	table   *router.Table // in force, or an empty one
 	current generation
 	tried   generation         // of a trial; nil: there is none
+	leaving map[*part]bool     // of nodes that are gone, until what had begun there is done
 	ready   map[string]*module // what Prepare compiled, for the next Apply
 	// attached are what somebody looks at.
 	attached map[*Attachment]bool
@@ -111,7 +112,11 @@ func New(o Options) *Supervisor {
 	if o.Pacer == nil {
 		o.Pacer = &pace.Pacer{}
 	}
-	return &Supervisor{opts: o, table: &router.Table{}}
+	s := &Supervisor{opts: o, table: &router.Table{}, leaving: map[*part]bool{}}
+	if o.Shard != nil {
+		o.Shard.OnEnd(s.left)
+	}
+	return s
 }
 
 // Prepare compiles the modules that an Apply of the same would, so that it
@@ -153,17 +158,58 @@ func (s *Supervisor) Apply(ctx context.Context, w Wanted) error {
 	s.release(s.ready)
 	s.ready = nil
 	if err != nil {
-		return errors.Join(err, retire(next, s.current, s.tried))
+		return errors.Join(err, s.discard(next))
 	}
 	if err := s.opts.Shard.Apply(table, next.actors()); err != nil {
-		return errors.Join(err, retire(next, s.current, s.tried))
+		return errors.Join(err, s.discard(next))
 	}
 	s.dismiss("another revision of the service has taken over")
 	old, tried := s.current, s.tried
 	s.table, s.current, s.tried = table, next, nil
-	s.retireLater(old, next)
-	s.retireLater(tried, next, old)
+	s.leave(old, tried)
 	return nil
+}
+
+// leave retires what runs at no node any more, of some generations and of what was left
+// before. What nodes that are gone finish stays until the shard says that it is done.
+func (s *Supervisor) leave(generations ...generation) {
+	for _, g := range generations {
+		for _, p := range g {
+			s.leaving[p] = true
+		}
+	}
+	for _, g := range []generation{s.current, s.tried} {
+		for _, p := range g {
+			delete(s.leaving, p)
+		}
+	}
+	used := s.opts.Shard.InUse()
+	var over []*part
+	for p := range s.leaving {
+		if !used[p.actor] {
+			over = append(over, p)
+			delete(s.leaving, p)
+		}
+	}
+	s.retireLater(over)
+}
+
+// left retires what nodes that are gone have finished with.
+func (s *Supervisor) left() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leave()
+}
+
+// discard closes what was prepared in vain.
+func (s *Supervisor) discard(next generation) error {
+	var over []*part
+	for path, p := range next {
+		if s.current[path] != p && s.tried[path] != p && !s.leaving[p] {
+			over = append(over, p)
+		}
+	}
+	return retire(over)
 }
 
 // actors are those of a generation, by node path.
@@ -175,13 +221,13 @@ func (g generation) actors() map[string]*actor.Actor {
 	return list
 }
 
-// retireLater retires what is in no other generation, once its last message is done.
-func (s *Supervisor) retireLater(g generation, kept ...generation) {
-	if len(g) == 0 {
+// retireLater retires parts, each once its last message is done.
+func (s *Supervisor) retireLater(over []*part) {
+	if len(over) == 0 {
 		return
 	}
 	s.retired.Go(func() {
-		if err := retire(g, kept...); err != nil {
+		if err := retire(over); err != nil {
 			s.opts.Logger.Warn("retire what was replaced", "error", err)
 		}
 	})
@@ -205,7 +251,7 @@ func (s *Supervisor) Try(ctx context.Context, w Wanted, salt string, share float
 	s.release(s.ready)
 	s.ready = nil
 	if err != nil {
-		return errors.Join(err, retire(next, s.current))
+		return errors.Join(err, s.discard(next))
 	}
 	tried := generation{}
 	for path, p := range next {
@@ -215,9 +261,10 @@ func (s *Supervisor) Try(ctx context.Context, w Wanted, salt string, share float
 	}
 	s.dismiss("another revision of the service is tried")
 	if err := s.opts.Shard.Try(&shard.Trial{Table: table, Actors: tried.actors(), Salt: salt, Share: share}); err != nil {
-		return errors.Join(err, retire(tried))
+		return errors.Join(err, s.discard(tried))
 	}
 	s.tried = tried
+	s.leave()
 	return nil
 }
 
@@ -227,8 +274,9 @@ func (s *Supervisor) Untry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opts.Shard.Untry()
-	s.retireLater(s.tried)
+	tried := s.tried
 	s.tried = nil
+	s.leave(tried)
 }
 
 // prepare compiles and starts; what it returns is to be retired even on an error.
@@ -257,10 +305,16 @@ func (s *Supervisor) prepare(ctx context.Context, w Wanted, table *router.Table)
 	return next, start(ctx, made)
 }
 
-// runs returns the part that runs a revision at a node, or is tried there; nil: none.
+// runs returns the part that runs a revision at a node, or is tried there, or finishes what
+// had begun there; nil: none.
 func (s *Supervisor) runs(path, revision string) *part {
 	for _, g := range []generation{s.current, s.tried} {
 		if p := g[path]; p != nil && p.actor.Revision == revision {
+			return p
+		}
+	}
+	for p := range s.leaving {
+		if p.actor.Node == path && p.actor.Revision == revision {
 			return p
 		}
 	}
@@ -356,6 +410,9 @@ func (s *Supervisor) module(ctx context.Context, b Binary, c engine.Config) (*mo
 			have = append(have, p.module)
 		}
 	}
+	for p := range s.leaving {
+		have = append(have, p.module)
+	}
 	for _, m := range have {
 		if m.config == c && m.Info().Digest == b.Digest {
 			m.uses.Add(1)
@@ -390,16 +447,13 @@ func start(ctx context.Context, actors []*actor.Actor) error {
 	return group.Wait()
 }
 
-// retire closes the parts of a generation that none of those kept has, each once
-// nothing uses it any more.
-func retire(g generation, kept ...generation) error {
-	var over []*part
-	for path, p := range g {
-		if slices.ContainsFunc(kept, func(k generation) bool { return k[path] == p }) {
-			continue
-		}
+// parts are those of a generation.
+func (g generation) parts() []*part { return slices.Collect(maps.Values(g)) }
+
+// retire closes parts, each once nothing uses it any more.
+func retire(over []*part) error {
+	for _, p := range over {
 		p.actor.Close()
-		over = append(over, p)
 	}
 	var errs []error
 	for _, p := range over {
@@ -416,8 +470,9 @@ func (s *Supervisor) Close() error {
 	defer s.mu.Unlock()
 	s.release(s.ready)
 	s.dismiss("the service stops")
-	err := errors.Join(retire(s.current), retire(s.tried))
+	err := errors.Join(retire(s.current.parts()), retire(s.tried.parts()), retire(slices.Collect(maps.Keys(s.leaving))))
 	s.current, s.tried, s.ready = nil, nil, nil
+	clear(s.leaving)
 	s.retired.Wait()
 	return err
 }

@@ -220,7 +220,7 @@ func (w *tracing) act(m *traced, h *shard.Hop) {
 
 func (w *tracing) try(h *shard.Hop) control.TraceTry {
 	t := control.TraceTry{
-		Attempt: h.Attempt, Record: h.Sequence, Time: h.Time, Took: milliseconds(h.Took), Fuel: h.Fuel, Revision: h.Revision,
+		Attempt: h.Attempt, Record: h.Sequence, Time: h.Time, Took: milliseconds(h.Took), Fuel: h.Fuel, Revision: h.Revision, Routes: h.Routes,
 		Code: w.mask.text(h.Code), Reason: w.mask.text(h.Reason), Due: h.Due,
 	}
 	for i := range h.State {

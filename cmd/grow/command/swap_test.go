@@ -182,3 +182,47 @@ func TestCanaryRoutes(t *testing.T) {
 		t.Error("nothing goes the way that was tried")
 	}
 }
+
+// TestCanaryNew: routes to nodes that are new are tried with them, as others are: they are
+// withdrawn where those trap, go on after a restart, and go live.
+func TestCanaryNew(t *testing.T) {
+	h := newHosted(t)
+	write := emptyFolder(t)
+	write("grow.yaml", "service: echoes\nhttp:\n  POST /: {send: echo.done, to: way, reply: {echo.done: 200}, timeout: 20s}\n  POST /later: {send: echo.done, to: way, reply: 202}\n")
+	write("types/echo.cue", "\"echo.done\": string\n")
+	to := func(name, module string) {
+		t.Helper()
+		write("actors/"+name+"/module.wasm", string(wat.Module(module)))
+		write("actors/"+name+"/actor.yaml", "actor: "+name+"\nabout: Says what it hears.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\nretry: {max: 0}\n")
+		write("workflows/way.yaml", "workflow: way\nin: [echo.done]\nout: [echo.done]\nnodes: {"+name+": "+name+"}\nroutes:\n  - {from: input, to: "+name+"}\n  - {from: "+name+", to: output}\n")
+	}
+	to("left", "echo")
+	h.run(exitDone, "deploy")
+	to("wrong", "trap")
+	end := h.traffic("/later", "b", "202")
+	h.run(exitDone, "deploy --canary 50% --wait 1h")
+	got := h.decided(2)
+	if wrong := end(); len(wrong) > 0 {
+		t.Errorf("requests that were answered otherwise: %q", wrong)
+	}
+	holds(t, got, "withdrawn", "FAILED   canary", "routes of way/input: ", "by the old revision")
+	if got := h.call("/", `"c"`); got != `200 "c"` {
+		t.Error(got)
+	}
+	to("right", "echo")
+	h.run(exitDone, "deploy --canary 50% --wait 1h")
+	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
+	h.stop()
+	h.start()
+	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
+	holds(t, h.run(exitDone, "swap --abort"), "deployment 3 is withdrawn; deployment 1 has all keys")
+	end = h.traffic("/", "a", `200 "a"`)
+	h.run(exitDone, "deploy --canary 50% --wait 1ms")
+	holds(t, h.decided(4), "deployment 4 of main/echoes: live")
+	if wrong := end(); len(wrong) > 0 {
+		t.Errorf("requests that were answered otherwise: %q", wrong)
+	}
+	if got := gjson.Get(h.run(exitDone, "status -o json"), `nodes.#(node=="way/right").handled`).Int(); got == 0 {
+		t.Error("nothing goes to the node that was tried")
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/wat"
 	"github.com/tidwall/gjson"
 )
 
@@ -130,26 +131,72 @@ func (k *killable) sides() (list []string) {
 	return list
 }
 
+// forked has the books be kept by a node of a workflow, and then, where other is, by a new
+// one, of a ledger that says something else.
+func forked(t *testing.T, other bool) {
+	t.Helper()
+	way, routes := "ledger", ""
+	if other {
+		way, routes = "other", "  - {from: other, to: output}\n"
+		if err := os.CopyFS("actors/other", os.DirFS("actors/ledger")); err != nil {
+			t.Fatal(err)
+		}
+		otherLedger(t, "actors/other/module.wasm", "ledger.closed", "ledger.clozed")
+		rewrite(t, "actors/other/actor.yaml", "actor: ledger", "actor: other")
+	} else {
+		rewrite(t, "grow.yaml", "to: ledger", "to: way")
+		if err := os.Mkdir("workflows", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("actors/ledger/module.wasm", wat.Module("ledger"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := "workflow: way\nin: [ledger.post, ledger.close]\nout: [ledger.posted]\nnodes: {ledger: ledger"
+	if other {
+		text += ", other: other"
+	}
+	text += "}\nroutes:\n  - {from: input, to: " + way + "}\n  - {from: ledger, to: output}\n" + routes
+	if err := os.WriteFile("workflows/way.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rewrite puts a text in place of another in a file, wherever it is.
+func rewrite(t *testing.T, file, was, is string) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, bytes.ReplaceAll(b, []byte(was), []byte(is)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestSwapKilled: a host is killed before each step of a swap, of a rollback, and of a canary's
-// beginning, growth, success and withdrawal. The next one serves each key by one revision,
+// beginning, growth, success and withdrawal, of another ledger or of routes to a new node that has one. The next one serves each key by one revision,
 // goes on with the canary or has ended it, and has lost nothing.
 func TestSwapKilled(t *testing.T) {
 	const swap = "swap ledger other.wasm --accept outcome.refused.ledger.clozed"
 	live := []string{"record deployment", "prepare", "move live ref", "switch", "record that it is live"}
 	for name, c := range map[string]struct {
-		begun string // before
-		act   string
-		steps []string
+		begun  string // before
+		act    string
+		steps  []string
+		routes bool
 	}{
-		"swap":      {"", swap, live},
-		"rollback":  {swap, "rollback ledger --accept outcome.refused.ledger.closed", live},
-		"grows":     {"", swap + " --canary 50% --wait 1ms --slower 1000", []string{"record trial", "try", "record share", "move live ref", "switch", "record that it is live", "remove trial"}},
-		"withdrawn": {swap + " --canary 50% --wait 1h", "swap --abort", []string{"record that it is withdrawn", "remove trial", "untry"}},
+		"swap":             {"", swap, live, false},
+		"rollback":         {swap, "rollback ledger --accept outcome.refused.ledger.closed", live, false},
+		"grows":            {"", swap + " --canary 50% --wait 1ms --slower 1000", []string{"record trial", "try", "record share", "move live ref", "switch", "record that it is live", "remove trial"}, false},
+		"withdrawn":        {swap + " --canary 50% --wait 1h", "swap --abort", []string{"record that it is withdrawn", "remove trial", "untry"}, false},
+		"routes grow":      {"", "deploy --canary 50% --wait 1ms --slower 1000", []string{"record trial", "try", "record share", "move live ref", "switch", "record that it is live", "remove trial"}, true},
+		"routes withdrawn": {"deploy --canary 50% --wait 1h", "swap --abort", []string{"record that it is withdrawn", "remove trial", "untry"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var at []string
 			for die := 1; ; die++ {
-				step := killed(t, die, c.begun, c.act)
+				step := killed(t, die, c.begun, c.act, c.routes)
 				if step == "" {
 					break
 				}
@@ -166,7 +213,7 @@ func TestSwapKilled(t *testing.T) {
 
 // killed has a host die before a step of what is done to it, and looks at the next one. It
 // returns the step; "" when there are not so many.
-func killed(t *testing.T, die int, begun, act string) (step string) {
+func killed(t *testing.T, die int, begun, act string, routes bool) (step string) {
 	k := &killable{t: t, data: t.TempDir()}
 	t.Chdir(ledgerFolder(t))
 	otherLedger(t, "other.wasm", "ledger.closed", "ledger.clozed")
@@ -174,7 +221,13 @@ func killed(t *testing.T, die int, begun, act string) (step string) {
 	k.start(0)
 	defer func() { k.end() }()
 	h := &hosted{t: t}
-	h.golive(map[string]string{"ledger": "ledger"})
+	if routes {
+		forked(t, false)
+		h.run(exitDone, "deploy")
+		forked(t, true)
+	} else {
+		h.golive(map[string]string{"ledger": "ledger"})
+	}
 	for i := range 12 {
 		k.book(i)
 	}
@@ -217,7 +270,20 @@ func killed(t *testing.T, die int, begun, act string) (step string) {
 		t.Errorf("died before %q: deployment %d is live, and keys are served by %q", step, live, last)
 	}
 	for i := range 12 {
-		if kept := h.run(exitDone, fmt.Sprintf("state get ledger a%d -o json", i)); gjson.Get(kept, "values.0.data.entries.#").Int() != int64(k.rounds)+1 {
+		nodes := []string{"ledger"}
+		switch {
+		case routes && withdrawn:
+			continue // what a node has that is gone cannot be asked for
+		case routes:
+			nodes = []string{"way/ledger", "way/other"}
+		}
+		entries, kept := int64(0), ""
+		for _, node := range nodes {
+			text := tries(fmt.Sprintf("state get %s a%d -o json", node, i))
+			entries += gjson.Get(text, "values.0.data.entries.#").Int()
+			kept += text
+		}
+		if entries != int64(k.rounds)+1 {
 			t.Errorf("died before %q: a%d keeps %s", step, i, kept)
 		}
 	}

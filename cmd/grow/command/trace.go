@@ -327,7 +327,11 @@ func (f *fall) try(m *control.TraceMessage, t *control.TraceTry, under string) {
 	}
 	switch {
 	case f.full:
-		f.tell(under, "tried", "", fmt.Sprintf("attempt %d at %s, %s of fuel, revision %s, record %d", t.Attempt, when(t.Time), amount(t.Fuel), nothing(t.Revision), t.Record))
+		routes := ""
+		if t.Routes > 0 {
+			routes = fmt.Sprintf(", routes %d", t.Routes)
+		}
+		f.tell(under, "tried", "", fmt.Sprintf("attempt %d at %s, %s of fuel, revision %s%s, record %d", t.Attempt, when(t.Time), amount(t.Fuel), nothing(t.Revision), routes, t.Record))
 	case t.Code == "" && len(m.Tries) > 1:
 		f.tell(under, "handled", "", fmt.Sprintf("attempt %d at %s", t.Attempt, when(t.Time)))
 	}

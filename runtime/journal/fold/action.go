@@ -36,7 +36,7 @@ func (w *World) action(e *journal.Action) error {
 		if e.Name == journal.ActionDrop {
 			return nil
 		}
-		return w.add(e.Node, e.Key, e.Input, 0, firstFlag|apartFlag)
+		return w.add(e.Node, e.Key, e.Input, 0, way{e.Routes, firstFlag | apartFlag})
 	}
 	return fmt.Errorf("%w: action %q, which this version does not know", journal.ErrDamaged, e.Name)
 }

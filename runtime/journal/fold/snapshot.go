@@ -62,6 +62,7 @@ func (w *World) Snapshot(b Blobs) (Snapshot, error) {
 	last := w.snapshots[1]
 	root := &journal.Root{
 		Sequence: w.sequence, Epoch: w.epoch, Time: w.now, Order: w.order, DeadEver: w.deadEver, Previous: last.root, Before: last.sequence,
+		Routes: w.routes,
 	}
 	for _, p := range w.states.pages {
 		root.Pages = append(root.Pages, journal.Page{Kind: journal.PageState, Low: p.low, Digest: p.digest, Size: p.size})
@@ -110,6 +111,9 @@ func Load(l Limits, digest string, get func(digest string) ([]byte, error)) (*Wo
 	w := New(l)
 	w.sequence, w.epoch, w.now, w.order, w.deadEver = root.Sequence, root.Epoch, root.Time, root.Order, root.DeadEver
 	w.states.pages = nil
+	for i := range root.Routes {
+		w.routes = append(w.routes, copied(&root.Routes[i]))
+	}
 	for _, kind := range [...]uint32{journal.PageState, journal.PageFlows, journal.PageWaiting, journal.PageDead} {
 		for _, p := range root.Pages {
 			if p.Kind != kind {

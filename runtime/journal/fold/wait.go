@@ -24,6 +24,7 @@ type Wait struct {
 	seq     uint64 // of the record that brought it; 0: it lies in the chunk's blob
 	node    uint32 // in World.nodes
 	attempt uint32 // of the next handling, from 1
+	routes  uint32 // as in Message
 	nth     uint16 // of those that the record brings
 	id, key uint16 // bytes of text
 	flow    uint8  // bytes of text that are the flow's id; 0: more has it
@@ -62,6 +63,7 @@ type Message struct {
 	Answers []journal.Answer // that earlier attempts were given
 	Clock   int64            // that the attempt sees which had begun: see journal.Begun; 0: none had
 	Given   []journal.Answer // to that attempt
+	Routes  uint32           // number of those that it goes by: see journal.Routes
 }
 
 func (m *Wait) home() *chunk      { return m.chunk }
@@ -100,7 +102,7 @@ func (m *Wait) flowID() string {
 func (w *World) Message(m *Wait) Message {
 	v := Message{
 		Cell: Cell{w.nodes[m.node], m.words()[m.id:]}, ID: m.messageID(), Flow: m.flowID(), Order: m.order, Attempt: m.attempt,
-		First: m.flags&firstFlag != 0, Apart: m.apart(),
+		First: m.flags&firstFlag != 0, Apart: m.apart(), Routes: m.routes,
 	}
 	if e := m.more; e != nil {
 		v.Due, v.Held, v.Answers, v.Clock, v.Given = e.due, e.held, e.answers, e.clock, e.given
@@ -220,9 +222,14 @@ func (w *World) wait(node, key string, frame []byte) (*Wait, error) {
 	return m, nil
 }
 
-// add has a message wait. The record that is being folded brings it. flags are
-// firstFlag, apartFlag or both.
-func (w *World) add(node, key string, frame []byte, due int64, flags uint8) error {
+// way is how a message comes to wait.
+type way struct {
+	routes uint32 // as in Message
+	flags  uint8  // firstFlag, apartFlag or both
+}
+
+// add has a message wait. The record that is being folded brings it.
+func (w *World) add(node, key string, frame []byte, due int64, along way) error {
 	m, err := w.wait(node, key, frame)
 	if err != nil {
 		return err
@@ -234,7 +241,7 @@ func (w *World) add(node, key string, frame []byte, due int64, flags uint8) erro
 		m.extra().due = due
 	}
 	w.order++
-	m.order, m.seq, m.nth, m.flags = w.order, w.sequence+1, w.nth, flags
+	m.order, m.seq, m.nth, m.flags, m.routes = w.order, w.sequence+1, w.nth, along.flags, along.routes
 	w.nth++
 	w.pending.add(m)
 	w.waiting.add(m, len(frame)+itemSize)
@@ -452,7 +459,7 @@ func (w *World) messages(c *chunk, from Source) (list []journal.Entry, err error
 	err = Fetch(places, from, func(m *Message) error {
 		list = append(list, &journal.Waiting{
 			Node: m.Node, Key: m.Key, Frame: slices.Clone(m.Frame), Order: m.Order, Attempt: m.Attempt, Due: m.Due, Hold: m.Held, First: m.First,
-			Answers: m.Answers, Apart: m.Apart, Clock: m.Clock, Given: m.Given,
+			Answers: m.Answers, Apart: m.Apart, Clock: m.Clock, Given: m.Given, Routes: m.Routes,
 		})
 		return nil
 	})
@@ -465,7 +472,7 @@ func (w *World) reload(e *journal.Waiting) (*Wait, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.order, m.attempt = e.Order, e.Attempt
+	m.order, m.attempt, m.routes = e.Order, e.Attempt, e.Routes
 	if e.First {
 		m.flags |= firstFlag
 	}

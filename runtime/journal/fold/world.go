@@ -30,6 +30,7 @@ type Limits struct {
 	Dead      int           // dead letters
 	DeadBytes int           // bytes of those
 	KeyLife   time.Duration // of an idempotency key
+	Routes    int           // that no new message goes by
 
 	// Of each schedule and subscription the newest keys are remembered, apart from others.
 	SourceKeys int
@@ -89,6 +90,7 @@ type World struct {
 	dead     []*Dead // oldest first
 	deadSize int
 	deadEver uint64
+	routes   []journal.Routes // those last come into use, or out of it, last
 
 	waiting, letters shelf      // pending and dead as snapshots have them
 	snapshots        [2]written // the last two, the newer one last
@@ -197,6 +199,8 @@ func (w *World) apply(e journal.Entry) error {
 		return w.asked(e)
 	case *journal.Action:
 		return w.action(e)
+	case *journal.Routes:
+		w.routed(e)
 	case *journal.Revision, *journal.SnapshotTaken:
 	default:
 		return fmt.Errorf("%w: an entry %T, which nothing of this version writes", journal.ErrDamaged, e)
@@ -208,7 +212,7 @@ func (w *World) accepted(e *journal.Accepted) error {
 	w.now = max(w.now, e.Time)
 	w.promise(e.Idempotency, e.Asked, e.Time)
 	if e.Node != "" {
-		if err := w.add(e.Node, e.Key, e.Input, 0, firstFlag); err != nil {
+		if err := w.add(e.Node, e.Key, e.Input, 0, way{e.Routes, firstFlag}); err != nil {
 			return err
 		}
 	}
@@ -217,7 +221,7 @@ func (w *World) accepted(e *journal.Accepted) error {
 		flow = e.Asked.Flow
 	}
 	for i := range e.Copies {
-		if err := w.output(&e.Copies[i], flow, e.Source, e.Time, firstFlag); err != nil {
+		if err := w.output(&e.Copies[i], flow, e.Source, e.Time, way{e.Routes, firstFlag}); err != nil {
 			return err
 		}
 	}
@@ -248,16 +252,16 @@ func (w *World) handled(e *journal.Handled) error {
 	if err != nil {
 		return err
 	}
-	var flags uint8
+	along := way{routes: e.Routes}
 	if m != nil {
-		flow, flags = m.flowID(), m.flags&apartFlag
+		flow, along.flags = m.flowID(), m.flags&apartFlag
 	}
 	w.promise(e.Idempotency, e.Asked, e.Time)
 	if err := w.states.change(Cell{e.Node, e.Key}, e.State); err != nil {
 		return err
 	}
 	for i := range e.Outputs {
-		if err := w.output(&e.Outputs[i], flow, e.Node, e.Time, flags); err != nil {
+		if err := w.output(&e.Outputs[i], flow, e.Node, e.Time, along); err != nil {
 			return err
 		}
 	}
@@ -295,8 +299,8 @@ const (
 	toDeadLetter = "deadletter"
 )
 
-// output folds what a message or a request leads to; flags are as for add.
-func (w *World) output(o *journal.Output, flow, from string, now int64, flags uint8) error {
+// output folds what a message or a request leads to.
+func (w *World) output(o *journal.Output, flow, from string, now int64, along way) error {
 	switch o.To {
 	case toOutput:
 		if o.Answers {
@@ -315,7 +319,7 @@ func (w *World) output(o *journal.Output, flow, from string, now int64, flags ui
 		w.bury(d)
 		w.flows.blame(flow, Answer{Outcome: Failed, Code: d.Code, Text: d.Reason, Node: d.Node})
 	default:
-		return w.add(o.To, o.Key, o.Frame, o.Due, flags)
+		return w.add(o.To, o.Key, o.Frame, o.Due, along)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type life struct {
 
 	applying bool // a revision is being put in force
 	trials   *trials
+	leaving  []*actor.Actor // of nodes that are gone, and finish what they have
 }
 
 func newLife(w *world) *life {
@@ -191,6 +193,13 @@ func (v *visitor) pause(d time.Duration) bool {
 // host swaps revisions, or tries one first, and may stop the shard in the end.
 func (l *life) host(n uint64, stops bool) {
 	w := l.world
+	if w.trial != nil { // of the last life
+		if w.oneIn(3) || w.calm > 0 || !l.resume() {
+			w.trial = nil
+		} else if l.follow(n); l.dead() {
+			return
+		}
+	}
 	for w.plan.swaps && w.calm == 0 && !w.oneIn(4) {
 		l.sleep(time.Duration(w.random.Int64N(int64(20 * time.Second))))
 		l.park(rankActor, n, "host swaps")
@@ -206,8 +215,11 @@ func (l *life) host(n uint64, stops bool) {
 		}
 		w.found.Swaps++
 		w.model.revision = w.random.IntN(len(revisions))
-		if err := l.apply(w.model.revision); err != nil && !l.dead() {
-			w.violate("apply revision %d: %v", w.model.revision, err)
+		for err := l.apply(w.model.revision); err != nil && !l.dead(); err = l.apply(w.model.revision) {
+			if !errors.Is(err, shard.ErrJournal) {
+				w.violate("apply revision %d: %v", w.model.revision, err)
+				return
+			}
 		}
 	}
 	if stops && w.calm == 0 {
@@ -247,7 +259,11 @@ func (l *life) put(revision int, actors map[string]*actor.Actor) error {
 	if err != nil {
 		before, l.actors = l.actors, before
 	}
-	closeAll(before)
+	if err != nil {
+		closeAll(before)
+	} else {
+		l.leave(before)
+	}
 	return err
 }
 
@@ -324,6 +340,9 @@ func (l *life) end() {
 	}
 	closeAll(l.actors)
 	closeAll(l.trials.actors)
+	for _, a := range l.leaving {
+		a.Close()
+	}
 	// Whatever time that took, the next life begins when it would have.
 	w.clock -= time.Since(before)
 	w.began = w.began.Add(time.Since(before))

@@ -37,6 +37,7 @@ type model struct {
 	clients  map[string][2]int // id: client and index of its request
 	done     map[turn]int      // index of the client's last request settled there at its first attempt
 	epoch    uint64
+	routes   map[uint32]*revision // by number
 
 	records, handledEver, attemptsEver, lettersEver, actionsEver, snapshotsEver, packedEver int
 }
@@ -65,6 +66,7 @@ type message struct {
 	held     bool
 	delayed  bool // ever
 	begun    bool // its attempt may have changed something outside
+	routes   uint32
 }
 
 // letter is a dead letter.
@@ -78,7 +80,7 @@ func newModel(w *world, j journal.Journal) *model {
 	return &model{
 		world: w, journal: j, waits: map[string]*message{}, settled: map[string]string{}, states: map[cell]map[string]value{},
 		letters: map[string]*letter{}, left: map[string]int{}, outs: map[string]string{}, promises: map[string]string{}, acts: map[string]bool{},
-		effects: map[string]string{}, moments: map[string]string{}, answers: map[string]bool{}, clients: map[string][2]int{}, done: map[turn]int{},
+		effects: map[string]string{}, moments: map[string]string{}, answers: map[string]bool{}, clients: map[string][2]int{}, done: map[turn]int{}, routes: map[uint32]*revision{},
 	}
 }
 
@@ -123,10 +125,10 @@ func (m *model) entry(e journal.Entry) {
 	case *journal.Accepted:
 		m.promised(e.Idempotency, e.Asked)
 		if e.Node != "" { // otherwise it is the first of the copies
-			m.add(e.Node, e.Key, e.Input, cell{}, 0)
+			m.add(e.Node, e.Key, e.Input, cell{}, 0, e.Routes)
 		}
 		for i := range e.Copies {
-			m.output(&e.Copies[i], cell{}, e.Source)
+			m.output(&e.Copies[i], cell{}, e.Source, e.Routes)
 		}
 	case *journal.Handled:
 		m.handled(e)
@@ -137,6 +139,8 @@ func (m *model) entry(e journal.Entry) {
 	case *journal.Begun:
 		m.begun(e)
 	case *journal.Asked:
+	case *journal.Routes:
+		m.routed(e)
 	case *journal.Action:
 		m.action(e)
 	case *journal.SnapshotTaken:
@@ -168,7 +172,7 @@ func (m *model) parse(frame []byte) *abi.Message {
 }
 
 // add has a message wait.
-func (m *model) add(node, key string, frame []byte, from cell, due int64) {
+func (m *model) add(node, key string, frame []byte, from cell, due int64, routes uint32) {
 	parsed := m.parse(frame)
 	id := parsed.ID()
 	if how := m.settled[id]; how != "" || m.waits[id] != nil {
@@ -177,13 +181,13 @@ func (m *model) add(node, key string, frame []byte, from cell, due int64) {
 	}
 	m.order++
 	m.waits[id] = &message{
-		cell: cell{strings.Clone(node), strings.Clone(key)}, id: id, flow: parsed.Correlation(), from: from, order: m.order, attempt: 1, due: due, delayed: due > 0,
+		cell: cell{strings.Clone(node), strings.Clone(key)}, id: id, flow: parsed.Correlation(), from: from, order: m.order, attempt: 1, due: due, delayed: due > 0, routes: routes,
 	}
 	m.left[parsed.Correlation()]++
 }
 
 // output takes in what a message led to.
-func (m *model) output(o *journal.Output, from cell, source string) {
+func (m *model) output(o *journal.Output, from cell, source string, routes uint32) {
 	switch o.To {
 	case "output":
 		parsed := m.parse(o.Frame)
@@ -200,7 +204,7 @@ func (m *model) output(o *journal.Output, from cell, source string) {
 		}
 		m.bury(d)
 	default:
-		m.add(o.To, o.Key, o.Frame, from, o.Due)
+		m.add(o.To, o.Key, o.Frame, from, o.Due, routes)
 	}
 }
 
@@ -280,8 +284,12 @@ func (m *model) handled(e *journal.Handled) {
 		m.change(w.cell, e.State, w.id)
 	}
 	for i := range e.Outputs {
-		m.output(&e.Outputs[i], w.cell, e.Node)
+		m.output(&e.Outputs[i], w.cell, e.Node, e.Routes)
 	}
+	if w.order > 0 && w.routes != e.Routes && !m.forgets() {
+		m.world.violate("%s came by routes %d, and goes on by %d", w.id, w.routes, e.Routes)
+	}
+	m.along(e)
 }
 
 // change takes in what an entry changes of a state; by is the message that did
@@ -397,7 +405,7 @@ func (m *model) action(e *journal.Action) {
 		d.data = string(m.parse(e.Input).Data())
 		return
 	case journal.ActionRedrive:
-		m.add(e.Node, e.Key, e.Input, cell{}, 0)
+		m.add(e.Node, e.Key, e.Input, cell{}, 0, e.Routes)
 	}
 	delete(m.letters, d.id)
 }

@@ -26,7 +26,7 @@ type revision struct {
 }
 
 // revisions are: all of it; the same again; one whose node alone is gone and
-// whose node free does not try again; one with another route.
+// whose node free does not try again; one with another route; one with a node more.
 var revisions = []*revision{
 	made("r1", nil),
 	made("r2", nil),
@@ -48,6 +48,20 @@ var revisions = []*revision{
 				r.To = []string{"drop"}
 			}
 		}
+	}),
+	made("r5", func(s *specs.Service) {
+		w := s.Workflows["w"]
+		s.Actors["more"] = &specs.Actor{
+			Name: "more", In: []string{"out"}, Out: []string{"out"}, Scale: specs.Scale{Max: 4, Mailbox: 1000}, Retry: specs.Retry{Max: 2, Backoff: time.Second, Factor: 2},
+			Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault},
+		}
+		w.Nodes = append(w.Nodes, &specs.Node{Name: "more", Actor: "more", Scale: specs.Scale{Max: 2, Mailbox: 1000}})
+		for _, r := range w.Routes {
+			if r.From == "free" && r.Type == "out" {
+				r.To = []string{"more"}
+			}
+		}
+		route(w, "more", "", "output")
 	}),
 }
 
@@ -242,7 +256,7 @@ func (m *module) handle(h engine.Host, in *abi.Message) ([]sent, error) {
 	case n%11 == 0:
 		return []sent{{typ: abi.TypeError, data: "no", attrs: []string{"code", "no"}}}, nil
 	}
-	if name != "front" && name != "echo" {
+	if name != "front" && name != "echo" && name != "more" {
 		if err := remember(h, id, n%4 == 0); err != nil {
 			return nil, err
 		}
@@ -255,7 +269,7 @@ func (m *module) handle(h engine.Host, in *abi.Message) ([]sent, error) {
 			data = fmt.Sprintf(`%s,"pad":%q}`, strings.TrimSuffix(data, "}"), strings.Repeat("p", journal.InlineMax))
 		}
 		return []sent{{typ: "work", data: data, attrs: []string{"x.pad", pad}}, {typ: "work", data: data}}, nil
-	case name == "alone" || name == "pay" || name == "echo" || n%5 == 0:
+	case name == "alone" || name == "pay" || name == "echo" || name == "more" || n%5 == 0:
 		return []sent{{typ: "out", data: data}}, nil
 	case n%5 == 1:
 		return []sent{{typ: "late", data: data, attrs: []string{abi.Delay, fmt.Sprint(n % 4000)}}}, nil

@@ -3,6 +3,8 @@ package simulation
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -20,24 +22,46 @@ type trials struct {
 	busy   map[cell]string // ids of what is being handled of keys that are handled one at a time
 }
 
-// try has another revision be tried, and kept or not. One with a node more that messages are sent to cannot be.
+// attempt is a trial that has begun, in this life or an earlier one.
+type attempt struct {
+	index int
+	salt  string
+	share float64
+}
+
+// try has another revision be tried, and kept or not.
 func (l *life) try(n uint64) {
 	w := l.world
-	index := w.random.IntN(len(revisions))
-	share := w.random.Float64()
-	t := &trials{actors: w.actors(l, revisions[index]), next: revisions[index], moved: map[cell]bool{}, busy: l.trials.busy}
-	fits := index == lesser || w.model.revision != lesser
-	w.trace("revision %d is tried with %v of the keys", index, share)
-	err := l.shard.Try(&shard.Trial{Table: t.next.table, Actors: t.actors, Salt: fmt.Sprint(w.steps), Share: share})
-	if fits != (err == nil) || err != nil && !errors.Is(err, shard.ErrTrial) {
-		w.violate("revision %d is tried beside %d: %v", index, w.model.revision, err)
+	w.trial = &attempt{w.random.IntN(len(revisions)), fmt.Sprint(w.steps), w.random.Float64()}
+	if l.resume() {
+		l.follow(n)
 	}
+}
+
+// resume has the revision of the world's trial be tried; false: it is not.
+func (l *life) resume() bool {
+	w, x := l.world, l.world.trial
+	t := &trials{actors: w.actors(l, revisions[x.index]), next: revisions[x.index], moved: map[cell]bool{}, busy: l.trials.busy}
+	w.trace("revision %d is tried with %v of the keys", x.index, x.share)
+	before := l.trials
+	l.trials = t
+	err := l.shard.Try(&shard.Trial{Table: t.next.table, Actors: t.actors, Salt: x.salt, Share: x.share})
 	if err != nil {
+		if !l.dead() && !errors.Is(err, shard.ErrJournal) {
+			w.violate("revision %d is tried beside %d: %v", x.index, w.model.revision, err)
+		}
+		l.trials, w.trial = before, nil
 		closeAll(t.actors)
-		return
+		return false
 	}
 	w.found.Trials++
-	l.trials = t
+	return true
+}
+
+// follow gives the revision that is tried more keys, and keeps it or not.
+func (l *life) follow(n uint64) {
+	w := l.world
+	share := w.trial.share
 	for range 1 + w.random.IntN(3) {
 		l.sleep(time.Duration(w.random.Int64N(int64(20 * time.Second))))
 		l.park(rankActor, n, "host looks at the trial")
@@ -46,29 +70,46 @@ func (l *life) try(n uint64) {
 		}
 		share += (1 - share) * w.random.Float64()
 		w.trace("it has %v of the keys", share)
+		w.trial.share = share
 		if err := l.shard.Share(share); err != nil {
 			w.violate("a trial is given more keys: %v", err)
 		}
 	}
-	l.decide(index)
+	l.decide(w.trial.index)
 }
 
 // decide keeps what is tried, or does not.
 func (l *life) decide(index int) {
 	w, t := l.world, l.trials
-	l.trials = &trials{busy: t.busy}
+	l.trials, w.trial = &trials{busy: t.busy}, nil
 	if w.oneIn(2) {
 		w.trace("it is withdrawn")
 		if !l.shard.Untry() {
 			w.violate("a trial has ended by itself")
 		}
-		closeAll(t.actors)
+		l.leave(t.actors)
 		return
 	}
 	w.model.revision = index
-	if err := l.put(index, t.actors); err != nil && !l.dead() {
-		w.violate("keep revision %d: %v", index, err)
+	for err := l.put(index, t.actors); err != nil && !l.dead(); err = l.apply(index) {
+		if !errors.Is(err, shard.ErrJournal) {
+			w.violate("keep revision %d: %v", index, err)
+			return
+		}
 	}
+}
+
+// leave closes actors, once nothing of them is used any more.
+func (l *life) leave(actors map[string]*actor.Actor) {
+	l.leaving = append(l.leaving, slices.Collect(maps.Values(actors))...)
+	used := l.shard.InUse()
+	l.leaving = slices.DeleteFunc(l.leaving, func(a *actor.Actor) bool {
+		if used[a] {
+			return false
+		}
+		a.Close()
+		return true
+	})
 }
 
 func closeAll(actors map[string]*actor.Actor) {

@@ -31,6 +31,7 @@ type world struct {
 	desk   *operator
 	modes  *governor
 	life   *life
+	trial  *attempt // under way; nil: none is
 	lives  int
 	ids    int
 	next   string // what the ids of messages from outside begin with

@@ -1,0 +1,30 @@
+package fold
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/grow-platform/grow/runtime/journal"
+)
+
+// TestRoutes: of routes the world knows which are in force, which are tried, and of those
+// that are neither any more the last.
+func TestRoutes(t *testing.T) {
+	w := New(Limits{Routes: 2})
+	text := func(n uint32) []byte { return []byte{byte('a' + n)} }
+	of := func(n uint32, use uint32, time int64) journal.Routes {
+		return journal.Routes{Number: n, Text: text(n), Use: use, Time: time}
+	}
+	for i, e := range []journal.Routes{
+		of(0, journal.RoutesInForce, 1), of(1, journal.RoutesTried, 2), {Number: 1, Use: journal.RoutesWithdrawn, Time: 3},
+		of(1, journal.RoutesTried, 4), of(2, journal.RoutesInForce, 5), of(0, journal.RoutesInForce, 6), of(3, journal.RoutesInForce, 7), of(4, journal.RoutesTried, 8),
+	} {
+		if err := w.apply(&e); err != nil {
+			t.Fatalf("entry %d: %v", i, err)
+		}
+	}
+	want := []journal.Routes{of(2, journal.RoutesWithdrawn, 6), of(0, journal.RoutesWithdrawn, 7), of(3, journal.RoutesInForce, 7), of(4, journal.RoutesTried, 8)}
+	if d := cmp.Diff(want, w.Routes()); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build unpin_flows
+
+package shard
+
+const planted = unpinFlows

@@ -1,0 +1,5 @@
+//go:build unpin_waiting
+
+package shard
+
+const planted = unpinWaiting
