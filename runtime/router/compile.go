@@ -74,7 +74,7 @@ func CompileAfter(s *specs.Service, last *Table) (*Table, error) {
 			return nil, err
 		}
 	}
-	c.below()
+	c.next()
 	for _, n := range c.table.Nodes {
 		for _, o := range n.Outs {
 			o.always, o.along = o.choice.only()
@@ -372,28 +372,19 @@ func (c *compiler) step(p place, to, from string) (step, error) {
 	return step{}, fmt.Errorf("compile routes of %s: there is no node %q", from, to)
 }
 
-// below fills Node.Below: direct successors outside the node's own cycle.
-func (c *compiler) below() {
-	next := make([][]*Node, len(c.table.Nodes))
+// next fills Node.Next.
+func (c *compiler) next() {
 	for _, n := range c.table.Nodes {
 		seen := map[*Node]bool{}
 		for _, out := range n.Outs {
 			for _, to := range out.choice.nodes(nil) {
 				if !seen[to] {
 					seen[to] = true
-					next[n.Index] = append(next[n.Index], to)
+					n.Next = append(n.Next, to)
 				}
 			}
 		}
-	}
-	component := components(next)
-	for _, n := range c.table.Nodes {
-		for _, to := range next[n.Index] {
-			if component[to.Index] != component[n.Index] {
-				n.Below = append(n.Below, to)
-			}
-		}
-		slices.SortFunc(n.Below, func(a, b *Node) int { return strings.Compare(a.Path, b.Path) })
+		slices.SortFunc(n.Next, func(a, b *Node) int { return strings.Compare(a.Path, b.Path) })
 	}
 }
 
@@ -408,63 +399,4 @@ func (c *choice) nodes(dst []*Node) []*Node {
 		}
 	}
 	return dst
-}
-
-// components numbers the strongly connected components of a graph given as
-// lists of successors (Tarjan, 1972; iterative, since graphs come from users).
-func components(next [][]*Node) []int {
-	n := len(next)
-	index, low, number := make([]int, n), make([]int, n), make([]int, n)
-	var stack []int
-	onStack := make([]bool, n)
-	count, found := 0, 0
-	type frame struct{ v, i int }
-	for root := range n {
-		if index[root] != 0 {
-			continue
-		}
-		work := []frame{{v: root}}
-		for len(work) > 0 {
-			f := &work[len(work)-1]
-			v := f.v
-			if f.i == 0 {
-				count++
-				index[v], low[v] = count, count
-				stack, onStack[v] = append(stack, v), true
-			}
-			descended := false
-			for f.i < len(next[v]) {
-				w := next[v][f.i].Index
-				f.i++
-				if index[w] == 0 {
-					work = append(work, frame{v: w})
-					descended = true
-					break
-				}
-				if onStack[w] {
-					low[v] = min(low[v], index[w])
-				}
-			}
-			if descended {
-				continue
-			}
-			if low[v] == index[v] {
-				for {
-					w := stack[len(stack)-1]
-					stack = stack[:len(stack)-1]
-					onStack[w], number[w] = false, found
-					if w == v {
-						break
-					}
-				}
-				found++
-			}
-			work = work[:len(work)-1]
-			if len(work) > 0 {
-				p := work[len(work)-1].v
-				low[p] = min(low[p], low[v])
-			}
-		}
-	}
-	return number
 }

@@ -262,23 +262,37 @@ func naive(routes []*specs.Route, from, typ string, n int) string {
 }
 
 // TestBelow: back-pressure comes from every node downstream, but not from the
-// nodes of one's own cycle.
+// nodes of one's own cycle, be it one of several tables together.
 func TestBelow(t *testing.T) {
-	s := service([]string{"a"}, []string{"x"}, map[string][]string{
-		"w": {"input a - -> n0", "n0 a - -> n1", "n1 a data.n>1.0 -> n0", "n1 a - -> n2", "n2 a - -> output"},
-	}, map[string]map[string]string{"w": {"n0": "x", "n1": "x", "n2": "x"}})
-	table, err := Compile(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]string{"w/n0": "", "w/n1": "w/n2", "w/n2": ""} {
-		n, _ := table.Node(path)
-		var got []string
-		for _, b := range n.Below {
-			got = append(got, b.Path)
+	table := func(routes ...string) *Table {
+		table, err := Compile(service([]string{"a"}, []string{"x"}, map[string][]string{"w": routes}, map[string]map[string]string{"w": {"n0": "x", "n1": "x", "n2": "x"}}))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("below %s: %v, want %q", path, got, want)
+		return table
+	}
+	one := table("input a - -> n0", "n0 a - -> n1", "n1 a data.n>1.0 -> n0", "n1 a - -> n2", "n2 a - -> output")
+	line := table("input a - -> n0", "n0 a - -> n1", "n1 a - -> n2", "n2 a - -> output")
+	back := table("input a - -> n2", "n2 a - -> n1", "n1 a - -> output", "n0 a - -> n2")
+	for name, c := range map[string]struct {
+		tables []*Table
+		want   map[string]string // of the first
+	}{
+		"a cycle":          {[]*Table{one}, map[string]string{"w/n0": "", "w/n1": "w/n2", "w/n2": ""}},
+		"a line":           {[]*Table{line}, map[string]string{"w/n0": "w/n1", "w/n1": "w/n2", "w/n2": ""}},
+		"two lines":        {[]*Table{line, back}, map[string]string{"w/n0": "w/n1", "w/n1": "", "w/n2": ""}},
+		"the other of two": {[]*Table{back, line}, map[string]string{"w/n0": "w/n2", "w/n1": "", "w/n2": ""}},
+	} {
+		below := Below(c.tables...)[0]
+		for path, want := range c.want {
+			n, _ := c.tables[0].Node(path)
+			var got []string
+			for _, b := range below[n.Index] {
+				got = append(got, b.Path)
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%s: below %s: %v, want %q", name, path, got, want)
+			}
 		}
 	}
 }

@@ -30,10 +30,8 @@ type Node struct {
 	Actor            *specs.Actor
 	Config           []byte // nil when the actor takes none
 	Scale            specs.Scale
-	Outs             []*Out // in the order of the actor's out
-	// Below lists the nodes this one may send to, but for those that may send
-	// back to it: filling one of them holds this one up.
-	Below []*Node
+	Outs             []*Out  // in the order of the actor's out
+	Next             []*Node // that it may send to, by path
 
 	keys   map[string]*rule.Key
 	anyKey *rule.Key

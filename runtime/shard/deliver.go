@@ -204,11 +204,13 @@ func (l *lane) note(it *parcel, to string, due int64) *journal.Output {
 
 // stalled has a cell wait while a mailbox it may send to is full.
 func (l *lane) stalled(c *cell, r *running) bool {
-	list := r.below
-	if it := *c.queue.at(0); it.routes != r.plan.number {
-		list = l.shard.belowBy(it.routes, r, list)
+	p := r.plan
+	if it := *c.queue.at(0); it.routes != p.number {
+		if by := l.shard.way(it.routes); by != nil {
+			p = by
+		}
 	}
-	for _, below := range list {
+	for _, below := range p.holds(r) {
 		to := below.run.Load()
 		if to == nil || !below.full(to) {
 			continue

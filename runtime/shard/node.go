@@ -44,7 +44,6 @@ type running struct {
 	outs     []*router.Out // of spec
 	state    []specs.State // of its actor
 	actor    *actor.Actor  // nil: none yet, see former.awaited
-	below    []*node
 	capacity int64
 	bytes    int64 // that may wait
 	waits    bool  // a handling may wait for something outside

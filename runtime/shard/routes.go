@@ -21,7 +21,25 @@ type plan struct {
 	table  *router.Table
 	passed []*atomic.Uint64 // along its edges
 	nodes  []*node
-	below  [][]*node // of each node, those it may send to that may not send back
+	// below are, of each node, those that it may send to and from which nothing comes back,
+	// going by whichever plan is kept; see publish.
+	below atomic.Pointer[[][]*node]
+}
+
+// holds are the nodes that have one at which r runs wait with what goes by the plan.
+func (p *plan) holds(r *running) []*node {
+	below, at := p.below.Load(), r.spec.Index
+	if p != r.plan {
+		n, ok := p.table.Node(r.spec.Path)
+		if !ok {
+			return r.plan.holds(r)
+		}
+		at = n.Index
+	}
+	if below == nil {
+		return nil
+	}
+	return (*below)[at]
 }
 
 // out is where a node sends messages of a type by a plan; nil: it knows nothing of that.
@@ -145,18 +163,16 @@ func (s *Shard) awaitNone() {
 
 // planned makes a plan of a table.
 func (s *Shard) planned(t *router.Table, number uint32, only bool) *plan {
-	p := &plan{number: number, table: t, passed: s.passed.of(t, only), nodes: make([]*node, len(t.Nodes)), below: make([][]*node, len(t.Nodes))}
+	p := &plan{number: number, table: t, passed: s.passed.of(t, only), nodes: make([]*node, len(t.Nodes))}
 	for i, spec := range t.Nodes {
 		p.nodes[i] = s.node(spec.Path)
-		for _, below := range spec.Below {
-			p.below[i] = append(p.below[i], s.node(below.Path))
-		}
 	}
 	return p
 }
 
 // publish lets lanes see which plans are kept: the one in force, that of a trial, nil for
-// none, and former ones.
+// none, and former ones. Who waits for room by fewer of them than before has to be told: see
+// feedAll.
 func (s *Shard) publish(force, tried *plan) {
 	list := []*plan{force}
 	if tried != nil {
@@ -165,7 +181,32 @@ func (s *Shard) publish(force, tried *plan) {
 	for i := len(s.routes.former) - 1; i >= 0; i-- {
 		list = append(list, s.routes.former[i].plan)
 	}
+	s.hold(list)
 	s.routes.kept.Store(&list)
+}
+
+// hold works out who waits for whom as long as some plans are kept, and those by which
+// something runs that no plan has any more.
+func (s *Shard) hold(plans []*plan) {
+	plans = slices.Clone(plans)
+	for _, n := range s.nodes {
+		if r := n.run.Load(); r != nil && !slices.Contains(plans, r.plan) {
+			plans = append(plans, r.plan)
+		}
+	}
+	tables := make([]*router.Table, len(plans))
+	for i, p := range plans {
+		tables[i] = p.table
+	}
+	for i, of := range router.Below(tables...) {
+		p, below := plans[i], make([][]*node, len(of))
+		for k, list := range of {
+			for _, to := range list {
+				below[k] = append(below[k], p.nodes[to.Index])
+			}
+		}
+		p.below.Store(&below)
+	}
 }
 
 // way is the plan of a number, nil when it is not kept. It may be called concurrently.
@@ -201,8 +242,9 @@ func (s *Shard) runs() iter.Seq[*running] {
 }
 
 // settleFormer forgets former plans that are too many, or too old, all of them when none
-// has messages left, and stops nodes that no plan has any more. It reports whether some were.
-func (s *Shard) settleFormer(now int64, all bool) (stopped bool) {
+// has messages left, and stops nodes that no plan has any more. It reports whether it forgot
+// some, and whether nodes were stopped.
+func (s *Shard) settleFormer(now int64, all bool) (forgot, stopped bool) {
 	k := &s.routes
 	force, x := s.plan.Load(), s.trial.Load()
 	var tried *plan
@@ -219,6 +261,7 @@ func (s *Shard) settleFormer(now int64, all bool) (stopped bool) {
 		if !again {
 			delete(k.numbers, string(f.table.Routes()))
 		}
+		forgot = true
 		return true
 	})
 	if slices.ContainsFunc(k.former, func(f former) bool { return f.awaited && now-f.since >= int64(awaitTime) }) {
@@ -238,7 +281,7 @@ func (s *Shard) settleFormer(now int64, all bool) (stopped bool) {
 		}
 	}
 	s.lookLater()
-	return stopped
+	return forgot, stopped
 }
 
 // within reports whether a plan has no node that two others lack, of which the second may be nil.
@@ -269,8 +312,8 @@ func (s *Shard) look() {
 		return
 	}
 	s.routes.looking = false
-	stopped := s.settleFormer(s.clock.Now().UnixNano(), s.idle())
-	if stopped {
+	forgot, stopped := s.settleFormer(s.clock.Now().UnixNano(), s.idle())
+	if forgot || stopped {
 		s.feedAll()
 	}
 	ended := s.routes.ended.Load()
@@ -395,7 +438,7 @@ func (s *Shard) await(p *plan, t *router.Table) {
 	for i, n := range p.nodes {
 		if _, ok := t.Node(n.path); !ok {
 			n.mode.Store(uint32(Paused))
-			n.run.CompareAndSwap(nil, &running{spec: p.table.Nodes[i], plan: p, below: p.below[i], capacity: awaitMessages, bytes: s.most.mailbox})
+			n.run.CompareAndSwap(nil, &running{spec: p.table.Nodes[i], plan: p, capacity: awaitMessages, bytes: s.most.mailbox})
 		}
 	}
 }
@@ -444,17 +487,6 @@ func (p *plan) leads(o *router.Out, it *parcel) bool {
 		r := p.nodes[t.Node.Index].run.Load()
 		return r == nil || !r.spec.Takes(o.Type)
 	})
-}
-
-// belowBy are the nodes that a message's outputs may go to, of those that r, which has
-// list, may not be sent anything by.
-func (s *Shard) belowBy(number uint32, r *running, list []*node) []*node {
-	if p := s.way(number); p != nil {
-		if n, ok := p.table.Node(r.spec.Path); ok {
-			return p.below[n.Index]
-		}
-	}
-	return list
 }
 
 // most is how many places a message of a type may go to.

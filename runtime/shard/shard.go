@@ -190,7 +190,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 func (s *Shard) running(p *plan, index int, a *actor.Actor) *running {
 	spec := p.table.Nodes[index]
 	return &running{
-		spec: spec, plan: p, outs: spec.Outs, state: spec.Actor.State, below: p.below[index],
+		spec: spec, plan: p, outs: spec.Outs, state: spec.Actor.State,
 		actor: a, capacity: int64(spec.Scale.Mailbox), bytes: s.most.mailbox, waits: a.Waits(),
 	}
 }

@@ -133,7 +133,7 @@ func (a *arm) report(revision string) Arm {
 
 // spare returns what runs, as a copy that can be put in force by itself.
 func (r *running) spare() *running {
-	return &running{spec: r.spec, plan: r.plan, outs: r.outs, state: r.state, actor: r.actor, below: r.below, capacity: r.capacity, bytes: r.bytes, waits: r.waits}
+	return &running{spec: r.spec, plan: r.plan, outs: r.outs, state: r.state, actor: r.actor, capacity: r.capacity, bytes: r.bytes, waits: r.waits}
 }
 
 // Try begins a trial; there is at most one. What it tries handles messages of its keys

@@ -81,7 +81,7 @@ func (g *governor) begins(n *router.Node, id string) {
 	if m := g.of(n.Actor.Name); m&shard.Paused != 0 {
 		g.world.violate("%s begins to be handled at %s, which is %s", id, n.Path, m)
 	}
-	for _, below := range n.Below {
+	for _, below := range n.Next {
 		if m := g.of(below.Actor.Name); m&shard.Drained != 0 {
 			g.world.violate("%s begins to be handled at %s, and %s below is %s", id, n.Path, below.Path, m)
 		}

@@ -1,0 +1,104 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/grow-platform/grow/abi"
+	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/specs"
+)
+
+// lined is a service in which messages pass nodes of some names in their order, each of
+// which has room for few.
+func lined(room int, names ...string) (*specs.Service, map[string]guest) {
+	s := project()
+	guests := map[string]guest{}
+	w := &specs.Workflow{Name: "w", In: []string{"in"}, Out: []string{"in"}}
+	from := specs.Input
+	for _, n := range names {
+		s.Actors[n] = def(n, func(a *specs.Actor) { a.Out = []string{"in"} })
+		w.Nodes = append(w.Nodes, &specs.Node{Name: n, Actor: n, Scale: specs.Scale{Max: 1, Mailbox: room}})
+		w.Routes = append(w.Routes, &specs.Route{From: from, To: []string{n}})
+		from = n
+		guests[n] = func(_ engine.Host, m *abi.Message) ([]sent, error) {
+			return []sent{{typ: "in", data: string(m.Data())}}, nil
+		}
+	}
+	w.Routes = append(w.Routes, &specs.Route{From: from, To: []string{specs.Output}})
+	s.Workflows["w"] = w
+	return s, guests
+}
+
+// TestBegunByFull: two nodes that change places, and are full then of what goes the one way
+// and the other, do not wait for each other.
+func TestBegunByFull(t *testing.T) {
+	one, guests := lined(2, "a", "b")
+	other, _ := lined(2, "b", "a")
+	b := open(t, one, guests, nil)
+	b.Govern(Modes{Service: Paused})
+	flows := b.send(t, "w", 2)
+	serve(t, b.Shard, other, guests)
+	flows = append(flows, b.send(t, "w", 2)...)
+	b.settled(t)
+	b.Govern(Modes{})
+	b.settled(t)
+	for i, f := range flows {
+		select {
+		case <-f.Done():
+		default:
+			t.Errorf("message %d waits: %+v", i, b.Status())
+		}
+	}
+}
+
+// TestBegunByFullLoad: messages go on while two nodes change places again and again.
+func TestBegunByFullLoad(t *testing.T) {
+	one, guests := lined(4, "a", "b")
+	other, _ := lined(4, "b", "a")
+	b := open(t, one, guests, nil)
+	stop := make(chan struct{})
+	var wait sync.WaitGroup
+	var done atomic.Int64
+	for i := range 16 {
+		wait.Go(func() {
+			for {
+				f, err := b.Accept(context.Background(), &Request{To: "w", Type: "in", Data: fmt.Append(nil, i), AnyReply: true})
+				switch {
+				case err == nil:
+					select {
+					case <-f.Done():
+						done.Add(1)
+					case <-stop:
+						return
+					}
+				case !errors.Is(err, ErrFull):
+					t.Error(err)
+					return
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	defer wait.Wait()
+	defer close(stop)
+	for i := range 60 {
+		before := done.Load()
+		serve(t, b.Shard, []*specs.Service{other, one}[i%2], guests)
+		for limit := time.Now().Add(20 * time.Second); done.Load() < before+20; time.Sleep(time.Millisecond) {
+			if time.Now().After(limit) {
+				t.Errorf("swap %d: nothing is handled any more: %+v", i, b.Status())
+				return
+			}
+		}
+	}
+}
