@@ -159,7 +159,7 @@ func TestRestore(t *testing.T) {
 		t.Errorf("restored routes differ at %q, and where messages come in, %q", nodes, workflows)
 	}
 	for _, n := range table.Nodes {
-		if is, ok := again.Node(n.Path); !ok || is.Keyed() != n.Keyed() || is.Exclusive() != n.Exclusive() || is.Takes("x") != n.Takes("x") {
+		if is, ok := again.Node(n.Path); !ok || is.Keyed() != n.Keyed() || is.Exclusive() != n.Exclusive() || is.Takes("x") != n.Takes("x") || (is.Key("x") == nil) != (n.Key("x") == nil) {
 			t.Errorf("%s is another node, or none", n.Path)
 		}
 	}

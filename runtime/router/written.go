@@ -37,10 +37,11 @@ type writtenRoute struct {
 }
 
 type writtenActor struct {
-	In        []string `json:"in"`
-	Out       []string `json:"out"`
-	Keyed     bool     `json:"keyed,omitempty"`
-	Exclusive bool     `json:"exclusive,omitempty"`
+	In        []string          `json:"in"`
+	Out       []string          `json:"out"`
+	Key       map[string]string `json:"key,omitempty"`
+	Keyed     bool              `json:"keyed,omitempty"` // read only: once it was all that was written of keys
+	Exclusive bool              `json:"exclusive,omitempty"`
 }
 
 // ErrWritten is returned by Restore for what Routes has not written.
@@ -48,7 +49,7 @@ var ErrWritten = errors.New("these are no routes")
 
 // Routes are the table's routes in a form that Restore makes a table of, empty where no
 // workflow has any. Two tables that lead every message the same way, between nodes that
-// take and send the same, have the same. They must not be changed.
+// take and send the same by the same keys, have the same. They must not be changed.
 func (t *Table) Routes() []byte {
 	if t.routes == nil {
 		return nil
@@ -76,7 +77,7 @@ func (t *Table) write(s *specs.Service) []byte {
 		w.Workflows[name] = one
 	}
 	for _, n := range t.Nodes {
-		w.Actors[n.Actor.Name] = writtenActor{n.Actor.In, n.Actor.Out, n.keyed, n.exclusive}
+		w.Actors[n.Actor.Name] = writtenActor{In: n.Actor.In, Out: n.Actor.Out, Key: n.Actor.Key, Exclusive: n.exclusive}
 	}
 	b, err := json.Marshal(w) // maps in the order of their keys
 	if err != nil {
@@ -86,7 +87,7 @@ func (t *Table) write(s *specs.Service) []byte {
 }
 
 // Restore makes a table of routes that were written, for the types that another one has.
-// It says where messages go, and nothing else: its nodes have no key, state or limits. It
+// It says where messages go, and by which keys, and nothing else: its nodes have no state or limits. It
 // fails with ErrWritten, or as Compile does where the routes do not fit the types any more.
 func Restore(routes []byte, by *Table) (*Table, error) {
 	var w written
@@ -97,7 +98,7 @@ func Restore(routes []byte, by *Table) (*Table, error) {
 	}
 	s := &specs.Service{Actors: map[string]*specs.Actor{}, Workflows: map[string]*specs.Workflow{}, Types: by.types}
 	for name, a := range w.Actors {
-		s.Actors[name] = &specs.Actor{Name: name, In: a.In, Out: a.Out}
+		s.Actors[name] = &specs.Actor{Name: name, In: a.In, Out: a.Out, Key: a.Key}
 	}
 	for name, flow := range w.Workflows {
 		one := &specs.Workflow{Name: name, In: flow.In}
@@ -115,7 +116,7 @@ func Restore(routes []byte, by *Table) (*Table, error) {
 	}
 	for _, n := range t.Nodes {
 		a := w.Actors[n.Actor.Name]
-		n.keyed, n.exclusive = a.Keyed, a.Exclusive
+		n.keyed, n.exclusive = n.keyed || a.Keyed, a.Exclusive
 	}
 	t.routes = func() []byte { return routes }
 	return t, nil

@@ -53,7 +53,7 @@ var revisions = []*revision{
 		w := s.Workflows["w"]
 		s.Actors["more"] = &specs.Actor{
 			Name: "more", In: []string{"out"}, Out: []string{"out"}, Scale: specs.Scale{Max: 4, Mailbox: 1000}, Retry: specs.Retry{Max: 2, Backoff: time.Second, Factor: 2},
-			Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault},
+			Limits: specs.Limits{Output: abi.OutputBytesMax, Calls: 1000, Memory: abi.MemoryDefault}, Key: map[string]string{"": "data.k"}, State: s.Actors["free"].State,
 		}
 		w.Nodes = append(w.Nodes, &specs.Node{Name: "more", Actor: "more", Scale: specs.Scale{Max: 2, Mailbox: 1000}})
 		for _, r := range w.Routes {
@@ -256,7 +256,7 @@ func (m *module) handle(h engine.Host, in *abi.Message) ([]sent, error) {
 	case n%11 == 0:
 		return []sent{{typ: abi.TypeError, data: "no", attrs: []string{"code", "no"}}}, nil
 	}
-	if name != "front" && name != "echo" && name != "more" {
+	if name != "front" && name != "echo" {
 		if err := remember(h, id, n%4 == 0); err != nil {
 			return nil, err
 		}
