@@ -102,3 +102,52 @@ func TestBegunByFullLoad(t *testing.T) {
 		}
 	}
 }
+
+// TestBegunByStopped: what the routes no longer lead to holds up nobody when it is paused or
+// takes nothing; what was to go there goes by the routes in force. When the whole service is
+// paused it goes there all the same.
+func TestBegunByStopped(t *testing.T) {
+	for _, mode := range []Mode{Stopped, Paused, Drained} {
+		service, guests := chain()
+		service.Workflows["w"].Nodes[1].Scale.Mailbox = 4
+		b := open(t, service, guests, nil)
+		b.Govern(Modes{Actors: map[string]Mode{"first": Paused, "second": mode}})
+		flows := b.send(t, "w", 8)
+		b.settled(t)
+		without, more := chain()
+		delete(without.Actors, "second")
+		without.Actors["third"] = def("third", nil)
+		without.Workflows["w"].Nodes[1] = &specs.Node{Name: "three", Actor: "third", Scale: specs.Scale{Max: 8, Mailbox: 10_000}}
+		without.Workflows["w"].Routes[1].To, without.Workflows["w"].Routes[2].From = []string{"three"}, "three"
+		more["third"] = more["second"]
+		serve(t, b.Shard, without, more)
+		b.Govern(Modes{Actors: map[string]Mode{"second": mode}})
+		holdReplies(t, flows)
+		holdReplies(t, b.send(t, "w", 1))
+	}
+	held, goOn := make(chan struct{}), make(chan struct{})
+	a, guests := hops("a")
+	first := guests["n0"]
+	guests["n0"] = func(h engine.Host, m *abi.Message) ([]sent, error) {
+		if err := h.Sleep(1); err != nil {
+			return nil, err
+		}
+		held <- struct{}{}
+		<-goOn
+		return first(h, m)
+	}
+	b := open(t, a, guests, nil)
+	f := b.accept(t, hop("k"))
+	<-held
+	other, more := hops("b")
+	more["n0"] = guests["n0"]
+	serve(t, b.Shard, other, more)
+	b.Govern(Modes{Service: Paused})
+	goOn <- struct{}{}
+	b.settled(t)
+	b.Govern(Modes{})
+	<-f.Done()
+	if way := went(t, f.Answer()); way != "a" {
+		t.Errorf("it began by a, and ended by %q", way)
+	}
+}

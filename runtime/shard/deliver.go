@@ -33,7 +33,7 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 	m.Finish(o.Data)
 	it.places = o.Places
 	by := w.run.plan
-	if w.item.routes != by.number && planted != unpinFlows {
+	if (w.item.routes != by.number || w.cell.local.node.gone.Load()) && planted != unpinFlows {
 		by, out = l.begunBy(w, it, out)
 	}
 	if to := out.Only(); to != nil {
@@ -212,7 +212,7 @@ func (l *lane) stalled(c *cell, r *running) bool {
 	}
 	for _, below := range p.holds(r) {
 		to := below.run.Load()
-		if to == nil || !below.full(to) {
+		if to == nil || !below.full(to) || l.shard.idles(below, to) {
 			continue
 		}
 		below.held.Or(1 << l.index)

@@ -17,6 +17,7 @@ type node struct {
 	lane int // of messages that have no key and are handled one at a time
 	run  atomic.Pointer[running]
 	mode atomic.Uint32 // a Mode
+	gone atomic.Bool   // neither the plan in force nor a trial's has it
 
 	_          apart         // what is read for every message from what many write
 	depth      atomic.Int64  // messages waiting, on their way to it included

@@ -181,6 +181,9 @@ func (s *Shard) publish(force, tried *plan) {
 	for i := len(s.routes.former) - 1; i >= 0; i-- {
 		list = append(list, s.routes.former[i].plan)
 	}
+	for _, n := range s.nodes {
+		n.gone.Store(!slices.Contains(force.nodes, n) && (tried == nil || !slices.Contains(tried.nodes, n)))
+	}
 	s.hold(list)
 	s.routes.kept.Store(&list)
 }
@@ -465,15 +468,15 @@ func (l *lane) begunBy(w *worker, it *parcel, out *router.Out) (*plan, *router.O
 		if p == nil {
 			continue
 		}
-		if o := p.out(w.cell.local.node.path, out.Type); o != nil && p.leads(o, it) {
+		if o := p.out(w.cell.local.node.path, out.Type); o != nil && l.shard.leads(p, o, it) {
 			return p, o
 		}
 	}
 	return w.run.plan, out
 }
 
-// leads reports whether all nodes that a message goes to run, and take it.
-func (p *plan) leads(o *router.Out, it *parcel) bool {
+// leads reports whether all nodes that a message goes to by a plan run, and take it.
+func (s *Shard) leads(p *plan, o *router.Out, it *parcel) bool {
 	var way router.Way
 	if to := o.Only(); to != nil {
 		way.Targets = append(way.Targets, *to)
@@ -484,9 +487,17 @@ func (p *plan) leads(o *router.Out, it *parcel) bool {
 		if t.Place != router.ToNode {
 			return false
 		}
-		r := p.nodes[t.Node.Index].run.Load()
-		return r == nil || !r.spec.Takes(o.Type)
+		n := p.nodes[t.Node.Index]
+		r := n.run.Load()
+		return r == nil || !r.spec.Takes(o.Type) || s.idles(n, r)
 	})
+}
+
+// idles reports whether a node that is gone is paused or takes nothing, so that what began
+// before need not wait for anybody to say otherwise: its actor is none of the service any more.
+// r runs there.
+func (s *Shard) idles(n *node, r *running) bool {
+	return n.gone.Load() && r.actor != nil && (n.shut() || n.paused() && Mode(s.mode.Load())&Paused == 0)
 }
 
 // most is how many places a message of a type may go to.
