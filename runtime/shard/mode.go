@@ -94,9 +94,10 @@ func (n *node) paused() bool { return Mode(n.mode.Load())&Paused != 0 }
 
 func (n *node) shut() bool { return Mode(n.mode.Load())&Drained != 0 }
 
-// waits has a cell wait while its actor is paused: Govern lists it again.
-func (l *lane) waits(c *cell) bool {
-	if !c.local.node.paused() {
+// waits has a cell wait while its actor is paused, or while there is none yet: Govern, Apply
+// and Try list it again. r runs there.
+func (l *lane) waits(c *cell, r *running) bool {
+	if r.actor != nil && !c.local.node.paused() {
 		return false
 	}
 	c.listed = true

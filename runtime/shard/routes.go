@@ -440,7 +440,6 @@ func (s *Shard) remake(t *router.Table) {
 func (s *Shard) await(p *plan, t *router.Table) {
 	for i, n := range p.nodes {
 		if _, ok := t.Node(n.path); !ok {
-			n.mode.Store(uint32(Paused))
 			n.run.CompareAndSwap(nil, &running{spec: p.table.Nodes[i], plan: p, capacity: awaitMessages, bytes: s.most.mailbox})
 		}
 	}

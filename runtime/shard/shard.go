@@ -164,8 +164,10 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	for i, spec := range t.Nodes {
 		runs[i] = s.running(p, i, actors[spec.Path])
 		kept[p.nodes[i]] = true
+		if r := p.nodes[i].run.Load(); r == nil || r.actor == nil {
+			p.nodes[i].run.Store(runs[i])
+		}
 		p.nodes[i].mode.Store(uint32(s.modes.of(spec.Actor.Name)))
-		p.nodes[i].run.CompareAndSwap(nil, runs[i])
 	}
 	if err := s.restore(t); err != nil {
 		return fmt.Errorf("apply table: %w", err)

@@ -183,8 +183,8 @@ func (s *Shard) Try(t *Trial) error {
 				s.tryNode(x, i, a, other)
 			}
 		} else if reached[spec.Path] {
+			n.run.Store(s.running(x.next, i, a)) // before it may run: what waited there for this, had nothing to
 			n.mode.Store(uint32(s.modes.of(spec.Actor.Name)))
-			n.run.Store(s.running(x.next, i, a))
 		}
 	}
 	s.awaitNone()

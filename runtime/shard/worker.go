@@ -76,7 +76,7 @@ func (l *lane) run(c *cell, w *worker) (n int, gone bool) {
 		if c.busy > 0 && r.spec.Exclusive() {
 			return n, false // finish lists it again
 		}
-		if l.waits(c) || !c.loaded && !l.ensureState(c, r) || l.stalled(c, r) || !l.equip(c, r) {
+		if l.waits(c, r) || !c.loaded && !l.ensureState(c, r) || l.stalled(c, r) || !l.equip(c, r) {
 			return n, false
 		}
 		it := c.queue.pop()
