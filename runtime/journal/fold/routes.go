@@ -10,25 +10,26 @@ import (
 // or out of it: those that new messages go by, and some that others have begun by.
 func (w *World) Routes() []journal.Routes { return w.routes }
 
-// routed folds what becomes of routes. There are never two in force, and a trial ends when
-// others are.
+// routed folds what becomes of routes. There are never two in force, nor two tried, and a
+// trial ends when others are put in force. What ends so is what was used last.
 func (w *World) routed(e *journal.Routes) {
 	w.now = max(w.now, e.Time)
-	if e.Use == journal.RoutesInForce {
-		for i := range w.routes {
-			if r := &w.routes[i]; r.Number != e.Number && r.Use != journal.RoutesWithdrawn {
-				r.Use, r.Time = journal.RoutesWithdrawn, e.Time
-			}
-		}
-	}
 	next := copied(e)
-	if i := slices.IndexFunc(w.routes, func(r journal.Routes) bool { return r.Number == e.Number }); i >= 0 {
-		if len(next.Text) == 0 {
-			next.Text = w.routes[i].Text
+	var rest, ended []journal.Routes
+	for _, r := range w.routes {
+		switch {
+		case r.Number == e.Number:
+			if len(next.Text) == 0 {
+				next.Text = r.Text
+			}
+		case r.Use != journal.RoutesWithdrawn && (e.Use == journal.RoutesInForce || e.Use == r.Use):
+			r.Use, r.Time = journal.RoutesWithdrawn, e.Time
+			ended = append(ended, r)
+		default:
+			rest = append(rest, r)
 		}
-		w.routes = slices.Delete(w.routes, i, i+1)
 	}
-	w.routes = append(w.routes, next)
+	w.routes = append(append(rest, ended...), next)
 	over := -w.limits.Routes
 	for i := range w.routes {
 		if w.routes[i].Use == journal.RoutesWithdrawn {
