@@ -14,7 +14,6 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/fold"
-	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/shape"
 )
 
@@ -59,12 +58,12 @@ type delayed struct {
 // everything that comes after it, and without waking them, since the table that
 // it is handled by is not in force yet. Apply does so afterwards. What is too
 // much stays where it is and is read when its turn comes.
-func (s *Shard) restore(t *router.Table) error {
+func (s *Shard) restore(p *plan) error {
 	r := s.recovered
 	if r == nil {
 		return nil
 	}
-	s.remake(t)
+	s.remake(p)
 	b := &backlog{shard: s, world: r.world, flows: r.flows, wake: make(chan struct{}, 1)}
 	first := r.waits
 	if s.keeper != nil && len(first) > s.opts.Ahead {

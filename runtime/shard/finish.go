@@ -102,7 +102,7 @@ func (l *lane) succeeded(w *worker, t *tally) {
 	t.handled++
 	it, r := w.item, w.result
 	if it.routes != w.run.plan.number && l.shard.way(it.routes) == nil {
-		it.routes = l.shard.plan.Load().number // those that it came by are kept no longer
+		it.routes = l.shard.ways()[0].number // those in force: those that it came by are kept no longer
 	}
 	h := &l.handled
 	h.Outputs = h.Outputs[:0]

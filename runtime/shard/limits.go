@@ -49,7 +49,7 @@ const (
 	routesMax  = 8                // routes that only what had begun before goes by
 	routesTime = time.Hour        // that they are kept at most
 	routesLook = 10 * time.Second // between two looks at whether something of them is left
-	routesWait = time.Minute      // for the journal to take note of others
+	routesWait = 10 * time.Second // for the journal to take note of others
 	awaitTime  = 5 * time.Minute  // that a trial may take to go on after a restart
 
 	awaitMessages = 1 << 20 // that may wait at a node until then

@@ -104,7 +104,10 @@ func (s *Shard) enforce(t *router.Table) (uint32, error) {
 	err := s.journalled(t, number, journal.RoutesInForce)
 	if err == nil {
 		s.routes.force = number
-	} else if !known {
+		return number, nil
+	}
+	s.routes.force = noRoutes // whichever the journal says are, or will
+	if !known {
 		s.unnumber(t)
 	}
 	return number, err
@@ -130,11 +133,12 @@ func (s *Shard) replace(p *plan) {
 	now := s.clock.Now().UnixNano()
 	before, x := s.plan.Load(), s.trial.Load()
 	if before.number != noRoutes {
-		s.awaitNone()
+		s.awaitNone(p.number)
 		k.keep(before, now)
 	}
 	if x != nil {
 		k.keep(x.next, now)
+		s.withdraw(x.next, p.number)
 	}
 	k.numbers[string(p.table.Routes())] = p.number // which may have been forgotten while the journal took note
 	s.publish(p, nil)
@@ -142,17 +146,30 @@ func (s *Shard) replace(p *plan) {
 	s.trial.Store(nil)
 }
 
-// keep has a plan go on for what has begun by it.
+// keep has a plan go on for what has begun by it, in place of those of its number that have no
+// other nodes: services without workflows all have the same routes.
 func (k *routes) keep(p *plan, now int64) {
-	k.former = slices.DeleteFunc(k.former, func(f former) bool { return f.number == p.number })
+	k.former = slices.DeleteFunc(k.former, func(f former) bool { return f.number == p.number && within(f.plan, p, nil) })
 	k.former = append(k.former, former{plan: p, since: now})
 	k.numbers[string(p.table.Routes())] = p.number
 }
 
-// awaitNone gives up on trials of the last life: what waited for one has nowhere to go.
-func (s *Shard) awaitNone() {
+// withdraw has the journal take note that the routes of a plan are not tried any more, unless
+// they are those of a number.
+func (s *Shard) withdraw(p *plan, but uint32) {
+	if p.number != but {
+		s.note(p.table, p.number, journal.RoutesWithdrawn, make(chan error, 1))
+	}
+}
+
+// awaitNone gives up on trials of the last life: what waited for one has nowhere to go. The
+// journal takes note of it, but for routes of a number, which are in use again.
+func (s *Shard) awaitNone(but uint32) {
 	for i := range s.routes.former {
-		s.routes.former[i].awaited = false
+		if f := &s.routes.former[i]; f.awaited {
+			f.awaited = false
+			s.withdraw(f.plan, but)
+		}
 	}
 	for _, n := range s.nodes {
 		if r := n.run.Load(); r != nil && r.actor == nil {
@@ -255,6 +272,7 @@ func (s *Shard) settleFormer(now int64, all bool) (forgot, stopped bool) {
 		tried = x.next
 	}
 	over := len(k.former) - routesMax
+	var gone []*plan
 	k.former = slices.DeleteFunc(k.former, func(f former) bool {
 		over--
 		again := f.number == force.number || tried != nil && f.number == tried.number
@@ -262,13 +280,18 @@ func (s *Shard) settleFormer(now int64, all bool) (forgot, stopped bool) {
 			return false
 		}
 		if !again {
-			delete(k.numbers, string(f.table.Routes()))
+			gone = append(gone, f.plan)
 		}
 		forgot = true
 		return true
 	})
+	for _, p := range gone {
+		if text := string(p.table.Routes()); k.numbers[text] == p.number && !slices.ContainsFunc(k.former, func(f former) bool { return f.number == p.number }) {
+			delete(k.numbers, text)
+		}
+	}
 	if slices.ContainsFunc(k.former, func(f former) bool { return f.awaited && now-f.since >= int64(awaitTime) }) {
-		s.awaitNone()
+		s.awaitNone(force.number)
 		stopped = true
 	}
 	s.publish(force, tried)
@@ -358,6 +381,9 @@ func (s *Shard) OnEnd(f func()) { s.routes.ended.Store(&f) }
 
 // journalled has the journal take note of what becomes of routes, and returns once it has.
 func (s *Shard) journalled(t *router.Table, number, use uint32) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
 	done, late := make(chan error, 1), make(chan struct{})
 	s.note(t, number, use, done)
 	stop := s.clock.AfterFunc(routesWait, func() { close(late) })
@@ -371,6 +397,9 @@ func (s *Shard) journalled(t *router.Table, number, use uint32) error {
 		return nil
 	case <-late:
 		s.resume(s.context, "routes are late")
+		if use == journal.RoutesTried {
+			s.note(t, number, journal.RoutesWithdrawn, make(chan error, 1))
+		}
 		return fmt.Errorf("%w: it has not taken note of other routes for %v", ErrJournal, routesWait)
 	case <-s.context.Done():
 		return ErrStopping
@@ -413,7 +442,7 @@ func (s *Shard) find(w *fold.World) {
 }
 
 // remake makes the plans of the last life that what waits may go by, for the first table.
-func (s *Shard) remake(t *router.Table) {
+func (s *Shard) remake(p *plan) {
 	k := &s.routes
 	now := s.clock.Now().UnixNano()
 	for i := range k.found {
@@ -421,19 +450,20 @@ func (s *Shard) remake(t *router.Table) {
 		if r.Use != journal.RoutesWithdrawn {
 			r.Time = now // it is replaced by this life's first
 		}
-		table, err := router.Restore(r.Text, t)
+		table, err := router.Restore(r.Text, p.table)
 		if err != nil {
 			s.log.Warn("messages go on by the routes in force: those by which they came do not fit any more", "routes", r.Number, "error", err)
 			delete(k.numbers, string(r.Text))
 			continue
 		}
-		f := former{s.planned(table, r.Number, false), r.Time, r.Use == journal.RoutesTried}
+		f := former{s.planned(table, r.Number, false), r.Time, r.Use == journal.RoutesTried && r.Number != p.number}
 		k.former = append(k.former, f)
 		if f.awaited {
-			s.await(f.plan, t)
+			s.await(f.plan, p.table)
 		}
 	}
 	k.found = nil
+	s.publish(p, nil) // lanes that are awake see what waits before the plan is in force
 }
 
 // await has messages for nodes that only a plan has, and a table has not, wait there.

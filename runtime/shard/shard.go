@@ -169,7 +169,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 		}
 		p.nodes[i].mode.Store(uint32(s.modes.of(spec.Actor.Name)))
 	}
-	if err := s.restore(t); err != nil {
+	if err := s.restore(p); err != nil {
 		return fmt.Errorf("apply table: %w", err)
 	}
 	s.replace(p)

@@ -169,6 +169,9 @@ func (s *Shard) Try(t *Trial) error {
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	if len(s.attached) > 0 { // meanwhile
+		if number != p.number {
+			s.note(t.Table, number, journal.RoutesWithdrawn, make(chan error, 1))
+		}
 		return fmt.Errorf("%w: somebody is attached", ErrTrial)
 	}
 	s.routes.numbers[string(t.Table.Routes())] = number
@@ -187,7 +190,7 @@ func (s *Shard) Try(t *Trial) error {
 			n.mode.Store(uint32(s.modes.of(spec.Actor.Name)))
 		}
 	}
-	s.awaitNone()
+	s.awaitNone(number)
 	s.publish(p, x.next)
 	s.trial.Store(x)
 	for n, node := range x.nodes {
@@ -287,12 +290,7 @@ func (s *Shard) Untry() bool {
 	now := s.clock.Now().UnixNano()
 	x := s.trial.Load()
 	if x == nil {
-		for _, f := range s.routes.former {
-			if f.awaited {
-				s.note(f.table, f.number, journal.RoutesWithdrawn, make(chan error, 1))
-			}
-		}
-		s.awaitNone()
+		s.awaitNone(noRoutes)
 		s.feedAll()
 		return false
 	}
@@ -306,9 +304,7 @@ func (s *Shard) Untry() bool {
 	}
 	s.passed.of(x.plan.table, true) // what only the trial had is forgotten
 	s.settleFormer(now, s.idle())
-	if x.next.number != x.plan.number {
-		s.note(x.next.table, x.next.number, journal.RoutesWithdrawn, make(chan error, 1))
-	}
+	s.withdraw(x.next, x.plan.number)
 	s.feedAll()
 	return true
 }
