@@ -40,7 +40,6 @@ type writtenActor struct {
 	In        []string          `json:"in"`
 	Out       []string          `json:"out"`
 	Key       map[string]string `json:"key,omitempty"`
-	Keyed     bool              `json:"keyed,omitempty"` // read only: once it was all that was written of keys
 	Exclusive bool              `json:"exclusive,omitempty"`
 }
 
@@ -115,8 +114,7 @@ func Restore(routes []byte, by *Table) (*Table, error) {
 		return nil, fmt.Errorf("restore routes: %w", err)
 	}
 	for _, n := range t.Nodes {
-		a := w.Actors[n.Actor.Name]
-		n.keyed, n.exclusive = n.keyed || a.Keyed, a.Exclusive
+		n.exclusive = w.Actors[n.Actor.Name].Exclusive
 	}
 	t.routes = func() []byte { return routes }
 	return t, nil

@@ -281,6 +281,9 @@ func (s *Shard) settleFormer(now int64, all bool) (forgot, stopped bool) {
 		}
 		if !again {
 			gone = append(gone, f.plan)
+			if f.awaited { // nothing waits for it, so nothing will after a restart
+				s.withdraw(f.plan, force.number)
+			}
 		}
 		forgot = true
 		return true
