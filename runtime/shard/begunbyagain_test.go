@@ -107,56 +107,58 @@ func (h *hooked) Now() time.Time {
 // TestTrialNewApplied: a table with a node at which messages wait for a trial is applied while
 // one comes there.
 func TestTrialNewApplied(t *testing.T) {
-	j := openJournal(t)
-	clock := &hooked{manual: newManual()}
-	fails := true
-	life := func(f func(s *Shard, other *specs.Service, guests map[string]guest)) {
-		s, err := Open(t.Context(), Options{Namespace: "main", Service: "test", Journal: j, Lanes: 1, Clock: clock})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		a, guests := hops("a")
-		other, more := hops("b")
-		for name, g := range more {
-			guests[name] = func(h engine.Host, m *abi.Message) ([]sent, error) {
-				if fails && name == "n0" {
-					return nil, trap("not yet")
-				}
-				return g(h, m)
+	synctest.Test(t, func(t *testing.T) {
+		j := openJournal(t)
+		clock := &hooked{manual: newManual()}
+		fails := true
+		life := func(f func(s *Shard, other *specs.Service, guests map[string]guest)) {
+			s, err := Open(t.Context(), Options{Namespace: "main", Service: "test", Journal: j, Lanes: 1, Clock: clock})
+			if err != nil {
+				t.Fatal(err)
 			}
+			defer s.Close()
+			a, guests := hops("a")
+			other, more := hops("b")
+			for name, g := range more {
+				guests[name] = func(h engine.Host, m *abi.Message) ([]sent, error) {
+					if fails && name == "n0" {
+						return nil, trap("not yet")
+					}
+					return g(h, m)
+				}
+			}
+			serve(t, s, a, guests)
+			f(s, other, guests)
 		}
-		serve(t, s, a, guests)
-		f(s, other, guests)
-	}
-	request := hop("k")
-	request.Idempotency, request.Kept = &journal.Idempotency{Scope: "s", Key: "k", Digest: []byte("d")}, true
-	life(func(s *Shard, other *specs.Service, guests map[string]guest) {
-		actors := actorsOf(t, s, other, guests)
-		delete(actors, "w/n0")
-		if err := s.Try(&Trial{Table: mustCompile(t, other), Actors: actors, Salt: "7", Share: 1}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Accept(context.Background(), request); err != nil {
-			t.Fatal(err)
-		}
-		_ = s.Settle(t.Context())
-	})
-	fails = false
-	life(func(s *Shard, other *specs.Service, guests map[string]guest) {
-		_ = s.Settle(t.Context())
-		clock.hook = func() {
-			clock.pass(2 * time.Second) // n0 tries again
-			time.Sleep(200 * time.Millisecond)
-		}
-		serve(t, s, other, guests)
-		f, err := s.Accept(context.Background(), request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		<-f.Done()
-		if way := went(t, f.Answer()); way != "b" {
-			t.Errorf("it went by %q", way)
-		}
+		request := hop("k")
+		request.Idempotency, request.Kept = &journal.Idempotency{Scope: "s", Key: "k", Digest: []byte("d")}, true
+		life(func(s *Shard, other *specs.Service, guests map[string]guest) {
+			actors := actorsOf(t, s, other, guests)
+			delete(actors, "w/n0")
+			if err := s.Try(&Trial{Table: mustCompile(t, other), Actors: actors, Salt: "7", Share: 1}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Accept(context.Background(), request); err != nil {
+				t.Fatal(err)
+			}
+			_ = s.Settle(t.Context())
+		})
+		fails = false
+		life(func(s *Shard, other *specs.Service, guests map[string]guest) {
+			_ = s.Settle(t.Context())
+			clock.hook = func() {
+				clock.pass(2 * time.Second) // n0 tries again
+				synctest.Wait()
+			}
+			serve(t, s, other, guests)
+			f, err := s.Accept(context.Background(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-f.Done()
+			if way := went(t, f.Answer()); way != "b" {
+				t.Errorf("it went by %q", way)
+			}
+		})
 	})
 }

@@ -66,8 +66,8 @@ func TestApplySick(t *testing.T) {
 	serve(t, b.Shard, other, more)
 }
 
-// TestTrialNoted: when a trial has ended by a table whose routes are in force, the journal says so;
-// and what waited is handed over once it is known by which routes it goes.
+// TestTrialNoted: when a trial has ended by a table whose routes are in force, or by a restart after
+// which nothing waits for it, the journal says so; and what waited is handed over once it is known by which routes it goes.
 func TestTrialNoted(t *testing.T) {
 	j := openJournal(t)
 	a, guests := hops("a")
@@ -126,6 +126,13 @@ func TestTrialNoted(t *testing.T) {
 	})
 	life(func(s *Shard) {
 		serve(t, s, other, guests)
+		settle(s, false)
+		serve(t, s, a, guests)
+		try(s)
+	})
+	tried(true)
+	life(func(s *Shard) { // nothing waits for it
+		s.clock.(*hooked).pass(routesLook)
 		settle(s, false)
 	})
 }
