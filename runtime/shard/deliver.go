@@ -33,7 +33,7 @@ func (l *lane) send(w *worker, o *actor.Output, n int, t *tally) (branches int) 
 	m.Finish(o.Data)
 	it.places = o.Places
 	by := w.run.plan
-	if (w.item.routes != by.number || w.cell.local.node.gone.Load()) && planted != unpinFlows {
+	if (w.item.routes != by.number || w.late || w.cell.local.node.gone.Load()) && planted != unpinFlows {
 		by, out = l.begunBy(w, it, out)
 	}
 	if to := out.Only(); to != nil {
@@ -204,13 +204,19 @@ func (l *lane) note(it *parcel, to string, due int64) *journal.Output {
 
 // stalled has a cell wait while a mailbox it may send to is full.
 func (l *lane) stalled(c *cell, r *running) bool {
-	p := r.plan
-	if it := *c.queue.at(0); it.routes != p.number {
-		if by := l.shard.way(it.routes); by != nil {
-			p = by
+	if it := *c.queue.at(0); it.routes != r.plan.number || c.local.node.gone.Load() {
+		for _, p := range [...]*plan{l.shard.way(it.routes), l.shard.plan.Load()} { // see begunBy
+			if p != nil && l.stalledBy(c, p.holds(r)) {
+				return true
+			}
 		}
 	}
-	for _, below := range p.holds(r) {
+	return l.stalledBy(c, r.plan.holds(r))
+}
+
+// stalledBy has a cell wait while one of some mailboxes is full.
+func (l *lane) stalledBy(c *cell, list []*node) bool {
+	for _, below := range list {
 		to := below.run.Load()
 		if to == nil || !below.full(to) || l.shard.idles(below, to) {
 			continue

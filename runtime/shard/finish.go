@@ -101,7 +101,7 @@ func (l *lane) tidy(c *cell) {
 func (l *lane) succeeded(w *worker, t *tally) {
 	t.handled++
 	it, r := w.item, w.result
-	if it.routes != w.run.plan.number && l.shard.way(it.routes) == nil {
+	if (it.routes != w.run.plan.number || w.late) && l.shard.way(it.routes) == nil {
 		it.routes = l.shard.ways()[0].number // those in force: those that it came by are kept no longer
 	}
 	h := &l.handled

@@ -66,6 +66,7 @@ type routes struct {
 	found   []journal.Routes  // of the last life, until the first table is there
 	kept    atomic.Pointer[[]*plan]
 	looking bool
+	coming  atomic.Uint32 // 1 + number of those that the journal is taking note of
 	ended   atomic.Pointer[func()]
 }
 
@@ -117,14 +118,20 @@ func (s *Shard) enforce(t *router.Table) (uint32, error) {
 func (s *Shard) numbered(t *router.Table) (number uint32, known bool) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	return s.routes.number(t)
+	number, known = s.routes.number(t)
+	s.routes.coming.Store(number + 1)
+	return number, known
 }
 
-// unnumber forgets the number of routes that the journal may not know. It is used up.
+// unnumber forgets the number of routes that the journal may not know. It is used up, unless
+// it is that of an older journal's messages.
 func (s *Shard) unnumber(t *router.Table) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	delete(s.routes.numbers, string(t.Routes()))
+	if s.routes.last == 0 && len(s.routes.numbers) == 0 {
+		s.routes.numbers = nil
+	}
 }
 
 // replace puts a plan in force. What had begun by the one before, or by a trial, goes on so.
@@ -158,7 +165,7 @@ func (k *routes) keep(p *plan, now int64) {
 // they are those of a number.
 func (s *Shard) withdraw(p *plan, but uint32) {
 	if p.number != but {
-		s.note(p.table, p.number, journal.RoutesWithdrawn, make(chan error, 1))
+		s.note(p.table.Routes(), p.number, journal.RoutesWithdrawn, make(chan error, 1))
 	}
 }
 
@@ -167,6 +174,9 @@ func (s *Shard) withdraw(p *plan, but uint32) {
 func (s *Shard) awaitNone(but uint32) {
 	for i := range s.routes.former {
 		if f := &s.routes.former[i]; f.awaited {
+			if f.number+1 == s.routes.coming.Load() {
+				return
+			}
 			f.awaited = false
 			s.withdraw(f.plan, but)
 		}
@@ -275,6 +285,9 @@ func (s *Shard) settleFormer(now int64, all bool) (forgot, stopped bool) {
 	var gone []*plan
 	k.former = slices.DeleteFunc(k.former, func(f former) bool {
 		over--
+		if f.awaited && f.number+1 == k.coming.Load() {
+			return false
+		}
 		again := f.number == force.number || tried != nil && f.number == tried.number
 		if !all && over < 0 && now-f.since < int64(routesTime) && !(again && within(f.plan, force, tried)) {
 			return false
@@ -353,6 +366,13 @@ func (s *Shard) look() {
 
 // idle reports whether no message is on its way, so that none can go by a former plan.
 func (s *Shard) idle() bool {
+	for _, l := range s.lanes { // none of them wakes meanwhile
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.awake {
+			return false
+		}
+	}
 	if s.active.Load() != 0 || s.backlog.Load() != nil {
 		return false
 	}
@@ -388,7 +408,7 @@ func (s *Shard) journalled(t *router.Table, number, use uint32) error {
 		return err
 	}
 	done, late := make(chan error, 1), make(chan struct{})
-	s.note(t, number, use, done)
+	s.note(t.Routes(), number, use, done)
 	stop := s.clock.AfterFunc(routesWait, func() { close(late) })
 	defer stop()
 	select {
@@ -401,7 +421,7 @@ func (s *Shard) journalled(t *router.Table, number, use uint32) error {
 	case <-late:
 		s.resume(s.context, "routes are late")
 		if use == journal.RoutesTried {
-			s.note(t, number, journal.RoutesWithdrawn, make(chan error, 1))
+			s.note(t.Routes(), number, journal.RoutesWithdrawn, make(chan error, 1))
 		}
 		return fmt.Errorf("%w: it has not taken note of other routes for %v", ErrJournal, routesWait)
 	case <-s.context.Done():
@@ -411,8 +431,8 @@ func (s *Shard) journalled(t *router.Table, number, use uint32) error {
 
 // note writes what becomes of routes to the journal; done, which takes one error, is told
 // when that is there.
-func (s *Shard) note(t *router.Table, number, use uint32, done chan error) {
-	e := &journal.Routes{Number: number, Text: t.Routes(), Time: s.clock.Now().UnixNano(), Use: use}
+func (s *Shard) note(text []byte, number, use uint32, done chan error) {
+	e := &journal.Routes{Number: number, Text: text, Time: s.clock.Now().UnixNano(), Use: use}
 	s.lanes[len(s.lanes)-1].post(event{note: noteRoutes{e, done}})
 }
 
@@ -457,6 +477,9 @@ func (s *Shard) remake(p *plan) {
 		if err != nil {
 			s.log.Warn("messages go on by the routes in force: those by which they came do not fit any more", "routes", r.Number, "error", err)
 			delete(k.numbers, string(r.Text))
+			if r.Use == journal.RoutesTried { // no trial goes on by them
+				s.note(r.Text, r.Number, journal.RoutesWithdrawn, make(chan error, 1))
+			}
 			continue
 		}
 		f := former{s.planned(table, r.Number, false), r.Time, r.Use == journal.RoutesTried && r.Number != p.number}
@@ -466,7 +489,8 @@ func (s *Shard) remake(p *plan) {
 		}
 	}
 	k.found = nil
-	s.publish(p, nil) // lanes that are awake see what waits before the plan is in force
+	s.passed.of(p.table, true) // along its edges alone messages go that are not of former routes
+	s.publish(p, nil)          // lanes that are awake see what waits before the plan is in force
 }
 
 // await has messages for nodes that only a plan has, and a table has not, wait there.
@@ -534,7 +558,7 @@ func (s *Shard) idles(n *node, r *running) bool {
 
 // most is how many places a message of a type may go to.
 func (w *worker) most(out *router.Out) int {
-	if w.item.routes == w.run.plan.number {
+	if w.item.routes == w.run.plan.number && !w.late {
 		return out.Most()
 	}
 	most := out.Most()

@@ -149,6 +149,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 			return fmt.Errorf("apply table: nothing runs at %s", spec.Path)
 		}
 	}
+	defer s.routes.coming.Store(0)
 	number, err := s.enforce(t)
 	if err != nil {
 		return fmt.Errorf("apply table: %w", err)
@@ -158,6 +159,7 @@ func (s *Shard) Apply(t *router.Table, actors map[string]*actor.Actor) error {
 	// Nodes that are new run before the table leads to them, and no node runs
 	// anything new before it is in force: whatever a lane comes upon, the plan it
 	// can load then knows the nodes that it sends to.
+	s.routes.coming.Store(0)
 	p := s.planned(t, number, true)
 	runs := make([]*running, len(t.Nodes))
 	kept := map[*node]bool{}
@@ -365,11 +367,11 @@ func sorted(list []Waiting) []Waiting {
 // again does nothing.
 func (s *Shard) Close() {
 	s.closing.Do(func() {
-		s.applying.Lock() // whoever looks at former plans has done so, or sees that it is over
 		s.stopping.Store(true)
-		s.applying.Unlock()
 		s.sweep()
 		s.cancel()
+		s.applying.Lock() // whoever looks at former plans has done so, or sees that it is over
+		s.applying.Unlock()
 		s.tell(context.Background(), func(done chan struct{}) note { return noteEnd{done} })
 		_ = s.Settle(context.Background()) // which never ends
 		s.workers.Add(1)                   // until no lane can start another goroutine

@@ -158,6 +158,7 @@ func (s *Shard) Try(t *Trial) error {
 		return err
 	}
 	number, known := s.numbered(t.Table)
+	defer s.routes.coming.Store(0)
 	if number != p.number {
 		if err := s.journalled(t.Table, number, journal.RoutesTried); err != nil {
 			if !known {
@@ -170,7 +171,10 @@ func (s *Shard) Try(t *Trial) error {
 	defer s.applying.Unlock()
 	if len(s.attached) > 0 { // meanwhile
 		if number != p.number {
-			s.note(t.Table, number, journal.RoutesWithdrawn, make(chan error, 1))
+			s.note(t.Table.Routes(), number, journal.RoutesWithdrawn, make(chan error, 1))
+		}
+		if !known {
+			delete(s.routes.numbers, string(t.Table.Routes()))
 		}
 		return fmt.Errorf("%w: somebody is attached", ErrTrial)
 	}
@@ -190,6 +194,7 @@ func (s *Shard) Try(t *Trial) error {
 			n.mode.Store(uint32(s.modes.of(spec.Actor.Name)))
 		}
 	}
+	s.routes.coming.Store(0)
 	s.awaitNone(number)
 	s.publish(p, x.next)
 	s.trial.Store(x)

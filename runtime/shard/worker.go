@@ -19,6 +19,7 @@ type worker struct {
 	task     actor.Task
 	state    capability.State
 	away     bool // the token was passed on
+	late     bool // something else runs at the node since
 	cell     *cell
 	run      *running
 	item     *parcel
@@ -208,6 +209,8 @@ func (n noteFinished) run(l *lane) {
 	l.away = slices.DeleteFunc(l.away, func(a *worker) bool { return a == w })
 	local := w.cell.local
 	instance := w.instance
+	r := local.node.run.Load()
+	w.late = r == nil || r.plan != w.run.plan
 	l.finish(w)
 	if w.instance != nil {
 		instance.Actor().Put(instance)

@@ -215,12 +215,7 @@ func (l *life) host(n uint64, stops bool) {
 		}
 		w.found.Swaps++
 		w.model.revision = w.random.IntN(len(revisions))
-		for err := l.apply(w.model.revision); err != nil && !l.dead(); err = l.apply(w.model.revision) {
-			if !errors.Is(err, shard.ErrJournal) {
-				w.violate("apply revision %d: %v", w.model.revision, err)
-				return
-			}
-		}
+		l.insist(n, w.model.revision, l.apply(w.model.revision))
 	}
 	if stops && w.calm == 0 {
 		l.sleep(time.Duration(w.random.Int64N(int64(30 * time.Second))))
@@ -246,6 +241,22 @@ func (l *life) host(n uint64, stops bool) {
 // apply puts a revision in force.
 func (l *life) apply(revision int) error {
 	return l.put(revision, l.world.actors(l, revisions[revision]))
+}
+
+// insist puts a revision in force that was not, err, for as long as the journal takes no note
+// of it.
+func (l *life) insist(n uint64, revision int, err error) {
+	for ; err != nil && !l.dead(); err = l.apply(revision) {
+		if !errors.Is(err, shard.ErrJournal) {
+			l.world.violate("apply revision %d: %v", revision, err)
+			return
+		}
+		l.sleep(time.Second)
+		l.park(rankActor, n, "host swaps again")
+		if l.dead() {
+			return
+		}
+	}
 }
 
 // put puts a revision in force that these actors run.

@@ -75,11 +75,11 @@ func (l *life) follow(n uint64) {
 			w.violate("a trial is given more keys: %v", err)
 		}
 	}
-	l.decide(w.trial.index)
+	l.decide(n, w.trial.index)
 }
 
 // decide keeps what is tried, or does not.
-func (l *life) decide(index int) {
+func (l *life) decide(n uint64, index int) {
 	w, t := l.world, l.trials
 	l.trials, w.trial = &trials{busy: t.busy}, nil
 	if w.oneIn(2) {
@@ -91,12 +91,7 @@ func (l *life) decide(index int) {
 		return
 	}
 	w.model.revision = index
-	for err := l.put(index, t.actors); err != nil && !l.dead(); err = l.apply(index) {
-		if !errors.Is(err, shard.ErrJournal) {
-			w.violate("keep revision %d: %v", index, err)
-			return
-		}
-	}
+	l.insist(n, index, l.put(index, t.actors))
 }
 
 // leave closes actors, once nothing of them is used any more.
