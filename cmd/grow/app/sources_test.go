@@ -159,7 +159,7 @@ func TestSchedulesForgotten(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for {
+			for range time.Tick(20 * time.Millisecond) { // until the host has looked
 				list, err := b.List(t.Context(), "", "", 10)
 				if err != nil {
 					t.Fatal(err)
