@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/host/schedule"
 	"github.com/grow-platform/grow/runtime/bucket"
