@@ -8,6 +8,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/runtime/journal"
 )
 
 // TestHolds: all that may still be handled or read is looked through, in a snapshot and behind it,
@@ -54,5 +55,33 @@ func TestHolds(t *testing.T) {
 				await(t, "what waits", func() bool { return b.status(t, "count").Waiting == 0 })
 			}
 		})
+	}
+}
+
+// growing is a journal in which somebody writes between two reads.
+type growing struct {
+	journal.Journal
+	write func()
+}
+
+// Bounds implements journal.Journal.
+func (g *growing) Bounds(ctx context.Context) (first, last uint64, err error) {
+	first, last, err = g.Journal.Bounds(ctx)
+	g.write()
+	return first, last, err
+}
+
+// TestHoldsMeanwhile: what is written while it is looked through is no damage.
+func TestHoldsMeanwhile(t *testing.T) {
+	service, guests := counter()
+	b := open(t, service, guests, nil)
+	send := func() {
+		answered1(t, b.accept(t, &Request{To: "count", AnyReply: true, Data: []byte(`"a"`), Kept: true}))
+	}
+	send()
+	written := 0
+	err := holds(t.Context(), &growing{b.journal, func() { written++; send() }}, func([]byte) {})
+	if err != nil || written == 0 {
+		t.Errorf("%v, after %d", err, written)
 	}
 }

@@ -56,16 +56,17 @@ func (s *Shard) recover(ctx context.Context) (last uint64, err error) {
 	return w.Sequence(), s.remember(ctx, w, revision)
 }
 
-// recoverWorld works out what a journal holds. It calls count with each record
-// that it reads after the snapshot and its bytes.
+// recoverWorld works out what a journal holds, which may be in use: it is as it was at some
+// moment since the call. It calls count with each record that it reads after the snapshot and its
+// bytes.
 func recoverWorld(ctx context.Context, j journal.Journal, count func(seq uint64, bytes int64)) (w *fold.World, revision uint64, err error) {
-	first, last, err := j.Bounds(ctx)
-	if err != nil {
-		return nil, 0, fmt.Errorf("find the journal's end: %w", err)
-	}
 	w, revision, err = readSnapshot(ctx, j)
 	if err != nil {
 		return nil, 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
+	}
+	first, last, err := j.Bounds(ctx) // not before the snapshot, which must not be of later records
+	if err != nil {
+		return nil, 0, fmt.Errorf("find the journal's end: %w", err)
 	}
 	switch had := w.Sequence(); {
 	case last < had:
@@ -84,7 +85,7 @@ func recoverWorld(ctx context.Context, j journal.Journal, count func(seq uint64,
 			return nil, 0, fmt.Errorf("recover: %w; grow fsck says what can be saved", err)
 		}
 	}
-	if w.Sequence() != last {
+	if w.Sequence() < last {
 		return nil, 0, fmt.Errorf("recover: %w: record %d of %d cannot be read", journal.ErrDamaged, w.Sequence()+1, last)
 	}
 	return w, revision, nil
