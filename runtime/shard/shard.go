@@ -368,9 +368,9 @@ func sorted(list []Waiting) []Waiting {
 func (s *Shard) Close() {
 	s.closing.Do(func() {
 		s.stopping.Store(true)
-		s.sweep()
 		s.cancel()
 		s.applying.Lock() // whoever looks at former plans has done so, or sees that it is over
+		s.sweep()
 		s.applying.Unlock()
 		s.tell(context.Background(), func(done chan struct{}) note { return noteEnd{done} })
 		_ = s.Settle(context.Background()) // which never ends
