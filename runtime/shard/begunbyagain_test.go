@@ -104,6 +104,14 @@ func (h *hooked) Now() time.Time {
 	return h.manual.Now()
 }
 
+// called holds that the hook was.
+func (h *hooked) called(t *testing.T) {
+	t.Helper()
+	if h.hook != nil {
+		t.Error("no replace has looked at the clock")
+	}
+}
+
 // TestTrialNewApplied: a table with a node at which messages wait for a trial is applied while
 // one comes there.
 func TestTrialNewApplied(t *testing.T) {
@@ -151,6 +159,7 @@ func TestTrialNewApplied(t *testing.T) {
 				synctest.Wait()
 			}
 			serve(t, s, other, guests)
+			clock.called(t)
 			f, err := s.Accept(context.Background(), request)
 			if err != nil {
 				t.Fatal(err)

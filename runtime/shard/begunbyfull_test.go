@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -94,12 +93,7 @@ func TestBegunByFullLoad(t *testing.T) {
 	for i := range 60 {
 		before := done.Load()
 		serve(t, b.Shard, []*specs.Service{other, one}[i%2], guests)
-		for limit := time.Now().Add(20 * time.Second); done.Load() < before+20; time.Sleep(time.Millisecond) {
-			if time.Now().After(limit) {
-				t.Errorf("swap %d: nothing is handled any more: %+v", i, b.Status())
-				return
-			}
-		}
+		await(t, fmt.Sprint("what is handled after swap ", i), func() bool { return done.Load() >= before+20 })
 	}
 }
 

@@ -102,6 +102,7 @@ func TestTrialNoted(t *testing.T) {
 			}
 		}
 		serve(t, s, a, guests)
+		clock.called(t)
 		f(s)
 	}
 	try := func(s *Shard) {

@@ -160,10 +160,12 @@ func TestSchedulesForgotten(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range time.Tick(20 * time.Millisecond) { // until the host has looked
-				list, err := b.List(t.Context(), "", "", 10)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for the host to look
+			defer cancel()
+			for range time.Tick(20 * time.Millisecond) {
+				list, err := b.List(ctx, "", "", 10)
 				if err != nil {
-					t.Fatal(err)
+					t.Fatalf("%v; there are %d keys, want %d", err, len(list), n)
 				}
 				if len(list) == n {
 					return

@@ -134,22 +134,34 @@ func TestCanaryAborted(t *testing.T) {
 	}
 }
 
-// TestCanaryRoutes: other routes are tried as another revision of an actor is. Where they lead
-// to what traps they are withdrawn; where they do as well as before they go live.
-func TestCanaryRoutes(t *testing.T) {
-	h := newHosted(t)
+// echoing makes an empty folder that of a service with a workflow, and returns what writes its
+// files: the actor of a module that echoes, or traps, and the workflow of some of them.
+func echoing(t *testing.T) (actor func(name, module string), way func(to string, nodes ...string)) {
 	write := emptyFolder(t)
 	write("grow.yaml", "service: echoes\nhttp:\n  POST /: {send: echo.done, to: way, reply: {echo.done: 200}, timeout: 20s}\n  POST /later: {send: echo.done, to: way, reply: 202}\n")
 	write("types/echo.cue", "\"echo.done\": string\n")
-	for name, module := range map[string]string{"left": "echo", "right": "echo", "wrong": "trap"} {
+	actor = func(name, module string) {
+		t.Helper()
 		write("actors/"+name+"/module.wasm", string(wat.Module(module)))
 		write("actors/"+name+"/actor.yaml", "actor: "+name+"\nabout: Says what it hears.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\nretry: {max: 0}\n")
 	}
-	to := func(name string) {
+	way = func(to string, nodes ...string) {
 		t.Helper()
-		write("workflows/way.yaml", "workflow: way\nin: [echo.done]\nout: [echo.done]\nnodes: {left: left, right: right, wrong: wrong}\nroutes:\n  - {from: input, to: "+name+
-			"}\n  - {from: left, to: output}\n  - {from: right, to: output}\n  - {from: wrong, to: output}\n")
+		list, routes := "", ""
+		for _, n := range nodes {
+			list += n + ": " + n + ", "
+			routes += "  - {from: " + n + ", to: output}\n"
+		}
+		write("workflows/way.yaml", "workflow: way\nin: [echo.done]\nout: [echo.done]\nnodes: {"+list+"}\nroutes:\n  - {from: input, to: "+to+"}\n"+routes)
 	}
+	return actor, way
+}
+
+// tried has routes to left be live, tries some to wrong, which are withdrawn, and some to right,
+// which go on after a restart; those to right that last writes go live.
+func tried(t *testing.T, to func(name string), last func()) {
+	t.Helper()
+	h := newHosted(t)
 	to("left")
 	h.run(exitDone, "deploy")
 	to("wrong")
@@ -171,8 +183,7 @@ func TestCanaryRoutes(t *testing.T) {
 	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
 	holds(t, h.run(exitDone, "swap --abort"), "deployment 3 is withdrawn; deployment 1 has all keys")
 	end = h.traffic("/", "a", `200 "a"`)
-	// A node may be gone, and be left as an actor that nobody sends anything.
-	write("workflows/way.yaml", "workflow: way\nin: [echo.done]\nout: [echo.done]\nnodes: {left: left, right: right}\nroutes:\n  - {from: input, to: right}\n  - {from: left, to: output}\n  - {from: right, to: output}\n")
+	last()
 	h.run(exitDone, "deploy --canary 50% --wait 1ms")
 	holds(t, h.decided(4), "deployment 4 of main/echoes: live")
 	if wrong := end(); len(wrong) > 0 {
@@ -183,46 +194,23 @@ func TestCanaryRoutes(t *testing.T) {
 	}
 }
 
+// TestCanaryRoutes: other routes are tried as another revision of an actor is. Where they lead
+// to what traps they are withdrawn; where they do as well as before they go live. A node may be
+// gone, and be left as an actor that nobody sends anything.
+func TestCanaryRoutes(t *testing.T) {
+	actor, way := echoing(t)
+	for name, module := range map[string]string{"left": "echo", "right": "echo", "wrong": "trap"} {
+		actor(name, module)
+	}
+	tried(t, func(name string) { way(name, "left", "right", "wrong") }, func() { way("right", "left", "right") })
+}
+
 // TestCanaryNew: routes to nodes that are new are tried with them, as others are: they are
 // withdrawn where those trap, go on after a restart, and go live.
 func TestCanaryNew(t *testing.T) {
-	h := newHosted(t)
-	write := emptyFolder(t)
-	write("grow.yaml", "service: echoes\nhttp:\n  POST /: {send: echo.done, to: way, reply: {echo.done: 200}, timeout: 20s}\n  POST /later: {send: echo.done, to: way, reply: 202}\n")
-	write("types/echo.cue", "\"echo.done\": string\n")
-	to := func(name, module string) {
-		t.Helper()
-		write("actors/"+name+"/module.wasm", string(wat.Module(module)))
-		write("actors/"+name+"/actor.yaml", "actor: "+name+"\nabout: Says what it hears.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\nretry: {max: 0}\n")
-		write("workflows/way.yaml", "workflow: way\nin: [echo.done]\nout: [echo.done]\nnodes: {"+name+": "+name+"}\nroutes:\n  - {from: input, to: "+name+"}\n  - {from: "+name+", to: output}\n")
-	}
-	to("left", "echo")
-	h.run(exitDone, "deploy")
-	to("wrong", "trap")
-	end := h.traffic("/later", "b", "202")
-	h.run(exitDone, "deploy --canary 50% --wait 1h")
-	got := h.decided(2)
-	if wrong := end(); len(wrong) > 0 {
-		t.Errorf("requests that were answered otherwise: %q", wrong)
-	}
-	holds(t, got, "withdrawn", "FAILED   canary", "routes of way/input: ", "by the old revision")
-	if got := h.call("/", `"c"`); got != `200 "c"` {
-		t.Error(got)
-	}
-	to("right", "echo")
-	h.run(exitDone, "deploy --canary 50% --wait 1h")
-	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
-	h.stop()
-	h.start()
-	holds(t, h.run(exitDone, "swap"), "routes of way/input", "50 % of the keys")
-	holds(t, h.run(exitDone, "swap --abort"), "deployment 3 is withdrawn; deployment 1 has all keys")
-	end = h.traffic("/", "a", `200 "a"`)
-	h.run(exitDone, "deploy --canary 50% --wait 1ms")
-	holds(t, h.decided(4), "deployment 4 of main/echoes: live")
-	if wrong := end(); len(wrong) > 0 {
-		t.Errorf("requests that were answered otherwise: %q", wrong)
-	}
-	if got := gjson.Get(h.run(exitDone, "status -o json"), `nodes.#(node=="way/right").handled`).Int(); got == 0 {
-		t.Error("nothing goes to the node that was tried")
-	}
+	actor, way := echoing(t)
+	tried(t, func(name string) {
+		actor(name, map[string]string{"left": "echo", "right": "echo", "wrong": "trap"}[name])
+		way(name, name)
+	}, func() {})
 }

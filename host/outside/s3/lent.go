@@ -6,39 +6,30 @@ import (
 	"sync"
 )
 
-// lent is what a request reads, until it is taken back: an HTTP client may read a body after
-// the request has returned, when the answer came before all of it was sent (net/http,
-// RoundTripper).
+// lent is the body of a request, until it is taken back: an HTTP client may read it after the
+// request has returned, when the answer came before all of it was sent (net/http,
+// RoundTripper), and whose bytes they are may change them then.
 type lent struct {
+	io.ReadCloser
 	mu   sync.Mutex
-	from io.ReadSeeker // nil: it was taken back
+	over bool
 }
 
 var errBack = errors.New("the body was taken back")
 
-// back takes it back. What it reads from may be changed once that has returned.
+// back takes the body back: nothing of it is read once that has returned.
 func (l *lent) back() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.from = nil
+	l.over = true
 }
 
 // Read implements io.Reader.
 func (l *lent) Read(into []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.from == nil {
+	if l.over {
 		return 0, errBack
 	}
-	return l.from.Read(into)
-}
-
-// Seek implements io.Seeker: a request is sent again from the beginning.
-func (l *lent) Seek(offset int64, whence int) (int64, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.from == nil {
-		return 0, errBack
-	}
-	return l.from.Seek(offset, whence)
+	return l.ReadCloser.Read(into)
 }

@@ -95,9 +95,7 @@ func (o *objects) sendPiece(ctx context.Context, at, id string, number int, data
 func (o *objects) sendOnce(ctx context.Context, at, id string, number int, data []byte) (minio.CompletePart, error) {
 	ctx, cancel := context.WithTimeout(ctx, pieceMax)
 	defer cancel()
-	body := &lent{from: bytes.NewReader(data)}
-	defer body.back()
-	sent, err := o.core.PutObjectPart(ctx, o.bucket, at, id, number, body, int64(len(data)),
+	sent, err := o.core.PutObjectPart(ctx, o.bucket, at, id, number, bytes.NewReader(data), int64(len(data)),
 		minio.PutObjectPartOptions{Sha256Hex: strings.TrimPrefix(sumOf(data), digestPrefix), DisableContentSha256: true})
 	if err == nil && sent.ETag == "" {
 		err = errLying

@@ -10,8 +10,9 @@ import (
 // errEndless is an answer that does not end.
 var errEndless = errors.New("the server says more than it may")
 
-// bounded limits what answers have, and makes requests conditional that the client's library
-// has no condition for. It is safe for concurrent use.
+// bounded limits what answers have, reads nothing of a request whose answer has been closed, and
+// makes requests conditional that the client's library has no condition for. It is safe for
+// concurrent use.
 type bounded struct{ next http.RoundTripper }
 
 // condition is the key of the ETag that an object must have, in a request's context.
@@ -28,18 +29,32 @@ func (b *bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Header.Set("If-Match", `"`+etag+`"`) // it need not be signed
 	}
+	back := func() {}
+	if r.Body != nil && r.Body != http.NoBody {
+		body := &lent{ReadCloser: r.Body}
+		r = r.WithContext(r.Context()) // a copy
+		r.Body, r.GetBody, back = body, nil, body.back
+	}
 	answer, err := b.next.RoundTrip(r)
 	if err != nil {
+		back()
 		return nil, err
 	}
-	answer.Body = &limited{ReadCloser: answer.Body, left: bodyMax}
+	answer.Body = &limited{ReadCloser: answer.Body, left: bodyMax, closed: back}
 	return answer, nil
 }
 
 // limited is a body that ends with errEndless when it is too long. It belongs to who reads it.
 type limited struct {
 	io.ReadCloser
-	left int
+	left   int
+	closed func() // called when it is
+}
+
+// Close implements io.Closer.
+func (l *limited) Close() error {
+	defer l.closed()
+	return l.ReadCloser.Close()
 }
 
 // Read implements io.Reader.

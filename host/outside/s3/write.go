@@ -170,11 +170,6 @@ func (o *objects) put(ctx context.Context, at string, data io.Reader, size int64
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if r, ok := data.(io.ReadSeeker); ok {
-		body := &lent{from: r}
-		defer body.back()
-		data = body
-	}
 	options.DisableContentSha256 = true // that of chunks: the digest of all is signed
 	i, err := o.core.PutObject(ctx, o.bucket, at, data, size, "", strings.TrimPrefix(digest, digestPrefix), options)
 	if err == nil && i.ETag == "" {
