@@ -141,8 +141,9 @@ type Sealed struct {
 	now   func() time.Time
 	given []key // from the environment; nil: those of the file
 
-	changing sync.Mutex // held by Set, Keep, Delete, Forget and Rekey
-	knowing  sync.Mutex // guards what follows; taken after changing, and held for a moment
+	changing sync.Mutex        // held by Set, Keep, Delete, Forget and Rekey; guards stocks
+	stocks   map[string]*stock // by namespace; missing: nobody has counted
+	knowing  sync.Mutex        // guards what follows; taken after changing, and held for a moment
 	changes  map[string]uint64
 	fates    map[[sha256.Size]byte]fate
 }
@@ -151,7 +152,7 @@ type Sealed struct {
 // is what KeyVariable holds, "" for none: ErrKey when that is no key. now is asked for
 // the time; nil: the system's clock.
 func Open(dir, given string, now func() time.Time) (*Sealed, error) {
-	s := &Sealed{dir: dir, now: now, changes: map[string]uint64{}, fates: map[[sha256.Size]byte]fate{}}
+	s := &Sealed{dir: dir, now: now, stocks: map[string]*stock{}, changes: map[string]uint64{}, fates: map[[sha256.Size]byte]fate{}}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -349,6 +350,9 @@ func (s *Sealed) write(h *head, c *content, k key) error {
 	if err != nil {
 		return fmt.Errorf("seal %s: %w", h.Name, err)
 	}
+	if had := s.stocks[h.Namespace]; had != nil && !h.Gone.IsZero() {
+		had.add(h.Service, len(b))
+	}
 	s.changed(h.Namespace)
 	return nil
 }
@@ -423,16 +427,37 @@ func (s *Sealed) Delete(at Place, name string) error {
 	return s.write(&e.head, &content{Earlier: trimmed(append([][]byte{c.Value}, c.Earlier...))}, keys[0])
 }
 
+// stock is how many secrets of a namespace are only hidden, or more than are.
+type stock struct {
+	count map[string]int // by service
+	bytes int
+}
+
+func (s *stock) add(service string, bytes int) {
+	s.count[service]++
+	s.bytes += bytes
+}
+
 // prune forgets those that were deleted of a place before the last so many, and of its namespace
-// before what has KeptBytesMax; but not the one of a file. What cannot be read is left.
+// before what has KeptBytesMax; but not the one of a file. What cannot be read is left. The folder
+// is read only when there may be too many.
 func (s *Sealed) prune(at Place, most int, but string) error {
+	if had := s.stocks[at.Namespace]; had != nil && had.count[at.Service] <= most && had.bytes <= KeptBytesMax {
+		return nil
+	}
 	files, err := s.files()
 	if err != nil {
 		return fmt.Errorf("read secrets: %w", err)
 	}
 	var list []entry
+	had := &stock{count: map[string]int{}}
 	for _, file := range files {
-		if e, err := s.read(file); file != but && err == nil && !e.Gone.IsZero() && e.Namespace == at.Namespace {
+		e, err := s.read(file)
+		switch {
+		case err != nil || e.Gone.IsZero() || e.Namespace != at.Namespace:
+		case file == but:
+			had.add(e.Service, len(e.sealed))
+		default:
 			list = append(list, e)
 		}
 	}
@@ -443,12 +468,14 @@ func (s *Sealed) prune(at Place, most int, but string) error {
 			most--
 		}
 		if room -= len(e.sealed); room >= 0 && (e.Service != at.Service || most >= 0) {
+			had.add(e.Service, len(e.sealed))
 			continue
 		}
 		if err := s.forget(at.Namespace, fileOf(Place{e.Namespace, e.Service}, e.Name)); err != nil {
 			return err
 		}
 	}
+	s.stocks[at.Namespace] = had
 	return nil
 }
 
