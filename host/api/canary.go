@@ -30,7 +30,7 @@ type Trial struct {
 
 // TrialNode is a node that both revisions handle messages of.
 type TrialNode struct {
-	Node  string `json:"node" doc:"its path; routes of PATH: where a share of the keys is sent other ways, and what becomes of that"`
+	Node  string `json:"node" doc:"its path; routes of PATH: where a share of the keys is sent other ways, and what becomes of that; answers of NAME: requests that come in there"`
 	Actor string `json:"actor" doc:"empty for the routes of what comes into a workflow"`
 	Old   Arm    `json:"old"`
 	New   Arm    `json:"new"`

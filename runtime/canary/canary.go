@@ -103,8 +103,8 @@ func spent(look int) float64 { return Alpha * 6 / (math.Pi * math.Pi * float64(l
 // and finds in what the new one is worse. Errors are compared by Fisher's exact test,
 // which holds for numbers however small; time and fuel, of messages that were handled,
 // by the test of Mann and Whitney after the old one's were multiplied by slower. Where only
-// routes are others it is errors that count: another way passes other actors, which take
-// what they take.
+// routes are others it is errors that count, since another way passes other actors, which take
+// what they take, and of answers all three: until then a request has passed all of them.
 func Judge(nodes []shard.TrialNode, look int, slower float64) []Finding {
 	var list []Finding
 	for i := range nodes {
@@ -132,7 +132,7 @@ func moreErrors(n *shard.TrialNode) *Finding {
 		if newBad < newAll || newBad < samplesMin {
 			return nil
 		}
-		return &Finding{Node: n.Node, What: "errors", Text: fmt.Sprintf("all %d messages were refused or failed, and the old revision has handled none to compare with", newBad)}
+		return &Finding{Node: n.Node, What: "errors", Text: fmt.Sprintf("all %d %ss were refused or failed, and the old revision has handled none to compare with", newBad, counted(n))}
 	}
 	oldBad, oldAll = scaled(oldBad, oldAll)
 	newBad, newAll = scaled(newBad, newAll)
@@ -146,8 +146,16 @@ func moreErrors(n *shard.TrialNode) *Finding {
 		}
 	}
 	return &Finding{Node: n.Node, What: "errors", P: min(1, p), Text: fmt.Sprintf(
-		"%d of %d messages were refused or failed, and %d of %d by the old revision",
-		n.New.Refused+n.New.Failed, n.New.Handled+n.New.Refused+n.New.Failed, n.Old.Refused+n.Old.Failed, n.Old.Handled+n.Old.Refused+n.Old.Failed)}
+		"%d of %d %ss were refused or failed, and %d of %d by the old revision",
+		n.New.Refused+n.New.Failed, n.New.Handled+n.New.Refused+n.New.Failed, counted(n), n.Old.Refused+n.Old.Failed, n.Old.Handled+n.Old.Refused+n.Old.Failed)}
+}
+
+// counted is what is counted at a node.
+func counted(n *shard.TrialNode) string {
+	if n.Answers {
+		return "request"
+	}
+	return "message"
 }
 
 // countMax is how many messages of an arm count: more say nothing that fewer do not, and
@@ -185,9 +193,9 @@ func more(n *shard.TrialNode, what string, slower float64) *Finding {
 	if err != nil { // all are equal
 		return nil
 	}
-	text := fmt.Sprintf("a message takes %v, %.3g times the %v of the old revision; %.3g times are allowed", time.Duration(is), is/was, time.Duration(was), slower)
+	text := fmt.Sprintf("a %s takes %v, %.3g times the %v of the old revision; %.3g times are allowed", counted(n), time.Duration(is), is/was, time.Duration(was), slower)
 	if what == "fuel" {
-		text = fmt.Sprintf("a message uses %.0f units of fuel, %.3g times the %.0f of the old revision; %.3g times are allowed", is, is/was, was, slower)
+		text = fmt.Sprintf("a %s uses %.0f units of fuel, %.3g times the %.0f of the old revision; %.3g times are allowed", counted(n), is, is/was, was, slower)
 	}
 	return &Finding{Node: n.Node, What: what, P: r.P, Text: text}
 }

@@ -82,20 +82,20 @@ func TestJudge(t *testing.T) {
 		{"four times the fuel", arm(500, 0, same), arm(100, 0, took(time.Millisecond, 4000)), "fuel"},
 		{"four times as slow, seen few times", arm(500, 0, same), arm(3, 0, took(4*time.Millisecond, 1000)), ""},
 	} {
-		for _, routes := range []bool{false, true} {
+		for _, of := range []string{"message", "routes", "request"} {
 			var got []string
-			for _, f := range Judge([]shard.TrialNode{{Node: "n", Routes: routes, Old: c.old, New: c.new}}, 1, 2) {
+			for _, f := range Judge([]shard.TrialNode{{Node: "n", Routes: of == "routes", Answers: of == "request", Old: c.old, New: c.new}}, 1, 2) {
 				got = append(got, f.What)
-				if f.Text == "" || f.P < 0 || f.P > 1 {
+				if f.P < 0 || f.P > 1 || of != "routes" && !strings.Contains(f.Text, of) {
 					t.Errorf("%s: %+v", c.name, f)
 				}
 			}
 			want := c.want
-			if routes && want != "errors" { // another way takes what it takes
+			if of == "routes" && want != "errors" { // another way takes what it takes
 				want = ""
 			}
 			if strings.Join(got, ",") != want {
-				t.Errorf("%s, of routes %t: found %v, want %q", c.name, routes, got, want)
+				t.Errorf("%s, of a %s: found %v, want %q", c.name, of, got, want)
 			}
 		}
 	}

@@ -141,11 +141,15 @@ func (w *Watch) judge(nodes []shard.TrialNode, all, failed uint64) *Verdict {
 	return &Verdict{Text: reasons(list), Findings: list}
 }
 
-// totals counts what the new revision has done at all nodes.
+// totals counts what the new revision has done at all nodes, and of requests those that failed:
+// they are of the same messages.
 func totals(nodes []shard.TrialNode) (all, failed uint64) {
 	for i := range nodes {
 		n := &nodes[i].New
 		failed += n.Refused + n.Failed
+		if nodes[i].Answers {
+			continue
+		}
 		all += n.Handled + n.Refused + n.Failed
 	}
 	return all, failed

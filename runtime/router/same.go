@@ -48,6 +48,38 @@ func (t *Table) Reached() map[string]bool {
 	return reached
 }
 
+// Leads reports whether a message that comes in by an entry, or what it leads to, may come to
+// one of some nodes, given by path.
+func (t *Table) Leads(entry string, to []string) bool {
+	e := t.entries[entry]
+	if e == nil {
+		return false
+	}
+	var next []*Node
+	if e.node != nil {
+		next = append(next, e.node)
+	}
+	for _, c := range e.inputs {
+		next = c.nodes(next)
+	}
+	seen := map[*Node]bool{}
+	for len(next) > 0 {
+		n := next[len(next)-1]
+		next = next[:len(next)-1]
+		if slices.Contains(to, n.Path) {
+			return true
+		}
+		if !seen[n] {
+			seen[n] = true
+			next = append(next, n.Next...)
+		}
+	}
+	return false
+}
+
+// Entries are the names by which messages may come in, in their order.
+func (t *Table) Entries() []string { return sorted(t.entries) }
+
 // same reports whether a choice of this table and one of another lead every message the
 // same way. Scopes are nested at most as deep as workflows are, so it ends.
 func (t *Table) same(was *choice, next *Table, is *choice) bool {

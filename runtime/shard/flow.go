@@ -45,6 +45,7 @@ type flow struct {
 	late    atomic.Bool // it was found after it began that somebody may ask
 	told    atomic.Bool // the journal has the answer of a late one, or is about to
 
+	timed   *timed                   // nil: it is no part of a trial
 	stood   atomic.Pointer[standing] // nil: it never did
 	pending atomic.Int32             // messages not settled yet
 	fuel    atomic.Uint64

@@ -435,6 +435,9 @@ func (l *lane) committed(b *batch) {
 				continue
 			}
 		}
+		if a.flow.timed != nil && b.err == nil {
+			a.flow.timed.count(a.flow, a.answer, l.shard.clock.Now())
+		}
 		a.flow.publish(a.answer)
 	}
 	for _, f := range b.kept {

@@ -43,9 +43,10 @@ type trial struct {
 	nodes map[*node]*tried
 	plan  *plan // in force
 	next  *plan // of the same number: its routes are the same
-	// What differs in routes, and of it where messages come in, by the workflows' names.
-	routes  []*rerouted
-	entries map[string]*rerouted
+	// What differs in routes, and of it where messages come in, by the workflows' names; and
+	// where requests come in of which the answers may differ.
+	routes           []*rerouted
+	entries, answers map[string]*rerouted
 }
 
 // tried is a node in a trial.
@@ -68,7 +69,7 @@ type arm struct {
 // as likely as any other (reservoir sampling; Vitter 1985, algorithm R).
 const SamplesMax = 2048
 
-// Sample is what one handling took.
+// Sample is what one handling, or one request, took.
 type Sample struct {
 	Time time.Duration
 	Fuel uint64
@@ -83,12 +84,17 @@ type Arm struct {
 	Samples                  []Sample // of Handled; at most SamplesMax
 }
 
+func (a *Arm) all() uint64 { return a.Handled + a.Refused + a.Failed }
+
 // TrialNode is a node in a trial.
 type TrialNode struct {
 	Node, Actor string
 	// Routes says that it stands for where messages go other ways, and for all that they
 	// lead to: both sides need not have been handled by the same actors.
-	Routes   bool
+	Routes bool
+	// Answers says that it stands for requests, by where they come in: Handled were replied to,
+	// or ended as they should, Samples are from when they came until then.
+	Answers  bool
 	Old, New Arm
 }
 
@@ -112,10 +118,14 @@ func (a *arm) count(it *parcel, r *actor.Result, took time.Duration) {
 		a.failed.Add(1)
 		return
 	}
+	a.sample(Sample{took, r.Fuel})
+}
+
+// sample keeps one of those of which SamplesMax are picked.
+func (a *arm) sample(s Sample) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.seen++
-	s := Sample{took, r.Fuel}
 	if len(a.samples) < SamplesMax {
 		a.samples = append(a.samples, s)
 	} else if i := a.random.Uint64N(a.seen); i < SamplesMax {
@@ -194,6 +204,7 @@ func (s *Shard) Try(t *Trial) error {
 			n.mode.Store(uint32(s.modes.of(spec.Actor.Name)))
 		}
 	}
+	x.answering(nodes, workflows)
 	s.routes.coming.Store(0)
 	s.awaitNone(number)
 	s.publish(p, x.next)
@@ -315,8 +326,8 @@ func (s *Shard) Untry() bool {
 }
 
 // Trial reports what the two revisions of each node in the trial have done since it
-// began, ordered by path, and then what became of messages where routes differ; nil: there
-// is none.
+// began, ordered by path, then what became of messages where routes differ, and of requests
+// that may get there; nil: there is none.
 func (s *Shard) Trial() []TrialNode {
 	x := s.trial.Load()
 	if x == nil {
@@ -334,7 +345,9 @@ func (s *Shard) Trial() []TrialNode {
 		})
 	}
 	for _, r := range x.routes {
-		list = append(list, r.report())
+		if n := r.report(); !n.Answers || n.Old.all()+n.New.all() > 0 { // hardly any entry has requests
+			list = append(list, n)
+		}
 	}
 	return list
 }

@@ -3,6 +3,7 @@ package shard
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/router"
@@ -10,15 +11,17 @@ import (
 
 // rerouted is a place from where messages of a share of the keys go other ways in a trial.
 // Its arms count what becomes of messages that went the one way and the other, and of all
-// that they lead to: whoever routes them is the same.
+// that they lead to: whoever routes them is the same. Those of answers count requests instead, which
+// came in where they may get to such a place.
 type rerouted struct {
 	name, actor, revision string
+	answers               bool
 	by                    [2]uint32 // numbers of the plans in force and tried
 	arms                  [2]*arm
 }
 
 func (x *trial) rerouted(name, actor, revision string) *rerouted {
-	r := &rerouted{"routes of " + name, actor, revision, [2]uint32{x.plan.number, x.next.number}, [2]*arm{newArm(x.salt), newArm(x.salt)}}
+	r := &rerouted{name: "routes of " + name, actor: actor, revision: revision, by: [2]uint32{x.plan.number, x.next.number}, arms: [2]*arm{newArm(x.salt), newArm(x.salt)}}
 	x.routes = append(x.routes, r)
 	return r
 }
@@ -37,7 +40,7 @@ func (r *rerouted) arm(number uint32) *arm {
 }
 
 func (r *rerouted) report() TrialNode {
-	return TrialNode{Node: r.name, Actor: r.actor, Routes: true, Old: r.arms[0].report(r.revision), New: r.arms[1].report(r.revision)}
+	return TrialNode{Node: r.name, Actor: r.actor, Routes: !r.answers, Answers: r.answers, Old: r.arms[0].report(r.revision), New: r.arms[1].report(r.revision)}
 }
 
 // bury counts a message that did not get anywhere.
@@ -54,6 +57,43 @@ func (x *trial) enter(names []string) {
 			x.entries = map[string]*rerouted{}
 		}
 		x.entries[name] = x.rerouted(name+"/input", "", "")
+	}
+}
+
+// answering adds to a trial the entries by which requests come that go other ways in it.
+func (x *trial) answering(nodes, workflows []string) {
+	for _, name := range x.plan.table.Entries() {
+		if !slices.Contains(workflows, name) && !x.plan.table.Leads(name, nodes) && !x.next.table.Leads(name, nodes) {
+			continue
+		}
+		if x.answers == nil {
+			x.answers = map[string]*rerouted{}
+		}
+		r := x.rerouted("", "", "")
+		r.name, r.answers = "answers of "+name, true
+		x.answers[name] = r
+	}
+}
+
+// timed is where it is counted what is answered to a request that came in during a trial.
+type timed struct {
+	arm   *arm
+	began time.Time
+}
+
+// count counts the answer to a flow. One that ends without the reply that somebody waits for
+// is as bad as one that fails.
+func (t *timed) count(f *flow, a Answer, now time.Time) {
+	switch {
+	case a.Outcome == Refused:
+		t.arm.refused.Add(1)
+	case a.Outcome == Failed, a.Outcome == Ended && (f.any || len(f.replies) > 0):
+		t.arm.failed.Add(1)
+	default:
+		t.arm.handled.Add(1)
+		if f.waits {
+			t.arm.sample(Sample{now.Sub(t.began) - f.handle.Stood(), f.fuel.Load()})
+		}
 	}
 }
 
@@ -86,6 +126,9 @@ func (a *admission) choose(p *plan, entry *router.Entry, m *abi.Message, r *Requ
 		next.Enter(m, &r.Places, way)
 	}
 	a.arm = x.entries[entry.Name].arm(a.by.number)
+	if arm := x.answers[entry.Name].arm(a.by.number); arm != nil {
+		a.flow.timed = &timed{arm, a.shard.clock.Now()}
+	}
 }
 
 // keyOf is the key of a message at the first of some targets that has keys, else its id.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
@@ -102,11 +103,15 @@ func TestTrialRoutes(t *testing.T) {
 			}
 			failed := uint64(400 - share(b.asked(t, "right fails"), "left"))
 			list := b.Trial()
-			if len(list) != 1 || !strings.HasPrefix(list[0].Node, "routes of w/") || list[0].New.Failed != failed || list[0].Old.Failed != 0 || failed == 0 || len(list[0].New.Samples) == 0 {
+			if len(list) != 2 || !strings.HasPrefix(list[0].Node, "routes of w/") || list[0].New.Failed != failed || list[0].Old.Failed != 0 || failed == 0 || len(list[0].New.Samples) == 0 {
 				t.Fatalf("%d have failed, report %+v", failed, list)
 			}
 			if all := list[0].Old.Handled + list[0].New.Handled + failed; all != 8*400 {
 				t.Errorf("%d messages counted, %d handled", all, 8*400)
+			}
+			answers := list[1]
+			if !answers.Answers || answers.Node != "answers of w" || answers.New.Failed != failed || answers.Old.Failed != 0 || answers.Old.Handled+answers.New.Handled+failed != 8*400 || len(answers.New.Samples) == 0 {
+				t.Errorf("%d requests have failed, report %.500s", failed, fmt.Sprint(answers))
 			}
 			if !b.Untry() || b.Trial() != nil {
 				t.Error("the trial does not end")
@@ -142,6 +147,59 @@ func TestTrialRoutesNowhere(t *testing.T) {
 			t.Errorf("%s: %d are lost, report %+v", name, lost, n)
 		}
 		b.Close()
+	}
+}
+
+// TestTrialAnswers: a request counts by how long its answer takes, whatever it passes, and one that
+// ends without the reply that is waited for counts as failed, though no message has. Those that
+// cannot get to where the routes differ do not count.
+func TestTrialAnswers(t *testing.T) {
+	aside := func(s *specs.Service) *specs.Service {
+		s.Actors["aside"] = def("aside", nil)
+		return s
+	}
+	service, guests := forked(true, "left")
+	guests["aside"] = guests["left"]
+	var b *bench
+	right := guests["right"]
+	guests["right"] = func(h engine.Host, m *abi.Message) ([]sent, error) {
+		b.clock.pass(time.Second)
+		return right(h, m)
+	}
+	b = open(t, aside(service), guests, nil)
+	for to, want := range map[string][3]uint64{"right": {200, 0, 100}, specs.Drop: {200, 100, 0}} {
+		next, _ := forked(true, to)
+		if err := b.Try(&Trial{Table: mustCompile(t, aside(next)), Salt: "7"}); err != nil {
+			t.Fatal(err)
+		}
+		for _, share := range []float64{0, 1} {
+			if err := b.Share(share); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 100 {
+				answered1(t, b.accept(t, &Request{To: "w", AnyReply: true, Data: fmt.Appendf(nil, `{"k":"%d"}`, i)}))
+				answered1(t, b.accept(t, &Request{To: "aside", Type: "in", AnyReply: true, Data: []byte(`{"k":"a"}`)}))
+			}
+		}
+		list := slices.DeleteFunc(b.Trial(), func(n TrialNode) bool { return !n.Answers })
+		if len(list) != 1 || list[0].Node != "answers of w" {
+			t.Fatalf("%s: answers %.300s", to, fmt.Sprint(list))
+		}
+		n := list[0]
+		if got := [3]uint64{n.Old.Handled + n.New.Handled + n.New.Failed, n.New.Failed, n.New.Handled}; got != want || n.Old.Failed != 0 {
+			t.Errorf("%s: %d requests, %d failed, %d answered, want %d", to, got[0], got[1], got[2], want)
+		}
+		for _, s := range n.Old.Samples {
+			if s.Time != 0 {
+				t.Errorf("%s: an answer by the old routes took %v", to, s.Time)
+			}
+		}
+		for _, s := range n.New.Samples {
+			if s.Time != time.Second {
+				t.Errorf("%s: an answer by the new routes took %v", to, s.Time)
+			}
+		}
+		b.Untry()
 	}
 }
 
