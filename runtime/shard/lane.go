@@ -435,8 +435,11 @@ func (l *lane) committed(b *batch) {
 				continue
 			}
 		}
-		if a.flow.timed != nil && b.err == nil {
-			a.flow.timed.count(a.flow, a.answer, l.shard.clock.Now())
+		if t := a.flow.timed; t != nil {
+			a.flow.timed = nil // the flow may be kept for longer than the trial
+			if b.err == nil {
+				t.count(a.flow, a.answer, l.shard.clock.Now())
+			}
 		}
 		a.flow.publish(a.answer)
 	}
