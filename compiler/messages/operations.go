@@ -25,6 +25,29 @@ type Operation struct {
 	About    string // one line, may be ""
 	Params   []Param
 	Body     Presence
+	Stream   Pieces
+}
+
+// Pieces says what of an operation goes in pieces when it is asked for as a stream.
+type Pieces int
+
+// What goes in pieces.
+const (
+	NoPieces     Pieces = iota // there is no such stream
+	AnswerPieces               // the answer
+	BothPieces                 // the request, too: there is nothing but the stream
+)
+
+// asStream is an operation as a stream, as what is written says of it.
+func (o *Operation) asStream() string {
+	about := strings.TrimSuffix(o.About, ".")
+	if about != "" {
+		about += ". "
+	}
+	if o.Stream == BothPieces {
+		return about + "The request is written, and the answer read, in pieces."
+	}
+	return about + "The answer is read in pieces, as it comes."
 }
 
 // Param is a parameter of an operation.
@@ -83,13 +106,29 @@ func params(list []Param) []string {
 	return names
 }
 
-// methods are the names of operations in a language.
-func (a *API) methods(named func(string) string, taken ...string) []string {
-	names := make([]string, len(a.Operations))
+// methods are the names under which an operation is asked for; "": it is not.
+type methods struct{ whole, stream string }
+
+// methods are those of the operations in a language. No stream takes the name of another
+// operation.
+func (a *API) methods(named func(string) string, taken ...string) []methods {
+	var names []string
+	var places []*string
+	list := make([]methods, len(a.Operations))
 	for i, o := range a.Operations {
-		names[i] = o.Name
+		if o.Stream != BothPieces {
+			names, places = append(names, o.Name), append(places, &list[i].whole)
+		}
 	}
-	return distinct(names, named, taken...)
+	for i, o := range a.Operations {
+		if o.Stream != NoPieces {
+			names, places = append(names, o.Name+"_stream"), append(places, &list[i].stream)
+		}
+	}
+	for i, name := range distinct(names, named, taken...) {
+		*places[i] = name
+	}
+	return list
 }
 
 // classes are the names of the APIs' classes in a language.
@@ -116,14 +155,18 @@ func PythonOperations(actor string, apis []API) []byte {
 		fmt.Fprintf(&f.body, "\n\nclass %s:\n    %s\n\n    def __init__(self, ctx: grow.Context) -> None:\n",
 			class, PythonDoc("The operations of the grant "+a.Grant+"."))
 		if a.Asks {
-			f.typing["Any"] = true
-			fmt.Fprintf(&f.body, "        self._ctx = ctx\n\n    def _ask(self, operation: str, data: dict[str, Any]) -> Any:\n"+
-				"        given = {name: value for name, value in data.items() if value is not None}\n        return self._ctx.ask(%s, operation, given)\n", pythonText(a.Grant))
+			f.asking(a)
 		} else {
 			fmt.Fprintf(&f.body, "        self._http = ctx.http(%s)\n", pythonText(a.Grant))
 		}
-		for i, name := range a.methods(PythonField, pythonModule) {
-			f.operation(name, a.Operations[i], a.Asks)
+		for i, m := range a.methods(PythonField, pythonModule) {
+			o := a.Operations[i]
+			if m.whole != "" {
+				f.operation(a, m.whole, o, false)
+			}
+			if m.stream != "" {
+				f.operation(a, m.stream, o, true)
+			}
 		}
 	}
 	fmt.Fprintf(&b, "# %s\n\"\"\"What actor %s may ask for by its grants.\"\"\"\n\n", Mark, actor)
@@ -135,7 +178,29 @@ func PythonOperations(actor string, apis []API) []byte {
 	return b.Bytes()
 }
 
-func (f *pythonFile) operation(name string, o Operation, asks bool) {
+// asking writes how the methods of a class ask for operations of a kind.
+func (f *pythonFile) asking(a *API) {
+	f.body.WriteString("        self._ctx = ctx\n")
+	has := func(stream bool) bool {
+		return slices.ContainsFunc(a.Operations, func(o Operation) bool {
+			return stream && o.Stream == AnswerPieces || !stream && o.Stream != BothPieces
+		})
+	}
+	for _, m := range []struct {
+		has                    bool
+		name, result, function string
+	}{{has(false), "_ask", "Any", "ask"}, {has(true), "_ask_stream", "grow.Stream", "ask_stream"}} {
+		if m.has {
+			f.typing["Any"] = true
+			fmt.Fprintf(&f.body, "\n    def %s(self, operation: str, data: dict[str, Any]) -> %s:\n"+
+				"        given = {name: value for name, value in data.items() if value is not None}\n        return self._ctx.%s(%s, operation, given)\n",
+				m.name, m.result, m.function, pythonText(a.Grant))
+		}
+	}
+}
+
+// operation writes a method that asks for an operation, perhaps as a stream.
+func (f *pythonFile) operation(a *API, name string, o Operation, stream bool) {
 	ordered := o.ordered()
 	names := distinct(params(ordered), PythonField, "self", "body")
 	var args, pairs []string
@@ -165,15 +230,22 @@ func (f *pythonFile) operation(name string, o Operation, asks bool) {
 	if len(args) > 0 {
 		self = append(self, "*")
 	}
-	result, function := "grow.Response", "self._http.call("
-	if asks {
+	about, result, function := o.About, "grow.Response", "self._http.call("
+	switch {
+	case stream && o.Stream == BothPieces:
+		about, result, function, call = o.asStream(), "grow.Stream", "self._ctx.ask_stream(", []string{pythonText(a.Grant), pythonText(o.ID), "write=True"}
+	case stream && a.Asks:
+		about, result, function = o.asStream(), "grow.Stream", "self._ask_stream("
+	case stream:
+		about, result, function = o.asStream(), "grow.Stream", "self._http.stream_call("
+	case a.Asks:
 		result, function = "Any", "self._ask("
 	}
 	f.body.WriteString("\n" + broken("    def "+name+"(", slices.Concat(self, args), ") -> "+result+":"))
-	if o.About != "" {
-		f.body.WriteString("        " + PythonDoc(o.About) + "\n")
+	if about != "" {
+		f.body.WriteString("        " + PythonDoc(about) + "\n")
 	}
-	if len(pairs) == 0 {
+	if len(pairs) == 0 && o.Stream != BothPieces {
 		call[1] = "{}"
 	} else if dict := call[1]; utf8.RuneCountInString(dict) > pythonWidth-len("            ,") {
 		call[1] = "{\n                " + strings.Join(pairs, ",\n                ") + ",\n            }"
@@ -218,8 +290,8 @@ func GoOperations(pkg, actor string, apis []API) ([]byte, error) {
 	for i, api := range classes(apis, func(grant string) string { return goName(apiName(grant)) }) {
 		a := &apis[i]
 		fmt.Fprintf(&b, "\n// %s asks for the operations of the grant %s.\ntype %s struct{ Context *grow.Context }\n", api, a.Grant, api)
-		for i, name := range a.methods(goName, "Context") {
-			goMethod(&b, api, name, a, &a.Operations[i])
+		for i, m := range a.methods(goName, "Context") {
+			goMethods(&b, api, m, a, &a.Operations[i])
 		}
 	}
 	out, err := format.Source(b.Bytes())
@@ -229,31 +301,41 @@ func GoOperations(pkg, actor string, apis []API) ([]byte, error) {
 	return out, nil
 }
 
-// goMethod writes an operation of an API.
-func goMethod(b *bytes.Buffer, api, name string, a *API, o *Operation) {
+// goMethods writes the methods that ask for an operation.
+func goMethods(b *bytes.Buffer, api string, m methods, a *API, o *Operation) {
 	var args, sent []string
+	what := "struct{}{}"
 	if len(o.Params) > 0 {
-		goParams(b, api+name+"Params", o)
-		args, sent = append(args, "params "+api+name+"Params"), append(sent, "Params: params")
+		name := api + m.whole + "Params"
+		goParams(b, name, o)
+		args, sent, what = append(args, "params "+name), append(sent, "Params: params"), "params"
 	}
 	if o.Body != Absent {
 		args, sent = append(args, "body any"), append(sent, "Body: body")
 	}
-	fmt.Fprintf(b, "\n// %s is %s", name, o.ID)
+	request := fmt.Sprintf("grow.Operation{%s}", strings.Join(append([]string{fmt.Sprintf("ID: %q", o.ID)}, sent...), ", "))
+	about := ""
 	if o.About != "" {
-		fmt.Fprintf(b, ": %s", strings.TrimSuffix(o.About, "."))
+		about = ": " + strings.TrimSuffix(o.About, ".")
 	}
-	if a.Asks {
-		what := "struct{}{}"
-		if len(o.Params) > 0 {
-			what = "params"
-		}
-		fmt.Fprintf(b, ". The answer is decoded into what into points to; nil: it is not read.\nfunc (a %s) %s(%s) error {\nreturn a.Context.Ask(%q, %q, %s, into)\n}\n",
-			api, name, strings.Join(append(args, "into any"), ", "), a.Grant, o.ID, what)
+	switch {
+	case m.whole != "" && a.Asks:
+		fmt.Fprintf(b, "\n// %s is %s%s. The answer is decoded into what into points to; nil: it is not read.\nfunc (a %s) %[1]s(%[5]s) error {\nreturn a.Context.Ask(%[6]q, %[2]q, %[7]s, into)\n}\n",
+			m.whole, o.ID, about, api, strings.Join(append(slices.Clone(args), "into any"), ", "), a.Grant, what)
+	case m.whole != "":
+		fmt.Fprintf(b, "\n// %s is %s%s.\nfunc (a %s) %[1]s(%[5]s) (grow.Response, error) {\nreturn a.Context.HTTPCall(%[6]q, %[7]s)\n}\n", m.whole, o.ID, about, api, strings.Join(args, ", "), a.Grant, request)
+	}
+	if m.stream == "" {
 		return
 	}
-	fmt.Fprintf(b, ".\nfunc (a %s) %s(%s) (grow.Response, error) {\nreturn a.Context.HTTPCall(%q, grow.Operation{%s})\n}\n",
-		api, name, strings.Join(args, ", "), a.Grant, strings.Join(append([]string{fmt.Sprintf("ID: %q", o.ID)}, sent...), ", "))
+	call := fmt.Sprintf("HTTPCallStream(%q, %s)", a.Grant, request)
+	switch {
+	case o.Stream == BothPieces:
+		call = fmt.Sprintf("AskWriteStream(%q, %q)", a.Grant, o.ID)
+	case a.Asks:
+		call = fmt.Sprintf("AskStream(%q, %q, %s)", a.Grant, o.ID, what)
+	}
+	fmt.Fprintf(b, "\n// %s is %s as a stream: %s\nfunc (a %s) %[1]s(%[5]s) (*grow.Stream, error) {\nreturn a.Context.%[6]s\n}\n", m.stream, o.ID, o.asStream(), api, strings.Join(args, ", "), call)
 }
 
 // goParams writes the struct of an operation's parameters.

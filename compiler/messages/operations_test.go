@@ -24,6 +24,8 @@ var apis = []API{
 			{Name: "since", Type: "string"}, {Name: "owner", Type: "string", Required: true}, {Name: "labels", Type: "array", Item: "string"},
 		}},
 		{ID: "meta/root", Name: "meta_root"},
+		{ID: "repos/download-archive", Name: "repos_download_archive", About: "Download an archive.", Stream: AnswerPieces, Body: Optional, Params: []Param{{Name: "owner", Type: "string", Required: true}}},
+		{ID: "events", Name: "events", Stream: AnswerPieces}, {ID: "events-stream", Name: "events_stream"},
 	}},
 	{Grant: "tax-office", Operations: []Operation{
 		{ID: "getRate", Name: "get_rate", Body: Optional, Params: []Param{
@@ -34,7 +36,10 @@ var apis = []API{
 	{Grant: "tax-Office", Asks: true, Operations: []Operation{
 		{ID: "weather.now", Name: "weather_now", About: "The temperature.", Params: []Param{{Name: "city", Type: "string", Required: true}, {Name: "days", Type: "integer"}}},
 		{ID: "weather.all", Name: "weather_all"},
+		{ID: "weather.watch", Name: "weather_watch", About: "What is measured.", Stream: AnswerPieces, Params: []Param{{Name: "city", Type: "string", Required: true}}},
+		{ID: "weather.record", Name: "weather_record", About: "Keeps a film of the sky", Stream: BothPieces},
 	}},
+	{Grant: "film", Asks: true, Operations: []Operation{{ID: "film.cut", Name: "film_cut", Stream: BothPieces}}},
 }
 
 // TestOperations compares what is written of APIs with testdata/apis/operations.txtar.

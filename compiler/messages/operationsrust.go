@@ -3,31 +3,60 @@ package messages
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // RustOperations writes the operations of APIs as methods of structs.
 func RustOperations(actor string, apis []API) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\n//! What actor %s may ask for by its grants.\n\n#![allow(dead_code)]\n\nuse serde::Serialize;\n", Mark, actor)
+	fmt.Fprintf(&b, "// %s\n\n//! What actor %s may ask for by its grants.\n\n#![allow(dead_code)]\n", Mark, actor)
+	if slices.ContainsFunc(apis, API.serializes) {
+		b.WriteString("\nuse serde::Serialize;\n")
+	}
 	for i, name := range classes(apis, func(grant string) string { return camel(grant) + "Api" }) {
 		a := &apis[i]
-		structs := a.methods(func(name string) string { return camel(name) + "Params" })
+		var names []string
+		for _, o := range a.Operations {
+			names = append(names, o.Name)
+		}
+		structs := distinct(names, func(name string) string { return camel(name) + "Params" })
 		for i, o := range a.Operations {
 			if len(o.Params) > 0 {
 				rustParams(&b, name+structs[i], o)
 			}
 		}
-		fmt.Fprintf(&b, "\n/// Asks for the operations of the grant %s.\npub struct %s<'c, 'm>(pub &'c grow::Context<'m>);\n\nimpl %[2]s<'_, '_> {\n", a.Grant, name)
-		for i, method := range a.methods(rustField) {
-			if i > 0 {
-				b.WriteByte('\n')
+		fmt.Fprintf(&b, "\n/// Asks for the operations of the grant %s.\npub struct %s<'c, 'm>(pub &'c grow::Context<'m>);\n\nimpl%s {\n", a.Grant, name, a.rustLifetimes(name))
+		blank := ""
+		for i, m := range a.methods(rustField) {
+			o := a.Operations[i]
+			if m.whole != "" {
+				b.WriteString(blank)
+				rustMethod(&b, m.whole, name+structs[i], a, o, false)
+				blank = "\n"
 			}
-			rustMethod(&b, method, name+structs[i], a, a.Operations[i])
+			if m.stream != "" {
+				b.WriteString(blank)
+				rustMethod(&b, m.stream, name+structs[i], a, o, true)
+				blank = "\n"
+			}
 		}
 		b.WriteString("}\n")
 	}
 	return b.Bytes()
+}
+
+// serializes reports whether any of the operations takes something.
+func (a API) serializes() bool {
+	return slices.ContainsFunc(a.Operations, func(o Operation) bool { return len(o.Params) > 0 || o.Body != Absent })
+}
+
+// rustLifetimes are those of the methods of a struct, of which streams need one by name.
+func (a *API) rustLifetimes(name string) string {
+	if slices.ContainsFunc(a.Operations, func(o Operation) bool { return o.Stream != NoPieces }) {
+		return "<'m> " + name + "<'_, 'm>"
+	}
+	return " " + name + "<'_, '_>"
 }
 
 // rustChain is how long a chain of calls may be to stand in one line.
@@ -62,9 +91,13 @@ func rustParams(b *bytes.Buffer, name string, o Operation) {
 	b.WriteString("}\n")
 }
 
-func rustMethod(b *bytes.Buffer, name, given string, a *API, o Operation) {
+// rustMethod writes a method that asks for an operation, perhaps as a stream.
+func rustMethod(b *bytes.Buffer, name, given string, a *API, o Operation, stream bool) {
 	fmt.Fprintf(b, "    /// %s", o.ID)
-	if o.About != "" {
+	switch {
+	case stream:
+		fmt.Fprintf(b, " as a stream: %s", o.asStream())
+	case o.About != "":
 		fmt.Fprintf(b, ": %s", o.About)
 	}
 	generic, args, params, body := "", []string{"&self"}, "&serde_json::json!({})", "None::<&()>"
@@ -78,6 +111,15 @@ func rustMethod(b *bytes.Buffer, name, given string, a *API, o Operation) {
 	if a.Asks {
 		generic, result = "<T: serde::de::DeserializeOwned>", ") -> grow::Result<T> {"
 		function, call = "ask", call[:3]
+	}
+	if stream {
+		result, function = ") -> grow::Result<grow::Stream<'_, 'm>> {", function+"_stream"
+		if a.Asks {
+			generic = ""
+		}
+		if o.Stream == BothPieces {
+			function, call = "ask_write_stream", call[:2]
+		}
 	}
 	head := "    pub fn " + name + generic + "("
 	if line := head + strings.Join(args, ", ") + result; len(line) <= rustWidth {

@@ -41,8 +41,19 @@ type Field struct {
 type Operation struct {
 	Name, About     string
 	Effect          Effect // Reads or Changes
+	Stream          Pieces
 	Request, Answer Data
 }
+
+// Pieces says what of an operation may go in pieces, as a stream; see [Streamer].
+type Pieces int
+
+// What may go in pieces.
+const (
+	NoPieces     Pieces = iota
+	AnswerPieces        // the answer
+	BothPieces          // the request and the answer, and never as a whole
+)
 
 // Data is what a request or an answer holds.
 type Data struct {

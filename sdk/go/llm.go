@@ -94,7 +94,7 @@ func (l LLM) Chat(chat Chat) (ChatReply, error) {
 // ChatStream is the answer to a chat, as it comes. It ends with Close, and with the message;
 // what is not read may have been paid all the same.
 type ChatStream struct {
-	stream *HTTPStream
+	stream *Stream
 	reply  *ChatReply // nil: it is not there yet
 	said   bool       // a piece of its text was
 }
@@ -105,11 +105,11 @@ func (l LLM) Stream(chat Chat) (*ChatStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.c.openStream(l.use, data, chat.request(Request{Attrs: map[string]string{"of": "llm.chat"}}).Attrs)
+	s, err := l.c.askStream(l.use, data, chat.request(Request{Attrs: map[string]string{"of": "llm.chat"}}).Attrs)
 	if err != nil {
 		return nil, err
 	}
-	s.started, s.linger = true, strconv.Itoa(eventLinger) // it has no status to wait for
+	s.linger = strconv.Itoa(eventLinger)
 	return &ChatStream{stream: s}, nil
 }
 

@@ -48,7 +48,7 @@ func (c *Context) HTTPCall(use string, o Operation) (Response, error) {
 
 // HTTPCallStream is HTTPCall, whose answer is read in pieces, as it comes: server-sent events,
 // or what is no JSON. All but its body is held against the document first.
-func (c *Context) HTTPCallStream(use string, o Operation) (*HTTPStream, error) {
+func (c *Context) HTTPCallStream(use string, o Operation) (*Stream, error) {
 	data, err := o.data()
 	if err != nil {
 		return nil, err

@@ -30,10 +30,10 @@ type HTTPRequest struct {
 	Timeout time.Duration // until the answer begins; 0: as long as the message may take
 }
 
-// HTTPStream is a request whose body is written, and an answer that is read, in pieces. It is
+// Stream is a request whose body is written, and an answer that is read, in pieces. It is
 // an [io.ReadWriteCloser], and ends with the message. The answer is read as it comes: what is
-// not read is held back.
-type HTTPStream struct {
+// not read is held back. It belongs to one goroutine.
+type Stream struct {
 	ctx     *Context
 	use     string
 	handle  string
@@ -48,7 +48,7 @@ type HTTPStream struct {
 
 // HTTPStream makes a request with a grant of kind http, as a stream. An answer of any status
 // is one; a request that does not come about is a *[CallError].
-func (c *Context) HTTPStream(use string, r HTTPRequest) (*HTTPStream, error) {
+func (c *Context) HTTPStream(use string, r HTTPRequest) (*Stream, error) {
 	place := "url"
 	if strings.HasPrefix(r.Where, "/") {
 		place = "path"
@@ -72,19 +72,45 @@ func (c *Context) HTTPStream(use string, r HTTPRequest) (*HTTPStream, error) {
 	return c.openStream(use, r.Body, attrs)
 }
 
+// AskStream is [Context.Ask], whose answer is read in pieces, as it comes. The operation must be
+// one that its kind answers so.
+func (c *Context) AskStream(use, op string, request any) (*Stream, error) {
+	data, err := c.marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	return c.askStream(use, data, map[string]string{"of": op})
+}
+
+// AskWriteStream asks for an operation whose request is written in pieces, too, until
+// [Stream.CloseWrite]. The operation must be one that its kind takes so.
+func (c *Context) AskWriteStream(use, op string) (*Stream, error) {
+	return c.askStream(use, nil, map[string]string{"of": op, "body": "stream"})
+}
+
+// askStream begins an operation whose answer has no status to wait for.
+func (c *Context) askStream(use string, data []byte, attrs map[string]string) (*Stream, error) {
+	s, err := c.openStream(use, data, attrs)
+	if err != nil {
+		return nil, err
+	}
+	s.started = true
+	return s, nil
+}
+
 // openStream begins the operation that the attribute of names.
-func (c *Context) openStream(use string, data []byte, attrs map[string]string) (*HTTPStream, error) {
+func (c *Context) openStream(use string, data []byte, attrs map[string]string) (*Stream, error) {
 	a, err := c.Do(Request{Op: "stream.open", Use: use, Attrs: attrs, Data: data})
 	if err != nil {
 		return nil, err
 	}
-	s := &HTTPStream{ctx: c, use: use, handle: a.Attr("handle"), linger: "0", header: map[string]string{}}
+	s := &Stream{ctx: c, use: use, handle: a.Attr("handle"), linger: "0", header: map[string]string{}}
 	s.begin(a)
 	return s, nil
 }
 
 // begin notes what an answer says of the status and the headers.
-func (s *HTTPStream) begin(a Answer) {
+func (s *Stream) begin(a Answer) {
 	status, err := strconv.Atoi(a.Attr("status"))
 	if err != nil {
 		return // it has not begun
@@ -98,8 +124,9 @@ func (s *HTTPStream) begin(a Answer) {
 	})
 }
 
-// Status is the status of the answer. It waits until the answer begins.
-func (s *HTTPStream) Status() (int, error) {
+// Status is the status of the answer over HTTP, for which it waits until the answer begins; 0 of
+// an operation that is not HTTP's.
+func (s *Stream) Status() (int, error) {
 	for !s.started && s.failed == nil {
 		s.fill()
 	}
@@ -111,10 +138,10 @@ func (s *HTTPStream) Status() (int, error) {
 
 // Header returns a header of the answer, whose name is in lower case; "" when it has none, and
 // as long as the answer has not begun.
-func (s *HTTPStream) Header(name string) string { return s.header[name] }
+func (s *Stream) Header(name string) string { return s.header[name] }
 
 // ask makes a request about the stream.
-func (s *HTTPStream) ask(op string, data []byte, attrs ...string) (Answer, error) {
+func (s *Stream) ask(op string, data []byte, attrs ...string) (Answer, error) {
 	r := Request{Op: op, Use: s.use, Data: data, Attrs: map[string]string{"handle": s.handle}}
 	for i := 0; i < len(attrs); i += 2 {
 		r.Attrs[attrs[i]] = attrs[i+1]
@@ -124,7 +151,7 @@ func (s *HTTPStream) ask(op string, data []byte, attrs ...string) (Answer, error
 
 // Write implements io.Writer: it sends more of the request's body, and returns when the
 // connection has it. After the other side has answered and wants no more it is [io.ErrClosedPipe].
-func (s *HTTPStream) Write(p []byte) (n int, err error) {
+func (s *Stream) Write(p []byte) (n int, err error) {
 	for piece := range slices.Chunk(p, streamPiece) {
 		a, err := s.ask("stream.write", piece)
 		if err == nil && a.Attr("end") == "yes" {
@@ -139,13 +166,13 @@ func (s *HTTPStream) Write(p []byte) (n int, err error) {
 }
 
 // CloseWrite ends the request's body.
-func (s *HTTPStream) CloseWrite() error {
+func (s *Stream) CloseWrite() error {
 	_, err := s.ask("stream.write", nil, "end", "yes")
 	return err
 }
 
 // fill reads a piece.
-func (s *HTTPStream) fill() {
+func (s *Stream) fill() {
 	if s.ended || s.failed != nil {
 		if s.failed == nil {
 			s.failed = io.EOF
@@ -165,7 +192,7 @@ func (s *HTTPStream) fill() {
 }
 
 // Read implements io.Reader.
-func (s *HTTPStream) Read(p []byte) (int, error) {
+func (s *Stream) Read(p []byte) (int, error) {
 	for len(s.rest) == 0 && len(p) > 0 {
 		if s.fill(); s.failed != nil {
 			return 0, s.failed
@@ -177,7 +204,7 @@ func (s *HTTPStream) Read(p []byte) (int, error) {
 }
 
 // Close ends the stream, wherever it is.
-func (s *HTTPStream) Close() error {
+func (s *Stream) Close() error {
 	_, err := s.ask("stream.close", nil)
 	s.rest, s.failed = nil, errClosedStream
 	return err
@@ -195,7 +222,7 @@ type Event struct {
 
 // Events are the server-sent events of the answer, as the HTML standard defines them. They
 // come as soon as they are there, those of a tenth of a second together. An error ends them.
-func (s *HTTPStream) Events() iter.Seq2[Event, error] {
+func (s *Stream) Events() iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		s.linger = strconv.Itoa(eventLinger)
 		e, data, id := Event{}, []string(nil), ""
@@ -237,7 +264,7 @@ func (s *HTTPStream) Events() iter.Seq2[Event, error] {
 
 // line reads a line, which ends with a line feed, a carriage return or both. What follows the
 // last one is none.
-func (s *HTTPStream) line() (string, error) {
+func (s *Stream) line() (string, error) {
 	for looked := 0; ; {
 		if i := bytes.IndexAny(s.rest[looked:], "\r\n"); i >= 0 {
 			i += looked

@@ -69,7 +69,7 @@ func apisOf(service *specs.Service, a *specs.Actor) ([]messages.API, error) {
 func kindAPI(grant string, d *capability.Description) messages.API {
 	api := messages.API{Grant: grant, Asks: true}
 	for _, o := range d.Operations {
-		op := messages.Operation{ID: o.Name, Name: openapi.Name(o.Name), About: o.About}
+		op := messages.Operation{ID: o.Name, Name: openapi.Name(o.Name), About: o.About, Stream: pieces[o.Stream]}
 		for _, f := range o.Request.Fields {
 			op.Params = append(op.Params, messages.Param{Name: f.Name, Type: f.Type, Item: f.Item, Required: f.Needed})
 		}
@@ -77,6 +77,9 @@ func kindAPI(grant string, d *capability.Description) messages.API {
 	}
 	return api
 }
+
+// pieces are what kinds say of streams, as code is written of them.
+var pieces = map[capability.Pieces]messages.Pieces{capability.AnswerPieces: messages.AnswerPieces, capability.BothPieces: messages.BothPieces}
 
 // writable are the names of parameters that can stand in the tag of a field.
 var writable = regexp.MustCompile(`^[A-Za-z0-9_.$:@\[\]-]+$`)
@@ -89,6 +92,9 @@ func operationOf(o *openapi.Operation) (messages.Operation, bool) {
 			return op, false
 		}
 		op.Params = append(op.Params, messages.Param{Name: p.Name, Type: p.Type, Item: p.Item, Required: p.Required})
+	}
+	if o.InPieces() {
+		op.Stream = messages.AnswerPieces
 	}
 	if o.Body != nil {
 		op.Body = messages.Optional

@@ -1,6 +1,7 @@
 package grants
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,8 +11,8 @@ import (
 	"github.com/grow-platform/grow/specs/shape"
 )
 
-// operationsName are the operations in a definition, by name: of each, effect, request and
-// answer, with what it is for above it.
+// operationsName are the operations in a definition, by name: of each, effect, request, answer
+// and stream, with what it is for above it.
 const operationsName = "#Operations"
 
 // Describe implements capability.Describer. It panics when the definition is wrong: that is a fault of the build.
@@ -85,6 +86,9 @@ func operationOf(name string, v cue.Value) (*capability.Operation, error) {
 	case effect == "changes":
 		o.Effect = capability.Changes
 	}
+	if o.Stream, err = piecesOf(v); err != nil {
+		return nil, fmt.Errorf("operation %s: %w", name, err)
+	}
 	for part, into := range map[string]*capability.Data{"request": &o.Request, "answer": &o.Answer} {
 		value := v.LookupPath(cue.ParsePath(part))
 		if !value.Exists() {
@@ -96,6 +100,24 @@ func operationOf(name string, v cue.Value) (*capability.Operation, error) {
 		into.Fields = fieldsOf(value)
 	}
 	return o, nil
+}
+
+// piecesOf is what of an operation may go in pieces.
+func piecesOf(v cue.Value) (capability.Pieces, error) {
+	stream := v.LookupPath(cue.ParsePath("stream"))
+	if !stream.Exists() {
+		return capability.NoPieces, nil
+	}
+	switch what, err := stream.String(); {
+	case err == nil && what == "answer":
+		return capability.AnswerPieces, nil
+	case err != nil || what != "both":
+		return 0, errors.New("stream is answer or both")
+	}
+	if v.LookupPath(cue.ParsePath("request")).Exists() {
+		return 0, errors.New("what is written in pieces is bytes: it has no request, or stream is answer")
+	}
+	return capability.BothPieces, nil
 }
 
 // fieldsOf are the fields of a struct; none when it is no struct.

@@ -13,3 +13,11 @@ def ask(use: str, op: str, data: Any) -> _call.Operation[Any]:
     if not isinstance(data, bytes):
         data = _json.dumps(data, op)
     return (op, attrs, data), lambda a: a.json() if a.data else None
+
+
+def ask_stream(use: str, op: str, data: Any, write: bool) -> _call.Operation[_call.Answer]:
+    if write and data is not None:
+        raise TypeError(f"{op}: data is what is written, and not given before")
+    (_, attrs, whole), _ = ask(use, op, b"" if write else data)
+    attrs = {**(attrs or {}), "of": op, **({"body": "stream"} if write else {})}
+    return ("stream.open", attrs, whole), lambda a: a

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from . import _bridge, _call, _decode, _json
-from ._ask import ask
+from ._ask import ask, ask_stream
 from ._blob import AsyncBlob, Blob
 from ._files import AsyncFiles, Files
 from ._http import HTTP, AsyncHTTP
@@ -19,6 +19,7 @@ from ._message import Message, Output
 from ._publish import Published, publish
 from ._sql import SQL, AsyncSQL
 from ._state import AsyncState, State
+from ._stream import AsyncStream, Stream
 
 T = TypeVar("T")
 
@@ -193,6 +194,12 @@ class Context(Base):
         something does it once for the message that is handled, however often that is tried."""
         return _call.now(ask(use, op, data))
 
+    def ask_stream(self, use: str, op: str, data: Any = None, *, write: bool = False) -> Stream:
+        """:meth:`ask`, whose answer is read in pieces, as it comes. With ``write`` the request
+        is written in pieces, too, until ``close_write``. The operation must be one that its
+        kind answers, or takes, so."""
+        return Stream(use, _call.now(ask_stream(use, op, data, write)), http=False)
+
     def send_mail(
         self,
         use: str,
@@ -275,6 +282,10 @@ class AsyncContext(Base):
         bytes as they are, and the answer is what its JSON says. An operation that changes
         something does it once for the message that is handled, however often that is tried."""
         return await _call.soon(ask(use, op, data))
+
+    async def ask_stream(self, use: str, op: str, data: Any = None, *, write: bool = False) -> AsyncStream:
+        """:meth:`Context.ask_stream`."""
+        return AsyncStream(use, await _call.soon(ask_stream(use, op, data, write)), http=False)
 
     async def send_mail(
         self,

@@ -82,8 +82,8 @@ class _Chatting(_Exchange):
     """An answer that comes in pieces, each a line of JSON; the last line is the reply."""
 
     def __init__(self, use: str, a: _call.Answer) -> None:
-        super().__init__(use, a)
-        self._status, self._linger = 1, LINGER  # it has no status to wait for
+        super().__init__(use, a, http=False)
+        self._linger = LINGER
         self._lines: list[bytes] = []
         self._part, self._said = b"", False
         self._reply: ChatReply | None = None

@@ -1,4 +1,4 @@
-"""HTTP in pieces, through the capabilities stream.open, stream.write, stream.read and stream.close."""
+"""Requests and answers in pieces, through the capabilities stream.open, stream.write, stream.read and stream.close."""
 
 from __future__ import annotations
 
@@ -68,17 +68,18 @@ class _Exchange:
     """A request that goes, and an answer that comes, in pieces: what :class:`Stream` and
     :class:`AsyncStream` have in common."""
 
-    def __init__(self, use: str, a: _call.Answer) -> None:
+    def __init__(self, use: str, a: _call.Answer, *, http: bool = True) -> None:
         self._use, self._handle = use, a.attributes["handle"]
-        self._status = 0
+        self._status, self._begun = 0, not http  # nothing but HTTP has a status to wait for
         self._rest, self._ended, self._linger = b"", False, 0
         self.headers: dict[str, str] = {}
         """Of the answer, by their names in lower case; empty as long as it has not begun."""
         self._begin(a.attributes)
 
     def _begin(self, attrs: Mapping[str, str]) -> None:
-        self._status = int(attrs.get("status", "0"))
-        self.headers = {name[7:]: v for name, v in attrs.items() if name.startswith("header.")}
+        if not self._begun and "status" in attrs:
+            self._status, self._begun = int(attrs["status"]), True
+            self.headers = {name[7:]: v for name, v in attrs.items() if name.startswith("header.")}
 
     def _ask(self, op: str, data: bytes | memoryview = b"", **attrs: str) -> Ask:
         attrs = {"use": self._use, "handle": self._handle, **attrs}
@@ -88,15 +89,14 @@ class _Exchange:
         """The next piece; b"" at the end."""
         while not self._ended:
             a = yield self._ask("stream.read", max=str(PIECE), linger=str(self._linger))
-            if not self._status:
-                self._begin(a.attributes)
+            self._begin(a.attributes)
             self._ended = a.attributes.get("end") == "yes"
             if a.data:
                 return a.data
         return b""
 
     def _head(self) -> Steps[int]:
-        if not self._status:
+        if not self._begun:
             self._rest = yield from self._fill()
         return self._status
 
@@ -136,7 +136,8 @@ class Stream(_Exchange):
 
     @property
     def status(self) -> int:
-        """The status of the answer. It waits until the answer begins."""
+        """The status of the answer over HTTP, for which it waits until the answer begins; 0 of
+        an operation that is not HTTP's."""
         return _now(self._head())
 
     def read(self, size: int = -1) -> bytes:
@@ -177,7 +178,8 @@ class AsyncStream(_Exchange):
     """:class:`Stream` for handlers that are ``async``."""
 
     async def status(self) -> int:
-        """The status of the answer. It waits until the answer begins."""
+        """The status of the answer over HTTP, for which it waits until the answer begins; 0 of
+        an operation that is not HTTP's."""
         return await _soon(self._head())
 
     async def read(self, size: int = -1) -> bytes:

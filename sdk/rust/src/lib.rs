@@ -101,7 +101,7 @@ pub use operation::Response;
 pub use publish::Published;
 pub use sql::{Rows, Sql, Statement};
 pub use state::{State, Value};
-pub use stream::{Event, Events, HttpRequest, HttpStream};
+pub use stream::{Event, Events, HttpRequest, Stream};
 
 pub use serde;
 pub use serde_json;

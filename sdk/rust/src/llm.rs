@@ -1,4 +1,4 @@
-use crate::{Context, Error, HttpStream, Request, Result};
+use crate::{Context, Error, Request, Result, Stream};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -207,7 +207,7 @@ impl<'c, 'm> Llm<'c, 'm> {
 /// The stream ends when it is dropped, and with the message; what is not read may
 /// have been paid all the same.
 pub struct ChatStream<'c, 'm> {
-    stream: HttpStream<'c, 'm>,
+    stream: Stream<'c, 'm>,
     reply: Option<ChatReply>,
     said: bool,
     failed: bool,

@@ -1,4 +1,4 @@
-use crate::{Answer, Context, HttpStream, Request, Result};
+use crate::{Answer, Context, Request, Result, Stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -73,7 +73,7 @@ impl<'m> Context<'m> {
         operation: &str,
         params: &P,
         body: Option<&B>,
-    ) -> Result<HttpStream<'_, 'm>>
+    ) -> Result<Stream<'_, 'm>>
     where
         P: Serialize + ?Sized,
         B: Serialize + ?Sized,

@@ -62,7 +62,7 @@ impl HttpRequest {
     }
 
     /// The body is only the begin: the rest is written to the stream, until
-    /// [`HttpStream::close_write`].
+    /// [`Stream::close_write`].
     #[must_use]
     pub fn written(mut self) -> Self {
         self.request = self.request.attr("body", "stream");
@@ -81,7 +81,7 @@ impl HttpRequest {
 /// A request whose body is written, and an answer that is read, in pieces, by
 /// [`io::Write`] and [`io::Read`]. It ends with the message. The answer is read
 /// as it comes: what is not read is held back.
-pub struct HttpStream<'c, 'm> {
+pub struct Stream<'c, 'm> {
     context: &'c Context<'m>,
     grant: String,
     handle: String,
@@ -97,14 +97,34 @@ impl<'m> Context<'m> {
     /// Makes a request with a grant of kind `http`, as a stream. An answer of any
     /// status is one; a request that does not come about is a
     /// [`CallError`](crate::CallError).
-    pub fn http_stream(&self, grant: &str, request: HttpRequest) -> Result<HttpStream<'_, 'm>> {
+    pub fn http_stream(&self, grant: &str, request: HttpRequest) -> Result<Stream<'_, 'm>> {
         self.open_stream(grant, request.request)
     }
 
+    /// [`Context::ask`], whose answer is read in pieces, as it comes. The operation
+    /// must be one that its kind answers so.
+    pub fn ask_stream(
+        &self,
+        grant: &str,
+        operation: &str,
+        request: &(impl serde::Serialize + ?Sized),
+    ) -> Result<Stream<'_, 'm>> {
+        let open = Request::new("stream.open").attr("of", operation);
+        Ok(self.open_stream(grant, open.json(request)?)?.without_status())
+    }
+
+    /// Asks for an operation whose request is written in pieces, too, until
+    /// [`Stream::close_write`]. The operation must be one that its kind takes so.
+    pub fn ask_write_stream(&self, grant: &str, operation: &str) -> Result<Stream<'_, 'm>> {
+        let open = Request::new("stream.open").attr("of", operation);
+        let stream = self.open_stream(grant, open.attr("body", "stream"))?;
+        Ok(stream.without_status())
+    }
+
     /// Begins the operation that the attribute `of` names.
-    pub(crate) fn open_stream(&self, grant: &str, request: Request) -> Result<HttpStream<'_, 'm>> {
+    pub(crate) fn open_stream(&self, grant: &str, request: Request) -> Result<Stream<'_, 'm>> {
         let answer = self.do_one(request.grant(grant))?;
-        let mut stream = HttpStream {
+        let mut stream = Stream {
             context: self,
             grant: grant.to_owned(),
             handle: answer.attr("handle").unwrap_or_default().to_owned(),
@@ -120,7 +140,7 @@ impl<'m> Context<'m> {
     }
 }
 
-impl<'c, 'm> HttpStream<'c, 'm> {
+impl<'c, 'm> Stream<'c, 'm> {
     /// Notes what an answer says of the status and the headers.
     fn begin(&mut self, answer: &Answer) {
         self.status = answer.attr("status").and_then(|s| s.parse().ok());
@@ -137,7 +157,8 @@ impl<'c, 'm> HttpStream<'c, 'm> {
             .attr("handle", &*self.handle)
     }
 
-    /// The status of the answer. It waits until the answer begins.
+    /// The status of the answer over HTTP, for which it waits until the answer
+    /// begins; 0 of an operation that is not HTTP's.
     pub fn status(&mut self) -> Result<u16> {
         while self.status.is_none() {
             if !self.fill()? {
@@ -196,12 +217,17 @@ impl<'c, 'm> HttpStream<'c, 'm> {
         }
     }
 
+    /// Is of an answer that has no status to wait for.
+    fn without_status(mut self) -> Self {
+        self.status = Some(0);
+        self
+    }
+
     /// Gathers what comes for a tenth of a second, so that many lines need few
     /// requests, of an answer that has no status to wait for.
     pub(crate) fn lines(mut self) -> Self {
         self.linger = LINGER;
-        self.status = Some(0);
-        self
+        self.without_status()
     }
 
     /// What is left behind the last line.
@@ -241,7 +267,7 @@ impl<'c, 'm> HttpStream<'c, 'm> {
     }
 }
 
-impl Drop for HttpStream<'_, '_> {
+impl Drop for Stream<'_, '_> {
     fn drop(&mut self) {
         if !self.closed {
             // The host ends it with the message in any case.
@@ -254,7 +280,7 @@ fn other(e: Error) -> io::Error {
     io::Error::other(e.to_string())
 }
 
-impl io::Read for HttpStream<'_, '_> {
+impl io::Read for Stream<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() && !buffer.is_empty() {
             if !self.fill().map_err(other)? {
@@ -270,7 +296,7 @@ impl io::Read for HttpStream<'_, '_> {
 
 /// Returns when the connection has what was written. After the other side has
 /// answered and wants no more it is [`io::ErrorKind::BrokenPipe`].
-impl io::Write for HttpStream<'_, '_> {
+impl io::Write for Stream<'_, '_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let n = data.len().min(PIECE);
         if n == 0 {
@@ -302,7 +328,7 @@ pub struct Event {
 
 /// The server-sent events of an answer. An error ends them.
 pub struct Events<'c, 'm> {
-    stream: HttpStream<'c, 'm>,
+    stream: Stream<'c, 'm>,
     id: String,
     first: bool,
     failed: bool,

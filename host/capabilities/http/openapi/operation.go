@@ -130,6 +130,28 @@ func (o *Operation) accept() {
 	o.AcceptStream = strings.Join(append(slices.Sorted(maps.Keys(pieces)), slices.Sorted(maps.Keys(whole))...), ", ")
 }
 
+// InPieces reports whether an answer of success may be other than JSON, and so be read in
+// pieces as it comes.
+func (o *Operation) InPieces() bool {
+	listed, pieces := false, false
+	for status, r := range o.responses {
+		if status[0] == '2' {
+			listed, pieces = true, pieces || r.inPieces()
+		}
+	}
+	standard := o.responses["DEFAULT"]
+	return pieces || !listed && standard != nil && standard.inPieces()
+}
+
+func (r *response) inPieces() bool {
+	for media := range r.content {
+		if !isJSONMedia(media) {
+			return true
+		}
+	}
+	return false
+}
+
 func schemaOf(m *openapi3.MediaType) *openapi3.Schema {
 	if m == nil || m.Schema == nil {
 		return nil
