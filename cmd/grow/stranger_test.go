@@ -86,7 +86,7 @@ func (o *outside) refuses(grow string) {
 	for file, change := range map[string][3]string{
 		"actors/umbrella/actor.yaml":          {"cities: [Bonn]", "cites: [Bonn]", "weather grant: cites"},
 		"actors/umbrella/tests/advises.yaml":  {"celsius: 3", "celsius: cold", "weather.now never answers this: /celsius"},
-		"actors/umbrella/tests/advises.yaml ": {"{sky: report,", "{sky: rain,", "the kind weather has no operation weather.rain: it has weather.now, weather.report"},
+		"actors/umbrella/tests/advises.yaml ": {"{sky: report,", "{sky: rain,", "the kind weather has no operation weather.rain: it has weather.now, weather.report, weather.watch"},
 	} {
 		path := filepath.Join(o.dir, "shop", strings.TrimSpace(file))
 		text, err := os.ReadFile(path)
@@ -115,7 +115,7 @@ func (o *outside) serves(grow string) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked[r.URL.Path] = r.Header.Get("Idempotency-Key")
-		fmt.Fprint(w, map[string]string{"/now": `{"celsius": 9}`, "/report": `{"number": 7}`}[r.URL.Path])
+		fmt.Fprint(w, map[string]string{"/now": `{"celsius": 19}`, "/report": `{"number": 7}`, "/watch": "{\"celsius\": 18}\n{\"celsius\": 9}"}[r.URL.Path])
 	}))
 	defer office.Close()
 	ctx, cancel := context.WithCancel(o.Context())
@@ -146,7 +146,7 @@ func (o *outside) serves(grow string) {
 		o.Errorf("%+v, %v", advice, err)
 	}
 	mu.Lock()
-	if len(asked) != 2 || !strings.HasPrefix(asked["/report"], "main/shop/") || asked["/report"] == asked["/now"] {
+	if len(asked) != 3 || !strings.HasPrefix(asked["/report"], "main/shop/") || asked["/report"] == asked["/now"] {
 		o.Errorf("the office was asked %q", asked)
 	}
 	mu.Unlock()

@@ -2,6 +2,7 @@ package messages
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/format"
 	"slices"
@@ -26,6 +27,7 @@ type Operation struct {
 	Params   []Param
 	Body     Presence
 	Stream   Pieces
+	Only     bool // as a stream: it is not asked for as a whole
 }
 
 // Pieces says what of an operation goes in pieces when it is asked for as a stream.
@@ -35,7 +37,7 @@ type Pieces int
 const (
 	NoPieces     Pieces = iota // there is no such stream
 	AnswerPieces               // the answer
-	BothPieces                 // the request, too: there is nothing but the stream
+	BothPieces                 // the request, too
 )
 
 // asStream is an operation as a stream, as what is written says of it.
@@ -116,7 +118,7 @@ func (a *API) methods(named func(string) string, taken ...string) []methods {
 	var places []*string
 	list := make([]methods, len(a.Operations))
 	for i, o := range a.Operations {
-		if o.Stream != BothPieces {
+		if !o.Only {
 			names, places = append(names, o.Name), append(places, &list[i].whole)
 		}
 	}
@@ -183,7 +185,7 @@ func (f *pythonFile) asking(a *API) {
 	f.body.WriteString("        self._ctx = ctx\n")
 	has := func(stream bool) bool {
 		return slices.ContainsFunc(a.Operations, func(o Operation) bool {
-			return stream && o.Stream == AnswerPieces || !stream && o.Stream != BothPieces
+			return stream && o.Stream == AnswerPieces || !stream && !o.Only
 		})
 	}
 	for _, m := range []struct {
@@ -306,7 +308,7 @@ func goMethods(b *bytes.Buffer, api string, m methods, a *API, o *Operation) {
 	var args, sent []string
 	what := "struct{}{}"
 	if len(o.Params) > 0 {
-		name := api + m.whole + "Params"
+		name := api + cmp.Or(m.whole, m.stream) + "Params"
 		goParams(b, name, o)
 		args, sent, what = append(args, "params "+name), append(sent, "Params: params"), "params"
 	}

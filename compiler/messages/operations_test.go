@@ -37,9 +37,9 @@ var apis = []API{
 		{ID: "weather.now", Name: "weather_now", About: "The temperature.", Params: []Param{{Name: "city", Type: "string", Required: true}, {Name: "days", Type: "integer"}}},
 		{ID: "weather.all", Name: "weather_all"},
 		{ID: "weather.watch", Name: "weather_watch", About: "What is measured.", Stream: AnswerPieces, Params: []Param{{Name: "city", Type: "string", Required: true}}},
-		{ID: "weather.record", Name: "weather_record", About: "Keeps a film of the sky", Stream: BothPieces},
+		{ID: "weather.record", Name: "weather_record", About: "Keeps a film of the sky", Stream: BothPieces, Only: true},
 	}},
-	{Grant: "film", Asks: true, Operations: []Operation{{ID: "film.cut", Name: "film_cut", Stream: BothPieces}}},
+	{Grant: "film", Asks: true, Operations: []Operation{{ID: "film.cut", Name: "film_cut", Stream: BothPieces, Only: true}}},
 }
 
 // TestOperations compares what is written of APIs with testdata/apis/operations.txtar.

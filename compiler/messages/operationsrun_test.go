@@ -14,9 +14,10 @@ var streamed = []API{
 	{Grant: "tax", Operations: []Operation{{ID: "getTable", Name: "get_table", Stream: AnswerPieces, Params: []Param{{Name: "country", Type: "string", Required: true}}}}},
 	{Grant: "sky", Asks: true, Operations: []Operation{
 		{ID: "weather.watch", Name: "weather_watch", Stream: AnswerPieces, Params: []Param{{Name: "city", Type: "string", Required: true}}},
-		{ID: "weather.record", Name: "weather_record", Stream: BothPieces},
+		{ID: "weather.record", Name: "weather_record", Stream: BothPieces, Only: true},
+		{ID: "weather.film", Name: "weather_film", Stream: AnswerPieces, Only: true, Params: []Param{{Name: "city", Type: "string", Required: true}}},
 	}},
-	{Grant: "sea", Asks: true, Operations: []Operation{{ID: "sea.film", Name: "sea_film", Stream: BothPieces}}},
+	{Grant: "sea", Asks: true, Operations: []Operation{{ID: "sea.film", Name: "sea_film", Stream: BothPieces, Only: true}}},
 }
 
 // told is what an actor reads that asks for all of streamed, whose doubles answer with what they
@@ -26,6 +27,7 @@ http.call tax {"params":{"country":"DE"}}
 weather.watch sky {"city":"Bonn"}
 weather.watch sky {"city":"Bonn"}
 weather.record sky rain and sun
+weather.film sky {"city":"Bonn"}
 sea.film sea waves
 `
 
@@ -68,6 +70,7 @@ def ask(ctx, _):
     record.close_write()
     assert record.status == 0 and record.status == 0
     show(record)
+    show(sky.weather_film_stream(city="Bonn"))
     film = SeaAPI(ctx).sea_film_stream()
     film.write("waves")
     film.close_write()
@@ -171,6 +174,10 @@ func ask(ctx *grow.Context, _ grow.Message) error {
 	if err := show(pieces, err, "rain ", "and sun"); err != nil {
 		return err
 	}
+	pieces, err = sky.WeatherFilmStream(SkyAPIWeatherFilmStreamParams{City: "Bonn"})
+	if err := show(pieces, err); err != nil {
+		return err
+	}
 	pieces, err = SeaAPI{ctx}.SeaFilmStream()
 	return show(pieces, err, "waves")
 }
@@ -258,6 +265,8 @@ fn ask(ctx: &mut Context, _: &Message) -> Result {
     println!("{}", sky.weather_watch::<Answer>(&city)?.said);
     show(sky.weather_watch_stream(&city)?, &[])?;
     show(sky.weather_record_stream()?, &["rain ", "and sun"])?;
+    let city = SkyApiWeatherFilmParams { city: "Bonn".into() };
+    show(sky.weather_film_stream(&city)?, &[])?;
     show(sea::SeaApi(ctx).sea_film_stream()?, &["waves"])
 }
 

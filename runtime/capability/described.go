@@ -41,7 +41,7 @@ type Field struct {
 type Operation struct {
 	Name, About     string
 	Effect          Effect // Reads or Changes
-	Stream          Pieces
+	Stream          Pieces // without a type of its answer, as a stream only
 	Request, Answer Data
 }
 
@@ -52,7 +52,7 @@ type Pieces int
 const (
 	NoPieces     Pieces = iota
 	AnswerPieces        // the answer
-	BothPieces          // the request and the answer, and never as a whole
+	BothPieces          // the request and the answer; neither has a type
 )
 
 // Data is what a request or an answer holds.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,4 +150,45 @@ func TestCallStream(t *testing.T) {
 		}
 		return s.Close()
 	})
+}
+
+// TestAskStream: operations of other kinds are asked for as streams, and have no status.
+func TestAskStream(t *testing.T) {
+	var asked []string
+	double := func(r growtest.Request) growtest.Answer {
+		asked = append(asked, fmt.Sprintf("%s %s %v %s", r.Op, r.Use, r.Attrs, r.Data))
+		return growtest.Answer{Data: []byte("one\ntwo")}
+	}
+	streamed(t, double, func(ctx *grow.Context) error {
+		watch, err := ctx.AskStream("sky", "weather.watch", map[string]string{"city": "Bonn"})
+		if err != nil {
+			return err
+		}
+		record, err := ctx.AskWriteStream("sky", "weather.record")
+		if err != nil {
+			return err
+		}
+		if _, err := record.Write([]byte("rain")); err != nil {
+			return err
+		}
+		if err := record.CloseWrite(); err != nil {
+			return err
+		}
+		for _, s := range []*grow.Stream{watch, record} {
+			status, err := s.Status()
+			if err != nil || status != 0 {
+				return fmt.Errorf("status %d: %w", status, err)
+			}
+			if got, err := io.ReadAll(s); err != nil || string(got) != "one\ntwo" {
+				return fmt.Errorf("read %q: %w", got, err)
+			}
+		}
+		if _, err := ctx.AskStream("sky", "weather.watch", func() {}); err == nil {
+			return errors.New("a function became JSON")
+		}
+		return nil
+	})
+	if want := []string{`weather.watch sky map[] {"city":"Bonn"}`, "weather.record sky map[] rain"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q", asked)
+	}
 }

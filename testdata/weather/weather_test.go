@@ -3,6 +3,7 @@ package weather
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/capability/capabilitytest"
+	"github.com/grow-platform/grow/specs"
 )
 
 // office is a weather office that knows reports by their keys.
@@ -30,6 +32,8 @@ func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	case asked.City == "Babel":
 		fmt.Fprintf(w, `{"celsius": 1%s}`, strings.Repeat("0", 5000))
+	case r.URL.Path == "/watch":
+		fmt.Fprint(w, "{\"celsius\": 21.5}\n{\"celsius\": 20}\n")
 	case r.URL.Path == "/now":
 		fmt.Fprint(w, `{"celsius": 21.5}`)
 	default:
@@ -74,4 +78,47 @@ func TestSuite(t *testing.T) {
 			Secrets: []string{"127.0.0.1"},
 		}
 	})
+}
+
+// TestWatch: temperatures come as a stream, whose limits are those of what comes as a whole.
+func TestWatch(t *testing.T) {
+	o := &office{reports: map[string]int{}}
+	server := httptest.NewServer(o)
+	defer server.Close()
+	c, err := kind{form}.Open(t.Context(), specs.Grant{Params: map[string]any{"cities": []any{"Bonn", "Babel"}}}, environment(server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	watch := func(operation, data string, body io.Reader) string {
+		a, pieces := c.(capability.Streamer).Stream(t.Context(), &capability.Request{Operation: operation, Data: []byte(data)}, body)
+		if a.Code != "" {
+			return a.Code
+		}
+		defer pieces.Close() // it was only read
+		text, err := io.ReadAll(pieces)
+		if err != nil {
+			return err.Error()
+		}
+		return string(text)
+	}
+	for _, one := range []struct {
+		operation, data string
+		body            io.Reader
+		want            string
+	}{
+		{Watch, `{"city": "Bonn"}`, nil, "{\"celsius\": 21.5}\n{\"celsius\": 20}\n"},
+		{Watch, `{"city": "Babel"}`, nil, "limit: the answer has more than 4096 bytes"},
+		{Watch, `{"city": "Berlin"}`, nil, capability.Denied},
+		{Watch, `{"town": "Bonn"}`, nil, capability.Invalid},
+		{Watch, "", strings.NewReader("Bonn"), capability.Invalid},
+		{Now, `{"city": "Bonn"}`, nil, capability.Invalid},
+	} {
+		if got := watch(one.operation, one.data, one.body); got != one.want {
+			t.Errorf("%s %s: %s", one.operation, one.data, got)
+		}
+	}
+	if a := c.Do(t.Context(), &capability.Request{Operation: Watch, Data: []byte(`{"city": "Bonn"}`)}); a.Code != capability.Invalid {
+		t.Errorf("as a whole: %+v", a)
+	}
 }

@@ -70,6 +70,7 @@ func kindAPI(grant string, d *capability.Description) messages.API {
 	api := messages.API{Grant: grant, Asks: true}
 	for _, o := range d.Operations {
 		op := messages.Operation{ID: o.Name, Name: openapi.Name(o.Name), About: o.About, Stream: pieces[o.Stream]}
+		op.Only = op.Stream != messages.NoPieces && o.Answer.Type == nil
 		for _, f := range o.Request.Fields {
 			op.Params = append(op.Params, messages.Param{Name: f.Name, Type: f.Type, Item: f.Item, Required: f.Needed})
 		}

@@ -114,8 +114,8 @@ func piecesOf(v cue.Value) (capability.Pieces, error) {
 	case err != nil || what != "both":
 		return 0, errors.New("stream is answer or both")
 	}
-	if v.LookupPath(cue.ParsePath("request")).Exists() {
-		return 0, errors.New("what is written in pieces is bytes: it has no request, or stream is answer")
+	if v.LookupPath(cue.ParsePath("request")).Exists() || v.LookupPath(cue.ParsePath("answer")).Exists() {
+		return 0, errors.New("with stream: both there are bytes each way, and neither request nor answer has a type")
 	}
 	return capability.BothPieces, nil
 }

@@ -84,6 +84,8 @@ const kettle = `
 		answer: {cup!: int}
 	}
 	"tea.look": {effect: "reads"}
+	"tea.pour": {effect: "reads", request: {cup!: int}, stream: "answer"}
+	"tea.strain": {effect: "reads", stream: "both"}
 }`
 
 // TestDescribe: what a definition says of a kind, and that data is held against it.
@@ -104,7 +106,14 @@ func TestDescribe(t *testing.T) {
 	if op == nil || op.About != "Makes a cup." || !slices.Equal(op.Request.Fields, request) {
 		t.Errorf("%+v", op)
 	}
-	if e := f.Effects(); len(e) != 2 || e["tea.make"] != capability.Changes || e["tea.look"] != capability.Reads {
+	var streams []capability.Pieces
+	for _, o := range d.Operations { // look, make, pour, strain
+		streams = append(streams, o.Stream)
+	}
+	if want := []capability.Pieces{capability.NoPieces, capability.NoPieces, capability.AnswerPieces, capability.BothPieces}; !slices.Equal(streams, want) {
+		t.Errorf("streams %v", streams)
+	}
+	if e := f.Effects(); len(e) != 4 || e["tea.make"] != capability.Changes || e["tea.look"] != capability.Reads {
 		t.Errorf("%v", e)
 	}
 	for _, c := range []struct {
@@ -116,7 +125,7 @@ func TestDescribe(t *testing.T) {
 		{f.CheckRequest, "tea.make", `{"leaf": 1}`, "tea.make: /leaf"},
 		{f.CheckRequest, "tea.make", `{`, "tea.make: "},
 		{f.CheckRequest, "tea.look", `noise`, ""},
-		{f.CheckRequest, "tea.pour", `{}`, "no operation"},
+		{f.CheckRequest, "tea.spill", `{}`, "no operation"},
 		{f.CheckAnswer, "tea.make", `{"cup": 1}`, ""},
 		{f.CheckAnswer, "tea.make", `{}`, "tea.make: /cup"},
 	} {
@@ -137,6 +146,9 @@ func TestDescribeBroken(t *testing.T) {
 		"in operations":    `#Grant: {}, #Operations: {"tea.make": {effect: "reads" & "changes"}}`,
 		"a name in it":     `#Grant: {}, #Operations: {"tea.make": {effect: "reads", request: #Nothing}}`,
 		"another's effect": `#Grant: {}, #Operations: {"tea.make": {effect: "pours"}}`,
+		"another stream":   `#Grant: {}, #Operations: {"tea.pour": {effect: "reads", stream: "cup"}}`,
+		"two answers":      `#Grant: {}, #Operations: {"tea.pour": {effect: "reads", stream: "both", answer: {cup!: int}}}`,
+		"two requests":     `#Grant: {}, #Operations: {"tea.pour": {effect: "reads", stream: "both", request: {cup!: int}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

@@ -90,6 +90,40 @@ class StreamTest(unittest.TestCase):
         ]
         self.assertEqual(asked, want)
 
+    def test_asks(self) -> None:
+        """Operations of other kinds are asked for as streams, and have no status to wait for."""
+
+        @grow.on("a")
+        def a(ctx: grow.Context, data: Any) -> None:
+            with ctx.ask_stream("sky", "weather.watch", {"city": "Bonn"}) as s:
+                self.assertEqual((s.status, s.read(2), s.status, s.read()), (0, b"on", 0, b"e"))
+            with ctx.ask_stream("sky", "weather.record", write=True) as s:
+                s.write("rain")
+                s.close_write()
+                self.assertEqual((s.status, s.status, s.read()), (0, 0, b"one"))
+            with self.assertRaises(TypeError):
+                ctx.ask_stream("sky", "weather.record", {"city": "Bonn"}, write=True)
+
+        @grow.on("b")
+        async def b(ctx: grow.AsyncContext, data: Any) -> None:
+            async with await ctx.ask_stream("sky", "weather.watch") as s:
+                self.assertEqual((await s.status(), await s.status(), await s.read()), (0, 0, b"one"))
+
+        asked: list[Any] = []
+
+        def double(r: grow.Request) -> testing.Double:
+            asked.append((r.op, r.use, dict(r.attributes), bytes(r.data)))
+            return testing.Double("one")
+
+        for name in ("a", "b"):
+            self.assertIsNone(testing.Host(double=double).send(name).exception)
+        want = [
+            ("weather.watch", "sky", {}, b'{"city":"Bonn"}'),
+            ("weather.record", "sky", {}, b"rain"),
+            ("weather.watch", "sky", {}, b"null"),
+        ]
+        self.assertEqual(asked, want)
+
     def test_chats(self) -> None:
         """What a chat answers comes in pieces; a double may answer as a chat does."""
         reply = b'{"model":"m","text":"hello","stop":"end","usage":{"input":3,"output":2}}'

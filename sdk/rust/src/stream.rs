@@ -110,7 +110,8 @@ impl<'m> Context<'m> {
         request: &(impl serde::Serialize + ?Sized),
     ) -> Result<Stream<'_, 'm>> {
         let open = Request::new("stream.open").attr("of", operation);
-        Ok(self.open_stream(grant, open.json(request)?)?.without_status())
+        let stream = self.open_stream(grant, open.json(request)?)?;
+        Ok(stream.without_status())
     }
 
     /// Asks for an operation whose request is written in pieces, too, until

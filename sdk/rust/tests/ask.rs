@@ -1,6 +1,7 @@
 use grow::testing::{Host, Kind, Reply};
 use grow::{Context, Message, Result};
 use std::collections::HashMap;
+use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 
 fn ask(ctx: &mut Context, _: &Message) -> Result {
@@ -10,16 +11,31 @@ fn ask(ctx: &mut Context, _: &Message) -> Result {
     Ok(())
 }
 
-grow::actor! { "*" => ask }
+fn stream(ctx: &mut Context, _: &Message) -> Result {
+    let place: HashMap<&str, &str> = [("name", "Bonn")].into();
+    let mut found = String::new();
+    let mut watched = ctx.ask_stream("geo", "geo.watch", &place)?;
+    assert_eq!(watched.status()?, 0);
+    watched.read_to_string(&mut found)?;
+    let mut drawn = ctx.ask_write_stream("geo", "geo.draw")?;
+    drawn.write_all(b"a line")?;
+    drawn.close_write()?;
+    drawn.read_to_string(&mut found)?;
+    assert_eq!(found, r#"{"lat":50.7}{"lat":50.7}"#);
+    drawn.close()
+}
+
+grow::actor! { "stream" => stream, "*" => ask }
 
 #[test]
 fn a_service_is_asked() {
-    let asked = Arc::new(Mutex::new(String::new()));
+    let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = asked.clone();
     let host = Host::new(grow_actor()).double(move |r| {
         let grant = r.attrs.iter().find(|(k, _)| k.as_str() == "use").unwrap();
         let data = String::from_utf8_lossy(&r.data);
-        *seen.lock().unwrap() = format!("{} {} {data}", r.op, grant.1);
+        let said = format!("{} {} {data}", r.op, grant.1);
+        seen.lock().unwrap().push(said);
         Ok(Reply {
             data: br#"{"lat":50.7}"#.to_vec(),
             ..Reply::default()
@@ -27,5 +43,12 @@ fn a_service_is_asked() {
     });
     let got = host.send("ask", &0);
     assert_eq!((got.kind, got.text.as_str()), (Kind::Handled, ""));
-    assert_eq!(*asked.lock().unwrap(), r#"geo.lookup geo {"name":"Bonn"}"#);
+    let got = host.send("stream", &0);
+    assert_eq!((got.kind, got.text.as_str()), (Kind::Handled, ""));
+    let want = [
+        r#"geo.lookup geo {"name":"Bonn"}"#,
+        r#"geo.watch geo {"name":"Bonn"}"#,
+        "geo.draw geo a line",
+    ];
+    assert_eq!(*asked.lock().unwrap(), want);
 }

@@ -502,6 +502,25 @@ func TestLarge(t *testing.T) {
 	runtime.KeepAlive(d)
 }
 
+// TestInPieces: what may answer with other than JSON can be read in pieces.
+func TestInPieces(t *testing.T) {
+	for responses, want := range map[string]bool{
+		`{"200": {description: ok}}`: false,
+		`{"200": {description: ok, content: {application/json: {}, application/problem+json: {}}}}`:                                 false,
+		`{"200": {description: ok, content: {application/json: {}, text/event-stream: {}}}}`:                                        true,
+		`{2XX: {description: ok, content: {application/octet-stream: {}}}}`:                                                         true,
+		`{"200": {description: ok, content: {application/json: {}}}, "404": {description: no, content: {text/html: {}}}}`:           false,
+		`{"200": {description: ok, content: {application/json: {}}}, default: {description: no, content: {text/plain: {}}}}`:        false,
+		`{default: {description: ok, content: {text/csv: {}}}, "500": {description: no, content: {application/json: {}}}}`:          true,
+		`{default: {description: ok, content: {application/json: {}}}, "500": {description: no, content: {text/event-stream: {}}}}`: false,
+	} {
+		d := parsed(t, `{openapi: 3.0.3, info: {title: a, version: "1"}, paths: {/a: {get: {operationId: a, responses: `+responses+`}}}}`)
+		if got := find(t, d, "a").InPieces(); got != want {
+			t.Errorf("%s: %v", responses, got)
+		}
+	}
+}
+
 func TestName(t *testing.T) {
 	for id, want := range map[string]string{
 		"getRate": "get_rate", "issues/create-comment": "issues_create_comment", "GetHTTPRate2": "get_http_rate2", "get_rate": "get_rate", "2fa": "op_2fa", "": "op_", "ä b": "b",
