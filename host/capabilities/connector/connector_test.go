@@ -16,7 +16,6 @@ import (
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
 	client "github.com/nats-io/nats.go"
-	"go.yaml.in/yaml/v3"
 )
 
 func TestCheck(t *testing.T) {
@@ -130,6 +129,8 @@ func TestAnswers(t *testing.T) {
 		{nil, "look", `{"name": "x"}`, says("", headerServiceCode, "not_found", headerServiceText, "no place"), "not_found: no place"},
 		{nil, "look", `{"name": "x"}`, says("", headerCode, "Not Found!"), `unavailable: the service at S failed with the code "Not Found!", which is none (again)`},
 		{nil, "look", `{"name": "x"}`, says(strings.Repeat("x", 2000), headerCode, "busy"), "busy: " + strings.Repeat("x", textMax)},
+		{nil, "look", `{"name": "x"}`, says("+ACK"), "unavailable: the service at S acknowledged the request by +ACK in place of an answer: nothing else is sent to the reply subject (again)"},
+		{nil, "look", `{"name": "x"}`, says("-NAK"), "unavailable: the service at S acknowledged the request by -NAK in place of an answer: nothing else is sent to the reply subject (again)"},
 		{nil, "find", "", nil, "invalid: the service at S does not serve find"},
 		{nil, "add", "", nil, "denied: add changes something, as the service says, and the grant is to read"},
 		{says(`{"version": 2}`), "look", "", nil, "unavailable: the service at S speaks version 2 of the protocol, and this host version 1 (again)"},
@@ -188,49 +189,6 @@ func document(t *testing.T, fence string) []byte {
 		t.Fatalf("the document has no %s", fence)
 	}
 	return block[1]
-}
-
-// TestPipeline: the configuration of docs/connectors.md for Redpanda Connect takes requests and
-// sends answers as the protocol says. It is read, not run.
-func TestPipeline(t *testing.T) {
-	var c struct {
-		Input    struct{ NATS struct{ Subject string } }
-		Pipeline struct {
-			Processors []struct {
-				Switch []struct {
-					Check      string
-					Processors []struct{ Mapping string }
-				}
-			}
-		}
-		Output struct {
-			NATS struct {
-				Subject string
-				Headers map[string]string
-			}
-		}
-	}
-	text := document(t, "yaml contacts.yaml")
-	if err := yaml.Unmarshal(text, &c); err != nil {
-		t.Fatal(err)
-	}
-	if c.Input.NATS.Subject != "tools.contacts" || c.Output.NATS.Subject != `${! meta("nats_reply_subject") }` || c.Output.NATS.Headers[headerCode] == "" {
-		t.Errorf("%+v", c)
-	}
-	describes := c.Pipeline.Processors[0].Switch[0]
-	if describes.Check != `meta("`+headerOperation+`") == "`+Describe+`"` {
-		t.Error(describes.Check)
-	}
-	said, ok := strings.CutPrefix(describes.Processors[0].Mapping, "root = ")
-	d, err := readDescription([]byte(said))
-	if !ok || err != nil || d.Operations["contacts.add"].Effect != changes || d.Operations["contacts.add"].request.Type == nil {
-		t.Errorf("%+v %v", d, err)
-	}
-	for _, header := range regexp.MustCompile(`Grow-[A-Za-z]+`).FindAll(text, -1) {
-		if !slices.Contains([]string{headerOperation, headerID, headerCode}, string(header)) {
-			t.Errorf("%s is no header of the protocol", header)
-		}
-	}
 }
 
 const root = "../../.." // of the module

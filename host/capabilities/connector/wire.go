@@ -35,6 +35,13 @@ const (
 	headerServiceText = "Nats-Service-Error"
 )
 
+// What clients of JetStream acknowledge messages by, to the subject that an answer goes to. Some
+// programs do so with each message.
+const (
+	acknowledged = "+ACK"
+	refused      = "-NAK"
+)
+
 // Limits of an answer.
 const (
 	attributesMax = abi.AttrsMax - 4
@@ -98,6 +105,9 @@ func answer(m *client.Msg, most int) (*capability.Answer, error) {
 	}
 	if name := m.Header.Get(headerServiceCode); name != "" {
 		return failure(name, m.Header.Get(headerServiceText), m.Header.Get(headerRetry))
+	}
+	if data := string(m.Data); len(m.Header) == 0 && (data == acknowledged || data == refused) {
+		return nil, lies("acknowledged the request by %s in place of an answer: nothing else is sent to the reply subject", data)
 	}
 	if len(m.Data) > most {
 		return nil, &fault{capability.Limit, fmt.Sprintf("answered with %d bytes, %d are allowed", len(m.Data), most)}
