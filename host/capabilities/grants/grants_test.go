@@ -3,6 +3,7 @@ package grants
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -85,7 +86,7 @@ const kettle = `
 	}
 	"tea.look": {effect: "reads"}
 	"tea.pour": {effect: "reads", request: {cup!: int}, stream: "answer"}
-	"tea.strain": {effect: "reads", stream: "both"}
+	"tea.strain": {effect: "changes", stream: "both"}
 }`
 
 // TestDescribe: what a definition says of a kind, and that data is held against it.
@@ -113,7 +114,11 @@ func TestDescribe(t *testing.T) {
 	if want := []capability.Pieces{capability.NoPieces, capability.NoPieces, capability.AnswerPieces, capability.BothPieces}; !slices.Equal(streams, want) {
 		t.Errorf("streams %v", streams)
 	}
-	if e := f.Effects(); len(e) != 4 || e["tea.make"] != capability.Changes || e["tea.look"] != capability.Reads {
+	effects := map[string]capability.Effect{
+		"tea.look": capability.Reads, "tea.make": capability.Changes, "tea.pour": capability.Reads, "tea.strain": capability.Changes,
+		capability.StreamOpen: capability.Changes, capability.StreamWrite: capability.Changes, capability.StreamRead: capability.Reads, capability.StreamClose: capability.Reads,
+	}
+	if e := f.Effects(); !maps.Equal(e, effects) {
 		t.Errorf("%v", e)
 	}
 	for _, c := range []struct {
@@ -158,6 +163,9 @@ func TestDescribeBroken(t *testing.T) {
 			}()
 			New[struct{}]("tea", definition, nil).Describe()
 		})
+	}
+	if e := New[struct{}]("tea", `#Grant: {}, #Operations: {"tea.pour": {effect: "reads", stream: "answer"}}`, nil).Effects(); len(e) != 4 || e[capability.StreamOpen] != capability.Reads {
+		t.Errorf("%v", e)
 	}
 	if d := New[struct{}]("tea", `#Grant: {}`, nil).Describe(); len(d.Operations) != 0 {
 		t.Errorf("%+v", d)
