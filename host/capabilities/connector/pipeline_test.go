@@ -66,6 +66,7 @@ type pipeline struct {
 	conn    *client.Conn
 	server  *server.Server
 	process *exec.Cmd
+	ended   chan error
 	replies *client.Subscription // of one request
 	said    bytes.Buffer         // rows that were added
 	wrong   bytes.Buffer
@@ -80,9 +81,15 @@ func (p *pipeline) start(program, config, database string) {
 	if err := p.process.Start(); err != nil {
 		p.Fatal(err)
 	}
-	for { // until it takes requests
-		if _, err := p.conn.Request("tools.contacts", nil, client.DefaultTimeout); err == nil || p.Context().Err() != nil {
-			break
+	p.ended = make(chan error, 1)
+	go func() { p.ended <- p.process.Wait() }() // ends with the process
+	for taken := false; !taken; {
+		select {
+		case err := <-p.ended:
+			p.Fatalf("it ended: %v\n%s", err, p.wrong.String())
+		default:
+			_, err := p.conn.Request("tools.contacts", nil, client.DefaultTimeout)
+			taken = err == nil
 		}
 	}
 	// What has a reply subject of its own shows all that comes to it.
@@ -119,7 +126,7 @@ func (p *pipeline) stop() string {
 	if err := p.process.Process.Signal(os.Interrupt); err != nil {
 		p.Error(err)
 	}
-	if err := p.process.Wait(); err != nil || p.wrong.Len() > 0 {
+	if err := <-p.ended; err != nil || p.wrong.Len() > 0 {
 		p.Errorf("%v\n%s", err, p.wrong.String())
 	}
 	for p.server.NumClients() > 1 && p.Context().Err() == nil { // until the server has read all that it sent
