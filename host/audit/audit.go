@@ -1,6 +1,7 @@
 // Package audit keeps who did what with a host's secrets, and which actors were given them:
 // never a value. It outlives the host's process, in two files of a folder for each namespace and
-// two for all of the host, and is bounded: nobody's acts push out those in another namespace.
+// two for all of the host, and is bounded: nobody's acts push out those in another namespace. What
+// a backup has brought is marked, and lies in a file of its own.
 package audit
 
 import (
@@ -48,6 +49,11 @@ func filesOf(namespace string) []string {
 	return []string{namespace + "." + older, namespace + "." + newer}
 }
 
+// filesToRead are those of a namespace, with what a backup has brought, the oldest first.
+func filesToRead(namespace string) []string {
+	return append([]string{restoredOf(namespace)}, filesOf(namespace)...)
+}
+
 // What was done.
 const (
 	Set    = "set"    // a secret was given a value
@@ -70,6 +76,8 @@ type Entry struct {
 	Node      string    `json:"node,omitempty"` // of the actor that was given it
 	// Failed says that it was not done after all.
 	Failed bool `json:"failed,omitempty"`
+	// Restored is when the backup was taken that the entry came from; zero: the host itself noted it.
+	Restored time.Time `json:"restored,omitzero"`
 }
 
 // Filter picks entries.
@@ -80,7 +88,8 @@ type Filter struct {
 	Limit     int    // the newest; 0: ListMax
 }
 
-func (f *Filter) picks(e *Entry) bool {
+// Picks reports whether it picks an entry, whatever the limit.
+func (f *Filter) Picks(e *Entry) bool {
 	return (e.Namespace == "" || e.Namespace == f.Namespace) && (f.Service == "" || e.Service == "" || e.Service == f.Service) && (f.Name == "" || e.Name == f.Name)
 }
 
@@ -247,24 +256,32 @@ func (l *Log) List(f Filter) ([]Entry, error) {
 	}
 	list := []Entry{}
 	visit := func(e Entry) {
-		if f.picks(&e) {
+		if f.Picks(&e) {
 			list = append(list, e)
 		}
 	}
-	names := filesOf("")
+	names := filesToRead("")
 	if f.Namespace != "" {
-		names = append(filesOf(f.Namespace), names...)
+		names = append(filesToRead(f.Namespace), names...)
 	}
+	if err := l.each(names, visit); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(list, func(a, b Entry) int { return a.Time.Compare(b.Time) })
+	slices.Reverse(list)
+	return list[:min(len(list), f.Limit)], nil
+}
+
+// each visits the entries of files that are there.
+func (l *Log) each(names []string, visit func(Entry)) error {
 	files, err := l.toRead(names)
 	for _, file := range files {
 		err = errors.Join(err, read(file, visit), file.Close())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read who did what with secrets: %w", err)
+		return fmt.Errorf("read who did what with secrets: %w", err)
 	}
-	slices.SortStableFunc(list, func(a, b Entry) int { return a.Time.Compare(b.Time) })
-	slices.Reverse(list)
-	return list[:min(len(list), f.Limit)], nil
+	return nil
 }
 
 // toRead opens files to be read; that there is none is no error. They are those of one moment, and

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/compiler"
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/gateway"
 	"github.com/grow-platform/grow/host/logs"
 	hoststore "github.com/grow-platform/grow/host/store"
@@ -103,6 +104,8 @@ type Options struct {
 	Own string
 	// Sealed is the folder of the host's sealed secrets, for backups; "": there is none.
 	Sealed string
+	// Acts is who did what with the host's secrets, for backups; nil: nothing is noted.
+	Acts *audit.Log
 	// Clock is what messages and schedules go by; nil: that of the computer.
 	Clock shard.Clock
 	// Apart keeps schedules and subscriptions from running, for a host that is to be looked at.

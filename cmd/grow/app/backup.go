@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/store/files"
@@ -53,7 +54,7 @@ func (b backend) Backup(ctx context.Context, r control.BackupRequest, emit func(
 		return err
 	}
 	c := b.belongings()
-	c.own, c.sealed, c.all, c.key = b.opts.Own, b.opts.Sealed, control.OfAll(ctx) && b.opts.Own != "", r.Key
+	c.own, c.sealed, c.acts, c.all, c.key = b.opts.Own, b.opts.Sealed, b.opts.Acts, control.OfAll(ctx) && b.opts.Own != "", r.Key
 	if b.opts.Shared != nil {
 		c.remembered = b.opts.Shared.remembered
 	}
@@ -169,7 +170,7 @@ func (j Journal) backUp(ctx context.Context, dir string, from journal.Journal, i
 	name := mainJournal(service)
 	state := StateDir(dir)
 	c := belongings{
-		namespace: name.Namespace, service: service, store: in, own: state, sealed: filepath.Join(state, secretsDir), all: true, key: r.Key, copying: new(sync.Mutex),
+		namespace: name.Namespace, service: service, store: in, own: state, sealed: filepath.Join(state, secretsDir), acts: audit.New(filepath.Join(state, auditDir), nil), all: true, key: r.Key, copying: new(sync.Mutex),
 		data: dataOf(dir, name.Namespace, service),
 	}
 	if _, err := os.Stat(filepath.Join(state, storeDir)); err == nil {
@@ -303,7 +304,7 @@ func (f *filler) name() journal.Name {
 
 // brings reports whether what a bucket is to be is in the backup: it is gone if there is none.
 func (f *filler) brings(b bucket.Carried) bool {
-	return f.kept.Format >= archive.BackupFormat && b.Namespace == f.kept.Namespace && (b.Service == f.kept.Service || b.Service == "")
+	return f.kept.Format >= archive.ContentsFormat && b.Namespace == f.kept.Namespace && (b.Service == f.kept.Service || b.Service == "")
 }
 
 // fill makes all of it in a store. The journal is the last to be whole.

@@ -1,15 +1,19 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/capabilities/sql"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/secrets"
@@ -104,16 +108,7 @@ func TestBackupSecrets(t *testing.T) {
 		}
 		has[moved] = false
 		to := archive.Folder(filepath.Join(t.TempDir(), "backup"))
-		var file []byte
-		err = backend{h}.Backup(t.Context(), control.BackupRequest{}, func(p control.BackupPart) error {
-			file = append(file, p.Data...)
-			if p.More {
-				return nil
-			}
-			defer func() { file = nil }()
-			return to.Put(t.Context(), p.Name, file)
-		})
-		if err != nil {
+		if err := (backend{h}).Backup(t.Context(), control.BackupRequest{}, filed(t, to)); err != nil {
 			t.Fatal(err)
 		}
 		kept, err := archive.Open(t.Context(), to, nil)
@@ -132,6 +127,119 @@ func TestBackupSecrets(t *testing.T) {
 		if len(kept.PartsOf(PartKey)) > 0 {
 			t.Errorf("own %q: the key is in the backup", own)
 		}
+	}
+}
+
+// acts are entries as a test compares them.
+func acts(t *testing.T, dir, namespace string) (all []string) {
+	t.Helper()
+	list, err := audit.New(dir, nil).List(audit.Filter{Namespace: namespace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		text := e.Act + " " + e.Namespace + "/" + e.Service + " " + e.Name
+		if !e.Restored.IsZero() {
+			text += " restored"
+		}
+		all = append(all, text)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// actsOf notes something for each of some places, as a host does.
+func actsOf(t *testing.T, log *audit.Log, places ...secrets.Place) {
+	t.Helper()
+	for _, at := range places {
+		if err := log.Append(audit.Entry{Act: audit.Set, Namespace: at.Namespace, Service: at.Service, Name: "KEY", By: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestBackupActs: who did what with secrets is in a backup of a service as far as it concerns it, and
+// comes to what the folder has of it, marked; a backup without, or in which it is damaged, puts
+// nothing there.
+func TestBackupActs(t *testing.T) {
+	h := serve(t, "")
+	service := h.opts.Service.Name
+	log := audit.New(filepath.Join(t.TempDir(), auditDir), nil)
+	h.opts.Journal, h.opts.Acts = Journal{}, log
+	actsOf(t, log, secrets.Place{Namespace: "main", Service: service}, secrets.Place{Namespace: "main"}, secrets.Place{Namespace: "main", Service: "other"}, secrets.Place{Namespace: "lab"}, secrets.Place{})
+	concerns := []string{"set / KEY", "set main/ KEY", "set main/" + service + " KEY"}
+	for what, c := range map[string]struct {
+		own  string
+		ctx  context.Context
+		want []string
+	}{
+		"of the service": {"", t.Context(), concerns},
+		"of the folder":  {t.TempDir(), control.WithAll(t.Context()), append([]string{"set main/other KEY"}, concerns...)},
+	} {
+		h.opts.Own = c.own
+		to := archive.Folder(filepath.Join(t.TempDir(), "backup"))
+		err := backend{h}.Backup(c.ctx, control.BackupRequest{}, filed(t, to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		here := filepath.Join(StateDir(dir), auditDir)
+		actsOf(t, audit.New(here, nil), secrets.Place{Namespace: "main", Service: "new"})
+		want := []string{"set main/new KEY"}
+		restored := func(o RestoreOptions) {
+			t.Helper()
+			if _, err := (Journal{}).Restore(t.Context(), to, dir, o); err != nil {
+				t.Fatal(err)
+			}
+			if got := acts(t, here, "main"); !slices.Equal(got, want) {
+				t.Errorf("%s: got %q, want %q", what, got, want)
+			}
+		}
+		manifest := filepath.Join(string(to), archive.ManifestName)
+		whole, err := os.ReadFile(manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		without := regexp.MustCompile(`(?s),?\s*\{\s*"kind": "acts".*?\]\s*\}`).ReplaceAll(whole, nil)
+		without = bytes.Replace(without, fmt.Appendf(nil, `"format": %d`, archive.BackupFormat), []byte(`"format": 2`), 1)
+		without = bytes.Replace(without, []byte(`"parts": [,`), []byte(`"parts": [`), 1)
+		for _, text := range [][]byte{without, whole} {
+			if err := os.WriteFile(manifest, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Equal(text, whole) {
+				for _, w := range c.want {
+					want = append(want, w+" restored")
+				}
+				slices.Sort(want)
+			}
+			restored(RestoreOptions{Replace: true})
+		}
+		kept, err := archive.Open(t.Context(), to, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		piece := strings.TrimPrefix(kept.PartsOf(partActs)[0].Pieces[0], "sha256:")
+		if err := os.WriteFile(filepath.Join(string(to), "blobs", piece), []byte("{}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Journal{}.Restore(t.Context(), to, dir, RestoreOptions{Replace: true})
+		if e := (*Error)(nil); !errors.As(err, &e) || e.Code != CodeBackupDamaged || !strings.Contains(e.Error(), piece) {
+			t.Errorf("%s, damaged: %v", what, err)
+		}
+	}
+}
+
+// filed puts the parts of a backup that is sent into a folder.
+func filed(t *testing.T, to archive.Folder) func(control.BackupPart) error {
+	var file []byte
+	return func(p control.BackupPart) error {
+		file = append(file, p.Data...)
+		if p.More {
+			return nil
+		}
+		defer func() { file = nil }()
+		return to.Put(t.Context(), p.Name, file)
 	}
 }
 

@@ -70,11 +70,14 @@ func (b *hostBackup) write(ctx context.Context) error {
 		return err
 	}
 	own := b.to.Own()
-	c := &belongings{store: b.p.shared.store, sealed: b.p.own(secretsDir), all: true, key: b.request.Key, remembered: b.p.store}
+	c := &belongings{store: b.p.shared.store, sealed: b.p.own(secretsDir), acts: b.p.acts, without: b.request.Without, all: true, key: b.request.Key, remembered: b.p.store}
 	if err := c.bucketsOf(ctx, own, func(b bucket.Carried) bool { return b.Service == "" }); err != nil {
 		return err
 	}
 	if err := c.secrets(ctx, own); err != nil {
+		return err
+	}
+	if err := c.deeds(ctx, own); err != nil {
 		return err
 	}
 	if refs, err = b.refs(refs); err != nil {

@@ -196,6 +196,13 @@ func TestHostBackup(t *testing.T) {
 		t.Errorf("the key: %v", err)
 	}
 	before := told(t, p, all)
+	actsOf(t, p.acts, secrets.Place{Namespace: "main", Service: "book"}, secrets.Place{Namespace: "lab"}, secrets.Place{})
+	noted := map[string][]string{}
+	for _, namespace := range []string{"main", "lab"} {
+		for _, a := range acts(t, filepath.Join(p.options.Data, auditDir), namespace) {
+			noted[namespace] = append(noted[namespace], a+" restored")
+		}
+	}
 	from, err := backedUpTo(t, p, all, control.HostBackupRequest{BackupRequest: control.BackupRequest{History: true}})
 	if err != nil {
 		t.Fatal(err)
@@ -208,6 +215,11 @@ func TestHostBackup(t *testing.T) {
 			r, err := j.RestoreHost(t.Context(), from, dir, RestoreOptions{})
 			if err != nil {
 				t.Fatal(err)
+			}
+			for namespace, want := range noted {
+				if got := acts(t, filepath.Join(dir, auditDir), namespace); !slices.Equal(got, want) {
+					t.Errorf("who did what with secrets in %s: got %q, want %q", namespace, got, want)
+				}
 			}
 			if want := []string{"lab/planned", "lab/shop", "main/book", "main/halted"}; !slices.Equal(r.Services, want) || !r.Locked || r.Buckets != 3 {
 				t.Errorf("%+v", r)

@@ -10,9 +10,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/capabilities/sql"
 	"github.com/grow-platform/grow/host/schedule"
 	"github.com/grow-platform/grow/host/secrets"
@@ -30,12 +32,14 @@ const (
 	partSeed     = "seed"   // of random streams
 	partRefs     = "refs"   // of the host's store
 	partObject   = "object" // of the host's store
+	partActs     = "acts"   // who did what with secrets
 )
 
 // The names of files in the host's folder.
 const (
 	seedFile    = "secret"
 	secretsDir  = "secrets"
+	auditDir    = "audit"
 	storeDir    = "store"
 	dataDir     = "data"
 	copiesDir   = "copies" // of databases, while they are backed up
@@ -49,6 +53,8 @@ type belongings struct {
 	data               string      // folder of what capabilities keep
 	own                string      // the host's folder; "": the service has none for itself
 	sealed             string      // the folder of sealed secrets; "": there is none
+	acts               *audit.Log  // nil: there is none
+	without            []string    // NAMESPACE/SERVICE of those that are left out of it
 	all                bool        // what the host keeps for other services, too, goes along
 	alone              bool        // nothing goes along that is not the service's alone
 	remembered         store.Store // nil: nothing is
@@ -64,6 +70,9 @@ func (c *belongings) write(ctx context.Context, w *archive.Writer) error {
 	}
 	if c.sealed != "" {
 		steps = append(steps, c.secrets)
+	}
+	if c.acts != nil {
+		steps = append(steps, c.deeds)
 	}
 	if c.own != "" && c.all { // other services can be deployed to the host, and theirs lies there too
 		steps = append(steps, c.refs)
@@ -127,6 +136,58 @@ func (c *belongings) secrets(ctx context.Context, w *archive.Writer) error {
 func (c *belongings) has(file string, entry []byte) bool {
 	at, err := secrets.PlaceOf(file, entry)
 	return err == nil && at.Namespace == c.namespace && (at.Service == c.service || at.Service == "")
+}
+
+// deeds adds who did what with secrets: of the host, or what concerns the service.
+func (c *belongings) deeds(ctx context.Context, w *archive.Writer) error {
+	namespaces, err := c.acts.Namespaces()
+	if err != nil {
+		return err
+	}
+	concerns := audit.Filter{Namespace: c.namespace, Service: c.service}
+	for _, namespace := range namespaces {
+		text, err := c.acts.Lines(namespace, func(e *audit.Entry) bool {
+			return (c.all || concerns.Picks(e)) && !slices.Contains(c.without, e.Namespace+"/"+e.Service)
+		})
+		if err == nil && len(text) > 0 {
+			err = w.Part(ctx, partActs, audit.FileOf(namespace), bytes.NewReader(text))
+		}
+		if err != nil {
+			return fmt.Errorf("back up who did what with secrets: %w", err)
+		}
+	}
+	return nil
+}
+
+// restoreDeeds adds who did what with secrets by a backup to what is noted in a folder.
+func restoreDeeds(ctx context.Context, kept *archive.Kept, dir string) error {
+	log := audit.New(dir, nil)
+	for _, p := range kept.PartsOf(partActs) {
+		namespace, list, err := deedsOf(ctx, kept, p)
+		if err == nil {
+			err = log.Restore(namespace, list, kept.Taken)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deedsOf reads a part of who did what with secrets.
+func deedsOf(ctx context.Context, kept *archive.Kept, p *archive.Part) (namespace string, list []audit.Entry, err error) {
+	namespace, ok := audit.NamespaceOf(p.Name)
+	if !ok || p.Size > partFileMax {
+		return "", nil, fmt.Errorf("%w: it holds a part %.40q %.100q of %d bytes", journal.ErrDamaged, p.Kind, p.Name, p.Size)
+	}
+	var text bytes.Buffer
+	if err := kept.ReadPart(ctx, p, &text); err != nil {
+		return "", nil, err
+	}
+	if list, err = audit.ReadLines(namespace, &text); err != nil {
+		err = fmt.Errorf("%w: who did what with secrets cannot be read: %s: %w", journal.ErrDamaged, p.Name, err)
+	}
+	return namespace, list, err
 }
 
 func readSmall(path string) ([]byte, error) {

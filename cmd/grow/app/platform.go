@@ -241,7 +241,7 @@ func (p *Platform) open(ctx context.Context) error {
 	if p.Sealed, err = sealedOf(p.own(secretsDir)); err != nil {
 		return err
 	}
-	p.acts = audit.New(p.own("audit"), nil)
+	p.acts = audit.New(p.own(auditDir), nil)
 	if p.Uploads, err = upload.New(upload.Options{Dir: p.own("uploads"), Store: s, SizeMax: ModuleMax}); err != nil {
 		return err
 	}
@@ -390,7 +390,7 @@ func (p *Platform) start(ctx context.Context, c deploy.Candidate, service *specs
 	}
 	own := p.secretsOf(c.Service)
 	h, err := Start(ctx, Options{
-		Own: p.ownOf(c.Service), Sealed: p.own(secretsDir), Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Keep: own.Keep, Given: p.givenOf(c.Service), hidden: p.discretionOf(c.Service.Namespace), Networks: p.opts.Networks, Journal: p.opts.Journal,
+		Own: p.ownOf(c.Service), Sealed: p.own(secretsDir), Acts: p.acts, Modes: modes, Dir: p.opts.Data, Service: service, Modules: c.Modules, Secret: own.Get, Keep: own.Keep, Given: p.givenOf(c.Service), hidden: p.discretionOf(c.Service.Namespace), Networks: p.opts.Networks, Journal: p.opts.Journal,
 		Namespace: c.Service.Namespace, Shared: p.shared, URL: p.urlOf(c.Service), Seed: seed, Module: p.moduleOf(c.Service), Watched: p.isMounted(c.Service) && p.opts.Mount.Watched,
 		DebugReadOnly: p.opts.DebugReadOnly, Clock: p.opts.Clock,
 	})

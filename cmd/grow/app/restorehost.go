@@ -97,7 +97,9 @@ func (h *newHost) next() string {
 }
 
 // places are what a host has in its folder, but for its sealed secrets.
-func (h *newHost) places() []string { return []string{storeDir, filepath.Base(StateDir(h.dir))} }
+func (h *newHost) places() []string {
+	return []string{storeDir, auditDir, filepath.Base(StateDir(h.dir))}
+}
 
 // restore makes it. When it fails and can be begun anew, nothing of it is left.
 func (h *newHost) restore(ctx context.Context) error {
@@ -215,10 +217,13 @@ func (h *newHost) files(ctx context.Context) error {
 			if err := h.key(ctx, p); err != nil {
 				return err
 			}
-		case p.Kind == partRefs, p.Kind == partObject:
+		case p.Kind == partRefs, p.Kind == partObject, p.Kind == partActs:
 		default:
 			return fmt.Errorf("%w: it holds a part %.40q %.100q", journal.ErrDamaged, p.Kind, p.Name)
 		}
+	}
+	if err := restoreDeeds(ctx, h.kept.Host, filepath.Join(h.dir, auditDir)); err != nil {
+		return err
 	}
 	for _, s := range h.kept.Services {
 		for i := range s.Parts {

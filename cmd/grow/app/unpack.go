@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/grow-platform/grow/host/audit"
 	"github.com/grow-platform/grow/host/capabilities/sql"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/secrets"
@@ -34,10 +35,11 @@ const (
 // unpacked is what a backup holds besides a journal, beside the places where it belongs. It
 // belongs to one goroutine.
 type unpacked struct {
-	state  string   // folder of the host
-	places []string // in it, that what is unpacked takes
-	away   string   // in it, where what was there goes
-	noted  bool     // begin has noted it, and no try before
+	state  string    // folder of the host
+	places []string  // in it, that what is unpacked takes
+	away   string    // in it, where what was there goes
+	noted  bool      // begin has noted it, and no try before
+	made   time.Time // when the backup was taken
 }
 
 var databaseName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}\` + sql.FileSuffix + `$`)
@@ -45,8 +47,8 @@ var databaseName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}\` + sql.
 // unpack writes what a backup holds besides a journal beside its places, which stay as they
 // are. A backup of a version that had the journal alone has nothing.
 func unpack(ctx context.Context, dir string, kept *archive.Kept) (u *unpacked, err error) {
-	u = &unpacked{state: StateDir(dir), away: "replaced-" + time.Now().UTC().Format("20060102T150405.000")}
-	if kept.Format < archive.BackupFormat {
+	u = &unpacked{state: StateDir(dir), away: "replaced-" + time.Now().UTC().Format("20060102T150405.000"), made: kept.Taken}
+	if kept.Format < archive.ContentsFormat {
 		return u, nil
 	}
 	data := filepath.Join(dataDir, kept.Namespace, kept.Service, sql.Folder)
@@ -68,6 +70,11 @@ func unpack(ctx context.Context, dir string, kept *archive.Kept) (u *unpacked, e
 			to = filepath.Join(fresh, data, p.Name)
 		case p.Kind == partSecret && secrets.IsEntry(p.Name), p.Kind == PartKey && p.Name == secrets.KeyFile:
 			to = filepath.Join(fresh, secretsDir, p.Name)
+		case p.Kind == partActs:
+			if _, _, err := deedsOf(ctx, kept, p); err != nil {
+				return nil, err
+			}
+			to = filepath.Join(fresh, auditDir, p.Name)
 		case p.Kind == partSeed && p.Name == seedFile:
 			to = filepath.Join(fresh, seedFile)
 			u.places = append(u.places, seedFile)
@@ -251,10 +258,37 @@ func (u *unpacked) place() (away string, err error) {
 			return "", err
 		}
 	}
+	if err := u.deeds(fresh); err != nil {
+		return "", err
+	}
 	if err := u.drop(); err != nil {
 		return "", err
 	}
 	return away, removeNote(u.state)
+}
+
+// deeds adds who did what with secrets to what the folder has of that, which stays.
+func (u *unpacked) deeds(fresh string) error {
+	list, err := os.ReadDir(filepath.Join(fresh, auditDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	log := audit.New(filepath.Join(u.state, auditDir), nil)
+	for _, file := range list {
+		text, err := readSmall(filepath.Join(fresh, auditDir, file.Name()))
+		if err != nil {
+			return err
+		}
+		namespace, _ := audit.NamespaceOf(file.Name())
+		entries, err := audit.ReadLines(namespace, bytes.NewReader(text))
+		if err == nil {
+			err = log.Restore(namespace, entries, u.made)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keepKey has the key that is there stay when the backup brings none.

@@ -105,7 +105,7 @@ func TestBackupS3(t *testing.T) {
 		old, new string
 		code     string
 	}{
-		"another version": {`"format": 2`, `"format": 3`, app.CodeBackupFormat},
+		"another version": {`"format": 3`, `"format": 4`, app.CodeBackupFormat},
 		"another service": {`"service": "kept"`, `"service": "other"`, app.CodeBackupForeign},
 	} {
 		change(archive.ManifestName, bytes.Replace(manifest, []byte(c.old), []byte(c.new), 1))

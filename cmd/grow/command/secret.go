@@ -223,7 +223,8 @@ func (s *shell) secretHistory() *cobra.Command {
 	c := &cobra.Command{
 		Use: "history [NAME]", Short: "list who did what with sealed secrets, and which actors were given them", Args: cobra.MaximumNArgs(1),
 		Long: "history lists what was done with secrets, the last first: who has set, deleted, forgotten or listed them, or sealed them with a new key,\n" +
-			"and which actors were given which secret, once a day of each. The host keeps the last MiB of it for each namespace. Values are in none of it.",
+			"and which actors were given which secret, once a day of each. The host keeps the last MiB of it for each namespace, and of\n" +
+			"what a restore has brought, which is marked, the last two. Values are in none of it.",
 		Example: "  grow secret history\n  grow secret history SHOP_TOKEN\n  grow secret history --all-services -n 20 -o json",
 		RunE: func(c *cobra.Command, args []string) error {
 			if limit < 1 || limit > audit.ListMax {
@@ -255,6 +256,9 @@ func (s *shell) secretHistory() *cobra.Command {
 					}
 					if e.Failed {
 						act += " (failed)"
+					}
+					if !e.Restored.IsZero() {
+						act += " (restored)"
 					}
 					rows = append(rows, []string{e.Time.Local().Format(time.DateTime), act, cmp.Or(e.Name, "-"), service, by})
 				}

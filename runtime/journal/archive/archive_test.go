@@ -464,7 +464,7 @@ func TestManifest(t *testing.T) {
 		want     error
 	}{
 		{`"what": "backup`, `"what": "shopping list`, journal.ErrForeign},
-		{`"format": 2`, `"format": 3`, journal.ErrFormat},
+		{`"format": 3`, `"format": 4`, journal.ErrFormat},
 		{`"record_format": 1`, `"record_format": 9`, journal.ErrFormat},
 		{`"service": "shop"`, `"service": "../shop"`, journal.ErrDamaged},
 		{`"name": "blobs/`, `"name": "../blobs/`, journal.ErrDamaged},

@@ -15,17 +15,20 @@ import (
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
-// BackupFormat is the version of the backup format that this package writes. Version 1,
-// which is read too, has the journal alone.
+// BackupFormat is the version of the backup format that this package writes. Versions before, which are
+// read too: 1 has the journal alone, and 2 nothing of who did what with secrets.
 //
 // A backup is a set of named files: records/<first>.grow, which hold records one
 // after the other, each after its length in four bytes, little-endian; blobs/<SHA-256
 // in hex>; buckets/<number>/<number>.grow, see [Writer.Bucket]; and manifest.json, which is
 // put last, names each other with its size and SHA-256, and makes it a backup.
-const BackupFormat = 2
+const BackupFormat = 3
 
-// firstFormat is the oldest version that is read.
-const firstFormat = 1
+const (
+	firstFormat = 1 // the oldest version that is read
+	// ContentsFormat is the first version that has more than a journal.
+	ContentsFormat = 2
+)
 
 // The limits of a backup.
 const (

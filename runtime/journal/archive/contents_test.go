@@ -171,7 +171,7 @@ func TestContentsDamaged(t *testing.T) {
 	}
 }
 
-// TestFirstFormat: a backup of the version before is read, and has the journal alone.
+// TestFirstFormat: a backup of the first version is read, and has the journal alone.
 func TestFirstFormat(t *testing.T) {
 	d := backedUp(t, made(t), false)
 	path := filepath.Join(string(d), ManifestName)

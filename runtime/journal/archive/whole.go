@@ -14,12 +14,12 @@ import (
 )
 
 // WholeFormat is the version of the format of backups of a whole host that this package
-// writes and reads.
+// writes. Version 1, which is read too, has nothing of who did what with secrets.
 //
 // Such a backup has what a host keeps itself as that of a service has it, and for each service
 // one of its own in services/<namespace>/<service>/, but for the blobs, which all share. Its
 // manifest.json names the manifests of those, with size and SHA-256, and is put last.
-const WholeFormat = 1
+const WholeFormat = 2
 
 const wholeWhat = "backup of a host of grow"
 
@@ -163,8 +163,8 @@ func ReadWhole(text []byte) (*Whole, error) {
 	switch {
 	case w.What != wholeWhat:
 		return nil, fmt.Errorf("%w: %s says %q", journal.ErrForeign, ManifestName, w.What)
-	case w.Format != WholeFormat:
-		return nil, fmt.Errorf("%w: the backup is of format version %d; this version of grow reads %d", journal.ErrFormat, w.Format, WholeFormat)
+	case w.Format < firstFormat || w.Format > WholeFormat:
+		return nil, fmt.Errorf("%w: the backup is of format version %d; this version of grow reads %d to %d", journal.ErrFormat, w.Format, firstFormat, WholeFormat)
 	}
 	if err := w.check(); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", journal.ErrDamaged, ManifestName, err)
@@ -204,7 +204,7 @@ func OpenWhole(ctx context.Context, from Getter, tell func(Progress)) (*KeptWhol
 	}
 	count := &meter{tell: tell}
 	k := &KeptWhole{Whole: *w}
-	if k.Host, err = openKept(ctx, from, &Manifest{Contents: w.Contents}, text, count); err != nil {
+	if k.Host, err = openKept(ctx, from, &Manifest{Taken: w.Taken, Contents: w.Contents}, text, count); err != nil {
 		return nil, err
 	}
 	for _, m := range w.Services {
