@@ -74,7 +74,8 @@ type TraceAnswer struct {
 	Operation string          `json:"operation"`
 	Use       string          `json:"use,omitempty"`
 	Took      float64         `json:"took_ms,omitempty"`
-	Code      string          `json:"code,omitempty"` // it failed
+	Code      string          `json:"code,omitempty"`  // it failed
+	Bytes     int             `json:"bytes,omitempty"` // of its data, with secrets hidden
 	Data      json.RawMessage `json:"data,omitempty"`
 	Raw       []byte          `json:"raw,omitempty"`
 }

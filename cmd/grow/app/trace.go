@@ -243,12 +243,14 @@ func (w *tracing) answer(a *journal.Answer) control.TraceAnswer {
 	m, err := abi.ParseMessage(a.Frame)
 	if err != nil { // the host made it
 		out.Raw = w.mask.hide(a.Frame)
+		out.Bytes = len(out.Raw)
 		return out
 	}
 	code, _ := m.Attr(abi.Code)
 	out.Code = w.mask.text(code)
 	if len(m.Data()) > 0 {
 		out.Data, out.Raw = w.mask.value(m.Data())
+		out.Bytes = len(out.Data) + len(out.Raw)
 	}
 	return out
 }

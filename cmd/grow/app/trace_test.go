@@ -88,7 +88,7 @@ func TestTraced(t *testing.T) {
 	if s := first[1].State; len(s) != 2 || string(s[0].Data) != `"***"` || s[1].Revision != 0 || s[1].Name != "gone" {
 		t.Errorf("state: %+v", s)
 	}
-	if a := first[1].Answers; string(a[0].Data) != `{"rate":"***"}` || a[0].Took != 1 || a[1].Code != "timeout" || string(a[1].Raw) != "too slow" || string(a[2].Raw) != "?" {
+	if a := first[1].Answers; string(a[0].Data) != `{"rate":"***"}` || a[0].Took != 1 || a[0].Bytes != len(`{"rate":"***"}`) || a[2].Bytes != 1 || a[1].Code != "timeout" || string(a[1].Raw) != "too slow" || string(a[2].Raw) != "?" {
 		t.Errorf("answers: %+v", a)
 	}
 }

@@ -165,6 +165,32 @@ test('a dead letter, and the life of its message', async (t) => {
   await accessible(t)
 })
 
+test('what an attempt was told is shown, as it came and up to a bound', async (t) => {
+  const told = [{ call: 1, operation: 'http.call', use: 'tax', bytes: 1536, took_ms: 3, data: { rate: '<b>7</b>' } }, { call: 2, operation: 'sql.query', use: 'books', bytes: 8, code: 'timeout', raw: 'dG9vIHNsb3c=' }, { call: 3, operation: 'kv.get' }]
+  const many = Array.from({ length: 53 }, (_, n) => ({ call: n + 1, operation: 'kv.get', use: 'counts', bytes: 2, data: n === 0 ? 'x'.repeat(20_000) : n }))
+  await page.route('**/trace/*', async (route) => {
+    const answer = await route.fetch()
+    const trace = await answer.json()
+    const m = trace.messages.find((m) => m.id === DEAD)
+    const [one] = m.tries
+    m.tries = [{ ...one, begun: true, told, answers: [told[0]] }, { ...one, attempt: 2, begun: true, open: true, told: many }]
+    await route.fulfill({ response: answer, json: trace })
+  })
+  await open('/messages/' + DEAD)
+  const answers = page.locator('ol > li')
+  await answers.filter({ hasText: 'told by http.call of tax, 1.5 KiB, 3 ms' }).locator('pre').filter({ hasText: '<b>7</b>' }).waitFor()
+  await answers.filter({ hasText: 'told by sql.query of books, 8 B timeout' }).locator('pre').filter({ hasText: 'dG9vIHNsb3c=' }).waitFor()
+  await answers.filter({ hasText: 'told by kv.get, 0 B' }).waitFor()
+  await page.getByText('About to change something outside, after it was told 3 answers.').waitFor()
+  await page.getByText('after it was told 53 answers; it has not ended.').waitFor()
+  await page.getByText('3 more answers: grow trace ' + DEAD + ' -o json has all.').waitFor()
+  assert.equal(await answers.count(), 3 + 50) // the answer that is kept is not there twice
+  await answers.filter({ hasText: '… and 16002 characters more' }).waitFor()
+  await accessible(t)
+  await page.unroute('**/trace/*')
+  await page.goBack()
+})
+
 test('the newest messages, of a node, lead to their lives', async (t) => {
   await page.getByRole('link', { name: 'Messages' }).click()
   await heading('Messages of shop')

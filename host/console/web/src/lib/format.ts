@@ -7,15 +7,15 @@ export function plain(text: string | undefined): string {
 
 const shownMax = 200_000 // characters of one value
 
-/** Shortens what would make the page slow. */
-export function some(text: string): string {
-  return text.length <= shownMax ? plain(text) : plain(text.slice(0, shownMax)) + `\n… and ${text.length - shownMax} characters more`
+/** Shortens what would make the page slow, to so many characters. */
+export function some(text: string, max = shownMax): string {
+  return text.length <= max ? plain(text) : plain(text.slice(0, max)) + `\n… and ${text.length - max} characters more`
 }
 
 /** Data of a message: JSON laid out, or of bytes how many there are. */
-export function data(v: { data?: unknown; raw?: string }): string {
-  if (v.data !== undefined) return some(JSON.stringify(v.data, null, 2))
-  return v.raw ? `${Math.floor((v.raw.length * 3) / 4)} bytes, not JSON; in base64:\n${some(v.raw)}` : ''
+export function data(v: { data?: unknown; raw?: string }, max = shownMax): string {
+  if (v.data !== undefined) return some(JSON.stringify(v.data, null, 2), max)
+  return v.raw ? `${Math.floor((v.raw.length * 3) / 4)} bytes, not JSON; in base64:\n${some(v.raw, max)}` : ''
 }
 
 const counts = new Intl.NumberFormat('en')
