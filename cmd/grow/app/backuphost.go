@@ -247,7 +247,7 @@ func (b *hostBackup) neverRan(ctx context.Context, s documents.Service, c *belon
 		return fmt.Errorf("back up databases: %w", err)
 	}
 	if i := slices.IndexFunc(list, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), sql.FileSuffix) }); i >= 0 {
-		return lost("the database " + filepath.Join(dir, list[i].Name()))
+		return lost("the database " + filepath.Join(dir, list[i].Name()) + "; if a former service of that name has left it, move it to another folder")
 	}
 	return c.eachBucket(ctx, func(n bucket.Carried) bool { return n.Service != "" }, func(_ bucket.Carrier, n bucket.Carried) error {
 		return lost("the bucket " + n.String())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -472,6 +473,45 @@ func TestHostBackupLost(t *testing.T) {
 	}
 	if _, err := backedUpTo(t, p, all, control.HostBackupRequest{Without: lost}); err != nil {
 		t.Errorf("without them: %v", err)
+	}
+}
+
+// TestHostBackupDeleted: the databases of a service that was deleted are put away: one of the same name that
+// has not run has none, and is not taken for one whose journal is lost.
+func TestHostBackupDeleted(t *testing.T) {
+	p := newPlatform(t)
+	all, _ := furnish(t, p)
+	folder := dataOf(p.options.Data, bookOf.Namespace, bookOf.Name)
+	at := filepath.Join(folder, "sql", "orders.db")
+	err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o700), os.WriteFile(at, []byte("orders"), 0o600))
+	if err == nil {
+		_, err = p.Remove(t.Context(), bookOf, false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there: %v", folder, err)
+	}
+	away, err := filepath.Glob(filepath.Join(StateDir(p.options.Data), "deleted-*", dataDir, bookOf.Namespace, bookOf.Name, "sql", "orders.db"))
+	if err != nil || len(away) != 1 {
+		t.Fatalf("put away: %q, %v", away, err)
+	}
+	if b, err := os.ReadFile(away[0]); err != nil || string(b) != "orders" {
+		t.Errorf("%s: %q, %v", away[0], b, err)
+	}
+	f, err := p.Documents.Put(t.Context(), "grow.yaml", []byte("service: book\n"), false)
+	if err == nil {
+		_, err = p.Documents.Revise(t.Context(), bookOf, documents.Tree{f}, documents.Change{By: "ann"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backedUpTo(t, p, all, control.HostBackupRequest{}); err != nil {
+		t.Errorf("documents of the same name: %v", err)
+	}
+	if _, err := p.Remove(t.Context(), bookOf, false); err != nil {
+		t.Errorf("one that has no folder of data: %v", err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"time"
 
 	"github.com/grow-platform/grow/host/api"
@@ -86,11 +88,30 @@ func (p *Platform) Remove(ctx context.Context, s documents.Service, plan bool) (
 				return err
 			}
 		}
+		if err := p.putAway(s); err != nil {
+			return err
+		}
 		if err := p.Sealed.ForgetKept(secrets.Place{Namespace: s.Namespace, Service: s.Name}); err != nil {
 			return fmt.Errorf("forget what was hidden of %s: %w", s, err)
 		}
 		return p.forgetSeed(ctx, s)
 	})
+}
+
+// putAway moves the databases of a service that is deleted to where no service finds them: one of the same
+// name is another service, and what it has not written is not its own. Nobody has them open.
+func (p *Platform) putAway(s documents.Service) error {
+	from := dataOf(p.opts.Data, s.Namespace, s.Name)
+	to := filepath.Join(StateDir(p.opts.Data), "deleted-"+stamp(), dataDir, s.Namespace, s.Name)
+	err := moved(from, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("put the databases of %s away: %w", s, err)
+	}
+	p.log.Info("what a deleted service had in its folder of data is put away", "service", s.String(), "folder", to)
+	return nil
 }
 
 // forgetSeed removes what keys the random streams of a service's messages.

@@ -42,12 +42,15 @@ type unpacked struct {
 	made   time.Time // when the backup was taken
 }
 
+// stamp tells what is put away from what was before.
+func stamp() string { return time.Now().UTC().Format("20060102T150405.000") }
+
 var databaseName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}\` + sql.FileSuffix + `$`)
 
 // unpack writes what a backup holds besides a journal beside its places, which stay as they
 // are. A backup of a version that had the journal alone has nothing.
 func unpack(ctx context.Context, dir string, kept *archive.Kept) (u *unpacked, err error) {
-	u = &unpacked{state: StateDir(dir), away: "replaced-" + time.Now().UTC().Format("20060102T150405.000"), made: kept.Taken}
+	u = &unpacked{state: StateDir(dir), away: "replaced-" + stamp(), made: kept.Taken}
 	if kept.Format < archive.ContentsFormat {
 		return u, nil
 	}
