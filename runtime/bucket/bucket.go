@@ -89,7 +89,8 @@ type Bucket interface {
 	// whose Once was done before returns what it returned then.
 	Write(ctx context.Context, w *Write) (revision uint64, err error)
 	// List returns up to limit keys that begin with prefix and, when after is not "",
-	// follow it, in the order of their bytes. It reads the names of all keys.
+	// follow it, in the order of their bytes. It reads the names of all keys. A key whose value
+	// cannot be read is among them: Get tells of it, with ErrDamaged.
 	List(ctx context.Context, prefix, after string, limit int) ([]string, error)
 }
 

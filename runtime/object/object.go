@@ -70,7 +70,8 @@ type Bucket interface {
 	// nothing was changed. A write whose Once was done before returns what it returned then.
 	Write(ctx context.Context, w *Write) (Info, error)
 	// List returns up to limit objects whose keys begin with prefix and, when after is not
-	// "", follow it, in the order of their bytes.
+	// "", follow it, in the order of their bytes. One of which it cannot be read what it is
+	// is among them, as Damaged.
 	List(ctx context.Context, prefix, after string, limit int) ([]Info, error)
 }
 
@@ -81,6 +82,9 @@ type Info struct {
 	Digest   string    `json:"digest,omitempty"` // sha256:<64 hex digits>; "": the store does not know it
 	Revision string    `json:"revision"`         // another one with every write; never "" nor None
 	Modified time.Time `json:"modified"`
+	// Damaged: what is kept of it cannot be read. It has a key alone; List alone tells it, and others
+	// fail with bucket.ErrDamaged.
+	Damaged bool `json:"damaged,omitempty"`
 }
 
 // None is the revision of a key without an object.

@@ -244,6 +244,10 @@ func TestPage(t *testing.T) {
 	if err != nil || len(data) > listMax+1 || len(data) < listMax/2 {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
+	data, err = page([]object.Info{{Key: "a", Damaged: true}})
+	if want := `[{"key":"a","size":0,"revision":"","damaged":true}]`; err != nil || string(data) != want {
+		t.Errorf("of a damaged object: %s, want %s, %v", data, want, err)
+	}
 }
 
 func FuzzRange(f *testing.F) {

@@ -25,6 +25,7 @@ type listed struct {
 	Revision string `json:"revision"`
 	Digest   string `json:"digest,omitempty"`
 	Modified int64  `json:"modified,omitempty"` // milliseconds since 1970
+	Damaged  bool   `json:"damaged,omitempty"`  // it cannot be read what it is: it has a key alone
 }
 
 // page is a list of objects as JSON: as many of the first as there is room for.
@@ -32,7 +33,7 @@ func page(found []object.Info) ([]byte, error) {
 	all := []byte{'['}
 	for i := range found {
 		o := &found[i]
-		one, err := json.Marshal(listed{o.Key, o.Size, o.Revision, o.Digest, max(o.Modified.UnixMilli(), 0)})
+		one, err := json.Marshal(listed{o.Key, o.Size, o.Revision, o.Digest, max(o.Modified.UnixMilli(), 0), o.Damaged})
 		if err != nil {
 			return nil, err
 		}

@@ -116,7 +116,7 @@ func expired(ctx context.Context, b object.Bucket, before time.Time, after, to s
 			if to != "" && o.Key > to || len(old) == expireMax {
 				return old, nil
 			}
-			if m := keptKey.FindStringSubmatch(o.Key); m != nil && o.Modified.Before(before) {
+			if m := keptKey.FindStringSubmatch(o.Key); m != nil && !o.Damaged && o.Modified.Before(before) {
 				old[m[1]] = o
 			}
 		}

@@ -135,3 +135,22 @@ func TestExpiredAnywhere(t *testing.T) {
 		}
 	}
 }
+
+// unreadable is a bucket in which it cannot be read what one object is.
+type unreadable struct{ object.Bucket }
+
+// List implements object.Bucket.
+func (unreadable) List(context.Context, string, string, int) ([]object.Info, error) {
+	return []object.Info{
+		{Key: kept + strings.Repeat("a", 32), Damaged: true},
+		{Key: kept + strings.Repeat("b", 32), Revision: "1", Modified: time.Unix(1, 0)},
+	}, nil
+}
+
+// TestExpireDamaged: of an answer of which it cannot be read what it is nobody knows how old it is.
+func TestExpireDamaged(t *testing.T) {
+	old, err := expired(t.Context(), unreadable{}, time.Unix(2, 0), "", "")
+	if _, ok := old[strings.Repeat("b", 32)]; err != nil || len(old) != 1 || !ok {
+		t.Errorf("%v, %v", old, err)
+	}
+}

@@ -106,6 +106,8 @@ func (c *client) stored(err error) error {
 		return fail(capability.Limit, "bucket %s is full", c.grant.Bucket)
 	case errors.Is(err, object.ErrTooLarge):
 		return fail(capability.Limit, "%v", err)
+	case errors.Is(err, bucket.ErrDamaged):
+		return fail(capability.Damaged, "bucket %s cannot be read: see grow fsck", c.grant.Bucket)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fail(capability.Timeout, "bucket %s did not answer in time", c.grant.Bucket)
 	}

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/object"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // spoil turns a bit in the middle of a file.
@@ -252,6 +255,111 @@ func TestGetDamaged(t *testing.T) {
 	}
 	if _, err := o.Stat(t.Context(), "another"); !errors.Is(err, object.ErrNotFound) {
 		t.Errorf("an object that is not there: %v", err)
+	}
+}
+
+// TestListDamaged: a list has keys whose values, and objects of which what they are, cannot be read, also
+// before anybody else has come upon that; and the sweep of parts lets the chunks of these be.
+func TestListDamaged(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir})
+	const keys, pictures = 60, 5 // three blocks of keys, one of objects
+	fill(t, s, keys)
+	all := make([]string, keys)
+	for n := range all {
+		all[n] = fmt.Sprint(n)
+	}
+	slices.Sort(all)
+	photos := bucket.Name{Namespace: "main", Service: "shop", Bucket: "photos"}
+	o, err := s.Objects(t.Context(), photos)
+	for n := range pictures {
+		if err == nil {
+			_, err = o.Write(t.Context(), &object.Write{Key: fmt.Sprint(n), Data: []byte("picture")})
+		}
+	}
+	one, sole := bucket.Name{Namespace: "main", Service: "shop", Bucket: "one"}, bucket.Bucket(nil)
+	if err == nil {
+		sole, err = s.Bucket(t.Context(), one)
+	}
+	if err == nil {
+		_, err = sole.Write(t.Context(), &bucket.Write{Key: "sole", Data: []byte("1")})
+	}
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, Options{Dir: dir})
+	defer s.Close()
+	for _, stream := range []string{"KV_GROW_main_shop_my_carts", "OBJ_GROW_main_shop_photos", "KV_GROW_main_shop_one"} {
+		blocks, err := (&scanner{streams: filepath.Join(dir, storeDir, "$G", "streams")}).blocks(stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spoil(t, blocks[len(blocks)/2].path)
+	}
+	b, err := s.Bucket(t.Context(), carts.Name)
+	if err == nil {
+		sole, err = s.Bucket(t.Context(), one)
+	}
+	if err == nil {
+		o, err = s.Objects(t.Context(), photos)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it is known from the first on
+		for _, c := range []struct {
+			of            bucket.Bucket
+			prefix, after string
+			limit         int
+			want          []string
+		}{
+			{of: b, limit: bucket.PageMax, want: all},
+			{of: b, limit: 7, want: all[:7]},
+			{of: b, after: all[20], limit: 30, want: all[21:51]},
+			{of: b, prefix: "3", limit: 100, want: []string{"3", "30", "31", "32", "33", "34", "35", "36", "37", "38", "39"}},
+			{of: sole, limit: 10, want: []string{"sole"}},
+		} {
+			got, err := c.of.List(t.Context(), c.prefix, c.after, c.limit)
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("%q, after %q, %d: got %q, want %q, %v", c.prefix, c.after, c.limit, got, c.want, err)
+			}
+		}
+		list, err := o.List(t.Context(), "", "", 100)
+		if err != nil || len(list) != pictures {
+			t.Errorf("objects: %+v, %v", list, err)
+		}
+		damaged := 0
+		for n, i := range list {
+			_, err := o.Stat(t.Context(), i.Key)
+			if i.Key != fmt.Sprint(n) || i.Damaged != errors.Is(err, bucket.ErrDamaged) || i.Damaged != (i.Revision == "") {
+				t.Errorf("object %d: %+v, %v", n, i, err)
+			}
+			if i.Damaged {
+				damaged++
+			}
+		}
+		if damaged == 0 {
+			t.Error("no object is damaged")
+		}
+	}
+	if _, err := b.Get(t.Context(), "0"); err != nil {
+		t.Errorf("one that is not damaged: %v", err)
+	}
+	chunked := func() (n int) {
+		err := o.(*objects).call(t.Context(), "count", func(ctx context.Context, h *handle) error {
+			info, err := h.stream.Info(ctx, jetstream.WithSubjectFilter(o.(*objects).chunks(">")))
+			n = len(info.State.Subjects)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := chunked()
+	o.(*objects).now = func() time.Time { return time.Now().Add(2 * sweptAfter) }
+	if err := o.(*objects).sweep(t.Context()); err != nil || chunked() != before {
+		t.Errorf("of %d chunks the sweep has left %d, %v", before, chunked(), err)
 	}
 }
 

@@ -345,68 +345,6 @@ func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect
 	return as, nil
 }
 
-// List implements bucket.Bucket.
-func (v *values) List(ctx context.Context, prefix, after string, limit int) ([]string, error) {
-	p := bucket.NewPage(prefix, after, limit)
-	err := v.call(ctx, "list", func(ctx context.Context, h *handle) error {
-		js, err := jetstream.New(h.session.reads)
-		if err != nil {
-			return err
-		}
-		kv, err := js.KeyValue(ctx, v.name)
-		if err != nil {
-			return err
-		}
-		w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes(), jetstream.MetaOnly())
-		if err != nil {
-			return err
-		}
-		return errors.Join(pick(ctx, w, p), stopWatch(w.Stop, w.Updates()))
-	})
-	return p.Keys(), err
-}
-
-// stopWatch ends a watch. Its goroutine stands in updates while nobody reads them, for ever
-// if nobody does any more: what is on its way is read until the end, or for watchEnd.
-func stopWatch[T any](stop func() error, updates <-chan T) error {
-	err := stop()
-	timer := time.NewTimer(watchEnd)
-	defer timer.Stop()
-	for {
-		select {
-		case _, open := <-updates:
-			if !open {
-				return err
-			}
-		case <-timer.C: // it was cut off while it began: nobody closes updates then, nor writes them
-			return err
-		}
-	}
-}
-
-// watchEnd bounds how long the end of a watch is waited for.
-const watchEnd = time.Second
-
-// pick offers all keys to a page.
-func pick(ctx context.Context, w jetstream.KeyWatcher, p *bucket.Page) error {
-	for {
-		select {
-		case e, open := <-w.Updates():
-			if !open {
-				return errDropped
-			}
-			if e == nil {
-				return nil
-			}
-			if key, ok := decodeKey(e.Key()); ok {
-				p.Add(key)
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
 // encodeKey makes a key of a NATS bucket: what such a key cannot have is written =XX.
 func encodeKey(key string) string {
 	var b strings.Builder

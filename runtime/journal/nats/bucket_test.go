@@ -223,26 +223,6 @@ func FuzzKey(f *testing.F) {
 	})
 }
 
-// TestStopWatch: who watches and gives up halfway leaves nobody behind who waits to tell
-// the rest.
-func TestStopWatch(t *testing.T) {
-	updates, told := make(chan int), make(chan struct{})
-	stop := func() error {
-		go func() { // as the client's: it tells what it has, and ends
-			defer close(told)
-			for n := range 1000 {
-				updates <- n
-			}
-			close(updates)
-		}()
-		return errDropped
-	}
-	if err := stopWatch(stop, updates); !errors.Is(err, errDropped) {
-		t.Error(err)
-	}
-	<-told
-}
-
 // TestBucketLeft: a damaged bucket, which no server could be started with, does not go along
 // with a repair; its neighbour does.
 func TestBucketLeft(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -70,6 +71,12 @@ func (o *objects) subject(name string) string { return "$O." + o.name + ".M." + 
 func (o *objects) done(once string) string    { return "$GROW.O." + o.name + "." + once }
 func (o *objects) meta(key string) string {
 	return o.subject(base64.URLEncoding.EncodeToString([]byte(key)))
+}
+
+// keyOf is the key that meta has made a subject of; false: it did not come from there.
+func (o *objects) keyOf(subject string) (string, bool) {
+	key, err := base64.URLEncoding.DecodeString(strings.TrimPrefix(subject, o.subject("")))
+	return string(key), err == nil && object.CheckKey(string(key)) == nil
 }
 
 // written is an object as its meta message describes it.
@@ -168,43 +175,12 @@ func (o *objects) Read(ctx context.Context, key, revision string, r object.Range
 
 // List implements object.Bucket.
 func (o *objects) List(ctx context.Context, prefix, after string, limit int) ([]object.Info, error) {
-	p := object.NewPage(prefix, after, limit)
-	err := o.each(ctx, func(i *jetstream.ObjectInfo) { p.Add(infoOf(i)) })
-	return p.Objects(), err
-}
-
-// each visits all objects.
-func (o *objects) each(ctx context.Context, visit func(i *jetstream.ObjectInfo)) error {
-	return o.call(ctx, "list", func(ctx context.Context, h *handle) error {
-		js, err := jetstream.New(h.session.reads)
-		if err != nil {
-			return err
-		}
-		store, err := js.ObjectStore(ctx, o.name)
-		if err != nil {
-			return err
-		}
-		w, err := store.Watch(ctx, jetstream.IgnoreDeletes())
-		if err != nil {
-			return err
-		}
-		return errors.Join(eachOf(ctx, w, visit), stopWatch(w.Stop, w.Updates()))
+	var p *object.Page
+	err := o.each(ctx, func() { p = object.NewPage(prefix, after, limit) }, func(i *jetstream.ObjectInfo) { p.Add(infoOf(i)) }, func(key string) {
+		p.Add(object.Info{Key: key, Damaged: true})
 	})
-}
-
-func eachOf(ctx context.Context, w jetstream.ObjectWatcher, visit func(i *jetstream.ObjectInfo)) error {
-	for {
-		select {
-		case i, open := <-w.Updates():
-			if !open {
-				return errDropped
-			}
-			if i == nil {
-				return nil
-			}
-			visit(i)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err != nil {
+		return nil, err
 	}
+	return p.Objects(), nil
 }

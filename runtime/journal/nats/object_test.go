@@ -148,14 +148,14 @@ func TestObjectsGivenUp(t *testing.T) {
 	}
 	for range 5 {
 		ctx, cancel := context.WithCancel(t.Context())
-		err := o.each(ctx, func(*jetstream.ObjectInfo) {
+		err := o.each(ctx, func() {}, func(*jetstream.ObjectInfo) {
 			for range 50 { // meanwhile as much as can be is on its way
 				if _, _, err := o.Read(t.Context(), "0", "", object.Range{Length: 1}); err != nil {
 					t.Error(err)
 				}
 			}
 			cancel()
-		})
+		}, func(key string) { t.Errorf("%s is damaged", key) })
 		if err == nil {
 			t.Error("it was not given up")
 		}

@@ -230,8 +230,10 @@ func (o *objects) sweep(ctx context.Context) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	used := map[string]bool{}
-	if err := o.each(ctx, func(i *jetstream.ObjectInfo) { used[i.NUID] = true }); err != nil {
+	var used map[string]bool
+	unknown := false
+	err = o.each(ctx, func() { used, unknown = map[string]bool{}, false }, func(i *jetstream.ObjectInfo) { used[i.NUID] = true }, func(string) { unknown = true })
+	if err != nil || unknown { // whose chunks those of a damaged object are nobody can tell
 		return err
 	}
 	for _, id := range slices.Sorted(slices.Values(names)) {
