@@ -191,6 +191,10 @@ func (c *client) call(ctx context.Context, r *capability.Request) capability.Ans
 // operation makes of a request for an operation of the document the one that goes to the
 // server, whose answer is a stream or not; refused, unless it is nil, is what it fails with.
 func (c *client) operation(r *capability.Request, stream bool) (op *openapi.Operation, q *capability.Request, refused *capability.Answer) {
+	if _, ok := r.Attr("blob"); ok {
+		a := capability.Fail(capability.Invalid, "the body of an operation is held against the document as a whole, and cannot be an object: a grant without a document sends one")
+		return nil, nil, &a
+	}
 	name, _ := r.Attr("operation")
 	op, err := c.api.Find(name)
 	if err != nil {

@@ -110,6 +110,9 @@ func TestCall(t *testing.T) {
 			t.Errorf("%s %s: %+v", d.operation, d.data, a)
 		}
 	}
+	if a := ask(t.Context(), c, `{"body": {"name": "pen"}}`, "operation", "add_item", "blob", "k"); a.Code != capability.Invalid || !strings.Contains(a.Text, "cannot be an object") {
+		t.Errorf("an object for a body: %+v", a)
+	}
 	if _, ok := c.Operations()[Fetch]; ok {
 		t.Error("a grant with a document serves any request")
 	}

@@ -136,6 +136,9 @@ func (c *client) carry(ctx context.Context, q *http.Request, key string, r *capa
 	if info.Size > int64(c.Size) {
 		return fail(capability.Limit, "the object has %d bytes, and a body has at most %d", info.Size, c.Size)
 	}
+	if info.Size == 0 { // which a reader that gives nothing does not say: it would be sent without a length
+		return nil
+	}
 	q.ContentLength = info.Size
 	q.GetBody = func() (io.ReadCloser, error) {
 		return io.NopCloser(&carried{ctx: ctx, client: c, info: info}), nil

@@ -2,13 +2,18 @@ package http
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -218,5 +223,78 @@ func TestLargeBody(t *testing.T) {
 	}
 	if a := ask(t.Context(), open(t, s, nil), "", "path", "/a", "blob", "k"); a.Code != capability.Denied {
 		t.Errorf("without a bucket: %+v", a)
+	}
+}
+
+// endless is a bucket with an object of bytes that nobody keeps, and counts what is read of it.
+type endless struct {
+	object.Bucket
+	info  object.Info
+	bytes []byte
+	told  func(from, to int64)
+}
+
+// Stat implements object.Bucket.
+func (e *endless) Stat(context.Context, string) (object.Info, error) { return e.info, nil }
+
+// Read implements object.Bucket.
+func (e *endless) Read(_ context.Context, _, _ string, r object.Range) (object.Info, []byte, error) {
+	from, to := r.Within(e.info.Size)
+	e.told(from, to)
+	return e.info, e.bytes[:to-from], nil
+}
+
+// TestLargeBodyPieces: of an object that is a body no more is read than is on its way, also when it is sent
+// again, with its length; nobody has all of it in memory. One of no bytes has a length, too.
+func TestLargeBodyPieces(t *testing.T) {
+	const size, ahead = 96 << 20, 24 << 20 // which buffers of connections hold, and two parts
+	var received, most atomic.Int64
+	var lengths []int64
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		received.Store(0)
+		lengths = append(lengths, r.ContentLength)
+		piece := make([]byte, 64<<10)
+		for {
+			n, err := r.Body.Read(piece)
+			received.Add(int64(n))
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		if len(lengths) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	c, _ := withBucket(t, s, nil)
+	b := &endless{info: object.Info{Key: "k", Revision: "1", Size: size}, bytes: make([]byte, object.PartMax)}
+	read := int64(0)
+	b.told = func(from, to int64) {
+		if from == 0 {
+			received.Store(0)
+		}
+		read += to - from
+		most.Store(max(most.Load(), to-received.Load()))
+	}
+	c.(*client).bucket = b
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a := ask(t.Context(), c, "", "path", "/a", "method", "GET", "blob", "k")
+	runtime.ReadMemStats(&after)
+	if attr(a, "status") != "200" || !slices.Equal(lengths, []int64{size, size}) || received.Load() != size || read != 2*size {
+		t.Errorf("%+v: lengths %d, %d bytes came, %d were read", a, lengths, received.Load(), read)
+	}
+	if most.Load() > ahead {
+		t.Errorf("%d bytes were read ahead", most.Load())
+	}
+	if made := after.TotalAlloc - before.TotalAlloc; made > ahead {
+		t.Errorf("%d bytes of memory were asked for, to send %d twice", made, size)
+	}
+	b.info.Size = 0
+	if a := ask(t.Context(), c, "", "path", "/a", "method", "PUT", "blob", "k"); attr(a, "status") != "200" || lengths[2] != 0 {
+		t.Errorf("an object of no bytes: %+v, with a length of %d", a, lengths[2])
 	}
 }
