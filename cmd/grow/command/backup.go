@@ -58,7 +58,7 @@ func (s *shell) backup() *cobra.Command {
 	c := &cobra.Command{
 		Use: "backup FOLDER", Short: "back up what a service, or a whole host, has kept, while it runs", Args: cobra.ExactArgs(1),
 		Long: "backup writes what is kept of a service to a new folder: of its journal the last snapshot and what came after it up to\n" +
-			"this moment; its buckets, databases of SQLite and sealed secrets; documents, revisions and tokens of its host; and a\n" +
+			"this moment; its buckets, databases of SQLite, sealed secrets and who did what with them; documents, revisions and tokens of its host; and a\n" +
 			"manifest with the SHA-256 of each file. The host, if it runs, goes on meanwhile. The folder has its name when all of it is\n" +
 			"on disk and was read again; what is broken off leaves FOLDER.partial at most, which the next try removes.\n\n" +
 			"s3://NAME/PREFIX in place of FOLDER is a server that the secret GROW_S3_NAME tells of, as for a grant of kind blob. Files\n" +
