@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/grow-platform/grow/runtime/capability"
 )
@@ -167,27 +166,4 @@ func TestPrepared(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestPrepareBusy: what is prepared does not wait for those who read.
-func TestPrepareBusy(t *testing.T) {
-	s := side{folder: t.TempDir()}
-	s.items(t)
-	o := s.open(t, "write", map[string]any{"connections": 1})
-	c, err := o.database.reader.Conn(t.Context()) // of another's query
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &capability.Request{Operation: Exec, Stable: "p/1", Data: []byte(`{"sql": "insert into items (id, name) values (77, 'y')"}`)}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if r.Prepared = o.Prepare(ctx, r); ctx.Err() != nil {
-		t.Error("it waited for a connection")
-	}
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if a := o.Do(t.Context(), r); a.Code != "" {
-		t.Errorf("%s %s", a.Code, a.Text)
-	}
 }

@@ -118,8 +118,9 @@ type dialect interface {
 	// statement has the server read a text as one statement, in a session on c.
 	statement(ctx context.Context, c *stdsql.Conn, tx session, text string) (prepared, error)
 	// interrupt has what a connection does end when ctx does, until stop is called, which
-	// is before the connection is used for anything else.
-	interrupt(ctx context.Context, c *stdsql.Conn) (stop func(), err error)
+	// is before the connection is used for anything else. within is for what runs until then,
+	// once a transaction has begun, which may wait for others.
+	interrupt(ctx context.Context, c *stdsql.Conn) (within context.Context, stop func(), err error)
 }
 
 // Operations implements capability.Capability.
