@@ -124,45 +124,24 @@ func (o *opened) begun(f func()) {
 	f()
 }
 
-// TestPrepared: a request that was prepared shows nothing before it is done, and is done once
-// whatever has come between: itself, too, in a way that makes its statements fail.
-func TestPrepared(t *testing.T) {
+// TestRepeated: a request is done once also where doing it again makes its statements fail.
+func TestRepeated(t *testing.T) {
 	each(t, func(t *testing.T, s side) {
 		o := s.items(t)
-		prepared := func(stable, text string) *capability.Request {
-			r := &capability.Request{Operation: Exec, Stable: stable, Data: []byte(text)}
-			r.Prepared = o.Prepare(t.Context(), r)
-			if r.Prepared == nil {
-				t.Fatalf("%s is not prepared", text)
-			}
-			return r
-		}
 		for n, text := range []string{
-			`{"sql": "insert into items (id, name) values ((select max(id) + 1 from items), 'x') returning id"}`,
 			`{"sql": "insert into items (id, name) values (77, 'y')"}`,
 			`{"sql": "create table others (id integer)"}`,
 			`{"sql": "drop table others"}`,
 		} {
-			stable := fmt.Sprintf("p%d/1", n)
-			first, second := prepared(stable, text), prepared(stable, text)
-			before := o.must(Query, count)
-			done := o.Do(t.Context(), first)
+			stable := fmt.Sprintf("r%d/1", n)
+			done := o.send(t.Context(), stable, Exec, text)
 			after := o.must(Query, count)
-			if done.Code != "" || strings.Contains(text, "insert") == (before == after) {
-				t.Errorf("%s: %s %s, and from %s to %s", text, done.Code, done.Text, before, after)
-			}
-			for _, r := range []*capability.Request{second, prepared(stable, text), {Operation: Exec, Stable: stable, Data: []byte(text)}} {
-				if a := o.Do(t.Context(), r); a.Code != "" || string(a.Data) != string(done.Data) {
-					t.Errorf("%s again: %s %s%s, want %s", text, a.Code, a.Text, a.Data, done.Data)
-				}
+			again := o.send(t.Context(), stable, Exec, text)
+			if done.Code != "" || again.Code != "" || string(again.Data) != string(done.Data) {
+				t.Errorf("%s: %s%s, and again: %s%s", text, done.Text, done.Data, again.Text, again.Data)
 			}
 			if got := o.must(Query, count); got != after {
 				t.Errorf("%s again: %s, want %s", text, got, after)
-			}
-		}
-		for _, r := range []*capability.Request{{Operation: Exec, Data: []byte("{")}, {Operation: Query, Data: []byte(`{"sql": "` + count + `"}`)}} {
-			if r.Prepared = o.Prepare(t.Context(), r); r.Prepared != nil {
-				t.Errorf("%s: %v", r.Data, r.Prepared)
 			}
 		}
 	})

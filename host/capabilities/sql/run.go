@@ -18,17 +18,11 @@ import (
 // whose connection is lost. That changes nothing twice: see inbox.
 const attemptsMax = 3
 
-// asked is a request that was read; entry: it writes.
-type asked struct {
-	request *request
-	entry   *entry
-}
-
-// ask reads a request. no: it is refused.
-func (d *database) ask(r *capability.Request) (a *asked, no capability.Answer) {
+// ask reads a request; e: it writes. no: it is refused.
+func (d *database) ask(r *capability.Request) (q *request, e *entry, no capability.Answer) {
 	writes := r.Operation == Exec
 	if writes && d.writer == nil {
-		return nil, capability.Fail(capability.Denied, "the grant is to read %s: it needs access: write", d.Database)
+		return nil, nil, capability.Fail(capability.Denied, "the grant is to read %s: it needs access: write", d.Database)
 	}
 	verbs := queries
 	if writes {
@@ -37,39 +31,24 @@ func (d *database) ask(r *capability.Request) (a *asked, no capability.Answer) {
 	q, err := parse(r.Data, verbs, d.lex())
 	var refused *refusal
 	if errors.As(err, &refused) {
-		return nil, capability.Fail(capability.Denied, "%v", err)
+		return nil, nil, capability.Fail(capability.Denied, "%v", err)
 	}
 	if err != nil {
-		return nil, capability.Fail(capability.Invalid, "%v", err)
+		return nil, nil, capability.Fail(capability.Invalid, "%v", err)
 	}
-	a = &asked{request: q}
 	if writes {
 		digest := sha256.Sum256(r.Data)
-		a.entry = &entry{stable: r.Stable, digest: hex.EncodeToString(digest[:])}
+		e = &entry{stable: r.Stable, digest: hex.EncodeToString(digest[:])}
 	}
-	return a, no
-}
-
-// Prepare implements capability.Preparer: the request is read. What fails here fails again,
-// and is told then.
-func (d *database) Prepare(_ context.Context, r *capability.Request) any {
-	a, _ := d.ask(r)
-	if a == nil || a.entry == nil {
-		return nil
-	}
-	return a
+	return q, e, no
 }
 
 // Do implements capability.Capability.
 func (d *database) Do(ctx context.Context, r *capability.Request) capability.Answer {
-	a, ok := r.Prepared.(*asked)
-	if !ok {
-		var no capability.Answer
-		if a, no = d.ask(r); a == nil {
-			return no
-		}
+	q, e, no := d.ask(r)
+	if q == nil {
+		return no
 	}
-	q, e := a.request, a.entry
 	for attempt := 1; ; attempt++ {
 		data, err := d.transaction(ctx, q, e, attempt > 1)
 		if err == nil {

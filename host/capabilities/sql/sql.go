@@ -87,9 +87,6 @@ func (apart) Do(context.Context, *capability.Request) capability.Answer {
 	return capability.Fail(capability.Unavailable, "a copy that stands apart has no database")
 }
 
-// Prepare implements capability.Preparer: there is nothing to prepare with.
-func (apart) Prepare(context.Context, *capability.Request) any { return nil }
-
 func (apart) Close() error { return nil }
 
 // database serves one grant. What it holds is safe for concurrent use.
