@@ -3,6 +3,7 @@ package capability
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -110,14 +111,22 @@ func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 // prepareGrace is how much longer than the journal takes a request may take to prepare.
 const prepareGrace = 50 * time.Millisecond
 
+// prepares reports whether its capability prepares it, since it will change something.
+func (o *outward) prepares() bool {
+	return o.again == nil && o.effect == Changes && o.streamer == nil && o.grant.preparer != nil
+}
+
 // prepareAnd calls l.Effect. Meanwhile capabilities prepare those of all that will change
 // something; they have ended when it returns.
 func (l *Ledger) prepareAnd(all []*outward, now time.Time) error {
+	if !slices.ContainsFunc(all, (*outward).prepares) {
+		return l.Effect()
+	}
 	ctx, cancel := context.WithCancel(l.Context)
 	defer cancel()
 	var wait sync.WaitGroup
 	for _, o := range all {
-		if o.again == nil && o.effect == Changes && o.streamer == nil && o.grant.preparer != nil {
+		if o.prepares() {
 			until := l.until(o, now)
 			until.Context = ctx
 			wait.Go(func() { o.prepare(until) })

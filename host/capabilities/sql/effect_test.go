@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/grow-platform/grow/runtime/capability"
 )
@@ -125,69 +124,25 @@ func (o *opened) begun(f func()) {
 	f()
 }
 
-// TestPrepared: a request that was prepared shows nothing before it is done, and is done once
-// whatever has come between: itself, too, in a way that makes its statements fail.
-func TestPrepared(t *testing.T) {
+// TestRepeated: a request is done once also where doing it again makes its statements fail.
+func TestRepeated(t *testing.T) {
 	each(t, func(t *testing.T, s side) {
 		o := s.items(t)
-		prepared := func(stable, text string) *capability.Request {
-			r := &capability.Request{Operation: Exec, Stable: stable, Data: []byte(text)}
-			r.Prepared = o.Prepare(t.Context(), r)
-			if r.Prepared == nil {
-				t.Fatalf("%s is not prepared", text)
-			}
-			return r
-		}
 		for n, text := range []string{
-			`{"sql": "insert into items (id, name) values ((select max(id) + 1 from items), 'x') returning id"}`,
 			`{"sql": "insert into items (id, name) values (77, 'y')"}`,
 			`{"sql": "create table others (id integer)"}`,
 			`{"sql": "drop table others"}`,
 		} {
-			stable := fmt.Sprintf("p%d/1", n)
-			first, second := prepared(stable, text), prepared(stable, text)
-			before := o.must(Query, count)
-			done := o.Do(t.Context(), first)
+			stable := fmt.Sprintf("r%d/1", n)
+			done := o.send(t.Context(), stable, Exec, text)
 			after := o.must(Query, count)
-			if done.Code != "" || strings.Contains(text, "insert") == (before == after) {
-				t.Errorf("%s: %s %s, and from %s to %s", text, done.Code, done.Text, before, after)
-			}
-			for _, r := range []*capability.Request{second, prepared(stable, text), {Operation: Exec, Stable: stable, Data: []byte(text)}} {
-				if a := o.Do(t.Context(), r); a.Code != "" || string(a.Data) != string(done.Data) {
-					t.Errorf("%s again: %s %s%s, want %s", text, a.Code, a.Text, a.Data, done.Data)
-				}
+			again := o.send(t.Context(), stable, Exec, text)
+			if done.Code != "" || again.Code != "" || string(again.Data) != string(done.Data) {
+				t.Errorf("%s: %s%s, and again: %s%s", text, done.Text, done.Data, again.Text, again.Data)
 			}
 			if got := o.must(Query, count); got != after {
 				t.Errorf("%s again: %s, want %s", text, got, after)
 			}
 		}
-		for _, r := range []*capability.Request{{Operation: Exec, Data: []byte("{")}, {Operation: Query, Data: []byte(`{"sql": "` + count + `"}`)}} {
-			if r.Prepared = o.Prepare(t.Context(), r); r.Prepared != nil {
-				t.Errorf("%s: %v", r.Data, r.Prepared)
-			}
-		}
 	})
-}
-
-// TestPrepareBusy: what is prepared does not wait for those who read.
-func TestPrepareBusy(t *testing.T) {
-	s := side{folder: t.TempDir()}
-	s.items(t)
-	o := s.open(t, "write", map[string]any{"connections": 1})
-	c, err := o.database.reader.Conn(t.Context()) // of another's query
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &capability.Request{Operation: Exec, Stable: "p/1", Data: []byte(`{"sql": "insert into items (id, name) values (77, 'y')"}`)}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if r.Prepared = o.Prepare(ctx, r); ctx.Err() != nil {
-		t.Error("it waited for a connection")
-	}
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if a := o.Do(t.Context(), r); a.Code != "" {
-		t.Errorf("%s %s", a.Code, a.Text)
-	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Limits of the statements that stay prepared on a connection to PostgreSQL: how many there
-// are, and how many bytes the text of one has.
+// Limits of the statements that stay prepared on a connection: how many there are, and how
+// many bytes the text of one has.
 const (
 	keptMax   = 100
 	keptBytes = 4 << 10

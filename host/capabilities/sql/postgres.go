@@ -94,8 +94,8 @@ func (d postgresDialect) statement(ctx context.Context, c *stdsql.Conn, tx sessi
 }
 
 // interrupt implements dialect: the server is told by the connection itself.
-func (postgresDialect) interrupt(context.Context, *stdsql.Conn) (func(), error) {
-	return func() {}, nil
+func (postgresDialect) interrupt(ctx context.Context, _ *stdsql.Conn) (context.Context, func(), error) {
+	return ctx, func() {}, nil
 }
 
 // classes are the codes of errors by the class of their SQLSTATE; of all others the

@@ -18,19 +18,11 @@ import (
 // whose connection is lost. That changes nothing twice: see inbox.
 const attemptsMax = 3
 
-// asked is a request that was read; entry: it writes, and done is what was answered to it
-// before.
-type asked struct {
-	request *request
-	entry   *entry
-	done    []byte
-}
-
-// ask reads a request. no: it is refused.
-func (d *database) ask(r *capability.Request) (a *asked, no capability.Answer) {
+// ask reads a request; e: it writes. no: it is refused.
+func (d *database) ask(r *capability.Request) (q *request, e *entry, no capability.Answer) {
 	writes := r.Operation == Exec
 	if writes && d.writer == nil {
-		return nil, capability.Fail(capability.Denied, "the grant is to read %s: it needs access: write", d.Database)
+		return nil, nil, capability.Fail(capability.Denied, "the grant is to read %s: it needs access: write", d.Database)
 	}
 	verbs := queries
 	if writes {
@@ -39,60 +31,36 @@ func (d *database) ask(r *capability.Request) (a *asked, no capability.Answer) {
 	q, err := parse(r.Data, verbs, d.lex())
 	var refused *refusal
 	if errors.As(err, &refused) {
-		return nil, capability.Fail(capability.Denied, "%v", err)
+		return nil, nil, capability.Fail(capability.Denied, "%v", err)
 	}
 	if err != nil {
-		return nil, capability.Fail(capability.Invalid, "%v", err)
+		return nil, nil, capability.Fail(capability.Invalid, "%v", err)
 	}
-	a = &asked{request: q}
 	if writes {
 		digest := sha256.Sum256(r.Data)
-		a.entry = &entry{stable: r.Stable, digest: hex.EncodeToString(digest[:])}
+		e = &entry{stable: r.Stable, digest: hex.EncodeToString(digest[:])}
 	}
-	return a, no
-}
-
-// Prepare implements capability.Preparer: the request is read, and looked for where that is
-// not done along with something else and a connection is free. What fails here fails again,
-// and is told then.
-func (d *database) Prepare(ctx context.Context, r *capability.Request) any {
-	a, _ := d.ask(r)
-	if a == nil || a.entry == nil {
-		return nil
-	}
-	if looks := d.inbox.looks; looks != nil && d.reader.Stats().InUse < d.reader.Stats().MaxOpenConnections {
-		done, err := found(looks.QueryRowContext(ctx, a.entry.stable, a.entry.digest))
-		a.done, a.entry.looked = done, err == nil
-	}
-	return a
+	return q, e, no
 }
 
 // Do implements capability.Capability.
 func (d *database) Do(ctx context.Context, r *capability.Request) capability.Answer {
-	a, ok := r.Prepared.(*asked)
-	if !ok {
-		var no capability.Answer
-		if a, no = d.ask(r); a == nil {
-			return no
-		}
+	q, e, no := d.ask(r)
+	if q == nil {
+		return no
 	}
-	if a.done != nil {
-		return capability.Answer{Data: a.done}
-	}
-	q, e := a.request, a.entry
 	for attempt := 1; ; attempt++ {
 		data, err := d.transaction(ctx, q, e, attempt > 1)
 		if err == nil {
 			return capability.Answer{Data: data}
 		}
 		f := d.explain(err)
-		if e != nil && (f.code == capability.Conflict || e.looked) {
+		if e != nil && (f.code == capability.Conflict || d.inbox.adds != nil) {
 			// It may be in the way of its own first attempt, whose connection was lost as
-			// it ended.
+			// it ended, or which was not looked for.
 			if data, err := d.inbox.find(ctx, d.writer, *e); err == nil && data != nil {
 				return capability.Answer{Data: data}
 			}
-			e.looked = false
 		}
 		if !f.again || attempt == attemptsMax || ctx.Err() != nil {
 			return capability.Fail(f.code, "%s", f.text)
@@ -118,7 +86,7 @@ func (d *database) transaction(ctx context.Context, q *request, e *entry, again 
 	if err := d.prepare(ctx, c, again); err != nil {
 		return nil, err
 	}
-	stop, err := d.interrupt(ctx, c)
+	within, stop, err := d.interrupt(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -130,10 +98,10 @@ func (d *database) transaction(ctx context.Context, q *request, e *entry, again 
 	if done != nil || err != nil {
 		return done, err
 	}
-	if data, err = d.all(ctx, c, tx, q, e != nil); err != nil {
+	if data, err = d.all(within, c, tx, q, e != nil); err != nil {
 		return nil, err
 	}
-	return data, tx.finish(ctx, e, data)
+	return data, tx.finish(within, e, data)
 }
 
 // session runs statements: a transaction or a connection.
@@ -201,21 +169,18 @@ const (
 // inbox is the table of what has been done for which request. One in the transaction
 // with the effects makes a repeated request harmless.
 type inbox struct {
-	exists string       // asks whether the table is there
-	layout string       // of the table, behind its columns
-	finds  *stdsql.Stmt // inboxFind and inboxAdd, of a database that has one writer; nil: not prepared
-	adds   *stdsql.Stmt
-	looks  *stdsql.Stmt // inboxFind for who only reads; nil: a transaction looks itself, at no cost
-	mu     sync.Mutex
-	next   time.Time // guarded by mu: when it is looked at again
+	exists string // asks whether the table is there
+	layout string // of the table, behind its columns
+	// inboxAdd, of a database where a request is looked for only once it has failed, as one
+	// does that is added again; nil: begin looks for it, at no cost.
+	adds *stdsql.Stmt
+	mu   sync.Mutex
+	next time.Time // guarded by mu: when it is looked at again
 }
 
 // entry identifies a request: a later attempt at a message that asks for something else
 // by the same number has not been answered.
-type entry struct {
-	stable, digest string
-	looked         bool // a moment ago it was not in the inbox
-}
+type entry struct{ stable, digest string }
 
 // What is said to the table; the arguments of inboxAdd are those that row returns.
 const (
@@ -251,17 +216,6 @@ func (b *inbox) ready(ctx context.Context, db *stdsql.DB) error {
 	}
 	b.next = time.Now().Add(inboxEvery)
 	return nil
-}
-
-// prepare has the statements about the table stay prepared on a database and its reader.
-func (b *inbox) prepare(ctx context.Context, db, reader *stdsql.DB) (err error) {
-	if b.finds, err = db.PrepareContext(ctx, inboxFind); err == nil {
-		b.adds, err = db.PrepareContext(ctx, inboxAdd)
-	}
-	if err == nil {
-		b.looks, err = reader.PrepareContext(ctx, inboxFind)
-	}
-	return err
 }
 
 // rower asks for a row: a transaction or a database.

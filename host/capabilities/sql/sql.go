@@ -87,9 +87,6 @@ func (apart) Do(context.Context, *capability.Request) capability.Answer {
 	return capability.Fail(capability.Unavailable, "a copy that stands apart has no database")
 }
 
-// Prepare implements capability.Preparer: there is nothing to prepare with.
-func (apart) Prepare(context.Context, *capability.Request) any { return nil }
-
 func (apart) Close() error { return nil }
 
 // database serves one grant. What it holds is safe for concurrent use.
@@ -118,8 +115,9 @@ type dialect interface {
 	// statement has the server read a text as one statement, in a session on c.
 	statement(ctx context.Context, c *stdsql.Conn, tx session, text string) (prepared, error)
 	// interrupt has what a connection does end when ctx does, until stop is called, which
-	// is before the connection is used for anything else.
-	interrupt(ctx context.Context, c *stdsql.Conn) (stop func(), err error)
+	// is before the connection is used for anything else. within is for what runs until then,
+	// once a transaction has begun, which may wait for others.
+	interrupt(ctx context.Context, c *stdsql.Conn) (within context.Context, stop func(), err error)
 }
 
 // Operations implements capability.Capability.

@@ -3,13 +3,11 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"time"
 
@@ -68,7 +66,7 @@ func openSQLite(ctx context.Context, g *grant, folder string) (capability.Capabi
 		return d, nil
 	}
 	d.writer = writer
-	if err := d.inbox.prepare(ctx, writer, d.reader); err != nil {
+	if d.inbox.adds, err = writer.PrepareContext(ctx, inboxAdd); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), d.Close())
 	}
 	return d, nil
@@ -91,18 +89,6 @@ func sqliteDB(path, mode string, most sqliteBounds) *stdsql.DB {
 	at := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(path), "/"), RawQuery: q.Encode()}
 	return stdsql.OpenDB(&connector{driver: d, dsn: at.String()})
 }
-
-// connector opens connections of a driver that is not registered.
-type connector struct {
-	driver driver.Driver
-	dsn    string
-}
-
-// Connect implements driver.Connector.
-func (c *connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
-
-// Driver implements driver.Connector.
-func (c *connector) Driver() driver.Driver { return c.driver }
 
 // authorize lets statements do nothing but read and write this one database: no other
 // files, no settings, nothing that outlives a transaction on the connection.
@@ -131,16 +117,10 @@ func (sqliteDialect) begin(ctx context.Context, c *stdsql.Conn, b *inbox, e *ent
 	if e == nil && !several {
 		return alone{c}, nil, nil
 	}
-	return beginPlain(ctx, c, b, e)
+	return beginPlain(ctx, c, b)
 }
 
-func (sqliteDialect) prepare(_ context.Context, c *stdsql.Conn, _ bool) error {
-	_, err := sqlite.Limit(c, sqlite3.SQLITE_LIMIT_LENGTH, sqliteValueMax)
-	if err == nil {
-		_, err = sqlite.Limit(c, sqlite3.SQLITE_LIMIT_COLUMN, sqliteColumnsMax)
-	}
-	return err
-}
+func (sqliteDialect) prepare(context.Context, *stdsql.Conn, bool) error { return nil }
 
 // statement implements dialect.
 func (sqliteDialect) statement(ctx context.Context, _ *stdsql.Conn, tx session, text string) (prepared, error) {
@@ -152,20 +132,16 @@ func (sqliteDialect) statement(ctx context.Context, _ *stdsql.Conn, tx session, 
 const interruptEvery = 20 * time.Millisecond
 
 // interrupt implements dialect. The driver itself ends a statement only until it has
-// found the first row, and a later one may take for ever. It has no other way to its
-// handle of the connection.
-func (sqliteDialect) interrupt(ctx context.Context, c *stdsql.Conn) (stop func(), err error) {
+// found the first row, and a later one may take for ever; for each it has a goroutine, which
+// what is within needs no more.
+func (sqliteDialect) interrupt(ctx context.Context, c *stdsql.Conn) (within context.Context, stop func(), err error) {
 	var handle uintptr
 	err = c.Raw(func(conn any) error {
-		db := reflect.Indirect(reflect.ValueOf(conn)).FieldByName("db")
-		if !db.IsValid() || db.Kind() != reflect.Uintptr {
-			return errors.New("the driver of SQLite keeps its handle elsewhere")
-		}
-		handle = uintptr(db.Uint())
+		handle = conn.(*sqliteConn).handle
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	done, ended := make(chan struct{}), make(chan struct{})
 	unused := context.AfterFunc(ctx, func() { // ends with stop
@@ -183,7 +159,7 @@ func (sqliteDialect) interrupt(ctx context.Context, c *stdsql.Conn) (stop func()
 			}
 		}
 	})
-	return func() {
+	return context.WithoutCancel(ctx), func() {
 		if !unused() {
 			close(done)
 			<-ended

@@ -1,6 +1,8 @@
 package sql
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,7 +86,8 @@ func (s side) bounded(t *testing.T, most sqliteBounds) *opened {
 		t.Fatal(err)
 	}
 	o.writer = sqliteDB(filepath.Join(s.folder, "sql", "catalogue.db"), "rw", most)
-	if err := o.inbox.prepare(t.Context(), o.writer, o.reader); err != nil {
+	var err error
+	if o.inbox.adds, err = o.writer.PrepareContext(t.Context(), inboxAdd); err != nil {
 		t.Fatal(err)
 	}
 	return o
@@ -127,4 +130,56 @@ func TestSQLiteAlone(t *testing.T) {
 	if got := reader.must(Query, count); got != counted(1) {
 		t.Error(got)
 	}
+}
+
+// TestSQLiteKept: statements stay prepared, no more than are to, and each sees what has
+// become of its tables since.
+func TestSQLiteKept(t *testing.T) {
+	s := side{folder: t.TempDir()}
+	s.items(t)
+	o := s.open(t, "write", map[string]any{"connections": 1})
+	all := "select * from items where id = 1"
+	before := o.must(Query, all)
+	if got := o.kept(); len(got) != 1 || got[0] != all {
+		t.Errorf("kept are %q", got)
+	}
+	o.must(Exec, "alter table items add column colour text default 'red'")
+	if got := o.must(Query, all); got == before || !strings.Contains(got, `"red"`) {
+		t.Errorf("after another column: %s", got)
+	}
+	o.must(Exec, "alter table items rename to goods")
+	if a := o.ask(Query, all); a.Code != capability.Invalid || !strings.Contains(a.Text, "no such table") {
+		t.Errorf("without the table: %+v", a)
+	}
+	last := ""
+	for n := range keptMax + 5 {
+		last = fmt.Sprintf("select %d", n)
+		o.must(Query, last)
+	}
+	if got := o.kept(); len(got) != keptMax || got[keptMax-1] != last {
+		t.Errorf("%d are kept, the last one is %q", len(got), got[len(got)-1])
+	}
+	o.must(Query, "select '"+strings.Repeat("x", keptBytes)+"'")
+	if got := o.kept(); got[keptMax-1] != last {
+		t.Errorf("a long statement is kept: %.60q", got[keptMax-1])
+	}
+}
+
+// kept are the statements that stay prepared on the one connection that reads.
+func (o *opened) kept() (texts []string) {
+	o.t.Helper()
+	c, err := o.reader.Conn(o.t.Context())
+	if err == nil {
+		err = c.Raw(func(conn any) error {
+			for _, s := range conn.(*sqliteConn).kept {
+				texts = append(texts, s.text)
+			}
+			return nil
+		})
+		err = errors.Join(err, c.Close())
+	}
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return texts
 }

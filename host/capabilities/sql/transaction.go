@@ -14,22 +14,19 @@ type transaction interface {
 	leave()
 }
 
-// plain is a transaction of the driver, where an inbox is prepared.
+// plain is a transaction of the driver, where adding to the inbox is prepared.
 type plain struct {
 	*stdsql.Tx
 	inbox *inbox
 }
 
-// beginPlain begins one; e: of a request that writes, and done is what was answered to it before.
-func beginPlain(ctx context.Context, c *stdsql.Conn, b *inbox, e *entry) (tx transaction, done []byte, err error) {
+// beginPlain begins one.
+func beginPlain(ctx context.Context, c *stdsql.Conn, b *inbox) (tx transaction, done []byte, err error) {
 	begun, err := c.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	if e != nil && !e.looked {
-		done, err = found(begun.StmtContext(ctx, b.finds).QueryRowContext(ctx, e.stable, e.digest))
-	}
-	return plain{begun, b}, done, err
+	return plain{begun, b}, nil, nil
 }
 
 // finish implements transaction.
