@@ -49,8 +49,12 @@ func (l *Log) Namespaces() (list []string, err error) {
 	for _, f := range files {
 		for _, name := range []string{older, newer, restored} {
 			namespace, ok := strings.CutSuffix(f.Name(), name)
-			if ok && (namespace == "" || strings.HasSuffix(namespace, ".")) {
-				list = append(list, strings.TrimSuffix(namespace, "."))
+			if !ok || namespace != "" && !strings.HasSuffix(namespace, ".") {
+				continue
+			}
+			namespace = strings.TrimSuffix(namespace, ".")
+			if _, ok := NamespaceOf(FileOf(namespace)); ok { // else it is none of ours
+				list = append(list, namespace)
 			}
 		}
 	}
@@ -59,11 +63,11 @@ func (l *Log) Namespaces() (list []string, err error) {
 }
 
 // Lines are the entries in the files of a namespace that pick picks, a line of JSON each, the oldest
-// first; nil: there are none. They are a few MiB at most.
+// first; nil: there are none. Of more than RestoredMax bytes they are the newest.
 func (l *Log) Lines(namespace string, pick func(*Entry) bool) ([]byte, error) {
 	var list []Entry
 	err := l.each(filesToRead(namespace), func(e Entry) {
-		if pick(&e) {
+		if (namespace == "" || e.Namespace == namespace) && pick(&e) {
 			list = append(list, e)
 		}
 	})
@@ -73,7 +77,8 @@ func (l *Log) Lines(namespace string, pick func(*Entry) bool) ([]byte, error) {
 	return linesOf(list)
 }
 
-// linesOf are entries as they are written, sorted by time.
+// linesOf are entries as they are written, sorted by time: the newest, where they have more than
+// RestoredMax bytes.
 func linesOf(list []Entry) (text []byte, err error) {
 	slices.SortStableFunc(list, func(a, b Entry) int { return a.Time.Compare(b.Time) })
 	for i := range list {
@@ -82,6 +87,10 @@ func linesOf(list []Entry) (text []byte, err error) {
 			return nil, err
 		}
 		text = append(append(text, line...), '\n')
+	}
+	if len(text) > RestoredMax {
+		text = text[len(text)-RestoredMax:]
+		text = text[bytes.IndexByte(text, '\n')+1:]
 	}
 	return text, nil
 }
@@ -107,6 +116,9 @@ func ReadLines(namespace string, from io.Reader) (list []Entry, err error) {
 // taken, to those that are there; one that is there already, as in the folder that was backed up,
 // stays as it is. What is there is never put away for it. It can be repeated.
 func (l *Log) Restore(namespace string, list []Entry, taken time.Time) error {
+	if taken.IsZero() {
+		taken = l.now() // the mark must not be missing
+	}
 	there, kept := map[Entry]bool{}, []Entry{}
 	err := l.each(filesToRead(namespace), func(e Entry) {
 		if !e.Restored.IsZero() {
@@ -127,10 +139,6 @@ func (l *Log) Restore(namespace string, list []Entry, taken time.Time) error {
 		kept = append(kept, e)
 	}
 	text, err := linesOf(kept)
-	if err == nil && len(text) > RestoredMax {
-		text = text[len(text)-RestoredMax:]
-		text = text[bytes.IndexByte(text, '\n')+1:]
-	}
 	if err == nil && len(text) > 0 {
 		err = l.replace(restoredOf(namespace), text)
 	}

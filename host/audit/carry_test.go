@@ -135,3 +135,42 @@ func TestReadLines(t *testing.T) {
 		}
 	}
 }
+
+// TestRestoreUnmarked: what a backup brings is marked also where that does not say when it was taken.
+func TestRestoreUnmarked(t *testing.T) {
+	l := New(t.TempDir(), clock())
+	for n := range 2 {
+		e := Entry{Time: time.Date(2031, 2, 3, 4, 5, n, 0, time.UTC), Act: Set, Namespace: "main", Name: "A"}
+		if err := l.Restore("main", []Entry{e}, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := l.List(Filter{Namespace: "main", Limit: 10})
+	if err != nil || len(list) != 2 || slices.ContainsFunc(list, func(e Entry) bool { return e.Restored.IsZero() }) {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestLinesReadable: a backup has nothing that ReadLines refuses, whatever files lie in the folder.
+func TestLinesReadable(t *testing.T) {
+	l := New(t.TempDir(), clock())
+	const entry = `{"time":"2031-02-03T04:05:06Z","act":"set","namespace":"main","name":"A"}` + "\n"
+	for _, name := range []string{"main." + newer, "saved." + newer, "a.b." + newer} {
+		if err := os.WriteFile(filepath.Join(l.dir, name), []byte(entry), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	namespaces, err := l.Namespaces()
+	if want := []string{"main", "saved"}; err != nil || !slices.Equal(namespaces, want) {
+		t.Errorf("namespaces %q, %v", namespaces, err)
+	}
+	for namespace, want := range map[string]int{"main": 1, "saved": 0} {
+		text, err := l.Lines(namespace, func(*Entry) bool { return true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err := ReadLines(namespace, bytes.NewReader(text)); err != nil || len(list) != want {
+			t.Errorf("%s: %+v, %v", namespace, list, err)
+		}
+	}
+}

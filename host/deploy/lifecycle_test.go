@@ -49,7 +49,7 @@ func TestRemove(t *testing.T) {
 		if _, err := h.documents.Revise(t.Context(), other, documents.Tree{f}, documents.Change{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := h.Remove(t.Context(), shop, true, nil, nil); err != nil || n != (Removed{1, 1, 1}) {
+		if n, err := h.Remove(t.Context(), shop, true, nil, nil); err != nil || n != (Removed{Changes: 1, Deployments: 1, Revisions: 1}) {
 			t.Fatalf("planned: %+v, %v", n, err)
 		}
 		n, stopped, forgot := 0, 0, 0

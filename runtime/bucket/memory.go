@@ -206,6 +206,7 @@ func (p *Page) Add(key string) {
 // Keys are those picked of what was offered, in the order of their bytes.
 func (p *Page) Keys() []string {
 	slices.Sort(p.keys)
+	p.keys = slices.Compact(p.keys)
 	p.keys = p.keys[:min(len(p.keys), p.limit)]
 	return p.keys
 }

@@ -106,6 +106,9 @@ func (w *Writer) Entries() int { return w.entries }
 // Size is the bytes of the record so far.
 func (w *Writer) Size() int { return len(w.coder.b) }
 
+// Cap is the bytes of memory that the record has.
+func (w *Writer) Cap() int { return cap(w.coder.b) }
+
 // Bytes is the record. It is valid until the writer is changed.
 func (w *Writer) Bytes() []byte {
 	b := w.coder.b

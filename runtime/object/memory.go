@@ -274,9 +274,18 @@ func (p *Page) Add(i Info) {
 	}
 }
 
-// Objects are those picked of what was offered, in the order of their keys' bytes.
+// Objects are those picked of what was offered, in the order of their keys' bytes. Of one that was
+// offered again it is the last.
 func (p *Page) Objects() []Info {
-	slices.SortFunc(p.list, func(a, b Info) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortStableFunc(p.list, func(a, b Info) int { return strings.Compare(a.Key, b.Key) })
+	n := 0
+	for i := range p.list {
+		if i+1 == len(p.list) || p.list[i].Key != p.list[i+1].Key {
+			p.list[n] = p.list[i]
+			n++
+		}
+	}
+	p.list = p.list[:n]
 	p.list = p.list[:min(len(p.list), p.limit)]
 	return p.list
 }

@@ -214,6 +214,10 @@ func (c *committer) gather(b *batch) {
 			f.batches = append(f.batches, b)
 			c.queue(f.writer.Size() - before)
 			own.writer.Reset(c.epoch)
+			if own.writer.Cap() > ownBytes {
+				b.lane.record = nil
+				c.reuse(own)
+			}
 			return
 		}
 	}

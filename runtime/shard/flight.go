@@ -79,10 +79,15 @@ func (c *committer) settle(f *flight, err error) {
 	clear(f.batches)
 	f.batches, f.err = f.batches[:0], nil
 	c.mu.Lock()
+	c.reuse(f)
+	c.mu.Unlock()
+}
+
+// reuse keeps the memory of a record that nothing is left in. Called with mu held.
+func (c *committer) reuse(f *flight) {
 	if len(c.spare) < flightsMax {
 		c.spare = append(c.spare, f)
 	}
-	c.mu.Unlock()
 }
 
 // settle tells a batch what became of its entries.

@@ -42,6 +42,7 @@ const (
 	fullBytes     = journal.RecordMax / 4 * 3    // waiting for the journal that are a record of their own, and
 	smallBytes    = 4 << 10                      // of a record that another one need not wait for
 	flightsMax    = jamBytes / journal.RecordMax // records whose memory is kept for reuse: as much as waits at once
+	ownBytes      = 64 << 10                     // of a record's memory that a lane keeps for itself
 	batchesMax    = 1 << 20                      // bytes of memory for batches that all lanes together keep for reuse
 	jamBytes      = 8 << 20                      // waiting for the journal before lanes rest
 	waitingTime   = time.Second                  // that a lane may take to say what waits in it, at the end

@@ -93,7 +93,7 @@ type TrialNode struct {
 	// lead to: both sides need not have been handled by the same actors.
 	Routes bool
 	// Answers says that it stands for requests, by where they come in: Handled were replied to,
-	// or ended as they should, Samples are from when they came until then.
+	// or ended as they should, Samples are from when they came until then, since the share changed.
 	Answers  bool
 	Old, New Arm
 }
@@ -291,6 +291,7 @@ func (s *Shard) Share(share float64) error {
 		return fmt.Errorf("%w: there is no trial", ErrTrial)
 	}
 	x.grow(share)
+	x.again()
 	return nil
 }
 

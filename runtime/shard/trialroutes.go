@@ -87,12 +87,24 @@ func (t *timed) count(f *flow, a Answer, now time.Time) {
 	switch {
 	case a.Outcome == Refused:
 		t.arm.refused.Add(1)
-	case a.Outcome == Failed, a.Outcome == Ended && (f.any || len(f.replies) > 0):
+	case a.Outcome == Failed, a.Outcome == Ended && len(f.replies) > 0:
 		t.arm.failed.Add(1)
 	default:
 		t.arm.handled.Add(1)
 		if f.waits {
 			t.arm.sample(Sample{now.Sub(t.began) - f.handle.Stood(), f.fuel.Load()})
+		}
+	}
+}
+
+// again drops how long answers took: those to a share of the keys that has changed are of other
+// hours, with another load, than those before.
+func (x *trial) again() {
+	for _, r := range x.answers {
+		for _, a := range r.arms {
+			a.mu.Lock()
+			a.seen, a.samples = 0, nil
+			a.mu.Unlock()
 		}
 	}
 }

@@ -177,7 +177,7 @@ func TestTrialAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range 100 {
-				answered1(t, b.accept(t, &Request{To: "w", AnyReply: true, Data: fmt.Appendf(nil, `{"k":"%d"}`, i)}))
+				answered1(t, b.accept(t, &Request{To: "w", Replies: []string{"out"}, Data: fmt.Appendf(nil, `{"k":"%d"}`, i)}))
 				answered1(t, b.accept(t, &Request{To: "aside", Type: "in", AnyReply: true, Data: []byte(`{"k":"a"}`)}))
 			}
 		}

@@ -515,6 +515,40 @@ func TestHostBackupDeleted(t *testing.T) {
 	}
 }
 
+// TestRemoveStays: a service whose databases cannot be put away, here since they are on another disk, is not
+// deleted half: what it has is there until they are.
+func TestRemoveStays(t *testing.T) {
+	elsewhere, err := os.MkdirTemp("/dev/shm", "grow")
+	if err != nil {
+		t.Skip("there is no other disk:", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
+	p := newPlatform(t)
+	furnish(t, p)
+	folder := dataOf(p.options.Data, bookOf.Namespace, bookOf.Name)
+	err = errors.Join(os.MkdirAll(filepath.Join(elsewhere, bookOf.Name), 0o700), os.RemoveAll(filepath.Dir(folder)), os.MkdirAll(filepath.Dir(filepath.Dir(folder)), 0o700), os.Symlink(elsewhere, filepath.Dir(folder)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := p.Remove(t.Context(), bookOf, false)
+	if err == nil {
+		t.Skip("it is the same disk")
+	}
+	var coded *control.Error
+	if !errors.As(err, &coded) || !strings.Contains(coded.Next, folder) || n.Away == "" {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	if _, err := p.shared.store.(finder).Find(t.Context(), journal.Name{Namespace: bookOf.Namespace, Service: bookOf.Name}); err != nil {
+		t.Errorf("its journal is gone: %v", err)
+	}
+	if err := os.Rename(filepath.Join(elsewhere, bookOf.Name), filepath.Join(elsewhere, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := p.Remove(t.Context(), bookOf, false); err != nil || n.Away != "" {
+		t.Errorf("%+v, %v", n, err)
+	}
+}
+
 // TestHostBackupReborn: a service that is deleted, and made anew, while a host is backed up is in the backup as
 // the new one, with nothing of the old one's journal.
 func TestHostBackupReborn(t *testing.T) {

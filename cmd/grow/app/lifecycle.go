@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/grow-platform/grow/host/api"
+	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/secrets"
@@ -80,35 +82,46 @@ func (p *Platform) stopped(ctx context.Context, s documents.Service) (bool, erro
 }
 
 // Remove implements api.Lifecycle: it ends a service and forgets all of it, its
-// documents, deployments, and what it has kept.
+// documents, deployments, and what it has kept, but for its databases, which are put away.
 func (p *Platform) Remove(ctx context.Context, s documents.Service, plan bool) (deploy.Removed, error) {
-	return p.Deployer.Remove(ctx, s, plan, func() error { return p.halt(ctx, s) }, func() error {
+	from := dataOf(p.opts.Data, s.Namespace, s.Name)
+	to := filepath.Join(StateDir(p.opts.Data), "deleted-"+stamp(), dataDir, s.Namespace, s.Name)
+	away := ""
+	if _, err := os.Lstat(from); err == nil {
+		if away, err = filepath.Rel(p.opts.Data, to); err != nil {
+			away = to
+		}
+	}
+	n, err := p.Deployer.Remove(ctx, s, plan, func() error { return p.halt(ctx, s) }, func() error {
+		if err := p.putAway(s, from, to); err != nil { // first: it can fail, and be undone
+			return err
+		}
 		if r, ok := p.shared.store.(journal.Remover); ok {
 			if err := r.Remove(ctx, journal.Name{Namespace: s.Namespace, Service: s.Name}); err != nil {
 				return err
 			}
-		}
-		if err := p.putAway(s); err != nil {
-			return err
 		}
 		if err := p.Sealed.ForgetKept(secrets.Place{Namespace: s.Namespace, Service: s.Name}); err != nil {
 			return fmt.Errorf("forget what was hidden of %s: %w", s, err)
 		}
 		return p.forgetSeed(ctx, s)
 	})
+	n.Away = away
+	return n, err
 }
 
 // putAway moves the databases of a service that is deleted to where no service finds them: one of the same
 // name is another service, and what it has not written is not its own. Nobody has them open.
-func (p *Platform) putAway(s documents.Service) error {
-	from := dataOf(p.opts.Data, s.Namespace, s.Name)
-	to := filepath.Join(StateDir(p.opts.Data), "deleted-"+stamp(), dataDir, s.Namespace, s.Name)
+func (p *Platform) putAway(s documents.Service, from, to string) error {
 	err := moved(from, to)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("put the databases of %s away: %w", s, err)
+		return &control.Error{
+			Code: control.CodeInternal, Message: fmt.Sprintf("put the databases of %s away: %v", s, err), At: from,
+			Next: "move " + from + " on the host to another place, and delete the service again",
+		}
 	}
 	p.log.Info("what a deleted service had in its folder of data is put away", "service", s.String(), "folder", to)
 	return nil

@@ -143,7 +143,7 @@ func (s *shell) serviceDelete() *cobra.Command {
 	c := &cobra.Command{
 		Use: "delete NAME", Short: "end a service, and forget all of it", Args: cobra.ExactArgs(1),
 		Long: "delete ends a service and forgets all of it: documents with their history, deployments, revisions, state, messages, dead letters.\n" +
-			"There is no way back but a backup. On a terminal the name has to be typed again; elsewhere --yes says that it is meant.",
+			"There is no way back but a backup. SQLite databases are moved aside on the host, where its operator may remove them. On a terminal the name has to be typed again; elsewhere --yes says that it is meant.",
 		Example: "  grow service delete shop\n  grow service delete shop --plan\n  grow service delete shop --yes",
 		RunE: func(c *cobra.Command, args []string) error {
 			host, err := s.platform()
@@ -159,6 +159,9 @@ func (s *shell) serviceDelete() *cobra.Command {
 			}
 			what := fmt.Sprintf("%s: %s, %s, %s, and all that it has kept: state, messages, dead letters", at,
 				count(n.Changes, "change")+" of documents", count(n.Deployments, "deployment"), count(n.Revisions, "revision"))
+			if n.Away != "" {
+				what += "; its databases are moved to " + n.Away + " in the host's folder"
+			}
 			if plan {
 				return s.planned(removal{at, true, n}, "would delete %s", what)
 			}

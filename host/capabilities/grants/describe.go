@@ -20,19 +20,25 @@ func (f *Form[T]) Describe() *capability.Description { return f.described() }
 
 // Effects are the operations of the definition with what they do to the outside, as
 // capability.Capability has them. Those of streams are among them when there is an operation that
-// goes in pieces: what begins or writes one changes something when any such operation does.
+// goes in pieces: what begins one changes something when any operation does, since it names which
+// in an attribute; what writes one, when any such operation does.
 func (f *Form[T]) Effects() map[string]capability.Effect {
 	effects := map[string]capability.Effect{}
+	most, pieces := capability.Reads, false
 	for _, o := range f.Describe().Operations {
 		effects[o.Name] = o.Effect
+		most = max(most, o.Effect)
 		if o.Stream == capability.NoPieces {
 			continue
 		}
-		effects[capability.StreamOpen] = max(effects[capability.StreamOpen], o.Effect)
+		pieces = true
 		effects[capability.StreamRead], effects[capability.StreamClose] = capability.Reads, capability.Reads
 		if o.Stream == capability.BothPieces {
 			effects[capability.StreamWrite] = max(effects[capability.StreamWrite], o.Effect)
 		}
+	}
+	if pieces {
+		effects[capability.StreamOpen] = most
 	}
 	return effects
 }

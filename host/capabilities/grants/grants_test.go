@@ -167,6 +167,9 @@ func TestDescribeBroken(t *testing.T) {
 	if e := New[struct{}]("tea", `#Grant: {}, #Operations: {"tea.pour": {effect: "reads", stream: "answer"}}`, nil).Effects(); len(e) != 4 || e[capability.StreamOpen] != capability.Reads {
 		t.Errorf("%v", e)
 	}
+	if e := New[struct{}]("tea", `#Grant: {}, #Operations: {"tea.pour": {effect: "reads", stream: "answer"}, "tea.make": effect: "changes"}`, nil).Effects(); e[capability.StreamOpen] != capability.Changes {
+		t.Errorf("what names an operation that changes something only reads: %v", e)
+	}
 	if d := New[struct{}]("tea", `#Grant: {}`, nil).Describe(); len(d.Operations) != 0 {
 		t.Errorf("%+v", d)
 	}

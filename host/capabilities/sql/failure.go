@@ -58,13 +58,13 @@ func (d *database) meaning(err error) *failure {
 		return &failure{code: capability.Limit, text: err.Error()}
 	case errors.As(err, &no):
 		return &failure{code: capability.Denied, text: err.Error()}
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, stdsql.ErrTxDone): // which the request's end has done
 		return &failure{code: capability.Timeout, text: fmt.Sprintf("database %s did not answer in time", d.Database)}
 	case f != nil && f.code == capability.Unavailable && f.text == "":
 		return d.lost()
 	case f != nil:
 		return f
-	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, stdsql.ErrConnDone), errors.Is(err, stdsql.ErrTxDone):
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, stdsql.ErrConnDone):
 		return d.lost()
 	}
 	return &failure{code: capability.Invalid, text: err.Error()}

@@ -58,7 +58,11 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 		if e != nil && (f.code == capability.Conflict || d.inbox.adds != nil) {
 			// It may be in the way of its own first attempt, whose connection was lost as
 			// it ended, or which was not looked for.
-			if data, err := d.inbox.find(ctx, d.writer, *e); err == nil && data != nil {
+			data, err := d.done(ctx, *e)
+			if err != nil {
+				return capability.Fail(capability.Unavailable, "it is not known whether this was done before: %s", f.text)
+			}
+			if data != nil {
 				return capability.Answer{Data: data}
 			}
 		}
@@ -66,6 +70,16 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 			return capability.Fail(f.code, "%s", f.text)
 		}
 	}
+}
+
+// doneTime is how long it may take to find out what was done, once a request's time is over.
+const doneTime = 2 * time.Second
+
+// done is what was answered to a request before, also when its time is over; nil: nothing.
+func (d *database) done(ctx context.Context, e entry) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), doneTime)
+	defer cancel()
+	return d.inbox.find(ctx, d.reader, e)
 }
 
 // transaction does all of a request or nothing. e: it writes; nil: it can only read; again:
@@ -91,6 +105,9 @@ func (d *database) transaction(ctx context.Context, q *request, e *entry, again 
 		return nil, err
 	}
 	defer stop()
+	if e == nil {
+		within = ctx // its first statement may wait for others
+	}
 	tx, done, err := d.begin(ctx, c, &d.inbox, e, q.several)
 	if tx != nil {
 		defer tx.leave()

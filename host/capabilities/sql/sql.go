@@ -115,8 +115,8 @@ type dialect interface {
 	// statement has the server read a text as one statement, in a session on c.
 	statement(ctx context.Context, c *stdsql.Conn, tx session, text string) (prepared, error)
 	// interrupt has what a connection does end when ctx does, until stop is called, which
-	// is before the connection is used for anything else. within is for what runs until then,
-	// once a transaction has begun, which may wait for others.
+	// is before the connection is used for anything else. within is for what runs until then
+	// and waits for nobody, as in a transaction that has begun to write.
 	interrupt(ctx context.Context, c *stdsql.Conn) (within context.Context, stop func(), err error)
 }
 

@@ -1,6 +1,8 @@
 package sql
 
 import (
+	"context"
+	stdsql "database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -182,4 +184,50 @@ func (o *opened) kept() (texts []string) {
 		o.t.Fatal(err)
 	}
 	return texts
+}
+
+// TestSQLiteDoneLate: a request that was done before is answered as it was then, also when doing it
+// again takes longer than it may.
+func TestSQLiteDoneLate(t *testing.T) {
+	o := side{folder: t.TempDir()}.items(t)
+	const slow = `{"sql": "insert into items (id, name) select 100 + (select count(*) from items), 'x' || (select count(*) from (with recursive r(n) as (select 1 union all select n + 1 from r limit 1500000) select n from r))"}`
+	first := o.send(t.Context(), "m1/1", Exec, slow)
+	if first.Code != "" {
+		t.Fatal(first)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if again := o.send(ctx, "m1/1", Exec, slow); again.Code != "" || string(again.Data) != string(first.Data) {
+		t.Errorf("at first %s, and again %+v", first.Data, again)
+	}
+}
+
+// TestSQLiteReaderWaits: a reader that waits for another program's lock gives up when its time is over.
+func TestSQLiteReaderWaits(t *testing.T) {
+	s := side{folder: t.TempDir()}
+	o := s.items(t)
+	reader := s.open(t, "read", nil)
+	reader.reader.SetMaxIdleConns(0) // nobody has the database open
+	path := filepath.Join(s.folder, Folder, "catalogue"+FileSuffix)
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := stdsql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for _, text := range []string{"pragma locking_mode=exclusive", "begin immediate", "insert into items (id, name) values (9, 'nine')", "commit"} {
+		if _, err := db.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, data := range []string{`{"sql": "select count(*) from items"}`, `{"statements": [{"sql": "select 1"}, {"sql": "select count(*) from items"}]}`} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if a := reader.send(ctx, "m/1", Query, data); a.Code != capability.Timeout {
+			t.Errorf("%s: %+v", data, a)
+		}
+		cancel()
+	}
 }

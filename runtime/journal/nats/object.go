@@ -124,7 +124,7 @@ func (o *objects) look(ctx context.Context, key string) (w written, err error) {
 		}
 		w.seq, w.once = m.Sequence, m.Header.Get(writtenFor)
 		if err := json.Unmarshal(m.Data, &w.ObjectInfo); err != nil {
-			return fmt.Errorf("read what object %q is: %w", key, err)
+			return fmt.Errorf("%w: read what object %q is: %w", bucket.ErrDamaged, key, err)
 		}
 		w.ModTime = m.Time
 		return nil

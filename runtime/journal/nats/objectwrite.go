@@ -230,10 +230,9 @@ func (o *objects) sweep(ctx context.Context) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	var used map[string]bool
-	unknown := false
-	err = o.each(ctx, func() { used, unknown = map[string]bool{}, false }, func(i *jetstream.ObjectInfo) { used[i.NUID] = true }, func(string) { unknown = true })
-	if err != nil || unknown { // whose chunks those of a damaged object are nobody can tell
+	var used, damaged map[string]bool // names of chunks, and keys of objects that do not say which are theirs
+	err = o.each(ctx, func() { used, damaged = map[string]bool{}, map[string]bool{} }, func(i *jetstream.ObjectInfo) { used[i.NUID] = true }, func(key string) { damaged[key] = true })
+	if err != nil {
 		return err
 	}
 	for _, id := range slices.Sorted(slices.Values(names)) {
@@ -247,6 +246,9 @@ func (o *objects) sweep(ctx context.Context) error {
 			}
 			if m == nil || err != nil || o.now().Sub(m.Time) < sweptAfter {
 				return err
+			}
+			if p, ok := readPlace(m.Header.Get(chunkPlace)); len(damaged) > 0 && (!ok || damaged[p.key]) {
+				return nil
 			}
 			return h.stream.Purge(ctx, jetstream.WithPurgeSubject(o.chunks(id)), jetstream.WithPurgeSequence(m.Sequence+1))
 		})
