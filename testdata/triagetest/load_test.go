@@ -15,8 +15,9 @@ import (
 
 const (
 	loadSenders = 4
-	loadNumbers = 90 // threads of a repository, more than are remembered
-	loadAsks    = 4  // every how manieth thread is asked for once it is sent
+	loadMost    = 600 // webhooks that are sent while nobody awaits any: a swap may take long on a busy machine
+	loadNumbers = 90  // threads of a repository, more than are remembered
+	loadAsks    = 4   // every how manieth thread is asked for once it is sent
 )
 
 // load is what clients send without pause: real webhooks, each client's of a
@@ -30,6 +31,8 @@ type load struct {
 	mu       sync.Mutex // guards those below
 	changed  *sync.Cond
 	answered int
+	most     int // that may be answered before senders rest
+	ended    bool
 	err      error
 }
 
@@ -52,7 +55,9 @@ func loadRepository(sender int) string { return fmt.Sprintf("load/sender-%d", se
 // during sends to a host while f runs, and returns when the last is answered.
 func (l *load) during(t *testing.T, c *client, f func()) {
 	t.Helper()
-	end := make(chan struct{})
+	l.mu.Lock()
+	l.most, l.ended = l.answered+loadMost, false
+	l.mu.Unlock()
 	var wait sync.WaitGroup
 	for sender := range loadSenders {
 		wait.Go(func() {
@@ -64,20 +69,22 @@ func (l *load) during(t *testing.T, c *client, f func()) {
 					l.err = err
 				}
 				l.changed.Broadcast()
-				l.mu.Unlock()
-				select {
-				case <-end:
-					return
-				default:
+				for l.answered >= l.most && l.err == nil && !l.ended {
+					l.changed.Wait()
 				}
-				if err != nil {
+				ended := l.ended || err != nil
+				l.mu.Unlock()
+				if ended {
 					return
 				}
 			}
 		})
 	}
 	f()
-	close(end)
+	l.mu.Lock()
+	l.ended = true
+	l.changed.Broadcast()
+	l.mu.Unlock()
 	wait.Wait()
 	if l.err != nil {
 		t.Fatal(l.err)
@@ -88,7 +95,10 @@ func (l *load) during(t *testing.T, c *client, f func()) {
 func (l *load) await(n int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for until := l.answered + n; l.answered < until && l.err == nil; {
+	until := l.answered + n
+	l.most = until + loadMost
+	l.changed.Broadcast()
+	for l.answered < until && l.err == nil {
 		l.changed.Wait()
 	}
 	return l.err == nil
