@@ -151,8 +151,8 @@ func TestTrialRoutesNowhere(t *testing.T) {
 }
 
 // TestTrialAnswers: a request counts by how long its answer takes, whatever it passes, and one that
-// ends without the reply that is waited for counts as failed, though no message has. Those that
-// cannot get to where the routes differ do not count.
+// ends without the reply that is waited for counts as failed, though no message has. How long answers
+// took is of the share that is tried. Those that cannot get to where the routes differ do not count.
 func TestTrialAnswers(t *testing.T) {
 	aside := func(s *specs.Service) *specs.Service {
 		s.Actors["aside"] = def("aside", nil)
@@ -172,6 +172,13 @@ func TestTrialAnswers(t *testing.T) {
 		if err := b.Try(&Trial{Table: mustCompile(t, aside(next)), Salt: "7"}); err != nil {
 			t.Fatal(err)
 		}
+		took := func(what string, samples []Sample, n uint64, each time.Duration) {
+			t.Helper()
+			if uint64(len(samples)) != n || slices.ContainsFunc(samples, func(s Sample) bool { return s.Time != each }) {
+				t.Errorf("%s: answers by the %s routes took %.200s, want %d times %v", to, what, fmt.Sprint(samples), n, each)
+			}
+		}
+		var n TrialNode
 		for _, share := range []float64{0, 1} {
 			if err := b.Share(share); err != nil {
 				t.Fatal(err)
@@ -180,25 +187,19 @@ func TestTrialAnswers(t *testing.T) {
 				answered1(t, b.accept(t, &Request{To: "w", Replies: []string{"out"}, Data: fmt.Appendf(nil, `{"k":"%d"}`, i)}))
 				answered1(t, b.accept(t, &Request{To: "aside", Type: "in", AnyReply: true, Data: []byte(`{"k":"a"}`)}))
 			}
+			list := slices.DeleteFunc(b.Trial(), func(n TrialNode) bool { return !n.Answers })
+			if len(list) != 1 || list[0].Node != "answers of w" {
+				t.Fatalf("%s: answers %.300s", to, fmt.Sprint(list))
+			}
+			if n = list[0]; share == 0 {
+				took("old", n.Old.Samples, 100, 0)
+			}
 		}
-		list := slices.DeleteFunc(b.Trial(), func(n TrialNode) bool { return !n.Answers })
-		if len(list) != 1 || list[0].Node != "answers of w" {
-			t.Fatalf("%s: answers %.300s", to, fmt.Sprint(list))
-		}
-		n := list[0]
 		if got := [3]uint64{n.Old.Handled + n.New.Handled + n.New.Failed, n.New.Failed, n.New.Handled}; got != want || n.Old.Failed != 0 {
 			t.Errorf("%s: %d requests, %d failed, %d answered, want %d", to, got[0], got[1], got[2], want)
 		}
-		for _, s := range n.Old.Samples {
-			if s.Time != 0 {
-				t.Errorf("%s: an answer by the old routes took %v", to, s.Time)
-			}
-		}
-		for _, s := range n.New.Samples {
-			if s.Time != time.Second {
-				t.Errorf("%s: an answer by the new routes took %v", to, s.Time)
-			}
-		}
+		took("old", n.Old.Samples, 0, 0) // they are of another share
+		took("new", n.New.Samples, want[2], time.Second)
 		b.Untry()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -130,6 +131,7 @@ func (p *pipeline) stop() string {
 		p.Errorf("%v\n%s", err, p.wrong.String())
 	}
 	for p.server.NumClients() > 1 && p.Context().Err() == nil { // until the server has read all that it sent
+		runtime.Gosched()
 	}
 	err := p.conn.Flush()
 	came, _, err2 := p.replies.Pending()
