@@ -101,7 +101,8 @@ type Removed struct {
 	Changes     int `json:"changes"` // of the documents
 	Deployments int `json:"deployments"`
 	Revisions   int `json:"revisions"` // of all actors
-	// Away is the folder below that of the host to which the service's databases are moved; "": it has none.
+	// Away is the folder below that of the host to which the service's databases are moved, with TIME in its name
+	// in a plan; "": it has none.
 	Away string `json:"away,omitempty"`
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/deploy"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/secrets"
 	"github.com/grow-platform/grow/host/signing"
@@ -484,18 +485,25 @@ func TestHostBackupDeleted(t *testing.T) {
 	folder := dataOf(p.options.Data, bookOf.Namespace, bookOf.Name)
 	at := filepath.Join(folder, "sql", "orders.db")
 	err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o700), os.WriteFile(at, []byte("orders"), 0o600))
+	var planned, removed deploy.Removed
 	if err == nil {
-		_, err = p.Remove(t.Context(), bookOf, false)
+		planned, err = p.Remove(t.Context(), bookOf, true)
+	}
+	if err == nil {
+		removed, err = p.Remove(t.Context(), bookOf, false)
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := filepath.Join(".grow", "deleted-TIME", dataDir, bookOf.Namespace, bookOf.Name); planned.Away != want {
+		t.Errorf("planned to be put away: %s, want %s", planned.Away, want)
 	}
 	if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s is still there: %v", folder, err)
 	}
 	away, err := filepath.Glob(filepath.Join(StateDir(p.options.Data), "deleted-*", dataDir, bookOf.Namespace, bookOf.Name, "sql", "orders.db"))
-	if err != nil || len(away) != 1 {
-		t.Fatalf("put away: %q, %v", away, err)
+	if err != nil || len(away) != 1 || away[0] != filepath.Join(p.options.Data, removed.Away, "sql", "orders.db") {
+		t.Fatalf("put away: %q, said to be in %s, %v", away, removed.Away, err)
 	}
 	if b, err := os.ReadFile(away[0]); err != nil || string(b) != "orders" {
 		t.Errorf("%s: %q, %v", away[0], b, err)

@@ -85,7 +85,11 @@ func (p *Platform) stopped(ctx context.Context, s documents.Service) (bool, erro
 // documents, deployments, and what it has kept, but for its databases, which are put away.
 func (p *Platform) Remove(ctx context.Context, s documents.Service, plan bool) (deploy.Removed, error) {
 	from := dataOf(p.opts.Data, s.Namespace, s.Name)
-	to := filepath.Join(StateDir(p.opts.Data), "deleted-"+stamp(), dataDir, s.Namespace, s.Name)
+	at := "TIME" // of a plan nobody knows it
+	if !plan {
+		at = stamp()
+	}
+	to := filepath.Join(StateDir(p.opts.Data), "deleted-"+at, dataDir, s.Namespace, s.Name)
 	away := ""
 	if _, err := os.Lstat(from); err == nil {
 		if away, err = filepath.Rel(p.opts.Data, to); err != nil {

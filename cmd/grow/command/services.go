@@ -157,22 +157,17 @@ func (s *shell) serviceDelete() *cobra.Command {
 			if err != nil {
 				return noService(err, at)
 			}
-			what := fmt.Sprintf("%s: %s, %s, %s, and all that it has kept: state, messages, dead letters", at,
-				count(n.Changes, "change")+" of documents", count(n.Deployments, "deployment"), count(n.Revisions, "revision"))
-			if n.Away != "" {
-				what += "; its databases are moved to " + n.Away + " in the host's folder"
-			}
 			if plan {
-				return s.planned(removal{at, true, n}, "would delete %s", what)
+				return s.planned(removal{at, true, n}, "would delete %s", allOf(at, n))
 			}
-			if err := s.confirm(c.Context(), args[0], "this deletes "+what, yes); err != nil {
+			if err := s.confirm(c.Context(), args[0], "this deletes "+allOf(at, n), yes); err != nil {
 				return err
 			}
 			if n, err = r.DeleteService(c.Context(), false); err != nil {
 				return noService(err, at)
 			}
 			return s.print(removal{at, false, n}, func(io.Writer) error {
-				s.say("deleted %s", what)
+				s.say("deleted %s", allOf(at, n))
 				return nil
 			})
 		},
@@ -188,6 +183,16 @@ type removal struct {
 	Service string `json:"service"`
 	Plan    bool   `json:"plan"`
 	deploy.Removed
+}
+
+// allOf says what of a service is deleted, and where its databases are.
+func allOf(at string, n deploy.Removed) string {
+	what := fmt.Sprintf("%s: %s, %s, %s, and all that it has kept: state, messages, dead letters", at,
+		count(n.Changes, "change")+" of documents", count(n.Deployments, "deployment"), count(n.Revisions, "revision"))
+	if n.Away != "" {
+		what += "; its databases are moved to " + n.Away + " in the host's folder"
+	}
+	return what
 }
 
 // noService says which service is not there.
