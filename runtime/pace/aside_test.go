@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestAside: one processor is left, a turn goes on only by End, and who no longer wants one
@@ -81,4 +83,51 @@ func TestAsideMakesRoom(t *testing.T) {
 	long.End()
 	<-next
 	s.End()
+}
+
+// TestAsideRests: while messages are handled that somebody waits for, the work rests for most
+// of the time, and a while later no more.
+func TestAsideRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &Pacer{Processors: 2}
+		s := NewAside(p).Stint(&Share{})
+		if err := s.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer s.End()
+		// rested is for how long it is after so much work.
+		rested := func(work time.Duration) time.Duration {
+			time.Sleep(work)
+			before := time.Now()
+			s.Next()
+			return time.Since(before)
+		}
+		if d := rested(asideRest); d != 0 {
+			t.Errorf("it rests for %v though nobody waits", d)
+		}
+		p.Live()
+		for i, c := range []struct{ work, rest time.Duration }{
+			{asideStretch, 0}, // too little yet
+			{asideRest, asideRests * (asideRest + asideStretch)},
+			{asideStretch, 0}, // from here on it counts anew
+			{asideLive / 2, asideRestMax},
+		} {
+			if d := rested(c.work); d != c.rest {
+				t.Errorf("%d: it rests for %v after %v, want %v", i, d, c.work, c.rest)
+			}
+		}
+		if d := rested(asideRest); d != 0 {
+			t.Errorf("it rests for %v long after the last message", d)
+		}
+		p.Live()
+		time.Sleep(asideRest)
+		s.End() // what was done until here counts
+		before := time.Now()
+		if err := s.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(before); d != asideRests*asideRest {
+			t.Errorf("it rests for %v before its next turn", d)
+		}
+	})
 }

@@ -16,6 +16,7 @@ package pace
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +32,15 @@ type Pacer struct {
 	running int
 	waiting [2]queue[*Share] // those with turns that wait: of actors, and of lanes
 	last    int              // which of the two had the last turn passed to it
+
+	live atomic.Bool // messages were handled since it was last asked
+}
+
+// Live says that messages were handled that somebody waits for. It costs next to nothing.
+func (p *Pacer) Live() {
+	if !p.live.Load() {
+		p.live.Store(true)
+	}
 }
 
 // Share is what belongs to one actor, or to one lane of a shard. It belongs to

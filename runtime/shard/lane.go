@@ -352,6 +352,9 @@ func (l *lane) counted(n *local) *tally {
 // settleUp ends a turn: counts are added up, entries go to the committer, and
 // then what is for other lanes leaves.
 func (l *lane) settleUp() {
+	if len(l.touch) > 0 {
+		l.shard.opts.Pacer.Live()
+	}
 	l.addUp()
 	for _, local := range l.borrow {
 		l.lend(local)

@@ -85,6 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	out := flags.String("out", "", "file to write the figures to, as JSON")
 	rounds := flags.Int("rounds", 7, "rounds of each figure")
 	clients := flags.String("clients", "", "run as the clients of neighbours, against this URL")
+	caller := flags.String("caller", "", "run as the clients of swap and rehearsal-live, against the service at this address")
 	asker := flags.String("asker", "", "run as who asks for the status in control, of the control API at this URL")
 	profile := flags.String("profile", "", "file to write a CPU profile of the run to, for go tool pprof")
 	if err := flags.Parse(args); err != nil {
@@ -92,6 +93,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	if *clients != "" {
 		return runClients(ctx, *clients, stdout)
+	}
+	if *caller != "" {
+		return runCaller(ctx, *caller, os.Stdin, stdout)
 	}
 	if *asker != "" {
 		return runAsker(ctx, *asker, os.Stdin, stdout)

@@ -106,7 +106,7 @@ func askEach(ctx context.Context, h *app.Host, messages int) error {
 	for key := range swapKeys {
 		wait.Go(func() {
 			for i := key; i < messages && errs[key] == nil; i += swapKeys {
-				_, errs[key] = askOne(ctx, h, key)
+				errs[key] = answeredBy(ctx, h, "keep", "keep.ask", fmt.Appendf(nil, `{"key":"k-%d"}`, key))
 			}
 		})
 	}

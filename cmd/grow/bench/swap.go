@@ -7,20 +7,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/compiler"
 	"github.com/grow-platform/grow/compiler/project"
-	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 )
 
 const (
 	swapRate    = 500             // swaps a second
 	swapKeys    = 32              // with a state of their own
-	swapLoad    = 1000            // messages a second
+	swapLoad    = 1000            // requests a second
 	swapStretch = 2 * time.Second // of a turn
 	swapTurns   = 4               // of each of two things that are held against each other
 	crossSwaps  = 5               // from Python to Rust in a round
@@ -82,7 +80,7 @@ type keeper struct {
 func (w *workspace) keeper(ctx context.Context, language, file, text string, size int) (k keeper, err error) {
 	dir := filepath.Join(w.dir, fmt.Sprintf("keeper-%s-%d", language, size))
 	err = writeAll(dir, map[string]string{
-		"grow.yaml": "service: bench\nabout: Measures.\n",
+		"grow.yaml": "service: bench\nabout: Measures.\nhttp:\n  POST /keep: {send: keep.ask, to: keep, reply: {keep.told: 200}}\n",
 		"types/bench.cue": "\"keep.ask\": {key: string}\n\"keep.told\": {by: string, count: int}\n" +
 			"\"keep.state\": {count: int, text: string}\n",
 		"actors/keep/actor.yaml": fmt.Sprintf("actor: keep\nabout: Counts.\ncode: {language: %[1]s, source: src/%[1]s}\n"+
@@ -118,73 +116,6 @@ func (k keeper) start(ctx context.Context, dir, cache string) (*app.Host, error)
 	return app.Start(ctx, app.Options{
 		Dir: dir, Service: k.service, Modules: k.modules, Listen: "127.0.0.1:0", Journal: app.Journal{At: app.Memory}, CacheDir: cache,
 	})
-}
-
-// asked is what came of one message.
-type asked struct {
-	took time.Duration
-	at   time.Time // when it was answered
-	by   string
-}
-
-// askAll sends messages to a host at swapLoad a second, each when it is due whether
-// or not those before are answered, until ctx ends; a latency counts from when
-// the message was due. Any that fails is an error.
-func askAll(ctx context.Context, h *app.Host) ([]asked, error) {
-	var mu sync.Mutex
-	var all []asked
-	var errs []error
-	var wait sync.WaitGroup
-	begin := time.Now()
-	for n := 0; ; n++ {
-		due := begin.Add(time.Duration(n) * time.Second / swapLoad)
-		if pause(ctx, time.Until(due)) != nil {
-			break
-		}
-		wait.Go(func() {
-			by, err := askOne(context.WithoutCancel(ctx), h, n%swapKeys)
-			now := time.Now()
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				errs = append(errs, err)
-			}
-			all = append(all, asked{now.Sub(due), now, by})
-		})
-	}
-	wait.Wait()
-	return all, errors.Join(errs...)
-}
-
-// askOne has one message handled, and returns by which language.
-func askOne(ctx context.Context, h *app.Host, key int) (by string, err error) {
-	f, err := h.Shard().Accept(ctx, &shard.Request{
-		To: "keep", Source: "bench", Type: "keep.ask", Data: fmt.Appendf(nil, `{"key":"k-%d"}`, key), AnyReply: true,
-	})
-	if err != nil {
-		return "", err
-	}
-	<-f.Done()
-	a := f.Answer()
-	switch {
-	case a.Outcome != shard.Replied:
-		return "", fmt.Errorf("no reply: %s: %s", a.Code, a.Text)
-	case strings.Contains(string(a.Reply.Data()), `"python"`):
-		return "python", nil
-	}
-	return "rust", nil
-}
-
-// beside asks while f runs.
-func beside(ctx context.Context, h *app.Host, f func(ctx context.Context) error) ([]asked, error) {
-	asking, end := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { // ends with f
-		done <- f(ctx)
-		end()
-	}()
-	all, err := askAll(asking, h)
-	return all, errors.Join(err, <-done)
 }
 
 // besideTurns asks beside two things, swapTurns times each by turns, so that whatever the machine
