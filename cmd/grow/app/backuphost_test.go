@@ -325,6 +325,11 @@ func TestHostBackupFaults(t *testing.T) {
 	if _, err := again.Documents.Last(t.Context(), bookOf); err == nil {
 		t.Error("the one that was left out has documents")
 	}
+	for namespace, want := range map[string]int{"main": 0, "lab": 1} { // of book, and of shop
+		if sealed, err := again.Sealed.List(namespace); err != nil || len(sealed) != want {
+			t.Errorf("sealed secrets in %s: %+v, %v", namespace, sealed, err)
+		}
+	}
 	if again.running(shopOf) == nil || again.running(bookOf) != nil {
 		t.Errorf("there runs %v", again.all)
 	}

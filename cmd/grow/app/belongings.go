@@ -96,8 +96,9 @@ func (c *belongings) seed(ctx context.Context, w *archive.Writer) error {
 	return w.Part(ctx, partSeed, seedFile, bytes.NewReader(b))
 }
 
-// secrets adds the sealed entries as they are, and the key if that was asked for: all of them, or
-// those that the service has, its own and those of all services of its namespace.
+// secrets adds the sealed entries as they are, and the key if that was asked for: all of them but
+// those of services that are left out, or those that the service has, its own and those of all
+// services of its namespace.
 func (c *belongings) secrets(ctx context.Context, w *archive.Writer) error {
 	dir := c.sealed
 	list, err := os.ReadDir(dir)
@@ -118,7 +119,7 @@ func (c *belongings) secrets(ctx context.Context, w *archive.Writer) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // deleted a moment ago
 		}
-		if err == nil && !c.all && !c.has(e.Name(), b) {
+		if err == nil && kind == partSecret && !c.has(e.Name(), b) {
 			continue
 		}
 		if err == nil {
@@ -131,10 +132,12 @@ func (c *belongings) secrets(ctx context.Context, w *archive.Writer) error {
 	return nil
 }
 
-// has reports whether an entry is a secret that the service has. Of one that does not tell, nobody
-// knows whose it is.
+// has reports whether an entry goes along. Of one that does not tell, nobody knows whose it is.
 func (c *belongings) has(file string, entry []byte) bool {
 	at, err := secrets.PlaceOf(file, entry)
+	if c.all {
+		return err != nil || !slices.Contains(c.without, at.Namespace+"/"+at.Service)
+	}
 	return err == nil && at.Namespace == c.namespace && (at.Service == c.service || at.Service == "")
 }
 
