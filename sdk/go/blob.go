@@ -32,6 +32,7 @@ type Object struct {
 	Revision string    // another one with every write; "" when there is none
 	Digest   string    // sha256:<64 hex digits>; "" when the store does not know it
 	Modified time.Time // zero when the store does not know it
+	Damaged  bool      // in a list: it cannot be read what it is, and only its key is known
 }
 
 // NoObject is the revision of a key without an object.
@@ -293,13 +294,14 @@ func (b Blob) Page(prefix, after string, limit int) ([]Object, error) {
 	var listed []struct {
 		Key, Revision, Digest string
 		Size, Modified        int64
+		Damaged               bool
 	}
 	if err := json.Unmarshal(m.Data, &listed); err != nil {
 		return nil, fmt.Errorf("blob.list: %w", err)
 	}
 	list := make([]Object, len(listed))
 	for i, o := range listed {
-		list[i] = Object{Key: o.Key, Size: o.Size, Revision: o.Revision, Digest: o.Digest}
+		list[i] = Object{Key: o.Key, Size: o.Size, Revision: o.Revision, Digest: o.Digest, Damaged: o.Damaged}
 		if o.Modified != 0 {
 			list[i].Modified = time.UnixMilli(o.Modified).UTC()
 		}

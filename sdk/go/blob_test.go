@@ -50,7 +50,7 @@ func (p *photos) serve(r growtest.Request) growtest.Answer {
 		var list []string
 		for key, data := range p.objects {
 			if strings.HasPrefix(key, r.Attrs["prefix"]) && key > r.Attrs["after"] {
-				list = append(list, fmt.Sprintf(`{"key":%q,"size":%d,"revision":"%d"}`, key, len(data), p.last[key]))
+				list = append(list, fmt.Sprintf(`{"key":%q,"size":%d,"revision":"%d","damaged":%t}`, key, len(data), p.last[key], key == "x"))
 			}
 		}
 		sort.Strings(list)
@@ -119,7 +119,7 @@ func TestBlob(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if list, err := b.List(""); err != nil || len(list) != 4 || list[3].Key != "x" {
+		if list, err := b.List(""); err != nil || len(list) != 4 || list[3].Key != "x" || !list[3].Damaged || list[0].Damaged {
 			t.Errorf("%+v %v", list, err)
 		}
 		if err := b.Delete("a", grow.IfObject("1")); err != nil {

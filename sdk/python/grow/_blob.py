@@ -28,12 +28,14 @@ class Object:
     digest: str = ""
     """``sha256:`` and 64 hex digits; empty when the store does not know it."""
     modified: datetime | None = None
+    damaged: bool = False
+    """In a list: it cannot be read what it is, and only its key is known."""
 
 
 def _object(key: str, attrs: dict[str, Any]) -> Object:
     ms = int(attrs.get("modified", 0))
     at = datetime.fromtimestamp(ms / 1000, timezone.utc) if ms else None
-    return Object(key, int(attrs["size"]), attrs["revision"], attrs.get("digest", ""), at)
+    return Object(key, int(attrs["size"]), attrs["revision"], attrs.get("digest", ""), at, bool(attrs.get("damaged")))
 
 
 Steps = Generator[_call.Operation[_call.Answer], _call.Answer, T]

@@ -29,7 +29,7 @@ class Bucket:
         key = attrs.get("key", "")
         if r.op == "blob.list":
             keys = sorted(k for k in self.objects if k.startswith(attrs["prefix"]) and k > attrs["after"])[:2]
-            return testing.Double(json.dumps([{"key": k, "size": len(self.objects[k][0]), "revision": self.objects[k][1]} for k in keys]))
+            return testing.Double(json.dumps([{"key": k, "size": len(self.objects[k][0]), "revision": self.objects[k][1], "damaged": k == "d"} for k in keys]))
         if r.op == "blob.put" and "part" in attrs:
             self.parts[int(attrs["part"])] = r.data
             return testing.Double(attributes={"upload": "u1"})
@@ -81,7 +81,7 @@ class Blob(unittest.TestCase):
                 photos.open("a", "r+")
             for key in "bcd":
                 photos.write(key, b"")
-            self.assertEqual([o.key for o in photos.list()], ["a", "b", "c", "d"])
+            self.assertEqual([(o.key, o.damaged) for o in photos.list()], [("a", False), ("b", False), ("c", False), ("d", True)])
             photos.delete("a", if_revision="1")
             self.assertEqual([o.key for o in photos.list("a")], [])
 

@@ -31,6 +31,9 @@ pub struct Object {
     /// Milliseconds since 1970; 0 when the store does not know it.
     #[serde(default)]
     pub modified: u64,
+    /// In a list: it cannot be read what it is, and only its key is known.
+    #[serde(default)]
+    pub damaged: bool,
 }
 
 /// The revision of a key without an object.
@@ -54,6 +57,7 @@ fn object(key: &str, answer: &Answer) -> Result<Object> {
         revision: attr("revision").to_owned(),
         digest: attr("digest").to_owned(),
         modified: attr("modified").parse().unwrap_or(0),
+        damaged: false,
     })
 }
 

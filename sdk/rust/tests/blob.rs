@@ -40,8 +40,9 @@ fn ask(ctx: &mut Context, _: &Message) -> Result {
     assert!(file.finish().is_err());
     assert_eq!(photos.stat("broken")?, None);
 
-    let keys: Vec<_> = photos.list("")?.into_iter().map(|o| o.key).collect();
-    assert_eq!(keys, ["a", "b"]);
+    let list = photos.list("")?;
+    let listed: Vec<_> = list.iter().map(|o| (o.key.as_str(), o.damaged)).collect();
+    assert_eq!(listed, [("a", false), ("b", true)]);
     photos.delete_if("a", "1")?;
     photos.delete("b")?;
     assert!(photos.list("")?.is_empty());
@@ -82,9 +83,10 @@ fn objects_are_files() {
                 let next = b.objects.iter().find(|(k, _)| **k > after);
                 let list = next.map(|(k, o)| {
                     format!(
-                        r#"{{"key":"{k}","size":{},"revision":"{}"}}"#,
+                        r#"{{"key":"{k}","size":{},"revision":"{}","damaged":{}}}"#,
                         o.0.len(),
-                        o.1
+                        o.1,
+                        k == "b"
                     )
                 });
                 return Ok(Reply {
