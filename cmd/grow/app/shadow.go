@@ -11,13 +11,11 @@ import (
 	"github.com/grow-platform/grow/specs"
 )
 
-// The rounds of a shadow. What was handled since the last round is handled again; the
-// states of its keys are found by reading the journal, which takes time, so that a round
-// comes after shadowPause times as long as the last one took, and not before shadowEvery.
-const (
-	shadowEvery = time.Second
-	shadowPause = 4
-)
+// shadowEvery is how long there is between two rounds of a shadow at least. What was handled
+// since the last round is handled again; the states of its keys are found by reading the
+// journal, which takes time, so that there is as long between them as the last one took. While
+// messages come in a round rests for most of the time itself.
+const shadowEvery = time.Second
 
 // shadowed is an actor that handles messages of a node after what runs.
 type shadowed struct {
@@ -120,7 +118,7 @@ func (g *gate) follow(ctx context.Context, h *placed, all []*shadowed, began tim
 			return nil
 		}
 		g.shadowStands(h, all, began)
-		pause := time.NewTimer(max(shadowEvery, shadowPause*time.Since(round)))
+		pause := time.NewTimer(max(shadowEvery, time.Since(round)))
 		select {
 		case <-pause.C:
 		case <-over.C:

@@ -36,30 +36,17 @@ type asked struct {
 // anybody's clients are: in this one, when a message is sent would depend on what else
 // there is to run, and on which processor. Any that fails is an error.
 func beside(ctx context.Context, h *app.Host, f func(ctx context.Context) error) (all []asked, err error) {
-	self, err := os.Executable()
+	p, err := another(ctx, nil, "-caller", strings.TrimPrefix(h.URL(), "http://"))
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-caller", strings.TrimPrefix(h.URL(), "http://"))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, cmd.Wait()) }()
-	lines := bufio.NewReader(out)
+	defer func() { err = errors.Join(err, p.cmd.Wait()) }()
+	lines := bufio.NewReader(p.out)
 	_, err = lines.ReadByte() // it has begun
 	if err == nil {
 		err = f(ctx)
 	}
-	err = errors.Join(err, in.Close())
+	err = errors.Join(err, p.in.Close())
 	for err == nil {
 		var a asked
 		var at int64
@@ -73,6 +60,30 @@ func beside(ctx context.Context, h *app.Host, f func(ctx context.Context) error)
 		err = nil
 	}
 	return all, err
+}
+
+// process is this program, run once more, and its ends of stdin and stdout.
+type process struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out io.ReadCloser
+}
+
+// another starts this program once more, with some more of an environment.
+func another(ctx context.Context, env []string, args ...string) (p process, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return p, err
+	}
+	p.cmd = exec.CommandContext(ctx, self, args...)
+	p.cmd.Env, p.cmd.Stderr = append(os.Environ(), env...), os.Stderr
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return p, err
+	}
+	if p.out, err = p.cmd.StdoutPipe(); err != nil {
+		return p, err
+	}
+	return p, p.cmd.Start()
 }
 
 // runCaller asks the service at an address until stdin ends, swapLoad times a second, and

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -72,38 +71,24 @@ func (p *platform) loadPerProcessor(ctx context.Context) (float64, error) {
 // asked starts a process that asks for the status until stop is called, and waits for its
 // first answer.
 func (p *platform) asked(ctx context.Context) (stop func() error, err error) {
-	self, err := os.Executable()
+	asker, err := another(ctx, []string{askerToken + "=" + p.token}, "-asker", p.host.ControlURL())
 	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, self, "-asker", p.host.ControlURL())
-	cmd.Env = append(os.Environ(), askerToken+"="+p.token)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	begin := time.Now()
 	stop = func() error {
 		took := time.Since(begin)
-		err := in.Close()
+		err := asker.in.Close()
 		var n int
-		if _, scanErr := fmt.Fscan(out, &n); scanErr != nil {
+		if _, scanErr := fmt.Fscan(asker.out, &n); scanErr != nil {
 			err = errors.Join(err, fmt.Errorf("who asks for the status: %w", scanErr))
 		}
 		if rate := float64(n) / took.Seconds(); err == nil && rate < 0.9*statusRate {
 			fmt.Fprintf(os.Stderr, "control: only %.0f requests for the status a second\n", rate)
 		}
-		return errors.Join(err, cmd.Wait())
+		return errors.Join(err, asker.cmd.Wait())
 	}
-	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
+	if _, err := io.ReadFull(asker.out, make([]byte, 1)); err != nil {
 		return nil, errors.Join(err, stop())
 	}
 	return stop, nil
