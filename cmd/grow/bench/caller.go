@@ -89,14 +89,14 @@ func another(ctx context.Context, env []string, args ...string) (p process, err 
 // runCaller asks the service at an address until stdin ends, swapLoad times a second, and
 // then writes a line of what came of each. It writes an empty one when each connection has
 // had an answer.
-func runCaller(ctx context.Context, address string, stdin io.Reader, stdout io.Writer) (err error) {
+func runCaller(ctx context.Context, address string, stdin io.Reader, stdout io.Writer) error {
 	var lines []*line
 	for key := range swapKeys {
 		l, err := connect(ctx, address, key)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, l.conn.Close()) }()
+		defer l.conn.Close()
 		lines = append(lines, l)
 	}
 	if _, err := fmt.Fprintln(stdout); err != nil {
