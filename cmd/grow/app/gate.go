@@ -293,7 +293,8 @@ func (g *gate) tests(ctx context.Context) error {
 			}
 		}
 	}
-	runner := newTests(g.shared.engine, g.service, g.candidate.Modules, 0)
+	// A processor, where there are several, is left to what runs.
+	runner := newTests(g.shared.engine, g.service, g.candidate.Modules, max(1, processors()-1))
 	if err := errors.Join(runner.Run(ctx, all, done), runner.Close(context.WithoutCancel(ctx))); err != nil {
 		return fmt.Errorf("run tests: %w", err)
 	}

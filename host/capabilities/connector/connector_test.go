@@ -212,16 +212,28 @@ func TestExample(t *testing.T) {
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		_ = run.Wait() // that it was killed, or what it has said
+		close(ended)
+	}()
 	t.Cleanup(func() {
 		_ = run.Process.Kill()
-		_ = run.Wait() // it was killed
+		<-ended
 		if said.Len() > 0 {
 			t.Error(said.String())
 		}
 	})
 	for { // until it takes requests
-		if _, err := conn.Request("tools.geo", nil, client.DefaultTimeout); err == nil || t.Context().Err() != nil {
+		if _, err := conn.Request("tools.geo", nil, client.DefaultTimeout); err == nil {
 			break
+		}
+		select {
+		case <-ended:
+			t.Fatal("it has ended")
+		case <-t.Context().Done():
+			t.Fatal("it takes no requests")
+		default:
 		}
 	}
 	c := open(t, address, "tools.geo", map[string]any{"geo.lookup": "reads", "geo.add": "changes"})
