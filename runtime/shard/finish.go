@@ -166,8 +166,7 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 	for i := range r.Recorded {
 		h.Answers = append(h.Answers, answerOfRecorded(&r.Recorded[i]))
 	}
-	l.openBatch()
-	if !l.record.writer.AddHandled(h) {
+	if !l.openBatch().writer.AddHandled(h) {
 		l.write(h)
 	}
 }
