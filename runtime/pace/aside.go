@@ -29,7 +29,7 @@ const (
 
 	asideRest    = 2 * time.Millisecond   // of work, before there is rest
 	asideRests   = 4                      // times as long as it has worked: it takes a fifth of a processor's time
-	asideRestMax = 100 * time.Millisecond // at a time
+	asideRestMax = 100 * time.Millisecond // at a time: who stops the work does not wait for longer
 	asideLive    = 100 * time.Millisecond // since a message was handled: somebody waits for the next
 )
 
@@ -102,7 +102,7 @@ func (s *Stint) give() {
 // waited reports whether there are messages that somebody waits for.
 func (a *Aside) waited() bool {
 	now := int64(time.Since(a.begin))
-	if a.pacer.live.Swap(false) {
+	if a.pacer.Waited() {
 		a.live.Store(now)
 	}
 	return now-a.live.Load() < int64(asideLive)

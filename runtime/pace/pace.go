@@ -43,6 +43,9 @@ func (p *Pacer) Live() {
 	}
 }
 
+// Waited reports whether there were such messages since it was last asked.
+func (p *Pacer) Waited() bool { return p.live.Swap(false) }
+
 // Share is what belongs to one actor, or to one lane of a shard. It belongs to
 // its pacer's lock. The zero value is an actor's.
 type Share struct {

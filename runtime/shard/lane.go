@@ -352,9 +352,6 @@ func (l *lane) counted(n *local) *tally {
 // settleUp ends a turn: counts are added up, entries go to the committer, and
 // then what is for other lanes leaves.
 func (l *lane) settleUp() {
-	if len(l.touch) > 0 {
-		l.shard.opts.Pacer.Live()
-	}
 	l.addUp()
 	for _, local := range l.borrow {
 		l.lend(local)
@@ -386,6 +383,9 @@ func (l *lane) settleUp() {
 
 // addUp adds what was counted to the nodes' counters.
 func (l *lane) addUp() {
+	if len(l.touch) > 0 {
+		l.shard.opts.Pacer.Live()
+	}
 	for _, n := range l.touch {
 		n.touched = false
 		if n.tally.ruleFault > 0 {

@@ -130,3 +130,18 @@ func TestLongBeginsAway(t *testing.T) {
 		t.Errorf("after %d short messages %d are expected to be long", longMax, n)
 	}
 }
+
+// TestLanesTellOfMessages: work that nobody waits for learns when messages were handled.
+func TestLanesTellOfMessages(t *testing.T) {
+	b := open(t, project(def("a", nil)), map[string]guest{"a": func(engine.Host, *abi.Message) ([]sent, error) {
+		return []sent{{typ: "out"}}, nil
+	}}, nil)
+	p := b.Shard.opts.Pacer
+	if p.Waited() {
+		t.Error("before any message")
+	}
+	answered1(t, b.accept(t, &Request{To: "a", Replies: []string{"out"}}))
+	if !p.Waited() {
+		t.Error("not told of a message that was handled")
+	}
+}

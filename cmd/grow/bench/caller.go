@@ -46,20 +46,21 @@ func beside(ctx context.Context, h *app.Host, f func(ctx context.Context) error)
 	if err == nil {
 		err = f(ctx)
 	}
-	err = errors.Join(err, p.in.Close())
-	for err == nil {
+	if err = errors.Join(err, p.in.Close()); err != nil {
+		return nil, err
+	}
+	for {
 		var a asked
 		var at int64
-		_, err = fmt.Fscanln(lines, &a.took, &at, &a.by)
-		if err == nil {
-			a.at = time.Unix(0, at)
-			all = append(all, a)
+		switch _, err := fmt.Fscanln(lines, &a.took, &at, &a.by); {
+		case err == io.EOF:
+			return all, nil
+		case err != nil:
+			return nil, err
 		}
+		a.at = time.Unix(0, at)
+		all = append(all, a)
 	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return all, err
 }
 
 // process is this program, run once more, and its ends of stdin and stdout.
