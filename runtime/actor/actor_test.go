@@ -215,11 +215,17 @@ func TestCalls(t *testing.T) {
 // TestPool: never more than Scale.Max, none lost, and closed when the last is back.
 func TestPool(t *testing.T) {
 	a := newActor(t, script(func(engine.Host, []byte) ([]byte, error) { return nil, nil }), nil)
+	if !a.Available() {
+		t.Error("none may be started at first")
+	}
 	one, two := take(t, a), take(t, a)
-	if _, more, err := a.Take(); more || !errors.Is(err, ErrBusy) {
+	if _, more, err := a.Take(); more || !errors.Is(err, ErrBusy) || a.Available() {
 		t.Errorf("a third of two: more %t, %v", more, err)
 	}
 	a.Put(one)
+	if !a.Available() {
+		t.Error("a free one is not available")
+	}
 	if again := take(t, a); again != one {
 		t.Error("the free instance was not reused")
 	}

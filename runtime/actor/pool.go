@@ -204,7 +204,7 @@ func (a *Actor) Warm(ctx context.Context, n int) error {
 }
 
 // Shrink closes free instances beyond Scale.Min, at most n of them, and
-// returns how many.
+// returns how many. Who was told to wait meanwhile should try again then.
 func (a *Actor) Shrink(n int) int {
 	done := 0
 	for ; done < n; done++ {
@@ -221,6 +221,13 @@ func (a *Actor) Shrink(n int) int {
 		a.Discard(i)
 	}
 	return done
+}
+
+// Available reports whether Take would not tell who calls it to wait.
+func (a *Actor) Available() bool {
+	a.pool.mu.Lock()
+	defer a.pool.mu.Unlock()
+	return len(a.pool.free) > 0 || a.pool.count < a.Scale.Max || a.pool.closed
 }
 
 // Free is the number of instances nobody uses.

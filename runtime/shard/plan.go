@@ -117,12 +117,12 @@ func (s *Shard) ways() []*plan {
 }
 
 // runs are what runs at the nodes of all plans that are kept. It may be called concurrently.
-func (s *Shard) runs() iter.Seq[*running] {
-	return func(yield func(*running) bool) {
+func (s *Shard) runs() iter.Seq2[*node, *running] {
+	return func(yield func(*node, *running) bool) {
 		seen := map[*node]bool{}
 		for _, p := range s.ways() {
 			for _, n := range p.nodes {
-				if r := n.run.Load(); r != nil && r.actor != nil && !seen[n] && !yield(r) {
+				if r := n.run.Load(); r != nil && r.actor != nil && !seen[n] && !yield(n, r) {
 					return
 				}
 				seen[n] = true

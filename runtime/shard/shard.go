@@ -449,15 +449,18 @@ func (s *Shard) sweepLater() {
 				return
 			}
 			now := map[*actor.Actor]int{}
-			shrink := func(a *actor.Actor) {
+			shrink := func(a *actor.Actor) (closed int) {
 				idle := a.Free()
 				if before := min(idle, free[a]); before > 0 {
-					idle -= a.Shrink(before)
+					closed = a.Shrink(before)
 				}
-				now[a] = idle
+				now[a] = idle - closed
+				return closed
 			}
-			for r := range s.runs() {
-				shrink(r.actor)
+			for n, r := range s.runs() {
+				if shrink(r.actor) > 0 {
+					s.feed(n) // while one was being closed, its place was not free
+				}
 				for _, a := range r.actor.Migrations {
 					shrink(a)
 				}

@@ -249,8 +249,8 @@ func (l *lane) equip(c *cell, r *running) bool {
 		l.start(local, r)
 	default:
 		local.node.hungry.Or(1 << l.index)
-		// One may have come back since Take looked.
-		if r.actor.Free() > 0 {
+		// One may have come back since Take looked, or its place.
+		if r.actor.Available() {
 			l.feed(local.node)
 		}
 	}
@@ -310,6 +310,13 @@ func (l *lane) feed(n *node) {
 			continue
 		}
 		other.post(event{note: noteFed{n}})
+	}
+}
+
+// feed is the same for who is no lane.
+func (s *Shard) feed(n *node) {
+	for waiting := n.hungry.Swap(0); waiting != 0; waiting &= waiting - 1 {
+		s.lanes[bits.TrailingZeros64(waiting)].post(event{note: noteFed{n}})
 	}
 }
 
