@@ -176,7 +176,8 @@ func seen(attrs, name []byte) bool {
 // repeat themselves. The zero Memo knows nothing. It is for one goroutine.
 type Memo struct {
 	block []byte // count of attributes and their encoding
-	view  View   // of them, in memory of its own
+	view  View   // of them, in memory of its own, if they came twice
+	twice bool
 }
 
 // memoMax bounds the block that a Memo keeps, in bytes.
@@ -185,7 +186,9 @@ const memoMax = 256
 // NextMemo is Next, and quicker when the message's attributes are the same
 // bytes as those of the message that memo saw last; then known is true.
 func (r *Reader) NextMemo(v *View, memo *Memo) (more, known bool, err error) {
-	if n := len(memo.block); n > 0 && r.left > 0 && len(r.rest) >= n+4 && bytes.Equal(r.rest[:n], memo.block) {
+	n := len(memo.block)
+	again := n > 0 && r.left > 0 && len(r.rest) >= n+4 && bytes.Equal(r.rest[:n], memo.block)
+	if again && memo.twice {
 		size := binary.LittleEndian.Uint32(r.rest[n:])
 		b := r.rest[n+4:]
 		if uint64(size) <= uint64(len(b)) && (r.left > 1 || uint64(size) == uint64(len(b))) {
@@ -198,12 +201,17 @@ func (r *Reader) NextMemo(v *View, memo *Memo) (more, known bool, err error) {
 	}
 	before := r.rest
 	more, err = r.Next(v)
-	if size := 2 + len(v.attrs); more && err == nil && size <= memoMax {
-		memo.block = append(memo.block[:0], before[:size]...)
+	size := 2 + len(v.attrs)
+	switch {
+	case !more || err != nil || size > memoMax:
+	case !again:
+		memo.block, memo.twice = append(memo.block[:0], before[:size]...), false
+	case !memo.twice:
 		kept, _ := NewReader(append(AppendCount(nil, 1), append(append([]byte(nil), memo.block...), 0, 0, 0, 0)...))
 		_, _ = kept.Next(&memo.view) // it has just been read
+		memo.twice = true
 	}
-	return more, false, err
+	return more, again && err == nil, err
 }
 
 // View is one message inside somebody else's frame. Its slices are valid only

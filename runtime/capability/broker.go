@@ -127,13 +127,18 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 	if l.calls+n > b.calls {
 		return nil, fmt.Errorf("%w: the limit is %d", ErrTooMany, b.calls)
 	}
-	l.requests = l.requests[:0]
+	l.requests, l.same = l.requests[:0], false
 	for i := range n {
 		if i == cap(l.requests) {
 			l.requests = append(l.requests, abi.View{})
 		}
 		l.requests = l.requests[:i+1]
-		if _, err := r.Next(&l.requests[i]); err != nil {
+		if n == 1 {
+			_, l.same, err = r.NextMemo(&l.requests[i], &l.memo)
+		} else {
+			_, err = r.Next(&l.requests[i])
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

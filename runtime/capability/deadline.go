@@ -10,10 +10,15 @@ import (
 // timer from when somebody waits for it on: a request that is answered at once needs
 // none. It is safe for concurrent use, also after end.
 type deadline struct {
-	context.Context // of the message
-	from            time.Time
-	timeout         time.Duration         // after from
-	timed           atomic.Pointer[timed] // nil: nobody has asked for it; over: nobody had when it ended
+	message *scope
+	after   time.Duration         // the moment that those of a message count from
+	timed   atomic.Pointer[timed] // nil: nobody has asked for it; over: nobody had when it ended
+}
+
+// scope is what the deadlines of one message share.
+type scope struct {
+	context.Context
+	began time.Time // some moment before them
 }
 
 // timed is a context with a timer.
@@ -27,21 +32,21 @@ var over = &timed{}
 // Deadline implements context.Context.
 func (d *deadline) Deadline() (time.Time, bool) {
 	own := d.at()
-	if at, ok := d.Context.Deadline(); ok && at.Before(own) {
+	if at, ok := d.message.Deadline(); ok && at.Before(own) {
 		return at, true
 	}
 	return own, true
 }
 
 // at is when the time of the request itself is over.
-func (d *deadline) at() time.Time { return d.from.Add(d.timeout) }
+func (d *deadline) at() time.Time { return d.message.began.Add(d.after) }
 
 // Done implements context.Context.
 func (d *deadline) Done() <-chan struct{} { return d.timer().Done() }
 
 // Err implements context.Context.
 func (d *deadline) Err() error {
-	if d.timed.Load() == nil && d.Context.Err() == nil && time.Now().Before(d.at()) {
+	if d.timed.Load() == nil && d.message.Err() == nil && time.Now().Before(d.at()) {
 		return nil
 	}
 	return d.timer().Err()
@@ -52,7 +57,7 @@ func (d *deadline) Value(key any) any {
 	if t := d.timed.Load(); t != nil && t != over {
 		return t.ctx.Value(key)
 	}
-	return d.Context.Value(key)
+	return d.message.Value(key)
 }
 
 // timer is the context with the timer.
@@ -63,7 +68,7 @@ func (d *deadline) timer() context.Context {
 			return was.ctx
 		}
 		t := &timed{}
-		t.ctx, t.cancel = context.WithDeadline(d.Context, d.at())
+		t.ctx, t.cancel = context.WithDeadline(d.message.Context, d.at())
 		if was == over {
 			t.cancel()
 		}

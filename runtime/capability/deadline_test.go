@@ -37,12 +37,12 @@ func TestDeadline(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						parent, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "the message's"))
 						defer cancel()
-						d := &deadline{Context: parent, from: time.Now(), timeout: time.Second}
+						d := &deadline{message: &scope{parent, time.Now()}, after: time.Second}
 						defer d.end()
 						if at, ok := d.Deadline(); !ok || at != d.at() {
 							t.Errorf("deadline %v", at)
 						}
-						ctx := d.Context
+						ctx := parent
 						if asked {
 							ctx = c.given(d)
 							if ctx.Err() != nil {
@@ -75,7 +75,7 @@ func TestDeadlineOfMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		d := &deadline{Context: parent, from: time.Now(), timeout: time.Minute}
+		d := &deadline{message: &scope{parent, time.Now()}, after: time.Minute}
 		defer d.end()
 		sooner, _ := parent.Deadline()
 		if at, ok := d.Deadline(); !ok || at != sooner {

@@ -18,22 +18,21 @@ type Recorded struct {
 	Call      int // number of the request within the message, from 1
 	Operation string
 	Use       string
-	Sum       []byte // SHA-256 of the request's operation, attributes and data: see Digest
+	Sum       []byte // SHA-256 of the request's operation, attributes and data: see Digest, which may have to make it
 	Frame     []byte // the answer, a frame of one
 	Duration  time.Duration
 	Failed    bool // the request failed
 	Passing   bool // it may be answered otherwise another time: another attempt asks again
 	Kept      bool // the journal has it: something outside may have been changed by it
-
-	asked []byte // what Sum is of, as long as nobody has asked for that; nil: it is there
 }
 
 // Digest is Sum, which is not made before somebody asks: few records of a message that
-// is in no journal are looked for. It is for one goroutine at a time, also among copies.
+// is in no journal are looked for. Until then Sum is empty, and what it is of lies behind
+// the room for it. It is for one goroutine at a time, also among copies.
 func (r *Recorded) Digest() []byte {
-	if r.asked != nil {
-		sum := sha256.Sum256(r.asked)
-		r.Sum, r.asked = append(r.Sum[:0], sum[:]...), nil // where room is kept for it
+	if len(r.Sum) == 0 && cap(r.Sum) > sha256.Size {
+		sum := sha256.Sum256(r.Sum[sha256.Size:cap(r.Sum)])
+		r.Sum = append(r.Sum, sum[:]...)
 	}
 	return r.Sum
 }
@@ -80,6 +79,10 @@ type Ledger struct {
 	stable   names
 	untils   []deadline // those that no request has had
 	began    time.Time  // some moment, from which now counts
+	scope    *scope     // of the message's deadlines; nil: it has none yet
+	memo     abi.Memo   // of frames of one request
+	same     bool       // the frame is of one, with the attributes of the one before
+	served   served     // what those led to
 	answer   []byte
 	last     int // where the last answer of the frame begins
 	streams  streams
@@ -98,7 +101,7 @@ func (l *Ledger) End() { l.streams.end() }
 func (l *Ledger) Reset() {
 	clear(l.recorded)
 	l.calls, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, l.recorded[:0], false
-	l.stable, l.kept = names{}, nil
+	l.stable, l.kept, l.scope = names{}, nil, nil
 }
 
 // together is up to how many requests of a message share the memory of what each has for
@@ -118,9 +121,12 @@ func (l *Ledger) until(o *outward, now time.Time) *deadline {
 	if len(l.untils) == 0 {
 		l.untils = make([]deadline, min(o.number, together))
 	}
+	if l.scope == nil {
+		l.scope = &scope{l.Context, l.began}
+	}
 	d := &l.untils[0]
 	l.untils = l.untils[1:]
-	d.Context, d.from, d.timeout = l.Context, now, o.timeout
+	d.message, d.after = l.scope, now.Sub(l.began)+o.timeout
 	return d
 }
 
@@ -255,9 +261,8 @@ func (l *Ledger) record(number int, operation, use string, v *abi.View, took tim
 	b := l.room(sha256.Size + asked + countSize + len(answer))
 	r := Recorded{Call: number, Operation: operation, Use: use, Duration: took}
 	if asked > 0 {
-		r.Sum = b[:0:sha256.Size]
-		r.asked = append(append(b[sha256.Size:sha256.Size], attrs...), v.Data...)[:asked:asked]
-		b = b[sha256.Size : sha256.Size+asked]
+		b = append(append(b[:sha256.Size], attrs...), v.Data...)
+		r.Sum = b[:0:len(b)]
 	} else {
 		sum := l.digest(v)
 		b = append(b, sum[:]...)

@@ -16,9 +16,7 @@ import (
 type outward struct {
 	index, number int
 	view          *abi.View
-	broker        *Broker
-	grant         *grant // of broker
-	operation     operation
+	grant         *grant
 	effect        Effect // of the operation, or of the request alone
 	request       Request
 	streamer      Streamer // serves it in place of grant; nil: it is of no stream
@@ -69,24 +67,30 @@ func (b *Broker) serveAll(l *Ledger) error {
 func (b *Broker) goOutside(l *Ledger) ([]*outward, error) {
 	var now time.Time
 	n, asked, changes := 0, 0, false
+	var several served
+	s := &l.served
+	if len(l.requests) > 1 {
+		s = &several
+	}
 	for i := range l.requests {
 		v := &l.requests[i]
 		if n == len(l.outwards) {
 			l.outwards = append(l.outwards, newOutward())
 		}
 		o := l.outwards[n]
-		g, op := b.granted(v, o)
-		if g == nil {
+		if !l.same || s.by != b {
+			s.find(b, v)
+		}
+		if s.grant == nil {
 			continue
 		}
 		if n == 0 {
 			now = l.now()
 		}
 		n++
-		o.broker = b
-		o.begin(l, i, v, g, op, b.timeout(l, v, now))
+		o.begin(l, i, v, s, now)
 		if o.again = nil; o.streamer == nil { // an attempt that ended has taken its streams with it
-			o.again = l.recall(o.number, g.name, v)
+			o.again = l.recall(o.number, s.grant.name, v)
 		}
 		if o.again != nil {
 			continue
@@ -128,7 +132,7 @@ func (l *Ledger) prepareAnd(all []*outward, now time.Time) error {
 	for _, o := range all {
 		if o.prepares() {
 			until := l.until(o, now)
-			until.Context = ctx
+			until.message = &scope{ctx, l.began}
 			wait.Go(func() { o.prepare(until) })
 		}
 	}
@@ -153,49 +157,64 @@ func (o *outward) prepare(until *deadline) {
 	o.request.Prepared = o.grant.preparer.Prepare(until, &o.request)
 }
 
-// granted is the grant that serves a request, and as what; nil: the host answers. was served
-// another, often by the same.
-func (b *Broker) granted(v *abi.View, was *outward) (*grant, operation) {
-	use, ok := v.Attr("use")
-	if !ok {
-		return nil, operation{}
-	}
-	if was.broker == b && was.grant.name == string(use) && was.operation.name == string(v.Type) {
-		return was.grant, was.operation
-	}
-	g := b.grants[string(use)]
-	if g == nil {
-		return nil, operation{}
-	}
-	op, ok := g.operations[string(v.Type)]
-	switch {
-	case ok:
-		return g, op
-	case g.any:
-		return g, operation{name: string(v.Type)}
-	}
-	return nil, operation{}
+// served is what the attributes of a request lead to.
+type served struct {
+	by        *Broker
+	grant     *grant // nil: the host answers
+	operation operation
+	stream    bool          // it is one of a stream
+	timeout   time.Duration // that is asked for; 0: none is
 }
 
-// timeout is how long a request may take that is made now.
-func (b *Broker) timeout(l *Ledger, v *abi.View, now time.Time) time.Duration {
-	most := b.most.time
+// find makes it what a request leads to that may be like the last one.
+func (s *served) find(b *Broker, v *abi.View) {
+	use, ok := v.Attr("use")
+	if alike := ok && s.by == b && s.grant != nil && s.grant.name == string(use) && s.operation.name == string(v.Type); !alike {
+		*s = served{by: b}
+		if g := b.grants[string(use)]; ok && g != nil {
+			s.look(g, v)
+		}
+	}
+	if s.grant == nil {
+		return
+	}
+	s.timeout = 0
+	if ms, ok := v.Attr("timeout"); ok {
+		if n, err := strconv.Atoi(string(ms)); err == nil && n > 0 {
+			s.timeout = time.Duration(min(n, int(CallTimeMax/time.Millisecond))) * time.Millisecond
+		}
+	}
+}
+
+// look has a grant serve a request, if it does.
+func (s *served) look(g *grant, v *abi.View) {
+	op, ok := g.operations[string(v.Type)]
+	if !ok && g.any {
+		op = operation{name: string(v.Type)}
+	}
+	if ok || g.any {
+		s.grant, s.operation, s.stream = g, op, g.streamer != nil && IsStream(op.name)
+	}
+}
+
+// within is how long a request may take that is made now.
+func (s *served) within(l *Ledger, now time.Time) time.Duration {
+	most := s.by.most.time
 	if l.Allow != nil {
 		most = min(most, l.Allow(now))
 	}
-	if ms, ok := v.Attr("timeout"); ok {
-		if n, err := strconv.Atoi(string(ms)); err == nil && n > 0 && int64(n) < most.Milliseconds() {
-			return time.Duration(n) * time.Millisecond
-		}
+	if s.timeout > 0 {
+		most = min(most, s.timeout)
 	}
 	return most
 }
 
 // begin makes it the nth request of a frame.
-func (o *outward) begin(l *Ledger, n int, v *abi.View, g *grant, op operation, timeout time.Duration) {
-	o.index, o.number, o.view, o.grant, o.operation, o.effect, o.timeout = n, l.calls+n+1, v, g, op, op.effect, timeout
+func (o *outward) begin(l *Ledger, n int, v *abi.View, s *served, now time.Time) {
+	g, op := s.grant, &s.operation
+	o.index, o.number, o.view, o.grant, o.effect, o.timeout = n, l.calls+n+1, v, g, op.effect, s.within(l, now)
 	o.ledger, o.streamer = l, nil
-	if g.streamer != nil && IsStream(op.name) {
+	if s.stream {
 		o.streamer = g.streamer
 	}
 	o.request.Operation, o.request.Data, o.request.Stable, o.request.Prepared = op.name, v.Data, l.stable.name(l.ID, o.number), nil

@@ -64,16 +64,22 @@ func (c *manual) pass(d time.Duration) {
 	}
 }
 
-// ring waits until an alarm is set that is due within d, and passes d: whoever
-// read the clock before it moved would set an alarm that is too late by d.
+// ring waits until an alarm is set that is due within d, and passes d.
 func (c *manual) ring(t *testing.T, d time.Duration) {
+	t.Helper()
+	c.armed(t, d)
+	c.pass(d)
+}
+
+// armed waits until an alarm is set that is due within d: who reads the clock before it moves,
+// and sets an alarm afterwards, sets one that is too late by as much.
+func (c *manual) armed(t *testing.T, d time.Duration) {
 	t.Helper()
 	await(t, "an alarm", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return slices.ContainsFunc(c.alarm, func(a *alarm) bool { return a.f != nil && !a.due.After(c.now.Add(d)) })
 	})
-	c.pass(d)
 }
 
 // run passes d again and again, until the returned function is called. It leaves others

@@ -269,7 +269,6 @@ func listen(address, flag string) (net.Listener, error) {
 
 // run starts everything behind the gateway.
 func (h *Host) run(ctx context.Context) error {
-	spaceCollections()
 	wanted, err := h.wanted(h.opts.Service, h.opts.Modules)
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ func NewEngine(ctx context.Context, dir string, log *slog.Logger) (engine.Engine
 }
 
 func newEngine(ctx context.Context, dir string, log *slog.Logger) (*ownEngine, error) {
+	spaceCollections()
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
