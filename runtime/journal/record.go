@@ -94,6 +94,7 @@ func (w *Writer) Merge(o *Writer) bool {
 	if len(w.coder.b)+len(body) > RecordMax || w.entries+o.entries > EntriesMax {
 		return false
 	}
+	w.grow()
 	w.coder.b = append(w.coder.b, body...)
 	w.entries += o.entries
 	return true
@@ -105,7 +106,7 @@ func (w *Writer) Entries() int { return w.entries }
 // Size is the bytes of the record so far.
 func (w *Writer) Size() int { return len(w.coder.b) }
 
-// Cap is the bytes of memory that the writer holds.
+// Cap is the bytes of memory that the record has.
 func (w *Writer) Cap() int { return cap(w.coder.b) }
 
 // Bytes is the record. It is valid until the writer is changed.

@@ -12,10 +12,9 @@ import (
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
-// batch is what one lane wants committed together, and what may be seen once
-// it is.
+// batch is what may be seen once entries that one lane wrote together are committed.
 type batch struct {
-	writer   journal.Writer
+	entries  int // that there are
 	answers  []answered
 	kept     []*flow
 	barriers []chan error // of handlings that must not go on before
@@ -26,25 +25,11 @@ type batch struct {
 	seq    uint64 // of its record
 	state  atomic.Uint32
 	err    error
-
-	// What a record of this batch alone needs, made once.
-	alone  [1]*batch
-	flight flight
-}
-
-// newBatch makes a batch of a lane.
-func newBatch(l *lane) *batch {
-	b := &batch{lane: l}
-	b.alone[0] = b
-	b.flight = flight{committer: &l.shard.committer, writer: &b.writer, batches: b.alone[:]}
-	b.flight.done = b.flight.landed
-	b.writer.Reset(l.shard.committer.epoch)
-	return b
 }
 
 // memory is about how many bytes a batch takes that holds nothing.
 func (b *batch) memory() int64 {
-	return int64(unsafe.Sizeof(*b)) + int64(b.writer.Cap()) + int64(cap(b.answers))*int64(unsafe.Sizeof(answered{}))
+	return int64(unsafe.Sizeof(*b)) + int64(cap(b.answers))*int64(unsafe.Sizeof(answered{}))
 }
 
 // follow takes over what another batch of the lane, without entries, holds back.
@@ -93,10 +78,10 @@ type committer struct {
 	unsure  []*flight // appends that failed or may have
 	misses  []int64   // when the last ones failed, nanoseconds since 1970
 	dead    error     // nothing more is appended
-	spare   []*journal.Writer
-	waiting []*batch
-	queued  int   // bytes of those
-	bytes   int64 // appended since the journal was opened
+	spare   []*flight // for reuse
+	waiting []*flight // records that gather, oldest first
+	queued  int       // bytes of those
+	bytes   int64     // appended since the journal was opened
 	marks   []mark
 	kept    uint64 // the first record kept for replay; 0: all are
 	nudged  int64  // bytes when the keeper was told last
@@ -141,19 +126,20 @@ func (c *committer) open(ctx context.Context, s *Shard, last uint64) (err error)
 	return nil
 }
 
-// commit hands a batch over. When it returns true the batch is settled and its
-// lane goes on with what depends on it; otherwise it comes back as an event.
+// commit hands a batch over, with what its lane has written. When it returns true the
+// batch is settled and its lane goes on with what depends on it; otherwise it comes back
+// as an event.
 func (c *committer) commit(b *batch) bool {
 	c.shard.begin()
 	b.state.Store(batchOpen)
 	c.mu.Lock()
 	if err := c.dead; err != nil {
 		c.mu.Unlock()
-		c.settle(&b.flight, err)
+		b.lane.record.writer.Reset(c.epoch)
+		b.settle(err)
 		return true
 	}
-	c.waiting = append(c.waiting, b)
-	c.queue(b.writer.Size())
+	c.gather(b)
 	c.mu.Unlock()
 	c.pump()
 	return !b.state.CompareAndSwap(batchOpen, batchLeft)
@@ -164,7 +150,9 @@ func (c *committer) pump() {
 	for c.order.TryLock() {
 		c.mu.Lock()
 		for c.ready() {
-			f := c.gather()
+			f := c.waiting[0]
+			c.waiting = slices.Delete(c.waiting, 0, 1)
+			c.queue(-f.writer.Size())
 			record := f.writer.Bytes()
 			last := c.last
 			c.last++
@@ -175,7 +163,7 @@ func (c *committer) pump() {
 			c.count(c.last, int64(len(record)))
 			for _, b := range f.batches {
 				b.seq = c.last
-				c.entries += b.writer.Entries()
+				c.entries += b.entries
 				for _, large := range b.blobs {
 					large.seq = c.last
 					c.blobs = append(c.blobs, large)
@@ -216,31 +204,41 @@ func (c *committer) ready() bool {
 	return c.queued >= fullBytes || ahead <= smallBytes && c.queued >= ahead/4*3
 }
 
-// gather takes the batches of the next record off the waiting ones: as many as
-// one record holds. Called with mu and order held.
-func (c *committer) gather() *flight {
-	if len(c.waiting) == 1 {
-		b := c.waiting[0]
-		c.waiting[0] = nil
-		c.waiting = c.waiting[:0]
-		c.queue(-b.writer.Size())
-		return &b.flight
+// gather adds what a lane has written to the last record that waits, or has it wait as
+// another one. Called with mu held.
+func (c *committer) gather(b *batch) {
+	own := b.lane.record
+	if n := len(c.waiting); n > 0 {
+		f := c.waiting[n-1]
+		if before := f.writer.Size(); f.writer.Merge(&own.writer) {
+			f.batches = append(f.batches, b)
+			c.queue(f.writer.Size() - before)
+			own.writer.Reset(c.epoch)
+			if own.writer.Cap() > ownBytes {
+				b.lane.record = nil
+				c.reuse(own)
+			}
+			return
+		}
 	}
-	f := &flight{committer: c}
-	f.done = f.landed
+	b.lane.record = nil
+	own.batches = append(own.batches, b)
+	c.waiting = append(c.waiting, own)
+	c.queue(own.writer.Size())
+}
+
+// record is another one to write, in the memory of the last that has landed.
+func (c *committer) record() *flight {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var f *flight
 	if n := len(c.spare); n > 0 {
-		f.writer, c.spare = c.spare[n-1], c.spare[:n-1]
+		f, c.spare = c.spare[n-1], c.spare[:n-1]
 	} else {
-		f.writer = new(journal.Writer)
+		f = &flight{committer: c}
+		f.done = f.landed
 	}
 	f.writer.Reset(c.epoch)
-	n := 0
-	for n < len(c.waiting) && f.writer.Merge(&c.waiting[n].writer) {
-		c.queue(-c.waiting[n].writer.Size())
-		n++
-	}
-	f.batches = append(make([]*batch, 0, n), c.waiting[:n]...) // at least one: a batch alone always fits
-	c.waiting = slices.Delete(c.waiting, 0, n)
 	return f
 }
 

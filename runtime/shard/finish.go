@@ -166,7 +166,8 @@ func (l *lane) entry(w *worker, outcome journal.Outcome) {
 	for i := range r.Recorded {
 		h.Answers = append(h.Answers, answerOfRecorded(&r.Recorded[i]))
 	}
-	if !l.openBatch().writer.AddHandled(h) {
+	l.openBatch()
+	if !l.record.writer.AddHandled(h) {
 		l.write(h)
 	}
 }

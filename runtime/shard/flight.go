@@ -11,11 +11,11 @@ import (
 	"github.com/grow-platform/grow/runtime/journal"
 )
 
-// flight is an append under way. Its record lies in writer until it has landed:
-// an append of which it is not known whether the journal has it is made again.
+// flight is a record from when a lane begins to write it. It lies in writer until its append
+// has landed: one of which it is not known whether the journal has it is made again.
 type flight struct {
 	committer *committer
-	writer    *journal.Writer
+	writer    journal.Writer
 	batches   []*batch
 	seq       uint64
 	size      int                 // bytes of the record, once it is under way
@@ -71,22 +71,33 @@ func (c *committer) news() bool {
 	return true
 }
 
-// settle tells the batches of an append what became of it.
+// settle tells the batches of an append what became of it, which is over then.
 func (c *committer) settle(f *flight, err error) {
 	for _, b := range f.batches {
-		b.err = err
-		if !b.state.CompareAndSwap(batchOpen, batchSettled) {
-			b.lane.post(event{note: noteCommitted{b}})
-		}
-		c.shard.finish()
+		b.settle(err)
 	}
-	if len(f.batches) > 1 || f.writer != &f.batches[0].writer {
-		c.mu.Lock()
-		if len(c.spare) < journal.InFlight {
-			c.spare = append(c.spare, f.writer)
-		}
-		c.mu.Unlock()
+	clear(f.batches)
+	f.batches, f.err = f.batches[:0], nil
+	c.mu.Lock()
+	c.reuse(f)
+	c.mu.Unlock()
+}
+
+// reuse keeps the memory of a record that nothing is left in. Called with mu held.
+func (c *committer) reuse(f *flight) {
+	if len(c.spare) < flightsMax {
+		c.spare = append(c.spare, f)
 	}
+}
+
+// settle tells a batch what became of its entries.
+func (b *batch) settle(err error) {
+	b.err = err
+	l := b.lane
+	if !b.state.CompareAndSwap(batchOpen, batchSettled) {
+		l.post(event{note: noteCommitted{b}})
+	}
+	l.shard.finish()
 }
 
 // find finds out what became of the appends that failed, and makes those again
@@ -246,8 +257,8 @@ func (c *committer) end(err error) {
 	waiting := c.waiting
 	c.waiting = nil
 	c.mu.Unlock()
-	for _, b := range waiting {
-		c.settle(&b.flight, err)
+	for _, f := range waiting {
+		c.settle(f, err)
 	}
 }
 

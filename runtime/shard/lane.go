@@ -36,7 +36,8 @@ type lane struct {
 	ready      ring[*cell]
 	stalls     []*cell // held up by a full mailbox below
 	timers     timers
-	batch      *batch
+	batch      *batch      // of the entries in record
+	record     *flight     // being written; nil: none is, nor is there a batch
 	answers    []answered  // of this turn
 	cross      [][]event   // for other lanes, by index
 	fill       int         // of those
@@ -405,12 +406,12 @@ func (l *lane) flush() {
 	if b == nil {
 		return
 	}
-	l.batch = nil
+	l.batch, b.entries = nil, l.record.writer.Entries()
 	switch {
-	case b.writer.Entries() == 0 && l.latest != nil:
+	case b.entries == 0 && l.latest != nil:
 		l.latest.follow(b) // what it holds back may be of an entry that is not committed yet
 		l.committed(b)
-	case b.writer.Entries() == 0:
+	case b.entries == 0:
 		if why := l.shard.failed.Load(); why != nil {
 			b.err = *why // and what was to come before it may be lost
 		}
@@ -453,7 +454,7 @@ func (l *lane) committed(b *batch) {
 	for _, done := range b.barriers {
 		done <- b.err
 	}
-	if l.shard.keeper != nil && b.err == nil && b.writer.Entries() > 0 {
+	if l.shard.keeper != nil && b.err == nil && b.entries > 0 {
 		l.landings = append(l.landings, landing{b.number, b.seq})
 		if len(l.landings) > landingsMax {
 			l.safe()
@@ -463,7 +464,6 @@ func (l *lane) committed(b *batch) {
 	clear(b.kept)
 	clear(b.barriers)
 	b.answers, b.kept, b.barriers, b.blobs, b.err = b.answers[:0], b.kept[:0], b.barriers[:0], b.blobs[:0], nil
-	b.writer.Reset(l.shard.committer.epoch)
 	if more := b.memory(); l.shard.committer.reused.Add(more) <= batchesMax {
 		l.batches = append(l.batches, b)
 	} else {
@@ -476,16 +476,19 @@ type noteCommitted struct{ batch *batch }
 
 func (n noteCommitted) run(l *lane) { l.committed(n.batch) }
 
-// open returns the batch being filled.
+// openBatch returns the batch being filled; its entries go to l.record.
 func (l *lane) openBatch() *batch {
 	if l.batch != nil {
 		return l.batch
+	}
+	if l.record == nil {
+		l.record = l.shard.committer.record()
 	}
 	if n := len(l.batches); n > 0 {
 		l.batch, l.batches = l.batches[n-1], l.batches[:n-1]
 		l.shard.committer.reused.Add(-l.batch.memory())
 	} else {
-		l.batch = newBatch(l)
+		l.batch = &batch{lane: l}
 	}
 	l.flushed++
 	l.batch.number = l.flushed
@@ -495,15 +498,17 @@ func (l *lane) openBatch() *batch {
 // write adds an entry to the open batch, and begins another when it is full.
 // An entry that no record can hold goes into a blob first.
 func (l *lane) write(e journal.Entry) {
-	if l.openBatch().writer.Add(e) {
+	l.openBatch()
+	if l.record.writer.Add(e) {
 		return
 	}
 	l.flush()
-	if l.openBatch().writer.Add(e) {
+	l.openBatch()
+	if l.record.writer.Add(e) {
 		return
 	}
 	if packed := l.pack(e); packed != nil {
-		l.batch.writer.Add(packed)
+		l.record.writer.Add(packed)
 		l.batch.blobs = append(l.batch.blobs, blob{digest: packed.Blob, size: int64(packed.Size)})
 	}
 }

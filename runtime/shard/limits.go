@@ -38,13 +38,15 @@ const (
 	pauseMax      = time.Second
 	missMax       = 3 // appends that fail within missTime before nothing more is accepted
 	missTime      = 10 * time.Second
-	landingsMax   = 1024                      // batches not folded that a lane remembers before it looks which were
-	fullBytes     = journal.RecordMax / 4 * 3 // waiting for the journal that are a record of their own, and
-	smallBytes    = 4 << 10                   // of a record that another one need not wait for
-	batchesMax    = jamBytes                  // bytes of memory for batches that all lanes together keep for reuse: as much as waits at once
-	jamBytes      = 8 << 20                   // waiting for the journal before lanes rest
-	waitingTime   = time.Second               // that a lane may take to say what waits in it, at the end
-	idleInstances = 30 * time.Second          // after which unused instances are closed
+	landingsMax   = 1024                         // batches not folded that a lane remembers before it looks which were
+	fullBytes     = journal.RecordMax / 4 * 3    // waiting for the journal that are a record of their own, and
+	smallBytes    = 4 << 10                      // of a record that another one need not wait for
+	flightsMax    = jamBytes / journal.RecordMax // records whose memory is kept for reuse: as much as waits at once
+	ownBytes      = 64 << 10                     // of a record's memory that a lane keeps for itself
+	batchesMax    = 1 << 20                      // bytes of memory for batches that all lanes together keep for reuse
+	jamBytes      = 8 << 20                      // waiting for the journal before lanes rest
+	waitingTime   = time.Second                  // that a lane may take to say what waits in it, at the end
+	idleInstances = 30 * time.Second             // after which unused instances are closed
 
 	routesMax  = 8                // routes that only what had begun before goes by
 	routesTime = time.Hour        // that they are kept at most
