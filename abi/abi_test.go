@@ -201,7 +201,7 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		views, err := read(b)
 		var memo Memo
-		for range 2 {
+		for range 3 { // they are remembered when they came twice
 			r, errMemo := NewReader(b)
 			for i := 0; errMemo == nil; i++ {
 				var v View
