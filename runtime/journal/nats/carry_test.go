@@ -394,21 +394,21 @@ func TestCarryServer(t *testing.T) {
 // TestCarryCut: a copy that breaks off leaves no bucket, and one that holds what no bucket
 // has is refused.
 func TestCarryCut(t *testing.T) {
-	to := opened(t)
 	for what, k := range map[string]*copyOf{
 		"a foreign subject": {items: []bucket.Item{{Subject: "x.y"}}},
 		"a wildcard":        {items: []bucket.Item{{Subject: "v.a"}, {Subject: "v.>"}}},
 		"no subject":        {items: []bucket.Item{{Subject: "v."}}},
 	} {
+		to := opened(t)
 		if err := k.make(t.Context(), to, carts); !errors.Is(err, bucket.ErrDamaged) {
 			t.Errorf("%s: %v", what, err)
 		}
 		if list, err := to.CarriedBuckets(t.Context(), "main", "shop"); err != nil || len(list) != 0 {
 			t.Errorf("after %s: %v, %v", what, list, err)
 		}
-	}
-	whole := copyOf{items: []bucket.Item{{Subject: "v.a", Sequence: 1, Data: []byte("1")}}}
-	if err := whole.make(t.Context(), to, carts); err != nil {
-		t.Errorf("after those: %v", err)
+		whole := copyOf{items: []bucket.Item{{Subject: "v.a", Sequence: 1, Data: []byte("1")}}}
+		if err := whole.make(t.Context(), to, carts); err != nil {
+			t.Errorf("after %s: %v", what, err)
+		}
 	}
 }
