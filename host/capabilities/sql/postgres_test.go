@@ -131,7 +131,7 @@ func TestPostgresProtocol(t *testing.T) {
 				if writes {
 					e = &entry{stable: "m/1", digest: mode + st.text}
 				}
-				_, err := d.transaction(t.Context(), &request{statements: []statement{st}}, e, false)
+				_, err := d.transaction(t.Context(), &request{statements: []statement{st}}, e, false, nil)
 				if err == nil || !strings.Contains(err.Error(), "multiple commands into a prepared statement") {
 					t.Errorf("mode %q: %s: %v", mode, st.text, err)
 				}

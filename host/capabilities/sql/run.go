@@ -50,7 +50,7 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 		return no
 	}
 	for attempt := 1; ; attempt++ {
-		data, err := d.transaction(ctx, q, e, attempt > 1)
+		data, err := d.attempt(ctx, q, e, attempt > 1)
 		if err == nil {
 			return capability.Answer{Data: data}
 		}
@@ -82,9 +82,21 @@ func (d *database) done(ctx context.Context, e entry) ([]byte, error) {
 	return d.inbox.find(ctx, d.reader, e)
 }
 
-// transaction does all of a request or nothing. e: it writes; nil: it can only read; again:
-// it came to nothing before.
-func (d *database) transaction(ctx context.Context, q *request, e *entry, again bool) (data []byte, err error) {
+// attempt does all of a request or nothing. e: it writes; nil: it can only read; again: it
+// came to nothing before.
+func (d *database) attempt(ctx context.Context, q *request, e *entry, again bool) (data []byte, err error) {
+	if e != nil && d.line != nil {
+		return d.line.do(&turn{ctx: ctx, request: q, entry: e})
+	}
+	return d.transaction(ctx, q, e, again, nil)
+}
+
+// ending ends a transaction that has answered its request and called stop.
+type ending func(c *stdsql.Conn, tx transaction, data []byte) error
+
+// transaction is attempt in a transaction that nothing else is done in before end, which
+// stands for finish; nil: that.
+func (d *database) transaction(ctx context.Context, q *request, e *entry, again bool, end ending) (data []byte, err error) {
 	db := d.reader
 	if e != nil {
 		db = d.writer
@@ -104,6 +116,7 @@ func (d *database) transaction(ctx context.Context, q *request, e *entry, again 
 	if err != nil {
 		return nil, err
 	}
+	stop = sync.OnceFunc(stop)
 	defer stop()
 	if e == nil {
 		within = ctx // its first statement may wait for others
@@ -118,7 +131,11 @@ func (d *database) transaction(ctx context.Context, q *request, e *entry, again 
 	if data, err = d.all(within, c, tx, q, e != nil); err != nil {
 		return nil, err
 	}
-	return data, tx.finish(within, e, data)
+	if end == nil {
+		return data, tx.finish(within, e, data)
+	}
+	stop()
+	return data, end(c, tx, data)
 }
 
 // session runs statements: a transaction or a connection.

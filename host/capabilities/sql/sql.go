@@ -96,6 +96,7 @@ type database struct {
 	reader *stdsql.DB // can change nothing
 	writer *stdsql.DB // nil: the grant is to read
 	inbox  inbox
+	line   *line // of requests that write; nil: the database has several writers at a time
 }
 
 // dialect is what is said to one sort of database in another way than to others.

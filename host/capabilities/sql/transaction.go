@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"errors"
 )
 
 // transaction is what the statements of one request run in, on one connection.
@@ -32,11 +33,29 @@ func beginPlain(ctx context.Context, c *stdsql.Conn, b *inbox) (tx transaction, 
 // finish implements transaction.
 func (p plain) finish(ctx context.Context, e *entry, answer []byte) error {
 	if e != nil {
-		if _, err := p.StmtContext(ctx, p.inbox.adds).ExecContext(ctx, e.row(answer)...); err != nil {
-			return racing{err}
+		if err := p.add(ctx, e, answer); err != nil {
+			return err
 		}
 	}
 	return p.Commit()
+}
+
+// add notes what a request was answered.
+func (p plain) add(ctx context.Context, e *entry, answer []byte) error {
+	if _, err := p.StmtContext(ctx, p.inbox.adds).ExecContext(ctx, e.row(answer)...); err != nil {
+		return racing{err}
+	}
+	return nil
+}
+
+// say runs a statement of the host's own.
+func (p plain) say(ctx context.Context, text string) error {
+	st, err := p.PrepareContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	_, err = st.ExecContext(ctx)
+	return errors.Join(err, st.Close())
 }
 
 // leave implements transaction.
