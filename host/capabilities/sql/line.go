@@ -17,9 +17,9 @@ type line struct {
 	database *database
 
 	mu      sync.Mutex
-	waiting []*turn // first come, first served
-	led     bool    // a turn is being done
-	apart   time.Time
+	waiting []*turn   // first come, first served
+	led     bool      // a turn is being done
+	apart   time.Time // until then each is committed by itself
 }
 
 const (
@@ -41,7 +41,7 @@ type turn struct {
 	request *request
 	entry   *entry
 	wake    chan struct{} // has room: the turn is over, or leads
-	over    bool
+	over    bool          // another has led it
 	data    []byte
 	err     error
 }
