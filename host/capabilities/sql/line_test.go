@@ -17,6 +17,7 @@ import (
 type lined struct {
 	*opened
 	commits atomic.Int32 // since it was let go
+	changed func()       // is called before each row that changes, then; nil: nothing is
 }
 
 // asked is a request, and what it is answered.
@@ -35,9 +36,15 @@ func newLined(t *testing.T) *lined {
 		t.Fatal(err)
 	}
 	err = c.Raw(func(conn any) error {
-		conn.(*sqliteConn).sqliteDriverConn.(sqlite.HookRegisterer).RegisterCommitHook(func() int32 {
+		hooks := conn.(*sqliteConn).sqliteDriverConn.(sqlite.HookRegisterer)
+		hooks.RegisterCommitHook(func() int32 {
 			l.commits.Add(1)
 			return 0
+		})
+		hooks.RegisterPreUpdateHook(func(sqlite.SQLitePreUpdateData) {
+			if l.changed != nil {
+				l.changed()
+			}
 		})
 		return nil
 	})
@@ -198,6 +205,30 @@ func TestLineGivenUp(t *testing.T) {
 			if got := string(r.answer.Data); got != priced(price) {
 				t.Errorf("given up at %d, %d: %s %s%s", at, i, r.answer.Code, r.answer.Text, got)
 			}
+		}
+	}
+}
+
+// TestLineLeaderGivesUp: when who leads gives up while it does what others ask for, they are
+// done all the same, and nothing of its own is.
+func TestLineLeaderGivesUp(t *testing.T) {
+	l := newLined(t)
+	list := []*asked{exec(dearer), exec(dearer), exec(dearer), exec(dearer)}
+	var cancel context.CancelFunc
+	list[0].ctx, cancel = context.WithCancel(t.Context())
+	rows := 0
+	l.changed = func() {
+		if rows++; rows == 3 { // its item, its entry in the inbox, and the next one's item
+			cancel()
+		}
+	}
+	l.all(t, list...)
+	if a := list[0].answer; a.Code != capability.Timeout {
+		t.Errorf("who gave up: %+v", a)
+	}
+	for i, r := range list[1:] {
+		if got := r.answer.Code + string(r.answer.Data); got != priced(21+i) {
+			t.Errorf("%d: %s, want %s (%s)", i+1, got, priced(21+i), r.answer.Text)
 		}
 	}
 }
