@@ -234,3 +234,44 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// TestMemo: attributes that repeat are known from the second time on, whatever data they come
+// with; those that never do cost no memory.
+func TestMemo(t *testing.T) {
+	var memo Memo
+	var v View
+	known := func(id, data string) bool {
+		f := AppendData(AppendAttr(AppendAttr(AppendAttrCount(AppendCount(nil, 1), 2), Type, "a"), ID, id), []byte(data))
+		r, err := NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more, known, err := r.NextMemo(&v, &memo)
+		if got, _ := v.Attr(ID); err != nil || !more || string(got) != id || string(v.Data) != data {
+			t.Fatalf("%s %s: %s %s, %v", id, data, got, v.Data, err)
+		}
+		return known
+	}
+	for n, c := range []struct {
+		id   string
+		want bool
+	}{{"1", false}, {"1", true}, {"1", true}, {"2", false}, {"2", true}, {"2", true}, {"1", false}, {"1", true}} {
+		if got := known(c.id, strings.Repeat("x", n)); got != c.want {
+			t.Errorf("message %d: known %t", n, got)
+		}
+	}
+	frames := [2][]byte{}
+	for i := range frames {
+		frames[i] = AppendData(AppendAttr(AppendAttrCount(AppendCount(nil, 1), 1), Type, [...]string{"a", "b"}[i]), nil)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		for _, f := range frames {
+			r, _ := NewReader(f)
+			if _, known, err := r.NextMemo(&v, &memo); known || err != nil {
+				t.Fatal(known, err)
+			}
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for two messages that differ", n)
+	}
+}

@@ -176,15 +176,16 @@ func seen(attrs, name []byte) bool {
 // repeat themselves. The zero Memo knows nothing. It is for one goroutine.
 type Memo struct {
 	block []byte // count of attributes and their encoding
-	view  View   // of them, in memory of its own, if they came twice
-	twice bool
+	view  View   // of them, in memory of its own
+	twice bool   // they came twice, and view is made: what never repeats costs no memory
 }
 
 // memoMax bounds the block that a Memo keeps, in bytes.
 const memoMax = 256
 
-// NextMemo is Next, and quicker when the message's attributes are the same
-// bytes as those of the message that memo saw last; then known is true.
+// NextMemo is Next; known says that the message's attributes are the same bytes
+// as those of the message that memo saw last. From the third such message on it is
+// quicker.
 func (r *Reader) NextMemo(v *View, memo *Memo) (more, known bool, err error) {
 	n := len(memo.block)
 	again := n > 0 && r.left > 0 && len(r.rest) >= n+4 && bytes.Equal(r.rest[:n], memo.block)

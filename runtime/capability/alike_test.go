@@ -31,8 +31,8 @@ func TestAlike(t *testing.T) {
 	brokers := [2]*Broker{Of(grants, 1<<30), Of(map[string]Capability{"two": telling{"the other two"}}, 1<<30)}
 	rapid.Check(t, func(rt *rapid.T) {
 		request := rapid.Custom(func(rt *rapid.T) []string {
-			r := []string{rapid.SampledFrom([]string{"", "data"}).Draw(rt, "data"), "type", rapid.SampledFrom([]string{"tell.a", "tell.b", "tell.c", "config.get"}).Draw(rt, "type")}
-			if use := rapid.SampledFrom([]string{"", "one", "two", "three"}).Draw(rt, "use"); use != "" {
+			r := []string{rapid.SampledFrom([]string{"", "data"}).Draw(rt, "data"), "type", rapid.SampledFrom([]string{"tell.a", "tell.a", "tell.a", "tell.b", "tell.c", "config.get"}).Draw(rt, "type")}
+			if use := rapid.SampledFrom([]string{"one", "one", "one", "two", "three", ""}).Draw(rt, "use"); use != "" {
 				r = append(r, "use", use)
 			}
 			if ms := rapid.SampledFrom([]string{"", "5", "-5", "900000", "x"}).Draw(rt, "timeout"); ms != "" {

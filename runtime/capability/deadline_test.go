@@ -88,3 +88,29 @@ func TestDeadlineOfMessage(t *testing.T) {
 		}
 	})
 }
+
+// finding is a capability that answers with what its context holds.
+type finding struct{}
+
+func (finding) Operations() map[string]Effect { return map[string]Effect{"find": Reads} }
+
+func (finding) Do(ctx context.Context, _ *Request) Answer {
+	return Answer{Data: []byte(ctx.Value(finding{}).(string))}
+}
+
+func (finding) Close() error { return nil }
+
+// TestDeadlineOfEachMessage: what one message asks for ends with that message, and not with
+// the one before.
+func TestDeadlineOfEachMessage(t *testing.T) {
+	b, l := Of(map[string]Capability{"it": finding{}}, 10), ledger(t)
+	for _, message := range []string{"first", "second"} {
+		l.Reset()
+		l.Context = context.WithValue(t.Context(), finding{}, message)
+		for range 2 {
+			if got := ask(t, b, l, []string{"", "type", "find", "use", "it"}); got[0] != "ok "+message {
+				t.Errorf("of the %s message: %q", message, got)
+			}
+		}
+	}
+}

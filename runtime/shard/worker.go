@@ -303,14 +303,11 @@ func (n noteStarted) run(l *lane) {
 
 // feed tells the lanes that wait for an instance of the node to try again.
 func (l *lane) feed(n *node) {
-	for waiting := n.hungry.Swap(0); waiting != 0; waiting &= waiting - 1 {
-		other := l.shard.lanes[bits.TrailingZeros64(waiting)]
-		if other == l {
-			l.feedHere(l.local(n))
-			continue
-		}
-		other.post(event{note: noteFed{n}})
+	if own := uint64(1) << l.index; n.hungry.Load()&own != 0 { // it alone sets it
+		n.hungry.And(^own)
+		l.feedHere(l.local(n))
 	}
+	l.shard.feed(n)
 }
 
 // feed is the same for who is no lane.

@@ -29,7 +29,6 @@ const (
 	// apartFor is how long each is committed by itself once a transaction of several came
 	// to nothing, so that what is done twice is little beside what is done once.
 	apartFor = 100 * patience
-	groupMax = 64 // requests in one transaction
 )
 
 // errUndone: a transaction of several requests has come to nothing by the fault of another.
@@ -131,14 +130,12 @@ func (l *line) next() *turn {
 	return l.first()
 }
 
-// again puts turns in front of those that wait. lost: they were undone by one among them.
-func (l *line) again(list []*turn, lost bool) {
+// again puts turns in front of those that wait, of which one could not be done with others.
+func (l *line) again(list []*turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting = slices.Concat(list, l.waiting)
-	if lost {
-		l.apart = time.Now().Add(apartFor)
-	}
+	l.apart = time.Now().Add(apartFor)
 }
 
 // end commits what the leading turn has done, with what others ask for who wait.
@@ -151,26 +148,27 @@ func (l *line) end(c *stdsql.Conn, tx plain, own *turn, data []byte) error {
 	settled := false
 	defer func() {
 		if !settled {
-			l.again(group, true)
+			l.again(group)
 		}
 	}()
-	for begun := time.Now(); len(group) < groupMax && time.Since(begun) < patience; {
+	for begun := time.Now(); time.Since(begun) < patience; {
 		t := l.next()
 		if t == nil {
 			break
 		}
-		group = append(group, t)
-		lasts, slow := l.join(c, tx, t)
-		switch {
-		case !lasts && !slow && own.ctx.Err() == nil: // it has ended the transaction itself
-			group = group[:len(group)-1]
+		others := group
+		group = append(group, t) // whatever happens in join
+		switch lasts, slow := l.join(c, tx, t); {
+		case lasts && !slow:
+		case lasts:
+			group = others
+			l.again([]*turn{t})
+		case !slow && own.ctx.Err() == nil: // it has ended the transaction itself
+			group = others
 			l.wake(t)
 			return errUndone
-		case !lasts:
+		default:
 			return errUndone
-		case slow:
-			group = group[:len(group)-1]
-			l.again([]*turn{t}, true)
 		}
 	}
 	if err := tx.Commit(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -23,8 +22,10 @@ type lined struct {
 // asked is a request, and what it is answered.
 type asked struct {
 	text   string
-	ctx    context.Context
+	stable string
+	ctx    context.Context // nil: the test's
 	answer capability.Answer
+	over   chan struct{} // closed when it is answered
 }
 
 func newLined(t *testing.T) *lined {
@@ -57,26 +58,42 @@ func newLined(t *testing.T) *lined {
 	return l
 }
 
-// all has requests wait in their order behind somebody who has the writer, and answers them.
-func (l *lined) all(t *testing.T, list ...*asked) {
+// waiting has requests wait in their order behind somebody who has the writer, until release is called.
+func (l *lined) waiting(t *testing.T, list ...*asked) (release func()) {
 	t.Helper()
 	held, err := l.writer.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var wait sync.WaitGroup
 	for i, r := range list {
 		if r.ctx == nil {
 			r.ctx = t.Context()
 		}
-		wait.Go(func() { r.answer = l.send(r.ctx, fmt.Sprintf("m%d/%d", requests.Add(1), i), Exec, r.text) })
+		if r.stable == "" {
+			r.stable = fmt.Sprintf("m%d/1", requests.Add(1))
+		}
+		r.over = make(chan struct{})
+		go func() { // it ends with its request
+			defer close(r.over)
+			r.answer = l.send(r.ctx, r.stable, Exec, r.text)
+		}()
 		l.until(t, func() bool { return l.line.led && len(l.line.waiting) == i })
 	}
-	l.commits.Store(0)
-	if err := held.Close(); err != nil {
-		t.Fatal(err)
+	return func() {
+		l.commits.Store(0)
+		if err := held.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	wait.Wait()
+}
+
+// all has requests wait so, and answers them.
+func (l *lined) all(t *testing.T, list ...*asked) {
+	t.Helper()
+	l.waiting(t, list...)()
+	for _, r := range list {
+		<-r.over
+	}
 }
 
 // await waits for what others bring about.
@@ -147,89 +164,74 @@ func TestLineUndone(t *testing.T) {
 				}
 				list[at] = exec(c.text)
 				l.all(t, list...)
-				price := 20
-				for i, r := range list {
-					want := priced(price + 1)
-					if i == at {
-						if r.answer.Code != c.code {
-							t.Errorf("%s: %s %s, want %q", r.text, r.answer.Code, r.answer.Text, c.code)
-						}
-						continue
-					}
-					price++
-					if got := r.answer.Code + string(r.answer.Data); got != want {
-						t.Errorf("%d: %s, want %s (%s)", i, got, want, r.answer.Text)
-					}
+				if a := list[at].answer; a.Code != c.code {
+					t.Errorf("%s: %s %s, want %q", list[at].text, a.Code, a.Text, c.code)
 				}
+				others(t, list, at)
 				l.must(Exec, dearer) // the connection serves the next one
 			})
 		}
 	}
 }
 
-// TestLineGivenUp: who gives up while others are waited for leaves the line, and who does while
-// it is being done has nothing done of it; the others are.
-func TestLineGivenUp(t *testing.T) {
-	for at := range 3 {
-		l := newLined(t)
-		held, err := l.writer.Conn(t.Context())
-		if err != nil {
-			t.Fatal(err)
+// others checks the answers to all but one of a list of dearer: they are done in their order.
+func others(t *testing.T, list []*asked, but int) {
+	t.Helper()
+	price := 20
+	for i, r := range list {
+		if i == but {
+			continue
 		}
-		list := []*asked{exec(dearer), exec(dearer), exec(dearer)}
-		ctx, cancel := context.WithCancel(t.Context())
-		var wait sync.WaitGroup
-		for i, r := range list {
-			r.ctx = t.Context()
-			if i == at {
-				r.ctx = ctx
-			}
-			wait.Go(func() { r.answer = l.send(r.ctx, fmt.Sprintf("m%d/%d", requests.Add(1), i), Exec, r.text) })
-			l.until(t, func() bool { return l.line.led && len(l.line.waiting) == i })
-		}
-		cancel()
-		l.until(t, func() bool { return len(l.line.waiting) == 1 })
-		if err := held.Close(); err != nil {
-			t.Fatal(err)
-		}
-		wait.Wait()
-		price := 20
-		for i, r := range list {
-			if i == at {
-				if r.answer.Code != capability.Timeout {
-					t.Errorf("given up at %d: %+v", at, r.answer)
-				}
-				continue
-			}
-			price++
-			if got := string(r.answer.Data); got != priced(price) {
-				t.Errorf("given up at %d, %d: %s %s%s", at, i, r.answer.Code, r.answer.Text, got)
-			}
+		price++
+		if got := r.answer.Code + string(r.answer.Data); got != priced(price) {
+			t.Errorf("%d: %s, want %s (%s)", i, got, priced(price), r.answer.Text)
 		}
 	}
 }
 
-// TestLineLeaderGivesUp: when who leads gives up while it does what others ask for, they are
-// done all the same, and nothing of its own is.
-func TestLineLeaderGivesUp(t *testing.T) {
-	l := newLined(t)
-	list := []*asked{exec(dearer), exec(dearer), exec(dearer), exec(dearer)}
-	var cancel context.CancelFunc
-	list[0].ctx, cancel = context.WithCancel(t.Context())
-	rows := 0
-	l.changed = func() {
-		if rows++; rows == 3 { // its item, its entry in the inbox, and the next one's item
-			cancel()
+// TestLineGivenUp: who gives up while it waits leaves the line at once.
+func TestLineGivenUp(t *testing.T) {
+	for at := range 3 {
+		l := newLined(t)
+		list := []*asked{exec(dearer), exec(dearer), exec(dearer)}
+		var cancel context.CancelFunc
+		list[at].ctx, cancel = context.WithCancel(t.Context())
+		release := l.waiting(t, list...)
+		cancel()
+		<-list[at].over
+		if a := list[at].answer; a.Code != capability.Timeout {
+			t.Errorf("given up at %d: %+v", at, a)
 		}
-	}
-	l.all(t, list...)
-	if a := list[0].answer; a.Code != capability.Timeout {
-		t.Errorf("who gave up: %+v", a)
-	}
-	for i, r := range list[1:] {
-		if got := r.answer.Code + string(r.answer.Data); got != priced(21+i) {
-			t.Errorf("%d: %s, want %s (%s)", i+1, got, priced(21+i), r.answer.Text)
+		release()
+		for _, r := range list {
+			<-r.over
 		}
+		others(t, list, at)
+	}
+}
+
+// TestLineGivesUpWithin: when who leads gives up while it does what others ask for, or one of
+// those while it is being done, nothing of its own is done, and the others are all the same.
+func TestLineGivesUpWithin(t *testing.T) {
+	for at := range 2 {
+		l := newLined(t)
+		list := []*asked{exec(dearer), exec(dearer), exec(dearer), exec(dearer)}
+		if at == 1 {
+			list[1].text = `{"statements": [{"sql": "` + dearer + `"}, {"sql": "` + endless + `"}]}`
+		}
+		var cancel context.CancelFunc
+		list[at].ctx, cancel = context.WithCancel(t.Context())
+		rows := 0
+		l.changed = func() {
+			if rows++; rows == 3 { // the item of the one that leads, its entry in the inbox, and the next one's item
+				cancel()
+			}
+		}
+		l.all(t, list...)
+		if a := list[at].answer; a.Code != capability.Timeout {
+			t.Errorf("%d gave up: %+v", at, a)
+		}
+		others(t, list, at)
 	}
 }
 
@@ -237,58 +239,35 @@ func TestLineLeaderGivesUp(t *testing.T) {
 // request.
 func TestLineEndless(t *testing.T) {
 	l := newLined(t)
-	ctx, cancel := context.WithCancel(t.Context())
+	list := []*asked{exec(dearer), exec(endless), exec(dearer)}
+	var cancel context.CancelFunc
+	list[1].ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
-	slow, others := exec(endless), []*asked{exec(dearer), exec(dearer)}
-	slow.ctx = ctx
-	held, err := l.writer.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wait, ended sync.WaitGroup
-	for i, r := range []*asked{others[0], slow, others[1]} {
-		own := &wait
-		if r == slow {
-			own = &ended
-		} else {
-			r.ctx = t.Context()
-		}
-		own.Go(func() { r.answer = l.send(r.ctx, fmt.Sprintf("m%d/%d", requests.Add(1), i), Exec, r.text) })
-		l.until(t, func() bool { return l.line.led && len(l.line.waiting) == i })
-	}
-	if err := held.Close(); err != nil {
-		t.Fatal(err)
-	}
-	await(t, func() bool { return strings.Contains(l.must(Query, "select price from items where id = 2"), "21") }) // the first
+	l.waiting(t, list...)()
+	<-list[0].over
 	cancel()
-	ended.Wait()
-	wait.Wait()
-	if slow.answer.Code != capability.Timeout || string(others[0].answer.Data) != priced(21) || string(others[1].answer.Data) != priced(22) {
-		t.Errorf("%+v, %s, %s", slow.answer, others[0].answer.Data, others[1].answer.Data)
+	<-list[1].over
+	<-list[2].over
+	if a := list[1].answer; a.Code != capability.Timeout {
+		t.Errorf("%+v", a)
 	}
+	others(t, list, 1)
 }
 
 // TestLineAlike: of requests in one transaction that are the same, one is done, and all are
 // answered by it.
 func TestLineAlike(t *testing.T) {
 	l := newLined(t)
-	held, err := l.writer.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	var list []*asked
+	for range 5 {
+		r := exec(dearer)
+		r.stable = "same/1"
+		list = append(list, r)
 	}
-	var wait sync.WaitGroup
-	answers := make([]capability.Answer, 5)
-	for i := range answers {
-		wait.Go(func() { answers[i] = l.send(t.Context(), "same/1", Exec, exec(dearer).text) })
-		l.until(t, func() bool { return l.line.led && len(l.line.waiting) == i })
-	}
-	if err := held.Close(); err != nil {
-		t.Fatal(err)
-	}
-	wait.Wait()
-	for i, a := range answers {
-		if string(a.Data) != priced(21) {
-			t.Errorf("%d: %s %s%s", i, a.Code, a.Text, a.Data)
+	l.all(t, list...)
+	for i, r := range list {
+		if string(r.answer.Data) != priced(21) {
+			t.Errorf("%d: %+v", i, r.answer)
 		}
 	}
 }
