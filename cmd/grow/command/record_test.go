@@ -35,7 +35,7 @@ func TestRecord(t *testing.T) {
 		t.Fatal(plan)
 	}
 	id := gjson.Get(plan, `tests.#(outcome=="refused").id`).String()
-	holds(t, h.run(exitDone, "record --to-test ledger "+id[:20]), "written  ledger.close  refused ledger.closed  actors/ledger/tests/recorded-"+strings.ToLower(id)+".yaml", "1 test written, and passed")
+	holds(t, h.run(exitDone, "record --to-test ledger "+id[:25]), "written  ledger.close  refused ledger.closed  actors/ledger/tests/recorded-"+strings.ToLower(id)+".yaml", "1 test written, and passed")
 	text, err := os.ReadFile(recordedFiles(t)[0])
 	if err != nil {
 		t.Fatal(err)
