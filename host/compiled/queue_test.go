@@ -36,7 +36,15 @@ var orders = map[string]func(){
 	"panic": func() { panic("the compiler has a fault") },
 	"die":   func() { os.Exit(7) },
 	"sleep": func() { select {} },
+	"toil": func() { // for a moment, and then never again
+		for begun := cpuUsed(); cpuUsed()-begun < toil; {
+		}
+		select {}
+	},
 }
+
+// toil is far more processor time than a worker uses that is idle.
+const toil = 200 * time.Millisecond
 
 func TestMain(m *testing.M) {
 	Serve(func(ctx context.Context, code []byte) ([32]byte, []byte, error) {
@@ -67,6 +75,14 @@ func (q *Queue) running() *worker {
 // untilTaken waits until the worker of a queue of one is in use.
 func (q *Queue) untilTaken() {
 	for len(q.slots) > 0 {
+		runtime.Gosched()
+	}
+}
+
+// untilToils waits until a worker that was idle does what it was told, where the system tells.
+func (w *worker) untilToils() {
+	begun, told := w.process.CPUTime()
+	for used := begun; told && used-begun < toil/2; used, told = w.process.CPUTime() {
 		runtime.Gosched()
 	}
 }
@@ -153,10 +169,11 @@ func TestKilled(t *testing.T) {
 	w = q.running()
 	result := make(chan error, 1)
 	go func() {
-		_, _, err := q.Compile(context.Background(), []byte("sleep"))
+		_, _, err := q.Compile(context.Background(), []byte("toil"))
 		result <- err
 	}()
 	q.untilTaken()
+	w.untilToils() // else who has taken it may find that it has ended, and take another
 	kill(t, w)
 	var known *engine.Error
 	if err := <-result; !errors.As(err, &known) || known.Code != engine.CodeCompile {

@@ -94,6 +94,10 @@ func (a *target) Close() error {
 	return nil
 }
 
+// aheadMax is how many messages are read that nobody has waited for: the server reads nothing more
+// while it cannot answer who gives a request up.
+const aheadMax = 100
+
 // client speaks the protocol to a server that the test has started.
 type client struct {
 	t        *testing.T
@@ -114,7 +118,7 @@ func connect(t *testing.T, o debug.Options, messages ...int) *client {
 	}
 	a := &target{program: p, messages: messages, results: make(chan any, len(messages)+1), closed: make(chan struct{})}
 	here, there := net.Pipe()
-	c := &client{t: t, conn: here, messages: make(chan protocol.Message), target: a, served: make(chan error, 1)}
+	c := &client{t: t, conn: here, messages: make(chan protocol.Message, aheadMax), target: a, served: make(chan error, 1)}
 	attach := func(_ context.Context, args map[string]any) (*debug.Session, io.Closer, error) {
 		if args["actor"] != "shop" {
 			return nil, nil, errors.New("there is no actor of that name")

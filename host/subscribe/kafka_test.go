@@ -6,11 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/grow-platform/grow/host/outside/kafka"
+	"github.com/grow-platform/grow/host/outside/redis/redistest"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -278,7 +280,11 @@ func (s *said) Write(p []byte) (int, error) {
 // once they are.
 func TestKafkaLater(t *testing.T) {
 	dir := t.TempDir()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir))
+	port, err := strconv.Atoi(redistest.Port(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.Ports(port))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,10 +297,6 @@ func TestKafkaLater(t *testing.T) {
 	}
 	produce(t, c, 0, "1")
 	l.next(t, "1")
-	port := 0
-	if _, err := fmt.Sscanf(c.ListenAddrs()[0], "127.0.0.1:%d", &port); err != nil {
-		t.Fatal(err)
-	}
 	c.Close()
 	if c, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.Ports(port)); err != nil {
 		t.Fatal(err)

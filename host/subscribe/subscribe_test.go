@@ -52,7 +52,7 @@ func start(t *testing.T) *outside {
 		t.Fatal("the server is not ready")
 	}
 	o := &outside{address: "nats://" + s.Addr().String()}
-	conn, err := client.Connect(o.address)
+	conn, err := client.Connect(o.address, client.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -150,7 +150,7 @@ func badServers(t *testing.T, s *Service) {
 // failpoints: the host dies at one moment of each kind of write; make crash
 // FAULT=failpoint does all.
 func failpoints(t *testing.T, s *Service) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	all, err := Failpoints("../..")
 	if err != nil {

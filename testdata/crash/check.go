@@ -16,7 +16,7 @@ import (
 // settleMax is how long what was acknowledged may take to be in the books after
 // a restart, and readers how many connections read books.
 const (
-	settleMax = 20 * time.Second
+	settleMax = time.Minute
 	readers   = 8
 	faultsMax = 20 // that are told of a round
 )

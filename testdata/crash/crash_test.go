@@ -48,7 +48,7 @@ func TestCrash(t *testing.T) {
 	t.Run("bytes", func(t *testing.T) {
 		r := NewRun(s, 1, 16, t.Logf)
 		t.Cleanup(func() { leave(t, r) })
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		if err := r.Bytes(ctx, 97); err != nil || r.Cuts < 5 {
 			t.Fatalf("%d cuts: %v", r.Cuts, err)

@@ -6,7 +6,7 @@ func memoryCases() []Case {
 	var list []Case
 	list = append(list, in(Memory, "grow until it fails", []string{Handled}, plain(
 		loop(c32(1), memGrow, c32(-1), op(0x47), brIf(0))))...)
-	list = append(list, in(Memory, "grow and write everywhere", []string{Handled, "limit.fuel"}, plain(
+	list = append(list, in(Memory, "grow and write everywhere", []string{Handled, "limit.fuel", "limit.time"}, plain(
 		loop(c32(1), memGrow, c32(-1), op(0x47), brIf(0)),
 		c32(0), c32(1), memSize, c32(16), op(0x74), op(0xfc, 0x0b, 0)))...)
 	for _, n := range []int32{15, 16, 100, 65535, 65536, -1, -1 << 31} {
@@ -28,7 +28,7 @@ func memoryCases() []Case {
 			return join(op(0xd0, 0x70), c32(n), op(0xfc, 0x0f, 0), drop)
 		})...)
 	}
-	list = append(list, in(Memory, "table.grow in a loop", []string{"limit.fuel"}, func(m *module) []byte {
+	list = append(list, in(Memory, "table.grow in a loop", []string{"limit.fuel", "limit.time"}, func(m *module) []byte {
 		withTable(m, 1)
 		return forever(op(0xd0, 0x70), c32(1000), op(0xfc, 0x0f, 0), drop)
 	})...)

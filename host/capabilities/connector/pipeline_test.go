@@ -99,7 +99,7 @@ func (p *pipeline) start(program, config, database string) {
 	unknown.Reply = "replies"
 	unknown.Header.Set(headerOperation, "contacts.drop")
 	if p.replies, err = p.conn.SubscribeSync(unknown.Reply); err == nil {
-		err = p.conn.PublishMsg(unknown)
+		err = errors.Join(p.conn.PublishMsg(unknown), p.conn.Flush()) // it is there before what is asked on other connections
 	}
 	if err != nil {
 		p.Fatal(err)

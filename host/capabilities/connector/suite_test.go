@@ -32,7 +32,7 @@ func start(t *testing.T) (address string, conn *client.Conn, s *server.Server) {
 		t.Fatal("the server is not ready")
 	}
 	address = fmt.Sprintf("nats://hidden@%s", s.Addr())
-	if conn, err = client.Connect(address); err != nil {
+	if conn, err = client.Connect(address, client.Timeout(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)

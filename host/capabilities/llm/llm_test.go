@@ -33,13 +33,14 @@ func open(t *testing.T, url string, buckets bucket.Store, more map[string]any) *
 // ask asks and gives the answer, or what went wrong.
 func ask(t *testing.T, o *opened, operation, stable, data string) string {
 	t.Helper()
-	return askWithin(t, o, operation, stable, data, 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	return askIn(ctx, t, o, operation, stable, data)
 }
 
-func askWithin(t *testing.T, o *opened, operation, stable, data string, d time.Duration) string {
+// askIn is ask in a context.
+func askIn(ctx context.Context, t *testing.T, o *opened, operation, stable, data string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	defer cancel()
 	a := o.Do(ctx, &capability.Request{Operation: operation, Data: []byte(data), Stable: stable})
 	if strings.Contains(a.Text+string(a.Data), secretKey) {
 		t.Errorf("the key is in %s %s", a.Text, a.Data)

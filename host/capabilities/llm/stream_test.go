@@ -18,7 +18,7 @@ import (
 // streamOf asks for a chat as a stream and reads it to its end; what went wrong is the last line.
 func streamOf(t *testing.T, o *opened, stable, data string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	a, body := o.Stream(ctx, &capability.Request{Operation: ChatOperation, Data: []byte(data), Stable: stable}, nil)
 	text := func(a capability.Answer) string {

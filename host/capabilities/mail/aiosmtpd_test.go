@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"github.com/grow-platform/grow/testdata/postbox"
-	"net"
 	netmail "net/mail"
 	"os"
 	"os/exec"
@@ -18,16 +17,19 @@ import (
 // keeper is a server in Python that takes mails over TLS, keeps them in a folder and says
 // its port once it listens.
 const keeper = `
-import ssl, sys, time
-from aiosmtpd.controller import Controller
+import asyncio, ssl, sys
 from aiosmtpd.handlers import Mailbox
+from aiosmtpd.smtp import SMTP
 tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 tls.load_cert_chain(sys.argv[1])
-c = Controller(Mailbox(sys.argv[2]), hostname="127.0.0.1", port=int(sys.argv[3]), tls_context=tls, require_starttls=True)
-c.start()
-print("ready", flush=True)
-sys.stdin.read()
-c.stop()
+box = Mailbox(sys.argv[2])
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(box, enable_SMTPUTF8=True, tls_context=tls, require_starttls=True), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+asyncio.run(main())
 `
 
 // TestAiosmtpd: mails come to a server that is in nobody's test library, over STARTTLS, and
@@ -48,16 +50,8 @@ func TestAiosmtpd(t *testing.T) {
 	if err := os.WriteFile(cert, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
 	box := filepath.Join(dir, "box")
-	cmd := exec.CommandContext(t.Context(), python, "-c", keeper, cert, box, fmt.Sprint(port)) //nolint:gosec // the test's own program
+	cmd := exec.CommandContext(t.Context(), python, "-c", keeper, cert, box) //nolint:gosec // the test's own program
 	cmd.Stderr = t.Output()
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -74,10 +68,11 @@ func TestAiosmtpd(t *testing.T) {
 		_ = in.Close()
 		_ = cmd.Wait()
 	})
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatal(line, err)
+	port, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(port, err)
 	}
-	c := open(t, fmt.Sprintf("smtp://127.0.0.1:%d?ca=%s", port, ca), nil)
+	c := open(t, fmt.Sprintf("smtp://127.0.0.1:%s?ca=%s", strings.TrimSpace(port), ca), nil)
 	if got := send(t, c, "m1/1", `{"to": ["a@example.com"], "bcc": ["b@example.com"], "subject": "ü", "text": "one\n.\n..two"}`); got != "" {
 		t.Fatal(got)
 	}

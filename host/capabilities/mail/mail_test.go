@@ -41,7 +41,7 @@ func open(t *testing.T, url string, more map[string]any) capability.Capability {
 // send sends a mail and says what came of it.
 func send(t *testing.T, c capability.Capability, stable, mail string) string {
 	t.Helper()
-	return sendWithin(t, c, stable, mail, 20_000)
+	return sendWithin(t, c, stable, mail, 60_000)
 }
 
 func sendWithin(t *testing.T, c capability.Capability, stable, mail string, ms int) string {

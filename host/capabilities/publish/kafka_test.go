@@ -136,7 +136,7 @@ func TestKafkaFull(t *testing.T) {
 	c.Close()
 	o := openVia(t, "kafka", address, ">")
 	data := strings.Repeat("x", 900_000)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var wait sync.WaitGroup
 	var refused atomic.Bool

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func start(t *testing.T) (address string, s *server.Server, js jetstream.JetStre
 		t.Fatal("the server is not ready")
 	}
 	address = fmt.Sprintf("nats://hidden@%s", s.Addr())
-	conn, err := client.Connect(address)
+	conn, err := client.Connect(address, client.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,9 +170,7 @@ func TestPublish(t *testing.T) {
 // found again when it is back.
 func TestAway(t *testing.T) {
 	c := open(t, "nats://hidden@127.0.0.1:1", "erp.>")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if got := send(ctx, c, "m1/1", "erp.a", ""); got != "unavailable: server default does not answer" {
+	if got := send(t.Context(), c, "m1/1", "erp.a", ""); got != "unavailable: server default does not answer" {
 		t.Error(got)
 	}
 	address, s, _ := start(t)
@@ -181,7 +180,10 @@ func TestAway(t *testing.T) {
 	}
 	s.Shutdown()
 	s.WaitForShutdown()
-	if got := send(ctx, c, "m1/2", "erp.a", ""); got != "unavailable: server default does not answer" {
+	for conn := c.(*opened).to.(*natsSink).conn; conn.IsConnected() && t.Context().Err() == nil; { // until that is noticed
+		runtime.Gosched()
+	}
+	if got := send(t.Context(), c, "m1/2", "erp.a", ""); got != "unavailable: server default does not answer" {
 		t.Error(got)
 	}
 }

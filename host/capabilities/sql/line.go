@@ -15,6 +15,7 @@ import (
 // takes long has no part in the others' transaction. It is safe for concurrent use.
 type line struct {
 	database *database
+	patience time.Duration // only tests have another than patience
 
 	mu      sync.Mutex
 	waiting []*turn   // first come, first served
@@ -151,7 +152,7 @@ func (l *line) end(c *stdsql.Conn, tx plain, own *turn, data []byte) error {
 			l.again(group)
 		}
 	}()
-	for begun := time.Now(); time.Since(begun) < patience; {
+	for begun := time.Now(); time.Since(begun) < l.patience; {
 		t := l.next()
 		if t == nil {
 			break
@@ -198,7 +199,7 @@ func (l *line) join(c *stdsql.Conn, tx plain, t *turn) (lasts, slow bool) {
 	if t.data, t.err = nil, t.ctx.Err(); t.err != nil {
 		return true, false
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	ctx, cancel := context.WithTimeout(t.ctx, l.patience)
 	defer cancel()
 	within, stop, err := l.database.interrupt(ctx, c)
 	if err != nil {

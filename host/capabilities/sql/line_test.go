@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/capability"
 	"modernc.org/sqlite"
@@ -87,6 +88,9 @@ func (l *lined) waiting(t *testing.T, list ...*asked) (release func()) {
 	}
 }
 
+// unhurried has nobody be done apart because a machine is busy.
+func (l *lined) unhurried() { l.line.patience = time.Hour }
+
 // all has requests wait so, and answers them.
 func (l *lined) all(t *testing.T, list ...*asked) {
 	t.Helper()
@@ -128,6 +132,7 @@ func priced(n int) string {
 // each is answered for itself.
 func TestLine(t *testing.T) {
 	l := newLined(t)
+	l.unhurried()
 	list := []*asked{exec(dearer), exec(dearer), exec("insert into items (id, name) values (1, 'again')"), exec(dearer),
 		{text: `{"statements": [{"sql": "` + dearer + `"}, {"sql": "insert into items (id) values (9)"}]}`}, exec("select * from nowhere"), exec(dearer)}
 	l.all(t, list...)
@@ -215,6 +220,7 @@ func TestLineGivenUp(t *testing.T) {
 func TestLineGivesUpWithin(t *testing.T) {
 	for at := range 2 {
 		l := newLined(t)
+		l.unhurried()
 		list := []*asked{exec(dearer), exec(dearer), exec(dearer), exec(dearer)}
 		if at == 1 {
 			list[1].text = `{"statements": [{"sql": "` + dearer + `"}, {"sql": "` + endless + `"}]}`

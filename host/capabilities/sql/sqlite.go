@@ -65,7 +65,7 @@ func openSQLite(ctx context.Context, g *grant, folder string) (capability.Capabi
 		}
 		return d, nil
 	}
-	d.writer, d.line = writer, &line{database: d}
+	d.writer, d.line = writer, &line{database: d, patience: patience}
 	if d.inbox.adds, err = writer.PrepareContext(ctx, inboxAdd); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), d.Close())
 	}

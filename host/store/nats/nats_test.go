@@ -23,7 +23,7 @@ func serve(t *testing.T) *client.Conn {
 	if !s.ReadyForConnections(time.Minute) {
 		t.Fatal("the server does not start")
 	}
-	c, err := client.Connect(s.ClientURL())
+	c, err := client.Connect(s.ClientURL(), client.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 type Processes interface{ Processes() []control.Process }
 
 // endMax is how long a process that was killed may be said to run.
-const endMax = 5 * time.Second
+const endMax = 30 * time.Second
 
 // kill has the process of a module killed while it has an instance, and the module
 // handle the first message again: that has to come to the same end as it first did,

@@ -2,7 +2,10 @@
 package redistest
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"net"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -17,18 +20,29 @@ const Password = "hidden"
 type Server struct {
 	Address string // for a secret
 	Client  *client.Client
-	cmd     *exec.Cmd
+	process *os.Process
+	ended   chan struct{} // closed when the process is gone
 }
+
+// Ports of tests: no system gives one of these to who wants any, so that whoever waits for a
+// server to come back finds nobody else there.
+const (
+	portFirst = 10_000
+	portLast  = 29_999
+)
 
 // Port is one that nobody listens on.
 func Port(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for t.Context().Err() == nil {
+		port := strconv.Itoa(portFirst + rand.IntN(portLast-portFirst+1))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = l.Close() // nobody has connected
+			return port
+		}
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	t.Fatal("there is no port")
+	return ""
 }
 
 // Start starts a server at a port of the loopback address that keeps what it has in dir, and
@@ -40,14 +54,24 @@ func Start(t *testing.T, dir, port string) *Server {
 		t.Skip("there is no redis-server: on Debian it is in the package redis-server")
 	}
 	cmd := exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--requirepass", Password, "--dir", dir, "--appendonly", "yes", "--appendfsync", "always")
+	var said bytes.Buffer
+	cmd.Stdout = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{"redis://:" + Password + "@127.0.0.1:" + port, client.NewClient(&client.Options{Addr: "127.0.0.1:" + port, Password: Password}), cmd}
+	s := &Server{"redis://:" + Password + "@127.0.0.1:" + port, client.NewClient(&client.Options{Addr: "127.0.0.1:" + port, Password: Password}), cmd.Process, make(chan struct{})}
+	go func() { // ends with the process
+		defer close(s.ended)
+		_ = cmd.Wait() // it is killed, or has said why it ended
+	}()
 	t.Cleanup(s.Kill)
 	for s.Client.Ping(t.Context()).Err() != nil {
-		if t.Context().Err() != nil {
+		select {
+		case <-s.ended:
+			t.Fatalf("the server has ended:\n%s", said.String())
+		case <-t.Context().Done():
 			t.Fatal("the server does not start")
+		default:
 		}
 	}
 	return s
@@ -55,9 +79,7 @@ func Start(t *testing.T, dir, port string) *Server {
 
 // Kill ends the server at once; what it has said that it has, it keeps.
 func (s *Server) Kill() {
-	if s.cmd.ProcessState == nil {
-		_ = s.Client.Close()
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait() // it was killed
-	}
+	_ = s.Client.Close() // it may be closed already
+	_ = s.process.Kill() // it may have ended already
+	<-s.ended
 }
