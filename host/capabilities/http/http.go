@@ -129,7 +129,7 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 			return nil, fmt.Errorf("http grant: openapi: %s: %w", c.OpenAPI, err)
 		}
 	}
-	if err := c.sign(env.Secret); errors.Is(err, errNotSet) && read.Optional {
+	if err := c.sign(env.Secret); errors.As(err, new(*capability.SecretError)) && read.Optional {
 		return capability.Absent([]string{Fetch, Call, capability.StreamOpen}, "%v", err), nil
 	} else if err != nil {
 		return nil, err
@@ -146,9 +146,6 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 	return c, nil
 }
 
-// errNotSet is a secret that the host does not have.
-var errNotSet = errors.New("is not set: grow secret set, or give it in the environment")
-
 // sign makes the headers that every request has, with the secrets in them.
 func (c *client) sign(secrets func(name string) (string, bool)) error {
 	for name, text := range c.Headers {
@@ -162,7 +159,7 @@ func (c *client) sign(secrets func(name string) (string, bool)) error {
 			}
 			value, ok := secrets(secret)
 			if !ok {
-				missing = fmt.Errorf("secret %s %w", secret, errNotSet)
+				missing = &capability.SecretError{Name: secret}
 			}
 			c.masks = append(c.masks, value)
 			return value
