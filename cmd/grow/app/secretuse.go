@@ -23,7 +23,7 @@ type SecretUse struct {
 }
 
 // secretRef is how a header of a grant names a secret.
-var secretRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+var secretRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}`)
 
 // vias are what secrets that say where servers are begin with.
 var vias = map[specs.Via]string{specs.ViaNATS: nats.SecretPrefix, specs.ViaKafka: kafka.SecretPrefix, specs.ViaRedis: redis.SecretPrefix}

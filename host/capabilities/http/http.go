@@ -23,6 +23,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -99,16 +100,34 @@ func (g *grant) complete() error {
 			return err
 		}
 	}
-	for name := range g.Headers {
+	for _, name := range slices.Sorted(maps.Keys(g.Headers)) {
 		if forbidden(name) {
 			return fmt.Errorf("http grant: headers: %s is the host's to set", name)
+		}
+		if err := checkRefs(g.Headers[name]); err != nil {
+			return fmt.Errorf("http grant: headers: %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
+// checkRefs says what is wrong with the secrets that a header names: what is none is not sent
+// as it stands.
+func checkRefs(text string) error {
+	for _, ref := range secretName.FindAllStringSubmatch(text, -1) {
+		if capability.HostSecret(ref[1]) {
+			return fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: name another", ref[1])
+		}
+	}
+	rest := secretName.ReplaceAllString(text, "")
+	if i := strings.Index(rest, "${"); i >= 0 {
+		return fmt.Errorf("%.40q names no secret: ${NAME} does, of letters, digits, '.', '-' and '_'", rest[i:])
+	}
+	return nil
+}
+
 // secretName is how a header of a grant names a secret.
-var secretName = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+var secretName = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}`)
 
 // Open implements capability.Kind: a secret or a network that the host does not give is
 // an error at start.
@@ -153,10 +172,6 @@ func (c *client) sign(secrets func(name string) (string, bool)) error {
 		var missing error
 		c.headers[strings.ToLower(name)] = secretName.ReplaceAllStringFunc(text, func(ref string) string {
 			secret := secretName.FindStringSubmatch(ref)[1]
-			if capability.HostSecret(secret) {
-				missing = fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: name another in the grant's headers", secret)
-				return ""
-			}
 			value, ok := secrets(secret)
 			if !ok {
 				missing = &capability.SecretError{Name: secret}
