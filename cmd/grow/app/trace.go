@@ -157,6 +157,9 @@ func (w *tracing) tried(m *traced, h *shard.Hop) {
 	if n := len(m.Tries) - 1; n >= 0 && m.Tries[n].Open && m.Tries[n].Attempt == h.Attempt {
 		t.Begun, t.Told = true, m.Tries[n].Told
 		m.Tries = m.Tries[:n]
+		if t.Time.Before(m.Time) { // what was kept in the midst has the time of that, not of the message
+			m.Time = t.Time
+		}
 	}
 	m.Tries = append(m.Tries, t)
 }
