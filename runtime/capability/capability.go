@@ -34,6 +34,14 @@ type Kind interface {
 	Open(ctx context.Context, g specs.Grant, env Environment) (Capability, error)
 }
 
+// SecretError says that a grant names a secret which the host does not have.
+type SecretError struct{ Name string }
+
+// Error implements error.
+func (e *SecretError) Error() string {
+	return "secret " + e.Name + " is not set: give it in the host's environment or its folder of secrets, or seal it while the host runs: grow secret set " + e.Name
+}
+
 // Capability serves the requests of one grant at one node. It is safe for
 // concurrent use.
 type Capability interface {

@@ -232,7 +232,7 @@ func Start(ctx context.Context, o Options) (h *Host, err error) {
 		}
 	}
 	if err := h.run(ctx); err != nil {
-		return h, err
+		return h, secretError(err)
 	}
 	if err := h.serve(ctx); err != nil {
 		return h, err

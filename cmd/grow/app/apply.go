@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/grow-platform/grow/host/gateway"
+	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -99,10 +100,18 @@ func (h *Host) Revisions() map[string]string {
 	return list
 }
 
-// secretError says of a missing secret where secrets come from.
+// secretError says of a missing secret, of an endpoint or a grant, where secrets come from.
 func secretError(err error) error {
-	if missing := (*gateway.SecretError)(nil); errors.As(err, &missing) {
-		return &Error{Code: "secret.missing", Err: err, Hint: "give it: export " + missing.Name + "=... and start grow run; or on a host that runs: grow secret set " + missing.Name}
+	var name string
+	var endpoint *gateway.SecretError
+	var grant *capability.SecretError
+	switch {
+	case errors.As(err, &endpoint):
+		name = endpoint.Name
+	case errors.As(err, &grant):
+		name = grant.Name
+	default:
+		return err
 	}
-	return err
+	return &Error{Code: "secret.missing", Err: err, Hint: "give it: export " + name + "=... and start grow run; or on a host that runs: grow secret set " + name}
 }

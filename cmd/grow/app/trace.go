@@ -3,12 +3,12 @@ package app
 import (
 	"cmp"
 	"context"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/specs"
@@ -23,32 +23,12 @@ func (b backend) Trace(ctx context.Context, id string) (control.Trace, error) {
 	return toldOf(t, b.mask(b.service.Load())), nil
 }
 
-// secretRef is how a header of a grant names a secret.
-var secretRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
-
-// secretNames are the secrets that a service names.
+// secretNames are the secrets that a service names, without the host's own.
 func secretNames(s *specs.Service) []string {
 	var all []string
-	for _, e := range s.Endpoints {
-		if e.Webhook != nil {
-			all = append(all, e.Webhook.Secret)
-		}
-	}
-	for _, a := range s.Actors {
-		for _, g := range a.Uses {
-			names, _ := g.Params["names"].([]any)
-			for _, name := range names {
-				if text, ok := name.(string); ok && g.Kind == "secret" {
-					all = append(all, text)
-				}
-			}
-			headers, _ := g.Params["headers"].(map[string]any) // which the other side may say back
-			for _, value := range headers {
-				text, _ := value.(string)
-				for _, ref := range secretRef.FindAllStringSubmatch(text, -1) {
-					all = append(all, ref[1])
-				}
-			}
+	for _, u := range SecretUses(s) {
+		if !capability.HostSecret(u.Name) {
+			all = append(all, u.Name)
 		}
 	}
 	return all
@@ -177,6 +157,9 @@ func (w *tracing) tried(m *traced, h *shard.Hop) {
 	if n := len(m.Tries) - 1; n >= 0 && m.Tries[n].Open && m.Tries[n].Attempt == h.Attempt {
 		t.Begun, t.Told = true, m.Tries[n].Told
 		m.Tries = m.Tries[:n]
+		if t.Time.Before(m.Time) { // what was kept in the midst has the time of that, not of the message
+			m.Time = t.Time
+		}
 	}
 	m.Tries = append(m.Tries, t)
 }

@@ -135,3 +135,21 @@ func TestPoint(t *testing.T) {
 		}
 	}
 }
+
+// TestTracedTimes: a message that was kept in the midst, as it was about to change something
+// outside, began when its attempt did, and a request takes no less than a part of it.
+func TestTracedTimes(t *testing.T) {
+	at := func(ms int) time.Time { return time.Unix(1000, 0).Add(time.Duration(ms) * time.Millisecond) }
+	hops := []shard.Hop{
+		{What: shard.HopAccepted, ID: "m", Node: "w/a", Type: "asked", Time: at(48)},
+		{What: shard.HopBegun, ID: "m", Node: "w/a", Time: at(48), Attempt: 1},
+		{
+			What: shard.HopHandled, ID: "m", Node: "w/a", Type: "asked", Time: at(0), Took: 70 * time.Millisecond, Attempt: 1,
+			Outputs: []shard.HopOutput{{ID: "m.1", To: "output", Type: "done"}},
+		},
+	}
+	tr := toldOf(&shard.Traced{ID: "m", Flow: "m", Hops: hops}, mask{})
+	if out := tr.Messages[1]; !tr.Began.Equal(at(0)) || tr.Took != 70 || !tr.Messages[0].Time.Equal(at(0)) || !out.Time.Equal(at(70)) {
+		t.Errorf("it began at %s and took %v ms: %s, then %s", tr.Began, tr.Took, tr.Messages[0].Time, out.Time)
+	}
+}

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/abi"
@@ -22,6 +20,7 @@ import (
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/jail"
 	"github.com/grow-platform/grow/host/secrets"
+	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
 )
@@ -94,16 +93,16 @@ func (s *shell) serviceCheck() (*specs.Service, []checkup) {
 	}
 	c.OK, c.Version = true, service.Name
 	list := []checkup{c}
-	wanted := neededSecrets(service)
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		list = append(list, secretCheck(dir, service.Name, name, wanted[name]))
+	for _, use := range app.SecretUses(service) {
+		list = append(list, secretCheck(dir, service.Name, use))
 	}
 	return service, list
 }
 
 // secretCheck looks for a secret that something needs.
-func secretCheck(dir, service, name, needs string) checkup {
-	c := checkup{Finding: toolchain.Finding{Name: "secret " + name}, For: "service", Needed: true}
+func secretCheck(dir, service string, use app.SecretUse) checkup {
+	name := use.Name
+	c := checkup{Finding: toolchain.Finding{Name: "secret " + name}, For: "service", Needed: !use.Optional}
 	have, err := app.SecretsOf(dir, service)
 	if err != nil {
 		c.Problem, c.Fix = err.Error(), "give "+secrets.KeyVariable+" the key that sealed it"
@@ -113,34 +112,14 @@ func secretCheck(dir, service, name, needs string) checkup {
 	switch {
 	case err != nil:
 		c.Problem, c.Fix = "it is sealed, and cannot be opened: "+err.Error(), "set it again: grow secret set "+name
+	case value == "" && capability.HostSecret(name): // is never sealed
+		c.Problem, c.Fix = "not in the environment; "+use.By+" needs it", "export "+name+"=..."
 	case value == "":
-		c.Problem, c.Fix = "neither in the environment nor sealed; "+needs+" needs it", "export "+name+"=..., or, while the service runs: grow secret set "+name
+		c.Problem, c.Fix = "neither in the environment nor sealed; "+use.By+" needs it", "export "+name+"=..., or, while the service runs: grow secret set "+name
 	default:
 		c.OK, c.Version = true, from
 	}
 	return c
-}
-
-// neededSecrets are the names of the secrets that a service needs to start, each
-// with what needs it.
-func neededSecrets(service *specs.Service) map[string]string {
-	wanted := map[string]string{}
-	for _, a := range service.Actors {
-		for _, g := range a.Uses {
-			names, _ := g.Params["names"].([]any) // checked when the service was loaded
-			for _, name := range names {
-				if text, ok := name.(string); ok && g.Kind == "secret" {
-					wanted[text] = "actor " + a.Name
-				}
-			}
-		}
-	}
-	for _, e := range service.Endpoints {
-		if e.Webhook != nil {
-			wanted[e.Webhook.Secret] = e.Name()
-		}
-	}
-	return wanted
 }
 
 // hostChecks look at what running takes, whatever the service.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,7 +46,7 @@ func signers(s *specs.Service) []string {
 }
 
 // examples are the fenced blocks of shell in the service's documents that call
-// it with curl.
+// it with curl, without those that call an endpoint which it has no more.
 func examples(s *specs.Service, base string) string {
 	var b strings.Builder
 	for _, doc := range s.Docs {
@@ -54,7 +55,7 @@ func examples(s *specs.Service, base string) string {
 			continue // vet has said so
 		}
 		for block := range blocks(string(text)) {
-			if !strings.Contains(block, "curl ") {
+			if !strings.Contains(block, "curl ") || !callsFit(s, block) {
 				continue
 			}
 			for line := range strings.Lines(strings.ReplaceAll(block, exampleURL, base)) {
@@ -64,6 +65,36 @@ func examples(s *specs.Service, base string) string {
 		}
 	}
 	return b.String()
+}
+
+// exampleCall finds where the lines of an example call the service.
+var exampleCall = regexp.MustCompile(regexp.QuoteMeta(exampleURL) + `([^\s"'?#\\]*)`)
+
+// callsFit reports whether a service has an endpoint for each call of an example.
+func callsFit(s *specs.Service, block string) bool {
+	for _, call := range exampleCall.FindAllStringSubmatch(block, -1) {
+		path := call[1]
+		fits := func(e *specs.Endpoint) bool { return leads(e.Path, path) }
+		if !strings.HasPrefix(path, "/.grow/") && !slices.ContainsFunc(s.Endpoints, fits) {
+			return false
+		}
+	}
+	return true
+}
+
+// leads reports whether a path leads to an endpoint with parameters in {}. What the shell puts
+// in may be anything.
+func leads(endpoint, path string) bool {
+	want, have := strings.Split(endpoint, "/"), strings.Split(path, "/")
+	if len(want) != len(have) {
+		return strings.Contains(path, "$")
+	}
+	for i, w := range want {
+		if w != have[i] && !strings.HasPrefix(w, "{") && !strings.Contains(have[i], "$") {
+			return false
+		}
+	}
+	return true
 }
 
 // blocks yields the fenced blocks of sh in a Markdown text (CommonMark 4.5).

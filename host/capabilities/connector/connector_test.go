@@ -127,6 +127,7 @@ func TestAnswers(t *testing.T) {
 		{nil, "look", `{"name": "x"}`, says("", headerCode, "geo.closed", headerRetry, "yes"), "geo.closed: the service said no more (again)"},
 		{nil, "look", `{"name": "x"}`, says("busy", headerCode, "unavailable", headerRetry, "no"), "unavailable: busy"},
 		{nil, "look", `{"name": "x"}`, says("", headerServiceCode, "not_found", headerServiceText, "no place"), "not_found: no place"},
+		{nil, "look", `{"name": "x"}`, says("", headerServiceCode, "418", headerServiceText, "no place"), "418: no place"}, // as micro services number them
 		{nil, "look", `{"name": "x"}`, says("", headerCode, "Not Found!"), `unavailable: the service at S failed with the code "Not Found!", which is none (again)`},
 		{nil, "look", `{"name": "x"}`, says(strings.Repeat("x", 2000), headerCode, "busy"), "busy: " + strings.Repeat("x", textMax)},
 		{nil, "look", `{"name": "x"}`, says("+ACK"), "unavailable: the service at S acknowledged the request by +ACK in place of an answer: nothing else is sent to the reply subject (again)"},

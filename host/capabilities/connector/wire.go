@@ -49,7 +49,7 @@ const (
 )
 
 // code is how a service names what is wrong.
-var code = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,63}$`)
+var code = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 
 // fault is something wrong with a service.
 type fault struct{ code, text string }

@@ -5,12 +5,10 @@ package grants
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/errors"
 	"github.com/grow-platform/grow/runtime/capability"
 )
 
@@ -69,11 +67,10 @@ func (f *Form[T]) Read(params map[string]any) (*T, error) {
 func (f *Form[T]) decode(params map[string]any, into *T) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := f.value().LookupPath(cue.ParsePath(definitionName)).Unify(cuecontext.New().Encode(params))
+	definition := f.value().LookupPath(cue.ParsePath(definitionName))
+	v := definition.Unify(cuecontext.New().Encode(params))
 	if err := v.Validate(cue.Concrete(true)); err != nil {
-		first := errors.Errors(err)[0]
-		format, args := first.Msg()
-		return fmt.Errorf("%s grant: %s: %s", f.kind, strings.TrimPrefix(strings.Join(first.Path(), "."), definitionName+"."), fmt.Sprintf(format, args...))
+		return fmt.Errorf("%s grant: %s", f.kind, fault(definition, params, err))
 	}
 	if err := v.Decode(into); err != nil {
 		return fmt.Errorf("%s grant: %w", f.kind, err)

@@ -63,6 +63,45 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestFaults: what is wrong is said of the field that it is wrong with, with what may be there.
+func TestFaults(t *testing.T) {
+	const definition = `
+import "struct"
+#Grant: {
+	leaves!: [_, ...] & [...=~"^[a-z]+$"]
+	access:  *"read" | "write"
+	minutes: int & >=1 & <=60 | *3
+	label:   =~"^[a-z]*$" | *"Tea"
+	cups: [_, ...] | *["small", "large"]
+	cups: [..."small" | "large" | "huge"]
+	guests?: struct.MinFields(1) & {[=~"^[a-z]+$"]: "invited" | "expected"}
+	headers: {[=~"^[a-z-]+$"]: string}
+}`
+	f := New[struct{}]("tea", definition, nil)
+	for _, c := range []struct {
+		params map[string]any
+		says   string
+	}{
+		{map[string]any{}, `tea grant: leaves: is missing`},
+		{map[string]any{"leavs": "mint"}, `tea grant: leavs: there is no such field; did you mean "leaves"?`},
+		{map[string]any{"leaves": "mint"}, `tea grant: leaves: is the string "mint", must be a list`},
+		{map[string]any{"leaves": []any{}}, `tea grant: leaves: has 0 items, must have at least 1`},
+		{map[string]any{"leaves": []any{"mint", "Mint"}}, `tea grant: leaves.1: is the string "Mint", must match the pattern ^[a-z]+$`},
+		{map[string]any{"access": "wrte"}, `tea grant: access: is the string "wrte", must be one of "read", "write"; did you mean "write"?`},
+		{map[string]any{"minutes": "5"}, `tea grant: minutes: is the string "5", must be an integer`},
+		{map[string]any{"minutes": 61}, `tea grant: minutes: is 61, must be at most 60`},
+		{map[string]any{"cups": []any{"small", "hug"}}, `tea grant: cups.1: is the string "hug", must be one of "small", "large", "huge"; did you mean "huge"?`},
+		{map[string]any{"guests": map[string]any{"ann": "invted"}}, `tea grant: guests.ann: is the string "invted", must be one of "invited", "expected"; did you mean "invited"?`},
+		{map[string]any{"headers": map[string]any{"x y": "z"}}, `tea grant: headers."x y": there is no such field`},
+		{map[string]any{"headers": map[string]any{"x": 1}}, `tea grant: headers.x: is 1, must be a string`},
+		{map[string]any{"leaves": []any{"mint"}, "guests": map[string]any{}}, `tea grant: guests: `}, // only CUE can say
+	} {
+		if err := f.Check(c.params); err == nil || !strings.HasPrefix(err.Error(), c.says) || strings.Contains(err.Error(), "disjunction") {
+			t.Errorf("%v: %v, want %s", c.params, err, c.says)
+		}
+	}
+}
+
 const kettle = `
 #Grant: {
 	// The leaves

@@ -23,6 +23,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -99,16 +100,34 @@ func (g *grant) complete() error {
 			return err
 		}
 	}
-	for name := range g.Headers {
+	for _, name := range slices.Sorted(maps.Keys(g.Headers)) {
 		if forbidden(name) {
 			return fmt.Errorf("http grant: headers: %s is the host's to set", name)
+		}
+		if err := checkRefs(g.Headers[name]); err != nil {
+			return fmt.Errorf("http grant: headers: %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
+// checkRefs says what is wrong with the secrets that a header names: what is none is not sent
+// as it stands.
+func checkRefs(text string) error {
+	for _, ref := range secretName.FindAllStringSubmatch(text, -1) {
+		if capability.HostSecret(ref[1]) {
+			return fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: name another", ref[1])
+		}
+	}
+	rest := secretName.ReplaceAllString(text, "")
+	if i := strings.Index(rest, "${"); i >= 0 {
+		return fmt.Errorf("%.40q names no secret: ${NAME} does, of letters, digits, '.', '-' and '_'", rest[i:])
+	}
+	return nil
+}
+
 // secretName is how a header of a grant names a secret.
-var secretName = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+var secretName = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}`)
 
 // Open implements capability.Kind: a secret or a network that the host does not give is
 // an error at start.
@@ -129,7 +148,7 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 			return nil, fmt.Errorf("http grant: openapi: %s: %w", c.OpenAPI, err)
 		}
 	}
-	if err := c.sign(env.Secret); errors.Is(err, errNotSet) && read.Optional {
+	if err := c.sign(env.Secret); errors.As(err, new(*capability.SecretError)) && read.Optional {
 		return capability.Absent([]string{Fetch, Call, capability.StreamOpen}, "%v", err), nil
 	} else if err != nil {
 		return nil, err
@@ -146,9 +165,6 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 	return c, nil
 }
 
-// errNotSet is a secret that the host does not have.
-var errNotSet = errors.New("is not set: grow secret set, or give it in the environment")
-
 // sign makes the headers that every request has, with the secrets in them.
 func (c *client) sign(secrets func(name string) (string, bool)) error {
 	for name, text := range c.Headers {
@@ -156,13 +172,9 @@ func (c *client) sign(secrets func(name string) (string, bool)) error {
 		var missing error
 		c.headers[strings.ToLower(name)] = secretName.ReplaceAllStringFunc(text, func(ref string) string {
 			secret := secretName.FindStringSubmatch(ref)[1]
-			if capability.HostSecret(secret) {
-				missing = fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: name another in the grant's headers", secret)
-				return ""
-			}
 			value, ok := secrets(secret)
 			if !ok {
-				missing = fmt.Errorf("secret %s %w", secret, errNotSet)
+				missing = &capability.SecretError{Name: secret}
 			}
 			c.masks = append(c.masks, value)
 			return value

@@ -102,6 +102,11 @@ func TestCheck(t *testing.T) {
 		{with("networks", []any{"10.0.0.0"}), "networks"},
 		{with("networks", []any{"10.0.0.0/8"}), ""},
 		{with("headers", map[string]any{"Host": "x"}), "host's to set"},
+		{with("headers", map[string]any{"X-Key": "${A} and ${shop-token.2}"}), ""},
+		{with("headers", map[string]any{"X-Key": "costs $5"}), ""},
+		{with("headers", map[string]any{"X-Key": "Bearer ${MY KEY}"}), `headers: X-Key: "${MY KEY}" names no secret`},
+		{with("headers", map[string]any{"X-Key": "${A} ${B"}), `headers: X-Key: "${B" names no secret`},
+		{with("headers", map[string]any{"X-Key": "${GROW_NATS_ERP}"}), "headers: X-Key: secret GROW_NATS_ERP is the host's own"},
 		{with("retries", 99), "retries"},
 		{with("ports", 1), "ports"},
 	} {
@@ -121,6 +126,7 @@ func TestOpen(t *testing.T) {
 		{map[string]any{"hosts": []any{"a.example"}, "networks": []any{"127.0.0.0/8"}}, capability.Environment{}, "--allow-network 127.0.0.0/8"},
 		{map[string]any{"hosts": []any{"a.example"}, "networks": []any{"0.0.0.0/0"}}, loopback, "--allow-network"},
 		{map[string]any{"hosts": []any{"a.example"}, "headers": map[string]any{"Authorization": "Bearer ${OTHER}"}}, loopback, "secret OTHER is not set"},
+		{map[string]any{"hosts": []any{"a.example"}, "headers": map[string]any{"Authorization": "Bearer ${shop-token}"}}, loopback, "secret shop-token is not set"},
 	} {
 		if _, err := (kind{}).Open(t.Context(), specs.Grant{Kind: "http", Params: c.params}, c.env); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v: %v, want %q", c.params, err, c.says)

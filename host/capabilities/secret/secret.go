@@ -61,7 +61,7 @@ func (kind) Open(_ context.Context, g specs.Grant, env capability.Environment) (
 	}
 	for _, name := range list {
 		if _, ok := env.Secret(name); !ok {
-			return nil, fmt.Errorf("secret %s is not set: grow secret set, or give it in the environment", name)
+			return nil, &capability.SecretError{Name: name}
 		}
 	}
 	given := env.Given

@@ -173,7 +173,7 @@ func TestPostgresSimple(t *testing.T) {
 // TestArguments: no argument of a request is of a type that is more to the driver than a
 // value: an execution mode, a rewriter of statements, formats of results.
 func TestArguments(t *testing.T) {
-	q, err := parse([]byte(`{"sql": "select $1", "args": [null, true, 1, 1.5, "a", {"base64": "AA=="}, {"QueryExecMode": 5}, [5]]}`), queries, postgresDialect{}.lex())
+	q, err := parse([]byte(`{"sql": "select $1, $2, $3, $4, $5, $6, $7, $8", "args": [null, true, 1, 1.5, "a", {"base64": "AA=="}, {"QueryExecMode": 5}, [5]]}`), queries, postgresDialect{}.lex())
 	if err != nil {
 		t.Fatal(err)
 	}

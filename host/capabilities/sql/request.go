@@ -18,9 +18,10 @@ type request struct {
 }
 
 type statement struct {
-	text string
-	args []any // of the types that database/sql knows
-	rows bool  // it answers with rows
+	text   string
+	args   []any // of the types that database/sql knows
+	rows   bool  // it answers with rows
+	params int   // how many parameters it has; -1: some are not numbered
 }
 
 // parse reads the data of a request. Statements other than those of verbs are refused.
@@ -66,6 +67,9 @@ func parse(data []byte, verbs map[string]bool, l lexicon) (*request, error) {
 				return nil, at(i, q.several, fmt.Errorf("argument %d: %w", n+1, err))
 			}
 			s.args = append(s.args, v)
+		}
+		if s.params >= 0 && len(s.args) != s.params {
+			return nil, at(i, q.several, fmt.Errorf("the statement has %d parameters, and there are %d arguments", s.params, len(s.args)))
 		}
 		q.statements = append(q.statements, *s)
 	}

@@ -2,6 +2,7 @@ package sql
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -44,6 +45,7 @@ func (l lexicon) read(text string, verbs map[string]bool) (*statement, error) {
 	}
 	var first, before string
 	changing, returning, ended := false, false, false
+	params := 0
 	for word := range l.words(text) {
 		if ended && word != ";" {
 			return nil, fmt.Errorf("the text holds several statements: send each by itself, as statements: they are one transaction")
@@ -65,6 +67,9 @@ func (l lexicon) read(text string, verbs map[string]bool) (*statement, error) {
 		case "insert", "delete", "merge", "into":
 			changing = true
 		}
+		if params >= 0 {
+			params = parameters(params, before, word)
+		}
 		before = word
 	}
 	if first == "" {
@@ -77,7 +82,21 @@ func (l lexicon) read(text string, verbs map[string]bool) (*statement, error) {
 		return nil, &refusal{fmt.Sprintf("a statement cannot begin with %.20q", strings.ToUpper(first))}
 	}
 	asks := first == "select" || first == "values" || first == "table" || first == "explain" || first == "with" && !changing
-	return &statement{text: text, rows: asks || returning}, nil
+	return &statement{text: text, rows: asks || returning, params: params}, nil
+}
+
+// parameters is how many parameters a statement has, up to a word; -1: some are not numbered.
+func parameters(n int, before, word string) int {
+	switch {
+	case before == "$":
+		if number, err := strconv.Atoi(word); err == nil {
+			return max(n, number)
+		}
+		return -1
+	case word == "?", word == ":", word == "@": // as SQLite has them, too; or operators of PostgreSQL
+		return -1
+	}
+	return n
 }
 
 // words yields the words of a statement in lower case, and each of its other characters;

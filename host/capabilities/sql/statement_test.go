@@ -53,6 +53,36 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// TestParameters: how many there are, as far as they are numbered; arguments are as many.
+func TestParameters(t *testing.T) {
+	for text, want := range map[string]int{
+		"select 1": 0, "select $1": 1, "select $2, $1, $2 from a": 2, "select '$3', \"$4\" -- $5\n": 0, "select $12": 12,
+		"select ?": -1, "select ?1, ?2": -1, "select :a": -1, "select @a, $1": -1, "select $a": -1, "select $1::int": -1,
+	} {
+		for name, l := range map[string]lexicon{"sqlite": sqliteDialect{}.lex(), "postgres": postgresDialect{}.lex()} {
+			if s, err := l.read(text, queries); err != nil || s.params != want {
+				t.Errorf("%s: %s: %v %+v, want %d", name, text, err, s, want)
+			}
+		}
+	}
+	for data, want := range map[string]string{
+		`{"sql": "select $1, $2", "args": [1, 2]}`:                    "",
+		`{"sql": "select $1", "args": [1, 2]}`:                        "the statement has 1 parameters, and there are 2 arguments",
+		`{"sql": "select $1, $2", "args": [1]}`:                       "the statement has 2 parameters, and there are 1 arguments",
+		`{"sql": "select 1", "args": [null]}`:                         "the statement has 0 parameters, and there are 1 arguments",
+		`{"sql": "select ?, ?", "args": [1, 2]}`:                      "",
+		`{"statements": [{"sql": "select 1"}, {"sql": "select $1"}]}`: "statement 2: the statement has 1 parameters, and there are 0 arguments",
+	} {
+		got := ""
+		if _, err := parse([]byte(data), queries, sqliteDialect{}.lex()); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", data, got, want)
+		}
+	}
+}
+
 // FuzzStatement: every text is divided, and a text in quotes never is a second statement.
 func FuzzStatement(f *testing.F) {
 	for _, text := range []string{"select 1;", "e'\\", "$a$ /*", "[", "--", "$1a$"} {
