@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -96,7 +95,7 @@ func (s *Shard) journalled(t *router.Table, number, use uint32) error {
 	case err := <-done:
 		s.resume(s.context, "routes")
 		if err != nil {
-			return errors.Join(ErrJournal, err)
+			return fmt.Errorf("%w: %w", ErrJournal, err)
 		}
 		return nil
 	case <-late:

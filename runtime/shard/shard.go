@@ -429,7 +429,7 @@ func (s *Shard) healthy() {
 func (s *Shard) Err() error {
 	for _, why := range [...]*atomic.Pointer[error]{&s.failed, &s.sick} {
 		if err := why.Load(); err != nil {
-			return errors.Join(ErrJournal, *err)
+			return fmt.Errorf("%w: %w", ErrJournal, *err)
 		}
 	}
 	return nil

@@ -77,3 +77,17 @@ func (f *Form[T]) decode(params map[string]any, into *T) error {
 	}
 	return nil
 }
+
+// As is an error of its own words that is another one to who asks by errors.Is: what an actor
+// is told says what is wrong, and not twice that something is.
+func As(what error, format string, args ...any) error {
+	return &as{what, fmt.Sprintf(format, args...)}
+}
+
+type as struct {
+	what error
+	text string
+}
+
+func (e *as) Error() string { return e.text }
+func (e *as) Unwrap() error { return e.what }
