@@ -184,7 +184,7 @@ func tried(t *testing.T, to func(name string), last func()) {
 	holds(t, h.run(exitDone, "swap --abort"), "deployment 3 is withdrawn; deployment 1 has all keys")
 	end = h.traffic("/", "a", `200 "a"`)
 	last()
-	h.run(exitDone, "deploy --canary 50% --wait 1ms")
+	h.run(exitDone, "deploy --canary 50% --wait 1ms --slower 1000") // how fast they are does not decide
 	holds(t, h.decided(4), "deployment 4 of main/echoes: live")
 	if wrong := end(); len(wrong) > 0 {
 		t.Errorf("requests that were answered otherwise: %q", wrong)
