@@ -62,6 +62,12 @@ func (a *API) trial(ctx context.Context, q *Place) (*body[Trial], error) {
 		return nil, a.fault(err)
 	}
 	t := a.o.Lifecycle.Trial(q.service())
+	if t == nil { // who is told so looks next at what came of it
+		if err := a.o.Deployer.Settled(ctx, q.service()); err != nil {
+			return nil, a.fault(err)
+		}
+		t = a.o.Lifecycle.Trial(q.service())
+	}
 	if t == nil {
 		return nil, a.fault(noTrial(q))
 	}

@@ -61,6 +61,23 @@ func (d *Deployer) trial(ctx context.Context, s documents.Service) (t Trial, see
 	return t, r.Revision, nil
 }
 
+// Settled waits while the trial of a service begins or ends. Once it has returned, what came of one that
+// the service does not run any more is recorded.
+func (d *Deployer) Settled(ctx context.Context, s documents.Service) error {
+	_, err := d.Trial(ctx, s)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	end, err := d.turn(ctx, s)
+	if err == nil {
+		end()
+	}
+	return err
+}
+
 // free reports whether no deployment of a service is being tried.
 func (d *Deployer) free(ctx context.Context, s documents.Service) error {
 	t, err := d.Trial(ctx, s)

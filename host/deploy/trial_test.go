@@ -3,6 +3,7 @@ package deploy
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/grow-platform/grow/host/store"
@@ -54,6 +55,47 @@ func TestTrialKept(t *testing.T) {
 		t.Errorf("a step after the end: %v", err)
 	}
 	h.deploy("three", "c")
+}
+
+// TestTrialSettled: who looks at what came of a trial while that ends sees it once it is recorded.
+func TestTrialSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		if err := h.Settled(t.Context(), shop); err != nil {
+			t.Error(err)
+		}
+		h.deploy("one", "a")
+		n, err := h.try("two", "b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Settled(t.Context(), shop); err != nil { // nobody waits for it while it goes on
+			t.Error(err)
+		}
+		seen := make(chan Deployment, 1)
+		h.step = func(step string) {
+			if step != "record that it is live" { // and runs already
+				return
+			}
+			go func() { // ends with the trial
+				if err := h.Settled(t.Context(), shop); err != nil {
+					t.Error(err)
+				}
+				got, err := h.Deployment(t.Context(), shop, n.Number)
+				if err != nil {
+					t.Error(err)
+				}
+				seen <- got
+			}()
+			synctest.Wait() // until it waits, or has looked
+		}
+		if _, err := h.Settle(t.Context(), shop, n.Number, true, good); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-seen; got.State != Live || len(got.Checks) == 0 || got.Checks[len(got.Checks)-1].Text != good.Text {
+			t.Errorf("what is seen is %s, with the checks %+v", got.State, got.Checks)
+		}
+	})
 }
 
 func TestTrialWithdrawn(t *testing.T) {

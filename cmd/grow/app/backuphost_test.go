@@ -623,7 +623,7 @@ func TestHostBackupBusy(t *testing.T) {
 	for range 2 {
 		err := p.BackUp(t.Context(), control.HostBackupRequest{}, func(control.BackupPart) error {
 			var fault *control.Error
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			if err := p.BackUp(ctx, control.HostBackupRequest{}, func(control.BackupPart) error { return nil }); !errors.As(err, &fault) || fault.Code != CodeBackupBusy {
 				return fmt.Errorf("a second one: %w", err)

@@ -23,7 +23,7 @@ import (
 // it that fails. Some of them would do harm in a page that took them for HTML.
 func consoleFiles(test string) map[string]string {
 	return map[string]string{
-		"grow.yaml":                     "service: shop\nhttp:\n  POST /: {send: echo.done, to: checkout, reply: {echo.done: 200}, timeout: 2s}\n",
+		"grow.yaml":                     "service: shop\nhttp:\n  POST /: {send: echo.done, to: checkout, reply: {echo.done: 200}, timeout: 1m}\n",
 		"types/echo.cue":                "\"echo.done\": string\n",
 		"actors/price/actor.yaml":       "actor: price\nabout: Says what it hears.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\n",
 		"actors/price/docs/goals.md":    "<script>alert(1)</script><img src=x onerror=alert(2)> left\u202eright\n",

@@ -27,9 +27,10 @@ func TestDebugPythonApart(t *testing.T) {
 		t.Skip(err)
 	}
 	line := 1 + strings.Count(isolatedPython[:strings.Index(isolatedPython, "handled += 1")], "\n")
+	within := 3 + strings.Count(isolatedPython[:strings.Index(isolatedPython, `case "loop"`)], "\n")
 	for _, place := range places() {
 		t.Run(place, func(t *testing.T) {
-			h := servePython(t, place)
+			h := servePython(t, place, "3G")
 			first := toldSnake(t, h, "state")
 			if a := answered(first); a.Code != "" {
 				t.Fatal(a)
@@ -61,8 +62,9 @@ func TestDebugPythonApart(t *testing.T) {
 				t.Errorf("%s %s", a.Code, a.Reply.Data())
 			}
 
-			// A loop that never ends is stopped, looked at, and left.
-			d.SetBreakpoints("app/main.py", []debug.Breakpoint{{Line: line}})
+			// A loop that never ends is stopped, looked at, and left. A condition within has it take
+			// seconds to use its fuel up: it does not before it is stopped.
+			d.SetBreakpoints("app/main.py", []debug.Breakpoint{{Line: line}, {Line: within, When: debug.When{Condition: "what == ''"}}})
 			f = toldSnake(t, h, "loop")
 			e = stoppedAt(t, d, debug.ReasonBreakpoint, line)
 			if err := d.Resume(e.Thread, debug.Continue); err != nil {

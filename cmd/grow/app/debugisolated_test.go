@@ -100,6 +100,11 @@ func loopApart(t *testing.T, h *Host, d *Debugged) {
 			t.Errorf("%+v", b)
 		}
 	}
+	slow := make([]debug.Breakpoint, 500) // those in the loop have it take minutes: it is not over before it is stopped
+	for i := range slow {
+		slow[i] = debug.Breakpoint{Line: i + 1, When: debug.When{Condition: "1 > 2"}}
+	}
+	d.SetBreakpoints("module.wat", slow)
 	if err := d.Resume(e.Thread, debug.Continue); err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +115,7 @@ func loopApart(t *testing.T, h *Host, d *Debugged) {
 	if e.Reason != debug.ReasonPause {
 		t.Errorf("%+v", e)
 	}
+	d.SetBreakpoints("module.wat", nil)
 	if err := d.Resume(e.Thread, debug.Continue); err != nil {
 		t.Fatal(err)
 	}

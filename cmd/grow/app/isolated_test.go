@@ -34,7 +34,7 @@ func TestProcessDies(t *testing.T) {
 	}
 	h := serve(t, "isolation: process\nlimits: {fuel: 1000G, time: 5m}\n")
 	f, err := h.Shard().Accept(t.Context(), &shard.Request{
-		To: "hog", Source: "test", Type: "hog.do", Data: []byte(`"f2000000000"`), AnyReply: true,
+		To: "hog", Source: "test", Type: "hog.do", Data: []byte(`"f4000000000"`), AnyReply: true,
 	})
 	if err != nil {
 		t.Fatal(err)

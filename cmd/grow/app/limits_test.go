@@ -152,8 +152,14 @@ func TestScaleLimits(t *testing.T) {
 			}
 			flows = append(flows, f)
 		}
-		if n := len(flows); n < c.mailbox || n > c.mailbox+c.instances {
-			t.Errorf("%d messages were taken by a mailbox of %d and %d instances", n, c.mailbox, c.instances)
+		handled := 0 // which has made room for others
+		for _, f := range flows {
+			if f.Answer().Outcome != shard.Pending {
+				handled++
+			}
+		}
+		if n := len(flows); n < c.mailbox || n-handled > c.mailbox+c.instances {
+			t.Errorf("%d messages were taken by a mailbox of %d and %d instances, which had handled %d", n, c.mailbox, c.instances, handled)
 		}
 		most := 0
 		for _, f := range flows {
@@ -165,7 +171,7 @@ func TestScaleLimits(t *testing.T) {
 				t.Errorf("%s: %s", a.Code, a.Text)
 			}
 		}
-		if most != c.instances {
+		if most = max(most, h.Shard().Status()[0].Instances); most != c.instances { // those that rest included
 			t.Errorf("%d instances ran, want %d", most, c.instances)
 		}
 	}

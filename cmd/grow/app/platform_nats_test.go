@@ -14,8 +14,9 @@ import (
 func TestPlatformOnServer(t *testing.T) {
 	dir := t.TempDir()
 	s := keeper(t, func(o *server.Options) { o.StoreDir = dir })
+	way := newWay(t, s.Addr().String())
 	options := func() PlatformOptions {
-		return PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", Control: "127.0.0.1:0", CacheDir: t.TempDir(), Journal: Journal{At: s.ClientURL()}}
+		return PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", Control: "127.0.0.1:0", CacheDir: t.TempDir(), Journal: Journal{At: "nats://" + way.Addr().String()}}
 	}
 	p := &platform{t: t, options: options()}
 	p.start()
@@ -30,11 +31,11 @@ func TestPlatformOnServer(t *testing.T) {
 		t.Fatalf("on a new host: %d %s", status, body)
 	}
 	another := p.request(echoFiles("Two.", echoTest), wat.Module("echo"))
-	port := s.Addr().String()
+	way.lead("")
 	s.Shutdown()
 	s.WaitForShutdown()
 	for status := 0; status != 503; { // the first ones may have been accepted before anybody knew
-		if status, _ = p.post(); status != 503 && status != 504 {
+		if status, _ = hurried(t, p.URL()); status != 503 && status != 504 {
 			t.Fatalf("without a server: %d", status)
 		}
 	}
@@ -42,9 +43,9 @@ func TestPlatformOnServer(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "nats") {
 		t.Errorf("a deployment without a server: %v\n%+v", err, n)
 	}
-	keeper(t, func(o *server.Options) { o.StoreDir, o.Port = dir, portOf(t, port) })
+	way.lead(keeper(t, func(o *server.Options) { o.StoreDir = dir }).Addr().String())
 	for status := 0; status != 200; {
-		if status, _ = p.post(); status != 200 && status != 503 && status != 504 {
+		if status, _ = hurried(t, p.URL()); status != 200 && status != 503 && status != 504 {
 			t.Fatalf("with a server again: %d", status)
 		}
 	}

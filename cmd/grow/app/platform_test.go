@@ -24,7 +24,7 @@ import (
 // echoFiles are the documents of a service that says what it hears.
 func echoFiles(about, test string) map[string]string {
 	files := map[string]string{
-		"grow.yaml":              "service: echoes\nhttp:\n  POST /: {send: echo.done, to: echo, reply: {echo.done: 200}, timeout: 2s}\n",
+		"grow.yaml":              "service: echoes\nhttp:\n  POST /: {send: echo.done, to: echo, reply: {echo.done: 200}, timeout: 1m}\n",
 		"types/echo.cue":         "\"echo.done\": string\n",
 		"actors/echo/actor.yaml": "actor: echo\nabout: " + about + "\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\n",
 	}

@@ -98,7 +98,7 @@ in: [geo.lookup, geo.add, geo.sneak]
 out: [geo.found]
 provides: {geo.lookup: geo.found, geo.add: {gives: geo.found, effect: changes}, geo.sneak: geo.found}
 scale: {instances: {max: 2}}
-limits: {fuel: 300M}
+limits: {time: 5m, fuel: 300M}
 uses:
   api: {kind: http, hosts: ["` + strings.TrimPrefix(server.URL, "http://") + `"], schemes: [http], networks: [127.0.0.0/8], methods: [GET, POST], headers: {Authorization: "Bearer ${GEO_KEY}"}}
 `,

@@ -63,8 +63,8 @@ def do(ctx: grow.Context, what: str):
     return grow.Output("done", f"{what} {handled}")
 `
 
-// servePython serves an actor in Python.
-func servePython(t *testing.T, place string) *Host {
+// servePython serves an actor in Python, whose messages may use so much fuel.
+func servePython(t *testing.T, place, fuel string) *Host {
 	t.Helper()
 	dir := t.TempDir()
 	writeFiles(t, dir, map[string]string{
@@ -73,7 +73,7 @@ func servePython(t *testing.T, place string) *Host {
 		"actors/snake/src/python/main.py":   isolatedPython,
 		"actors/snake/src/python/table.txt": "a table",
 		"actors/snake/actor.yaml": "actor: snake\nabout: Does what it is told.\ncode: {language: python, source: src/python}\nin: [do]\nout: [done]\nstate: snake.state\n" +
-			"key: '\"k\"'\nretry: {max: 0}\nscale: {instances: {max: 1}}\nlimits: {memory: 32MiB, fuel: 300M}\nisolation: " + place + "\n",
+			"key: '\"k\"'\nretry: {max: 0}\nscale: {instances: {max: 1}}\nlimits: {memory: 32MiB, time: 5m, fuel: " + fuel + "}\nisolation: " + place + "\n",
 	})
 	service, err := Load(dir)
 	if err != nil {
@@ -104,7 +104,7 @@ func TestPythonApart(t *testing.T) {
 	}
 	for _, place := range places() {
 		t.Run(place, func(t *testing.T) {
-			h := servePython(t, place)
+			h := servePython(t, place, "300M")
 			for _, c := range []struct {
 				what, code string
 				says       []string // the text of a failure, or the output

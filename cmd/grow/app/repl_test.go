@@ -42,7 +42,7 @@ func TestREPL(t *testing.T) {
 	if _, err := pythonRuntime(); err != nil {
 		t.Skip(err)
 	}
-	h := servePython(t, "shared")
+	h := servePython(t, "shared", "300M")
 	b := backend{h}
 	r := typedAt(t, h)
 	for _, c := range []struct{ source, want string }{{"handled", "0\n"}, {"what = do(ctx, 'state'); what.data", "1\n"}, {"handled", "1\n"}} {

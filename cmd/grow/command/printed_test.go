@@ -76,7 +76,10 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 		case <-more:
 		case <-late:
 			ts.Fatalf("run does not print %s\n%s%s", args[1], s.out.String(), s.err.String())
-		case <-s.read:
+		case <-s.read: // perhaps with that line at its end
+			if found, _ := of.next(line); found {
+				return
+			}
 			ts.Fatalf("run has ended without %s\n%s%s", args[1], s.out.String(), s.err.String())
 		}
 	}

@@ -138,6 +138,9 @@ func (w *canaryWorld) nats() (address string) {
 	if err == nil {
 		_, err = conn.Subscribe("tool", func(m *nats.Msg) { _ = m.RespondMsg(w.tool(m)) }) // who asks may be gone
 	}
+	if err == nil {
+		err = conn.Flush() // the server knows of both
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}

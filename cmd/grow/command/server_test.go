@@ -39,7 +39,7 @@ func newBook(t *testing.T) *book {
 		t.Fatal(err)
 	}
 	go s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		t.Fatal("the server did not start")
 	}
 	t.Cleanup(func() {

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/grow-platform/grow/host/api"
+	"github.com/grow-platform/grow/runtime/canary"
 	"github.com/grow-platform/grow/testdata/wat"
 	"github.com/tidwall/gjson"
 )
@@ -78,9 +81,25 @@ func TestSwap(t *testing.T) {
 	holds(t, h.run(exitUsage, "swap --abort --watch"), "--abort")
 	holds(t, h.run(exitUsage, "swap echo 1 --canary 120%"), "5%")
 	got := h.run(exitDone, "swap echo "+wasmFile(t, "echo", "three")+" --canary 50% --wait 1ms --slower 1000 --watch")
-	holds(t, got, "deployment 4 has the first share of the keys", "50 % of the keys (step 1 of 2", "ok       canary", "is no worse than the old one", "main/echoes: deployment 4 is live")
+	holds(t, got, "deployment 4 has the first share of the keys", "ok       canary", "is no worse than the old one", "main/echoes: deployment 4 is live")
 	if wrong := end(); len(wrong) > 0 {
 		t.Errorf("requests that were answered otherwise: %q", wrong)
+	}
+}
+
+// TestTrialSteps: who watches a canary line by line is told of each of its steps, once.
+func TestTrialSteps(t *testing.T) {
+	var out strings.Builder
+	s, shown := &shell{stdout: &out}, ""
+	for _, step := range []int{0, 0, 1} {
+		trial := api.Trial{Deployment: 4, Plan: canary.Plan{Steps: canary.Grow(0.5, time.Minute)}, Step: step, Share: []float64{0.5, 1}[step], Left: time.Minute}
+		if err := s.trialStep(&trial, trialLine(&trial), &shown); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const counts = "(step %d of 2, 1 min 0 s left): new 0 handled, 0 not; old 0 handled, 0 not\n"
+	if want := fmt.Sprintf("deployment 4 has 50 %% of the keys "+counts+"deployment 4 has 100 %% of the keys "+counts, 1, 2); out.String() != want {
+		t.Errorf("got\n%swant\n%s", &out, want)
 	}
 }
 
@@ -184,7 +203,7 @@ func tried(t *testing.T, to func(name string), last func()) {
 	holds(t, h.run(exitDone, "swap --abort"), "deployment 3 is withdrawn; deployment 1 has all keys")
 	end = h.traffic("/", "a", `200 "a"`)
 	last()
-	h.run(exitDone, "deploy --canary 50% --wait 1ms")
+	h.run(exitDone, "deploy --canary 50% --wait 1ms --slower 1000") // how fast they are does not decide
 	holds(t, h.decided(4), "deployment 4 of main/echoes: live")
 	if wrong := end(); len(wrong) > 0 {
 		t.Errorf("requests that were answered otherwise: %q", wrong)
