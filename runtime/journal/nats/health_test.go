@@ -201,6 +201,22 @@ func TestDiskStops(t *testing.T) {
 	}
 }
 
+// TestLooksTogether: all who look at a disk at the same time are told how it is.
+func TestLooksTogether(t *testing.T) {
+	d := newDisk(t.TempDir(), 1)
+	for range 20 {
+		var wait sync.WaitGroup
+		for range 4 {
+			wait.Go(func() {
+				if err := d.probe(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+	}
+}
+
 // small mounts a disk of so many bytes, where this user may.
 func small(t *testing.T, size string) string {
 	t.Helper()
