@@ -318,7 +318,7 @@ func TestTrialNew(t *testing.T) {
 	if !b.InUse()[first["w/n1b"]] {
 		t.Error("what runs at a new node may be closed")
 	}
-	await(t, "rest", func() bool { return b.idleNow() })
+	await(t, "rest", b.idleNow)
 	b.Untry()
 	if n := count(all()); n != 0 {
 		t.Errorf("after the trial %d keys go to nodes that were only tried", n)
@@ -341,11 +341,12 @@ func TestTrialNew(t *testing.T) {
 	}
 }
 
-// idleNow is idle for who does not hold applying.
-func (b *bench) idleNow() bool {
-	b.applying.Lock()
-	defer b.applying.Unlock()
-	return b.idle()
+// idleNow is idle for who does not hold applying. Who asks node after node what waits there may
+// miss a message that goes from one to another meanwhile.
+func (s *Shard) idleNow() bool {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	return s.idle()
 }
 
 // TestTrialNewDrains: what is under way at new nodes when a trial is withdrawn is finished
@@ -383,7 +384,7 @@ func TestTrialNewDrains(t *testing.T) {
 	if got := answered1(t, f); !strings.Contains(got, `"at":"n2b n1b n0 "`) {
 		t.Errorf("it went %s", got)
 	}
-	await(t, "rest", func() bool { return b.idleNow() })
+	await(t, "rest", b.idleNow)
 	b.clock.ring(t, routesLook)
 	<-ended
 	if b.InUse()[actors["w/n2b"]] {

@@ -174,6 +174,7 @@ func TestTrialComing(t *testing.T) {
 	})
 	fails = false
 	life(func(s *Shard, c *waited) {
+		settle(s)               // its alarm is set
 		c.pass(2 * time.Second) // the next attempt is due, and waits for the trial
 		settle(s)
 		c.hook = func() {

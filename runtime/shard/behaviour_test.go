@@ -43,7 +43,7 @@ func open(t *testing.T, service *specs.Service, guests map[string]guest, fault f
 // await waits until a condition that other goroutines bring about holds.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(100 * time.Microsecond)
 	defer tick.Stop()
@@ -171,7 +171,7 @@ func TestRetry(t *testing.T) {
 			})
 			b := open(t, project(a), map[string]guest{"a": g}, nil)
 			bad := b.accept(t, &Request{To: "a", AnyReply: true, Data: []byte("bad")})
-			await(t, "the first retry", func() bool { return b.status(t, "a").Waiting == 1 })
+			await(t, "the first retry", func() bool { now := b.status(t, "a"); return now.Waiting == 1 && now.Failed == 1 })
 			good := b.accept(t, &Request{To: "a", AnyReply: true, Data: []byte("good")})
 			if !c.hold {
 				answered1(t, good)

@@ -195,7 +195,7 @@ func (x *crash) drain(s *Shard) {
 				return false
 			}
 		}
-		return s.active.Load() == 0
+		return s.idleNow()
 	})
 }
 

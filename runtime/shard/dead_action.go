@@ -200,18 +200,10 @@ func rebuilt(m *abi.Message, data []byte, other []string) *abi.Message {
 // act writes an action to the journal, on a lane, and returns once it is there.
 // it, if not nil, is handled afterwards.
 func (s *Shard) act(ctx context.Context, l *lane, a *journal.Action, it *parcel) error {
-	if s.stopping.Load() {
-		return ErrStopping
-	}
-	if err := s.Err(); err != nil {
+	done := make(chan error, 1)
+	if err := s.instruct(ctx, l, noteAct{a, it, done}); err != nil {
 		return err
 	}
-	a.Time = s.clock.Now().UnixNano()
-	s.begin() // so that no lane ends before it has taken the note
-	s.tell(ctx, func(done chan struct{}) note { return noteFlush{done} })
-	done := make(chan error, 1)
-	l.post(event{note: noteAct{a, it, done}})
-	s.finish()
 	select {
 	case err := <-done:
 		s.resume(ctx, "act")
@@ -222,6 +214,22 @@ func (s *Shard) act(ctx context.Context, l *lane, a *journal.Action, it *parcel)
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the journal: %w", ctx.Err())
 	}
+}
+
+// instruct hands an action to a lane, after all that lanes have written before.
+func (s *Shard) instruct(ctx context.Context, l *lane, n noteAct) error {
+	s.begin() // before it is looked whether the shard ends, so that no lane does before it has taken the note
+	defer s.finish()
+	if s.stopping.Load() {
+		return ErrStopping
+	}
+	if err := s.Err(); err != nil {
+		return err
+	}
+	n.action.Time = s.clock.Now().UnixNano()
+	s.tell(ctx, func(done chan struct{}) note { return noteFlush{done} })
+	l.post(event{note: n})
+	return nil
 }
 
 // noteFlush hands over what a lane has written, so that what comes after it in

@@ -60,16 +60,17 @@ func (l *lane) ensureState(c *cell, r *running) bool {
 		return true
 	}
 	c.listed = true
-	l.fetch(c)
+	l.fetch(c, true)
 	return false
 }
 
-// fetch reads a cell's state elsewhere; it comes back as an event.
-func (l *lane) fetch(c *cell) {
+// fetch reads a cell's state elsewhere; it comes back as an event. waits says that the cell
+// waits for it; without, it is for people only, and where the cell waits is left as it is.
+func (l *lane) fetch(c *cell, waits bool) {
 	l.shard.begin()
 	l.shard.start(func() {
 		state, err := l.shard.keeper.state(l.shard.context, c.local.node.path, c.key)
-		l.post(event{note: noteLoaded{c, state, err}})
+		l.post(event{note: noteLoaded{c, waits, state, err}})
 		l.shard.finish()
 	})
 }
@@ -87,6 +88,7 @@ func (l *lane) loadedState(c *cell, state map[string]capability.Value) {
 // noteLoaded brings the state of a cell, or why there is none yet.
 type noteLoaded struct {
 	cell  *cell
+	waits bool
 	state map[string]capability.Value
 	err   error
 }
@@ -96,11 +98,11 @@ func (n noteLoaded) run(l *lane) {
 	if n.err != nil {
 		if l.shard.context.Err() == nil {
 			l.shard.log.Error("read state", "node", c.local.node.path, "key", c.key, "error", n.err)
-			l.shard.clock.AfterFunc(loadAgain, func() { l.post(event{note: noteFetch{c}}) })
+			l.shard.clock.AfterFunc(loadAgain, func() { l.post(event{note: noteFetch{c, n.waits}}) })
 		}
 		return
 	}
-	c.listed = false
+	c.listed = c.listed && !n.waits
 	if !c.loaded { // who wants to see it may have found it sooner, and changed it since
 		l.loadedState(c, n.state)
 	}
@@ -109,11 +111,14 @@ func (n noteLoaded) run(l *lane) {
 }
 
 // noteFetch has a state read that could not be.
-type noteFetch struct{ cell *cell }
+type noteFetch struct {
+	cell  *cell
+	waits bool
+}
 
 func (n noteFetch) run(l *lane) {
 	if !l.ended {
-		l.fetch(n.cell)
+		l.fetch(n.cell, n.waits)
 	}
 }
 

@@ -256,6 +256,7 @@ func (c *committer) end(err error) {
 	c.dead = err
 	waiting := c.waiting
 	c.waiting = nil
+	c.queue(-c.queued) // lanes that rest go on: what they bring is answered at once
 	c.mu.Unlock()
 	for _, f := range waiting {
 		c.settle(f, err)

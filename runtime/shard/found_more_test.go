@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -88,6 +89,88 @@ func TestStateReadBeforeItWasChanged(t *testing.T) {
 				t.Errorf("the message was handled with a state that had been changed: %s", got)
 			}
 		})
+	})
+}
+
+// TestStateOfThePaused: a state that is not in memory is told of while a message of its key
+// waits for an actor that is paused.
+func TestStateOfThePaused(t *testing.T) {
+	service, guests := counter()
+	synctest.Test(t, func(t *testing.T) {
+		j := openJournal(t)
+		life := func(f func(s *Shard)) {
+			options := Options{Namespace: "main", Service: "test", Journal: j, Lanes: 1, Snapshots: Snapshots{Entries: 1, StateBytes: 1}}
+			s, err := Open(context.Background(), options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			s.Govern(Modes{Actors: map[string]Mode{"count": Paused}})
+			serve(t, s, service, guests)
+			f(s)
+			synctest.Wait()
+		}
+		life(func(s *Shard) {
+			if _, _, err := s.SetState(context.Background(), &StateSet{Node: "count", Key: "k", Data: []byte("1")}, Act{}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		life(func(s *Shard) {
+			f, err := s.Accept(context.Background(), &Request{To: "count", Type: "in", AnyReply: true, Data: []byte(`"k"`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			for range 2 {
+				if v, err := s.GetState(ctx, "count", "k"); err != nil || string(v[""].Data) != "1" {
+					t.Fatalf("%v, %v; want 1", v, err)
+				}
+			}
+			s.Govern(Modes{})
+			<-f.Done()
+			if got := f.Answer().text(); got != "replied out 2" {
+				t.Error(got)
+			}
+		})
+	})
+}
+
+// ending is a clock that is asked while something else comes to its end.
+type ending struct {
+	RealClock
+	next atomic.Pointer[func()]
+}
+
+func (c *ending) Now() time.Time {
+	if f := c.next.Swap(nil); f != nil {
+		(*f)()
+	}
+	return c.RealClock.Now()
+}
+
+// TestActAtTheEnd: what somebody does to a dead letter while the shard closes is done, or refused;
+// nobody waits for lanes that have ended.
+func TestActAtTheEnd(t *testing.T) {
+	service, guests := project(def("a", nil)), map[string]guest{"a": func(engine.Host, *abi.Message) ([]sent, error) { return nil, trap("bad") }}
+	synctest.Test(t, func(t *testing.T) {
+		clock := &ending{}
+		s, err := Open(context.Background(), Options{Namespace: "main", Service: "test", Journal: openJournal(t), Clock: clock, Lanes: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		serve(t, s, service, guests)
+		ask(t, s, &Request{To: "a"})
+		closes := func() {
+			go s.Close() // until the deferred one, at the latest
+			synctest.Wait()
+		}
+		clock.next.Store(&closes)
+		if err := s.DropDeadLetter(context.Background(), s.DeadLetters(nil, 1)[0].ID, Act{}); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

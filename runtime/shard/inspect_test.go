@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/actor"
@@ -30,7 +31,10 @@ func TestInspect(t *testing.T) {
 		}
 		return []sent{{typ: "out"}}, nil
 	}
-	a := def("a", func(a *specs.Actor) { a.Limits.Fuel = 1 << 62; a.Key = map[string]string{"": "data.k"} })
+	a := def("a", func(a *specs.Actor) {
+		a.Limits.Fuel, a.Limits.Time = 1<<62, time.Hour
+		a.Key = map[string]string{"": "data.k"}
+	})
 	b := open(t, project(a), map[string]guest{"a": long}, nil)
 	send := func(key, data string) *Flow {
 		return b.accept(t, &Request{To: "a", Data: fmt.Appendf(nil, `{"k":%q,"is":%q}`, key, data), AnyReply: true})

@@ -233,7 +233,7 @@ func (l *lane) turn(budget int) bool {
 		l.mu.Unlock()
 		return true
 	}
-	l.awake, l.helping = false, false
+	l.awake, l.helping, l.passed = false, false, false
 	l.began = 0
 	l.turning.End()
 	l.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
@@ -27,7 +28,7 @@ func TestLongLeavesLane(t *testing.T) {
 		}
 		return []sent{{typ: "out", data: string(m.Data())}}, nil
 	}
-	alone := def("alone", func(a *specs.Actor) { a.Limits.Fuel = 1 << 62; a.State = []specs.State{{}} })
+	alone := def("alone", func(a *specs.Actor) { a.Limits.Fuel, a.Limits.Time = 1<<62, time.Hour; a.State = []specs.State{{}} })
 	b := open(t, project(alone, def("other", nil)), map[string]guest{"alone": long, "other": echo}, nil)
 	held := b.accept(t, &Request{To: "alone", Data: []byte("long"), Replies: []string{"out"}})
 	await(t, "the long message", func() bool { return b.status(t, "alone").Mailbox == 0 })

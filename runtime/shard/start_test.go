@@ -99,6 +99,7 @@ func TestSweptMeanwhile(t *testing.T) {
 	}
 	ask := func() *Flow { return b.accept(t, &Request{To: "a", Type: "in", AnyReply: true}) }
 	answered1(t, ask())
+	b.settled(t) // its lane has given the instance back
 	b.clock.ring(t, idleInstances)
 	var swept sync.WaitGroup
 	swept.Go(func() { b.clock.ring(t, idleInstances) })

@@ -197,8 +197,8 @@ func (n noteState) run(l *lane) {
 	if !c.loaded && c.busy == 0 {
 		if state, ok := l.shard.keeper.peek(n.node.path, c.key); ok {
 			l.loadedState(c, state)
-		} else if !c.listed {
-			l.ensureState(c, r) // noteLoaded attends to it
+		} else {
+			l.fetch(c, false) // noteLoaded attends to it
 		}
 	}
 	l.attend(c)

@@ -220,14 +220,7 @@ func TestStress(t *testing.T) {
 
 // settled waits for the end of everything: nothing is counted as waiting then.
 func (x *stress) settled() {
-	await(x.T, "the end", func() bool {
-		for _, n := range x.shard.Status() {
-			if n.Mailbox != 0 || n.Waiting != 0 {
-				return false
-			}
-		}
-		return x.shard.active.Load() == 0
-	})
+	await(x.T, "the end", x.shard.idleNow)
 	for _, n := range x.shard.nodes {
 		if n.depth.Load() != 0 || n.bytes.Load() != 0 || n.waiting.Load() != 0 {
 			x.wrong("%s: %d messages of %d bytes, %d waiting", n.path, n.depth.Load(), n.bytes.Load(), n.waiting.Load())

@@ -39,6 +39,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	handle()
+	b.settled(t) // its lane has given the instance back
 	b.clock.ring(t, idleInstances)
 	if own.Instances() != 1 || provider.Instances() != 1 {
 		t.Errorf("%d and %d instances after the first look, which only notes that they are idle", own.Instances(), provider.Instances())

@@ -49,8 +49,7 @@ func TestAttach(t *testing.T) {
 		if got := f.Answer().Outcome.String(); got != outcome {
 			t.Errorf("%s: %s, want %s", when, got, outcome)
 		}
-		v.retired.Wait()
-		if got := c.open.Load(); got != open {
+		if got := c.left(v, open); got != open {
 			t.Errorf("%s: %d modules are open, want %d", when, got, open)
 		}
 	}

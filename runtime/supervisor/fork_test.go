@@ -16,6 +16,14 @@ type opening struct {
 	seen []capability.Environment
 }
 
+// opened is the one of the test that runs.
+var opened = &opening{}
+
+func init() {
+	capability.Register(opened)
+	capability.Register(asking{})
+}
+
 func (*opening) Name() string { return "opening" }
 
 func (o *opening) Open(_ context.Context, _ specs.Grant, env capability.Environment) (capability.Capability, error) {
@@ -31,14 +39,13 @@ func (silentCapability) Close() error                             { return nil }
 // TestForkApart: the grants of a fork, and of the actors that it asks, are opened apart from
 // what the host shares with what runs.
 func TestForkApart(t *testing.T) {
-	kind := &opening{}
-	capability.Register(kind)
+	kind := opened
+	kind.seen = nil
 	w := ledgers(t, "")
 	grant := []specs.Grant{{Name: "o", Kind: kind.Name()}}
 	w.Service.Actors["geo"] = &specs.Actor{Name: "geo", In: []string{"find"}, Uses: grant, Scale: specs.Scale{Max: 2}, Limits: w.Service.Actors["a"].Limits}
 	w.Modules["geo"] = BinaryOf(wat.Module("echo"))
 	w.Service.Actors["a"].Uses = append(grant, specs.Grant{Name: "geo", Kind: specs.KindActor, Params: map[string]any{"actor": "geo"}})
-	capability.Register(asking{})
 	v, _, _, end := migrating(t)
 	defer end()
 	shared := &bucket.Memory{}

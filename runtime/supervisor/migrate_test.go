@@ -79,8 +79,7 @@ func TestMigrators(t *testing.T) {
 		if err := v.Apply(ctx, w); err != nil {
 			t.Fatal(err)
 		}
-		v.retired.Wait()
-		if n := e.open.Load(); n != open {
+		if n := e.left(v, open); n != open {
 			t.Errorf("%d modules are open, want %d", n, open)
 		}
 	}
@@ -217,13 +216,14 @@ func (still) Seed(string) [32]byte                              { return [32]byt
 // printed is a kind whose grants reach documents: what is in the folder stands for them.
 type printed struct{ capability.Kind }
 
+func init() { capability.Register(printed{}) }
+
 func (printed) Name() string                                    { return "printed" }
 func (printed) Print(_ map[string]any, documents string) string { return documents }
 
 // TestProvidersChange: who asks an actor is another revision when that has other limits,
 // isolation, grants, or other documents that its grants reach.
 func TestProvidersChange(t *testing.T) {
-	capability.Register(printed{})
 	revision := func(change func(w Wanted, geo *specs.Actor)) string {
 		w := ledgers(t, "")
 		geo := &specs.Actor{Name: "geo", In: []string{"find"}, Uses: []specs.Grant{{Name: "texts", Kind: "printed"}}, Scale: specs.Scale{Max: 2}}

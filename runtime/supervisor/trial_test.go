@@ -44,8 +44,7 @@ func TestTry(t *testing.T) {
 		if got := ask(); got != outcome {
 			t.Errorf("%s: %s, want %s", when, got, outcome)
 		}
-		v.retired.Wait()
-		if got := c.open.Load(); got != open {
+		if got := c.left(v, open); got != open {
 			t.Errorf("%s: %d modules are open, want %d", when, got, open)
 		}
 	}

@@ -20,8 +20,9 @@ import (
 
 // EvaluateMax is how long the CUE of one folder, or of one file of another
 // kind, may take to evaluate. What could take long is refused before, so that
-// this is the last resort; the goroutine that it gives up ends when CUE does.
-const EvaluateMax = 5 * time.Second
+// this is the last resort, longer than a machine stands still; the goroutine that
+// it gives up ends when CUE does.
+const EvaluateMax = 30 * time.Second
 
 // Source is one CUE file.
 type Source struct {
@@ -93,6 +94,11 @@ func Evaluate(files []*ast.File, concrete bool) (cue.Value, []Located) {
 	case r := <-done:
 		return r.v, r.faults
 	case <-limit.C:
+		select {
+		case r := <-done: // both had come when this went on
+			return r.v, r.faults
+		default:
+		}
 		return cue.Value{}, []Located{{firstName(files), Fault{Pos: Pos{1, 1}, Code: "spec.limit", Message: fmt.Sprintf("the types take longer than %v to evaluate", EvaluateMax)}}}
 	}
 }

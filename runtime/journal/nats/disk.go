@@ -20,8 +20,14 @@ type disk struct {
 	room    atomic.Int64 // bytes that may be written until the next look
 
 	mu      sync.Mutex
-	looking chan error // answer of the look under way; nil: none is
-	since   time.Time  // of the look under way
+	looking *look // under way; nil: none is
+}
+
+// look is one look at the disk.
+type look struct {
+	since time.Time
+	done  chan struct{} // closed when it has ended
+	err   error         // what came of it then
 }
 
 func newDisk(path string, reserve int64) *disk { return &disk{path: path, reserve: reserve} }
@@ -44,22 +50,30 @@ func (d *disk) take(n int) error {
 func (d *disk) probe() error {
 	d.mu.Lock()
 	if d.looking == nil {
-		d.looking, d.since = make(chan error, 1), time.Now()
-		go func(answer chan error) { answer <- d.look() }(d.looking)
+		d.looking = &look{since: time.Now(), done: make(chan struct{})}
+		go d.answer(d.looking)
 	}
-	looking, since := d.looking, d.since
+	l := d.looking
 	d.mu.Unlock()
-	limit := time.NewTimer(probeMax)
-	defer limit.Stop()
-	select {
-	case err := <-looking:
-		d.mu.Lock()
-		d.looking = nil
-		d.mu.Unlock()
-		return err
-	case <-limit.C:
-		return fmt.Errorf("%w: the disk has not taken 4 KiB in %s", journal.ErrUnhealthy, time.Since(since).Round(100*time.Millisecond))
+	step := time.NewTicker(probeMax / probeSteps)
+	defer step.Stop()
+	for range probeSteps {
+		select {
+		case <-l.done:
+			return l.err
+		case <-step.C: // one only, however long this process has stood still: that is not the disk's fault
+		}
 	}
+	return fmt.Errorf("%w: the disk has not taken 4 KiB in %s", journal.ErrUnhealthy, time.Since(l.since).Round(100*time.Millisecond))
+}
+
+// answer looks, and tells everybody who waits for that. It ends when the disk lets it.
+func (d *disk) answer(l *look) {
+	l.err = d.look()
+	d.mu.Lock()
+	d.looking = nil
+	d.mu.Unlock()
+	close(l.done)
 }
 
 func (d *disk) look() (err error) {

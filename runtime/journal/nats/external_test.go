@@ -116,7 +116,7 @@ func external(t testing.TB, change func(o *server.Options)) (*server.Server, str
 		t.Fatal(err)
 	}
 	go s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(patience) {
 		t.Fatal("the server did not start")
 	}
 	t.Cleanup(func() {
@@ -266,7 +266,7 @@ func TestCredentials(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, url := external(t, c.change)
 			for i, o := range c.wrong {
-				o.URL, o.Log, o.CallTimeout = url, quiet, 3*time.Second
+				o.URL, o.Log, o.CallTimeout = url, quiet, patience
 				if _, err := Open(t.Context(), o); !errors.Is(err, journal.ErrDenied) {
 					t.Errorf("wrong credentials %d: %v, want ErrDenied", i, err)
 				}
@@ -355,7 +355,10 @@ func TestRefuses(t *testing.T) {
 		{"nobody there", Options{URL: "nats://u:secret@" + nobody}, journal.ErrUnhealthy, nobody},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.options.Log, c.options.CallTimeout = quiet, 2*time.Second
+			c.options.Log, c.options.CallTimeout = quiet, patience
+			if c.options.User != "" {
+				c.options.CallTimeout = 2 * time.Second // who may not ask is not answered
+			}
 			_, err := Open(t.Context(), c.options)
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%v, want %v that mentions %q and no password", err, c.want, c.text)
@@ -445,7 +448,7 @@ func TestServerLeaves(t *testing.T) {
 	}
 	first, url := external(t, change)
 	port = first.Addr().(*net.TCPAddr).Port
-	s := open(t, Options{URL: url, AppendTimeout: time.Second, CallTimeout: 2 * time.Second})
+	s := open(t, Options{URL: url})
 	defer s.Close()
 	j, err := s.Open(t.Context(), journal.Name{Namespace: "main", Service: "shop"})
 	if err != nil {
@@ -459,6 +462,7 @@ func TestServerLeaves(t *testing.T) {
 	}
 	first.Shutdown()
 	first.WaitForShutdown()
+	s.options.AppendTimeout, s.options.CallTimeout = time.Second, 2*time.Second // nobody answers
 	if err := appendWait(j, w.Bytes(), 1); !errors.Is(err, journal.ErrUnhealthy) && !errors.Is(err, journal.ErrUnknown) {
 		t.Errorf("append without a server: %v, want ErrUnhealthy or ErrUnknown", err)
 	}
@@ -466,6 +470,7 @@ func TestServerLeaves(t *testing.T) {
 		t.Errorf("append in doubt: %v", err)
 	}
 	external(t, change)
+	s.options.AppendTimeout, s.options.CallTimeout = patience, patience
 	seen := 0
 	eventually(t, "begin after the server came back", func() error {
 		seen = 0
@@ -480,10 +485,10 @@ func TestServerLeaves(t *testing.T) {
 	}
 }
 
-// eventually tries until f has no error, for 20 seconds.
+// eventually tries until f has no error.
 func eventually(t testing.TB, what string, f func() error) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		err := f()
 		if err == nil {

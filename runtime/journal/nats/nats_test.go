@@ -1,9 +1,11 @@
 package nats
 
 import (
+	"cmp"
 	"io"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/journaltest"
@@ -15,9 +17,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // quiet is a log that nobody reads.
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
+// patience is for how long what a test waits for may take: longer than a machine stands still.
+const patience = time.Minute
+
 // open opens a store that the test closes.
 func open(t testing.TB, o Options) *Store {
 	t.Helper()
+	o.AppendTimeout, o.CallTimeout = cmp.Or(o.AppendTimeout, patience), cmp.Or(o.CallTimeout, patience)
 	if o.Log == nil {
 		o.Log = quiet
 	}

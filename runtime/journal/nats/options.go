@@ -17,7 +17,8 @@ const (
 	ReadAhead            = 4 << 20          // bytes that one Read has the server send ahead
 	ReadersMax           = 8                // reads of a store at one time; others wait
 	probeEvery           = time.Second
-	probeMax             = 2 * time.Second // how long the disk may take for 4 KiB
+	probeMax             = 2 * time.Second // how long the disk may take for 4 KiB, in
+	probeSteps           = 10              // steps that are waited for one after the other
 	strikesMax           = 3               // appends without an answer within strikesSpan make a store unhealthy
 	strikesSpan          = 10 * time.Second
 	stopMax              = 10 * time.Second // how long stopping the server may take
