@@ -41,6 +41,7 @@ type Change struct {
 	By     string    `json:"by"`
 	Text   string    `json:"text,omitempty" doc:"why"`
 	Commit string    `json:"commit,omitempty" doc:"of the git repository that it came from"`
+	Undoes string    `json:"undoes,omitempty" doc:"the change that it takes back, since the deployment that had made it was withdrawn or could not be started"`
 	Files  []File    `json:"files,omitempty" doc:"all of the service, where one change is asked for"`
 	Below  []Touched `json:"below,omitempty" doc:"what it did to files of a folder, where that is asked for"`
 }
@@ -93,7 +94,7 @@ func filesOf(t documents.Tree) []File {
 }
 
 func changeOf(c documents.Change) Change {
-	return Change{ID: string(c.ID), Number: c.Number, Parent: string(c.Parent), Time: c.Time, By: c.By, Text: c.Text, Commit: c.Commit}
+	return Change{ID: string(c.ID), Number: c.Number, Parent: string(c.Parent), Time: c.Time, By: c.By, Text: c.Text, Commit: c.Commit, Undoes: string(c.Undoes)}
 }
 
 func (a *API) documentRoutes() {

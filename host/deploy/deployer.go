@@ -212,6 +212,7 @@ type attempt struct {
 	candidate  Candidate
 	live       *Deployment
 	liveSeen   uint64 // revision of the live ref
+	made       bool   // the documents have been changed for it
 }
 
 // begin holds what the caller has seen against what is live, and lays the files out.
@@ -422,7 +423,7 @@ func (a *attempt) change(ctx context.Context) error {
 	a.o.Step("change documents")
 	c, err := a.o.Documents.Revise(ctx, n.Service, a.request.Documents, documents.Change{Parent: a.request.Parent, By: a.request.By, Text: a.request.Text, Commit: a.request.Commit})
 	if err == nil {
-		n.Change = c.ID
+		n.Change, a.made = c.ID, c.ID != a.request.Parent
 	}
 	return err
 }
@@ -435,7 +436,11 @@ func (a *attempt) broken(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
 	defer cancel()
 	a.deployment.State, a.deployment.Fault = Broken, cut(cause.Error())
-	return errors.Join(fmt.Errorf("deployment %d of %s: %w: %w", a.deployment.Number, a.deployment.Service, ErrStart, cause), a.keep(ctx, &a.deployment))
+	err := a.keep(ctx, &a.deployment)
+	if a.made {
+		err = errors.Join(err, a.takeBack(ctx, &a.deployment, "could not be started"))
+	}
+	return errors.Join(fmt.Errorf("deployment %d of %s: %w: %w", a.deployment.Number, a.deployment.Service, ErrStart, cause), err)
 }
 
 // revise records a revision of each actor that differs from its last one.

@@ -23,6 +23,7 @@ type Trial struct {
 	Step   int         `json:"step"` // index in the plan
 	Began  time.Time   `json:"began"`
 	By     string      `json:"by"`
+	Made   bool        `json:"made,omitempty"` // the change of the documents is the deployment's own
 }
 
 // TrialError is returned to who would deploy while another deployment is tried.
@@ -88,7 +89,7 @@ func (d *Deployer) free(ctx context.Context, s documents.Service) error {
 		return err
 	}
 	if n, err := d.Deployment(ctx, s, t.Number); err == nil && n.State != Tried {
-		return d.endTrial(ctx, s) // a host could not remove it
+		return d.leftOver(ctx, &n, t) // a host could not remove it
 	}
 	return &TrialError{s, t}
 }
@@ -107,7 +108,7 @@ func (d *Deployer) setTrial(ctx context.Context, s documents.Service, t Trial, s
 // try has what was checked handle the first share of the keys.
 func (a *attempt) try(ctx context.Context) error {
 	n := &a.deployment
-	t := Trial{Number: n.Number, Plan: *a.request.Canary, Began: a.o.Clock.Now().UTC(), By: n.By}
+	t := Trial{Number: n.Number, Plan: *a.request.Canary, Began: a.o.Clock.Now().UTC(), By: n.By, Made: a.made}
 	a.o.Step("record trial")
 	if err := a.setTrial(ctx, n.Service, t, 0); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
@@ -201,11 +202,50 @@ func (d *Deployer) withdraw(ctx context.Context, n *Deployment, why string) erro
 	if err := d.keep(ctx, n); err != nil {
 		return err
 	}
-	if err := d.endTrial(ctx, n.Service); err != nil {
+	t, err := d.Trial(ctx, n.Service)
+	if err == nil {
+		err = d.leftOver(ctx, n, t)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	d.o.Step("untry")
 	return d.o.Runner.Untry(ctx, n.Service)
+}
+
+// leftOver removes what there is of a trial whose end is recorded.
+func (d *Deployer) leftOver(ctx context.Context, n *Deployment, t Trial) error {
+	if n.State == Withdrawn && t.Made {
+		if err := d.takeBack(ctx, n, "is withdrawn"); err != nil {
+			return err
+		}
+	}
+	return d.endTrial(ctx, n.Service)
+}
+
+// takeBack has the documents be again what they were before a deployment changed them that is
+// not live: else its routes and definitions would go live with the next deployment of anything
+// else. What others have changed since stays, with what it is made on.
+func (d *Deployer) takeBack(ctx context.Context, n *Deployment, why string) error {
+	last, err := d.o.Documents.Last(ctx, n.Service)
+	if err != nil || last.ID != n.Change || last.Parent == "" {
+		return err
+	}
+	before, err := d.o.Documents.Change(ctx, last.Parent)
+	if err != nil {
+		return err
+	}
+	t, err := d.o.Documents.Tree(ctx, before.Tree)
+	if err != nil {
+		return err
+	}
+	d.o.Step("take documents back")
+	_, err = d.o.Documents.Revise(ctx, n.Service, t, documents.Change{Parent: last.ID, By: n.By, Text: fmt.Sprintf("deployment %d %s", n.Number, why), Undoes: last.ID})
+	var stale *documents.StaleError
+	if errors.As(err, &stale) {
+		return nil
+	}
+	return err
 }
 
 // overtaken withdraws what is tried, if something is, since something else runs.
@@ -286,7 +326,7 @@ func (d *Deployer) retry(ctx context.Context, live Deployment) error {
 		return err
 	}
 	if n.Number == live.Number || n.State != Tried {
-		return d.endTrial(ctx, live.Service)
+		return d.leftOver(ctx, &n, t)
 	}
 	c, err := d.LayOut(ctx, n)
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/runtime/canary"
 )
@@ -283,4 +284,109 @@ func TestTrialKilled(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTrialDocuments: what a deployment has changed of the documents is taken back with it, unless
+// that was there before, or somebody has changed something since.
+func TestTrialDocuments(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		pushed, since bool
+		text          string // that is tried
+		keep          bool
+		want          string // of the documents in the end
+		cut           string // the step that the host dies at
+	}{
+		{name: "withdrawn", text: "two", want: "one"},
+		{name: "withdrawn by a host that dies", text: "two", want: "one", cut: "take documents back"},
+		{name: "withdrawn by a host that dies after that", text: "two", want: "one", cut: "remove trial"},
+		{name: "kept", text: "two", keep: true, want: "two"},
+		{name: "pushed before", pushed: true, text: "two", want: "two"},
+		{name: "changed since", since: true, text: "two", want: "three"},
+		{name: "not tried", text: "cannot be tried", want: "one"},
+		{name: "not started", text: "traps at start", want: "one"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHost(t)
+			h.deploy("one", "a")
+			first, err := h.documents.Last(t.Context(), shop)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := h.request(c.text, "b")
+			if !c.pushed {
+				h.unrequest(first)
+				r.Change, r.Parent = "", first.ID
+			}
+			r.Canary = &canary.Plan{Steps: canary.Grow(0.1, time.Minute), Slower: 2}
+			n, err := h.Deploy(t.Context(), r)
+			if started := n.State == Tried; started != (err == nil) {
+				t.Fatalf("%v, %s", err, n.State)
+			}
+			if c.since {
+				h.request("three", "c")
+			}
+			if err == nil {
+				h.settle(n.Number, c.keep, c.cut)
+			}
+			last, err := h.documents.Last(t.Context(), shop)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := h.says(last); got != c.want || (last.Undoes != "") != (c.want == "one") {
+				t.Errorf("the documents say %q, and that they undo %q; want %q", got, last.Undoes, c.want)
+			}
+		})
+	}
+}
+
+// settle ends a trial, on a host that dies before the step cut, if that is named, and is started again.
+func (h *host) settle(number int, keep bool, cut string) {
+	h.t.Helper()
+	died := errors.New("dead")
+	h.step = func(s string) {
+		if s == cut {
+			panic(died)
+		}
+	}
+	func() {
+		defer func() {
+			if r := recover(); r != nil && r != any(died) {
+				panic(r)
+			}
+		}()
+		if _, err := h.Settle(h.t.Context(), shop, number, keep, good); err != nil {
+			h.t.Fatal(err)
+		}
+	}()
+	h.step = func(string) {}
+	h.start()
+}
+
+// unrequest makes a change the last one again, as if there had been none since.
+func (h *host) unrequest(c documents.Change) {
+	h.t.Helper()
+	name := "documents/" + shop.String()
+	r, err := h.store.Ref(h.t.Context(), name)
+	if err == nil {
+		_, err = h.store.SetRef(h.t.Context(), name, []byte(c.ID), r.Revision)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// says is what grow.yaml says after a change.
+func (h *host) says(c documents.Change) string {
+	h.t.Helper()
+	tree, err := h.documents.Tree(h.t.Context(), c.Tree)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	f, _ := tree.Find("grow.yaml")
+	b, err := h.documents.Read(h.t.Context(), f)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(b)
 }

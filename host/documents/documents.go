@@ -34,6 +34,7 @@ type Change struct {
 	By     string       `json:"by"`
 	Text   string       `json:"text,omitempty"`   // why
 	Commit string       `json:"commit,omitempty"` // of the git repository that the documents came from
+	Undoes store.Digest `json:"undoes,omitempty"` // the change that it takes back, since what had made it is not live
 	// Amends has Revise put the change in the place of the last one.
 	Amends bool `json:"-"`
 }

@@ -28,6 +28,7 @@ const (
 	codeReused      = "idempotency.reused"  // 422
 	codeFull        = "mailbox.full"        // 503
 	codeStopping    = "host.stopping"       // 503
+	codeIdle        = "service.stopped"     // 503: it does not run
 	codeJournal     = "journal.unavailable" // 503
 	codeSecret      = "secret.missing"      // 503: that of a webhook
 )
@@ -81,6 +82,20 @@ func (p *problem) write(c echo.Context) error {
 	}
 	h.Set("Content-Type", contentProblem)
 	return send(c, p.Status, append(b, '\n'))
+}
+
+// Idle answers a request for a service that is on the host and does not run.
+func Idle(w http.ResponseWriter, r *http.Request) {
+	p := newProblem(http.StatusServiceUnavailable, codeIdle, "the service does not run at the moment: it was stopped, or cannot be started")
+	p.Instance = r.URL.EscapedPath()
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic("gateway: a problem without JSON: " + err.Error())
+	}
+	w.Header().Set("Content-Type", contentProblem)
+	w.Header().Set("Retry-After", retryAfter)
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(b, '\n'))
 }
 
 // routeError answers what no endpoint serves, and what a handler could not.

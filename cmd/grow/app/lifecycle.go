@@ -110,6 +110,9 @@ func (p *Platform) Remove(ctx context.Context, s documents.Service, plan bool) (
 		}
 		return p.forgetSeed(ctx, s)
 	})
+	if err == nil && !plan {
+		p.forget(s)
+	}
 	n.Away = away
 	return n, err
 }

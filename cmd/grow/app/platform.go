@@ -97,12 +97,13 @@ type Platform struct {
 	socket   *control.Server // of the mounted folder
 	took     time.Duration   // StartPlatform
 
-	mu     sync.RWMutex // guards all and hidden
+	mu     sync.RWMutex // guards all, idle and hidden
 	all    map[documents.Service]*placed
-	hidden map[string]*discretion // by namespace
-	trials sync.WaitGroup         // that are watched
-	sweeps sync.WaitGroup         // of the store, until shared.ending, and the making of api
-	routes atomic.Pointer[routes] // to those of all
+	idle   map[documents.Service]*placed // of which something is live and nothing runs; without a Host
+	hidden map[string]*discretion        // by namespace
+	trials sync.WaitGroup                // that are watched
+	sweeps sync.WaitGroup                // of the store, until shared.ending, and the making of api
+	routes atomic.Pointer[routes]        // to those of all
 
 	backing  atomic.Bool   // a backup of all of it is under way
 	sweeping chan struct{} // holds a token while the store is swept, or while nothing in it may go
@@ -163,8 +164,8 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	if o.Mount != nil {
 		o.Data = o.Mount.Dir
 	}
-	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}, hidden: map[string]*discretion{}, sweeping: make(chan struct{}, 1)}
-	p.routes.Store(routesOf(nil))
+	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}, idle: map[documents.Service]*placed{}, hidden: map[string]*discretion{}, sweeping: make(chan struct{}, 1)}
+	p.routes.Store(routesOf(nil, nil))
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	p.log = slog.New(lines.Handler("", "host"))
 	if o.Mount != nil { // whose lines are for who looks at its service
@@ -322,6 +323,11 @@ func (p *Platform) startServices(ctx context.Context) error {
 		return err
 	}
 	for _, s := range list {
+		if err := p.rest(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, s := range list {
 		stopped, err := p.stopped(ctx, s)
 		if err != nil {
 			return err
@@ -369,8 +375,11 @@ func (p *Platform) Switch(ctx context.Context, c deploy.Candidate) error {
 	h := p.running(c.Service)
 	if h == nil {
 		stopped, err := p.stopped(ctx, c.Service)
-		if err != nil || stopped {
-			return err // it runs once it is started again
+		if err != nil {
+			return err
+		}
+		if stopped {
+			return p.rest(ctx, c.Service) // it runs once it is started again
 		}
 		return p.start(ctx, c, service)
 	}

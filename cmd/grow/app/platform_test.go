@@ -18,6 +18,7 @@ import (
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/logs"
 	"github.com/grow-platform/grow/host/store"
+	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/testdata/wat"
 )
 
@@ -149,18 +150,60 @@ func TestRoutes(t *testing.T) {
 	for i, s := range []documents.Service{{Namespace: "main", Name: "orders"}, {Namespace: "main", Name: "audit"}, {Namespace: "lab", Name: "orders"}} {
 		all[s] = &placed{id: s, since: at(i)}
 	}
-	r := routesOf(all)
+	stopped := documents.Service{Namespace: "lab", Name: "audit"}
+	r := routesOf(all, map[documents.Service]*placed{stopped: {id: stopped, since: at(7)}})
 	for host, want := range map[string]string{
 		"127.0.0.1:8080": "main/orders", "localhost": "main/orders", "example.org": "main/orders", "[::1]:80": "main/orders",
 		"audit.localhost:8080": "main/audit", "Audit.Example.org": "main/audit", "orders.lab.localhost": "lab/orders", "orders.localhost": "main/orders",
-		"audit.lab.localhost": "main/audit", "": "main/orders",
+		"audit.lab.localhost": "lab/audit", "audit.test.localhost": "main/audit", "": "main/orders",
 	} {
 		if got := r.find(host); got == nil || got.id.String() != want {
 			t.Errorf("%q: %v, want %s", host, got, want)
 		}
 	}
-	if got := routesOf(nil).find("orders.localhost"); got != nil {
+	if got := routesOf(nil, nil).find("orders.localhost"); got != nil {
 		t.Errorf("nothing runs: %v", got)
+	}
+}
+
+// TestStoppedKeepsNames: what is asked of a service that is stopped no other one does, also after
+// a restart; once it is deleted its names are free.
+func TestStoppedKeepsNames(t *testing.T) {
+	p := newPlatform(t)
+	if n, err := p.Deployer.Deploy(t.Context(), p.request(echoFiles("One.", echoTest), wat.Module("echo"))); err != nil {
+		t.Fatalf("%v\n%+v", err, n.Checks)
+	}
+	other := documents.Service{Namespace: "lab", Name: echoes2.Name}
+	if n, err := p.deployAs(other, echoFiles("One.", echoTest), map[string][]byte{"echo": wat.Module("echo")}); err != nil {
+		t.Fatalf("%v\n%+v", err, n.Checks)
+	}
+	refused := func(when string) {
+		t.Helper()
+		if status, body := p.post(); status != http.StatusServiceUnavailable || !strings.Contains(body, `"code":"service.stopped"`) {
+			t.Errorf("%s: %d %s", when, status, body)
+		}
+	}
+	if err := p.Govern(t.Context(), echoes2, "", shard.Stopped); err != nil {
+		t.Fatal(err)
+	}
+	refused("stopped")
+	p.stop()
+	p.start()
+	refused("after a restart")
+	if err := p.Govern(t.Context(), echoes2, "", shard.Running); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := p.post(); status != 200 {
+		t.Errorf("started again: %d %s", status, body)
+	}
+	if err := p.Govern(t.Context(), echoes2, "", shard.Stopped); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Remove(t.Context(), echoes2, false); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := p.post(); status != 200 {
+		t.Errorf("the other one, when it is the first: %d %s", status, body)
 	}
 }
 

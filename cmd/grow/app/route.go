@@ -2,6 +2,8 @@ package app
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -10,23 +12,30 @@ import (
 
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/gateway"
+	"github.com/grow-platform/grow/host/store"
 )
 
 // routes says which service a request to a platform is for. A host name that begins
 // with SERVICE.NAMESPACE., or SERVICE. in the namespace main, names it; any other is
 // that of the service which is the longest on the host, so that deploying a second
-// one changes nothing for those who use the first. It never changes.
+// one changes nothing for those who use the first. What does not run at the moment keeps
+// its names: else another service, of another namespace perhaps, did what it was asked for.
+// It never changes.
 type routes struct {
 	named map[string]*placed // by service.namespace
-	plain *placed            // nil: none runs
+	plain *placed            // nil: there is none
 }
 
-func routesOf(all map[documents.Service]*placed) *routes {
+// routesOf are those to services that run, and to others that are idle: see [Platform].
+func routesOf(all, idle map[documents.Service]*placed) *routes {
 	r := &routes{named: map[string]*placed{}}
-	list := make([]*placed, 0, len(all))
-	for s, h := range all {
-		r.named[s.Name+"."+s.Namespace] = h
-		list = append(list, h)
+	list := make([]*placed, 0, len(all)+len(idle))
+	for _, some := range [...]map[documents.Service]*placed{idle, all} {
+		for s, h := range some {
+			r.named[s.Name+"."+s.Namespace] = h
+			list = append(list, h)
+		}
 	}
 	if len(list) > 0 {
 		r.plain = slices.MinFunc(list, func(a, b *placed) int {
@@ -58,24 +67,53 @@ func (r *routes) find(host string) *placed {
 
 // route passes a request on to the service that it is for.
 func (p *Platform) route(w http.ResponseWriter, r *http.Request) {
-	h := p.routes.Load().find(r.Host)
-	if h == nil {
+	switch h := p.routes.Load().find(r.Host); {
+	case h == nil:
 		http.NotFound(w, r)
-		return
+	case h.Host == nil:
+		gateway.Idle(w, r)
+	default:
+		h.Handler().ServeHTTP(w, r)
 	}
-	h.Handler().ServeHTTP(w, r)
 }
 
-// place makes a service one of those that run, or with nil no longer one.
+// place makes a service one of those that run, or with nil one that is idle.
 func (p *Platform) place(s documents.Service, h *placed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if h == nil {
-		delete(p.all, s)
-	} else {
+	if h != nil {
+		delete(p.idle, s)
 		p.all[s] = h
+	} else if was := p.all[s]; was != nil {
+		delete(p.all, s)
+		p.idle[s] = &placed{id: s, since: was.since}
 	}
-	p.routes.Store(routesOf(p.all))
+	p.routes.Store(routesOf(p.all, p.idle))
+}
+
+// rest makes a service idle that does not run yet, if something of it is live.
+func (p *Platform) rest(ctx context.Context, s documents.Service) error {
+	if _, err := p.Deployer.Live(ctx, s); errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	since := p.sinceStart(ctx, s)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all[s] == nil {
+		p.idle[s] = &placed{id: s, since: since}
+		p.routes.Store(routesOf(p.all, p.idle))
+	}
+	return nil
+}
+
+// forget gives up the names of a service that is removed.
+func (p *Platform) forget(s documents.Service) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.idle, s)
+	p.routes.Store(routesOf(p.all, p.idle))
 }
 
 // urlOf is where a service is served, by a name of its own.

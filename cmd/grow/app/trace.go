@@ -191,7 +191,11 @@ func (w *tracing) outputs(h *shard.Hop) {
 func (w *tracing) act(m *traced, h *shard.Hop) {
 	a := control.TraceAct{Name: h.Code, Time: h.Time, By: h.By, Reason: w.mask.text(h.Reason)}
 	m.Outcome = control.TraceDead // as all are that people act on, also when the journal has that no more
-	w.see(m, &shard.Hop{Time: h.Time, Node: h.Node, Key: h.Key})
+	seen := shard.Hop{Time: h.Time}
+	if m.Node == "" { // it came before what was looked at; an action names where the message sent in its place goes
+		seen.Node, seen.Key = h.Node, h.Key
+	}
+	w.see(m, &seen)
 	for i := range h.Outputs {
 		o := &h.Outputs[i]
 		a.Again = o.ID

@@ -35,9 +35,9 @@ func TestTraced(t *testing.T) {
 			},
 		},
 		{What: shard.HopRefused, ID: "m-2", Node: "w/b", Type: "asked", Data: []byte(`1`), Time: at(6), Attempt: 1, Code: "no", Reason: "never"},
-		{What: shard.HopDead, ID: "m.2", Cause: "m", Node: "w/b", Type: "told", Data: []byte("text"), Time: at(95), Attempt: 1, Code: "trap", Reason: "broken", Fuel: 5},
+		{What: shard.HopDead, ID: "m.2", Cause: "m", Node: "w/b", Key: "k2", Type: "told", Data: []byte("text"), Time: at(95), Attempt: 1, Code: "trap", Reason: "broken", Fuel: 5},
 		{What: shard.HopAction, ID: "m.2", Code: journal.ActionEdit, By: "ann", Reason: "typo", Time: at(99), Data: []byte("other")},
-		{What: shard.HopAction, ID: "m.2", Code: journal.ActionRedrive, By: "ann", Time: at(100), Outputs: []shard.HopOutput{{ID: "n", To: "w/c", Type: "told", Data: []byte("other")}}},
+		{What: shard.HopAction, ID: "m.2", Node: "w/c", Key: "other", Code: journal.ActionRedrive, By: "ann", Time: at(100), Outputs: []shard.HopOutput{{ID: "n", To: "w/c", Key: "other", Type: "told", Data: []byte("other")}}},
 	}
 	hops = append(hops,
 		shard.Hop{What: shard.HopAccepted, ID: "q", Node: "w/d", Type: "asked", Time: at(100)},
@@ -71,8 +71,8 @@ func TestTraced(t *testing.T) {
 	want := []string{
 		"m asked w/a[k] 1 1:trap 2: handled",
 		"  m.1 done [] 2 left",
-		"  m.2 told w/b[] text 1:trap deadletter.edit by ann  deadletter.redrive by ann n dead trap",
-		"    n told w/c[] other waits",
+		"  m.2 told w/b[k2] text 1:trap deadletter.edit by ann  deadletter.redrive by ann n dead trap",
+		"    n told w/c[other] other waits",
 		"  m.3 done []  dropped",
 		"  m.4 lost []  dead route.none",
 		"m-2 asked w/b[] 1 1:no refused no",

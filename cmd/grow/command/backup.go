@@ -242,14 +242,25 @@ func backupAt(from string) (archive.Getter, func() error, error) {
 	return b, b.Close, nil
 }
 
+// withoutFiles says what to do where a folder to restore into is none of a service.
+func withoutFiles(err error) error {
+	var e *control.Error
+	if errors.As(err, &e) && (e.Code == control.CodeNotFound || e.Code == codeNoService) {
+		with := *e
+		with.Next = "bring the service's own files there first, grow.yaml among them, such as a checkout: a backup has what was kept, and not those"
+		return &with
+	}
+	return err
+}
+
 func (s *shell) restore() *cobra.Command {
 	var o runOptions
 	var replace bool
 	c := &cobra.Command{
 		Use: "restore BACKUP FOLDER", Short: "make of a backup what a service, or a whole host, had kept", Args: cobra.ExactArgs(2),
 		Long: "restore reads a backup whole, checks each file against its SHA-256 and that it can be gone on from, and makes what is kept\n" +
-			"of the service in FOLDER of it, which must not run: journal, buckets, databases, sealed secrets, documents. The journal\n" +
-			"begins a new epoch.\n\n" +
+			"of the service in FOLDER of it, which must not run: journal, buckets, databases, sealed secrets, documents. FOLDER has the\n" +
+			"service's own files already, such as a checkout. The journal begins a new epoch.\n\n" +
 			"Where a journal, a database or a secret is already, nothing is touched; with --replace it is put away. With --journal\n" +
 			"journal and buckets go to a NATS server, wherever the backup is from. One that was broken off is repeated by the same command.\n\n" +
 			"Of a backup of a whole host, FOLDER is what grow serve is given by --data: it is made, and must hold nothing yet.",
@@ -273,7 +284,7 @@ func (s *shell) restore() *cobra.Command {
 			}
 			dir, err := s.stopped(args[1:])
 			if err != nil {
-				return err
+				return withoutFiles(err)
 			}
 			service, _, err := app.Outline(dir)
 			if err != nil {

@@ -124,7 +124,7 @@ func (s *shell) deployFolder(ctx context.Context, g gateFlags) error {
 // service on this host, as that of a pipeline, has not missed anything.
 func (at *destination) base(ctx context.Context, m *mirror, d *delivery) error {
 	d.request.Parent, d.from = at.last.ID, at.last.Files
-	base, err := m.base(ctx)
+	base, err := m.base(ctx, at.last.ID)
 	if err != nil {
 		return err
 	}

@@ -206,8 +206,10 @@ func (m *mirror) at(ctx context.Context, change string) (snapshot, error) {
 
 // base is what folder and host had in common when they last met. A folder that has met
 // the service on this host by another address has met it all the same: changes are
-// known by their content.
-func (m *mirror) base(ctx context.Context) (snapshot, error) {
+// known by their content. What the host has taken back since, as it does when a deployment
+// is withdrawn, the folder has not missed: then it is the change that did so. last is the
+// id of the host's last one.
+func (m *mirror) base(ctx context.Context, last string) (snapshot, error) {
 	ids := []string{m.seen().Change}
 	if ids[0] == "" {
 		ids = nil
@@ -228,8 +230,24 @@ func (m *mirror) base(ctx context.Context) (snapshot, error) {
 			newest = c
 		}
 	}
+	if newest.ID == "" || newest.ID == last {
+		return newest, nil
+	}
+	since, err := m.remote.Changes(ctx, "", changesLooked)
+	if err != nil {
+		return newest, err
+	}
+	for _, c := range since {
+		if c.Undoes == newest.ID {
+			return m.at(ctx, c.ID)
+		}
+	}
 	return newest, nil
 }
+
+// changesLooked is how many of the host's last changes are looked at for one that takes
+// back what the folder has seen.
+const changesLooked = 1000
 
 func treeOf(files []api.File) documents.Tree {
 	t := make(documents.Tree, 0, len(files))

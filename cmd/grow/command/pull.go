@@ -85,7 +85,7 @@ func (s *shell) pullAll(ctx context.Context, m *mirror, plan bool) error {
 	if theirs.ID == "" {
 		return &control.Error{Code: control.CodeNotFound, Message: "the host has no service " + m.service.String(), At: m.service.String(), Next: "put this one there: grow push; or see those there are: grow service list"}
 	}
-	base, err := m.base(ctx)
+	base, err := m.base(ctx, theirs.ID)
 	if err != nil {
 		return err
 	}

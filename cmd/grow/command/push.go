@@ -71,11 +71,9 @@ func (s *shell) pushAll(ctx context.Context, m *mirror, message string, plan boo
 	}
 	list := documents.Diff(last.tree, mine)
 	if last.ID != "" && last.ID != seen.Change && len(list) > 0 {
-		base := snapshot{}
-		if seen.Change == "" {
-			if base, err = m.base(ctx); err != nil {
-				return err
-			}
+		base, err := m.base(ctx, last.ID)
+		if err != nil {
+			return err
 		}
 		if base.ID != last.ID {
 			return m.behind(last)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
@@ -33,8 +34,30 @@ const codeNoHost = "host.none"
 func (t *target) flags(f *pflag.FlagSet) {
 	f.StringVar(&t.host, "host", "", "work with the host at this `URL`, not with the one in the folder; so does "+envHost)
 	f.StringVar(&t.ca, "host-ca", "", "`file` of certificates, in PEM, that the host's is signed by; so does "+envCA)
-	f.StringVar(&t.namespace, "namespace", app.DefaultNamespace, "`namespace` of the service on the host")
-	f.StringVar(&t.service, "service", "", "`name` of the service on the host; that of the folder when not given")
+	t.namespace = app.DefaultNamespace
+	f.Var((*label)(&t.namespace), "namespace", "`namespace` of the service on the host")
+	f.Var((*label)(&t.service), "service", "`name` of the service on the host; that of the folder when not given")
+}
+
+// label is the name of a namespace or of a service, as a host takes it: an empty one, of a
+// variable that is not set, say, would lead elsewhere.
+type label string
+
+var labelled = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+
+// String implements pflag.Value.
+func (l *label) String() string { return string(*l) }
+
+// Type implements pflag.Value.
+func (l *label) Type() string { return "string" }
+
+// Set implements pflag.Value.
+func (l *label) Set(text string) error {
+	if !labelled.MatchString(text) {
+		return errors.New("a name has small letters, digits and -, a letter first, and at most 63 of them")
+	}
+	*l = label(text)
+	return nil
 }
 
 // named is the host that a command was given; "" for none.
