@@ -151,6 +151,8 @@ func (p *endpoint) once(r *http.Request, body []byte) (*journal.Idempotency, *pr
 // refusal is the response to a request that the shard does not take.
 func refusal(err error) *problem {
 	switch {
+	case errors.Is(err, shard.ErrShut): // who, is for those who run it
+		return newProblem(http.StatusServiceUnavailable, codeIdle, "the service takes no requests at the moment: it is drained or stopped").header("Retry-After", retryAfter)
 	case errors.Is(err, shard.ErrFull), errors.Is(err, shard.ErrTooManyKeys):
 		return newProblem(http.StatusServiceUnavailable, codeFull, "the service has more to do than it can hold; try again").header("Retry-After", retryAfter)
 	case errors.Is(err, shard.ErrStopping):

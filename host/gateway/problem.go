@@ -28,7 +28,7 @@ const (
 	codeReused      = "idempotency.reused"  // 422
 	codeFull        = "mailbox.full"        // 503
 	codeStopping    = "host.stopping"       // 503
-	codeIdle        = "service.stopped"     // 503: it does not run
+	codeIdle        = "service.stopped"     // 503: it does not run, or takes nothing
 	codeJournal     = "journal.unavailable" // 503
 	codeSecret      = "secret.missing"      // 503: that of a webhook
 )

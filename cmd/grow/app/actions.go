@@ -41,17 +41,17 @@ func (l *actions) begin(ctx context.Context, r *control.SettleRequest) (*action,
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := &action{Action: control.Action{Name: r.Name, How: r.How, Act: r.Act, Started: time.Now()}}
-	taken := func(name string) bool {
-		return slices.ContainsFunc(l.list, func(b *action) bool { return b.Name == name && b.Ended.IsZero() })
+	known := func(name string, ended bool) bool {
+		return slices.ContainsFunc(l.list, func(b *action) bool { return b.Name == name && (ended || b.Ended.IsZero()) })
 	}
 	if a.Name == "" {
 		base := r.How + "-" + a.Started.UTC().Format("20060102T150405Z")
 		a.Name = base
-		for n := 2; taken(a.Name); n++ {
+		for n := 2; known(a.Name, true); n++ {
 			a.Name = fmt.Sprintf("%s-%d", base, n)
 		}
 	}
-	if taken(a.Name) {
+	if known(a.Name, false) {
 		return nil, nil, &control.Error{Code: control.CodeConflict, Message: fmt.Sprintf("an action %q is under way", a.Name), At: a.Name, Next: "see how far it is: grow deadletters actions"}
 	}
 	ctx, a.cancel = context.WithCancel(ctx)

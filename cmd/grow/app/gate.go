@@ -248,7 +248,7 @@ func (g *gate) compatibility(_ context.Context, k *deploy.Check) error {
 		}
 	}
 	if breaks > 0 {
-		k.Outcome, k.Text = deploy.Failed, several(breaks, "change")+" that break those who use it"
+		k.Outcome, k.Text = deploy.Failed, "those who use it are broken by "+several(breaks, "change")
 		return nil
 	}
 	if k.Text = several(len(changes), "change") + ", none of which breaks anybody"; len(changes) == 0 {

@@ -165,7 +165,7 @@ func TestLifecycle(t *testing.T) {
 		t.Errorf("after another start of the host: %s", got)
 	}
 	holds(t, h.run(exitDone, "actor drain echo"), "echo of main/echoes is drained")
-	if got := h.call("/", `"c"`); !strings.HasPrefix(got, "503") {
+	if got := h.call("/", `"c"`); !strings.HasPrefix(got, "503") || !strings.Contains(got, "service.stopped") {
 		t.Errorf("drained: %s", got)
 	}
 	holds(t, h.run(exitDone, "actor start echo"), "is running; 0 messages waiting")
@@ -176,7 +176,7 @@ func TestLifecycle(t *testing.T) {
 	h.stop()
 	h.start()
 	holds(t, h.run(exitDone, "service list"), "stopped")
-	if got := h.call("/", `"d"`); !strings.HasPrefix(got, "404") {
+	if got := h.call("/", `"d"`); !strings.HasPrefix(got, "503") || !strings.Contains(got, "service.stopped") {
 		t.Errorf("stopped: %s", got)
 	}
 	h.run(exitDone, "service start echoes")
@@ -184,7 +184,7 @@ func TestLifecycle(t *testing.T) {
 		t.Errorf("started: %s", got)
 	}
 	holds(t, h.run(exitDone, "service drain echoes"), "main/echoes is drained")
-	if got := h.call("/", `"f"`); !strings.HasPrefix(got, "503") {
+	if got := h.call("/", `"f"`); !strings.HasPrefix(got, "503") || !strings.Contains(got, "service.stopped") {
 		t.Errorf("drained: %s", got)
 	}
 

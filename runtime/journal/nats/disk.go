@@ -40,7 +40,7 @@ const roomMin = 4 * journal.RecordMax
 // it has bytes: blocks are copied when they are compacted.
 func (d *disk) take(n int) error {
 	if d.room.Add(-2*int64(n)) < 0 {
-		return fmt.Errorf("%w: little more than %d bytes are free on the disk", journal.ErrFull, d.reserve)
+		return fmt.Errorf("%w: little more than %d MiB are free on the disk", journal.ErrFull, d.reserve>>20)
 	}
 	return nil
 }
