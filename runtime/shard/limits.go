@@ -45,7 +45,7 @@ const (
 	ownBytes      = 64 << 10                     // of a record's memory that a lane keeps for itself
 	batchesMax    = 1 << 20                      // bytes of memory for batches that all lanes together keep for reuse
 	jamBytes      = 8 << 20                      // waiting for the journal before lanes rest
-	waitingTime   = 30 * time.Second             // that a lane may take to say what waits in it, at the end
+	waitingTime   = 5 * time.Second              // that a lane may take to say what waits in it, at the end
 	idleInstances = 30 * time.Second             // after which unused instances are closed
 
 	routesMax  = 8                // routes that only what had begun before goes by
