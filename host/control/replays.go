@@ -37,6 +37,8 @@ type Replayed struct {
 	Then        ReplayOutcome      `json:"then"`
 	Now         ReplayOutcome      `json:"now"`
 	Differences []ReplayDifference `json:"differences"`
+	// Ungiven are the answers of the request's With that nothing asked for, by their number, from 1.
+	Ungiven []int `json:"ungiven,omitempty"`
 }
 
 // ReplayOutcome is what came of a message.

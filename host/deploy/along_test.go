@@ -93,33 +93,38 @@ func TestHold(t *testing.T) {
 
 // TestKilledAlong is TestKilled for deployments that bring their documents.
 func TestKilledAlong(t *testing.T) {
-	for k, at := 1, "-"; at != ""; k++ {
-		h := newHost(t)
-		h.deploy("one", "a")
-		r := h.along("two", "b")
-		steps := 0
-		at = ""
-		h.step = func(name string) {
-			if steps++; steps == k {
-				at = name
-				panic(errKilled)
+	for _, text := range []string{"two", "cannot switch"} {
+		for k, at := 1, "-"; at != ""; k++ {
+			h := newHost(t)
+			h.deploy("one", "a")
+			r := h.along(text, "b")
+			steps := 0
+			at = ""
+			h.step = func(name string) {
+				if steps++; steps == k {
+					at = name
+					panic(errKilled)
+				}
 			}
-		}
-		h.killed(r)
-		h.step = func(string) {}
-		h.start()
-		live, err := h.Live(t.Context(), shop)
-		if err != nil {
-			t.Fatalf("killed at %q: %v", at, err)
-		}
-		if want := map[int]string{1: "one", 2: "two"}[live.Number]; h.runner.running != want || live.State != Live {
-			t.Errorf("killed at %q: %q runs, and %+v is live", at, h.runner.running, live)
-		}
-		if n, err := h.Deploy(t.Context(), h.along("three", "c")); err != nil || n.State != Live || h.runner.running != "three" || n.Change != h.last().ID {
-			t.Errorf("killed at %q: afterwards %+v, %v", at, n, err)
-		}
-		if at == "" && k < 7 {
-			t.Errorf("only %d steps were seen", k-1)
+			h.killed(r)
+			h.step = func(string) {}
+			h.start()
+			live, err := h.Live(t.Context(), shop)
+			if err != nil {
+				t.Fatalf("%s, killed at %q: %v", text, at, err)
+			}
+			if want := map[int]string{1: "one", 2: text}[live.Number]; h.runner.running != want || live.State != Live {
+				t.Errorf("%s, killed at %q: %q runs, and %+v is live", text, at, h.runner.running, live)
+			}
+			if says := h.says(h.last()); says != h.runner.running {
+				t.Errorf("%s, killed at %q: %q runs, and the documents say %q", text, at, h.runner.running, says)
+			}
+			if n, err := h.Deploy(t.Context(), h.along("three", "c")); err != nil || n.State != Live || h.runner.running != "three" || n.Change != h.last().ID {
+				t.Errorf("%s, killed at %q: afterwards %+v, %v", text, at, n, err)
+			}
+			if at == "" && k < 7 {
+				t.Errorf("only %d steps were seen", k-1)
+			}
 		}
 	}
 }

@@ -10,6 +10,8 @@
 //  4. The runner compiles and starts everything that is new.
 //  5. The service's live ref is moved: from here on a restart runs the new one.
 //  6. The runner switches. Should it fail, the ref is moved back.
+//
+// Documents that were changed in step 3 for what does not come to run are changed back.
 package deploy
 
 import (

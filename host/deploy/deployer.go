@@ -212,7 +212,6 @@ type attempt struct {
 	candidate  Candidate
 	live       *Deployment
 	liveSeen   uint64 // revision of the live ref
-	made       bool   // the documents have been changed for it
 }
 
 // begin holds what the caller has seen against what is live, and lays the files out.
@@ -379,9 +378,21 @@ func (a *attempt) run(ctx context.Context) error {
 	if err := a.renew(ctx); err != nil {
 		return err
 	}
-	if err := a.change(ctx); err != nil {
-		return err
+	err := a.change(ctx)
+	if err == nil {
+		err = a.launch(ctx)
 	}
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
+		defer cancel()
+		err = errors.Join(err, a.takeBack(ctx, n.Service))
+	}
+	return err
+}
+
+// launch records the deployment, whose documents are the service's, and has it run.
+func (a *attempt) launch(ctx context.Context) error {
+	n := &a.deployment
 	if err := a.revise(ctx); err != nil {
 		return err
 	}
@@ -420,11 +431,13 @@ func (a *attempt) change(ctx context.Context) error {
 	if n.Change != "" || a.request.Hold {
 		return nil
 	}
-	a.o.Step("change documents")
-	c, err := a.o.Documents.Revise(ctx, n.Service, a.request.Documents, documents.Change{Parent: a.request.Parent, By: a.request.By, Text: a.request.Text, Commit: a.request.Commit})
-	if err == nil {
-		n.Change, a.made = c.ID, c.ID != a.request.Parent
+	number, err := a.number(ctx)
+	if err != nil {
+		return err
 	}
+	a.o.Step("change documents")
+	c, err := a.o.Documents.Revise(ctx, n.Service, a.request.Documents, documents.Change{Parent: a.request.Parent, By: a.request.By, Text: a.request.Text, Commit: a.request.Commit, For: number})
+	n.Change = c.ID
 	return err
 }
 
@@ -436,11 +449,7 @@ func (a *attempt) broken(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
 	defer cancel()
 	a.deployment.State, a.deployment.Fault = Broken, cut(cause.Error())
-	err := a.keep(ctx, &a.deployment)
-	if a.made {
-		err = errors.Join(err, a.takeBack(ctx, &a.deployment, "could not be started"))
-	}
-	return errors.Join(fmt.Errorf("deployment %d of %s: %w: %w", a.deployment.Number, a.deployment.Service, ErrStart, cause), err)
+	return errors.Join(fmt.Errorf("deployment %d of %s: %w: %w", a.deployment.Number, a.deployment.Service, ErrStart, cause), a.keep(ctx, &a.deployment))
 }
 
 // revise records a revision of each actor that differs from its last one.

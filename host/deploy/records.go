@@ -238,6 +238,12 @@ func (d *Deployer) Live(ctx context.Context, s documents.Service) (Deployment, e
 
 // liveNumber returns the number of the live deployment, 0 for none, and the revision of
 // the ref that says so.
+// HasLive reports whether something of a service is live, whether or not it runs.
+func (d *Deployer) HasLive(ctx context.Context, s documents.Service) (bool, error) {
+	n, _, err := d.liveNumber(ctx, s)
+	return n > 0, err
+}
+
 func (d *Deployer) liveNumber(ctx context.Context, s documents.Service) (int, uint64, error) {
 	r, err := d.o.Store.Ref(ctx, liveRef(s))
 	if errors.Is(err, store.ErrNotFound) {

@@ -80,7 +80,10 @@ func (d *Deployer) giveUp(ctx context.Context, live Deployment, cause error) err
 	if err := d.keep(ctx, &live); err != nil {
 		return err
 	}
-	return d.moveBack(ctx, live, seen)
+	if err := d.moveBack(ctx, live, seen); err != nil {
+		return err
+	}
+	return d.takeBack(ctx, live.Service)
 }
 
 // moveBack makes the deployment before n the live one.

@@ -23,7 +23,6 @@ type Trial struct {
 	Step   int         `json:"step"` // index in the plan
 	Began  time.Time   `json:"began"`
 	By     string      `json:"by"`
-	Made   bool        `json:"made,omitempty"` // the change of the documents is the deployment's own
 }
 
 // TrialError is returned to who would deploy while another deployment is tried.
@@ -89,7 +88,7 @@ func (d *Deployer) free(ctx context.Context, s documents.Service) error {
 		return err
 	}
 	if n, err := d.Deployment(ctx, s, t.Number); err == nil && n.State != Tried {
-		return d.leftOver(ctx, &n, t) // a host could not remove it
+		return d.leftOver(ctx, s) // a host could not remove it
 	}
 	return &TrialError{s, t}
 }
@@ -108,7 +107,7 @@ func (d *Deployer) setTrial(ctx context.Context, s documents.Service, t Trial, s
 // try has what was checked handle the first share of the keys.
 func (a *attempt) try(ctx context.Context) error {
 	n := &a.deployment
-	t := Trial{Number: n.Number, Plan: *a.request.Canary, Began: a.o.Clock.Now().UTC(), By: n.By, Made: a.made}
+	t := Trial{Number: n.Number, Plan: *a.request.Canary, Began: a.o.Clock.Now().UTC(), By: n.By}
 	a.o.Step("record trial")
 	if err := a.setTrial(ctx, n.Service, t, 0); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoMax)
@@ -178,6 +177,9 @@ func (d *Deployer) Settle(ctx context.Context, s documents.Service, number int, 
 	if err != nil {
 		return n, err
 	}
+	if n.State == Withdrawn || n.State == Broken { // which was recorded, and no more came of it
+		return n, d.leave(ctx, s)
+	}
 	found.Text = cut(found.Text)
 	n.Checks = append(slices.DeleteFunc(n.Checks, func(c Check) bool { return c.Name == found.Name }), found) // of a try that was cut off
 	if !keep {
@@ -202,50 +204,18 @@ func (d *Deployer) withdraw(ctx context.Context, n *Deployment, why string) erro
 	if err := d.keep(ctx, n); err != nil {
 		return err
 	}
-	t, err := d.Trial(ctx, n.Service)
-	if err == nil {
-		err = d.leftOver(ctx, n, t)
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
+	return d.leave(ctx, n.Service)
+}
+
+// leave ends the trial of a deployment of which is recorded that it does not go live.
+func (d *Deployer) leave(ctx context.Context, s documents.Service) error {
 	d.o.Step("untry")
-	return d.o.Runner.Untry(ctx, n.Service)
+	return errors.Join(d.o.Runner.Untry(ctx, s), d.leftOver(ctx, s))
 }
 
 // leftOver removes what there is of a trial whose end is recorded.
-func (d *Deployer) leftOver(ctx context.Context, n *Deployment, t Trial) error {
-	if n.State == Withdrawn && t.Made {
-		if err := d.takeBack(ctx, n, "is withdrawn"); err != nil {
-			return err
-		}
-	}
-	return d.endTrial(ctx, n.Service)
-}
-
-// takeBack has the documents be again what they were before a deployment changed them that is
-// not live: else its routes and definitions would go live with the next deployment of anything
-// else. What others have changed since stays, with what it is made on.
-func (d *Deployer) takeBack(ctx context.Context, n *Deployment, why string) error {
-	last, err := d.o.Documents.Last(ctx, n.Service)
-	if err != nil || last.ID != n.Change || last.Parent == "" {
-		return err
-	}
-	before, err := d.o.Documents.Change(ctx, last.Parent)
-	if err != nil {
-		return err
-	}
-	t, err := d.o.Documents.Tree(ctx, before.Tree)
-	if err != nil {
-		return err
-	}
-	d.o.Step("take documents back")
-	_, err = d.o.Documents.Revise(ctx, n.Service, t, documents.Change{Parent: last.ID, By: n.By, Text: fmt.Sprintf("deployment %d %s", n.Number, why), Undoes: last.ID})
-	var stale *documents.StaleError
-	if errors.As(err, &stale) {
-		return nil
-	}
-	return err
+func (d *Deployer) leftOver(ctx context.Context, s documents.Service) error {
+	return errors.Join(d.takeBack(ctx, s), d.endTrial(ctx, s))
 }
 
 // overtaken withdraws what is tried, if something is, since something else runs.
@@ -316,7 +286,7 @@ func (d *Deployer) Retry(ctx context.Context, s documents.Service) error {
 func (d *Deployer) retry(ctx context.Context, live Deployment) error {
 	t, err := d.Trial(ctx, live.Service)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return d.takeBack(ctx, live.Service)
 	}
 	if err != nil {
 		return err
@@ -326,7 +296,7 @@ func (d *Deployer) retry(ctx context.Context, live Deployment) error {
 		return err
 	}
 	if n.Number == live.Number || n.State != Tried {
-		return d.leftOver(ctx, &n, t)
+		return d.leftOver(ctx, live.Service)
 	}
 	c, err := d.LayOut(ctx, n)
 	if err == nil {

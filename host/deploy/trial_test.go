@@ -208,7 +208,9 @@ func TestTrialCutOff(t *testing.T) {
 				panic(errKilled)
 			}
 		}
-		h.dies(func() { _, _ = h.Settle(t.Context(), shop, n.Number, false, bad) })
+		h.dies(func() {
+			_, _ = h.Settle(t.Context(), shop, n.Number, false, Check{Name: "canary", Outcome: Failed, Text: "it traps"})
+		})
 		h.step = func(string) {}
 		if !again {
 			h.deploy("three", "c")
@@ -337,6 +339,37 @@ func TestTrialDocuments(t *testing.T) {
 				t.Errorf("the documents say %q, and that they undo %q; want %q", got, last.Undoes, c.want)
 			}
 		})
+	}
+}
+
+// TestWithdrawnStays: what is recorded to be withdrawn has no keys and never goes live, however
+// much of its end could not be done.
+func TestWithdrawnStays(t *testing.T) {
+	for _, cut := range []string{"untry", "take documents back", "remove trial"} {
+		h := newHost(t)
+		h.deploy("one", "a")
+		r := h.along("two", "b")
+		r.Canary = &canary.Plan{Steps: canary.Grow(0.1, time.Minute), Slower: 2}
+		n, err := h.Deploy(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.step = func(step string) {
+			if step == cut {
+				panic(errKilled)
+			}
+		}
+		h.dies(func() {
+			_, _ = h.Settle(t.Context(), shop, n.Number, false, Check{Name: "canary", Outcome: Failed, Text: "it traps"})
+		})
+		h.step = func(string) {}
+		n, err = h.Settle(t.Context(), shop, n.Number, true, good)
+		if err != nil || n.State != Withdrawn || h.runner.running != "one" || h.runner.tried != "" || h.says(h.last()) != "one" {
+			t.Errorf("cut at %q: %v, %s, %+v, the documents say %q", cut, err, n.State, h.runner, h.says(h.last()))
+		}
+		if _, err := h.Trial(t.Context(), shop); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("cut at %q: it is tried: %v", cut, err)
+		}
 	}
 }
 

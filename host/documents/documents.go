@@ -34,7 +34,8 @@ type Change struct {
 	By     string       `json:"by"`
 	Text   string       `json:"text,omitempty"`   // why
 	Commit string       `json:"commit,omitempty"` // of the git repository that the documents came from
-	Undoes store.Digest `json:"undoes,omitempty"` // the change that it takes back, since what had made it is not live
+	For    int          `json:"for,omitempty"`    // number of the deployment that it was made for; 0: none
+	Undoes store.Digest `json:"undoes,omitempty"` // the change that it takes back, since the deployment that it was for is not live
 	// Amends has Revise put the change in the place of the last one.
 	Amends bool `json:"-"`
 }

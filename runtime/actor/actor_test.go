@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -210,6 +211,40 @@ func TestCalls(t *testing.T) {
 		}
 		a.Discard(i)
 	}
+}
+
+// TestGivenBackMeanwhile: who waits for the place of an instance that is being closed gets one that
+// is given back before.
+func TestGivenBackMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newActor(t, script(func(engine.Host, []byte) ([]byte, error) { return nil, nil }), nil)
+		one, two := take(t, a), take(t, a)
+		a.pool.mu.Lock()
+		a.pool.ending++ // another one is being closed
+		a.pool.mu.Unlock()
+		got := make(chan *Instance, 1)
+		go func() {
+			i, _, err := a.acquire(t.Context(), nil)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- i
+		}()
+		synctest.Wait()
+		a.Put(one)
+		synctest.Wait()
+		select {
+		case i := <-got:
+			a.Put(i)
+		default:
+			t.Error("it waits, though one is free")
+			a.forget(0)
+		}
+		a.pool.mu.Lock()
+		a.pool.ending--
+		a.pool.mu.Unlock()
+		a.Put(two)
+	})
 }
 
 // TestPool: never more than Scale.Max, none lost, and closed when the last is back.

@@ -20,7 +20,7 @@ type pool struct {
 	free   []*Instance
 	count  int                // running, starting or being closed
 	ending int                // being closed
-	freed  chan struct{}      // closed when a place is free again; nil: nobody waits for one
+	freed  chan struct{}      // closed when a place or an instance is free again; nil: nobody waits for one
 	all    map[*Instance]bool // that have started and were not discarded
 	closed bool
 	gone   chan struct{} // closed when the actor is closed and no instance is left
@@ -140,6 +140,7 @@ func (a *Actor) Put(i *Instance) {
 	p.mu.Lock()
 	if !p.closed {
 		p.free = append(p.free, i)
+		p.tell()
 		p.mu.Unlock()
 		return
 	}
@@ -167,12 +168,17 @@ func (a *Actor) forget(ended int) {
 	defer a.pool.mu.Unlock()
 	a.pool.count--
 	a.pool.ending -= ended
-	if a.pool.freed != nil {
-		close(a.pool.freed)
-		a.pool.freed = nil
-	}
+	a.pool.tell()
 	if a.pool.closed && a.pool.count == 0 {
 		close(a.pool.gone)
+	}
+}
+
+// tell has who waits for a place look again. The caller holds mu.
+func (p *pool) tell() {
+	if p.freed != nil {
+		close(p.freed)
+		p.freed = nil
 	}
 }
 

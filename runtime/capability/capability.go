@@ -39,7 +39,7 @@ type SecretError struct{ Name string }
 
 // Error implements error.
 func (e *SecretError) Error() string {
-	return "secret " + e.Name + " is not set: give it in the host's environment or its folder of secrets, or seal it while the host runs: grow secret set " + e.Name
+	return "secret " + e.Name + " is not set: grow secret set " + e.Name + ", or give it in the environment"
 }
 
 // Capability serves the requests of one grant at one node. It is safe for

@@ -30,6 +30,7 @@ type Outcome struct {
 	Memory  int64   // bytes of all instances of the actor afterwards; 0: not known
 	Unknown []Asked // requests that the record has no answer for
 	Heard   []Heard // requests of grants, by number, when they were asked for
+	Ungiven []int   // answers given in place of recorded ones that no request asked for, by index
 	before  map[string]capability.Value
 }
 

@@ -35,6 +35,7 @@ type sheet struct {
 	mu      sync.Mutex
 	unknown []Asked
 	heard   []Heard
+	given   map[int]bool // of with, by index: some request was answered so
 }
 
 // Heard is a request that was made of a grant, and what it was answered.
@@ -123,6 +124,7 @@ func (r *Record) answer(_ context.Context, use string, q *capability.Request) ca
 	}
 	for i := range s.with {
 		if s.with[i].fits(call, use, q.Operation) {
+			s.give(i)
 			return s.with[i].Answer
 		}
 	}
@@ -137,6 +139,26 @@ func (r *Record) answer(_ context.Context, use string, q *capability.Request) ca
 	s.unknown = append(s.unknown, a)
 	s.mu.Unlock()
 	return capability.Answer{Code: capability.Unavailable, Text: fmt.Sprintf("the record has no answer to request %d, %s of %s", call, q.Operation, use)}
+}
+
+// give notes that a request is given one of the answers in place of those recorded.
+func (s *sheet) give(i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.given == nil {
+		s.given = map[int]bool{}
+	}
+	s.given[i] = true
+}
+
+// ungiven are the answers that no request was given, by index.
+func (s *sheet) ungiven() (list []int) {
+	for i := range s.with {
+		if !s.given[i] {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // hidden notes a request whose answer is a secret.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,11 +107,16 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestWith: an answer may be another one.
+// TestWith: an answer may be another one, and one that nothing asks for is told.
 func TestWith(t *testing.T) {
 	w := handled(t, openMem(t), 3)
 	r := w.run(t, facts(plain, nothing), func(o *Options) {
-		o.With = []Override{{Use: "shop", Answer: capability.Answer{Data: []byte("99")}}}
+		o.With = []Override{{Use: "shop", Answer: capability.Answer{Data: []byte("99")}}, {Use: "shopp"}}
+		o.Each = func(c *Comparison) {
+			if !slices.Equal(c.Now.Ungiven, []int{1}) {
+				t.Errorf("%s: %v were given to nobody", c.ID, c.Now.Ungiven)
+			}
+		}
 	})
 	if len(r.Groups) != 1 || r.Groups[0].Name != "output.out.data.price" || r.Groups[0].Example.Differences[0].Is != "99" {
 		t.Fatalf("%+v", r)

@@ -147,7 +147,7 @@ func (w *worker) run(ctx context.Context, a *actor.Actor, s *sheet, r *Record, a
 	result := (*at).Handle(&t)
 	took := time.Since(before)
 	out := ran(a, result, t.State, c.State)
-	out.Took, out.Memory, out.Unknown, out.Heard = took, a.Memory(), s.unknown, s.heard
+	out.Took, out.Memory, out.Unknown, out.Heard, out.Ungiven = took, a.Memory(), s.unknown, s.heard, s.ungiven()
 	slices.SortFunc(out.Heard, func(a, b Heard) int { return a.Call - b.Call }) // those of a frame are asked at the same time
 	if result.Broken {
 		a.Discard(*at)

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -27,7 +28,7 @@ func (w *worker) effect() error {
 	case err := <-done:
 		w.lane.shard.resume(w.lane.shard.context, "effect of "+w.task.ID)
 		if err != nil {
-			return errors.Join(errNotKept, err)
+			return fmt.Errorf("%w: %w", errNotKept, err)
 		}
 		return nil
 	case <-w.lane.shard.context.Done():

@@ -72,6 +72,9 @@ func (s *Shard) Redrive(ctx context.Context, id, to string, by Act) (string, err
 }
 
 func (s *Shard) redrive(ctx context.Context, d *DeadLetter, to string, by Act) (string, error) {
+	if s.stopping.Load() { // which what waits in a mailbox does not say
+		return "", ErrStopping
+	}
 	p := s.plan.Load()
 	spec, err := p.address(d, to)
 	if err != nil {
@@ -208,7 +211,7 @@ func (s *Shard) act(ctx context.Context, l *lane, a *journal.Action, it *parcel)
 	case err := <-done:
 		s.resume(ctx, "act")
 		if err != nil {
-			return errors.Join(ErrJournal, err)
+			return fmt.Errorf("%w: %w", ErrJournal, err)
 		}
 		return nil
 	case <-ctx.Done():
@@ -227,7 +230,9 @@ func (s *Shard) instruct(ctx context.Context, l *lane, n noteAct) error {
 		return err
 	}
 	n.action.Time = s.clock.Now().UnixNano()
-	s.tell(ctx, func(done chan struct{}) note { return noteFlush{done} })
+	if err := s.tell(ctx, func(done chan struct{}) note { return noteFlush{done} }); err != nil {
+		return fmt.Errorf("wait for what was written before: %w", err)
+	}
 	l.post(event{note: n})
 	return nil
 }

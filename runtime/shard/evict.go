@@ -95,7 +95,7 @@ type noteLoaded struct {
 
 func (n noteLoaded) run(l *lane) {
 	c := n.cell
-	if n.err != nil {
+	if n.err != nil && !c.loaded {
 		if l.shard.context.Err() == nil {
 			l.shard.log.Error("read state", "node", c.local.node.path, "key", c.key, "error", n.err)
 			l.shard.clock.AfterFunc(loadAgain, func() { l.post(event{note: noteFetch{c, n.waits}}) })
@@ -117,7 +117,10 @@ type noteFetch struct {
 }
 
 func (n noteFetch) run(l *lane) {
-	if !l.ended {
+	switch {
+	case n.cell.loaded: // by who wanted it meanwhile
+		noteLoaded{cell: n.cell, waits: n.waits}.run(l)
+	case !l.ended:
 		l.fetch(n.cell, n.waits)
 	}
 }

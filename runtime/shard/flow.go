@@ -61,7 +61,7 @@ type flow struct {
 }
 
 // await waits until the flow's first message is in the journal, where that was asked for.
-func (f *flow) await(ctx context.Context) error {
+func (f *flow) await(ctx, shard context.Context) error {
 	if f.kept == nil {
 		return nil
 	}
@@ -69,6 +69,8 @@ func (f *flow) await(ctx context.Context) error {
 	case <-f.kept:
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the journal: %w", ctx.Err())
+	case <-shard.Done():
+		return ErrStopping
 	}
 	if f.lost.Load() {
 		return ErrJournal

@@ -10,7 +10,7 @@ import (
 
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
-
+	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/fold"
 	"github.com/grow-platform/grow/specs"
 )
@@ -132,6 +132,67 @@ func TestStateOfThePaused(t *testing.T) {
 			<-f.Done()
 			if got := f.Answer().text(); got != "replied out 2" {
 				t.Error(got)
+			}
+		})
+	})
+}
+
+// lostPage is a journal that counts how often blobs are asked for, and has lost them while it says so.
+type lostPage struct {
+	journal.Journal
+	lost  atomic.Bool
+	asked atomic.Int64
+}
+
+func (p *lostPage) Blob(ctx context.Context, digest string) ([]byte, error) {
+	p.asked.Add(1)
+	if p.lost.Load() {
+		return nil, journal.ErrDamaged
+	}
+	return p.Journal.Blob(ctx, digest)
+}
+
+// TestStateThatIsLost: a state that cannot be read is tried again once a second, however many
+// want to see it, and told once it can be.
+func TestStateThatIsLost(t *testing.T) {
+	service, guests := counter()
+	synctest.Test(t, func(t *testing.T) {
+		j := &lostPage{Journal: openJournal(t)}
+		life := func(f func(s *Shard)) {
+			options := Options{Namespace: "main", Service: "test", Journal: j, Lanes: 1, Snapshots: Snapshots{Entries: 1, StateBytes: 1}}
+			s, err := Open(context.Background(), options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			serve(t, s, service, guests)
+			f(s)
+			synctest.Wait()
+		}
+		life(func(s *Shard) {
+			if _, _, err := s.SetState(context.Background(), &StateSet{Node: "count", Key: "k", Data: []byte("1")}, Act{}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		life(func(s *Shard) {
+			j.lost.Store(true)
+			before := j.asked.Load()
+			for range 5 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+				if v, err := s.GetState(ctx, "count", "k"); err == nil {
+					t.Errorf("a state that is lost is %v", v)
+				}
+				cancel()
+			}
+			time.Sleep(10 * loadAgain)
+			if n := j.asked.Load() - before; n < 5 || n > 15 {
+				t.Errorf("it was asked for %d times in ten pauses", n)
+			}
+			j.lost.Store(false)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			if v, err := s.GetState(ctx, "count", "k"); err != nil || string(v[""].Data) != "1" {
+				t.Errorf("%v, %v; want 1", v, err)
 			}
 		})
 	})

@@ -213,6 +213,22 @@ func (s *Shard) node(path string) *node {
 // whatever becomes of the caller. ctx bounds the wait for the journal when
 // r.Kept is set, nothing else.
 func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
+	s.begin() // before it is looked whether the shard ends, so that it does not before lanes have the message
+	f, err := s.accept(r)
+	s.finish()
+	if err != nil {
+		return nil, err
+	}
+	if r.Kept {
+		if err := f.await(ctx, s.context); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// accept is Accept without waiting for the journal.
+func (s *Shard) accept(r *Request) (*Flow, error) {
 	if s.stopping.Load() {
 		return nil, ErrStopping
 	}
@@ -231,17 +247,12 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 	}
 	if r.Idempotency != nil {
 		earlier, err := s.promises.join(r.Idempotency, a.flow, s.clock.Now())
-		if earlier != nil || err != nil {
+		if err != nil {
 			a.release()
-			if err != nil {
-				return nil, err
-			}
-			if r.Kept {
-				err = earlier.await(ctx)
-			}
-			if err != nil {
-				return nil, err
-			}
+			return nil, err
+		}
+		if earlier != nil {
+			a.release()
 			return &Flow{flow: earlier, repeated: true}, nil
 		}
 		s.flows.add(a.flow)
@@ -252,9 +263,6 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 	a.post()
 	if a.flow.kept != nil {
 		s.flows.add(a.flow)
-		if err := a.flow.await(ctx); err != nil {
-			return nil, err
-		}
 	}
 	return &a.flow.handle, nil
 }
@@ -372,23 +380,30 @@ func (s *Shard) Close() {
 		s.applying.Lock() // whoever looks at former plans has done so, or sees that it is over
 		s.sweep()
 		s.applying.Unlock()
-		s.tell(context.Background(), func(done chan struct{}) note { return noteEnd{done} })
-		_ = s.Settle(context.Background()) // which never ends
-		s.workers.Add(1)                   // until no lane can start another goroutine
-		s.tell(context.Background(), func(done chan struct{}) note { return noteClose{done} })
+		never := context.Background()
+		_ = s.tell(never, func(done chan struct{}) note { return noteEnd{done} })
+		_ = s.Settle(never)
+		s.workers.Add(1) // until no lane can start another goroutine
+		_ = s.tell(never, func(done chan struct{}) note { return noteClose{done} })
+		_ = s.Settle(never) // what came between the two is in the journal, or refused
 		s.workers.Done()
 		s.workers.Wait()
 	})
 }
 
-// tell posts a note to every lane and waits until each has taken it.
-func (s *Shard) tell(ctx context.Context, of func(done chan struct{}) note) {
+// tell posts a note to every lane and waits until each has taken it, or for ctx.
+func (s *Shard) tell(ctx context.Context, of func(done chan struct{}) note) error {
 	for _, l := range s.lanes {
 		done := make(chan struct{})
 		l.post(event{note: of(done)})
-		<-done
-		s.resume(ctx, "tell")
+		select {
+		case <-done:
+			s.resume(ctx, "tell")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return nil
 }
 
 // Context ends when the shard is closed; instances are started under it.

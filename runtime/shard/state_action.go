@@ -119,6 +119,28 @@ func (l *lane) setState(c *cell, r *running, set *StateSet, by Act, done chan er
 // withState runs f on the lane of a key, with its state there and nothing of it
 // being handled; f sends one error to done.
 func (s *Shard) withState(ctx context.Context, node, key string, f func(l *lane, c *cell, r *running, done chan error)) error {
+	var handled atomic.Bool
+	done := make(chan error, 1)
+	if err := s.bring(ctx, node, key, f, &handled, done); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		if handled.Load() {
+			return fmt.Errorf("reach the state: %w: %w", ErrHandled, ctx.Err())
+		}
+		return fmt.Errorf("reach the state: %w", ctx.Err())
+	case <-s.context.Done():
+		return ErrStopping
+	}
+}
+
+// bring posts f to the lane of a key.
+func (s *Shard) bring(ctx context.Context, node, key string, f func(l *lane, c *cell, r *running, done chan error), handled *atomic.Bool, done chan error) error {
+	s.begin() // before it is looked whether the shard ends, so that it does not before the lane has the note
+	defer s.finish()
 	if s.stopping.Load() {
 		return ErrStopping
 	}
@@ -141,7 +163,6 @@ func (s *Shard) withState(ctx context.Context, node, key string, f func(l *lane,
 	if spec.Keyed() {
 		l = s.lanes[spread(key, len(s.lanes))]
 	}
-	done := make(chan error, 1)
 	wanted := func(l *lane, c *cell, r *running, done chan error) {
 		if err := ctx.Err(); err != nil {
 			done <- err // nobody waits any more, and who asks again must not have it twice
@@ -149,19 +170,8 @@ func (s *Shard) withState(ctx context.Context, node, key string, f func(l *lane,
 		}
 		f(l, c, r, done)
 	}
-	var handled atomic.Bool
-	l.post(event{note: noteState{n, key, wanted, &handled, done}})
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		if handled.Load() {
-			return fmt.Errorf("reach the state: %w: %w", ErrHandled, ctx.Err())
-		}
-		return fmt.Errorf("reach the state: %w", ctx.Err())
-	case <-s.context.Done():
-		return ErrStopping
-	}
+	l.post(event{note: noteState{n, key, wanted, handled, done}})
+	return nil
 }
 
 // noteState brings what somebody wants of a key's state.
@@ -194,10 +204,10 @@ func (n noteState) run(l *lane) {
 		n.handled.Store(false)
 		n.f(l, c, r, n.done)
 	})
-	if !c.loaded && c.busy == 0 {
+	if !c.loaded {
 		if state, ok := l.shard.keeper.peek(n.node.path, c.key); ok {
 			l.loadedState(c, state)
-		} else {
+		} else if len(l.acts[c]) == 1 { // the others wait for the same read
 			l.fetch(c, false) // noteLoaded attends to it
 		}
 	}

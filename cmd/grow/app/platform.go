@@ -103,7 +103,7 @@ type Platform struct {
 	hidden map[string]*discretion        // by namespace
 	trials sync.WaitGroup                // that are watched
 	sweeps sync.WaitGroup                // of the store, until shared.ending, and the making of api
-	routes atomic.Pointer[routes]        // to those of all
+	routes atomic.Pointer[routes]        // to those of all and idle
 
 	backing  atomic.Bool   // a backup of all of it is under way
 	sweeping chan struct{} // holds a token while the store is swept, or while nothing in it may go
@@ -324,7 +324,7 @@ func (p *Platform) startServices(ctx context.Context) error {
 	}
 	for _, s := range list {
 		if err := p.rest(ctx, s); err != nil {
-			return err
+			p.log.Error("keep the names of a service", "service", s.String(), "error", err)
 		}
 	}
 	for _, s := range list {

@@ -148,6 +148,9 @@ func replayedOf(c *replay.Comparison, node, revision string, m mask) control.Rep
 	out.Data, out.Raw = m.value(c.Message.Data())
 	out.Then, out.Now = m.outcome(&c.Then), m.outcome(c.Now)
 	out.Then.Revision, out.Now.Revision = c.Revision, revision
+	for _, i := range c.Now.Ungiven {
+		out.Ungiven = append(out.Ungiven, i+1)
+	}
 	for _, d := range c.Differences {
 		out.Differences = append(out.Differences, control.ReplayDifference(d))
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,7 +12,6 @@ import (
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/gateway"
-	"github.com/grow-platform/grow/host/store"
 )
 
 // routes says which service a request to a platform is for. A host name that begins
@@ -93,9 +91,7 @@ func (p *Platform) place(s documents.Service, h *placed) {
 
 // rest makes a service idle that does not run yet, if something of it is live.
 func (p *Platform) rest(ctx context.Context, s documents.Service) error {
-	if _, err := p.Deployer.Live(ctx, s); errors.Is(err, store.ErrNotFound) {
-		return nil
-	} else if err != nil {
+	if live, err := p.Deployer.HasLive(ctx, s); err != nil || !live {
 		return err
 	}
 	since := p.sinceStart(ctx, s)

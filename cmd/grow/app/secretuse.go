@@ -2,10 +2,10 @@ package app
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/grow-platform/grow/host/capabilities/http"
 	"github.com/grow-platform/grow/host/capabilities/llm"
 	"github.com/grow-platform/grow/host/capabilities/mail"
 	"github.com/grow-platform/grow/host/outside/kafka"
@@ -21,9 +21,6 @@ type SecretUse struct {
 	By       string // what needs it, such as "actor pricing"
 	Optional bool   // the service starts without it
 }
-
-// secretRef is how a header of a grant names a secret.
-var secretRef = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}`)
 
 // vias are what secrets that say where servers are begin with.
 var vias = map[specs.Via]string{specs.ViaNATS: nats.SecretPrefix, specs.ViaKafka: kafka.SecretPrefix, specs.ViaRedis: redis.SecretPrefix}
@@ -77,9 +74,7 @@ func grantSecrets(g specs.Grant) (names []string) {
 		headers, _ := g.Params["headers"].(map[string]any)
 		for _, value := range headers {
 			text, _ := value.(string)
-			for _, ref := range secretRef.FindAllStringSubmatch(text, -1) {
-				names = append(names, ref[1])
-			}
+			names = append(names, http.SecretsIn(text)...)
 		}
 	default:
 		if name := serverSecret(g); name != "" {
@@ -103,7 +98,7 @@ func serverSecret(g specs.Grant) string {
 	case "publish":
 		via, _ := g.Params["via"].(string)
 		prefix = vias[cmp.Or(specs.Via(via), specs.ViaNATS)]
-	case "kv", "blob":
+	case "blob":
 		if named {
 			prefix = s3.SecretPrefix
 		}

@@ -215,7 +215,7 @@ func (s *shell) finish(ctx context.Context, at *destination, m *mirror, v deploy
 	}
 	if err == nil && !v.Plan {
 		if m != nil {
-			if err := m.settle(lastSeen{Change: string(v.Deployment.Change)}); err != nil {
+			if err := m.settle(lastSeen{Change: string(v.Deployment.Change), Made: true}); err != nil {
 				return err
 			}
 		}

@@ -37,7 +37,7 @@ func (s *shell) status() *cobra.Command {
 			}
 			host, err := s.host()
 			if isCode(err, codeNoService) && s.target.named() != "" {
-				return s.listServices(c.Context())
+				return s.listServices(c)
 			}
 			if err != nil {
 				return err

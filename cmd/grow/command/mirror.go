@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
@@ -32,7 +33,8 @@ type mirror struct {
 
 // lastSeen is what a folder remembers of a service on a host.
 type lastSeen struct {
-	Change string  `json:"change"` // the last one that the folder has
+	Change string  `json:"change"`         // the last one that the folder has
+	Made   bool    `json:"made,omitempty"` // by the folder itself: it was not pulled
 	Pull   *pulled `json:"pull,omitempty"`
 }
 
@@ -206,48 +208,39 @@ func (m *mirror) at(ctx context.Context, change string) (snapshot, error) {
 
 // base is what folder and host had in common when they last met. A folder that has met
 // the service on this host by another address has met it all the same: changes are
-// known by their content. What the host has taken back since, as it does when a deployment
-// is withdrawn, the folder has not missed: then it is the change that did so. last is the
-// id of the host's last one.
+// known by their content. Where the host has taken back what the folder itself had made last,
+// as it does when a deployment is withdrawn, the folder has not missed that: it is the change
+// that did so. last is the id of the host's last one.
 func (m *mirror) base(ctx context.Context, last string) (snapshot, error) {
-	ids := []string{m.seen().Change}
-	if ids[0] == "" {
-		ids = nil
+	met := []lastSeen{m.seen()}
+	if met[0].Change == "" {
+		met = nil
 		for key, seen := range m.all {
 			if strings.HasSuffix(key, "/"+m.service.String()) && seen.Change != "" {
-				ids = append(ids, seen.Change)
+				met = append(met, seen)
 			}
 		}
-		slices.Sort(ids)
 	}
 	var newest snapshot
-	for _, id := range ids {
-		c, err := m.at(ctx, id)
+	made := false
+	for _, seen := range met {
+		c, err := m.at(ctx, seen.Change)
 		if err != nil {
 			return c, err
 		}
 		if c.Number > newest.Number {
-			newest = c
+			newest, made = c, seen.Made
 		}
 	}
-	if newest.ID == "" || newest.ID == last {
+	if !made || newest.ID == last {
 		return newest, nil
 	}
-	since, err := m.remote.Changes(ctx, "", changesLooked)
-	if err != nil {
-		return newest, err
+	next, err := m.at(ctx, strconv.Itoa(newest.Number+1))
+	if err == nil && next.Undoes == newest.ID {
+		return next, nil
 	}
-	for _, c := range since {
-		if c.Undoes == newest.ID {
-			return m.at(ctx, c.ID)
-		}
-	}
-	return newest, nil
+	return newest, err
 }
-
-// changesLooked is how many of the host's last changes are looked at for one that takes
-// back what the folder has seen.
-const changesLooked = 1000
 
 func treeOf(files []api.File) documents.Tree {
 	t := make(documents.Tree, 0, len(files))

@@ -40,7 +40,7 @@ func (s *shell) mount(service *specs.Service, dir string, watched bool) *app.Mou
 			if seen.Pull != nil {
 				return nil // its conflicts are settled by the next push or pull
 			}
-			seen.Change = change
+			seen.Change, seen.Made = change, true
 			return m.remember(seen)
 		},
 	}

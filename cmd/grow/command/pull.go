@@ -135,7 +135,7 @@ func (m *mirror) bring(ctx context.Context, base, theirs snapshot, steps []step,
 	if len(r.Conflicts) == 0 {
 		return m.settle(lastSeen{Change: theirs.ID})
 	}
-	return m.remember(lastSeen{Change: base.ID, Pull: &pulled{Change: theirs.ID, Number: theirs.Number, Conflicts: r.Conflicts, Touched: pathsOf(steps)}})
+	return m.remember(lastSeen{Change: base.ID, Made: m.seen().Made && base.ID == m.seen().Change, Pull: &pulled{Change: theirs.ID, Number: theirs.Number, Conflicts: r.Conflicts, Touched: pathsOf(steps)}})
 }
 
 func pathsOf(steps []step) []string {
@@ -252,7 +252,7 @@ func (s *shell) abortPull(m *mirror, p *pulled) error {
 	if err := m.restore(p.Touched); err != nil {
 		return err
 	}
-	if err := m.settle(lastSeen{Change: m.seen().Change}); err != nil {
+	if err := m.settle(lastSeen{Change: m.seen().Change, Made: m.seen().Made}); err != nil {
 		return err
 	}
 	s.say("%s as before the pull", count(len(p.Touched), "file"))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/grow-platform/grow/host/api"
@@ -75,20 +76,21 @@ func (s *shell) pushAll(ctx context.Context, m *mirror, message string, plan boo
 		if err != nil {
 			return err
 		}
-		if base.ID != last.ID {
+		if base.ID != last.ID && !slices.Equal(base.tree, last.tree) {
 			return m.behind(last)
 		}
 	}
+	made := seen.Made && seen.Change == last.ID
 	r := pushing{Service: m.service.String(), Commit: commitOf(ctx, m.dir), Plan: plan, Files: changesOf(list), Change: last.ID, Number: last.Number}
 	if !plan && (len(list) > 0 || last.ID == "") {
 		c, err := m.put(ctx, mine, last, message, r.Commit)
 		if err != nil {
 			return err
 		}
-		r.Change, r.Number, last.Change = c.ID, c.Number, c
+		r.Change, r.Number, last.Change, made = c.ID, c.Number, c, true
 	}
 	if !plan {
-		if err := m.settle(lastSeen{Change: last.ID}); err != nil {
+		if err := m.settle(lastSeen{Change: last.ID, Made: made}); err != nil {
 			return err
 		}
 	}

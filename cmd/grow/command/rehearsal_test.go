@@ -159,6 +159,10 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(t, h.run(exitFailed, "replay "+id+" --with answers.json"), "read answers", "write a list such as")
+	if err := os.WriteFile("answers.json", []byte(`[{"use": "shop"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, h.run(exitDone, "replay "+id+" --with answers.json"), "answer 1 of those given was told to nobody")
 }
 
 // TestReadAnswers: answers are read as they stand in the file.

@@ -133,7 +133,10 @@ func writeReplayed(w io.Writer, r *control.Replayed) error {
 	for _, a := range r.Now.Unknown {
 		fmt.Fprintf(w, "asked %s of %s, request %d, which the journal has no answer for: %s\n", cell(a.Operation), cell(a.Use), a.Call, within(a.Data))
 	}
-	if len(then)+len(now)+len(r.Now.Unknown) > 0 {
+	for _, n := range r.Ungiven {
+		fmt.Fprintf(w, "answer %d of those given was told to nobody: nothing is asked that it fits, or another one fits first\n", n)
+	}
+	if len(then)+len(now)+len(r.Now.Unknown)+len(r.Ungiven) > 0 {
 		fmt.Fprintln(w)
 	}
 	if len(r.Differences) == 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,24 +55,30 @@ func (s *shell) serviceNames() cobra.CompletionFunc {
 func (s *shell) serviceList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "list the services of a host", Args: cobra.NoArgs,
-		Example: "  grow service list\n  grow service list -o json",
-		RunE:    func(c *cobra.Command, _ []string) error { return s.listServices(c.Context()) },
+		Example: "  grow service list\n  grow service list --namespace eu\n  grow service list -o json",
+		RunE:    func(c *cobra.Command, _ []string) error { return s.listServices(c) },
 	}
 }
 
-func (s *shell) listServices(ctx context.Context) error {
+// listServices lists the services of a host, or of the namespace that was asked for.
+func (s *shell) listServices(c *cobra.Command) error {
 	host, err := s.platform()
 	if err != nil {
 		return err
 	}
 	defer host.Close()
-	list, err := host.Services(ctx)
+	list, err := host.Services(c.Context())
 	if err != nil {
 		return err
 	}
+	where := "the host"
+	if c.Flags().Changed("namespace") {
+		where = "namespace " + s.target.namespace
+		list = slices.DeleteFunc(list, func(v api.Service) bool { return v.Namespace != s.target.namespace })
+	}
 	return s.print(list, func(w io.Writer) error {
 		if len(list) == 0 {
-			s.say("the host has no services; make one: grow service create NAME, or put a folder there: grow push")
+			s.say("%s has no services; make one: grow service create NAME, or put a folder there: grow push", where)
 			return nil
 		}
 		var rows [][]string

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -68,12 +69,12 @@ func examples(s *specs.Service, base string) string {
 }
 
 // exampleCall finds where the lines of an example call the service.
-var exampleCall = regexp.MustCompile(regexp.QuoteMeta(exampleURL) + `([^\s"'?#\\]*)`)
+var exampleCall = regexp.MustCompile(regexp.QuoteMeta(exampleURL) + `([^\s"'?#\\;|&()<>]*)`)
 
 // callsFit reports whether a service has an endpoint for each call of an example.
 func callsFit(s *specs.Service, block string) bool {
 	for _, call := range exampleCall.FindAllStringSubmatch(block, -1) {
-		path := call[1]
+		path := cmp.Or(call[1], "/")
 		fits := func(e *specs.Endpoint) bool { return leads(e.Path, path) }
 		if !strings.HasPrefix(path, "/.grow/") && !slices.ContainsFunc(s.Endpoints, fits) {
 			return false

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/grow-platform/grow/compiler/messages"
 	"github.com/grow-platform/grow/compiler/project"
@@ -63,9 +64,12 @@ func (s *shell) types() *cobra.Command {
 			if lang != "" && !slices.Contains(typesLanguages, lang) {
 				return usage("--lang takes %s, not %q", choice(typesLanguages), lang)
 			}
-			dir, service, _, err := s.outline()
+			dir, service, wrong, err := s.outline()
 			if err != nil {
 				return err
+			}
+			if list := unread(service, wrong, args); len(list) > 0 {
+				return list
 			}
 			files, err := typesFiles(dir, service, args, lang)
 			if err != nil {
@@ -83,6 +87,20 @@ func (s *shell) types() *cobra.Command {
 	c.Flags().BoolVar(&check, "check", false, "write nothing, and say whether the files are up to date")
 	fixed(c, "lang", typesLanguages...)
 	return s.completes(c, actorsOf)
+}
+
+// unread are the problems of definitions that could not be read, of some actors or of all:
+// nothing is known of their types.
+func unread(service *specs.Service, wrong specs.Problems, names []string) specs.Problems {
+	read := map[string]bool{}
+	for _, a := range service.Actors {
+		read[filepath.Base(a.Dir)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(wrong), func(p specs.Problem) bool {
+		place, name, _ := strings.Cut(filepath.ToSlash(filepath.Dir(p.File)), "/")
+		name, _, _ = strings.Cut(name, "/")
+		return place != "actors" || p.Warning || read[name] || len(names) > 0 && !slices.Contains(names, name)
+	})
 }
 
 // tellTypes says what became of the files, or, of a check, what should.

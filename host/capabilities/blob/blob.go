@@ -280,7 +280,7 @@ func (o *opened) list(ctx context.Context, r *capability.Request) (a capability.
 
 // wrong is a request that nobody can serve.
 func wrong(format string, args ...any) error {
-	return grants.As(object.ErrInvalid, format, args...)
+	return grants.Worded(object.ErrInvalid, format, args...)
 }
 
 // failed is what an error means to an actor. What the server says of itself is left out.

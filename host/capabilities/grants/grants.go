@@ -78,16 +78,16 @@ func (f *Form[T]) decode(params map[string]any, into *T) error {
 	return nil
 }
 
-// As is an error of its own words that is another one to who asks by errors.Is: what an actor
-// is told says what is wrong, and not twice that something is.
-func As(what error, format string, args ...any) error {
-	return &as{what, fmt.Sprintf(format, args...)}
+// Worded is an error in words of its own that is another one to who asks by errors.Is: what an
+// actor is told says what is wrong, and not twice that something is.
+func Worded(err error, format string, args ...any) error {
+	return &worded{err, fmt.Sprintf(format, args...)}
 }
 
-type as struct {
-	what error
+type worded struct {
+	err  error
 	text string
 }
 
-func (e *as) Error() string { return e.text }
-func (e *as) Unwrap() error { return e.what }
+func (e *worded) Error() string { return e.text }
+func (e *worded) Unwrap() error { return e.err }

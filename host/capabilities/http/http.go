@@ -114,16 +114,22 @@ func (g *grant) complete() error {
 // checkRefs says what is wrong with the secrets that a header names: what is none is not sent
 // as it stands.
 func checkRefs(text string) error {
-	for _, ref := range secretName.FindAllStringSubmatch(text, -1) {
-		if capability.HostSecret(ref[1]) {
-			return fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: name another", ref[1])
-		}
+	if i := slices.IndexFunc(SecretsIn(text), capability.HostSecret); i >= 0 {
+		return fmt.Errorf("secret %s is the host's own, as all that begin with GROW_: name another", SecretsIn(text)[i])
 	}
-	rest := secretName.ReplaceAllString(text, "")
+	rest := secretName.ReplaceAllString(text, " ")
 	if i := strings.Index(rest, "${"); i >= 0 {
 		return fmt.Errorf("%.40q names no secret: ${NAME} does, of letters, digits, '.', '-' and '_'", rest[i:])
 	}
 	return nil
+}
+
+// SecretsIn are the names of the secrets that a header of a grant names.
+func SecretsIn(header string) (names []string) {
+	for _, ref := range secretName.FindAllStringSubmatch(header, -1) {
+		names = append(names, ref[1])
+	}
+	return names
 }
 
 // secretName is how a header of a grant names a secret.

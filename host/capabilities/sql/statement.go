@@ -81,6 +81,9 @@ func (l lexicon) read(text string, verbs map[string]bool) (*statement, error) {
 		}
 		return nil, &refusal{fmt.Sprintf("a statement cannot begin with %.20q", strings.ToUpper(first))}
 	}
+	if first == "create" { // whose text may hold the parameters of a function
+		params = -1
+	}
 	asks := first == "select" || first == "values" || first == "table" || first == "explain" || first == "with" && !changing
 	return &statement{text: text, rows: asks || returning, params: params}, nil
 }

@@ -65,6 +65,9 @@ func TestParameters(t *testing.T) {
 			}
 		}
 	}
+	if s, err := (postgresDialect{}).lex().read("create function f(int) returns int language sql return $1 + 1", changes); err != nil || s.params != -1 {
+		t.Errorf("a function: %+v, %v", s, err)
+	}
 	for data, want := range map[string]string{
 		`{"sql": "select $1, $2", "args": [1, 2]}`:                    "",
 		`{"sql": "select $1", "args": [1, 2]}`:                        "the statement has 1 parameters, and there are 2 arguments",

@@ -64,6 +64,11 @@ func (d *disk) probe() error {
 		case <-step.C: // one only, however long this process has stood still: that is not the disk's fault
 		}
 	}
+	select {
+	case <-l.done: // in the last step
+		return l.err
+	default:
+	}
 	return fmt.Errorf("%w: the disk has not taken 4 KiB in %s", journal.ErrUnhealthy, time.Since(l.since).Round(100*time.Millisecond))
 }
 

@@ -462,7 +462,6 @@ func TestServerLeaves(t *testing.T) {
 	}
 	first.Shutdown()
 	first.WaitForShutdown()
-	s.options.AppendTimeout, s.options.CallTimeout = time.Second, 2*time.Second // nobody answers
 	if err := appendWait(j, w.Bytes(), 1); !errors.Is(err, journal.ErrUnhealthy) && !errors.Is(err, journal.ErrUnknown) {
 		t.Errorf("append without a server: %v, want ErrUnhealthy or ErrUnknown", err)
 	}
@@ -470,7 +469,6 @@ func TestServerLeaves(t *testing.T) {
 		t.Errorf("append in doubt: %v", err)
 	}
 	external(t, change)
-	s.options.AppendTimeout, s.options.CallTimeout = patience, patience
 	seen := 0
 	eventually(t, "begin after the server came back", func() error {
 		seen = 0

@@ -205,6 +205,8 @@ func TestDiskStops(t *testing.T) {
 func TestLooksTogether(t *testing.T) {
 	d := newDisk(t.TempDir(), 1)
 	for range 20 {
+		l := &look{since: time.Now(), done: make(chan struct{})}
+		d.looking = l
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
@@ -213,6 +215,7 @@ func TestLooksTogether(t *testing.T) {
 				}
 			})
 		}
+		d.answer(l)
 		wait.Wait()
 	}
 }

@@ -133,7 +133,8 @@ func (k *keeper) look(ctx context.Context) {
 			return
 		}
 	}
-	if !k.anew.Load() && k.sick.Swap(nil) != nil {
+	was := k.sick.Load()
+	if was != nil && !k.anew.Load() && k.sick.CompareAndSwap(was, nil) { // unless it has failed again since
 		k.store.options.Log.Info("journals take records again")
 	}
 }
