@@ -31,6 +31,20 @@ func (s *slowPage) Blob(ctx context.Context, digest string) ([]byte, error) {
 	return data, err
 }
 
+// paged runs f on a shard that has states in pages of its journal, which a former one left there.
+func paged(t *testing.T, j journal.Journal, modes Modes, service *specs.Service, guests map[string]guest, f func(s *Shard)) {
+	t.Helper()
+	s, err := Open(context.Background(), Options{Namespace: "main", Service: "test", Journal: j, Lanes: 1, Snapshots: Snapshots{Entries: 1, StateBytes: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Govern(modes)
+	serve(t, s, service, guests)
+	f(s)
+	synctest.Wait()
+}
+
 // TestStateReadBeforeItWasChanged: a state that was read for a message and came
 // to the lane late does not take the place of what somebody made of it meanwhile
 // (the simulation's seed 6641).
@@ -43,18 +57,12 @@ func TestStateReadBeforeItWasChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := &slowPage{gated: &gated{Journal: openJournal(t), pass: -1}}
 		life := func(f func(s *Shard, set func(key, data string) error)) {
-			options := Options{Namespace: "main", Service: "test", Journal: j, Lanes: 1, Snapshots: Snapshots{Entries: 1, StateBytes: 1}}
-			s, err := Open(context.Background(), options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			serve(t, s, service, guests)
-			f(s, func(key, data string) error {
-				_, _, err := s.SetState(context.Background(), &StateSet{Node: "a", Key: key, Data: []byte(data), Revision: AnyRevision}, Act{})
-				return err
+			paged(t, j, Modes{}, service, guests, func(s *Shard) {
+				f(s, func(key, data string) error {
+					_, _, err := s.SetState(context.Background(), &StateSet{Node: "a", Key: key, Data: []byte(data), Revision: AnyRevision}, Act{})
+					return err
+				})
 			})
-			synctest.Wait()
 		}
 		life(func(_ *Shard, set func(key, data string) error) {
 			for _, key := range []string{"k", "other"} { // which lie in one page
@@ -99,16 +107,7 @@ func TestStateOfThePaused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := openJournal(t)
 		life := func(f func(s *Shard)) {
-			options := Options{Namespace: "main", Service: "test", Journal: j, Lanes: 1, Snapshots: Snapshots{Entries: 1, StateBytes: 1}}
-			s, err := Open(context.Background(), options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			s.Govern(Modes{Actors: map[string]Mode{"count": Paused}})
-			serve(t, s, service, guests)
-			f(s)
-			synctest.Wait()
+			paged(t, j, Modes{Actors: map[string]Mode{"count": Paused}}, service, guests, f)
 		}
 		life(func(s *Shard) {
 			if _, _, err := s.SetState(context.Background(), &StateSet{Node: "count", Key: "k", Data: []byte("1")}, Act{}); err != nil {
@@ -158,17 +157,7 @@ func TestStateThatIsLost(t *testing.T) {
 	service, guests := counter()
 	synctest.Test(t, func(t *testing.T) {
 		j := &lostPage{Journal: openJournal(t)}
-		life := func(f func(s *Shard)) {
-			options := Options{Namespace: "main", Service: "test", Journal: j, Lanes: 1, Snapshots: Snapshots{Entries: 1, StateBytes: 1}}
-			s, err := Open(context.Background(), options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			serve(t, s, service, guests)
-			f(s)
-			synctest.Wait()
-		}
+		life := func(f func(s *Shard)) { paged(t, j, Modes{}, service, guests, f) }
 		life(func(s *Shard) {
 			if _, _, err := s.SetState(context.Background(), &StateSet{Node: "count", Key: "k", Data: []byte("1")}, Act{}); err != nil {
 				t.Fatal(err)

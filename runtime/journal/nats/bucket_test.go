@@ -113,9 +113,7 @@ func TestBucketRestart(t *testing.T) {
 		}
 		if run == 1 {
 			s.keeper.alarm("failed to store a msg")
-			for s.Health() != nil {
-				s.keeper.look(t.Context())
-			}
+			healthy(t, s)
 		}
 		got, err := b.Write(t.Context(), &bucket.Write{Key: "a", Data: []byte{byte(run)}, Once: "m1"})
 		if run == 0 {
