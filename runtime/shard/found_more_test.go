@@ -136,6 +136,45 @@ func TestStateOfThePaused(t *testing.T) {
 	})
 }
 
+// TestStateDeclaredMeanwhile: a state that another revision declares while a message of the key is
+// handled is told of when that has ended.
+func TestStateDeclaredMeanwhile(t *testing.T) {
+	with, counts := counter()
+	without := project(def("count", func(a *specs.Actor) { a.Key = map[string]string{"": "data"} }))
+	synctest.Test(t, func(t *testing.T) {
+		entered, gate := make(chan struct{}), make(chan struct{})
+		slow := map[string]guest{"count": func(h engine.Host, _ *abi.Message) ([]sent, error) {
+			if err := h.Sleep(1); err != nil {
+				return nil, err
+			}
+			close(entered)
+			<-gate
+			return []sent{{typ: "out", data: "1"}}, nil
+		}}
+		paged(t, openJournal(t), Modes{}, without, slow, func(s *Shard) {
+			f, err := s.Accept(context.Background(), &Request{To: "count", Type: "in", AnyReply: true, Data: []byte(`"k"`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-entered
+			serve(t, s, with, counts)
+			told := make(chan error, 1)
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				_, err := s.GetState(ctx, "count", "k")
+				told <- err
+			}()
+			synctest.Wait()
+			close(gate)
+			<-f.Done()
+			if err := <-told; err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
 // lostPage is a journal that counts how often blobs are asked for, and has lost them while it says so.
 type lostPage struct {
 	journal.Journal
