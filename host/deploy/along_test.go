@@ -98,16 +98,7 @@ func TestKilledAlong(t *testing.T) {
 			h := newHost(t)
 			h.deploy("one", "a")
 			r := h.along(text, "b")
-			steps := 0
-			at = ""
-			h.step = func(name string) {
-				if steps++; steps == k {
-					at = name
-					panic(errKilled)
-				}
-			}
-			h.killed(r)
-			h.step = func(string) {}
+			at = h.killedAt(k, func() { _, _ = h.Deploy(t.Context(), r) })
 			h.start()
 			live, err := h.Live(t.Context(), shop)
 			if err != nil {

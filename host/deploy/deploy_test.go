@@ -409,15 +409,7 @@ func TestKilled(t *testing.T) {
 			h := newHost(t)
 			h.deploy("one", "a")
 			r := h.request(text, "b")
-			steps, at := 0, ""
-			h.step = func(name string) {
-				if steps++; steps == k {
-					at = name
-					panic(errKilled)
-				}
-			}
-			h.killed(r)
-			h.step = func(string) {}
+			at := h.killedAt(k, func() { _, _ = h.Deploy(t.Context(), r) })
 			if at == "" {
 				if k < 6 {
 					t.Errorf("only %d steps were seen", k-1)
@@ -440,9 +432,19 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// killed deploys until the host is killed, or to the end.
-func (h *host) killed(r Request) {
-	h.dies(func() { _, _ = h.Deploy(h.t.Context(), r) })
+// killedAt does something until the host is killed before the kth step, which it returns; "": there
+// are not so many.
+func (h *host) killedAt(k int, act func()) (at string) {
+	n := 0
+	h.step = func(step string) {
+		if n++; n == k {
+			at = step
+			panic(errKilled)
+		}
+	}
+	h.dies(act)
+	h.step = func(string) {}
+	return at
 }
 
 // dies does something until the host is killed, or to the end.

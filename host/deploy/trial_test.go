@@ -249,16 +249,8 @@ func TestTrialKilled(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				n, at := 0, ""
-				h.step = func(step string) {
-					if n++; n == k {
-						at = step
-						panic(errKilled)
-					}
-				}
-				h.dies(func() { act(h) })
-				h.step = func(string) {}
-				if n < k {
+				at := h.killedAt(k, func() { act(h) })
+				if at == "" {
 					if k < 4 {
 						t.Errorf("%d steps", k-1)
 					}

@@ -221,14 +221,10 @@ func (s *Shard) act(ctx context.Context, l *lane, a *journal.Action, it *parcel)
 
 // instruct hands an action to a lane, after all that lanes have written before.
 func (s *Shard) instruct(ctx context.Context, l *lane, n noteAct) error {
-	s.begin() // before it is looked whether the shard ends, so that no lane does before it has taken the note
-	defer s.finish()
-	if s.stopping.Load() {
-		return ErrStopping
-	}
-	if err := s.Err(); err != nil {
+	if err := s.enter(); err != nil {
 		return err
 	}
+	defer s.finish()
 	n.action.Time = s.clock.Now().UnixNano()
 	if err := s.tell(ctx, func(done chan struct{}) note { return noteFlush{done} }); err != nil {
 		return fmt.Errorf("wait for what was written before: %w", err)

@@ -61,7 +61,8 @@ type flow struct {
 }
 
 // await waits until the flow's first message is in the journal, where that was asked for.
-func (f *flow) await(ctx, shard context.Context) error {
+// over is closed when the shard has ended: what is not there by then never will be.
+func (f *flow) await(ctx context.Context, over <-chan struct{}) error {
 	if f.kept == nil {
 		return nil
 	}
@@ -69,8 +70,12 @@ func (f *flow) await(ctx, shard context.Context) error {
 	case <-f.kept:
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the journal: %w", ctx.Err())
-	case <-shard.Done():
-		return ErrStopping
+	case <-over:
+		select {
+		case <-f.kept:
+		default:
+			return ErrStopping
+		}
 	}
 	if f.lost.Load() {
 		return ErrJournal

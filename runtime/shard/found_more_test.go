@@ -256,9 +256,49 @@ func TestActAtTheEnd(t *testing.T) {
 			go s.Close() // until the deferred one, at the latest
 			synctest.Wait()
 		}
+		synctest.Wait() // nobody else asks for the time
 		clock.next.Store(&closes)
 		if err := s.DropDeadLetter(context.Background(), s.DeadLetters(nil, 1)[0].ID, Act{}); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestKeptAtTheEnd: a message that somebody wants to have kept while the shard closes is in the
+// journal when they are told so, and whoever opens that next handles it.
+func TestKeptAtTheEnd(t *testing.T) {
+	handled := make(chan string, 2)
+	service, guests := project(def("a", nil)), map[string]guest{"a": func(_ engine.Host, m *abi.Message) ([]sent, error) {
+		handled <- m.ID()
+		return nil, nil
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		j, clock := openJournal(t), &ending{}
+		s, err := Open(context.Background(), Options{Namespace: "main", Service: "test", Journal: j, Clock: clock, Lanes: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		serve(t, s, service, guests)
+		synctest.Wait()
+		closes := func() {
+			go s.Close() // until the deferred one, at the latest
+			synctest.Wait()
+		}
+		clock.next.Store(&closes)
+		f, err := s.Accept(context.Background(), &Request{To: "a", Type: "in", Kept: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		paged(t, j, Modes{}, service, guests, func(*Shard) { synctest.Wait() })
+		select {
+		case id := <-handled:
+			if id != f.ID() {
+				t.Errorf("%s was handled, want %s", id, f.ID())
+			}
+		default:
+			t.Error("it was lost")
 		}
 	})
 }

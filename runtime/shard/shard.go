@@ -74,6 +74,7 @@ type Shard struct {
 	keeper    *keeper // nil: no snapshots are taken
 
 	closing  sync.Once
+	over     chan struct{} // closed at the end of Close
 	stopping atomic.Bool
 	failed   atomic.Pointer[error] // why nothing more is ever accepted
 	sick     atomic.Pointer[error] // why nothing is at the moment
@@ -110,7 +111,7 @@ func Open(ctx context.Context, o Options) (*Shard, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	brief(&o)
-	s := &Shard{opts: o, clock: o.Clock, log: o.Log, nodes: map[string]*node{}, most: standard, quiet: make(chan struct{}, 1)}
+	s := &Shard{opts: o, clock: o.Clock, log: o.Log, nodes: map[string]*node{}, most: standard, quiet: make(chan struct{}, 1), over: make(chan struct{})}
 	s.context, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.plan.Store(&plan{number: noRoutes, table: &router.Table{}})
 	for i := range o.Lanes {
@@ -213,14 +214,12 @@ func (s *Shard) node(path string) *node {
 // whatever becomes of the caller. ctx bounds the wait for the journal when
 // r.Kept is set, nothing else.
 func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
-	s.begin() // before it is looked whether the shard ends, so that it does not before lanes have the message
 	f, err := s.accept(r)
-	s.finish()
 	if err != nil {
 		return nil, err
 	}
 	if r.Kept {
-		if err := f.await(ctx, s.context); err != nil {
+		if err := f.await(ctx, s.over); err != nil {
 			return nil, err
 		}
 	}
@@ -229,6 +228,8 @@ func (s *Shard) Accept(ctx context.Context, r *Request) (*Flow, error) {
 
 // accept is Accept without waiting for the journal.
 func (s *Shard) accept(r *Request) (*Flow, error) {
+	s.begin() // before it is looked whether the shard ends, so that it does not before lanes have the message
+	defer s.finish()
 	if s.stopping.Load() {
 		return nil, ErrStopping
 	}
@@ -388,6 +389,7 @@ func (s *Shard) Close() {
 		_ = s.Settle(never) // what came between the two is in the journal, or refused
 		s.workers.Done()
 		s.workers.Wait()
+		close(s.over)
 	})
 }
 
@@ -416,6 +418,20 @@ func (s *Shard) finish() {
 	if s.active.Add(-1) == 0 && s.watched.Load() > 0 {
 		s.wake()
 	}
+}
+
+// enter is begin for what people ask for, unless the shard ends or its journal takes nothing. It
+// begins before it looks, so that the shard does not end before lanes have what is posted then.
+func (s *Shard) enter() error {
+	s.begin()
+	err := s.Err()
+	if s.stopping.Load() {
+		err = ErrStopping
+	}
+	if err != nil {
+		s.finish()
+	}
+	return err
 }
 
 // fail stops the shard: the journal does not take records, so nothing more may

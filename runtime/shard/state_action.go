@@ -132,21 +132,22 @@ func (s *Shard) withState(ctx context.Context, node, key string, f func(l *lane,
 			return fmt.Errorf("reach the state: %w: %w", ErrHandled, ctx.Err())
 		}
 		return fmt.Errorf("reach the state: %w", ctx.Err())
-	case <-s.context.Done():
-		return ErrStopping
+	case <-s.over:
+		select {
+		case err := <-done: // while it ended
+			return err
+		default:
+			return ErrStopping
+		}
 	}
 }
 
 // bring posts f to the lane of a key.
 func (s *Shard) bring(ctx context.Context, node, key string, f func(l *lane, c *cell, r *running, done chan error), handled *atomic.Bool, done chan error) error {
-	s.begin() // before it is looked whether the shard ends, so that it does not before the lane has the note
-	defer s.finish()
-	if s.stopping.Load() {
-		return ErrStopping
-	}
-	if err := s.Err(); err != nil {
+	if err := s.enter(); err != nil {
 		return err
 	}
+	defer s.finish()
 	p := s.plan.Load()
 	spec, ok := p.table.Node(node)
 	if !ok {
