@@ -1,7 +1,6 @@
 package sql
 
 import (
-	stdsql "database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -26,43 +25,55 @@ func (a *answer) room() error {
 	return nil
 }
 
-// table adds "columns": […], "rows": [[…], …] and returns how many rows there are.
-func (a *answer) table(rows *stdsql.Rows) (int, error) {
-	types, err := rows.ColumnTypes()
+// rows are what a statement is answered with.
+type rows interface {
+	columns() (names, kinds []string, err error)
+	Next() bool
+	// values puts those of a row into a list, which is the same at each call.
+	values(list []any) error
+	Err() error
+}
+
+// affected adds how many rows a statement has changed.
+func (a *answer) affected(n int64) {
+	a.json = strconv.AppendInt(append(a.json, `"rows_affected":`...), n, 10)
+}
+
+// table adds "columns": […], "rows": [[…], …], and how many there are for one that writes.
+func (a *answer) table(r rows, writes bool) error {
+	names, kinds, err := r.columns()
 	if err != nil {
-		return 0, err
+		return err
 	}
-	names := make([]string, len(types))
-	values := make([]any, len(types))
-	into := make([]any, len(types))
-	for i, t := range types {
-		names[i], into[i] = t.Name(), &values[i]
-	}
-	list, err := json.Marshal(names)
+	list, err := json.Marshal(append([]string{}, names...))
 	if err != nil {
-		return 0, err
+		return err
 	}
+	values := make([]any, len(names))
 	a.json = append(append(append(a.json, `"columns":`...), list...), `,"rows":[`...)
 	n := 0
-	for ; rows.Next(); n++ {
+	for ; r.Next(); n++ {
 		if n == a.rows {
-			return n, &excess{fmt.Sprintf("the statement has more than %d rows: ask for fewer, or let the grant have more", a.rows)}
+			return &excess{fmt.Sprintf("the statement has more than %d rows: ask for fewer, or let the grant have more", a.rows)}
 		}
-		if err := rows.Scan(into...); err != nil {
-			return n, err
+		if err := r.values(values); err != nil {
+			return err
 		}
 		a.json = separate(a.json, n)
 		a.json = append(a.json, '[')
 		for i, v := range values {
-			a.json = appendValue(separate(a.json, i), v, types[i].DatabaseTypeName())
+			a.json = appendValue(separate(a.json, i), v, kinds[i])
 		}
 		a.json = append(a.json, ']')
 		if err := a.room(); err != nil {
-			return n, err
+			return err
 		}
 	}
-	a.json = append(a.json, ']')
-	return n, rows.Err()
+	if a.json = append(a.json, ']'); writes {
+		a.json = append(a.json, ',')
+		a.affected(int64(n))
+	}
+	return r.Err()
 }
 
 func separate(b []byte, i int) []byte {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/runtime/capability"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 )
 
 // BenchmarkSQL is what a request costs beside the same statement of a Go program, which
@@ -18,8 +19,10 @@ func BenchmarkSQL(b *testing.B) {
 			name = "postgres"
 		}
 		o := s.items(b)
-		reader, writer := o.reader, o.writer
-		if s.address != "" {
+		var reader, writer *stdsql.DB
+		if s.address == "" {
+			reader, writer = o.sqlite().reader, o.sqlite().writer
+		} else {
 			program, err := stdsql.Open("pgx", s.address)
 			if err != nil {
 				b.Fatal(err)

@@ -113,9 +113,16 @@ func TestGivenUp(t *testing.T) {
 	})
 }
 
+func (o *opened) inUse() bool {
+	if p, ok := o.engine.(*postgresEngine); ok {
+		return p.pool.Stat().AcquiredConns() > 0
+	}
+	return o.sqlite().writer.Stats().InUse > 0
+}
+
 // begun calls f once the connection of o is in use.
 func (o *opened) begun(f func()) {
-	for o.writer.Stats().InUse == 0 {
+	for !o.inUse() {
 		if o.t.Context().Err() != nil {
 			return
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/capability"
-	"github.com/jackc/pgx/v5"
 )
 
 // TestSmuggled: texts that a database reads as several statements, and the lexer as one,
@@ -118,17 +117,13 @@ func TestSessionLeft(t *testing.T) {
 // what clean says.
 func (o *opened) spoil(text string, clean bool) {
 	o.t.Helper()
-	c, err := o.connection(o.t.Context(), o.writer)
+	c, err := o.postgres().pool.Acquire(o.t.Context())
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	defer c.Close()
-	err = onPostgres(c, func(on *pgx.Conn) error {
-		setClean(on, clean)
-		_, err := on.Exec(o.t.Context(), text)
-		return err
-	})
-	if err != nil {
+	defer c.Release()
+	o.postgres().sessionOf(c.Conn()).clean = clean
+	if _, err := c.Exec(o.t.Context(), text); err != nil {
 		o.t.Fatal(err)
 	}
 }
@@ -136,13 +131,12 @@ func (o *opened) spoil(text string, clean bool) {
 // setting is one of the server connection that o had last, as others would find it there.
 func (o *opened) setting(name string) (value string) {
 	o.t.Helper()
-	c, err := o.connection(o.t.Context(), o.writer)
+	c, err := o.postgres().pool.Acquire(o.t.Context())
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	defer c.Close()
-	err = onPostgres(c, func(on *pgx.Conn) error { return on.QueryRow(o.t.Context(), "show "+name).Scan(&value) })
-	if err != nil {
+	defer c.Release()
+	if err := c.QueryRow(o.t.Context(), "show "+name).Scan(&value); err != nil {
 		o.t.Fatal(err)
 	}
 	return value
@@ -179,7 +173,7 @@ func TestSessionSpoiled(t *testing.T) {
 	s := side{address: server.database(t)}
 	s.items(t)
 	o := s.open(t, "write", map[string]any{"connections": 1})
-	if err := o.inbox.ready(t.Context(), o.writer); err != nil {
+	if err := o.postgres().inbox.ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	o.spoil("set search_path = nowhere", false)

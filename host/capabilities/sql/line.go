@@ -14,7 +14,7 @@ import (
 // answered when it is committed: the disk takes as long for many as for one. What fails or
 // takes long has no part in the others' transaction. It is safe for concurrent use.
 type line struct {
-	database *database
+	engine   *sqliteEngine
 	patience time.Duration // only tests have another than patience
 
 	mu      sync.Mutex
@@ -93,10 +93,11 @@ func (l *line) leave(t *turn) bool {
 // lead does a turn with its own transaction, and has the next one lead.
 func (l *line) lead(t *turn) {
 	defer l.pass()
-	end := func(c *stdsql.Conn, tx transaction, data []byte) error { return l.end(c, tx.(plain), t, data) }
-	t.data, t.err = l.database.transaction(t.ctx, t.request, t.entry, false, end)
-	if errors.Is(t.err, errUndone) { // now it is apart
-		t.data, t.err = l.database.transaction(t.ctx, t.request, t.entry, false, nil)
+	end := func(c *stdsql.Conn, tx sqliteTransaction, data []byte) error { return l.end(c, tx, t, data) }
+	t.data, t.err = l.engine.write(t.ctx, t.request, end)
+	if errors.Is(t.err, errUndone) {
+		apart := func(_ *stdsql.Conn, tx sqliteTransaction, data []byte) error { return tx.finish(t, data) }
+		t.data, t.err = l.engine.write(t.ctx, t.request, apart)
 	}
 }
 
@@ -140,7 +141,7 @@ func (l *line) again(list []*turn) {
 }
 
 // end commits what the leading turn has done, with what others ask for who wait.
-func (l *line) end(c *stdsql.Conn, tx plain, own *turn, data []byte) error {
+func (l *line) end(c *stdsql.Conn, tx sqliteTransaction, own *turn, data []byte) error {
 	ctx := context.WithoutCancel(own.ctx)
 	if err := tx.add(ctx, own.entry, data); err != nil {
 		return err
@@ -195,19 +196,19 @@ func (l *line) wake(t *turn) {
 // join does a turn in the transaction of another. It reports whether the transaction lasts, in
 // which case nothing is left in it of a turn that has failed, and whether the turn has taken
 // longer than it may there: then it has to be done by itself.
-func (l *line) join(c *stdsql.Conn, tx plain, t *turn) (lasts, slow bool) {
+func (l *line) join(c *stdsql.Conn, tx sqliteTransaction, t *turn) (lasts, slow bool) {
 	if t.data, t.err = nil, t.ctx.Err(); t.err != nil {
 		return true, false
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, l.patience)
 	defer cancel()
-	within, stop, err := l.database.interrupt(ctx, c)
+	within, stop, err := l.engine.interrupt(ctx, c)
 	if err != nil {
 		t.err = err
 		return true, false
 	}
 	if err = tx.say(within, "savepoint turn"); err == nil {
-		if t.data, err = l.database.all(within, c, tx, t.request, true); err == nil {
+		if t.data, err = l.engine.all(within, tx, t.request, true); err == nil {
 			err = tx.add(within, t.entry, t.data)
 		}
 	}

@@ -33,7 +33,7 @@ func newLined(t *testing.T) *lined {
 	l := &lined{opened: side{folder: t.TempDir()}.items(t)}
 	l.must(Exec, "create table parents (id integer primary key)")
 	l.must(Exec, "create table children (of integer references parents deferrable initially deferred)")
-	c, err := l.writer.Conn(t.Context())
+	c, err := l.sqlite().writer.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func newLined(t *testing.T) *lined {
 // waiting has requests wait in their order behind somebody who has the writer, until release is called.
 func (l *lined) waiting(t *testing.T, list ...*asked) (release func()) {
 	t.Helper()
-	held, err := l.writer.Conn(t.Context())
+	held, err := l.sqlite().writer.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func (l *lined) waiting(t *testing.T, list ...*asked) (release func()) {
 			defer close(r.over)
 			r.answer = l.send(r.ctx, r.stable, Exec, r.text)
 		}()
-		l.until(t, func() bool { return l.line.led && len(l.line.waiting) == i })
+		l.until(t, func() bool { return l.sqlite().line.led && len(l.sqlite().line.waiting) == i })
 	}
 	return func() {
 		l.commits.Store(0)
@@ -89,7 +89,7 @@ func (l *lined) waiting(t *testing.T, list ...*asked) (release func()) {
 }
 
 // unhurried has nobody be done apart because a machine is busy.
-func (l *lined) unhurried() { l.line.patience = time.Hour }
+func (l *lined) unhurried() { l.sqlite().line.patience = time.Hour }
 
 // all has requests wait so, and answers them.
 func (l *lined) all(t *testing.T, list ...*asked) {
@@ -111,8 +111,8 @@ func await(t *testing.T, is func() bool) {
 func (l *lined) until(t *testing.T, is func() bool) {
 	t.Helper()
 	await(t, func() bool {
-		l.line.mu.Lock()
-		defer l.line.mu.Unlock()
+		l.sqlite().line.mu.Lock()
+		defer l.sqlite().line.mu.Unlock()
 		return is()
 	})
 }

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -14,29 +13,35 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgproto3"
-	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Times of connections to PostgreSQL.
 const (
 	connectTime = 10 * time.Second
 	idleTime    = 5 * time.Minute
+	lifeTime    = time.Hour
 	cancelTime  = time.Second // for the server to end a statement that was given up
 )
 
 // postgresRowMax is how many bytes a row has at most.
 const postgresRowMax = 16 << 20
 
-type postgresDialect struct {
+// postgresEngine is a database of a PostgreSQL.
+type postgresEngine struct {
+	*grant
+	pool  *pgxpool.Pool
 	keeps bool // statements stay prepared; false: the address asks for another mode
+	inbox inbox
 }
 
 // openPostgres makes ready to connect to the address that a secret holds.
 func openPostgres(g *grant, secret, address string) (capability.Capability, error) {
-	config, err := pgx.ParseConfig(address)
+	pool, err := pgxpool.ParseConfig(address)
 	if err != nil || !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
 		return nil, fmt.Errorf("database %s: the secret %s is not the address of a PostgreSQL: postgres://USER:PASSWORD@HOST:PORT/NAME", g.Database, secret)
 	}
+	config := pool.ConnConfig
 	if config.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
 		return nil, fmt.Errorf("database %s: the secret %s asks for the simple protocol, by which one text is several statements: leave default_query_exec_mode out", g.Database, secret)
 	}
@@ -54,48 +59,26 @@ func openPostgres(g *grant, secret, address string) (capability.Capability, erro
 	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelTime}
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionResetSession(reset))
-	db.SetMaxOpenConns(g.Connections)
-	db.SetMaxIdleConns(g.Connections)
-	db.SetConnMaxIdleTime(idleTime)
-	d := &database{grant: g, dialect: postgresDialect{config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement}, reader: db, inbox: inbox{exists: `select count(to_regclass('` + inboxName + `'))`}}
-	if g.writes() {
-		d.writer = db
+	pool.MaxConns, pool.MinConns, pool.MinIdleConns = int32(g.Connections), 0, 0
+	pool.MaxConnIdleTime, pool.MaxConnLifetime = idleTime, lifeTime
+	p := &postgresEngine{grant: g, keeps: config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement}
+	p.inbox = inbox{there: p.hasInbox, say: p.say}
+	if p.pool, err = pgxpool.NewWithConfig(context.Background(), pool); err != nil {
+		return nil, fmt.Errorf("database %s: the secret %s: %w", g.Database, secret, err)
 	}
-	return d, nil
+	return &database{g, p}, nil
 }
 
-func (postgresDialect) lex() lexicon { return lexicon{dollars: true, escapes: true, nested: true} }
+// postgresLexicon is how statements of PostgreSQL are read.
+var postgresLexicon = lexicon{dollars: true, escapes: true, nested: true}
 
-// connection implements dialect: begin resets it.
-func (postgresDialect) connection(ctx context.Context, pool *stdsql.DB) (*stdsql.Conn, error) {
-	return pool.Conn(context.WithValue(ctx, resetsItself{}, true))
-}
+// lex implements engine.
+func (*postgresEngine) lex() lexicon { return postgresLexicon }
 
-// prepare implements dialect. Another attempt begins with no statement prepared: one may
-// have been prepared for tables that have changed since.
-func (d postgresDialect) prepare(ctx context.Context, c *stdsql.Conn, again bool) error {
-	if !d.keeps || !again {
-		return nil
-	}
-	return onPostgres(c, func(on *pgx.Conn) error {
-		delete(on.PgConn().CustomData(), keptKey)
-		return on.DeallocateAll(ctx)
-	})
-}
-
-// statement implements dialect.
-func (d postgresDialect) statement(ctx context.Context, c *stdsql.Conn, tx session, text string) (prepared, error) {
-	if !d.keeps || len(text) > keptBytes {
-		return tx.PrepareContext(ctx, text)
-	}
-	err := onPostgres(c, func(on *pgx.Conn) error { return keep(ctx, on, text) })
-	return &kept{tx, text}, err
-}
-
-// interrupt implements dialect: the server is told by the connection itself.
-func (postgresDialect) interrupt(ctx context.Context, _ *stdsql.Conn) (context.Context, func(), error) {
-	return ctx, func() {}, nil
+// Close implements engine.
+func (p *postgresEngine) Close() error {
+	p.pool.Close()
+	return nil
 }
 
 // classes are the codes of errors by the class of their SQLSTATE; of all others the
@@ -112,9 +95,8 @@ var classes = map[string]string{
 	"XX": capability.Unavailable, // fault of the server
 }
 
-// failure implements dialect.
-func (postgresDialect) failure(err error) *failure {
-	var race racing
+// failure implements engine.
+func (*postgresEngine) failure(err error) *failure {
 	var e *pgconn.PgError
 	var connect *pgconn.ConnectError
 	var large *pgproto3.ExceededMaxBodyLenErr
@@ -142,9 +124,6 @@ func (postgresDialect) failure(err error) *failure {
 		f.code = capability.Limit
 	case "57014": // cancelled
 		f.code, f.text = capability.Timeout, "the statement was given up"
-	}
-	if errors.As(err, &race) && e.Code == "23505" {
-		f.again = true
 	}
 	if f.code == capability.Unavailable && !f.again {
 		f.text = ""

@@ -2,9 +2,12 @@ package sql
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/grow-platform/grow/runtime/capability"
@@ -131,7 +134,7 @@ func TestPostgresProtocol(t *testing.T) {
 				if writes {
 					e = &entry{stable: "m/1", digest: mode + st.text}
 				}
-				_, err := d.transaction(t.Context(), &request{statements: []statement{st}}, e, false, nil)
+				_, err := d.attempt(t.Context(), &request{statements: []statement{st}}, e, false)
 				if err == nil || !strings.Contains(err.Error(), "multiple commands into a prepared statement") {
 					t.Errorf("mode %q: %s: %v", mode, st.text, err)
 				}
@@ -173,7 +176,7 @@ func TestPostgresSimple(t *testing.T) {
 // TestArguments: no argument of a request is of a type that is more to the driver than a
 // value: an execution mode, a rewriter of statements, formats of results.
 func TestArguments(t *testing.T) {
-	q, err := parse([]byte(`{"sql": "select $1, $2, $3, $4, $5, $6, $7, $8", "args": [null, true, 1, 1.5, "a", {"base64": "AA=="}, {"QueryExecMode": 5}, [5]]}`), queries, postgresDialect{}.lex())
+	q, err := parse([]byte(`{"sql": "select $1, $2, $3, $4, $5, $6, $7, $8", "args": [null, true, 1, 1.5, "a", {"base64": "AA=="}, {"QueryExecMode": 5}, [5]]}`), queries, postgresLexicon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,5 +219,93 @@ func TestKept(t *testing.T) {
 	o.must(Query, long)
 	if got := there(); got != counted(0) {
 		t.Errorf("a long text stays prepared: %s", got)
+	}
+}
+
+// ways is a proxy in front of the server that counts how often something goes to it once it has
+// answered.
+type ways struct{ count atomic.Int32 }
+
+// side is the database of another, behind the proxy.
+func (w *ways) side(t *testing.T, of side) side {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), ".s.PGSQL.5432"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open sync.WaitGroup
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		open.Wait()
+	})
+	behind := filepath.Join(server.Folder, ".s.PGSQL.5432")
+	open.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s, err := net.Dial("unix", behind)
+			if err != nil {
+				t.Error(err)
+				_ = c.Close()
+				return
+			}
+			var answered atomic.Bool
+			open.Go(func() {
+				pass(s, c, func() {
+					if answered.Swap(false) {
+						w.count.Add(1)
+					}
+				})
+			})
+			open.Go(func() { pass(c, s, func() { answered.Store(true) }) })
+		}
+	})
+	of.address = strings.Replace(of.address, server.Folder, filepath.Dir(l.Addr().String()), 1)
+	return of
+}
+
+// pass passes on what comes, and ends both when one does.
+func pass(to, from net.Conn, seen func()) {
+	defer to.Close()
+	defer from.Close()
+	b := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(b)
+		if n > 0 {
+			seen()
+			if _, err := to.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// TestPostgresWays: once the server has read its statements, a request that reads takes one way
+// to it and back, and one that writes two, however many statements it has.
+func TestPostgresWays(t *testing.T) {
+	s := side{address: server.database(t)}
+	s.items(t)
+	w := &ways{}
+	o := w.side(t, s).open(t, "write", map[string]any{"connections": 1})
+	one, several := `{"sql": "`+count+`"}`, `{"statements": [{"sql": "update items set price = 1"}, {"sql": "`+count+`"}]}`
+	for _, c := range []struct {
+		op, text string
+		want     int32
+	}{{Query, one, 1}, {Query, `{"statements": [` + one + `, ` + one + `]}`, 1}, {Exec, one, 2}, {Exec, several, 2}} {
+		for again := range 2 {
+			before := w.count.Load()
+			if a := o.send(t.Context(), fmt.Sprintf("m/%d", requests.Add(1)), c.op, c.text); a.Code != "" {
+				t.Fatal(a)
+			}
+			if got := w.count.Load() - before; again > 0 && got != c.want {
+				t.Errorf("%s of %s took %d ways, want %d", c.op, c.text, got, c.want)
+			}
+		}
 	}
 }

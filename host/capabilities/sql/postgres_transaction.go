@@ -2,140 +2,255 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
-	"database/sql/driver"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// resets take back what a statement may have set for the connection, before others use it.
-// They are a transaction of their own, and set nothing: the connection may be a pooler's,
-// which shares the server's with others.
-var resets = []string{"begin", "reset role", "reset all", "discard temp", "select pg_advisory_unlock_all()", "commit"}
-
-// cleanKey is where a connection says that no statement has been on it since resets.
-const cleanKey = "grow.clean"
-
-func setClean(c *pgx.Conn, clean bool) { c.PgConn().CustomData()[cleanKey] = clean }
-
-func isClean(c *pgx.Conn) bool { clean, _ := c.PgConn().CustomData()[cleanKey].(bool); return clean }
-
-// resetsItself marks contexts of who sees to resets with what is sent before or after.
-type resetsItself struct{}
-
-// reset makes a connection as it was at first for somebody who does not.
-func reset(ctx context.Context, c *pgx.Conn) error {
-	if ctx.Value(resetsItself{}) != nil {
-		return nil
+// attempt implements engine.
+func (p *postgresEngine) attempt(ctx context.Context, q *request, e *entry, again bool) (data []byte, err error) {
+	if e != nil {
+		if err := p.inbox.ready(ctx); err != nil {
+			return nil, err
+		}
 	}
-	setClean(c, false)
-	b := &pgx.Batch{}
-	queue(b, resets...)
-	if err := send(ctx, c, b); err != nil {
-		return driver.ErrBadConn
+	c, s, err := p.session(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-func queue(b *pgx.Batch, texts ...string) {
-	for _, text := range texts {
-		b.Queue(text)
+	defer func() {
+		lost := s.IsClosed()
+		s.leave()
+		c.Release()
+		if lost && ctx.Err() == nil { // and so may be others, that nobody uses
+			p.pool.Reset()
+		}
+	}()
+	if again { // a statement may have been prepared for tables that have changed since
+		if err := s.forget(ctx, len(s.kept)); err != nil {
+			return nil, err
+		}
 	}
-}
-
-// send sends all of a batch together: that takes one way to the server and back.
-func send(ctx context.Context, c *pgx.Conn, b *pgx.Batch) error { return c.SendBatch(ctx, b).Close() }
-
-// postgresTransaction is one that the connection's pool knows nothing of: it would begin
-// and end it by messages of their own.
-type postgresTransaction struct {
-	*stdsql.Conn
-	ended bool
-}
-
-// begin implements dialect: it resets the connection if need be, begins and looks for what
-// was answered by one message. What only reads says so of its own transaction, however short:
-// the next one may be another server connection's.
-func (postgresDialect) begin(ctx context.Context, c *stdsql.Conn, _ *inbox, e *entry, _ bool) (transaction, []byte, error) {
-	b := &pgx.Batch{}
-	var done []byte
-	if e == nil {
-		b.Queue("begin read only")
+	t := &postgresTransaction{p.grant, s, e}
+	calls, err := t.ahead(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	s.clean = false
+	if calls != nil {
+		data, err = t.together(ctx, q, calls)
 	} else {
-		b.Queue("begin read write")
-		b.Queue(inboxFind, e.stable, e.digest).QueryRow(func(row pgx.Row) error {
-			if err := row.Scan(&done); !errors.Is(err, pgx.ErrNoRows) {
+		data, err = t.apart(ctx, q)
+	}
+	if err == nil && e != nil {
+		return data, t.finish(ctx, data)
+	}
+	s.clean = err == nil
+	return data, err
+}
+
+// session takes a connection of the pool, as it was at first. It is to be given back.
+func (p *postgresEngine) session(ctx context.Context) (*pgxpool.Conn, *session, error) {
+	c, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := p.sessionOf(c.Conn())
+	if err := s.prepare(ctx); err != nil {
+		c.Release()
+		return nil, nil, err
+	}
+	return c, s, nil
+}
+
+// postgresTransaction is what a request does on a connection. It begins and ends by messages
+// that hold what else there is to say, since each way to the server and back may be long.
+type postgresTransaction struct {
+	*grant
+	*session
+	entry *entry // nil: it can only read
+}
+
+// call is a statement that the server has read, with arguments as they are sent.
+type call struct {
+	name            string
+	args            [][]byte
+	formats, result []int16
+}
+
+// call makes one.
+func (t *postgresTransaction) call(ctx context.Context, text string, args []any) (*call, error) {
+	of, err := t.read(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	var b pgx.ExtendedQueryBuilder
+	if err := b.Build(t.TypeMap(), of, args); err != nil {
+		return nil, err
+	}
+	for i, f := range of.Fields {
+		b.ResultFormats[i] = format(f.DataTypeOID)
+	}
+	return &call{of.Name, b.ParamValues, b.ParamFormats, b.ResultFormats}, nil
+}
+
+// ahead makes calls of all statements of a request; nil: they are read as they are done, since
+// one may be about a table that another one makes.
+func (t *postgresTransaction) ahead(ctx context.Context, q *request) ([]*call, error) {
+	for _, s := range q.statements {
+		if !t.stays(s.text) || len(q.statements) > 1 && t.find(s.text) < 0 {
+			return nil, nil
+		}
+	}
+	calls := make([]*call, len(q.statements))
+	for i, s := range q.statements {
+		var err error
+		if calls[i], err = t.call(ctx, s.text, s.args); err != nil {
+			return nil, at(i, q.several, err)
+		}
+	}
+	return calls, nil
+}
+
+// begin is how it begins. What only reads says so of its own transaction, however short: the
+// next one may be another server connection's.
+func (t *postgresTransaction) begin() string {
+	if t.entry == nil {
+		return beginRead
+	}
+	return beginWrite
+}
+
+// together does statements by one message, which begins the transaction, and ends it if it
+// only reads.
+func (t *postgresTransaction) together(ctx context.Context, q *request, calls []*call) (data []byte, err error) {
+	p := t.PgConn().StartPipeline(ctx)
+	t.say(p, t.begin())
+	for _, c := range calls {
+		p.SendQueryPrepared(c.name, c.args, c.formats, c.result)
+	}
+	if t.entry == nil {
+		t.say(p, undo...)
+	}
+	if err = p.Sync(); err == nil {
+		err = heard(p)
+	}
+	if err == nil {
+		data, err = t.answers(q, func(s *statement, a *answer) error {
+			r, err := next(p)
+			if err != nil {
 				return err
 			}
-			return nil
+			return t.answered(r, s, a)
 		})
 	}
-	err := onPostgres(c, func(on *pgx.Conn) error {
-		clean := isClean(on)
-		setClean(on, false)
-		first := &pgx.Batch{}
-		if !clean {
-			queue(first, resets...)
-		}
-		if !clean && e != nil {
-			// By itself: the driver prepares all of a batch before any of it is done, and the
-			// table may be found only after the resets.
-			if err := send(ctx, on, first); err != nil {
-				return err
-			}
-			first = &pgx.Batch{}
-		}
-		first.QueuedQueries = append(first.QueuedQueries, b.QueuedQueries...)
-		return send(ctx, on, first)
-	})
-	return &postgresTransaction{Conn: c}, done, err
+	if end := p.Close(); err == nil {
+		err = end
+	}
+	return data, err
 }
 
-// finish implements transaction. Resets go along with the end of what has to be waited for
-// anyway.
-func (t *postgresTransaction) finish(ctx context.Context, e *entry, answer []byte) error {
-	b := &pgx.Batch{}
-	added, committed := e == nil, false
-	if !added {
-		b.Queue(inboxAdd, e.row(answer)...).Exec(func(pgconn.CommandTag) error { added = true; return nil })
+// apart does statements one after the other.
+func (t *postgresTransaction) apart(ctx context.Context, q *request) ([]byte, error) {
+	if err := t.tell(ctx, t.begin()); err != nil {
+		return nil, err
 	}
-	b.Queue("commit").Exec(func(pgconn.CommandTag) error { committed = true; return nil })
-	queue(b, resets...)
-	t.ended = true // whatever comes of it: a connection in a transaction is used for nothing else
-	err := onPostgres(t.Conn, func(on *pgx.Conn) error {
-		err := send(ctx, on, b)
-		setClean(on, err == nil)
-		return err
+	data, err := t.answers(q, func(s *statement, a *answer) error {
+		c, err := t.call(ctx, s.text, s.args)
+		if err != nil {
+			return err
+		}
+		return t.answered(t.PgConn().ExecPrepared(ctx, c.name, c.args, c.formats, c.result), s, a)
 	})
-	switch {
-	case err == nil, committed:
+	if err == nil && t.entry == nil {
+		err = t.tell(ctx, undo...)
+	}
+	return data, err
+}
+
+// answered adds what a statement is answered with, all of which is read.
+func (t *postgresTransaction) answered(r *pgconn.ResultReader, s *statement, a *answer) (err error) {
+	if s.rows {
+		err = a.table(&postgresRows{ResultReader: r, types: t.TypeMap()}, t.entry != nil)
+	}
+	tag, end := r.Close()
+	if !s.rows {
+		a.affected(tag.RowsAffected())
+	}
+	return errors.Join(err, end)
+}
+
+// addName is what the statement that adds to the inbox is called.
+const addName = "grow_add"
+
+// finish adds what was answered to the inbox and commits. Resets go along with that.
+func (t *postgresTransaction) finish(ctx context.Context, answer []byte) error {
+	name := ""
+	if t.keeps {
+		name = addName
+	}
+	if !t.adds {
+		if _, err := t.PgConn().Prepare(ctx, name, inboxAdd, nil); err != nil {
+			return err
+		}
+		t.adds = t.keeps
+	}
+	p := t.PgConn().StartPipeline(ctx)
+	p.SendQueryPrepared(name, t.entry.texts(answer), nil, nil)
+	t.say(p, commit)
+	t.say(p, resets...)
+	committed := false
+	if err := p.Sync(); err != nil {
+		return errors.Join(err, p.Close())
+	}
+	err := heard(p)
+	if err == nil {
+		err = heard(p)
+		committed = err == nil
+	}
+	if end := p.Close(); err == nil {
+		err = end
+	}
+	if t.clean = err == nil; committed {
 		return nil
-	case !added:
-		return racing{err}
 	}
 	return err
 }
 
-// leave implements transaction. The request may have been given up meanwhile.
-func (t *postgresTransaction) leave() {
-	if t.ended {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), cancelTime)
-	defer cancel()
-	_ = onPostgres(t.Conn, func(on *pgx.Conn) error { // where the connection is lost, all is undone
-		if on.IsClosed() {
-			return driver.ErrBadConn
-		}
-		_, err := on.Exec(ctx, "rollback")
-		return err
-	})
+// hasInbox is inbox.there.
+func (p *postgresEngine) hasInbox(ctx context.Context) (there bool, err error) {
+	err = p.ask(ctx, `select to_regclass('`+inboxName+`') is not null`, nil, &there)
+	return there, err
 }
 
-// onPostgres has f use a connection itself.
-func onPostgres(c *stdsql.Conn, f func(*pgx.Conn) error) error {
-	return c.Raw(func(conn any) error { return f(conn.(*stdlib.Conn).Conn()) })
+// say is inbox.say.
+func (p *postgresEngine) say(ctx context.Context, text string, args ...any) error {
+	c, _, err := p.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	_, err = c.Exec(ctx, text, args...)
+	return err
+}
+
+// done implements engine.
+func (p *postgresEngine) done(ctx context.Context, e *entry) (data []byte, err error) {
+	err = p.ask(ctx, inboxFind, []any{e.stable, e.digest}, &data)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// ask puts the one value that a statement gives into a place.
+func (p *postgresEngine) ask(ctx context.Context, text string, args []any, into any) error {
+	c, _, err := p.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	return c.QueryRow(ctx, text, args...).Scan(into)
 }

@@ -19,9 +19,7 @@ package sql
 
 import (
 	"context"
-	stdsql "database/sql"
 	_ "embed"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -92,45 +90,26 @@ func (apart) Close() error { return nil }
 // database serves one grant. What it holds is safe for concurrent use.
 type database struct {
 	*grant
-	dialect
-	reader *stdsql.DB // can change nothing
-	writer *stdsql.DB // nil: the grant is to read
-	inbox  inbox
-	line   *line // of requests that write; nil: the database has several writers at a time
+	engine
 }
 
-// dialect is what is said to one sort of database in another way than to others.
-type dialect interface {
-	// failure finds what a driver's error means; nil: the error is not the database's.
-	failure(err error) *failure
+// engine is one sort of database.
+type engine interface {
 	// lex is how its statements are read.
 	lex() lexicon
-	// connection takes one of a pool, for begin.
-	connection(ctx context.Context, pool *stdsql.DB) (*stdsql.Conn, error)
-	// begin begins what a request does on a connection that others have used; several: it
-	// has several statements. e: it writes, and done is what was answered to it before; nil:
-	// it can only read. The transaction is to be left, unless there is none.
-	begin(ctx context.Context, c *stdsql.Conn, b *inbox, e *entry, several bool) (tx transaction, done []byte, err error)
-	// prepare makes a connection fit for statements of actors; again: for another attempt.
-	prepare(ctx context.Context, c *stdsql.Conn, again bool) error
-	// statement has the server read a text as one statement, in a session on c.
-	statement(ctx context.Context, c *stdsql.Conn, tx session, text string) (prepared, error)
-	// interrupt has what a connection does end when ctx does, until stop is called, which
-	// is before the connection is used for anything else. within is for what runs until then
-	// and waits for nobody, as in a transaction that has begun to write.
-	interrupt(ctx context.Context, c *stdsql.Conn) (within context.Context, stop func(), err error)
+	// attempt does all of a request or nothing. e: it writes, and adds what is answered to
+	// the inbox, which fails when it was done before; nil: it can only read. again: an
+	// attempt at it came to nothing.
+	attempt(ctx context.Context, q *request, e *entry, again bool) ([]byte, error)
+	// done is what was answered to a request before; nil: nothing.
+	done(ctx context.Context, e *entry) ([]byte, error)
+	// failure finds what an error means; nil: it is not the database's.
+	failure(err error) *failure
+	// Close ends it, once nothing is asked of it any more.
+	Close() error
 }
 
 // Operations implements capability.Capability.
 func (*database) Operations() map[string]capability.Effect {
 	return map[string]capability.Effect{Query: capability.Reads, Exec: capability.Changes}
-}
-
-// Close implements capability.Capability.
-func (d *database) Close() error {
-	err := d.reader.Close()
-	if d.writer != nil {
-		err = errors.Join(err, d.writer.Close())
-	}
-	return err
 }

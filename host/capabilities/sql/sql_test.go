@@ -71,6 +71,9 @@ type opened struct {
 	*database
 }
 
+func (o *opened) sqlite() *sqliteEngine     { return o.engine.(*sqliteEngine) }
+func (o *opened) postgres() *postgresEngine { return o.engine.(*postgresEngine) }
+
 var requests atomic.Int64
 
 // ask makes a request of its own. args are the statement's.

@@ -32,7 +32,15 @@ type sqliteBounds struct {
 
 var sqliteStandard = sqliteBounds{wait: 5 * time.Second, pages: 1 << 18}
 
-type sqliteDialect struct{}
+// sqliteEngine is a file of SQLite.
+type sqliteEngine struct {
+	*grant
+	reader *stdsql.DB   // can change nothing
+	writer *stdsql.DB   // nil: the grant is to read
+	adds   *stdsql.Stmt // on writer: adds to the inbox
+	inbox  inbox
+	line   *line // of requests that write
+}
 
 // openSQLite opens the database in a folder, which it makes.
 func openSQLite(ctx context.Context, g *grant, folder string) (capability.Capability, error) {
@@ -50,26 +58,56 @@ func openSQLite(ctx context.Context, g *grant, folder string) (capability.Capabi
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", g.Database, err)
 	}
-	d := &database{grant: g, dialect: sqliteDialect{}, inbox: inbox{exists: `select count(*) from sqlite_schema where name = '` + inboxName + `'`, layout: "without rowid"}}
-	writer := sqliteDB(path, "rw", sqliteStandard)
-	writer.SetMaxOpenConns(1) // SQLite has one writer at a time
-	if err := d.inbox.ready(ctx, writer); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), writer.Close())
+	d := &sqliteEngine{grant: g, writer: sqliteDB(path, "rw", sqliteStandard)}
+	d.writer.SetMaxOpenConns(1) // SQLite has one writer at a time
+	d.inbox = inbox{layout: "without rowid", there: d.hasInbox, say: d.say}
+	if err := d.inbox.ready(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), d.writer.Close())
 	}
 	d.reader = sqliteDB(path, "ro", sqliteStandard)
 	d.reader.SetMaxOpenConns(g.Connections)
 	d.reader.SetMaxIdleConns(g.Connections)
 	if !g.writes() {
-		if err := writer.Close(); err != nil {
+		err := d.writer.Close()
+		if d.writer = nil; err != nil {
 			return nil, errors.Join(err, d.Close())
 		}
-		return d, nil
+		return &database{g, d}, nil
 	}
-	d.writer, d.line = writer, &line{database: d, patience: patience}
-	if d.inbox.adds, err = writer.PrepareContext(ctx, inboxAdd); err != nil {
+	d.line = &line{engine: d, patience: patience}
+	if d.adds, err = d.writer.PrepareContext(ctx, inboxAdd); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s in %s: %w", g.Database, path, err), d.Close())
 	}
-	return d, nil
+	return &database{g, d}, nil
+}
+
+// Close implements engine.
+func (d *sqliteEngine) Close() error {
+	err := d.reader.Close()
+	if d.writer != nil {
+		err = errors.Join(err, d.writer.Close())
+	}
+	return err
+}
+
+func (d *sqliteEngine) hasInbox(ctx context.Context) (bool, error) {
+	var n int
+	err := d.writer.QueryRowContext(ctx, `select count(*) from sqlite_schema where name = '`+inboxName+`'`).Scan(&n)
+	return n > 0, err
+}
+
+func (d *sqliteEngine) say(ctx context.Context, text string, args ...any) error {
+	_, err := d.writer.ExecContext(ctx, text, args...)
+	return err
+}
+
+// done implements engine.
+func (d *sqliteEngine) done(ctx context.Context, e *entry) (data []byte, err error) {
+	err = d.reader.QueryRowContext(ctx, inboxFind, e.stable, e.digest).Scan(&data)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return nil, nil
+	}
+	return data, err
 }
 
 // sqliteDB makes a pool of connections in a mode: rw, ro.
@@ -105,36 +143,21 @@ func authorize(action sqlite.AuthorizerActionCode, table, _, _, _ string) sqlite
 	return sqlite.AuthorizerOK
 }
 
-func (sqliteDialect) lex() lexicon { return lexicon{brackets: true} }
+// sqliteLexicon is how statements of SQLite are read.
+var sqliteLexicon = lexicon{brackets: true}
 
-// connection implements dialect.
-func (sqliteDialect) connection(ctx context.Context, pool *stdsql.DB) (*stdsql.Conn, error) {
-	return pool.Conn(ctx)
-}
-
-// begin implements dialect. A connection that reads can do nothing else.
-func (sqliteDialect) begin(ctx context.Context, c *stdsql.Conn, b *inbox, e *entry, several bool) (transaction, []byte, error) {
-	if e == nil && !several {
-		return alone{c}, nil, nil
-	}
-	return beginPlain(ctx, c, b)
-}
-
-func (sqliteDialect) prepare(context.Context, *stdsql.Conn, bool) error { return nil }
-
-// statement implements dialect.
-func (sqliteDialect) statement(ctx context.Context, _ *stdsql.Conn, tx session, text string) (prepared, error) {
-	return tx.PrepareContext(ctx, text)
-}
+// lex implements engine.
+func (*sqliteEngine) lex() lexicon { return sqliteLexicon }
 
 // interruptEvery is how often a connection is told to end what it does once its time is
 // over: between two steps there is nothing to end yet.
 const interruptEvery = 20 * time.Millisecond
 
-// interrupt implements dialect. The driver itself ends a statement only until it has
-// found the first row, and a later one may take for ever; for each it has a goroutine, which
-// what is within needs no more.
-func (sqliteDialect) interrupt(ctx context.Context, c *stdsql.Conn) (within context.Context, stop func(), err error) {
+// interrupt has what a connection does end when ctx does, until stop is called, which is
+// before the connection is used for anything else. The driver itself ends a statement only
+// until it has found the first row, and a later one may take for ever; for each it has a
+// goroutine, which what is within needs no more.
+func (*sqliteEngine) interrupt(ctx context.Context, c *stdsql.Conn) (within context.Context, stop func(), err error) {
 	var handle uintptr
 	err = c.Raw(func(conn any) error {
 		handle = conn.(*sqliteConn).handle
@@ -167,8 +190,8 @@ func (sqliteDialect) interrupt(ctx context.Context, c *stdsql.Conn) (within cont
 	}, nil
 }
 
-// failure implements dialect (https://www.sqlite.org/rescode.html).
-func (sqliteDialect) failure(err error) *failure {
+// failure implements engine (https://www.sqlite.org/rescode.html).
+func (*sqliteEngine) failure(err error) *failure {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return nil

@@ -49,7 +49,7 @@ func TestSQLiteLocked(t *testing.T) {
 	s := side{folder: t.TempDir()}
 	o := s.items(t)
 	impatient := s.bounded(t, sqliteBounds{wait: time.Millisecond, pages: sqliteStandard.pages})
-	tx, err := o.writer.Begin()
+	tx, err := o.sqlite().writer.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,12 +84,13 @@ func TestSQLiteFull(t *testing.T) {
 func (s side) bounded(t *testing.T, most sqliteBounds) *opened {
 	t.Helper()
 	o := s.open(t, "write", nil)
-	if err := o.writer.Close(); err != nil {
+	d := o.sqlite()
+	if err := d.writer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	o.writer = sqliteDB(filepath.Join(s.folder, "sql", "catalogue.db"), "rw", most)
+	d.writer = sqliteDB(filepath.Join(s.folder, "sql", "catalogue.db"), "rw", most)
 	var err error
-	if o.inbox.adds, err = o.writer.PrepareContext(t.Context(), inboxAdd); err != nil {
+	if d.adds, err = d.writer.PrepareContext(t.Context(), inboxAdd); err != nil {
 		t.Fatal(err)
 	}
 	return o
@@ -170,7 +171,7 @@ func TestSQLiteKept(t *testing.T) {
 // kept are the statements that stay prepared on the one connection that reads.
 func (o *opened) kept() (texts []string) {
 	o.t.Helper()
-	c, err := o.reader.Conn(o.t.Context())
+	c, err := o.sqlite().reader.Conn(o.t.Context())
 	if err == nil {
 		err = c.Raw(func(conn any) error {
 			for _, s := range conn.(*sqliteConn).kept {
@@ -207,7 +208,7 @@ func TestSQLiteReaderWaits(t *testing.T) {
 	s := side{folder: t.TempDir()}
 	o := s.items(t)
 	reader := s.open(t, "read", nil)
-	reader.reader.SetMaxIdleConns(0) // nobody has the database open
+	reader.sqlite().reader.SetMaxIdleConns(0) // nobody has the database open
 	path := filepath.Join(s.folder, Folder, "catalogue"+FileSuffix)
 	if err := o.Close(); err != nil {
 		t.Fatal(err)

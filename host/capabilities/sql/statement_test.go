@@ -7,7 +7,7 @@ import (
 
 // TestLexicons: what is one statement depends on how a database reads texts and comments.
 func TestLexicons(t *testing.T) {
-	sqlite, postgres := sqliteDialect{}.lex(), postgresDialect{}.lex()
+	sqlite, postgres := sqliteLexicon, postgresLexicon
 	for _, c := range []struct {
 		text             string
 		sqlite, postgres bool // it is one statement
@@ -59,13 +59,13 @@ func TestParameters(t *testing.T) {
 		"select 1": 0, "select $1": 1, "select $2, $1, $2 from a": 2, "select '$3', \"$4\" -- $5\n": 0, "select $12": 12,
 		"select ?": -1, "select ?1, ?2": -1, "select :a": -1, "select @a, $1": -1, "select $a": -1, "select $1::int": -1,
 	} {
-		for name, l := range map[string]lexicon{"sqlite": sqliteDialect{}.lex(), "postgres": postgresDialect{}.lex()} {
+		for name, l := range map[string]lexicon{"sqlite": sqliteLexicon, "postgres": postgresLexicon} {
 			if s, err := l.read(text, queries); err != nil || s.params != want {
 				t.Errorf("%s: %s: %v %+v, want %d", name, text, err, s, want)
 			}
 		}
 	}
-	if s, err := (postgresDialect{}).lex().read("create function f(int) returns int language sql return $1 + 1", changes); err != nil || s.params != -1 {
+	if s, err := postgresLexicon.read("create function f(int) returns int language sql return $1 + 1", changes); err != nil || s.params != -1 {
 		t.Errorf("a function: %+v, %v", s, err)
 	}
 	for data, want := range map[string]string{
@@ -77,7 +77,7 @@ func TestParameters(t *testing.T) {
 		`{"statements": [{"sql": "select 1"}, {"sql": "select $1"}]}`: "statement 2: the statement has 1 parameters, and there are 0 arguments",
 	} {
 		got := ""
-		if _, err := parse([]byte(data), queries, sqliteDialect{}.lex()); err != nil {
+		if _, err := parse([]byte(data), queries, sqliteLexicon); err != nil {
 			got = err.Error()
 		}
 		if got != want {
@@ -92,7 +92,7 @@ func FuzzStatement(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, l := range []lexicon{sqliteDialect{}.lex(), postgresDialect{}.lex()} {
+		for _, l := range []lexicon{sqliteLexicon, postgresLexicon} {
 			n := 0
 			for word := range l.words(text) {
 				if n += len(word); word == "" {
