@@ -60,6 +60,8 @@ type Task struct {
 	Sleep func() (goOn func())
 	// Effect is called before something outside is changed; nil does nothing.
 	Effect func() error
+	// First says that the message is handled for the first time; see [capability.Ledger].
+	First bool
 	// Again are answers that earlier attempts were given; see [capability.Ledger].
 	Again []capability.Recorded
 	// Context ends when nobody waits for the handling any more; nil: the actor's.
@@ -155,7 +157,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	i.begin(t.ID, t.Now)
 	l := &i.ledger
 	l.Reset()
-	l.ID, l.State, l.Wait, l.Effect = t.ID, t.State, t.Wait, t.Effect
+	l.ID, l.State, l.Wait, l.Effect, l.First = t.ID, t.State, t.Wait, t.Effect, t.First
 	i.stand, i.sleep = t.Stand, t.Sleep
 	if len(t.Again) > 0 {
 		l.Again = t.Again

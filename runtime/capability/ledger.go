@@ -63,11 +63,14 @@ type Ledger struct {
 	Allow func(now time.Time) time.Duration
 	// Rest is called before the handling waits; nil does nothing.
 	Rest func()
+	// First says that nobody has handled the message before, so that none of its requests were made.
+	First bool
 	// Effect is called before requests that may change the outside: the message
 	// must be kept first, and what it was told so far. An error ends the message.
 	Effect func() error
 
 	calls    int
+	passing  int // number of the first request that another attempt makes again; 0: there is none
 	bytes    int
 	fuel     uint64
 	recorded []Recorded
@@ -100,7 +103,7 @@ func (l *Ledger) End() { l.streams.end() }
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
 	clear(l.recorded)
-	l.calls, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, l.recorded[:0], false
+	l.calls, l.bytes, l.fuel, l.recorded, l.waited, l.passing = 0, 0, 0, l.recorded[:0], false, 0
 	l.stable, l.kept, l.scope = names{}, nil, nil
 }
 
@@ -161,6 +164,17 @@ func digits(n int) (count int) {
 		count++
 	}
 	return count
+}
+
+// told is Told of the requests of a frame.
+func (l *Ledger) told() int {
+	switch {
+	case l.Effect == nil:
+		return 0
+	case l.passing > 0:
+		return l.passing - 1
+	}
+	return l.calls
 }
 
 // Fuel is what others used to answer the requests since Reset.

@@ -446,7 +446,7 @@ func (b *backlog) left() (list []Waiting) {
 func (b *backlog) parcel(m *fold.Message, n *node) *parcel {
 	it := parcels.Get().(*parcel)
 	it.node, it.flow, it.attempt, it.first, it.kept = n, b.flows[m.Flow], int32(m.Attempt), m.First, true
-	it.direct, it.out, it.places, it.routes = false, false, shape.Places{}, m.Routes
+	it.direct, it.out, it.found, it.places, it.routes = false, false, true, shape.Places{}, m.Routes
 	parsed, err := abi.ParseMessage(append(it.room[:0], m.Frame...))
 	if err != nil {
 		panic("shard: a message that the fold has read: " + err.Error())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,21 @@ type outside struct {
 type write struct {
 	stable, data string
 	seq          uint64 // of the journal's last record then
+	first        bool
+	told         int
+}
+
+// promised are writes that are not made again after the process ended, by those before: all of
+// a message that said to be the first, and what it had done up to a number.
+func promised(before []write, w write) bool {
+	message, number, _ := strings.Cut(w.stable, "/")
+	n, _ := strconv.Atoi(number)
+	return slices.ContainsFunc(before, func(b write) bool {
+		same := b.stable == w.stable
+		return same && w.first || same && b.data == w.data && slices.ContainsFunc(before, func(later write) bool {
+			return strings.HasPrefix(later.stable, message+"/") && n <= later.told
+		})
+	})
 }
 
 func (o *outside) Name() string               { return "test.outside" }
@@ -60,7 +76,7 @@ func (o *outside) Do(ctx context.Context, r *capability.Request) capability.Answ
 	if err != nil {
 		return capability.Fail(capability.Unavailable, "%v", err)
 	}
-	o.writes = append(o.writes, write{r.Stable, string(r.Data), last})
+	o.writes = append(o.writes, write{r.Stable, string(r.Data), last, r.First, r.Told})
 	return capability.Answer{Data: fmt.Append(nil, "write ", len(o.writes))}
 }
 
@@ -155,7 +171,11 @@ func TestBegunAgain(t *testing.T) {
 				x.send(s)
 				x.drain(s)
 				s.Close()
+				ended := slices.DeleteFunc(slices.Clone(before), func(w write) bool { return w.seq > n+1 })
 				for _, w := range world.writes {
+					if promised(ended, w) {
+						t.Fatalf("cut after record %d of %d: %s was promised not to be made again: %+v", n+1, last, w.stable, w)
+					}
 					switch data, ok := done[w.stable+" "+attemptOf(w.data)]; {
 					case ok && data != w.data:
 						t.Fatalf("cut after record %d of %d: %s was %q, and then %q", n+1, last, w.stable, data, w.data)
@@ -163,6 +183,16 @@ func TestBegunAgain(t *testing.T) {
 						again++
 					}
 				}
+			}
+			firsts, told := 0, 0
+			for _, w := range before {
+				if w.first {
+					firsts++
+				}
+				told = max(told, w.told)
+			}
+			if firsts == 0 || firsts == len(before) || told == 0 {
+				t.Errorf("of %d writes %d say that they are the first, and at most %d requests before one are told", len(before), firsts, told)
 			}
 			t.Logf("%d writes, %d records, %d writes again", len(before), last, again)
 		})

@@ -30,7 +30,8 @@ type parcel struct {
 	first   bool   // came from outside to this node, with nothing between
 	kept    bool   // an entry of the journal holds it
 	out     bool   // goes out of the service
-	old     bool   // it waited when the journal ended, and was read since
+	old     bool   // it waited when the journal ended, was read since, and waits
+	found   bool   // it was read since the journal ended: it may have been handled before
 	routes  uint32 // number of the plan that it, and what comes of it, goes by
 
 	places shape.Places // of the fields of the message's data
@@ -94,6 +95,7 @@ func (l *lane) refill() {
 // part of the entry being made, so it is not used before that is written.
 func (l *lane) recycle(p *parcel) {
 	p.node, p.flow, p.grave, p.from, p.past, p.by = nil, nil, nil, nil, nil, nil
+	p.found = false
 	l.trash = append(l.trash, p)
 }
 

@@ -159,6 +159,7 @@ func (w *worker) handle() {
 		w.task.Again = nil
 	}
 	w.task.Message, w.task.ID, w.task.Now, w.task.State = &w.item.msg, w.item.msg.ID(), w.time, nil
+	w.task.First = w.item.attempt == 1 && !w.item.found && !w.item.direct
 	if decl := w.run.state; len(decl) > 0 {
 		w.state.Reset(decl, w.cell.state, w.cell.size)
 		w.task.State = &w.state

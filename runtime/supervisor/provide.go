@@ -177,7 +177,7 @@ func (p *provider) Do(ctx context.Context, r *capability.Request) capability.Ans
 // the id of the request, which is the same at every attempt.
 func (p *provider) task(ctx context.Context, r *capability.Request, op *operation) *actor.Task {
 	now := realTime()
-	t := &actor.Task{ID: r.Stable, Now: now, Context: ctx, Message: abi.NewMessage(r.Data, abi.ID, r.Stable, abi.Source, p.node, abi.Type, op.Takes,
+	t := &actor.Task{ID: r.Stable, First: r.First, Now: now, Context: ctx, Message: abi.NewMessage(r.Data, abi.ID, r.Stable, abi.Source, p.node, abi.Type, op.Takes,
 		abi.ContentType, abi.ContentJSON, abi.Time, time.Unix(0, now).UTC().Format(time.RFC3339Nano))}
 	if !op.Changes {
 		t.Effect = func() error {

@@ -3,9 +3,11 @@ package nats
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -97,6 +99,59 @@ func TestRemovalKnown(t *testing.T) {
 	write(bucket.Write{Key: "a", Delete: true, Once: "m4"})
 	if m, err := v.last(t.Context(), h, v.subject("a")); m != nil || err != nil {
 		t.Errorf("a mark is left: %+v %v", m, err)
+	}
+}
+
+// TestNotes: what a value was for is noted when another takes its place, unless who wrote it is the
+// same and was told that it had; and what is said to be the first is not looked for.
+func TestNotes(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	defer s.Close()
+	b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "carts"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := b.(*values)
+	for i, c := range []struct {
+		before, after bucket.Write
+		noted         bool
+	}{
+		{bucket.Write{By: "m", Number: 1}, bucket.Write{By: "m", Number: 2, Told: 1}, false},
+		{bucket.Write{By: "m", Number: 1}, bucket.Write{By: "m", Number: 2, Told: 1, Delete: true}, false},
+		{bucket.Write{By: "m", Number: 2}, bucket.Write{By: "m", Number: 3, Told: 1}, true}, // of one frame
+		{bucket.Write{By: "m", Number: 1}, bucket.Write{By: "n", Number: 2, Told: 1}, true},
+		{bucket.Write{By: "m", Number: 1}, bucket.Write{}, true},
+		{bucket.Write{}, bucket.Write{By: "m", Number: 2, Told: 1}, true},
+	} {
+		for _, prepared := range []bool{false, true} {
+			key := fmt.Sprintf("k%d-%v", i, prepared)
+			before, after := c.before, c.after
+			before.Key, before.Once, before.First = key, "before"+strconv.Itoa(i)+strconv.FormatBool(prepared), true
+			after.Key, after.Once = key, "after"+strconv.Itoa(i)+strconv.FormatBool(prepared)
+			revision, err := b.Write(t.Context(), &before)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if prepared {
+				if after.Prepared, err = v.Prepare(t.Context(), &after); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := b.Write(t.Context(), &after); err != nil {
+				t.Fatal(err)
+			}
+			n, err := noted(t.Context(), v.handle.Load(), v.done(before.Once))
+			if err != nil || (n != nil) != c.noted {
+				t.Errorf("%+v after %+v: note %v, %v", c.after, c.before, n, err)
+			}
+			if !c.noted {
+				continue
+			}
+			before.First = false
+			if again, err := b.Write(t.Context(), &before); err != nil || again != revision {
+				t.Errorf("%+v again: %d %v, want %d", c.before, again, err, revision)
+			}
+		}
 	}
 }
 
