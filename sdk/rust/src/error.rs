@@ -19,6 +19,7 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 pub struct Error {
     pub(crate) kind: Kind,
     pub(crate) text: String,
+    call: Option<Box<CallError>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,7 @@ impl Error {
         Error {
             kind: Kind::Refused { code: code.into() },
             text: text.into(),
+            call: None,
         }
     }
 
@@ -52,6 +54,7 @@ impl Error {
                 after: None,
             },
             text: text.into(),
+            call: None,
         }
     }
 
@@ -60,7 +63,14 @@ impl Error {
         Error {
             kind: Kind::Failed,
             text: text.into(),
+            call: None,
         }
+    }
+
+    /// The error answer of a capability that this one came from, to tell by its code
+    /// what to do: `conflict`, say.
+    pub fn call(&self) -> Option<&CallError> {
+        self.call.as_deref()
     }
 
     /// Waits at least so long before the message is delivered again, counted
@@ -102,9 +112,11 @@ impl<E: StdError + 'static> From<E> for Error {
     fn from(e: E) -> Self {
         let mut text = e.to_string();
         let mut kind = Kind::Failed;
+        let mut answered = None;
         let mut cause: Option<&(dyn StdError + 'static)> = Some(&e);
         while let Some(c) = cause {
             if let Some(call) = c.downcast_ref::<CallError>() {
+                answered.get_or_insert_with(|| Box::new(call.clone()));
                 if call.retry {
                     kind = Kind::Later {
                         code: call.code.clone(),
@@ -121,7 +133,11 @@ impl<E: StdError + 'static> From<E> for Error {
                 }
             }
         }
-        Error { kind, text }
+        Error {
+            kind,
+            text,
+            call: answered,
+        }
     }
 }
 
