@@ -1,6 +1,6 @@
 use std::error::Error as StdError;
-use std::fmt;
 use std::time::Duration;
+use std::{fmt, io};
 
 /// What a handler returns: nothing, or why the message was not handled.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
@@ -73,6 +73,14 @@ impl Error {
         self.call.as_deref()
     }
 
+    /// The same for [`std::io`]. What a capability answered stays in it.
+    pub(crate) fn into_io(mut self) -> io::Error {
+        match self.call.take() {
+            Some(call) => io::Error::other(*call),
+            None => io::Error::other(self.to_string()),
+        }
+    }
+
     /// Waits at least so long before the message is delivered again, counted
     /// in milliseconds and rounded up. It changes nothing but a try-later.
     #[must_use]
@@ -115,7 +123,7 @@ impl<E: StdError + 'static> From<E> for Error {
         let mut answered = None;
         let mut cause: Option<&(dyn StdError + 'static)> = Some(&e);
         while let Some(c) = cause {
-            if let Some(call) = c.downcast_ref::<CallError>() {
+            if let Some(call) = call_in(c) {
                 answered.get_or_insert_with(|| Box::new(call.clone()));
                 if call.retry {
                     kind = Kind::Later {
@@ -139,6 +147,12 @@ impl<E: StdError + 'static> From<E> for Error {
             call: answered,
         }
     }
+}
+
+/// The error answer that `e` is, or that an [`io::Error`] was made of, which is not its source.
+fn call_in<'e>(e: &'e (dyn StdError + 'static)) -> Option<&'e CallError> {
+    let of_io = || e.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
+    e.downcast_ref().or_else(of_io)
 }
 
 /// The error answer of a capability.
