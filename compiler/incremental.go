@@ -164,6 +164,18 @@ func Missing(s Source, findings []toolchain.Finding) *Error {
 	return nil
 }
 
+// SDK is the finding of the sources that actors of a language are built with, which are
+// written to the cache: editors and the language's own tests are told where they lie.
+func SDK(language string, files fs.FS) toolchain.Finding {
+	f := toolchain.Finding{Name: language + " sdk"}
+	var err error
+	if f.Path, err = cache.Extract(files, language); err != nil {
+		f.Problem, f.Fix = err.Error(), "have the cache folder be one that can be written to"
+	}
+	f.OK = err == nil
+	return f
+}
+
 // Relative returns path as diagnostics give it: relative to the service's
 // folder when it is inside, else as it is.
 func (s Source) Relative(path string) string {

@@ -34,7 +34,7 @@ func (golang) Language() string { return "go" }
 
 func (golang) Check(ctx context.Context) []toolchain.Finding {
 	_, found := toolchain.FindGo(ctx, "")
-	return []toolchain.Finding{found}
+	return []toolchain.Finding{found, compiler.SDK("go", sdk.Go())}
 }
 
 func (golang) Build(ctx context.Context, s compiler.Source) (compiler.Result, error) {

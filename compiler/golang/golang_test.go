@@ -222,8 +222,11 @@ func TestBuildWithoutGo(t *testing.T) {
 		t.Errorf("error %+v, want build.toolchain and how to get Go", e)
 	}
 	found := New().Check(t.Context())
-	if len(found) != 1 || found[0].OK || found[0].Fix == "" {
-		t.Errorf("findings %+v, want one that is not OK and has a fix", found)
+	if len(found) != 2 || found[0].OK || found[0].Fix == "" {
+		t.Fatalf("findings %+v, want Go that is not OK and has a fix, and the SDK", found)
+	}
+	if _, err := os.Stat(filepath.Join(found[1].Path, "growtest", "growtest.go")); err != nil || !found[1].OK || found[1].Name != "go sdk" {
+		t.Errorf("finding %+v (%v), want the folder of the SDK", found[1], err)
 	}
 }
 

@@ -53,7 +53,7 @@ func (rust) Language() string { return "rust" }
 
 func (rust) Check(ctx context.Context) []toolchain.Finding {
 	_, found := toolchain.FindRust(ctx, "")
-	return found
+	return append(found, compiler.SDK("rust", sdk.Rust()))
 }
 
 func (rust) Build(ctx context.Context, s compiler.Source) (compiler.Result, error) {

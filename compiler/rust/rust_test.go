@@ -223,10 +223,15 @@ func TestBuildWithoutRust(t *testing.T) {
 	if e := mustFail(t, t.Context(), s); e.Code != "build.toolchain" || !strings.Contains(e.Hint, "rustup target add") {
 		t.Errorf("error %+v, want build.toolchain and how to get Rust", e)
 	}
-	for _, f := range New().Check(t.Context()) {
+	found := New().Check(t.Context())
+	last := len(found) - 1
+	for _, f := range found[:last] {
 		if f.OK || f.Fix == "" {
 			t.Errorf("finding %+v, want one that is not OK and has a fix", f)
 		}
+	}
+	if _, err := os.Stat(filepath.Join(found[last].Path, "Cargo.toml")); err != nil || !found[last].OK || found[last].Name != "rust sdk" {
+		t.Errorf("finding %+v (%v), want the folder of the SDK", found[last], err)
 	}
 }
 

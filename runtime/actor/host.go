@@ -8,7 +8,7 @@ import (
 func (i *Instance) begin(id string, now int64) {
 	i.id, i.now = id, now
 	i.slept = 0
-	i.said, i.drawn, i.told = said{}, false, false
+	i.said, i.complaint, i.drawn, i.told = said{}, "", false, false
 	i.spell = spell{}
 }
 

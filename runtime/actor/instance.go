@@ -118,9 +118,11 @@ type Instance struct {
 	drawn  bool
 	told   bool // the clock
 	said   said
-	memory int64     // bytes, as actor.memory has them
-	looks  looks     // what others may see of it
-	output [2][]byte // room for unfinished lines of standard output and error
+	// complaint is the last line at error that the guest has logged for the message.
+	complaint string
+	memory    int64     // bytes, as actor.memory has them
+	looks     looks     // what others may see of it
+	output    [2][]byte // room for unfinished lines of standard output and error
 
 	memo    abi.Memo
 	plain   int // index of the type memo knows, when it has no attributes to read; -1 otherwise
@@ -188,7 +190,7 @@ func (i *Instance) Handle(t *Task) *Result {
 	if err != nil {
 		var stopped *engine.Stopped
 		r.Broken = !errors.As(err, &stopped)
-		r.fail(faultCode(err), i.actor.faultText(err))
+		r.fail(faultCode(err), i.faultText(err))
 	} else if len(answer.Frame) > 0 {
 		i.decode(answer.Frame)
 	}
@@ -230,12 +232,18 @@ func faultCode(err error) string {
 	return CodeHost
 }
 
-func (a *Actor) faultText(err error) string {
+// faultText says why a message failed. A guest that gives up tells the log why, and then traps
+// or exits, which says nothing: so the text has what it told.
+func (i *Instance) faultText(err error) string {
+	a := i.actor
 	var fault *engine.Error
 	if !errors.As(err, &fault) {
 		return a.traced(err).Error()
 	}
 	text := fault.Reason
+	if i.complaint != "" && (fault.Code == engine.CodeTrap || fault.Code == engine.CodeExit) {
+		text += "; it has logged: " + i.complaint
+	}
 	if fault.Stack != "" {
 		text += "\n" + fault.Stack // with names that the module gives, of any length
 	}

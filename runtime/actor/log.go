@@ -150,13 +150,19 @@ func (i *Instance) line(level string, text []byte, cut int, fields map[string]st
 	for name, value := range fields {
 		i.said.bytes += len(name) + len(value)
 	}
-	if i.actor.Log == nil {
+	if i.actor.Log == nil && level != "error" {
 		return
 	}
-	i.actor.Log(Line{
-		Time: time.Unix(0, i.actor.RealTime()), Level: level, Node: i.actor.Node, Message: strings.Clone(i.id),
-		Text: i.actor.within(i.actor.most.text, text, cut), Fields: fields,
-	})
+	kept := i.actor.within(i.actor.most.text, text, cut)
+	if level == "error" {
+		i.complaint = kept
+	}
+	if i.actor.Log != nil {
+		i.actor.Log(Line{
+			Time: time.Unix(0, i.actor.RealTime()), Level: level, Node: i.actor.Node, Message: strings.Clone(i.id),
+			Text: kept, Fields: fields,
+		})
+	}
 }
 
 // shortened is a text as valid UTF-8; of one that is longer than a line of the log

@@ -144,3 +144,42 @@ func TestInitSays(t *testing.T) {
 		t.Errorf("%+v", lines)
 	}
 }
+
+// TestGivesUp: a guest that gives up tells the log why before it traps or exits, and that is
+// in why its message failed; what it has told of another message, or beside a limit, is not.
+func TestGivesUp(t *testing.T) {
+	says := func(h engine.Host, level, text string) {
+		if _, err := h.Call(frame([]string{text, "type", "log." + level})); err != nil {
+			t.Error(err)
+		}
+	}
+	exit := &engine.Error{Code: engine.CodeExit, Reason: "the actor called proc_exit(1)"}
+	a := newActor(t, script(func(h engine.Host, data []byte) ([]byte, error) {
+		switch text := string(data); {
+		case strings.Contains(text, "trap"):
+			says(h, "error", "beside it")
+			says(h, "error", "no rate for DE")
+			says(h, "warn", "not this")
+			return nil, &engine.Error{Code: engine.CodeTrap, Reason: "unreachable", Stack: "f()"}
+		case strings.Contains(text, "silent"):
+			return nil, exit
+		case strings.Contains(text, "limit"):
+			says(h, "error", "beside it")
+			return nil, errFuel
+		}
+		says(h, "error", "no rate for FR")
+		return nil, exit
+	}), nil)
+	i := take(t, a)
+	defer a.Discard(i)
+	for _, c := range []struct{ data, want string }{
+		{"exit", "the actor called proc_exit(1); it has logged: no rate for FR"},
+		{"silent", "the actor called proc_exit(1)"},
+		{"trap", "unreachable; it has logged: no rate for DE\nf()"},
+		{"limit", errFuel.Error()},
+	} {
+		if r := handle(i, c.data); r.Outcome != Failed || r.Text != c.want {
+			t.Errorf("%s: outcome %d, %q; want %q", c.data, r.Outcome, r.Text, c.want)
+		}
+	}
+}

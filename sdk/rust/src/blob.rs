@@ -237,7 +237,7 @@ impl Reader<'_, '_, '_> {
 
 impl io::Read for Reader<'_, '_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.fill().map_err(other)?;
+        self.fill().map_err(Error::into_io)?;
         let n = buffer.len().min(self.rest().len());
         buffer[..n].copy_from_slice(&self.rest()[..n]);
         self.at += n as u64;
@@ -330,15 +330,11 @@ impl Writer<'_, '_, '_> {
 
 impl io::Write for Writer<'_, '_, '_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.put(data).map_err(other)?;
+        self.put(data).map_err(Error::into_io)?;
         Ok(data.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn other(e: Error) -> io::Error {
-    io::Error::other(e.to_string())
 }

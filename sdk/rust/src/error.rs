@@ -1,6 +1,6 @@
 use std::error::Error as StdError;
-use std::fmt;
 use std::time::Duration;
+use std::{fmt, io};
 
 /// What a handler returns: nothing, or why the message was not handled.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
@@ -19,6 +19,7 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 pub struct Error {
     pub(crate) kind: Kind,
     pub(crate) text: String,
+    call: Option<Box<CallError>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,7 @@ impl Error {
         Error {
             kind: Kind::Refused { code: code.into() },
             text: text.into(),
+            call: None,
         }
     }
 
@@ -52,6 +54,7 @@ impl Error {
                 after: None,
             },
             text: text.into(),
+            call: None,
         }
     }
 
@@ -60,6 +63,21 @@ impl Error {
         Error {
             kind: Kind::Failed,
             text: text.into(),
+            call: None,
+        }
+    }
+
+    /// The error answer of a capability that this one came from, to tell by its code
+    /// what to do: `conflict`, say.
+    pub fn call(&self) -> Option<&CallError> {
+        self.call.as_deref()
+    }
+
+    /// The same for [`std::io`]. What a capability answered stays in it.
+    pub(crate) fn into_io(mut self) -> io::Error {
+        match self.call.take() {
+            Some(call) => io::Error::other(*call),
+            None => io::Error::other(self.to_string()),
         }
     }
 
@@ -102,9 +120,11 @@ impl<E: StdError + 'static> From<E> for Error {
     fn from(e: E) -> Self {
         let mut text = e.to_string();
         let mut kind = Kind::Failed;
+        let mut answered = None;
         let mut cause: Option<&(dyn StdError + 'static)> = Some(&e);
         while let Some(c) = cause {
-            if let Some(call) = c.downcast_ref::<CallError>() {
+            if let Some(call) = call_in(c) {
+                answered.get_or_insert_with(|| Box::new(call.clone()));
                 if call.retry {
                     kind = Kind::Later {
                         code: call.code.clone(),
@@ -121,8 +141,18 @@ impl<E: StdError + 'static> From<E> for Error {
                 }
             }
         }
-        Error { kind, text }
+        Error {
+            kind,
+            text,
+            call: answered,
+        }
     }
+}
+
+/// The error answer that `e` is, or that an [`io::Error`] was made of, which is not its source.
+fn call_in<'e>(e: &'e (dyn StdError + 'static)) -> Option<&'e CallError> {
+    let of_io = || e.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
+    e.downcast_ref().or_else(of_io)
 }
 
 /// The error answer of a capability.

@@ -277,14 +277,10 @@ impl Drop for Stream<'_, '_> {
     }
 }
 
-fn other(e: Error) -> io::Error {
-    io::Error::other(e.to_string())
-}
-
 impl io::Read for Stream<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() && !buffer.is_empty() {
-            if !self.fill().map_err(other)? {
+            if !self.fill().map_err(Error::into_io)? {
                 return Ok(0);
             }
         }
@@ -304,7 +300,7 @@ impl io::Write for Stream<'_, '_> {
             return Ok(0);
         }
         let request = self.ask("stream.write").data(&data[..n]);
-        let answer = self.context.do_one(request).map_err(other)?;
+        let answer = self.context.do_one(request).map_err(Error::into_io)?;
         if answer.attr("end") == Some("yes") {
             return Err(io::ErrorKind::BrokenPipe.into());
         }

@@ -23,6 +23,8 @@ fn ask(ctx: &mut Context, _: &Message) -> Result {
     };
     let no = kv.write("a", *b"x", keep).unwrap_err();
     assert_eq!(no.to_string(), "kv.set: conflict: another");
+    assert_eq!(no.call().map(|e| e.code.as_str()), Some("conflict"));
+    assert_eq!(wrong.call(), None);
     kv.delete("a")?;
     kv.delete_if("a", 3)?;
     assert_eq!(kv.list("p")?, ["a", "b"]);

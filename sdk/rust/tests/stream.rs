@@ -22,6 +22,13 @@ fn fail(ctx: &mut Context, _: &Message) -> Result {
     Ok(())
 }
 
+fn cut(ctx: &mut Context, _: &Message) -> Result {
+    let mut stream = ctx.http_stream("api", HttpRequest::new("POST", "/down").written())?;
+    stream.close_write()?;
+    stream.read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
 fn events(ctx: &mut Context, message: &Message) -> Result {
     let request = HttpRequest::new("POST", "/events").body(message.data());
     let mut got = Vec::new();
@@ -32,7 +39,7 @@ fn events(ctx: &mut Context, message: &Message) -> Result {
     ctx.send("events", &got)
 }
 
-grow::actor! { "send" => send, "fail" => fail, "events" => events }
+grow::actor! { "send" => send, "fail" => fail, "cut" => cut, "events" => events }
 
 fn host() -> Host {
     Host::new(grow_actor()).double(|r| {
@@ -63,7 +70,10 @@ fn host() -> Host {
 fn bodies_go_and_come_in_pieces() {
     let got = host().send("send", &0);
     assert_eq!((got.kind, got.text.as_str()), (Kind::Handled, ""));
-    assert_eq!(host().send("fail", &0).kind, Kind::Later);
+    for what in ["fail", "cut"] {
+        let got = host().send(what, &0);
+        assert_eq!((got.kind, got.code.as_str()), (Kind::Later, "unavailable"));
+    }
 }
 
 #[test]
