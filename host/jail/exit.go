@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,14 +61,21 @@ func (p *Process) ended() error {
 // Words with which runtimes say that they got no memory, or no thread for want of it.
 var noMemory = []string{"out of memory", "cannot allocate memory", "failed to allocate", "failed to create new OS thread", "pthread_create failed"}
 
+// starved is what Go's runtime says when it reads at the address 0 on a stack of its own, and
+// not on one of the program's: its collector does not ask whether it was given memory.
+var starved = regexp.MustCompile(`SIGSEGV: segmentation violation\nPC=\S+ m=\d+ sigcode=\d+ addr=0x0\n\ngoroutine 0 [^\n]*\nruntime\.`)
+
+// lacked reports whether a worker whose memory is bounded said that it got none.
+func lacked(output string) bool {
+	return slices.ContainsFunc(noMemory, func(words string) bool { return strings.Contains(output, words) }) || starved.MatchString(output)
+}
+
 func (p *Process) cause(state *os.ProcessState, output string) error {
 	if p.why != nil && wasKilled(state) { // and did not end by itself just before
 		return p.why
 	}
-	for _, words := range noMemory {
-		if strings.Contains(output, words) {
-			return ErrMemory
-		}
+	if lacked(output) {
+		return ErrMemory
 	}
 	if strings.Contains(output, "SIGXCPU") { // as Go's runtime says it
 		return ErrCPU

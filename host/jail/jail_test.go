@@ -158,6 +158,24 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestLacked: what runtimes say for want of memory is told from what a fault makes them say.
+func TestLacked(t *testing.T) {
+	const began = "SIGSEGV: segmentation violation\nPC=0x435dfd m=4 sigcode=1 addr=0x0\n\n"
+	for text, want := range map[string]bool{
+		"fatal error: runtime: out of memory\n": true,
+		"runtime: may need to increase max user processes (ulimit -u)\nfatal error: failed to create new OS thread\n":                        true,
+		"said before\n" + began + "goroutine 0 gp=0xaaebe0 m=0 mp=0xab0080 [idle]:\nruntime.(*spanQueue).tryDrain(0x7ffd00000400?)\n\t/x.go": true,
+		began + "goroutine 7 gp=0xe7c65cde1e0 m=4 mp=0xab0080 [running]:\nmain.main()\n":                                                     false,
+		began + "goroutine 0 gp=0xaaebe0 m=0 mp=0xab0080 [idle]:\nmain.onSystemStack()\n":                                                    false,
+		strings.Replace(began, "addr=0x0", "addr=0x7f00", 1) + "goroutine 0 gp=0xaaebe0 m=0 mp=0xab0080 [idle]:\nruntime.memmove()\n":        false,
+		"panic: runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation code=0x1]\n":       false,
+	} {
+		if got := lacked(text); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
 // TestCancelled: a worker ends with the context it was started with, and says why.
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
