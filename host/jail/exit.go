@@ -65,7 +65,7 @@ var noMemory = []string{"out of memory", "cannot allocate memory", "failed to al
 // not on one of the program's: its collector does not ask whether it was given memory.
 var starved = regexp.MustCompile(`SIGSEGV: segmentation violation\nPC=\S+ m=\d+ sigcode=\d+ addr=0x0\n\ngoroutine 0 [^\n]*\nruntime\.`)
 
-// lacked reports whether a worker whose memory is bounded said that it got none.
+// lacked reports whether a worker said that it got no memory.
 func lacked(output string) bool {
 	return slices.ContainsFunc(noMemory, func(words string) bool { return strings.Contains(output, words) }) || starved.MatchString(output)
 }
