@@ -20,7 +20,7 @@ const (
 	ValueMax = 512 << 10   // bytes of a value
 	SizeMax  = 1 << 30     // bytes of all values, as they are kept
 	PageMax  = 1000        // keys of one List
-	OnceMax  = 64          // bytes of Write.Once and Write.By
+	OnceMax  = 64          // bytes of Write.Once
 	OnceKept = 100_000     // writes whose Once is known at least
 	TTLMin   = time.Second // the shortest time to live, and its unit
 	TTLMax   = 365 * 24 * time.Hour
@@ -119,10 +119,6 @@ type Write struct {
 	Once   string        // letters and digits that name what it is done for; "": nothing
 	// First says that nobody has asked for what it is done for, so that it was not done before.
 	First bool
-	// By is who writes, and Number the how many-th write of theirs it is, from 1; "": nobody that
-	// has several. What they had done up to Told is never asked for again.
-	By           string
-	Number, Told int
 
 	Prepared any // what Prepare of a Preparer returned for the write; nil: it is not prepared
 }
@@ -137,8 +133,8 @@ func (w *Write) Check() error {
 		return fmt.Errorf("%w: it has %d bytes, %d are allowed", ErrTooLarge, len(w.Data), ValueMax)
 	case w.TTL != 0 && (w.TTL < TTLMin || w.TTL > TTLMax || w.TTL%TTLMin != 0):
 		return fmt.Errorf("a time to live of %v %w: whole seconds from %v to %v are allowed", w.TTL, ErrInvalid, TTLMin, TTLMax)
-	case len(w.Once) > OnceMax || len(w.By) > OnceMax:
-		return fmt.Errorf("the name of a write %w: it has %d bytes, %d are allowed", ErrInvalid, max(len(w.Once), len(w.By)), OnceMax)
+	case len(w.Once) > OnceMax:
+		return fmt.Errorf("the name of a write %w: it has %d bytes, %d are allowed", ErrInvalid, len(w.Once), OnceMax)
 	}
 	return nil
 }

@@ -153,9 +153,6 @@ type Request struct {
 	// First says that nobody has made the request before: its message is handled for the first
 	// time, by this process. Otherwise somebody may have.
 	First bool
-	// Told is up to which number the requests of the message are never made again, since the
-	// journal has what they were answered before this one changes anything.
-	Told int
 	// Attr returns an attribute of the request.
 	Attr func(name string) (string, bool)
 	// Each yields all attributes; nil: there are none but those that Attr knows.

@@ -70,7 +70,6 @@ type Ledger struct {
 	Effect func() error
 
 	calls    int
-	passing  int // number of the first request that another attempt makes again; 0: there is none
 	bytes    int
 	fuel     uint64
 	recorded []Recorded
@@ -103,7 +102,7 @@ func (l *Ledger) End() { l.streams.end() }
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
 	clear(l.recorded)
-	l.calls, l.bytes, l.fuel, l.recorded, l.waited, l.passing = 0, 0, 0, l.recorded[:0], false, 0
+	l.calls, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, l.recorded[:0], false
 	l.stable, l.kept, l.scope = names{}, nil, nil
 }
 
@@ -164,17 +163,6 @@ func digits(n int) (count int) {
 		count++
 	}
 	return count
-}
-
-// told is Told of the requests of a frame.
-func (l *Ledger) told() int {
-	switch {
-	case l.Effect == nil:
-		return 0
-	case l.passing > 0:
-		return l.passing - 1
-	}
-	return l.calls
 }
 
 // Fuel is what others used to answer the requests since Reset.

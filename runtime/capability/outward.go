@@ -218,7 +218,7 @@ func (o *outward) begin(l *Ledger, n int, v *abi.View, s *served, now time.Time)
 		o.streamer = g.streamer
 	}
 	o.request.Operation, o.request.Data, o.request.Stable, o.request.Prepared = op.name, v.Data, l.stable.name(l.ID, o.number), nil
-	o.request.First, o.request.Told = l.First, l.told()
+	o.request.First = l.First
 	if g.judge != nil {
 		o.effect = g.judge.Effect(&o.request)
 	}
@@ -235,9 +235,6 @@ func (l *Ledger) answered(o *outward) {
 	if o.effect != Hides {
 		r := l.record(o.number, o.request.Operation, o.grant.name, o.view, o.took)
 		r.Failed, r.Passing = o.answer.Code != "", o.answer.Retry || o.answer.Passing
-		if r.Passing && l.passing == 0 {
-			l.passing = o.number
-		}
 	}
 	o.answer = Answer{} // which may be large
 }

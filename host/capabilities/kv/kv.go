@@ -168,8 +168,8 @@ func (o *opened) key(r *capability.Request) (key string, no capability.Answer, e
 }
 
 // write is what kv.set and kv.delete ask for.
-func write(key string, r *capability.Request) (w *bucket.Write, err error) {
-	w = &bucket.Write{Key: key, Delete: r.Operation == Delete}
+func write(key string, r *capability.Request) (*bucket.Write, error) {
+	w := &bucket.Write{Key: key, Delete: r.Operation == Delete}
 	if !w.Delete {
 		w.Data = r.Data
 	}
@@ -190,12 +190,6 @@ func write(key string, r *capability.Request) (w *bucket.Write, err error) {
 		w.TTL = time.Duration((ms+999)/1000) * time.Second
 	}
 	w.Once, w.First = once(w, r.Stable, ttl), r.First
-	if message, number, ok := strings.Cut(r.Stable, "/"); ok {
-		if w.Number, err = strconv.Atoi(number); err == nil { // else it is of one that serves another
-			sum := sha256.Sum256([]byte(message))
-			w.By, w.Told = hex.EncodeToString(sum[:8]), r.Told
-		}
-	}
 	return w, nil
 }
 

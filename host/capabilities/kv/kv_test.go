@@ -213,27 +213,3 @@ func TestFailures(t *testing.T) {
 		}
 	}
 }
-
-// TestWriter: a write says who does it, by a name of one length, and what of theirs is settled; one
-// of an actor that serves another's request does not.
-func TestWriter(t *testing.T) {
-	long := strings.Repeat("m", 200)
-	of := func(r capability.Request) *bucket.Write {
-		r.Operation, r.Attr = Set, func(string) (string, bool) { return "", false }
-		w, err := write("k", &r)
-		if err == nil {
-			err = w.Check()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return w
-	}
-	one, two, other := of(capability.Request{Stable: long + "/3", First: true, Told: 2}), of(capability.Request{Stable: long + "/4"}), of(capability.Request{Stable: long + "n/3"})
-	if one.By == "" || one.By != two.By || one.By == other.By || one.Number != 3 || one.Told != 2 || !one.First || two.First || two.Number != 4 {
-		t.Errorf("%+v\n%+v\n%+v", one, two, other)
-	}
-	if w := of(capability.Request{Stable: long + "/3/1", Told: 2}); w.By != "" || w.Told != 0 {
-		t.Errorf("for another's request: %+v", w)
-	}
-}

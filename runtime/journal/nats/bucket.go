@@ -19,7 +19,7 @@ import (
 
 // Limits of buckets besides those of package bucket.
 const (
-	entrySize = 384 // bytes of a value besides its key and data, at most
+	entrySize = 256 // bytes of a value besides its key and data, at most
 )
 
 // Headers of messages.
@@ -28,7 +28,6 @@ const (
 	operation  = "KV-Operation"
 	removed    = "DEL"
 	writtenFor = "Grow-Once"     // what a value was written for
-	writtenBy  = "Grow-By"       // who wrote it, and the how many-th write of theirs it was
 	restoredAs = "Grow-Revision" // the revision that it had where it was copied from, or that its note has
 	notedAt    = "Grow-Noted"    // when a note was written, where it was copied from: RFC 3339
 )
@@ -172,9 +171,8 @@ type finding struct {
 	expect uint64 // the sequence of the value, or of what is left of one; 0: nothing is
 }
 
-// find looks a write up, unless it is the first one. If it was not done before, what the value is
-// for that it takes the place of is noted, so that a write is known by its value or by a note as
-// long as somebody may ask for it again.
+// find looks a write up, unless it is the first. If it was not done before, what the value is for
+// that it takes the place of is noted, so that a write is known by its value or by a note.
 func (v *values) find(ctx context.Context, h *handle, w *bucket.Write, first bool) (*finding, error) {
 	m, err := v.last(ctx, h, v.subject(encodeKey(w.Key)))
 	if err != nil {
@@ -190,20 +188,7 @@ func (v *values) find(ctx context.Context, h *handle, w *bucket.Write, first boo
 	if f.expect = m.Sequence; m.Header.Get(operation) == "" {
 		f.there = revisionOf(m)
 	}
-	if told(w, m.Header.Get(writtenBy)) {
-		return f, nil
-	}
 	return f, v.note(ctx, h, m.Header.Get(writtenFor), revisionOf(m))
-}
-
-// by is what a value says of who wrote it.
-func by(w *bucket.Write) string { return w.By + "/" + strconv.Itoa(w.Number) }
-
-// told reports whether who writes has written what there is, and was told so.
-func told(w *bucket.Write, there string) bool {
-	who, number, _ := strings.Cut(there, "/")
-	n, err := strconv.Atoi(number)
-	return w.By != "" && who == w.By && err == nil && n <= w.Told
 }
 
 // write does a write that was not done before. What was prepared may be no longer so: then
@@ -351,9 +336,6 @@ func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect
 	}
 	if w.Once != "" {
 		m.Header.Set(writtenFor, w.Once)
-	}
-	if w.By != "" {
-		m.Header.Set(writtenBy, by(w))
 	}
 	if as > 0 {
 		m.Header.Set(restoredAs, strconv.FormatUint(as, 10))

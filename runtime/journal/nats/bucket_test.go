@@ -3,11 +3,9 @@ package nats
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -102,9 +100,9 @@ func TestRemovalKnown(t *testing.T) {
 	}
 }
 
-// TestNotes: what a value was for is noted when another takes its place, unless who wrote it is the
-// same and was told that it had; and what is said to be the first is not looked for.
-func TestNotes(t *testing.T) {
+// TestBucketFirst: a write that is said to be the first is not looked for, unless it is in the way
+// of its own: then it was done meanwhile.
+func TestBucketFirst(t *testing.T) {
 	s := open(t, Options{Dir: t.TempDir()})
 	defer s.Close()
 	b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "carts"})
@@ -112,46 +110,36 @@ func TestNotes(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := b.(*values)
-	for i, c := range []struct {
-		before, after bucket.Write
-		noted         bool
-	}{
-		{bucket.Write{By: "m", Number: 1}, bucket.Write{By: "m", Number: 2, Told: 1}, false},
-		{bucket.Write{By: "m", Number: 1}, bucket.Write{By: "m", Number: 2, Told: 1, Delete: true}, false},
-		{bucket.Write{By: "m", Number: 2}, bucket.Write{By: "m", Number: 3, Told: 1}, true}, // of one frame
-		{bucket.Write{By: "m", Number: 1}, bucket.Write{By: "n", Number: 2, Told: 1}, true},
-		{bucket.Write{By: "m", Number: 1}, bucket.Write{}, true},
-		{bucket.Write{}, bucket.Write{By: "m", Number: 2, Told: 1}, true},
-	} {
-		for _, prepared := range []bool{false, true} {
-			key := fmt.Sprintf("k%d-%v", i, prepared)
-			before, after := c.before, c.after
-			before.Key, before.Once, before.First = key, "before"+strconv.Itoa(i)+strconv.FormatBool(prepared), true
-			after.Key, after.Once = key, "after"+strconv.Itoa(i)+strconv.FormatBool(prepared)
-			revision, err := b.Write(t.Context(), &before)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if prepared {
-				if after.Prepared, err = v.Prepare(t.Context(), &after); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if _, err := b.Write(t.Context(), &after); err != nil {
-				t.Fatal(err)
-			}
-			n, err := noted(t.Context(), v.handle.Load(), v.done(before.Once))
-			if err != nil || (n != nil) != c.noted {
-				t.Errorf("%+v after %+v: note %v, %v", c.after, c.before, n, err)
-			}
-			if !c.noted {
-				continue
-			}
-			before.First = false
-			if again, err := b.Write(t.Context(), &before); err != nil || again != revision {
-				t.Errorf("%+v again: %d %v, want %d", c.before, again, err, revision)
-			}
+	write := func(w bucket.Write) uint64 {
+		t.Helper()
+		revision, err := b.Write(t.Context(), &w)
+		if err != nil {
+			t.Fatal(err)
 		}
+		return revision
+	}
+	prepare := func(w bucket.Write) bucket.Write {
+		t.Helper()
+		if w.Prepared, err = v.Prepare(t.Context(), &w); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	one := bucket.Write{Key: "a", Data: []byte("1"), Once: "m1"}
+	first := write(one)
+	other := write(bucket.Write{Key: "a", Data: []byte("2"), Once: "m2", First: true})
+	if again := write(one); again != first {
+		t.Errorf("what another has taken the place of, again: revision %d, want %d", again, first)
+	}
+	one.First = true
+	if again := write(one); again <= other {
+		t.Errorf("said to be the first, it was looked for: revision %d", again)
+	}
+	two := prepare(bucket.Write{Key: "a", Data: []byte("3"), Once: "m3", First: true})
+	done := write(bucket.Write{Key: "a", Data: []byte("3"), Once: "m3"})
+	write(bucket.Write{Key: "a", Data: []byte("4"), Once: "m4"})
+	if again := write(two); again != done {
+		t.Errorf("done since it was prepared: revision %d, want %d", again, done)
 	}
 }
 
