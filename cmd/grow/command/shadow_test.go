@@ -51,7 +51,8 @@ func TestSwapShadow(t *testing.T) {
 
 	wrong := otherLedger(t, "wrong.wasm", "ledger.closed", "ledger.clozed")
 	got = h.run(exitNo, "swap ledger "+wrong+" --shadow 2s")
-	holds(t, got, "FAILED   shadow of ledger", "outcome.refused.ledger.clozed differs in ", `of the key "live"`, "+refused ledger.clozed: a ledger is never closed")
+	holds(t, got, "FAILED   shadow of ledger", "outcome.refused.ledger.clozed differs in ", `of the key "live"`, "+refused ledger.clozed: a ledger is never closed",
+		"mend what the checks say; a difference that is meant passes by its name: --accept NAME")
 	kept := h.run(exitDone, "history --deployment 3 -o json")
 	if r := gjson.Get(kept, `checks.#(name=="shadow of ledger").report.0`); r.Get("ran").Int() == 0 || r.Get("groups.0.example.type").String() != "ledger.close" || r.Get("old.fuel").Int() == 0 {
 		t.Error(kept)
