@@ -69,6 +69,9 @@ func (s *shell) deadList() *cobra.Command {
 			}
 			defer host.Close()
 			list, err := host.DeadLetters(c.Context(), f)
+			if err == nil && len(list) == 0 {
+				err = checkNode(c.Context(), host, f.Node)
+			}
 			if err != nil {
 				return err
 			}

@@ -37,6 +37,9 @@ func traceAsked(c *cobra.Command, args []string, pick *control.MessageFilter) er
 // messages lists the newest messages.
 func (s *shell) messages(ctx context.Context, from looker, pick control.MessageFilter) error {
 	list, err := from.Messages(ctx, pick)
+	if host, runs := from.(*control.Client); err == nil && runs && len(list.Messages) == 0 {
+		err = checkNode(ctx, host, pick.Node)
+	}
 	if err != nil {
 		return err
 	}
