@@ -61,6 +61,9 @@ func TestSwapShadow(t *testing.T) {
 		t.Errorf("the new revision was swapped in: %s", got)
 	}
 	holds(t, h.run(exitDone, "swap ledger "+wrong+" --shadow 2s --accept outcome.refused.ledger.clozed"), "accepted: outcome.refused.ledger.clozed", "deployment 4 is recorded, and not live")
+	if got := h.run(exitDone, "history ledger"); strings.Contains(got, "came out the same") {
+		t.Errorf("a shadow is no test:\n%s", got)
+	}
 	for _, line := range []string{"swap ledger --shadow 2s", "swap ledger 1 --shadow 10ms", "swap ledger 1 --shadow 25h", "swap ledger " + same + " --shadow 1s --canary 5%"} {
 		holds(t, h.run(exitUsage, line), "--shadow")
 	}
