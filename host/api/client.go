@@ -368,8 +368,13 @@ func (r *Remote) Deploy(ctx context.Context, q Request, tell func(k deploy.Check
 		}
 		return nil
 	})
-	if err == nil && !ended {
-		err = &control.Error{Code: control.CodeUnreachable, Message: "the host did not tell how the deployment ended", Next: "look: grow history"}
+	const silent = "the host did not tell how the deployment ended"
+	var told *control.Error
+	switch {
+	case err == nil && !ended:
+		err = &control.Error{Code: control.CodeUnreachable, Message: silent, Next: "look: grow history"}
+	case err != nil && ctx.Err() == nil && !errors.As(err, &told): // the connection is lost
+		err = &control.Error{Code: control.CodeUnreachable, Message: silent + ": " + err.Error(), Next: "look: grow history"}
 	}
 	return n, err
 }
