@@ -170,7 +170,7 @@ func (a *API) authorize(c huma.Context, next func(huma.Context)) {
 	switch {
 	case !ok, errors.Is(err, token.ErrForm), errors.Is(err, token.ErrUnknown):
 		c.SetHeader("WWW-Authenticate", "Bearer")
-		a.refuse(c, http.StatusUnauthorized, &control.Error{Code: "token.wrong", Message: "the token is missing or wrong, has ended or was revoked", Next: "make one on the host: grow token create; and give it by GROW_TOKEN"})
+		a.refuse(c, http.StatusUnauthorized, &control.Error{Code: "token.wrong", Message: "the token is missing or wrong, has ended or was revoked", Next: "make one on the host: grow token create NAME; and give it by GROW_TOKEN"})
 		return
 	case err != nil:
 		a.refuse(c, http.StatusInternalServerError, &control.Error{Code: control.CodeInternal, Message: err.Error()})
@@ -181,7 +181,7 @@ func (a *API) authorize(c huma.Context, next func(huma.Context)) {
 	case namespace != "" && !t.Sees(namespace):
 		a.refuse(c, http.StatusNotFound, &control.Error{Code: control.CodeNotFound, Message: "there is no namespace " + namespace, At: namespace})
 	case !t.Allows(scope, namespace):
-		a.refuse(c, http.StatusForbidden, &control.Error{Code: control.CodePermission, Message: "the token " + t.Name + " does not allow this: it needs the scope " + string(scope), At: t.ID, Next: "take another token, or make one: grow token create --scope " + string(scope)})
+		a.refuse(c, http.StatusForbidden, &control.Error{Code: control.CodePermission, Message: "the token " + t.Name + " does not allow this: it needs the scope " + string(scope), At: t.ID, Next: "take another token, or make one: grow token create NAME --scope " + string(scope)})
 	default:
 		next(huma.WithValue(c, callerKey{}, t))
 	}

@@ -30,6 +30,8 @@ const (
 	deployTime = 10 * time.Minute
 	lifeTime   = 2 * time.Minute // for a service to start or to end
 	moduleTime = 5 * time.Minute // for a module to arrive
+	otherMax   = time.Minute     // for somebody else to send more of an object that is to be sent
+	otherWait  = time.Second / 5 // until it is looked how much that is
 	fileMax    = 32 << 20        // bytes of a file that is read
 	idleMax    = 16              // connections that stay open for the next call: so many may call at once without dialling anew
 )
@@ -233,7 +235,7 @@ func (c *Client) Object(ctx context.Context, d store.Digest) (s upload.State, er
 func (c *Client) Upload(ctx context.Context, b []byte, tell func(done, all int64)) (store.Digest, error) {
 	d := store.DigestOf(b)
 	s, err := c.Object(ctx, d)
-	for err == nil {
+	for since := time.Now(); err == nil; {
 		if tell != nil && !s.Done {
 			tell(s.Offset, int64(len(b)))
 		}
@@ -243,9 +245,31 @@ func (c *Client) Upload(ctx context.Context, b []byte, tell func(done, all int64
 		if s.Offset > int64(len(b)) {
 			return d, &control.Error{Code: control.CodeUnreachable, Message: "the host has more of the object than there is", At: string(d)}
 		}
-		s, err = c.piece(ctx, d, b, s.Offset)
+		had := s.Offset
+		if s, err = c.piece(ctx, d, b, had); isConflict(err) && time.Since(since) < otherMax {
+			s, err = c.otherUpload(ctx, d)
+		}
+		if s.Offset != had {
+			since = time.Now()
+		}
 	}
 	return d, err
+}
+
+// otherUpload is how far an object is that somebody else is sending, a moment later.
+func (c *Client) otherUpload(ctx context.Context, d store.Digest) (upload.State, error) {
+	select {
+	case <-ctx.Done():
+		return upload.State{}, ctx.Err()
+	case <-time.After(otherWait):
+		return c.Object(ctx, d)
+	}
+}
+
+// isConflict: somebody else was quicker, or is at it.
+func isConflict(err error) bool {
+	var e *control.Error
+	return errors.As(err, &e) && e.Code == control.CodeConflict
 }
 
 // piece sends what follows offset, as much as one request takes.
@@ -344,8 +368,13 @@ func (r *Remote) Deploy(ctx context.Context, q Request, tell func(k deploy.Check
 		}
 		return nil
 	})
-	if err == nil && !ended {
-		err = &control.Error{Code: control.CodeUnreachable, Message: "the host did not tell how the deployment ended", Next: "look: grow history"}
+	const silent = "the host did not tell how the deployment ended"
+	var told *control.Error
+	switch {
+	case err == nil && !ended:
+		err = &control.Error{Code: control.CodeUnreachable, Message: silent, Next: "look: grow history"}
+	case err != nil && ctx.Err() == nil && !errors.As(err, &told): // the connection is lost
+		err = &control.Error{Code: control.CodeUnreachable, Message: silent + ": " + err.Error(), Next: "look: grow history"}
 	}
 	return n, err
 }

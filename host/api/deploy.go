@@ -266,6 +266,8 @@ func (a *API) deployFault(err error) *control.Error {
 	switch {
 	case errors.As(err, &trial):
 		return &control.Error{Code: "deploy.trial", Message: err.Error(), At: fmt.Sprint(trial.Trial.Number), Next: "see how it does: grow swap --watch; or end it: grow swap --abort"}
+	case errors.As(err, &refused) && refused.Shadow:
+		return &control.Error{Code: "deploy.refused", Message: err.Error(), Next: "mend what the checks say; a difference that is meant passes by its name: --accept NAME"}
 	case errors.As(err, &refused):
 		return &control.Error{Code: "deploy.refused", Message: err.Error(), Next: "mend what the checks say; to go live all the same, which needs admin: --force REASON"}
 	case errors.As(err, &stale):

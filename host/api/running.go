@@ -99,7 +99,7 @@ func (a *API) still(ctx context.Context, text string, scope token.Scope, namespa
 	t, err := a.o.Tokens.Verify(ctx, text)
 	switch {
 	case errors.Is(err, token.ErrForm), errors.Is(err, token.ErrUnknown):
-		return &control.Error{Code: "token.wrong", Message: "the token has ended or was revoked", Next: "make one on the host: grow token create; and give it by GROW_TOKEN"}
+		return &control.Error{Code: "token.wrong", Message: "the token has ended or was revoked", Next: "make one on the host: grow token create NAME; and give it by GROW_TOKEN"}
 	case err == nil && !t.Allows(scope, namespace):
 		return &control.Error{Code: control.CodePermission, Message: "the token " + t.Name + " does not allow this any more", At: t.ID}
 	}

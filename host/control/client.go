@@ -123,7 +123,7 @@ func (c *Client) Logs(ctx context.Context, f logs.Filter, follow bool, emit func
 	case errors.As(err, &cut) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{Code: CodeUnreachable, Message: "read the host's log: " + cut.err.Error()}
 	case errors.As(err, &cut), err == nil && follow && ctx.Err() == nil:
-		return &Error{Code: CodeUnreachable, Message: "the log ends here: the host has stopped", Next: "start it: grow run"}
+		return &Error{Code: CodeUnreachable, Message: "the log ends here: the host has stopped", Next: "once it runs again: grow logs -f"}
 	}
 	return err
 }

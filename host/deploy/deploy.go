@@ -158,7 +158,10 @@ type Revision struct {
 }
 
 // RefusedError is returned for a deployment that its checks do not let through.
-type RefusedError struct{ Deployment Deployment }
+type RefusedError struct {
+	Deployment Deployment
+	Shadow     bool // nothing was to go live, whatever the checks had said
+}
 
 // Error implements error.
 func (e *RefusedError) Error() string {

@@ -341,7 +341,7 @@ func (a *attempt) judge(ctx context.Context) error {
 			return err
 		}
 	}
-	return &RefusedError{*n}
+	return &RefusedError{Deployment: *n, Shadow: a.request.Shadow > 0}
 }
 
 // record gives the deployment the next number and keeps it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,25 @@ func consoleFiles(test string) map[string]string {
 		"actors/price/tests/first.yaml": test,
 		"actors/ship/actor.yaml":        "actor: ship\nabout: Fails.\ncode: {language: wasm, source: module.wasm}\nin: [echo.done]\nout: [echo.done]\nretry: {max: 0}\n",
 		"workflows/checkout.yaml":       "workflow: checkout\nin: [echo.done]\nout: [echo.done]\nnodes:\n  price: price\n  ship: ship\nroutes:\n  - {from: input, to: [price]}\n  - {from: price, when: \"data == 'ship'\", to: [ship]}\n  - {from: price, to: [output]}\n  - {from: ship, to: [output]}\n",
+	}
+}
+
+// rowFiles are the documents of a service in which so many nodes stand in a row.
+func rowFiles(nodes int) map[string]string {
+	var flow strings.Builder
+	flow.WriteString("workflow: all\nin: [echo.done]\nout: [echo.done]\nnodes:\n")
+	for i := range nodes {
+		fmt.Fprintf(&flow, "  step-%d: price\n", i)
+	}
+	flow.WriteString("routes:\n  - {from: input, to: step-0}\n")
+	for i := range nodes - 1 {
+		fmt.Fprintf(&flow, "  - {from: step-%d, to: step-%d}\n", i, i+1)
+	}
+	fmt.Fprintf(&flow, "  - {from: step-%d, to: output}\n", nodes-1)
+	files := consoleFiles(echoTest)
+	return map[string]string{
+		"grow.yaml": "service: row\n", "types/echo.cue": files["types/echo.cue"],
+		"actors/price/actor.yaml": files["actors/price/actor.yaml"], "workflows/all.yaml": flow.String(),
 	}
 }
 
@@ -83,6 +103,10 @@ func TestConsole(t *testing.T) {
 	shop := documents.Service{Namespace: DefaultNamespace, Name: "shop"}
 	modules := map[string][]byte{"price": wat.Module("echo"), "ship": wat.Module("trap")}
 	if n, err := p.deployAs(shop, consoleFiles(echoTest), modules); err != nil {
+		t.Fatalf("%v\n%+v", err, n.Checks)
+	}
+	row := documents.Service{Namespace: DefaultNamespace, Name: "row"}
+	if n, err := p.deployAs(row, rowFiles(200), map[string][]byte{"price": modules["price"]}); err != nil {
 		t.Fatalf("%v\n%+v", err, n.Checks)
 	}
 	var refused *deploy.RefusedError

@@ -69,6 +69,9 @@ func (s *shell) deadList() *cobra.Command {
 			}
 			defer host.Close()
 			list, err := host.DeadLetters(c.Context(), f)
+			if err == nil && len(list) == 0 {
+				err = checkNode(c.Context(), host, f.Node)
+			}
 			if err != nil {
 				return err
 			}
@@ -79,7 +82,7 @@ func (s *shell) deadList() *cobra.Command {
 				}
 				var rows [][]string
 				for _, d := range list {
-					rows = append(rows, []string{d.ID, d.Time.Local().Format("15:04:05"), d.Node, cut(d.Key, 40), d.Type, cut(d.Code, 40), cut(d.Reason, 80)})
+					rows = append(rows, []string{d.ID, d.Time.Local().Format("15:04:05"), d.Node, apart(d.Key, 40), d.Type, cut(d.Code, 40), cut(d.Reason, 80)})
 				}
 				return table(w, "ID TIME NODE KEY TYPE CODE REASON", rows)
 			})

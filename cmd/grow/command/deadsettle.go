@@ -164,6 +164,9 @@ func (s *shell) settled(c *cobra.Command, host *control.Client, r control.Settle
 		return s.tellSettled(&l, done)
 	})
 	if last.All == 0 && err == nil {
+		err = checkNode(c.Context(), host, r.Filter.Node)
+	}
+	if last.All == 0 && err == nil {
 		s.say("no dead letters")
 		return nil
 	}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/specs/schema"
@@ -83,6 +85,19 @@ func (m *mirror) named(ctx context.Context, change string) (snapshot, error) {
 		return c, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s has no change %s", m.service, change), At: change, Next: "see those there are: grow docs history ACTOR"}
 	}
 	return c, &control.Error{Code: control.CodeNotFound, Message: "the host has no service " + m.service.String(), At: m.service.String(), Next: "see those there are: grow service list"}
+}
+
+// changesOf lists the changes of an actor's documents, the last one first.
+func (m *mirror) changesOf(ctx context.Context, actor string, limit int) ([]api.Change, error) {
+	list, err := m.remote.ChangesBelow(ctx, "actors/"+actor, limit)
+	if isCode(err, control.CodeNotFound) {
+		last, missing := m.named(ctx, "")
+		if missing == nil {
+			missing = (&shelf{mirror: m, snapshot: last, dir: "actors/" + actor}).known(actor)
+		}
+		err = cmp.Or(missing, err)
+	}
+	return list, err
 }
 
 // known reports an actor that has no documents.
@@ -225,7 +240,7 @@ func (s *shell) docsHistory() *cobra.Command {
 				return usage("--limit takes a number from 1 to 1000")
 			}
 			return s.withHost(func(m *mirror) error {
-				list, err := m.remote.ChangesBelow(c.Context(), "actors/"+args[0], limit)
+				list, err := m.changesOf(c.Context(), args[0], limit)
 				if err != nil {
 					return err
 				}

@@ -70,7 +70,7 @@ func (m *mirror) between(ctx context.Context, args []string) (from, to snapshot,
 		}
 		return from, to, err
 	}
-	list, err := m.remote.ChangesBelow(ctx, "actors/"+args[0], 1)
+	list, err := m.changesOf(ctx, args[0], 1)
 	if err != nil {
 		return from, to, err
 	}

@@ -208,8 +208,10 @@ func (at *destination) noActor(actor string) error {
 // proofOf is what the tests of a revision said.
 func proofOf(proof []deploy.Check) string {
 	var parts []string
-	for _, k := range proof {
-		parts = append(parts, k.Text)
+	for _, k := range proof { // rehearsals and targets are among them: history --deployment tells of these
+		if strings.HasPrefix(k.Name, "tests of ") {
+			parts = append(parts, k.Text)
+		}
 	}
 	return cmp.Or(strings.Join(parts, ", "), "-")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -256,6 +257,17 @@ func cut(text string, n int) string {
 	text = firstLine(text)
 	if len(text) > n {
 		return strings.ToValidUTF8(text[:n], "") + "…"
+	}
+	return text
+}
+
+// apart is a key, or another name that an actor gave, as it stands in a table: at most n bytes.
+func apart(text string, n int) string { return cut(quoted(text), n) }
+
+// quoted is a name in quotes where spaces and line breaks would not tell it from another one.
+func quoted(text string) string {
+	if strings.TrimSpace(text) != text || strings.ContainsAny(text, "\n\r\t") {
+		return strconv.Quote(text)
 	}
 	return text
 }

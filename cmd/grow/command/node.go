@@ -83,7 +83,7 @@ func writeMailbox(w io.Writer, in *control.Inspection) error {
 		if k.Held {
 			held = "held up by a retry"
 		}
-		rows = append(rows, []string{cut(nothing(k.Key), 60), fmt.Sprint(k.Waiting), fmt.Sprint(k.Busy), age(in.Time, k.Oldest), held})
+		rows = append(rows, []string{apart(nothing(k.Key), 60), fmt.Sprint(k.Waiting), fmt.Sprint(k.Busy), age(in.Time, k.Oldest), held})
 	}
 	if len(rows) == 0 {
 		return nil
@@ -108,7 +108,7 @@ func age(now, since time.Time) string {
 func writeFlight(w io.Writer, in *control.Inspection) error {
 	var rows [][]string
 	for _, f := range in.Flight {
-		rows = append(rows, []string{f.ID, f.Type, cut(nothing(f.Key), 40), age(in.Time, f.Began), fmt.Sprint(f.Attempt)})
+		rows = append(rows, []string{f.ID, f.Type, apart(nothing(f.Key), 40), age(in.Time, f.Began), fmt.Sprint(f.Attempt)})
 	}
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "none that takes long")

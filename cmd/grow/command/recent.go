@@ -37,6 +37,9 @@ func traceAsked(c *cobra.Command, args []string, pick *control.MessageFilter) er
 // messages lists the newest messages.
 func (s *shell) messages(ctx context.Context, from looker, pick control.MessageFilter) error {
 	list, err := from.Messages(ctx, pick)
+	if host, runs := from.(*control.Client); err == nil && runs && len(list.Messages) == 0 {
+		err = checkNode(ctx, host, pick.Node)
+	}
 	if err != nil {
 		return err
 	}
@@ -53,7 +56,7 @@ func (s *shell) messages(ctx context.Context, from looker, pick control.MessageF
 			if m.Code != "" {
 				outcome += ": " + m.Code
 			}
-			rows = append(rows, []string{m.ID, m.Time.Local().Format("15:04:05.000"), nothing(m.Type), nothing(m.Node), runewidth.Truncate(m.Key, 40, f.marks.cut), took, outcome})
+			rows = append(rows, []string{m.ID, m.Time.Local().Format("15:04:05.000"), nothing(m.Type), nothing(m.Node), runewidth.Truncate(quoted(m.Key), 40, f.marks.cut), took, outcome})
 		}
 		if len(rows) == 0 {
 			s.say("no messages")

@@ -168,16 +168,30 @@ func TestReplay(t *testing.T) {
 // TestReadAnswers: answers are read as they stand in the file.
 func TestReadAnswers(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "answers.json")
-	if err := os.WriteFile(file, []byte(`[{"use": "shop", "operation": "http.request", "call": 2, "data": {"a": "<&>"}, "attrs": {"status": "200"}}, {"code": "timeout", "text": "late"}]`), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(`[{"use": "shop", "operation": "http.fetch", "call": 2, "data": {"a": "<&>"}, "attrs": {"status": "200"}}, {"code": "timeout", "text": "late"}]`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	list, err := readAnswers(file)
 	want := []control.ReplayAnswer{
-		{Call: 2, Use: "shop", Operation: "http.request", Data: []byte(`{"a": "<&>"}`), Attrs: map[string]string{"status": "200"}},
+		{Call: 2, Use: "shop", Operation: "http.fetch", Data: []byte(`{"a": "<&>"}`), Attrs: map[string]string{"status": "200"}},
 		{Code: "timeout", Text: "late"},
 	}
 	if diff := cmp.Diff(want, list); diff != "" || err != nil {
 		t.Error(diff, err)
+	}
+	for text, want := range map[string]string{
+		"":                           "there is no JSON in it",
+		`{"use": "shop"}`:            "what it holds is of the kind object, and must be of the kind list",
+		`[{"call": "1"}]`:            "call is of the kind string, and must be of the kind whole number",
+		`[{"attrs": {"status": 1}}]`: "attrs is of the kind number, and must be of the kind string",
+		`[{"uze": "shop"}]`:          `unknown field "uze"`,
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readAnswers(file); err == nil || err.Error() != "read answers: "+want {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

@@ -84,7 +84,7 @@ func (s *shell) platform() (*api.Client, error) {
 	}
 	token := strings.TrimSpace(os.Getenv(envToken))
 	if token == "" {
-		return nil, &control.Error{Code: control.CodePermission, Message: "there is no token for the host", At: at, Next: "export " + envToken + "=...; a host prints its first one when it starts, and more are made by: grow token create"}
+		return nil, &control.Error{Code: control.CodePermission, Message: "there is no token for the host", At: at, Next: "export " + envToken + "=...; a host prints its first one when it starts, and more are made by: grow token create NAME"}
 	}
 	o := api.ClientOptions{URL: at, Token: token}
 	file := s.target.ca

@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -95,13 +97,27 @@ func readAnswers(file string) (list []control.ReplayAnswer, err error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&told); err != nil {
-		return nil, &control.Error{Code: control.CodeInvalid, Message: "read answers: " + err.Error(), At: file, Next: `write a list such as [{"use": "shop", "operation": "http.request", "data": {"price": 5}}]`}
+		return nil, &control.Error{Code: control.CodeInvalid, Message: "read answers: " + unreadable(err), At: file, Next: `write a list such as [{"use": "shop", "operation": "http.fetch", "data": {"price": 5}}]`}
 	}
 	for i := range told {
 		told[i].ReplayAnswer.Data = told[i].Data
 		list = append(list, told[i].ReplayAnswer)
 	}
 	return list, nil
+}
+
+// unreadable says why JSON cannot be read, in words of JSON.
+func unreadable(err error) string {
+	var kind *json.UnmarshalTypeError
+	if errors.Is(err, io.EOF) {
+		return "there is no JSON in it"
+	}
+	if !errors.As(err, &kind) {
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+	place := kind.Field[strings.LastIndexByte(kind.Field, '.')+1:]
+	names := map[reflect.Kind]string{reflect.Int: "whole number", reflect.Bool: "bool", reflect.String: "string", reflect.Slice: "list", reflect.Map: "object", reflect.Struct: "object"}
+	return fmt.Sprintf("%s is of the kind %s, and must be of the kind %s", cmp.Or(place, "what it holds"), kind.Value, names[kind.Type.Kind()])
 }
 
 // writeReplayed writes what came of a message then and now.

@@ -51,7 +51,8 @@ func TestSwapShadow(t *testing.T) {
 
 	wrong := otherLedger(t, "wrong.wasm", "ledger.closed", "ledger.clozed")
 	got = h.run(exitNo, "swap ledger "+wrong+" --shadow 2s")
-	holds(t, got, "FAILED   shadow of ledger", "outcome.refused.ledger.clozed differs in ", `of the key "live"`, "+refused ledger.clozed: a ledger is never closed")
+	holds(t, got, "FAILED   shadow of ledger", "outcome.refused.ledger.clozed differs in ", `of the key "live"`, "+refused ledger.clozed: a ledger is never closed",
+		"mend what the checks say; a difference that is meant passes by its name: --accept NAME")
 	kept := h.run(exitDone, "history --deployment 3 -o json")
 	if r := gjson.Get(kept, `checks.#(name=="shadow of ledger").report.0`); r.Get("ran").Int() == 0 || r.Get("groups.0.example.type").String() != "ledger.close" || r.Get("old.fuel").Int() == 0 {
 		t.Error(kept)
@@ -60,6 +61,9 @@ func TestSwapShadow(t *testing.T) {
 		t.Errorf("the new revision was swapped in: %s", got)
 	}
 	holds(t, h.run(exitDone, "swap ledger "+wrong+" --shadow 2s --accept outcome.refused.ledger.clozed"), "accepted: outcome.refused.ledger.clozed", "deployment 4 is recorded, and not live")
+	if got := h.run(exitDone, "history ledger"); strings.Contains(got, "came out the same") {
+		t.Errorf("a shadow is no test:\n%s", got)
+	}
 	for _, line := range []string{"swap ledger --shadow 2s", "swap ledger 1 --shadow 10ms", "swap ledger 1 --shadow 25h", "swap ledger " + same + " --shadow 1s --canary 5%"} {
 		holds(t, h.run(exitUsage, line), "--shadow")
 	}

@@ -120,7 +120,7 @@ func (s *shell) writeStates(w io.Writer, f *control.StateFilter, list *control.S
 	}
 	for _, k := range list.Keys {
 		for _, v := range k.Values {
-			rows = append(rows, []string{cut(nothing(k.Key), 60), cut(nothing(v.Name), 40), fmt.Sprint(v.Revision), fmt.Sprint(v.Bytes)})
+			rows = append(rows, []string{apart(nothing(k.Key), 60), apart(nothing(v.Name), 40), fmt.Sprint(v.Revision), fmt.Sprint(v.Bytes)})
 		}
 	}
 	if len(rows) == 0 {

@@ -197,7 +197,7 @@ func writeTrial(w io.Writer, t *api.Trial) error {
 			which string
 			api.Arm
 		}{{"old", n.Old}, {"new", n.New}} {
-			rows = append(rows, []string{n.Node, a.which, cmp.Or(a.Revision, "-"), fmt.Sprint(a.Handled), fmt.Sprint(a.Refused), fmt.Sprint(a.Failed), short(a.Median), short(a.Slow), fmt.Sprint(a.Fuel)})
+			rows = append(rows, []string{n.Node, a.which, cmp.Or(a.Revision, "-"), fmt.Sprint(a.Handled), fmt.Sprint(a.Refused), fmt.Sprint(a.Failed), typical(a.Arm, short(a.Median)), typical(a.Arm, short(a.Slow)), typical(a.Arm, fmt.Sprint(a.Fuel))})
 		}
 	}
 	return table(w, "NODE WHICH REVISION HANDLED REFUSED FAILED MEDIAN P99 FUEL", rows)
@@ -236,4 +236,12 @@ func (s *shell) trialEnded(ctx context.Context, at *destination, number int, liv
 		return nil
 	}
 	return errors.New("the trial of deployment " + fmt.Sprint(n.Number) + " has ended, and it is " + string(n.State))
+}
+
+// typical is a figure of the messages that were handled, in a text; there is none without them.
+func typical(a api.Arm, text string) string {
+	if a.Handled == 0 {
+		return "-"
+	}
+	return text
 }

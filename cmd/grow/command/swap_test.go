@@ -103,6 +103,24 @@ func TestTrialSteps(t *testing.T) {
 	}
 }
 
+// TestTrialOfNothing: what handled no message has neither a time nor fuel.
+func TestTrialOfNothing(t *testing.T) {
+	var out strings.Builder
+	handled := api.Arm{Revision: "b", Handled: 1, Median: time.Second, Slow: time.Second, Fuel: 7}
+	if err := writeTrial(&out, &api.Trial{Nodes: []api.TrialNode{{Node: "echo", Old: api.Arm{Revision: "a"}, New: handled}}}); err != nil {
+		t.Fatal(err)
+	}
+	_, rows, _ := strings.Cut(out.String(), "FUEL\n")
+	const want = "echo old a 0 0 0 - - -\necho new b 1 0 0 1.0 s 1.0 s 7"
+	var got []string
+	for line := range strings.Lines(rows) {
+		got = append(got, strings.Join(strings.Fields(line), " "))
+	}
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+}
+
 // TestCanaryWithdrawn: a revision that traps has its share of the messages until that is
 // found out; then it is withdrawn, and the old one handles what it left.
 func TestCanaryWithdrawn(t *testing.T) {

@@ -253,6 +253,29 @@ test('what is paused, drained or stopped is said in words', async (t) => {
   await row('shop').filter({ hasText: 'running' }).waitFor()
 })
 
+test('a graph that is too large to be read as a whole begins where messages come in', async () => {
+  for (const viewport of [{ width: 360, height: 740 }, { width: 1280, height: 720 }]) {
+    await page.setViewportSize(viewport)
+    await page.goto(HOST + '/#/main/row/graph')
+    await page.reload()
+    const first = page.locator('[data-node="all/step-0"]')
+    await first.waitFor()
+    assert.ok((await first.boundingBox()).height >= 60, 'a node has the size that its text can be read at')
+    assert.ok(await first.evaluate((e) => { const at = e.getBoundingClientRect(), all = e.closest('.drawing').getBoundingClientRect(); return at.left >= all.left && at.right <= all.right && at.top < all.bottom }), 'it is in sight')
+  }
+})
+
+test('a service that has nothing yet is said to', async (t) => {
+  await admin('PUT', '/namespaces/main/services/empty', {})
+  await page.goto(HOST + '/#/')
+  await row('empty').filter({ hasText: 'nothing deployed' }).waitFor()
+  await page.goto(HOST + '/#/main/empty/graph')
+  await page.getByText('Nothing is deployed yet').waitFor()
+  assert.equal(await page.getByRole('alert').count(), 0)
+  await accessible(t)
+  seen.splice(0) // the browser writes down each 404
+})
+
 test('what is not there is said', async () => {
   await page.goto(HOST + '/#/main/nothing/graph')
   await page.getByRole('alert').filter({ hasText: 'there is no service main/nothing' }).first().waitFor()
