@@ -24,7 +24,7 @@ var hints = []struct {
 	{regexp.MustCompile(`requires exactly one main package`), compiler.CodeSource, "an actor is a main package: begin its files with `package main`, and have a func main() {}"},
 	{regexp.MustCompile(`function main is undeclared`), "", "add func main() {}: Go asks for one, it never runs"},
 	{regexp.MustCompile(`no required module provides package|cannot find module providing package`), "", "run in the folder of the sources: go mod init NAME (when there is no go.mod), then go get PACKAGE"},
-	{regexp.MustCompile(`missing go\.sum entry|updates to go\.mod needed`), "", "run in the folder of the sources: go mod tidy"},
+	{regexp.MustCompile(`missing go\.sum entry|updates to go\.mod needed`), "", "run in the folder of the sources: go get PACKAGE, with the package that is named; go mod tidy would look for the SDK, which comes with grow, on the network"},
 	{regexp.MustCompile(`inconsistent vendoring`), "", "run in the folder of the sources: go mod vendor"},
 	{regexp.MustCompile(`requires go >= |toolchain not available`), compiler.CodeToolchain, "install the version of Go that go.mod asks for, or let go fetch it: GOTOOLCHAIN=auto"},
 	{regexp.MustCompile(`dial tcp|i/o timeout|connection refused|proxyconnect|no such host`), "", "go could not fetch a module: try again with a network, or run go mod vendor where there is one"},
