@@ -78,7 +78,7 @@ func (r *postgresRows) reader(f *pgconn.FieldDescription) func([]byte) (any, err
 		return read(r, f, func(v pgtype.Timestamp) (any, error) { return v.Value() })
 	case pgtype.TimestamptzOID:
 		return read(r, f, func(v pgtype.Timestamptz) (any, error) { return v.Value() })
-	case pgtype.ByteaOID, pgtype.JSONOID, pgtype.JSONBOID, pgtype.XMLOID:
+	case pgtype.ByteaOID, pgtype.JSONOID, pgtype.JSONBOID:
 		return read(r, f, func(v []byte) (any, error) { return v, nil })
 	}
 	return read(r, f, func(v string) (any, error) { return v, nil })

@@ -24,6 +24,19 @@ func TestPostgresValues(t *testing.T) {
 	if got := o.must(Query, "select * from v"); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
+	for text, want := range map[string]string{
+		`select 7::oid as a, '9'::xid as b, 2::smallint as c, 1.5::real as d, '\x00ff'::bytea as e`:    `{"columns":["a","b","c","d","e"],"rows":[[7,9,2,1.5,{"base64":"AP8="}]]}`,
+		`select '<a/>x'::xml as a, '{"b": 1}'::json as b, interval '1 day' as c, '10.0.0.1'::inet as d`: `{"columns":["a","b","c","d"],"rows":[["\u003ca/\u003ex",{"b": 1},"1 day","10.0.0.1"]]}`,
+		"select null::integer as a, null::text[] as b, 'x'::\"char\" as c, int4range(1, 3) as d":       `{"columns":["a","b","c","d"],"rows":[[null,null,"x","[1,3)"]]}`,
+		"select 'infinity'::timestamptz as a, '2026-01-02 03:04:05 BC'::timestamp as b":                `{"columns":["a","b"],"rows":[["infinity","-2025-01-02T03:04:05"]]}`,
+		"select v.n from v where false": `{"columns":["n"],"rows":[]}`,
+	} {
+		for range 2 { // also once it stays prepared
+			if got := o.must(Query, text); got != want {
+				t.Errorf("%s: %s\nwant %s", text, got, want)
+			}
+		}
+	}
 	for text, args := range map[string][]any{
 		"select $1::integer":    {"seven"},
 		"select $1::date":       {"2026-02-30"},
