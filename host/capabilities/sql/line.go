@@ -178,7 +178,7 @@ func (l *line) end(c *stdsql.Conn, tx sqliteTransaction, own *turn, data []byte)
 			return errUndone
 		}
 		settled = true
-		return err
+		return doubt(err)
 	}
 	settled = true
 	for _, t := range group {

@@ -61,6 +61,8 @@ func openPostgres(g *grant, secret, address string) (capability.Capability, erro
 	}
 	pool.MaxConns, pool.MinConns, pool.MinIdleConns = int32(g.Connections), 0, 0
 	pool.MaxConnIdleTime, pool.MaxConnLifetime = idleTime, lifeTime
+	// Who finds one lost tries again, which changes nothing twice.
+	pool.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	p := &postgresEngine{grant: g, keeps: config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement}
 	p.inbox = inbox{there: p.hasInbox, say: p.say}
 	if p.pool, err = pgxpool.NewWithConfig(context.Background(), pool); err != nil {
@@ -80,6 +82,9 @@ func (p *postgresEngine) Close() error {
 	p.pool.Close()
 	return nil
 }
+
+// What a server says of a name that others have taken away, or taken.
+const noStatement, twoStatements = "26000", "42P05"
 
 // classes are the codes of errors by the class of their SQLSTATE; of all others the
 // request is at fault (https://www.postgresql.org/docs/current/errcodes-appendix.html).
@@ -120,6 +125,8 @@ func (*postgresEngine) failure(err error) *failure {
 		f.code, f.text, f.again = capability.Unavailable, "another transaction was in the way: "+e.Message, true
 	case "0A000": // a cached plan, after the table was changed
 		f.again = true
+	case noStatement, twoStatements:
+		f.code, f.text, f.again = capability.Unavailable, "the connection has lost what was prepared on it", true
 	case "53100": // disk full
 		f.code = capability.Limit
 	case "57014": // cancelled

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 
@@ -27,8 +28,9 @@ var (
 	// resets take back what a statement may have set for the connection, before others use it. They
 	// set nothing: the connection may be a pooler's, which shares the server's with others.
 	resets = []string{"reset role", "reset all", "discard temp", unlock}
-	// own are those that are prepared on a connection.
-	own = append(append([]string{beginRead, beginWrite, commit}, undo...), resets[:3]...)
+	// own are those that are prepared on a connection. By its name what is prepared can be done by
+	// a function that an actor has made: none of them ends or begins a transaction.
+	own = resets
 )
 
 // Limits of the statements of actors that stay prepared on a connection: how many there are,
@@ -131,7 +133,7 @@ func (s *session) forget(ctx context.Context, n int) error {
 // say sends statements of the host's own along, one by one.
 func (s *session) say(p *pgconn.Pipeline, texts ...string) {
 	for _, text := range texts {
-		if s.ready {
+		if s.ready && slices.Contains(own, text) {
 			p.SendQueryPrepared(named(text), nil, nil, nil)
 		} else {
 			p.SendQueryParams(text, nil, nil, nil, nil)
@@ -147,12 +149,12 @@ func (s *session) tell(ctx context.Context, texts ...string) error {
 }
 
 // heard reads what came of a statement that was sent along.
-func heard(p *pgconn.Pipeline) error {
+func heard(p *pgconn.Pipeline) (pgconn.CommandTag, error) {
 	r, err := next(p)
-	if err == nil {
-		_, err = r.Close()
+	if err != nil {
+		return pgconn.CommandTag{}, err
 	}
-	return err
+	return r.Close()
 }
 
 // next is the answer to the next statement that was sent.
@@ -160,6 +162,9 @@ func next(p *pgconn.Pipeline) (*pgconn.ResultReader, error) {
 	got, err := p.GetResults()
 	if err != nil {
 		return nil, err
+	}
+	if got == nil { // it said that it ends
+		return nil, io.ErrUnexpectedEOF
 	}
 	r, ok := got.(*pgconn.ResultReader)
 	if !ok {
@@ -176,7 +181,7 @@ func (s *session) leave() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cancelTime)
 	defer cancel()
-	if err := s.tell(ctx, rollback); err != nil {
+	if err := s.tell(ctx, rollback, unlock); err != nil {
 		_ = s.Close(ctx)
 	}
 }

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/specs"
@@ -25,10 +27,10 @@ func TestPostgresValues(t *testing.T) {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 	for text, want := range map[string]string{
-		`select 7::oid as a, '9'::xid as b, 2::smallint as c, 1.5::real as d, '\x00ff'::bytea as e`:    `{"columns":["a","b","c","d","e"],"rows":[[7,9,2,1.5,{"base64":"AP8="}]]}`,
+		`select 7::oid as a, '9'::xid as b, 2::smallint as c, 1.5::real as d, '\x00ff'::bytea as e`:     `{"columns":["a","b","c","d","e"],"rows":[[7,9,2,1.5,{"base64":"AP8="}]]}`,
 		`select '<a/>x'::xml as a, '{"b": 1}'::json as b, interval '1 day' as c, '10.0.0.1'::inet as d`: `{"columns":["a","b","c","d"],"rows":[["\u003ca/\u003ex",{"b": 1},"1 day","10.0.0.1"]]}`,
-		"select null::integer as a, null::text[] as b, 'x'::\"char\" as c, int4range(1, 3) as d":       `{"columns":["a","b","c","d"],"rows":[[null,null,"x","[1,3)"]]}`,
-		"select 'infinity'::timestamptz as a, '2026-01-02 03:04:05 BC'::timestamp as b":                `{"columns":["a","b"],"rows":[["infinity","-2025-01-02T03:04:05"]]}`,
+		"select null::integer as a, null::text[] as b, 'x'::\"char\" as c, int4range(1, 3) as d":        `{"columns":["a","b","c","d"],"rows":[[null,null,"x","[1,3)"]]}`,
+		"select 'infinity'::timestamptz as a, '2026-01-02 03:04:05 BC'::timestamp as b":                 `{"columns":["a","b"],"rows":[["infinity","-2025-01-02T03:04:05"]]}`,
 		"select v.n from v where false": `{"columns":["n"],"rows":[]}`,
 	} {
 		for range 2 { // also once it stays prepared
@@ -313,12 +315,83 @@ func TestPostgresWays(t *testing.T) {
 	}{{Query, one, 1}, {Query, `{"statements": [` + one + `, ` + one + `]}`, 1}, {Exec, one, 2}, {Exec, several, 2}} {
 		for again := range 2 {
 			before := w.count.Load()
-			if a := o.send(t.Context(), fmt.Sprintf("m/%d", requests.Add(1)), c.op, c.text); a.Code != "" {
+			r := &capability.Request{Operation: c.op, Data: []byte(c.text), Stable: fmt.Sprintf("m/%d", requests.Add(1)), First: true}
+			if a := o.Do(t.Context(), r); a.Code != "" {
 				t.Fatal(a)
 			}
 			if got := w.count.Load() - before; again > 0 && got != c.want {
 				t.Errorf("%s of %s took %d ways, want %d", c.op, c.text, got, c.want)
 			}
 		}
+	}
+}
+
+// TestPostgresBefore: what was done is not done again to find that out: what no transaction takes
+// back would be done twice.
+func TestPostgresBefore(t *testing.T) {
+	o := side{address: server.database(t)}.open(t, "write", nil)
+	o.must(Exec, "create sequence q")
+	next := func() string { return o.must(Exec, "select nextval('q') as n") }
+	const set = `{"sql": "select setval('q', 100) as n"}`
+	first := o.send(t.Context(), "m1/1", Exec, set)
+	next()
+	if again := o.send(t.Context(), "m1/1", Exec, set); string(again.Data) != string(first.Data) {
+		t.Errorf("%s, and again: %s", first.Data, again.Data)
+	}
+	if got := next(); !strings.Contains(got, "[[102]]") {
+		t.Errorf("the sequence was set back: %s", got)
+	}
+	late := &capability.Request{Operation: Exec, Data: []byte(set), Stable: "m1/1", First: true} // says who stood still meanwhile
+	if again := o.Do(t.Context(), late); string(again.Data) != string(first.Data) {
+		t.Errorf("%s, and late: %s%s", first.Data, again.Text, again.Data)
+	}
+}
+
+// TestPostgresNames: a function that an actor has made can do what is prepared by its name, and
+// does not get out of its transaction by that; names that it takes away are made anew.
+func TestPostgresNames(t *testing.T) {
+	s := side{address: server.database(t)}
+	s.items(t).must(Exec, "create function run(what text) returns integer language plpgsql as 'begin execute what; return 1; end'")
+	o := s.open(t, "write", map[string]any{"connections": 1})
+	const dearer = `{"sql": "update items set price = 99"}`
+	o.send(t.Context(), "n0/1", Exec, dearer)
+	priced := func() string { return o.must(Query, "select price from items where id = 1") }
+	o.must(Exec, "update items set price = 7")
+	before := priced()
+	for n := range 12 {
+		name := fmt.Sprintf("grow_own_%d", n)
+		body := `{"statements": [` + dearer + `, {"sql": "select run('execute ` + name + `')"}, {"sql": "select 1 / 0"}]}`
+		if a := o.send(t.Context(), fmt.Sprintf("n%d/2", n), Exec, body); a.Code != capability.Invalid && a.Code != capability.Unavailable {
+			t.Errorf("%s: %+v", name, a)
+		}
+		if got := priced(); got != before {
+			t.Fatalf("%s ended the transaction: %s", name, got)
+		}
+	}
+	for _, gone := range []string{"deallocate all", "deallocate grow_1", "deallocate grow_2", "deallocate grow_own_0"} {
+		o.ask(Query, "select run('"+gone+"') as n")
+		for range 2 {
+			if got := priced(); got != before {
+				t.Errorf("after %s: %s", gone, got)
+			}
+		}
+	}
+}
+
+// TestPostgresLate: a request that was never begun ends with its time, and says so.
+func TestPostgresLate(t *testing.T) {
+	s := side{address: server.database(t)}
+	s.items(t)
+	o := s.open(t, "write", map[string]any{"connections": 1})
+	c, err := o.postgres().pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Release()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	r := &capability.Request{Operation: Exec, Data: []byte(`{"sql": "delete from items"}`), Stable: "l1/1", First: true}
+	if a := o.Do(ctx, r); a.Code != capability.Timeout {
+		t.Errorf("%+v", a)
 	}
 }

@@ -6,28 +6,17 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // attempt implements engine.
 func (p *postgresEngine) attempt(ctx context.Context, q *request, e *entry, again bool) (data []byte, err error) {
-	if e != nil {
-		if err := p.inbox.ready(ctx); err != nil {
-			return nil, err
-		}
-	}
 	c, s, err := p.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		lost := s.IsClosed()
-		s.leave()
-		c.Release()
-		if lost && ctx.Err() == nil { // and so may be others, that nobody uses
-			p.pool.Reset()
-		}
-	}()
+	defer func() { p.giveBack(ctx, c, s, err) }()
 	if again { // a statement may have been prepared for tables that have changed since
 		if err := s.forget(ctx, len(s.kept)); err != nil {
 			return nil, err
@@ -45,10 +34,31 @@ func (p *postgresEngine) attempt(ctx context.Context, q *request, e *entry, agai
 		data, err = t.apart(ctx, q)
 	}
 	if err == nil && e != nil {
+		if s.PgConn().TxStatus() != 'T' {
+			return nil, errEnded
+		}
 		return data, t.finish(ctx, data)
 	}
 	s.clean = err == nil
 	return data, err
+}
+
+// errEnded: a statement has ended the transaction that it was in.
+var errEnded = errors.New("a statement has ended its transaction")
+
+// giveBack ends what an attempt has left open on a connection, and gives it back.
+func (p *postgresEngine) giveBack(ctx context.Context, c *pgxpool.Conn, s *session, err error) {
+	lost := s.IsClosed()
+	var said *pgconn.PgError
+	if errors.As(err, &said) && (said.Code == noStatement || said.Code == twoStatements) {
+		_ = s.Close(ctx)
+	}
+	s.leave()
+	c.Release()
+	var large *pgproto3.ExceededMaxBodyLenErr
+	if lost && ctx.Err() == nil && !errors.As(err, &large) { // and so may be others, that nobody uses
+		p.pool.Reset()
+	}
 }
 
 // session takes a connection of the pool, as it was at first. It is to be given back.
@@ -59,6 +69,7 @@ func (p *postgresEngine) session(ctx context.Context) (*pgxpool.Conn, *session, 
 	}
 	s := p.sessionOf(c.Conn())
 	if err := s.prepare(ctx); err != nil {
+		_ = s.Close(ctx) // some may be prepared, and some not
 		c.Release()
 		return nil, nil, err
 	}
@@ -135,7 +146,7 @@ func (t *postgresTransaction) together(ctx context.Context, q *request, calls []
 		t.say(p, undo...)
 	}
 	if err = p.Sync(); err == nil {
-		err = heard(p)
+		_, err = heard(p)
 	}
 	if err == nil {
 		data, err = t.answers(q, func(s *statement, a *answer) error {
@@ -201,14 +212,17 @@ func (t *postgresTransaction) finish(ctx context.Context, answer []byte) error {
 	p.SendQueryPrepared(name, t.entry.texts(answer), nil, nil)
 	t.say(p, commit)
 	t.say(p, resets...)
-	committed := false
-	if err := p.Sync(); err != nil {
-		return errors.Join(err, p.Close())
-	}
-	err := heard(p)
+	err := p.Sync()
 	if err == nil {
-		err = heard(p)
-		committed = err == nil
+		_, err = heard(p)
+	}
+	committed := false
+	if err == nil {
+		var how pgconn.CommandTag
+		how, err = heard(p)
+		if committed = err == nil && how.String() == "COMMIT"; err == nil && !committed {
+			err = errEnded
+		}
 	}
 	if end := p.Close(); err == nil {
 		err = end
@@ -216,8 +230,11 @@ func (t *postgresTransaction) finish(ctx context.Context, answer []byte) error {
 	if t.clean = err == nil; committed {
 		return nil
 	}
-	return err
+	return doubt(err)
 }
+
+// ready implements engine.
+func (p *postgresEngine) ready(ctx context.Context) error { return p.inbox.ready(ctx) }
 
 // hasInbox is inbox.there.
 func (p *postgresEngine) hasInbox(ctx context.Context) (there bool, err error) {

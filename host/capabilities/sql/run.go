@@ -42,15 +42,26 @@ func (d *database) ask(r *capability.Request) (q *request, e *entry, no capabili
 	return q, e, no
 }
 
-// Do implements capability.Capability. A request is looked for in the inbox only once it has
-// failed, as one does that was done before: it is added there again.
+// Do implements capability.Capability. What may have been done before is looked for first: doing
+// it again takes time, and may do what no transaction takes back, as with sequences.
 func (d *database) Do(ctx context.Context, r *capability.Request) capability.Answer {
 	q, e, no := d.ask(r)
 	if q == nil {
 		return no
 	}
 	for attempt := 1; ; attempt++ {
-		data, err := d.attempt(ctx, q, e, attempt > 1)
+		var data []byte
+		var err error
+		if e != nil {
+			err = d.ready(ctx)
+		}
+		if err == nil && e != nil && (attempt > 1 || !r.First) {
+			data, err = d.done(ctx, e)
+			err = doubt(err)
+		}
+		if err == nil && data == nil {
+			data, err = d.attempt(ctx, q, e, attempt > 1)
+		}
 		if err == nil {
 			return capability.Answer{Data: data}
 		}
@@ -58,17 +69,33 @@ func (d *database) Do(ctx context.Context, r *capability.Request) capability.Ans
 		if f.again && attempt < attemptsMax && ctx.Err() == nil {
 			continue
 		}
-		if e != nil {
-			data, err := d.before(ctx, e)
-			if err != nil {
-				return capability.Fail(capability.Unavailable, "it is not known whether this was done before: %s", f.text)
-			}
-			if data != nil {
-				return capability.Answer{Data: data}
-			}
+		var open *unsure
+		if !errors.As(err, &open) {
+			return capability.Fail(f.code, "%s", f.text)
+		}
+		switch data, err := d.before(ctx, e); {
+		case err != nil:
+			return capability.Fail(capability.Unavailable, "it is not known whether this was done before: %s", f.text)
+		case data != nil:
+			return capability.Answer{Data: data}
 		}
 		return capability.Fail(f.code, "%s", f.text)
 	}
+}
+
+// unsure is an error that leaves open whether a request was done: it could not be looked for, or
+// could not be added to the inbox, or nobody said how its transaction ended.
+type unsure struct{ error }
+
+// Unwrap is the cause.
+func (u *unsure) Unwrap() error { return u.error }
+
+// doubt makes an error one that leaves it open.
+func doubt(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &unsure{err}
 }
 
 // beforeTime is how long it may take to find out what was done, once a request's time is over.

@@ -97,9 +97,11 @@ type database struct {
 type engine interface {
 	// lex is how its statements are read.
 	lex() lexicon
+	// ready has the inbox be there, for a request that writes.
+	ready(ctx context.Context) error
 	// attempt does all of a request or nothing. e: it writes, and adds what is answered to
-	// the inbox, which fails when it was done before; nil: it can only read. again: an
-	// attempt at it came to nothing.
+	// the inbox, which leaves it in doubt when it was done before; nil: it can only read.
+	// again: an attempt at it came to nothing.
 	attempt(ctx context.Context, q *request, e *entry, again bool) ([]byte, error)
 	// done is what was answered to a request before; nil: nothing.
 	done(ctx context.Context, e *entry) ([]byte, error)

@@ -90,6 +90,9 @@ func (d *sqliteEngine) Close() error {
 	return err
 }
 
+// ready implements engine.
+func (d *sqliteEngine) ready(ctx context.Context) error { return d.inbox.ready(ctx) }
+
 func (d *sqliteEngine) hasInbox(ctx context.Context) (bool, error) {
 	var n int
 	err := d.writer.QueryRowContext(ctx, `select count(*) from sqlite_schema where name = '`+inboxName+`'`).Scan(&n)

@@ -45,9 +45,6 @@ func (d *sqliteEngine) attempt(ctx context.Context, q *request, e *entry, _ bool
 // write does all of a request that writes in a transaction, in which nothing else is done
 // before end; what it leaves open is undone.
 func (d *sqliteEngine) write(ctx context.Context, q *request, end func(c *stdsql.Conn, tx sqliteTransaction, data []byte) error) ([]byte, error) {
-	if err := d.inbox.ready(ctx); err != nil {
-		return nil, err
-	}
 	c, err := d.writer.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -111,7 +108,7 @@ type sqliteTransaction struct {
 // add notes what a request was answered.
 func (t sqliteTransaction) add(ctx context.Context, e *entry, answer []byte) error {
 	_, err := t.StmtContext(ctx, t.adds).ExecContext(ctx, e.row(answer)...)
-	return err
+	return doubt(err)
 }
 
 // finish keeps what was done for a turn, by itself.
@@ -119,7 +116,7 @@ func (t sqliteTransaction) finish(own *turn, answer []byte) error {
 	if err := t.add(context.WithoutCancel(own.ctx), own.entry, answer); err != nil {
 		return err
 	}
-	return t.Commit()
+	return doubt(t.Commit())
 }
 
 // say runs a statement of the host's own.
