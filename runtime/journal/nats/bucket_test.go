@@ -57,23 +57,33 @@ func TestBucketFull(t *testing.T) {
 	}
 }
 
-// TestRemovalKnown: a removal whose note was lost in a crash is known by its mark for as long
-// as the key is not written, and a later one leaves no mark.
-func TestRemovalKnown(t *testing.T) {
+// basket is a bucket that ends with the test, and writes to it that succeed.
+func basket(t *testing.T) (*values, func(bucket.Write) uint64) {
+	t.Helper()
 	s := open(t, Options{Dir: t.TempDir()})
-	defer s.Close()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "carts"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := b.(*values)
-	write := func(w bucket.Write) uint64 {
+	return b.(*values), func(w bucket.Write) uint64 {
+		t.Helper()
 		revision, err := b.Write(t.Context(), &w)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return revision
 	}
+}
+
+// TestRemovalKnown: a removal whose note was lost in a crash is known by its mark for as long
+// as the key is not written, and a later one leaves no mark.
+func TestRemovalKnown(t *testing.T) {
+	v, write := basket(t)
 	h := v.handle.Load()
 	first := write(bucket.Write{Key: "a", Data: []byte("1"), Once: "m1"})
 	gone, err := v.publish(t.Context(), h, &bucket.Write{Key: "a", Delete: true, Once: "m2"}, first, 0)
@@ -91,7 +101,7 @@ func TestRemovalKnown(t *testing.T) {
 	if again := write(bucket.Write{Key: "a", Delete: true, Once: "m2"}); again != gone {
 		t.Errorf("after another value: revision %d, want %d", again, gone)
 	}
-	if e, err := b.Get(t.Context(), "a"); err != nil || string(e.Data) != "2" {
+	if e, err := v.Get(t.Context(), "a"); err != nil || string(e.Data) != "2" {
 		t.Errorf("%q %v", e.Data, err)
 	}
 	write(bucket.Write{Key: "a", Delete: true, Once: "m4"})
@@ -103,26 +113,14 @@ func TestRemovalKnown(t *testing.T) {
 // TestBucketFirst: a write that is said to be the first is not looked for, unless it is in the way
 // of its own: then it was done meanwhile.
 func TestBucketFirst(t *testing.T) {
-	s := open(t, Options{Dir: t.TempDir()})
-	defer s.Close()
-	b, err := s.Bucket(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "carts"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := b.(*values)
-	write := func(w bucket.Write) uint64 {
+	v, write := basket(t)
+	prepare := func(w bucket.Write) bucket.Write {
 		t.Helper()
-		revision, err := b.Write(t.Context(), &w)
+		prepared, err := v.Prepare(t.Context(), &w)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return revision
-	}
-	prepare := func(w bucket.Write) bucket.Write {
-		t.Helper()
-		if w.Prepared, err = v.Prepare(t.Context(), &w); err != nil {
-			t.Fatal(err)
-		}
+		w.Prepared = prepared
 		return w
 	}
 	one := bucket.Write{Key: "a", Data: []byte("1"), Once: "m1"}
