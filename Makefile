@@ -10,11 +10,12 @@ WRITE   ?=
 FAULT   ?= kill
 ROUNDS  ?= 20
 SEEDS   ?= 10000
+CHECKS  ?= 10000
 TAGS    ?=
 # The secret that signs the example's webhooks, unless the environment has one.
 export GITHUB_WEBHOOK_SECRET ?= a-secret-for-trying-it-out
 
-.PHONY: help setup build run test bench hostile hostile-verdicts hostile-oracle python-suite python-packages crash simulate fuzz lint fmt clean
+.PHONY: help setup build run test bench hostile hostile-verdicts hostile-oracle python-suite python-packages crash simulate properties fuzz lint fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -61,6 +62,9 @@ crash: setup ## do harm to a running service and check all of it: FAULT=kill ROU
 simulate: setup ## run the shard in worlds that follow from a number: SEEDS=10000, SEED=n runs one of them again; docs/simulation.md says what is checked
 	@go test -c -tags "$(TAGS)" -o bin/simulate.test ./runtime/shard/simulation
 	@bin/simulate.test -test.run '^TestSeeds$$' -test.timeout 0 $(if $(SEED),-seed $(SEED) $(if $(filter command environment,$(origin SEEDS)),-seeds $(SEEDS)),-seeds $(SEEDS))
+
+properties: setup ## check each property of what is drawn at random on draws of its own: CHECKS=10000 of each
+	@.ci/properties $(CHECKS)
 
 python-packages: setup ## try packages that Python programmers use in actors: ONLY=attrs picks by prefix, WRITE=yes writes docs/python-packages.md
 	@go run ./testdata/python/packages -only "$(ONLY)" $(if $(WRITE),-write)

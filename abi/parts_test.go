@@ -5,6 +5,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -71,7 +72,7 @@ func (w want) holds(t *rapid.T, what string, m *Message) {
 // changes and gives back some, and after each step holds all that remain against
 // what they should say.
 func TestMessageParts(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		text := func(what string, most int) string { return rapid.StringN(0, most, 4*most).Draw(t, what) }
 		// Messages lie side by side in one block of memory, as a shard's do.
 		const rooms, room = 24, 200

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 
 	"github.com/grow-platform/grow/host/store"
@@ -214,7 +215,7 @@ func drawTree(t *rapid.T, label string) Tree {
 }
 
 func TestDiffLeads(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		from, to := drawTree(t, "from"), drawTree(t, "to")
 		got := slices.Clone(from)
 		for _, d := range Diff(from, to) {
@@ -235,7 +236,7 @@ func TestDiffLeads(t *testing.T) {
 
 // TestMerge holds a merge, path by path, against what git does with whole files.
 func TestMerge(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		base, ours, theirs := drawTree(t, "base"), drawTree(t, "ours"), drawTree(t, "theirs")
 		merged, conflicts := Merge(base, ours, theirs)
 		at := func(all Tree, p string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -46,7 +47,7 @@ func TestMergeLinesHolds(t *testing.T) {
 	text := rapid.Custom(func(t *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a\n", "b\n", "c\n", "d\n", "\n"}), 0, 12).Draw(t, "lines"), "")
 	})
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		base, ours, theirs := []byte(text.Draw(t, "base")), []byte(text.Draw(t, "ours")), []byte(text.Draw(t, "theirs"))
 		if got, clean := MergeLines(base, ours, base, sides); !clean || string(got) != string(ours) {
 			t.Fatalf("only ours: %q, %v", got, clean)

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/grow-platform/grow/testdata/property"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 )
@@ -159,7 +160,7 @@ func TestShares(t *testing.T) {
 // TestSharesOfMany holds the store's sums against those of a plain list, for any
 // sources and sizes.
 func TestSharesOfMany(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		s := New(Options{})
 		sizes := rapid.SliceOfN(rapid.IntRange(0, 1<<20), 1, 200).Draw(t, "sizes")
 		added := map[string]int{}
@@ -344,7 +345,7 @@ func nasty() *rapid.Generator[string] {
 // terminal obeys.
 func TestNoLineIsFaked(t *testing.T) {
 	time.Local = time.UTC
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		r := Record{
 			Time: noon, Level: rapid.SampledFrom([]string{"debug", "info", "warn", "error"}).Draw(t, "level"), Host: rapid.Bool().Draw(t, "host"),
 			Node: rapid.SampledFrom([]string{"", "price", "checkout/price"}).Draw(t, "node"), Text: nasty().Draw(t, "text"), Message: nasty().Draw(t, "message"),
@@ -383,7 +384,7 @@ func unspoilt(t *rapid.T, line string) {
 
 // TestJSON: JSON stays the value it is, and holds nothing that a terminal obeys.
 func TestJSON(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		var plain bytes.Buffer
 		e := json.NewEncoder(&plain)
 		e.SetEscapeHTML(false)

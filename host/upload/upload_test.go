@@ -13,6 +13,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 
 	"github.com/grow-platform/grow/host/store"
@@ -55,7 +56,7 @@ func (f *fixture) stored(t testing.TB, d store.Digest) []byte {
 
 // TestPieces sends objects in pieces, some of which break off.
 func TestPieces(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		f := newUploads(t)
 		data := make([]byte, rapid.IntRange(0, 5000).Draw(r, "size"))
 		random := rand.New(rand.NewPCG(1, uint64(len(data))))

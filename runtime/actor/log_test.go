@@ -9,6 +9,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -98,7 +99,7 @@ func TestFloods(t *testing.T) {
 
 // TestOutputPieces: lines are the same in whatever pieces they are written.
 func TestOutputPieces(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	property.Check(t, func(rt *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "é", "\n", "\xff", strings.Repeat("long", 5000), "\r"}), 0, 12).Draw(rt, "parts"), "")
 		cuts := rapid.SliceOfN(rapid.IntRange(0, len(text)), 0, 5).Draw(rt, "cuts")
 		said := func(pieces ...string) []string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -29,7 +30,7 @@ func (telling) Close() error { return nil }
 func TestAlike(t *testing.T) {
 	grants := map[string]Capability{"one": telling{"one"}, "two": telling{"two"}}
 	brokers := [2]*Broker{Of(grants, 1<<30), Of(map[string]Capability{"two": telling{"the other two"}}, 1<<30)}
-	rapid.Check(t, func(rt *rapid.T) {
+	property.Check(t, func(rt *rapid.T) {
 		request := rapid.Custom(func(rt *rapid.T) []string {
 			r := []string{rapid.SampledFrom([]string{"", "data"}).Draw(rt, "data"), "type", rapid.SampledFrom([]string{"tell.a", "tell.a", "tell.a", "tell.b", "tell.c", "config.get"}).Draw(rt, "type")}
 			if use := rapid.SampledFrom([]string{"one", "one", "one", "two", "three", ""}).Draw(rt, "use"); use != "" {

@@ -19,6 +19,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/journal/mem"
+	"github.com/grow-platform/grow/testdata/property"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -144,7 +145,7 @@ func clone(v reflect.Value) reflect.Value {
 // implementation read it by journal.proto, write it anew, and reads that.
 func TestRoundTrip(t *testing.T) {
 	descriptor := record(t)
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		var w journal.Writer
 		epoch := rapid.Uint64().Draw(t, "epoch")
 		w.Reset(epoch)

@@ -13,6 +13,7 @@ import (
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/graph"
 	"github.com/grow-platform/grow/specs/shape"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -157,7 +158,7 @@ func TestRoutes(t *testing.T) {
 // interpreter of the routes as they are written.
 func TestNaive(t *testing.T) {
 	types, places := []string{"a", "b"}, []string{"n0", "n1", "n2"}
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		var lines []string
 		for range rapid.IntRange(0, 8).Draw(t, "routes") {
 			to := rapid.SampledFrom([]string{"n0", "n1", "n2", "output", "drop", "deadletter", "n0 n1", "n2 output"}).Draw(t, "to")

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/specs/graph"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -12,7 +13,7 @@ import (
 // and labels lie apart, lines of different nets never lie on each other, and
 // every edge can be followed from its box to the other.
 func TestDrawing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		s := &graph.Sheet{}
 		n := rapid.IntRange(1, 14).Draw(t, "nodes")
 		kinds := []graph.Kind{graph.Endpoint, graph.Actor, graph.Actor, graph.Workflow, graph.Output}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 
 	"github.com/grow-platform/grow/abi"
@@ -78,7 +79,7 @@ func TestPlanAgainstCEL(t *testing.T) {
 	ints := look([]*shape.Type{typeOf(t, `{i?: int, o?: {i?: int}}`)})
 	anything := typeOf(t, `{i?: _, n?: _, s?: _, b?: _, z?: _, o?: _, l?: _, "a b"?: _}`)
 	planned, agreed := 0, map[string]int{}
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		src := drawRule(t, 0)
 		view := rapid.SampledFrom([]*view{nil, ints}).Draw(t, "view")
 		env, err := untyped(false)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
@@ -158,7 +159,7 @@ func TestJSONSchemasAgree(t *testing.T) {
 			}
 		}
 	}
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		f := rapid.SampledFrom(all).Draw(r, "file")
 		name, form := schemaOf(f.Name)
 		tree, faults := ReadYAML(f.Data)

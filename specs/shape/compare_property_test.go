@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -108,7 +109,7 @@ func declaredFields(r *fields, v map[string]any) map[string]any {
 // the oracle: what Compare calls safe is safe for every message, and each of
 // its examples is accepted by the one side and refused by the other.
 func TestCompareAgainstCheck(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		old, oldDef := drawCompared(t)
 		new, newDef := drawCompared(t)
 		switch rapid.IntRange(0, 9).Draw(t, "likeness") {

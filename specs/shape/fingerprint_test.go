@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -41,7 +42,7 @@ func TestFingerprintOfNested(t *testing.T) {
 }
 
 func TestFingerprintAgain(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		def := drawType(r, 3)
 		one, err := FromCUE(compile(t, def))
 		if err != nil {

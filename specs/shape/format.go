@@ -15,7 +15,10 @@ type format struct {
 	pattern string
 	about   string // for people: "a time (RFC 3339), like 2026-01-31T12:00:00Z"
 	sample  string
-	fits    func(s string) bool
+	// least and most are the lengths that such texts can have, in characters;
+	// most is 0 where nothing bounds it.
+	least, most int
+	fits        func(s string) bool
 }
 
 // admits lends s to the check as a string; no check keeps it.
@@ -28,14 +31,14 @@ const durations = `^[-+]?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μ
 
 // formats are the validators without arguments.
 var formats = map[string]*format{
-	"time.Time":     {schema: "date-time", about: "a time (RFC 3339), like " + timeSample, sample: timeSample, fits: isTime},
-	"time.Duration": {pattern: durations, about: "a duration, like 1m30s", sample: "1s", fits: func(s string) bool { _, err := time.ParseDuration(s); return err == nil }},
-	"net.IP":        {about: "an IP address", sample: "192.0.2.1", fits: func(s string) bool { _, err := netip.ParseAddr(s); return err == nil }},
-	"net.IPv4":      {schema: "ipv4", about: "an IPv4 address", sample: "192.0.2.1", fits: func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() }},
-	"net.IPv6":      {schema: "ipv6", about: "an IPv6 address", sample: "2001:db8::1", fits: func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() }},
-	"net.IPCIDR":    {about: "a network, like 192.0.2.0/24", sample: "192.0.2.0/24", fits: func(s string) bool { _, err := netip.ParsePrefix(s); return err == nil }},
+	"time.Time":     {schema: "date-time", about: "a time (RFC 3339), like " + timeSample, sample: timeSample, least: len(timeSample) - 1 /* Go takes an hour of one digit */, fits: isTime},
+	"time.Duration": {pattern: durations, about: "a duration, like 1m30s", sample: "1s", least: 1, fits: func(s string) bool { _, err := time.ParseDuration(s); return err == nil }},
+	"net.IP":        {about: "an IP address", sample: "192.0.2.1", least: len("::"), fits: func(s string) bool { _, err := netip.ParseAddr(s); return err == nil }},
+	"net.IPv4":      {schema: "ipv4", about: "an IPv4 address", sample: "192.0.2.1", least: len("0.0.0.0"), most: len("255.255.255.255"), fits: func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() }},
+	"net.IPv6":      {schema: "ipv6", about: "an IPv6 address", sample: "2001:db8::1", least: len("::"), fits: func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() }},
+	"net.IPCIDR":    {about: "a network, like 192.0.2.0/24", sample: "192.0.2.0/24", least: len("::/0"), fits: func(s string) bool { _, err := netip.ParsePrefix(s); return err == nil }},
 	"net.URL":       {schema: "uri-reference", about: "a URL", sample: "https://example.com/", fits: func(s string) bool { _, err := url.Parse(s); return err == nil }},
-	"net.AbsURL":    {schema: "uri", about: "an absolute URL, like https://example.com/", sample: "https://example.com/", fits: func(s string) bool { u, err := url.Parse(s); return err == nil && u.IsAbs() }},
+	"net.AbsURL":    {schema: "uri", about: "an absolute URL, like https://example.com/", sample: "https://example.com/", least: len("a:"), fits: func(s string) bool { u, err := url.Parse(s); return err == nil && u.IsAbs() }},
 }
 
 func init() {
@@ -53,7 +56,7 @@ func init() {
 // a note for people.
 var schemaFormats = map[string]*format{
 	"date": layout(time.DateOnly),
-	"uuid": {name: "uuid", schema: "uuid", about: "a UUID, like " + uuidSample, sample: uuidSample, fits: isUUID},
+	"uuid": {name: "uuid", schema: "uuid", about: "a UUID, like " + uuidSample, sample: uuidSample, least: len(uuidSample), most: len(uuidSample), fits: isUUID},
 }
 
 const uuidSample = "5b1f1c0e-8a3b-4f6d-9c27-1d2e3f405162"
@@ -76,11 +79,11 @@ func isUUID(s string) bool {
 func layout(of string) *format {
 	fits := func(s string) bool { _, err := time.ParseInLocation(of, s, time.UTC); return err == nil }
 	sample := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC).Format(of)
-	schema := ""
+	f := &format{name: "time.Format(" + of + ")", about: "a time like " + sample, sample: sample, fits: fits}
 	if of == time.DateOnly {
-		schema = "date"
+		f.schema, f.least, f.most = "date", len(of), len(of)
 	}
-	return &format{name: "time.Format(" + of + ")", schema: schema, about: "a time like " + sample, sample: sample, fits: fits}
+	return f
 }
 
 // isTime is time.Parse with RFC 3339's layout. What is plainly a time is told

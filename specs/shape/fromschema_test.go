@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/specs/schema"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -35,6 +36,7 @@ func TestFromSchema(t *testing.T) {
 		{Draft2020, `{minLength: 2, maxLength: 3}`, `"äö" 1`, `"x" "wxyz"`},
 		{Draft2020, `{type: string, pattern: '\u00e4$'}`, `"xä"`, `"äx"`},
 		{Draft2020, `{type: string, format: date-time}`, `"2026-01-02T03:04:05Z"`, `"2026-01-02"`},
+		{Draft2020, `{type: string, format: date-time, maxLength: 20}`, `"2026-01-02T03:04:05Z"`, `"2026-01-02T03:04:05.6Z"`},
 		{Draft2020, `{type: string, format: date}`, `"2026-01-02"`, `"2026-13-02"`},
 		{Draft2020, `{type: string, format: uuid}`, `"5B1F1c0e-8a3b-4f6d-9c27-1d2e3f405162"`, `"5b1f1c0e8a3b4f6d9c271d2e3f405162"`},
 		{Draft2020, `{type: string, format: email}`, `"x"`, `1`},
@@ -123,6 +125,9 @@ func TestFromSchemaRefused(t *testing.T) {
 		{Draft2020, `{minLength: -1}`, `minLength`, `a whole number of at least 0`},
 		{Draft2020, `{multipleOf: 0}`, `multipleOf`, `must be more than 0`},
 		{Draft2020, `{type: string, minLength: 3, maxLength: 2}`, ``, `its bounds exclude each other`},
+		{Draft2020, `{type: string, format: date-time, maxLength: 18}`, ``, `its bounds exclude each other`},
+		{Draft2020, `{allOf: [{type: string, maxLength: 1}, {format: date-time}]}`, ``, `exclude each other`},
+		{Draft2020, `{allOf: [{type: string, format: uuid}, {format: date}]}`, ``, `exclude each other`},
 		{Draft2020, `{allOf: [{type: number, minimum: 3}, {exclusiveMaximum: 3}]}`, ``, `no value fits both`},
 		{Draft2020, `{minimum: a}`, `minimum`, `is text; it must be a number`},
 		{Draft2020, `{minimum: 1, exclusiveMinimum: true}`, `exclusiveMinimum`, `it must be a number`},
@@ -276,7 +281,7 @@ func drawObject(t *rapid.T, depth int) string {
 // is judged as a validator of others judges it, also once it is written again.
 func TestFromSchemaAgainstValidator(t *testing.T) {
 	read, all := 0, 0
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		all++
 		doc := drawObject(t, 0)
 		doc = doc[:len(doc)-1] + `,"$defs":{"s":{"type":"string","minLength":1},"n":{"type":"number"}}}`

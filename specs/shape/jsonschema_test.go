@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
 	"github.com/grow-platform/grow/specs/schema"
+	"github.com/grow-platform/grow/testdata/property"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
 )
@@ -92,7 +93,7 @@ func TestJSONSchemaAgrees(t *testing.T) {
 // TestJSONSchemaOfRandomTypes: for any type and message, Check, the validator
 // of others on the written schema, and the type read back from it agree.
 func TestJSONSchemaOfRandomTypes(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		def := drawStruct(t, 0, "")
 		typ, err := FromCUE(cuecontext.New().CompileString(preamble + def).LookupPath(cue.ParsePath("m")))
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -60,7 +61,7 @@ func drawFitting(t *rapid.T, s *Type) string {
 // TestFindAt: what lies where a check noted it is what a search finds; what
 // another type's check noted, as when a table is replaced, is not gone by.
 func TestFindAt(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		compile := func(def string) *Type {
 			s, err := FromCUE(cuecontext.New().CompileString(preamble + def).LookupPath(cue.ParsePath("m")))
 			if err != nil {

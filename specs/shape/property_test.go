@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
 	cuejson "cuelang.org/go/encoding/json"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -94,7 +95,7 @@ func drawData(t *rapid.T, depth int) string {
 
 // TestCheckAgainstCUE draws types and messages and compares verdicts with CUE's.
 func TestCheckAgainstCUE(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		def := drawStruct(t, 0, "")
 		v := cuecontext.New().CompileString(preamble + def).LookupPath(cue.ParsePath("m"))
 		s, err := FromCUE(v)

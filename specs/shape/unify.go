@@ -60,7 +60,7 @@ func (u *unifier) meet(a, b *Type) (*Type, error) {
 // sift leaves of constants those that fit the other rules, which they then say
 // as well. It drops a kind of which no value can fit.
 func (t *Type) sift() {
-	if t.str != nil && t.str.max >= 0 && t.str.min > t.str.max {
+	if t.str != nil && t.str.excludeLengths() {
 		t.kinds, t.str = t.kinds&^String, nil
 	}
 	if t.num != nil && t.num.min != nil && t.num.max != nil {
@@ -87,6 +87,19 @@ func (t *Type) sift() {
 			t.kinds, t.num = t.kinds&^Number, nil
 		}
 	}
+}
+
+// excludeLengths reports whether no text has a length that the bounds and the
+// formats allow.
+func (r *texts) excludeLengths() bool {
+	low, high := r.min, r.max
+	for _, f := range r.formats {
+		low = max(low, f.least)
+		if f.most > 0 {
+			high = least(high, f.most)
+		}
+	}
+	return high >= 0 && low > high
 }
 
 func (u *unifier) meetArms(a, b *Type) (*Type, error) {

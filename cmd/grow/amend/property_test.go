@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -159,7 +160,7 @@ func TestAmended(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		h := &hand{t: r}
 		newline := rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(r, "newline")
 		var text strings.Builder

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/testdata/property"
 	"github.com/grow-platform/grow/testdata/wat"
 	"pgregory.net/rapid"
 )
@@ -95,7 +96,7 @@ func TestStatesListed(t *testing.T) {
 			}
 		}
 	}
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		for range rapid.IntRange(0, 6).Draw(r, "changes") {
 			change(r)
 		}
@@ -108,7 +109,7 @@ func TestStatesListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rapid.Check(t, look(stopped))
+	property.Check(t, look(stopped))
 	if err := stopped.Close(); err != nil {
 		t.Error(err)
 	}

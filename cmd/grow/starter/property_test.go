@@ -7,6 +7,7 @@ import (
 
 	"cuelang.org/go/cue/cuecontext"
 	"github.com/grow-platform/grow/specs/shape"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -29,7 +30,7 @@ var structs = rapid.Custom(func(t *rapid.T) string {
 // TestSendsWhatFits: whatever the types, the code that is written sends what the
 // type takes, by identifiers that are different, and is well formed.
 func TestSendsWhatFits(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		in, out := structs.Draw(t, "in"), structs.Draw(t, "out")
 		types := map[string]*shape.Type{}
 		for name, text := range map[string]string{"in.t": in, "out.t": out} {

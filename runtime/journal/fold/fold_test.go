@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -482,7 +483,7 @@ func unpack(*journal.Packed) (journal.Entry, error) { return nil, errors.New("no
 // TestModel folds histories and compares what comes of them with the model:
 // folded in one go, and with a snapshot, or a life that begins from one, now and then.
 func TestModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		m, records := history(t)
 		store := &kept{blobs{}, records}
 		whole, cut := New(bounds), New(bounds)

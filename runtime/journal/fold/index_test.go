@@ -5,12 +5,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
 // TestIndex holds the table against a map, through growing and shrinking.
 func TestIndex(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		var x index
 		var s slab
 		model := map[string]*Wait{}

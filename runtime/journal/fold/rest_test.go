@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
 
@@ -26,7 +27,7 @@ func valuesText(t *rapid.T, w *World, load func(string) (Cells, error)) (list []
 // value as it was at some moment, and goes on: a snapshot of it can be loaded, with
 // every message that waits.
 func TestRest(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		m, records := history(t)
 		first := m.draw("lost", len(records))
 		lost := m.draw("several", 3) + first

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/testdata/property"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"pgregory.net/rapid"
@@ -39,7 +40,7 @@ func TestBulk(t *testing.T) {
 	}
 	a := &account{slice: 1000}
 	pieces := newWorld(t, wazero.NewRuntimeConfig(), a).start(t, p, Options{})
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		f := rapid.SampledFrom([]string{"fill", "copy", "init"}).Draw(r, "op")
 		at := rapid.OneOf(rapid.Uint32Range(0, bulkPages<<16), rapid.Uint32Range(bulkPages<<16-5, bulkPages<<16+5), rapid.Uint32())
 		n := rapid.OneOf(rapid.Uint32Range(0, 20), rapid.Uint32Range(0, 4*ChunkBytes), rapid.SampledFrom([]uint32{

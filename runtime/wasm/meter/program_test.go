@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/testdata/property"
 	"github.com/tetratelabs/wazero"
 	"pgregory.net/rapid"
 )
@@ -170,7 +171,7 @@ func TestPrograms(t *testing.T) {
 			worlds = append(worlds, newWorld(t, config(), &account{slice: slice}))
 		}
 	}
-	rapid.Check(t, func(r *rapid.T) {
+	property.Check(t, func(r *rapid.T) {
 		p := (&program{T: r}).module()
 		b, longest := p.binary(), 0
 		for _, f := range p.funcs {
