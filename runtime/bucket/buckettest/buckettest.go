@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +19,7 @@ import (
 // Run runs the suite. make gives a test an empty store.
 func Run(t *testing.T, open func(t *testing.T) bucket.Store) {
 	for name, test := range map[string]func(t *testing.T, s bucket.Store){
-		"writes": testWrites, "expected revisions": testIf, "once": testOnce, "keys": testKeys,
+		"writes": testWrites, "expected revisions": testIf, "once": testOnce, "once, of many": testOnceOfMany, "keys": testKeys,
 		"apart": testApart, "at the same time": testConcurrent, "time to live": testTTL, "limits": testLimits, "given up": testGivenUp, "prepared": testPrepared,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
@@ -149,6 +150,53 @@ func testOnce(t *testing.T, s bucket.Store) {
 	late.If = nil
 	b.write(late)
 	b.has("c", "4")
+}
+
+// testOnceOfMany: each of many writes to a few keys, of every kind, is known later, and none is done
+// again, whoever asks.
+func testOnceOfMany(t *testing.T, s bucket.Store) {
+	b := one(t, s)
+	const writes = 120
+	keys := []string{"a", "b", "c"}
+	has := map[string]string{}
+	var done []bucket.Write
+	var revisions []uint64
+	draw := rand.New(rand.NewPCG(1, 2))
+	for i := range writes {
+		w := bucket.Write{Key: keys[draw.IntN(len(keys))], Data: fmt.Append(nil, i), Once: fmt.Sprintf("m%d", i), First: draw.IntN(4) > 0}
+		switch draw.IntN(12) {
+		case 0:
+			w.Delete = true
+		case 1:
+			w.TTL = time.Hour
+		case 2:
+			w.Once = ""
+		case 3:
+			w.Once = fmt.Sprintf("%0*d", bucket.OnceMax, i)
+		}
+		revision := b.write(w)
+		has[w.Key] = string(w.Data)
+		if w.Delete {
+			has[w.Key] = ""
+		}
+		if w.Once != "" {
+			w.First = false
+			done, revisions = append(done, w), append(revisions, revision)
+		}
+		if n := draw.IntN(2 * len(done)); n < len(done) {
+			if again := b.write(done[n]); again != revisions[n] {
+				t.Fatalf("after write %d, %+v again: revision %d, want %d", i, done[n], again, revisions[n])
+			}
+		}
+	}
+	for n, w := range done {
+		if again := b.write(w); again != revisions[n] {
+			t.Errorf("%+v at the end: revision %d, want %d", w, again, revisions[n])
+		}
+	}
+	for key, want := range has {
+		b.has(key, want)
+	}
 }
 
 // testPrepared: a write that is prepared changes nothing before it is done, and is done as

@@ -34,8 +34,7 @@ type area struct {
 	title  string // for people
 	config jetstream.StreamConfig
 	size   int64         // bytes that it may have
-	notes  string        // subjects of the notes
-	most   uint64        // notes that are kept
+	trims  []trim        // of the notes
 	writes chan struct{} // one for each that runs
 	copies chan struct{} // one for the copy that keeps all others from writing
 	handle atomic.Pointer[handle]
@@ -46,14 +45,22 @@ type area struct {
 	count int        // writes since what is known of older ones was looked through
 }
 
-func newArea(s *Store, title string, size int64, notes string, most uint64, c jetstream.StreamConfig) *area {
-	return &area{store: s, title: title, size: size, notes: notes, most: most, config: c, writes: make(chan struct{}, writersMax), copies: make(chan struct{}, 1), count: keepEvery}
+// trim says how many notes are kept.
+type trim struct {
+	subjects string
+	most     uint64
+}
+
+func newArea(s *Store, title string, size int64, trims []trim, c jetstream.StreamConfig) *area {
+	return &area{store: s, title: title, size: size, trims: trims, config: c, writes: make(chan struct{}, writersMax), copies: make(chan struct{}, 1), count: keepEvery}
 }
 
 // handle is a stream as one session knows it.
 type handle struct {
 	session *session
 	stream  jetstream.Stream
+	recent  recent // of a bucket of values
+	groups  groups // likewise
 }
 
 // call runs one call of the server on the stream, which is made when it is missing.
@@ -65,7 +72,7 @@ func (a *area) call(ctx context.Context, what string, f func(ctx context.Context
 			if err != nil {
 				return err
 			}
-			h = &handle{s, stream}
+			h = &handle{session: s, stream: stream}
 			a.handle.Store(h)
 		}
 		return f(ctx, h)
@@ -141,7 +148,12 @@ func (a *area) room(ctx context.Context, bytes int, removes bool, full error) er
 	a.mu.Unlock()
 	if a.due() {
 		err := a.call(ctx, "look through writes", func(ctx context.Context, h *handle) error {
-			return h.stream.Purge(ctx, jetstream.WithPurgeSubject(a.notes), jetstream.WithPurgeKeep(a.most))
+			for _, t := range a.trims {
+				if err := h.stream.Purge(ctx, jetstream.WithPurgeSubject(t.subjects), jetstream.WithPurgeKeep(t.most)); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return err

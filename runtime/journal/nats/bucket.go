@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
-	"github.com/grow-platform/grow/runtime/journal"
-	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -28,12 +26,13 @@ const (
 	operation  = "KV-Operation"
 	removed    = "DEL"
 	writtenFor = "Grow-Once"     // what a value was written for
+	replaced   = "Grow-Replaced" // what it took the place of, that was written for something: see formers
 	restoredAs = "Grow-Revision" // the revision that it had where it was copied from, or that its note has
 	notedAt    = "Grow-Noted"    // when a note was written, where it was copied from: RFC 3339
 )
 
 // values is a bucket: a stream with the newest value of each key, as NATS's own key-value
-// buckets have it, and with a note of each former write that was done for something.
+// buckets have it, and with notes of former writes that were done for something.
 type values struct {
 	*area
 	name string // of the bucket on the server
@@ -58,7 +57,7 @@ func (s *Store) Bucket(ctx context.Context, n bucket.Name) (bucket.Bucket, error
 func newValues(s *Store, n bucket.Name) *values {
 	v := &values{name: bucketName(n)}
 	replicas := s.options.Replicas
-	v.area = newArea(s, "bucket "+v.name, bucket.SizeMax, v.done(">"), bucket.OnceKept, jetstream.StreamConfig{
+	v.area = newArea(s, "bucket "+v.name, bucket.SizeMax, []trim{{v.done("*"), bucket.OnceKept}, {v.together("*"), bucket.OnceKept / formersMax}}, jetstream.StreamConfig{
 		Name: "KV_" + v.name, Subjects: []string{v.subject(">"), v.done(">")}, Storage: jetstream.FileStorage, Replicas: replicas,
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, Duplicates: 100 * time.Millisecond, MaxMsgSize: 1 << 20,
 		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowRollup: true,
@@ -73,6 +72,9 @@ func bucketName(n bucket.Name) string {
 
 func (v *values) subject(key string) string { return "$KV." + v.name + "." + key }
 func (v *values) done(once string) string   { return "$GROW.KV." + v.name + "." + once }
+
+// together is the subject of a note of formersMax writes.
+func (v *values) together(name string) string { return v.done("of." + name) }
 
 // Get implements bucket.Bucket.
 func (v *values) Get(ctx context.Context, key string) (e bucket.Entry, err error) {
@@ -115,7 +117,7 @@ func (v *values) Prepare(ctx context.Context, w *bucket.Write) (any, error) {
 	return f, nil
 }
 
-// change runs what writes to the bucket for w: a note, and size bytes of data with what
+// change runs what writes to the bucket for w: notes, and size bytes of data with what
 // belongs to them.
 func (v *values) change(ctx context.Context, w *bucket.Write, size int, f func(ctx context.Context, h *handle) error) error {
 	if err := w.Check(); err != nil {
@@ -126,7 +128,7 @@ func (v *values) change(ctx context.Context, w *bucket.Write, size int, f func(c
 		return err
 	}
 	defer leave()
-	if err := v.room(ctx, 2*entrySize+3*len(w.Key)+size, w.Delete, bucket.ErrFull); err != nil {
+	if err := v.room(ctx, 2*(entrySize+formersSize)+3*len(w.Key)+size, w.Delete, bucket.ErrFull); err != nil {
 		return err
 	}
 	return v.call(ctx, "write", f)
@@ -159,193 +161,6 @@ func revisionOf(m *jetstream.RawStreamMsg) uint64 {
 		return n
 	}
 	return m.Sequence
-}
-
-// writeTries is how often a write is tried that others get into the way of.
-const writeTries = 100
-
-// finding is what was there of a key when a write of it was looked for.
-type finding struct {
-	done   uint64 // the revision that the write made when it was done before; 0: it was not
-	there  uint64 // the revision of the value; 0: there is none
-	expect uint64 // the sequence of the value, or of what is left of one; 0: nothing is
-}
-
-// find looks a write up, unless it is the first. If it was not done before, what the value is for
-// that it takes the place of is noted, so that a write is known by its value or by a note.
-func (v *values) find(ctx context.Context, h *handle, w *bucket.Write, first bool) (*finding, error) {
-	m, err := v.last(ctx, h, v.subject(encodeKey(w.Key)))
-	if err != nil {
-		return nil, err
-	}
-	f := &finding{}
-	if !first {
-		f.done, err = v.known(ctx, h, w, m)
-	}
-	if f.done != 0 || err != nil || m == nil {
-		return f, err
-	}
-	if f.expect = m.Sequence; m.Header.Get(operation) == "" {
-		f.there = revisionOf(m)
-	}
-	return f, v.note(ctx, h, m.Header.Get(writtenFor), revisionOf(m))
-}
-
-// write does a write that was not done before. What was prepared may be no longer so: then
-// it is in conflict with what is there, and looked up again.
-func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (revision uint64, err error) {
-	f, _ := w.Prepared.(*finding)
-	for try := 1; ; try++ {
-		if f == nil {
-			if f, err = v.find(ctx, h, w, w.First && try == 1); err != nil {
-				return 0, err
-			}
-		}
-		if f.done != 0 {
-			return f.done, nil
-		}
-		if w.If != nil && *w.If != f.there {
-			if w.Prepared != nil && try == 1 {
-				f = nil
-				continue
-			}
-			return 0, bucket.ErrConflict
-		}
-		noted, err := v.foretell(ctx, h, w)
-		if err != nil {
-			return 0, err
-		}
-		revision, err = v.publish(ctx, h, w, f.expect, noted)
-		if noted > 0 && (errors.Is(err, bucket.ErrConflict) || errors.Is(err, bucket.ErrFull)) {
-			err = errors.Join(err, v.withdraw(ctx, h, w, noted))
-		}
-		if err == nil && w.Delete { // it goes, and is not noted then
-			err = v.note(ctx, h, w.Once, revision)
-		}
-		if err == nil && w.Delete {
-			err = v.unmark(ctx, h, w.Key, revision)
-		}
-		if !errors.Is(err, bucket.ErrConflict) || try == writeTries {
-			return revision, err
-		}
-		f = nil
-	}
-}
-
-// unmark removes what says that a key was removed, now that there is a note of it. What a
-// crash leaves of it stays, so that the removal is known, until the key is written.
-func (v *values) unmark(ctx context.Context, h *handle, key string, revision uint64) error {
-	return h.stream.Purge(ctx, jetstream.WithPurgeSubject(v.subject(encodeKey(key))), jetstream.WithPurgeSequence(revision+1))
-}
-
-// known is the revision of a write that was done before; 0: it was not. m is what is there
-// of its key, if anything.
-func (v *values) known(ctx context.Context, h *handle, w *bucket.Write, m *jetstream.RawStreamMsg) (uint64, error) {
-	if w.Once == "" {
-		return 0, nil
-	}
-	if m != nil && m.Header.Get(writtenFor) == w.Once {
-		return revisionOf(m), nil
-	}
-	note, err := noted(ctx, h, v.done(w.Once))
-	if note == nil || err != nil {
-		return 0, err
-	}
-	if text, ok := strings.CutPrefix(string(note.Data), goesAfter); ok {
-		return v.gone(ctx, h, note, text, m)
-	}
-	return strconv.ParseUint(string(note.Data), 10, 64)
-}
-
-// goesAfter begins a note of a value that goes by itself, and the time that it has follows. It
-// is written before the value, which may be gone before anybody could note that it was there;
-// the value has the revision of the note.
-const goesAfter = "goes after "
-
-// foretell notes a write whose value goes by itself, before it is done, and returns the
-// revision that the value shall have; 0: what the server gives it.
-func (v *values) foretell(ctx context.Context, h *handle, w *bucket.Write) (uint64, error) {
-	if w.Once == "" || w.TTL == 0 || w.Delete {
-		return 0, nil
-	}
-	m := client.NewMsg(v.done(w.Once))
-	m.Data = []byte(goesAfter + w.TTL.String())
-	return send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
-}
-
-// withdraw removes the note of a write that the server has refused, which would say later that
-// it was done. One that was done is in its own way when it is sent once more.
-func (v *values) withdraw(ctx context.Context, h *handle, w *bucket.Write, noted uint64) error {
-	m, err := v.last(ctx, h, v.subject(encodeKey(w.Key)))
-	if err != nil || m != nil && m.Header.Get(writtenFor) == w.Once {
-		return err
-	}
-	return h.stream.Purge(ctx, jetstream.WithPurgeSubject(v.done(w.Once)), jetstream.WithPurgeSequence(noted+1))
-}
-
-// gone is the revision of a value that was foretold and is not there, if its time is over. m is
-// what is there instead. Had the value been there when that was written, a note would say so;
-// and one whose time is over by the server's clock may as well have been there.
-func (v *values) gone(ctx context.Context, h *handle, note *jetstream.RawStreamMsg, after string, m *jetstream.RawStreamMsg) (uint64, error) {
-	ttl, err := time.ParseDuration(after)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w: a note of %s cannot be read: %w", journal.ErrDamaged, bucket.ErrDamaged, v.title, err)
-	}
-	began := note.Time
-	if at, err := time.Parse(time.RFC3339Nano, note.Header.Get(notedAt)); err == nil {
-		began = at
-	}
-	var now time.Time
-	if m != nil {
-		now = m.Time
-	} else {
-		info, err := h.stream.Info(ctx)
-		if err != nil {
-			return 0, err
-		}
-		now = info.TimeStamp
-	}
-	if m != nil && m.Sequence < note.Sequence || now.Before(began.Add(ttl)) {
-		return 0, nil
-	}
-	return revisionOf(note), nil
-}
-
-// note keeps what a write was for, and the revision that it made.
-func (v *values) note(ctx context.Context, h *handle, once string, revision uint64) error {
-	if once == "" {
-		return nil
-	}
-	m := client.NewMsg(v.done(once))
-	m.Data = strconv.AppendUint(nil, revision, 10)
-	_, err := send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
-	return err
-}
-
-// publish sends a write, for what has the sequence expected, and returns its revision: as, or
-// what the server gives it when that is 0.
-func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, expect, as uint64) (uint64, error) {
-	m := client.NewMsg(v.subject(encodeKey(w.Key)))
-	m.Data = w.Data
-	if w.TTL > 0 {
-		m.Header.Set(messageTTL, w.TTL.String())
-	}
-	if w.Delete {
-		m.Data = nil
-		m.Header.Set(operation, removed)
-	}
-	if w.Once != "" {
-		m.Header.Set(writtenFor, w.Once)
-	}
-	if as > 0 {
-		m.Header.Set(restoredAs, strconv.FormatUint(as, 10))
-	}
-	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
-	sequence, err := send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
-	if err != nil || as == 0 {
-		return sequence, err
-	}
-	return as, nil
 }
 
 // encodeKey makes a key of a NATS bucket: what such a key cannot have is written =XX.

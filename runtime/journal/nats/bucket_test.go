@@ -86,7 +86,7 @@ func TestRemovalKnown(t *testing.T) {
 	v, write := basket(t)
 	h := v.handle.Load()
 	first := write(bucket.Write{Key: "a", Data: []byte("1"), Once: "m1"})
-	gone, err := v.publish(t.Context(), h, &bucket.Write{Key: "a", Delete: true, Once: "m2"}, first, 0)
+	gone, err := v.publish(t.Context(), h, &bucket.Write{Key: "a", Delete: true, Once: "m2"}, &finding{there: first, expect: first, before: []former{{"m1", first}}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

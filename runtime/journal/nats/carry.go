@@ -18,7 +18,7 @@ import (
 
 // carriedHeaders are those of a message that a copy has. The others are for the moment in
 // which it was written.
-var carriedHeaders = []string{messageTTL, operation, writtenFor, restoredAs, notedAt, chunkPlace}
+var carriedHeaders = []string{messageTTL, operation, writtenFor, replaced, restoredAs, notedAt, chunkPlace}
 
 // carried is a bucket as it is copied.
 type carried struct {

@@ -362,12 +362,13 @@ func TestCarryServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var revision uint64
-	for n := range 3 {
-		if revision, err = b.Write(t.Context(), &bucket.Write{Key: "a", Data: fmt.Append(nil, n), Once: fmt.Sprintf("m%d", n)}); err != nil {
+	revisions := make([]uint64, 3*formersMax)
+	for n := range revisions {
+		if revisions[n], err = b.Write(t.Context(), &bucket.Write{Key: "a", Data: fmt.Append(nil, n), Once: fmt.Sprintf("m%d", n)}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	last := len(revisions) - 1
 	if err := copyBucket(t, from, carts, nil).make(t.Context(), there, carts); err != nil {
 		t.Fatal(err)
 	}
@@ -382,11 +383,13 @@ func TestCarryServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e, err := b.Get(t.Context(), "a"); err != nil || string(e.Data) != "2" || e.Revision != revision {
-			t.Errorf("%s: %+v, %v, want revision %d", where, e, err, revision)
+		if e, err := b.Get(t.Context(), "a"); err != nil || string(e.Data) != fmt.Sprint(last) || e.Revision != revisions[last] {
+			t.Errorf("%s: %+v, %v, want revision %d", where, e, err, revisions[last])
 		}
-		if n, err := b.Write(t.Context(), &bucket.Write{Key: "a", Data: []byte("again"), Once: "m1"}); err != nil || n != revision-2 {
-			t.Errorf("%s: m1 done again is %d, %v, want %d", where, n, err, revision-2)
+		for n, want := range revisions {
+			if again, err := b.Write(t.Context(), &bucket.Write{Key: "a", Data: []byte("again"), Once: fmt.Sprintf("m%d", n)}); err != nil || again != want {
+				t.Errorf("%s: m%d done again is %d, %v, want %d", where, n, again, err, want)
+			}
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestForetold(t *testing.T) {
 		w = &bucket.Write{Key: key, Data: []byte("mine"), TTL: ttl, Once: key}
 		noted, err := v.foretell(t.Context(), h, w)
 		if err == nil && written {
-			_, err = v.publish(t.Context(), h, w, 0, noted)
+			_, err = v.publish(t.Context(), h, w, &finding{}, noted)
 		}
 		if err != nil {
 			t.Fatal(err)

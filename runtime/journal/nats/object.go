@@ -59,7 +59,7 @@ func newObjects(s *Store, n bucket.Name) *objects {
 	o := &objects{name: bucketName(n), now: time.Now}
 	o.swept.Store(sweepEvery)
 	replicas := s.options.Replicas
-	o.area = newArea(s, "bucket "+o.name, object.SizeMax, o.done(">"), object.OnceKept, jetstream.StreamConfig{
+	o.area = newArea(s, "bucket "+o.name, object.SizeMax, []trim{{o.done(">"), object.OnceKept}}, jetstream.StreamConfig{
 		Name: "OBJ_" + o.name, Subjects: []string{o.chunks(">"), o.subject(">"), o.done(">")}, Storage: jetstream.FileStorage, Replicas: replicas,
 		Discard: jetstream.DiscardNew, Duplicates: 100 * time.Millisecond, MaxMsgSize: 1 << 20, AllowDirect: replicas == 1, AllowRollup: true,
 	})
