@@ -1,0 +1,218 @@
+package nats
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// notesOf are the subjects of the notes of a bucket, without what begins them.
+func notesOf(t *testing.T, v *values) (list []string) {
+	t.Helper()
+	info, err := v.handle.Load().stream.Info(t.Context(), jetstream.WithSubjectFilter(v.done(">")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for subject := range info.State.Subjects {
+		list = append(list, strings.TrimPrefix(subject, v.done("")))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// wrote writes a key so often, as the first of each, and returns the revisions.
+func wrote(t *testing.T, b bucket.Bucket, key string, times int) (revisions []uint64) {
+	t.Helper()
+	for n := range times {
+		revision, err := b.Write(t.Context(), &bucket.Write{Key: key, Data: fmt.Append(nil, n), Once: fmt.Sprintf("%s%d", key, n), First: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		revisions = append(revisions, revision)
+	}
+	return revisions
+}
+
+// again asks once more for what wrote has written.
+func again(t *testing.T, b bucket.Bucket, key string, revisions []uint64) {
+	t.Helper()
+	for n, want := range revisions {
+		if got, err := b.Write(t.Context(), &bucket.Write{Key: key, Data: fmt.Append(nil, n), Once: fmt.Sprintf("%s%d", key, n)}); err != nil || got != want {
+			t.Errorf("write %d of %s again: revision %d, %v, want %d", n, key, got, err, want)
+		}
+	}
+}
+
+// TestTogether: there is one note for formersMax writes of a key, each is known after a restart,
+// and these notes are trimmed as others are.
+func TestTogether(t *testing.T) {
+	dir, n := t.TempDir(), bucket.Name{Namespace: "main", Bucket: "carts"}
+	s := open(t, Options{Dir: dir})
+	b, err := s.Bucket(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revisions := wrote(t, b, "a", 3*formersMax+1)
+	if notes := notesOf(t, b.(*values)); len(notes) != 3 || !strings.HasPrefix(notes[0], "of.") {
+		t.Errorf("notes of %d writes: %q", len(revisions), notes)
+	}
+	few := wrote(t, b, "b", 3)
+	if notes := notesOf(t, b.(*values)); len(notes) != 3 {
+		t.Errorf("after %d of another key: %q", len(few), notes)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, Options{Dir: dir})
+	defer s.Close()
+	if b, err = s.Bucket(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	again(t, b, "a", revisions)
+	again(t, b, "b", few)
+	if e, err := b.Get(t.Context(), "a"); err != nil || string(e.Data) != fmt.Sprint(3*formersMax) {
+		t.Errorf("%+v %v", e, err)
+	}
+	v := b.(*values)
+	v.trims[1].most, v.count = 1, keepEvery
+	wrote(t, b, "c", 1)
+	if notes := notesOf(t, v); len(notes) != 1 || notes[0] != fmt.Sprintf("of.%d", revisions[3*formersMax-1]) {
+		t.Errorf("after they were looked through: %q", notes)
+	}
+}
+
+// TestRemovedWith: what a removal takes with it is noted before it is gone, and so is what takes the
+// place of one that goes by itself.
+func TestRemovedWith(t *testing.T) {
+	v, write := basket(t)
+	revisions := wrote(t, v, "a", formersMax-2)
+	gone := write(bucket.Write{Key: "a", Delete: true, Once: "gone", First: true})
+	if m, err := v.last(t.Context(), v.handle.Load(), v.subject("a")); m != nil || err != nil {
+		t.Errorf("a mark is left: %+v %v", m, err)
+	}
+	again(t, v, "a", revisions)
+	if got := write(bucket.Write{Key: "a", Delete: true, Once: "gone"}); got != gone {
+		t.Errorf("the removal again: revision %d, want %d", got, gone)
+	}
+	if e, err := v.Get(t.Context(), "a"); !errors.Is(err, bucket.ErrNotFound) {
+		t.Errorf("%+v %v", e, err)
+	}
+	revisions = wrote(t, v, "b", formersMax-2)
+	write(bucket.Write{Key: "b", Data: []byte("passing"), TTL: time.Hour, Once: "passing", First: true})
+	m, err := v.last(t.Context(), v.handle.Load(), v.subject("b"))
+	if err != nil || m == nil || m.Header.Get(replaced) != "" {
+		t.Fatalf("what goes by itself has %+v %v", m, err)
+	}
+	again(t, v, "b", revisions)
+	if e, err := v.Get(t.Context(), "b"); err != nil || string(e.Data) != "passing" {
+		t.Errorf("%+v %v", e, err)
+	}
+}
+
+// TestNotedBefore: a bucket in which there is a note for each write, and values have nothing with
+// them, goes on.
+func TestNotedBefore(t *testing.T) {
+	v, write := basket(t)
+	h := v.handle.Load()
+	f, revisions := &finding{}, []uint64{}
+	for n := range 3 {
+		if len(revisions) > 0 {
+			if err := v.note(t.Context(), h, []former{{fmt.Sprintf("a%d", n-1), f.there}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		revision, err := v.publish(t.Context(), h, &bucket.Write{Key: "a", Data: fmt.Append(nil, n), Once: fmt.Sprintf("a%d", n)}, f, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, revisions = &finding{there: revision, expect: revision}, append(revisions, revision)
+	}
+	if notes := notesOf(t, v); !slices.Equal(notes, []string{"a0", "a1"}) {
+		t.Fatalf("notes: %q", notes)
+	}
+	again(t, v, "a", revisions)
+	write(bucket.Write{Key: "a", Data: []byte("new"), Once: "new", First: true})
+	again(t, v, "a", revisions)
+	if e, err := v.Get(t.Context(), "a"); err != nil || string(e.Data) != "new" {
+		t.Errorf("%+v %v", e, err)
+	}
+}
+
+// TestWrittenByAnother: what a process wrote last is not what is there when another has written
+// since, and none takes the other's for its own.
+func TestWrittenByAnother(t *testing.T) {
+	_, url := external(t, nil)
+	var hosts []bucket.Bucket
+	for range 2 {
+		s := open(t, Options{URL: url})
+		defer s.Close()
+		b, err := s.Bucket(t.Context(), carts.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts = append(hosts, b)
+	}
+	one, other := hosts[0], hosts[1]
+	write := func(b bucket.Bucket, w bucket.Write) uint64 {
+		t.Helper()
+		revision, err := b.Write(t.Context(), &w)
+		if err != nil {
+			t.Fatalf("%+v: %v", w, err)
+		}
+		return revision
+	}
+	var done []bucket.Write
+	var revisions []uint64
+	for n := range 5 * formersMax {
+		w := bucket.Write{Key: "a", Data: fmt.Append(nil, n), Once: fmt.Sprintf("m%d", n), First: true, Delete: n%11 == 10}
+		if n%5 == 4 && !done[n-1].Delete {
+			w.If = &revisions[n-1]
+		}
+		revisions = append(revisions, write(hosts[n*n%3%2], w))
+		w.First = false
+		done = append(done, w)
+	}
+	for n, w := range done {
+		for i, b := range hosts {
+			if got := write(b, w); got != revisions[n] {
+				t.Errorf("write %d again by host %d: revision %d, want %d", n, i, got, revisions[n])
+			}
+		}
+	}
+	// What it remembers is in conflict with what is expected, and what is there is not.
+	write(one, bucket.Write{Key: "b", Data: []byte("1"), Once: "b1", First: true})
+	revision := write(other, bucket.Write{Key: "b", Data: []byte("2"), Once: "b2", First: true})
+	write(one, bucket.Write{Key: "b", Data: []byte("3"), Once: "b3", First: true, If: &revision})
+	// And the other way round.
+	if _, err := other.Write(t.Context(), &bucket.Write{Key: "b", Data: []byte("4"), Once: "b4", First: true, If: &revision}); !errors.Is(err, bucket.ErrConflict) {
+		t.Errorf("by what it wrote last, which another has taken the place of: %v", err)
+	}
+	write(other, bucket.Write{Key: "b", Delete: true, Once: "b5", First: true})
+	none := uint64(0)
+	write(one, bucket.Write{Key: "b", Data: []byte("6"), Once: "b6", First: true, If: &none})
+	if e, err := other.Get(t.Context(), "b"); err != nil || string(e.Data) != "6" {
+		t.Errorf("%+v %v", e, err)
+	}
+}
+
+// TestRecent: no more keys are remembered than recentMax.
+func TestRecent(t *testing.T) {
+	var r recent
+	for n := range 2 * recentMax {
+		r.set(fmt.Sprint(n), &finding{there: uint64(n)})
+		r.set(fmt.Sprint(n), &finding{there: uint64(n + 1)})
+	}
+	last := fmt.Sprint(2*recentMax - 1)
+	if f := r.get(last); len(r.of) != recentMax || f == nil || f.there != 2*recentMax {
+		t.Errorf("%d keys, the last is %+v", len(r.of), f)
+	}
+	if r.set(last, nil); r.get(last) != nil {
+		t.Error("it is remembered although nobody knows")
+	}
+}
