@@ -98,21 +98,21 @@ func (v *values) put(ctx context.Context, h *handle, w *bucket.Write, f *finding
 	if err != nil {
 		return 0, err
 	}
-	h.recent.set(w.Key, nil)
 	revision, err = v.publish(ctx, h, w, f, noted)
 	if noted > 0 && (errors.Is(err, bucket.ErrConflict) || errors.Is(err, bucket.ErrFull)) {
 		err = errors.Join(err, v.withdraw(ctx, h, w, noted))
-	}
-	if err != nil || w.TTL > 0 && !w.Delete {
-		return revision, err
 	}
 	list := f.before
 	if w.Once != "" {
 		list = append(list[:len(list):len(list)], former{w.Once, revision})
 	}
-	if !w.Delete {
+	if err != nil || w.Delete || w.TTL > 0 {
+		h.recent.set(w.Key, nil)
+	} else {
 		h.recent.set(w.Key, &finding{there: revision, expect: revision, before: list})
-		return revision, nil
+	}
+	if err != nil || !w.Delete {
+		return revision, err
 	}
 	if err := v.note(ctx, h, list); err != nil { // what is with it goes
 		return 0, err
