@@ -90,21 +90,13 @@ func (s *shell) deployments(ctx context.Context, at *destination, limit int) err
 		var rows [][]string
 		for i := range list {
 			n := &list[i]
-			rows = append(rows, []string{fmt.Sprint(n.Number), stateOf(n), moment(n.Time), n.By, shortCommit(n.Commit), checked(n), cmp.Or(n.Text, n.Forced, "-")})
+			rows = append(rows, []string{fmt.Sprint(n.Number), string(n.State), moment(n.Time), n.By, shortCommit(n.Commit), checked(n), cmp.Or(n.Text, n.Forced, "-")})
 		}
 		if err := table(w, "NUMBER STATE TIME BY COMMIT CHECKS WHY", rows); err != nil {
 			return err
 		}
 		return forgotten(w, "deployment", list, limit, func(n deploy.Deployment) int { return n.Number })
 	})
-}
-
-// stateOf is a deployment's state in a word.
-func stateOf(n *deploy.Deployment) string {
-	if n.State == deploy.Ready {
-		return "held"
-	}
-	return string(n.State)
 }
 
 // checked is what the checks of a deployment said.
@@ -231,7 +223,7 @@ func (s *shell) oneDeployment(ctx context.Context, at *destination, number int) 
 		return err
 	}
 	return s.print(n, func(w io.Writer) error {
-		fmt.Fprintf(w, "deployment %d of %s: %s, by %s at %s, in %s\n", n.Number, cell(n.Service.String()), stateOf(&n), cell(n.By), moment(n.Time), short(n.Took))
+		fmt.Fprintf(w, "deployment %d of %s: %s, by %s at %s, in %s\n", n.Number, cell(n.Service.String()), n.State, cell(n.By), moment(n.Time), short(n.Took))
 		for _, line := range [][2]string{{"why", n.Text}, {"commit", n.Commit}, {"FORCED", n.Forced}, {"fault", n.Fault}} {
 			if line[1] != "" {
 				fmt.Fprintf(w, "%s: %s\n", line[0], within(line[1]))
