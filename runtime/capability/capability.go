@@ -34,11 +34,17 @@ type Kind interface {
 	Open(ctx context.Context, g specs.Grant, env Environment) (Capability, error)
 }
 
-// SecretError says that a grant names a secret which the host does not have.
-type SecretError struct{ Name string }
+// SecretError says that a grant or a subscription names a secret which the host does not have.
+type SecretError struct {
+	Name string
+	Of   string // what is where the secret says, as "server events"; "": the secret is for an actor
+}
 
 // Error implements error.
 func (e *SecretError) Error() string {
+	if e.Of != "" {
+		return e.Of + ": say in the secret " + e.Name + " where it is"
+	}
 	return "secret " + e.Name + " is not set: grow secret set " + e.Name + ", or give it in the environment"
 }
 

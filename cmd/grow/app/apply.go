@@ -100,7 +100,8 @@ func (h *Host) Revisions() map[string]string {
 	return list
 }
 
-// secretError says of a missing secret, of an endpoint or a grant, where secrets come from.
+// secretError says of a missing secret, of an endpoint, a grant or a subscription, where secrets
+// come from.
 func secretError(err error) error {
 	var name string
 	var endpoint *gateway.SecretError

@@ -27,7 +27,7 @@ func (h *Host) checkSources(service *specs.Service) error {
 		return nil
 	}
 	if err := subscribe.Check(service.Sources, h.opts.Secret); err != nil {
-		return &Error{Code: "secret.missing", Err: err, Hint: "export it and start grow run, or give a folder of secrets: --secrets"}
+		return secretError(err)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func serverOf(name string, secret func(string) (string, bool)) (*server, error) 
 	from := SecretPrefix + strings.ToUpper(name)
 	text, ok := secret(from)
 	if !ok {
-		return nil, fmt.Errorf("llm server %s: say in the secret %s where it is", name, from)
+		return nil, &capability.SecretError{Name: from, Of: "llm server " + name}
 	}
 	wrong := func(what string) error { return fmt.Errorf("llm server %s: the secret %s %s", name, from, what) }
 	u, err := url.Parse(strings.TrimSpace(text))

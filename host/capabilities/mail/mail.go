@@ -101,7 +101,7 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 		return nil, err
 	}
 	at, err := serverOf(read.Server, env.Secret)
-	if errors.Is(err, errNoServer) && read.Optional {
+	if errors.As(err, new(*capability.SecretError)) && read.Optional {
 		return capability.Absent([]string{Send}, "%v", err), nil
 	}
 	if err != nil {

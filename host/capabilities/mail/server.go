@@ -43,15 +43,12 @@ type server struct {
 	roots          *x509.CertPool // nil: those of the system
 }
 
-// errNoServer is a name that the host knows no server by.
-var errNoServer = errors.New("the host has none of that name")
-
 // serverOf is what the host knows by a name. No error says what is in the secret.
 func serverOf(name string, secret func(string) (string, bool)) (*server, error) {
 	key := SecretPrefix + strings.ToUpper(name)
 	text, ok := secret(key)
 	if !ok {
-		return nil, fmt.Errorf("mail server %s: %w: say in the secret %s where it is", name, errNoServer, key)
+		return nil, &capability.SecretError{Name: key, Of: "mail server " + name}
 	}
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.Fragment != "" {

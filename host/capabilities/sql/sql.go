@@ -73,7 +73,7 @@ func (kind) Open(ctx context.Context, g specs.Grant, env capability.Environment)
 		return openPostgres(read, secret, address)
 	}
 	if env.Data == "" {
-		return nil, fmt.Errorf("database %s: the host keeps no files: say in the secret %s where it is", read.Database, secret)
+		return nil, fmt.Errorf("the host keeps no files: %w", &capability.SecretError{Name: secret, Of: "database " + read.Database})
 	}
 	return openSQLite(ctx, read, filepath.Join(env.Data, Folder))
 }

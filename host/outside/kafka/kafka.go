@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -65,7 +66,7 @@ func unusable(server string) error {
 func options(server string, secret func(string) (string, bool)) ([]kgo.Opt, error) {
 	address, ok := secret(Secret(server))
 	if !ok {
-		return nil, fmt.Errorf("server %s: say in the secret %s where it is", server, Secret(server))
+		return nil, &capability.SecretError{Name: Secret(server), Of: "server " + server}
 	}
 	var seeds []string
 	var first *url.URL

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grow-platform/grow/runtime/capability"
 	client "github.com/nats-io/nats.go"
 )
 
@@ -33,7 +34,7 @@ func address(server string, secret func(string) (string, bool)) (string, error) 
 	name := Secret(server)
 	address, ok := secret(name)
 	if !ok {
-		return "", fmt.Errorf("server %s: say in the secret %s where it is", server, name)
+		return "", &capability.SecretError{Name: name, Of: "server " + server}
 	}
 	for at := range strings.SplitSeq(address, ",") {
 		if u, err := url.Parse(strings.TrimSpace(at)); err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "" {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grow-platform/grow/runtime/capability"
 	client "github.com/redis/go-redis/v9"
 )
 
@@ -52,7 +53,7 @@ func Connect(server string, secret func(string) (string, bool)) (*client.Client,
 func options(server string, secret func(string) (string, bool)) (*client.Options, error) {
 	address, ok := secret(Secret(server))
 	if !ok {
-		return nil, fmt.Errorf("server %s: say in the secret %s where it is", server, Secret(server))
+		return nil, &capability.SecretError{Name: Secret(server), Of: "server " + server}
 	}
 	o, err := client.ParseURL(address)
 	if err != nil || o.Network != "tcp" {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/object"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -63,7 +64,7 @@ func Open(server string, secret func(string) (string, bool)) (*Store, error) {
 	key := Secret(server)
 	text, ok := secret(key)
 	if !ok {
-		return nil, fmt.Errorf("server %s: say in the secret %s where it is", server, key)
+		return nil, &capability.SecretError{Name: key, Of: "server " + server}
 	}
 	wrong := func(what string) error {
 		return fmt.Errorf("server %s: the secret %s is not the address of an S3 bucket: %s; it is s3://KEY:SECRET@HOST/BUCKET", server, key, what)
