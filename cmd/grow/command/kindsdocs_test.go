@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,41 @@ func TestKindsDoc(t *testing.T) {
 	}
 	if got != string(want) {
 		t.Errorf("docs/kinds.md is not what the kinds say; write it: go test ./cmd/grow/command -run TestKindsDoc -update\n%s", got)
+	}
+}
+
+// TestGrantTables: what the page for people says that a grant takes has the fields that the kind has,
+// and no others.
+func TestGrantTables(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/capabilities.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for section := range strings.SplitSeq(string(page), "\n## ") {
+		kind, rest, _ := strings.Cut(section, "\n")
+		tables := strings.Split(rest, "\n| field | | default |\n|---|---|---|\n")[1:]
+		d := capability.Described(kind)
+		if len(tables) == 0 || d == nil {
+			continue
+		}
+		var got, want []string
+		for _, table := range tables {
+			rows, _, _ := strings.Cut(table, "\n\n")
+			for row := range strings.SplitSeq(rows, "\n") {
+				cell, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " |")
+				for name := range strings.SplitSeq(cell, ", ") {
+					got = append(got, strings.Trim(name, "`"))
+				}
+			}
+		}
+		for _, f := range d.Grant {
+			want = append(want, f.Name)
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if got = slices.Compact(got); !slices.Equal(got, want) {
+			t.Errorf("docs/capabilities.md, %s: the table has %q, a grant has %q", kind, got, want)
+		}
 	}
 }
 
