@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -135,6 +136,8 @@ func (w *Write) Check() error {
 		return fmt.Errorf("a time to live of %v %w: whole seconds from %v to %v are allowed", w.TTL, ErrInvalid, TTLMin, TTLMax)
 	case len(w.Once) > OnceMax:
 		return fmt.Errorf("the name of a write %w: it has %d bytes, %d are allowed", ErrInvalid, len(w.Once), OnceMax)
+	case strings.ContainsFunc(w.Once, func(c rune) bool { return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') }):
+		return fmt.Errorf("the name of a write %q %w: it is letters and digits", w.Once, ErrInvalid)
 	}
 	return nil
 }

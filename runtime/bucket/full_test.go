@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -35,7 +36,7 @@ func TestMemoryFull(t *testing.T) {
 func TestMemoryOnce(t *testing.T) {
 	b := &memoryBucket{now: time.Now, values: map[string]memoryEntry{}, done: map[string]uint64{}, most: SizeMax}
 	for i := range OnceKept + 10 {
-		if _, err := b.Write(t.Context(), &Write{Key: "a", Once: time.Duration(i).String()}); err != nil {
+		if _, err := b.Write(t.Context(), &Write{Key: "a", Once: strconv.Itoa(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -323,7 +323,7 @@ func testConcurrent(t *testing.T, s bucket.Store) {
 	for w := range writers {
 		wait.Go(func() {
 			for i := range each {
-				if err := add(t.Context(), b, fmt.Sprintf("w%d-%d", w, i)); err != nil {
+				if err := add(t.Context(), b, fmt.Sprintf("w%dx%d", w, i)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -340,7 +340,7 @@ func add(ctx context.Context, b bucket.Bucket, once string) error {
 		if err != nil && !errors.Is(err, bucket.ErrNotFound) {
 			return err
 		}
-		w := &bucket.Write{Key: "n", Data: append(e.Data, 'x'), If: &e.Revision, Once: fmt.Sprintf("%s-%d", once, try)}
+		w := &bucket.Write{Key: "n", Data: append(e.Data, 'x'), If: &e.Revision, Once: fmt.Sprintf("%sx%d", once, try)}
 		_, err = b.Write(ctx, w)
 		if err == nil {
 			_, err = b.Write(ctx, w)
@@ -384,7 +384,9 @@ func testLimits(t *testing.T, s bucket.Store) {
 	b.write(bucket.Write{Key: "a", Data: large, Once: strings.Repeat("o", bucket.OnceMax)})
 	b.has("a", string(large))
 	b.fails(bucket.Write{Key: "a", Data: append(large, 1)}, bucket.ErrTooLarge)
-	b.fails(bucket.Write{Key: "a", Once: strings.Repeat("o", bucket.OnceMax+1)}, bucket.ErrInvalid)
+	for _, once := range []string{strings.Repeat("o", bucket.OnceMax+1), "a=b", "of.1", "a b", "*", "ä", "a\n"} {
+		b.fails(bucket.Write{Key: "a", Once: once}, bucket.ErrInvalid)
+	}
 }
 
 func testGivenUp(t *testing.T, s bucket.Store) {

@@ -59,8 +59,16 @@ func newArea(s *Store, title string, size int64, trims []trim, c jetstream.Strea
 type handle struct {
 	session *session
 	stream  jetstream.Stream
-	recent  recent // of a bucket of values
-	groups  groups // likewise
+	made    time.Time     // when the stream was: another of its name may take its place
+	seen    atomic.Uint64 // the newest sequence of values that it is known to have had
+	recent  recent        // of a bucket of values
+	groups  groups        // likewise
+}
+
+// see notes that the stream has had a sequence.
+func (h *handle) see(sequence uint64) {
+	for seen := h.seen.Load(); sequence > seen && !h.seen.CompareAndSwap(seen, sequence); seen = h.seen.Load() {
+	}
 }
 
 // call runs one call of the server on the stream, which is made when it is missing.
@@ -72,7 +80,7 @@ func (a *area) call(ctx context.Context, what string, f func(ctx context.Context
 			if err != nil {
 				return err
 			}
-			h = &handle{session: s, stream: stream}
+			h = &handle{session: s, stream: stream, made: stream.CachedInfo().Created, groups: groups{turn: make(chan struct{}, 1)}}
 			a.handle.Store(h)
 		}
 		return f(ctx, h)
@@ -184,12 +192,16 @@ func (a *area) due() bool {
 	return false
 }
 
-// measure asks the server how much is there.
+// measure asks the server how much is there, and whether it is the stream that is known.
 func (a *area) measure(ctx context.Context) error {
 	return a.call(ctx, "measure", func(ctx context.Context, h *handle) error {
+		seen := h.seen.Load()
 		info, err := h.stream.Info(ctx)
 		if err != nil {
 			return err
+		}
+		if !info.Created.Equal(h.made) || info.State.LastSeq < seen {
+			a.handle.CompareAndSwap(h, nil) // what is known is of a stream that is no more
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()

@@ -50,8 +50,7 @@ func (s *Store) Bucket(ctx context.Context, n bucket.Name) (bucket.Bucket, error
 		s.buckets[n] = v
 	}
 	s.mu.Unlock()
-	err := v.call(ctx, "open", func(context.Context, *handle) error { return nil })
-	return v, err
+	return v, v.measure(ctx)
 }
 
 func newValues(s *Store, n bucket.Name) *values {
@@ -108,7 +107,7 @@ func (v *values) Write(ctx context.Context, w *bucket.Write) (revision uint64, e
 func (v *values) Prepare(ctx context.Context, w *bucket.Write) (any, error) {
 	var f *finding
 	err := v.change(ctx, w, 0, func(ctx context.Context, h *handle) (err error) {
-		f, err = v.find(ctx, h, w, w.First)
+		f, _, err = v.find(ctx, h, w, w.First)
 		return err
 	})
 	if err != nil {

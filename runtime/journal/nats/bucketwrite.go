@@ -19,29 +19,31 @@ type finding struct {
 	done   uint64   // the revision that the write made when it was done before; 0: it was not
 	there  uint64   // the revision of the value; 0: there is none
 	expect uint64   // the sequence of the value, or of what is left of one; 0: nothing is
+	told   uint64   // the sequence of a note of the write; 0: there is none, or it is the first
 	before []former // what the value was written for and took the place of; the oldest are noted
 }
 
 // find looks a write up. If it was not done before, there is room for what the value is for that it
 // takes the place of, so that each write is known by a value, or by what is with it, or by a note.
 // That nobody has asked for the first says that it was not done, and what this process has written
-// last need not be asked for.
-func (v *values) find(ctx context.Context, h *handle, w *bucket.Write, first bool) (f *finding, err error) {
+// last need not be asked for: then the finding is not fresh.
+func (v *values) find(ctx context.Context, h *handle, w *bucket.Write, first bool) (f *finding, fresh bool, err error) {
 	if first {
 		f = h.recent.get(w.Key)
 	}
 	if f == nil {
+		fresh = true
 		if f, err = v.look(ctx, h, w, first); err != nil || f.done != 0 {
-			return f, err
+			return f, true, err
 		}
 	}
 	if len(f.before) < formersMax && (w.TTL == 0 || len(f.before) == 0) {
-		return f, nil
+		return f, fresh, nil
 	}
 	if err := v.note(ctx, h, f.before); err != nil { // a value that goes by itself takes nothing with it
-		return nil, err
+		return nil, false, err
 	}
-	return &finding{there: f.there, expect: f.expect}, nil
+	return &finding{there: f.there, expect: f.expect, told: f.told}, fresh, nil
 }
 
 // look asks the server what is there.
@@ -69,9 +71,10 @@ func (v *values) look(ctx context.Context, h *handle, w *bucket.Write, first boo
 // longer so: then it is in conflict with what is there, and looked up again.
 func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (revision uint64, err error) {
 	f, _ := w.Prepared.(*finding)
+	fresh := false
 	for try := 1; ; try++ {
 		if f == nil {
-			if f, err = v.find(ctx, h, w, w.First && try == 1); err != nil {
+			if f, fresh, err = v.find(ctx, h, w, w.First && try == 1); err != nil {
 				return 0, err
 			}
 		}
@@ -79,7 +82,7 @@ func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (revisio
 			return f.done, nil
 		}
 		if w.If != nil && *w.If != f.there {
-			if try > 1 || !w.First && w.Prepared == nil {
+			if fresh {
 				return 0, bucket.ErrConflict
 			}
 			f = nil
@@ -94,7 +97,7 @@ func (v *values) write(ctx context.Context, h *handle, w *bucket.Write) (revisio
 
 // put does a write for what was found, or fails with ErrConflict.
 func (v *values) put(ctx context.Context, h *handle, w *bucket.Write, f *finding) (revision uint64, err error) {
-	noted, err := v.foretell(ctx, h, w)
+	noted, err := v.foretell(ctx, h, w, f)
 	if err != nil {
 		return 0, err
 	}
@@ -149,6 +152,9 @@ func (v *values) publish(ctx context.Context, h *handle, w *bucket.Write, f *fin
 	}
 	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(f.expect, 10))
 	sequence, err := send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
+	if err == nil {
+		h.see(sequence)
+	}
 	if err != nil || as == 0 {
 		return sequence, err
 	}

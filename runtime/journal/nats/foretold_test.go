@@ -40,7 +40,7 @@ func TestForetold(t *testing.T) {
 	crashed := func(key string, ttl time.Duration, written bool) (w *bucket.Write, noted uint64) {
 		t.Helper()
 		w = &bucket.Write{Key: key, Data: []byte("mine"), TTL: ttl, Once: key}
-		noted, err := v.foretell(t.Context(), h, w)
+		noted, err := v.foretell(t.Context(), h, w, &finding{})
 		if err == nil && written {
 			_, err = v.publish(t.Context(), h, w, &finding{}, noted)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
@@ -80,6 +79,7 @@ func (v *values) known(ctx context.Context, h *handle, w *bucket.Write, m *jetst
 	}
 	after, foretold := "", false
 	if note != nil {
+		f.told = note.Sequence
 		if after, foretold = strings.CutPrefix(string(note.Data), goesAfter); !foretold {
 			return strconv.ParseUint(string(note.Data), 10, 64)
 		}
@@ -96,13 +96,15 @@ func (v *values) known(ctx context.Context, h *handle, w *bucket.Write, m *jetst
 const goesAfter = "goes after "
 
 // foretell notes a write whose value goes by itself, before it is done, and returns the
-// revision that the value shall have; 0: what the server gives it.
-func (v *values) foretell(ctx context.Context, h *handle, w *bucket.Write) (uint64, error) {
+// revision that the value shall have; 0: what the server gives it. It fails with ErrConflict
+// when somebody has noted the write meanwhile.
+func (v *values) foretell(ctx context.Context, h *handle, w *bucket.Write, f *finding) (uint64, error) {
 	if w.Once == "" || w.TTL == 0 || w.Delete {
 		return 0, nil
 	}
 	m := client.NewMsg(v.done(w.Once))
 	m.Data = []byte(goesAfter + w.TTL.String())
+	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(f.told, 10))
 	return send(ctx, h, m, bucket.ErrConflict, bucket.ErrFull)
 }
 
@@ -166,33 +168,60 @@ func (v *values) note(ctx context.Context, h *handle, list []former) error {
 // groups is what the notes of several writes say, as far as they were read. Only a write that may
 // have been done before is looked for in them. It is safe for concurrent use.
 type groups struct {
-	mu        sync.Mutex
+	turn      chan struct{}     // whoever has put something in may use what follows
 	next      uint64            // the sequence from which on they were not read
-	revisions map[string]uint64 // by what a write was for
+	revisions map[string]uint64 // by what a write was for; nil: nothing was read
 }
 
 // find is the revision of a write; 0: no note has it.
 func (g *groups) find(ctx context.Context, h *handle, v *values, once string) (uint64, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.revisions == nil || len(g.revisions) > 2*bucket.OnceKept { // of which the server has forgotten half
-		g.revisions, g.next = map[string]uint64{}, 1
+	select {
+	case g.turn <- struct{}{}:
+		defer func() { <-g.turn }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
 	}
-	for {
+	if g.revisions == nil || len(g.revisions) > 2*bucket.OnceKept { // of which the server has forgotten half
+		if err := g.readAll(ctx, h, v); err != nil {
+			return 0, err
+		}
+	}
+	for { // what came since
 		m, err := h.stream.GetMsg(ctx, g.next, jetstream.WithGetMsgSubject(v.together("*")))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return g.revisions[once], nil
 		}
+		if err == nil {
+			err = g.add(v, m.Data, m.Sequence)
+		}
 		if err != nil {
 			return 0, err
 		}
-		list, err := v.readFormers(nil, string(m.Data))
-		if err != nil {
-			return 0, err
-		}
-		for _, f := range list {
-			g.revisions[f.once] = f.revision
-		}
-		g.next = m.Sequence + 1
 	}
+}
+
+// readAll reads what there is in a few large batches. If the server leaves something out, all is read
+// one by one after that.
+func (g *groups) readAll(ctx context.Context, h *handle, v *values) error {
+	g.revisions, g.next = map[string]uint64{}, 1
+	whole, err := v.newest(ctx, h, jetstream.ConsumerConfig{FilterSubject: v.together("*")}, valuesBatch, func(m jetstream.Msg, at *jetstream.MsgMetadata) error {
+		return g.add(v, m.Data(), at.Sequence.Stream)
+	})
+	switch {
+	case err != nil:
+		g.revisions = nil
+	case !whole:
+		g.next = 1
+	}
+	return err
+}
+
+// add takes in a note of a sequence.
+func (g *groups) add(v *values, text []byte, sequence uint64) error {
+	list, err := v.readFormers(nil, string(text))
+	for _, f := range list {
+		g.revisions[f.once] = f.revision
+	}
+	g.next = max(g.next, sequence+1)
+	return err
 }

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -198,6 +200,104 @@ func TestWrittenByAnother(t *testing.T) {
 	write(one, bucket.Write{Key: "b", Data: []byte("6"), Once: "b6", First: true, If: &none})
 	if e, err := other.Get(t.Context(), "b"); err != nil || string(e.Data) != "6" {
 		t.Errorf("%+v %v", e, err)
+	}
+}
+
+// TestMadeAnew: what is known of a bucket goes with it. Another process removes it, and makes it anew.
+func TestMadeAnew(t *testing.T) {
+	_, url := external(t, nil)
+	one, other := open(t, Options{URL: url}), open(t, Options{URL: url})
+	defer one.Close()
+	defer other.Close()
+	bucketOf := func(s *Store) bucket.Bucket {
+		t.Helper()
+		b, err := s.Bucket(t.Context(), carts.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	write := func(b bucket.Bucket, w bucket.Write) uint64 {
+		t.Helper()
+		revision, err := b.Write(t.Context(), &w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return revision
+	}
+	n := journal.Name{Namespace: carts.Namespace, Service: carts.Service}
+	b := bucketOf(one)
+	wrote(t, b, "a", formersMax+1)
+	write(b, bucket.Write{Key: "x", Once: "x"}) // which reads all notes
+	if _, err := other.Open(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Remove(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	anew := bucketOf(other)
+	revisions := wrote(t, anew, "b", formersMax+1)
+	b = bucketOf(one)
+	again(t, b, "b", revisions)
+	write(b, bucket.Write{Key: "a", Data: []byte("new"), Once: "a3"})
+	if e, err := anew.Get(t.Context(), "a"); err != nil || string(e.Data) != "new" {
+		t.Errorf("what was written in the former bucket is said to be there: %+v %v", e, err)
+	}
+}
+
+// TestToldMeanwhile: a write of what goes by itself, prepared before another process did it and
+// somebody removed the key, does not take the place of the note that says so.
+func TestToldMeanwhile(t *testing.T) {
+	_, url := external(t, nil)
+	var hosts []*values
+	for range 2 {
+		s := open(t, Options{URL: url})
+		defer s.Close()
+		b, err := s.Bucket(t.Context(), carts.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts = append(hosts, b.(*values))
+	}
+	write := func(b bucket.Bucket, w bucket.Write) uint64 {
+		t.Helper()
+		revision, err := b.Write(t.Context(), &w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return revision
+	}
+	write(hosts[0], bucket.Write{Key: "a", Data: []byte("0"), Once: "a0"})
+	w := bucket.Write{Key: "a", Data: []byte("mine"), TTL: time.Hour, Once: "mine"}
+	late := w
+	var err error
+	if late.Prepared, err = hosts[0].Prepare(t.Context(), &late); err != nil {
+		t.Fatal(err)
+	}
+	first := write(hosts[1], w)
+	write(hosts[1], bucket.Write{Key: "a", Delete: true, Once: "gone"})
+	if got := write(hosts[0], late); got != first {
+		t.Errorf("it was done again: revision %d, was %d", got, first)
+	}
+	if e, err := hosts[0].Get(t.Context(), "a"); !errors.Is(err, bucket.ErrNotFound) {
+		t.Errorf("what was removed is there: %+v %v", e, err)
+	}
+}
+
+// TestNotesInTurn: who waits for another that reads notes gives up when nobody waits for it.
+func TestNotesInTurn(t *testing.T) {
+	v, write := basket(t)
+	write(bucket.Write{Key: "a", Data: []byte("1"), Once: "m1"})
+	g := &v.handle.Load().groups
+	g.turn <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.find(ctx, v.handle.Load(), v, "m2"); !errors.Is(err, context.Canceled) {
+		t.Errorf("while another reads: %v", err)
+	}
+	<-g.turn
+	if revision, err := g.find(t.Context(), v.handle.Load(), v, "m2"); err != nil || revision != 0 {
+		t.Errorf("after that: %d, %v", revision, err)
 	}
 }
 
