@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -49,9 +50,10 @@ func PythonClasses(all []Named) (map[string]string, error) {
 // pythonFile is what is written of a file of Python.
 type pythonFile struct {
 	body   bytes.Buffer
-	typing map[string]bool // names that are imported from typing
-	data   bool            // there are dataclasses
-	field  bool            // they use field
+	names  map[*class][]string // of the fields of each class, in their order
+	typing map[string]bool     // names that are imported from typing
+	data   bool                // there are dataclasses
+	field  bool                // they use field
 }
 
 // Python writes types as dataclasses.
@@ -60,7 +62,7 @@ func Python(actor string, all []Named) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &pythonFile{typing: map[string]bool{}}
+	f := &pythonFile{names: pythonFields(classes), typing: map[string]bool{}}
 	for _, c := range classes {
 		switch {
 		case c.of == nil:
@@ -149,8 +151,8 @@ func (f *pythonFile) class(c *class) {
 	f.data = true
 	var b strings.Builder
 	var aliases []string
-	for _, d := range c.fields {
-		line, alias := f.line(c, d)
+	for i, d := range c.fields {
+		line, alias := f.line(c, d, f.names[c][i])
 		if alias != "" {
 			aliases = append(aliases, alias)
 		}
@@ -182,9 +184,8 @@ func (f *pythonFile) class(c *class) {
 	f.body.WriteString(body)
 }
 
-// line is a field of a class, and the alias that it needs when it is too long.
-func (f *pythonFile) line(c *class, d field) (line, alias string) {
-	name := PythonField(d.name)
+// line is a field of a class under a name, and the alias that it needs when it is too long.
+func (f *pythonFile) line(c *class, d field, name string) (line, alias string) {
 	optional := !d.required && d.def == nil
 	annotate := func() string {
 		s := f.annotation(d.value)
@@ -213,7 +214,8 @@ func (f *pythonFile) line(c *class, d field) (line, alias string) {
 	return line + "\n", alias
 }
 
-// PythonField is the name of a field in a class: its own when that can be one.
+// PythonField is the name of a field in a class: its own when that can be one, and
+// when no other field takes it.
 func PythonField(name string) string {
 	if pythonName(name) && !pythonWords[name] {
 		return name
@@ -223,6 +225,42 @@ func PythonField(name string) string {
 		s += "_"
 	}
 	return s
+}
+
+// pythonFields names the fields of classes, each by a name of its own in its class. Who can
+// have its own name in JSON has that. A field with a value in the class hides what is called
+// so outside of it, and the annotations of the class say that.
+func pythonFields(classes []*class) map[*class][]string {
+	outside := wordSet("Any ClassVar Literal Union")
+	for _, c := range classes {
+		outside[c.name] = true
+	}
+	all := map[*class][]string{}
+	for _, c := range classes {
+		names, used := make([]string, len(c.fields)), map[string]bool{}
+		for i, d := range c.fields {
+			if name := PythonField(d.name); name == d.name && !(outside[name] && d.valued()) {
+				names[i], used[name] = name, true
+			}
+		}
+		for i, d := range c.fields {
+			if names[i] != "" {
+				continue
+			}
+			name := PythonField(d.name)
+			for used[name] || outside[name] {
+				name += "_"
+			}
+			names[i], used[name] = name, true
+		}
+		all[c] = names
+	}
+	return all
+}
+
+// valued says whether a field has a value when it is left out.
+func (d field) valued() bool {
+	return !d.required || d.def != nil || len(d.value.enum) == 1 && !d.value.nullable
 }
 
 func pythonName(name string) bool {
@@ -240,7 +278,7 @@ func (f *pythonFile) defaulted(d field, name string) string {
 	var args []string
 	switch {
 	case d.def != nil && (d.def[0] == '[' || d.def[0] == '{'):
-		made := "lambda: " + pythonDefault(d.value, d.def)
+		made := "lambda: " + f.pythonDefault(d.value, d.def)
 		if string(d.def) == "[]" || string(d.def) == "{}" && d.value.kind != object {
 			made = map[byte]string{'[': "list", '{': "dict"}[d.def[0]]
 		}
@@ -343,23 +381,52 @@ func PythonDoc(about string) string {
 }
 
 // pythonDefault is JSON of a type as Python writes it: objects of classes are made.
-func pythonDefault(v *value, data []byte) string {
+func (f *pythonFile) pythonDefault(v *value, data []byte) string {
 	var parts []string
 	switch {
+	case v.kind == union:
+		if i := slices.IndexFunc(v.parts, func(p *value) bool { return p.mayBe(data) }); i >= 0 {
+			return f.pythonDefault(v.parts[i], data)
+		}
 	case v.kind == list && data[0] == '[':
-		shape.Items(data, func(item []byte) { parts = append(parts, pythonDefault(v.elem, item)) })
+		shape.Items(data, func(item []byte) { parts = append(parts, f.pythonDefault(v.elem, item)) })
 		return "[" + strings.Join(parts, ", ") + "]"
 	case v.kind == object && data[0] == '{':
 		shape.Fields(data, func(name string, raw []byte) {
-			for _, f := range v.class.fields {
-				if f.name == name {
-					parts = append(parts, PythonField(name)+"="+pythonDefault(f.value, raw))
+			for i, d := range v.class.fields {
+				if d.name == name {
+					parts = append(parts, f.names[v.class][i]+"="+f.pythonDefault(d.value, raw))
 				}
 			}
 		})
 		return v.class.name + "(" + strings.Join(parts, ", ") + ")"
 	}
 	return PythonLiteral(data)
+}
+
+// mayBe says whether JSON that is of one of several types can be of this one: an object by
+// its fields and their constants, other values by their kind.
+func (v *value) mayBe(data []byte) bool {
+	switch {
+	case v.kind == anything, v.kind == union, v.nullable && data[0] == 'n':
+		return true
+	case v.enum != nil:
+		return slices.ContainsFunc(v.enum, func(c constant) bool { return bytes.Equal(c, data) })
+	case data[0] == '{':
+		return v.kind == mapping || v.kind == object && v.class.mayBe(data)
+	case data[0] == '[':
+		return v.kind == list || v.kind == tuple
+	}
+	return v.kind < list
+}
+
+func (c *class) mayBe(object []byte) bool {
+	said, fits := map[string]bool{}, true
+	shape.Fields(object, func(name string, raw []byte) {
+		i := slices.IndexFunc(c.fields, func(d field) bool { return d.name == name })
+		said[name], fits = true, fits && i >= 0 && c.fields[i].value.mayBe(raw)
+	})
+	return fits && !slices.ContainsFunc(c.fields, func(d field) bool { return d.required && !said[d.name] })
 }
 
 func pythonConstant(c constant) string { return PythonLiteral(c) }
