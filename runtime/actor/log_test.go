@@ -66,7 +66,7 @@ func TestFloods(t *testing.T) {
 		{"no UTF-8", func(h engine.Host) error { h.Output(1, []byte("a\xff\xc3")); return nil }, 1, "info a\uFFFD map[]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			broker, err := capability.Open(t.Context(), nil, 2*LogLinesMax, capability.Environment{})
+			broker, err := capability.Open(t.Context(), nil, 0, capability.Environment{})
 			if err != nil {
 				t.Fatal(err)
 			}

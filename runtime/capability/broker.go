@@ -124,9 +124,7 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 	if n < 1 || n > b.most.perCall {
 		return nil, fmt.Errorf("request frame of %d messages, not 1 to %d: %w", n, b.most.perCall, abi.ErrCount)
 	}
-	if l.calls+n > b.calls {
-		return nil, fmt.Errorf("%w: the limit is %d", ErrTooMany, b.calls)
-	}
+	counted := l.counted
 	l.requests, l.same = l.requests[:0], false
 	for i := range n {
 		if i == cap(l.requests) {
@@ -141,14 +139,31 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if !logs(&l.requests[i]) {
+			counted++
+		}
+	}
+	if counted > b.calls {
+		return nil, fmt.Errorf("%w: the limit is %d", ErrTooMany, b.calls)
 	}
 	l.answer = abi.AppendCount(l.answer[:0], n)
 	if err := b.serveAll(l); err != nil {
 		return nil, err
 	}
 	l.calls += n
+	l.counted = counted
 	l.bytes += len(l.answer)
 	return l.answer, nil
+}
+
+// logs says whether a request is a log line. Those have limits of their own: what is more than
+// a message may write is dropped, and the message goes on.
+func logs(v *abi.View) bool {
+	switch string(v.Type) {
+	case "log.debug", "log.info", "log.warn", "log.error":
+		return true
+	}
+	return false
 }
 
 // here answers what the host itself serves, and refuses the rest.

@@ -170,6 +170,13 @@ func TestLimits(t *testing.T) {
 	if got := ask(t, b, l, get); !strings.Contains(got[0], ErrTooMany.Error()) {
 		t.Errorf("a third of two: %q", got)
 	}
+	line := []string{"said", "type", "log.info"}
+	if got := ask(t, b, l, line, line, line); len(got) != 3 || strings.Contains(got[0], ErrTooMany.Error()) {
+		t.Errorf("log lines count: %q", got)
+	}
+	if got := ask(t, b, l, line, get); !strings.Contains(got[0], ErrTooMany.Error()) {
+		t.Errorf("a third of two beside a log line: %q", got)
+	}
 	var many [][]string
 	for range abi.RequestsPerCallMax + 1 {
 		many = append(many, get)

@@ -69,7 +69,8 @@ type Ledger struct {
 	// must be kept first, and what it was told so far. An error ends the message.
 	Effect func() error
 
-	calls    int
+	calls    int // requests, log lines among them
+	counted  int // requests that the limit counts
 	bytes    int
 	fuel     uint64
 	recorded []Recorded
@@ -102,7 +103,7 @@ func (l *Ledger) End() { l.streams.end() }
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
 	clear(l.recorded)
-	l.calls, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, l.recorded[:0], false
+	l.calls, l.counted, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, 0, l.recorded[:0], false
 	l.stable, l.kept, l.scope = names{}, nil, nil
 }
 
