@@ -46,6 +46,7 @@ service: test
 about: Tests the gateway.
 http:
   POST /echo:        {send: text.said, to: echo, reply: {echo.done: 201}}
+  POST /any:         {send: any.said, to: echo, reply: {echo.done: 200}}
   POST /raw:         {send: raw.said, to: echo, body: raw, reply: {echo.done: 200}}
   GET /items/{id}:   {send: item.get, to: echo, reply: {echo.done: 200}}
   POST /trap:        {send: text.said, to: trap, reply: {echo.done: 200}}
@@ -61,6 +62,7 @@ http:
 	"types/t.cue": `
 "text.said": {text: string & !=""}
 "raw.said":  bytes
+"any.said":  _
 "item.get": {id: int, tag?: [...string], full?: bool}
 "echo.done": _
 "ledger.close": {account: string}
@@ -68,7 +70,7 @@ http:
 "ledger.shown": _
 "ledger.state": _
 `,
-	"actors/echo/actor.yaml":   "actor: echo\nabout: Echoes.\ncode: {language: wasm, source: m.wasm}\nin: [text.said, raw.said, item.get]\nout: [echo.done]\n",
+	"actors/echo/actor.yaml":   "actor: echo\nabout: Echoes.\ncode: {language: wasm, source: m.wasm}\nin: [text.said, raw.said, any.said, item.get]\nout: [echo.done]\n",
 	"actors/trap/actor.yaml":   "actor: trap\nabout: Traps.\ncode: {language: wasm, source: m.wasm}\nin: [text.said]\nout: [echo.done]\nretry: {max: 0}\n",
 	"actors/stuck/actor.yaml":  "actor: stuck\nabout: Traps, and is tried again much later.\ncode: {language: wasm, source: m.wasm}\nin: [text.said]\nout: [echo.done]\nretry: {max: 1, backoff: 1h}\n",
 	"actors/stdout/actor.yaml": "actor: stdout\nabout: Prints.\ncode: {language: wasm, source: m.wasm}\nin: [text.said]\nout: []\n",
@@ -199,6 +201,9 @@ func TestRules(t *testing.T) {
 		{"wrong type", "POST", "/echo", `{"text":5}`, nil, 400, codeType},
 		{"not whole", "POST", "/echo", `{"text":"hi"`, nil, 400, codeBody},
 		{"something behind", "POST", "/echo", `{"text":"hi"}{}`, nil, 400, codeBody},
+		{"anything", "POST", "/any", ` [1, null] `, nil, 200, ` [1, null] `},
+		{"anything but JSON", "POST", "/any", "{}{}", nil, 400, codeBody},
+		{"anything but UTF-8", "POST", "/any", "\"\xff\"", nil, 400, codeType},
 		{"not UTF-8", "POST", "/echo", "{\"text\":\"\xff\"}", nil, 400, codeType},
 		{"too large", "POST", "/echo", `{"text":"` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, codeTooLarge},
 		{"raw", "POST", "/raw", "\x00\xffbytes", []string{"content-type", "image/png"}, 200, "\x00\xffbytes"},

@@ -99,7 +99,11 @@ func (p *endpoint) message(c echo.Context, body []byte, m *shard.Request) (fault
 			return fault
 		}
 	case specs.BodyJSON:
-		if err := p.kind.CheckPlaces(body, &m.Places); err != nil {
+		err := p.kind.CheckPlaces(body, &m.Places)
+		if p.kind.Any() { // which admits what is no JSON, too
+			err = shape.WellFormed(body)
+		}
+		if err != nil {
 			if !json.Valid(body) {
 				return newProblem(http.StatusBadRequest, codeBody, "the body "+strings.Replace(err.Error(), "there is", "is JSON, but there is", 1))
 			}

@@ -18,6 +18,14 @@ func (t *Type) explain(d []byte) *Violation {
 	return w.value(t, space(d, 0))
 }
 
+// WellFormed returns nil when data is one JSON value, or a *[Violation] that says where it is not.
+func WellFormed(data []byte) error {
+	if v := wellFormed(data); v != nil {
+		return v
+	}
+	return nil
+}
+
 // wellFormed returns a violation when d is not one JSON value.
 func wellFormed(d []byte) *Violation {
 	i := space(d, 0)
