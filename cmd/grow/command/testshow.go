@@ -19,6 +19,7 @@ import (
 const (
 	linesShown       = 10 // of an actor's log, the last ones
 	differencesShown = 20 // of one value
+	failuresShown    = 20 // of a test, the first ones
 )
 
 // show prints the results of tests for people as they come: a block for each
@@ -131,6 +132,10 @@ func (w *show) failure(r *actortest.Result) {
 		w.line("  %s", at)
 	}
 	for i := range r.Failures {
+		if i == failuresShown {
+			w.line("  and %d more", len(r.Failures)-i)
+			break
+		}
 		w.one(r.Test, &r.Failures[i])
 	}
 	lines := r.Logs
