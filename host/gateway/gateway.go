@@ -15,6 +15,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -159,20 +162,32 @@ func (g *Gateway) successor(c echo.Context) *table {
 	return nil
 }
 
-// pattern writes /orders/{id} as Echo does: /orders/:id.
-func pattern(path string) string {
-	b := make([]byte, 0, len(path))
-	for i := range len(path) {
-		switch path[i] {
-		case '{':
-			b = append(b, ':')
-		case '}':
-		default:
-			b = append(b, path[i])
-		}
+// pattern writes /orders/{id} as Echo does: /orders/:id. A colon of the path's own is one behind a \.
+var pattern = strings.NewReplacer("{", ":", "}", "", ":", `\:`).Replace
+
+// plain is a request with no more of its path escaped than has to be: /%7Eada and /~ada are
+// the same (RFC 3986, section 6.2.2.2), and endpoints are written without.
+func plain(r *http.Request) *http.Request {
+	if r.URL.RawPath == "" {
+		return r
 	}
-	return string(b)
+	raw := needless.ReplaceAllStringFunc(r.URL.RawPath, func(e string) string {
+		c, _ := url.PathUnescape(e) // it is one, by the expression
+		return c
+	})
+	if raw == r.URL.RawPath {
+		return r
+	}
+	if raw == r.URL.Path {
+		raw = ""
+	}
+	to, at := *r, *r.URL
+	to.URL, at.RawPath = &at, raw
+	return &to
 }
+
+// needless are the escapes of what paths of endpoints are written with: letters, digits and -.:@_~.
+var needless = regexp.MustCompile("(?i)%(2[DE]|3[0-9A]|4[0-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])")
 
 // Handler serves requests by the endpoints in force.
 func (g *Gateway) Handler() http.Handler {
@@ -180,7 +195,7 @@ func (g *Gateway) Handler() http.Handler {
 		if g.opts.Watched {
 			w = g.watched(w, r)
 		}
-		g.table.Load().ServeHTTP(w, r)
+		g.table.Load().ServeHTTP(w, plain(r))
 	})
 }
 

@@ -49,6 +49,7 @@ http:
   POST /any:         {send: any.said, to: echo, reply: {echo.done: 200}}
   POST /raw:         {send: raw.said, to: echo, body: raw, reply: {echo.done: 200}}
   GET /items/{id}:   {send: item.get, to: echo, reply: {echo.done: 200}}
+  GET /items:all:    {send: items.get, to: echo, reply: {echo.done: 200}}
   POST /trap:        {send: text.said, to: trap, reply: {echo.done: 200}}
   POST /close:       {send: ledger.close, to: ledger, reply: {ledger.shown: 200}}
   POST /silent:      {send: text.said, to: stdout}
@@ -64,13 +65,14 @@ http:
 "raw.said":  bytes
 "any.said":  _
 "item.get": {id: int, tag?: [...string], full?: bool}
+"items.get": {}
 "echo.done": _
 "ledger.close": {account: string}
 "ledger.posted": _
 "ledger.shown": _
 "ledger.state": _
 `,
-	"actors/echo/actor.yaml":   "actor: echo\nabout: Echoes.\ncode: {language: wasm, source: m.wasm}\nin: [text.said, raw.said, any.said, item.get]\nout: [echo.done]\n",
+	"actors/echo/actor.yaml":   "actor: echo\nabout: Echoes.\ncode: {language: wasm, source: m.wasm}\nin: [text.said, raw.said, any.said, item.get, items.get]\nout: [echo.done]\n",
 	"actors/trap/actor.yaml":   "actor: trap\nabout: Traps.\ncode: {language: wasm, source: m.wasm}\nin: [text.said]\nout: [echo.done]\nretry: {max: 0}\n",
 	"actors/stuck/actor.yaml":  "actor: stuck\nabout: Traps, and is tried again much later.\ncode: {language: wasm, source: m.wasm}\nin: [text.said]\nout: [echo.done]\nretry: {max: 1, backoff: 1h}\n",
 	"actors/stdout/actor.yaml": "actor: stdout\nabout: Prints.\ncode: {language: wasm, source: m.wasm}\nin: [text.said]\nout: []\n",
@@ -210,6 +212,12 @@ func TestRules(t *testing.T) {
 		{"raw and empty", "POST", "/raw", "", nil, 200, ""},
 		{"path and query", "GET", "/items/7?tag=a&tag=b&full=true", "", nil, 200, `{"id":7,"full":true,"tag":["a","b"]}`},
 		{"escaped path", "GET", "/items/%37", "", nil, 200, `{"id":7}`},
+		{"escaped name", "GET", "/%69tems/7", "", nil, 200, `{"id":7}`},
+		{"a colon", "GET", "/items:all", "", nil, 200, "{}"},
+		{"a colon, escaped", "GET", "/items%3aall", "", nil, 200, "{}"},
+		{"something else behind a colon", "GET", "/items:none", "", nil, 404, codeNotFound},
+		{"something else for a colon", "GET", "/itemsall", "", nil, 404, codeNotFound},
+		{"escaped slash", "GET", "/items%2f7", "", nil, 404, codeNotFound},
 		{"path of another type", "GET", "/items/seven", "", nil, 400, codeType},
 		{"unknown parameter", "GET", "/items/7?tga=a", "", nil, 400, codeType},
 		{"malformed query", "GET", "/items/7?tag=%zz", "", nil, 400, codeQuery},
