@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -43,7 +44,9 @@ func readSchedule(e *endpointFile, _ string, s *Source) {
 		d.Missed = Missed(v.String())
 	}
 	if v := n.Get("cron"); v != nil {
-		if _, err := cron.Parse(d.Cron, d.Zone); err != nil {
+		if _, err := cron.Parse(d.Cron, d.Zone); errors.Is(err, cron.ErrZone) {
+			e.wrong("zone", "spec.schedule", err.Error())
+		} else if err != nil {
 			e.wrong("cron", "spec.schedule", err.Error())
 		}
 	}

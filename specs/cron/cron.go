@@ -24,6 +24,9 @@ var parser = lib.MustNewParser(lib.Minute | lib.Hour | lib.Dom | lib.Month | lib
 // EveryMin is the shortest time between two moments of @every.
 const EveryMin = time.Second
 
+// ErrZone is what Parse says of a zone that is none.
+var ErrZone = errors.New("there is no time zone")
+
 // Parse reads an expression and the name of a zone of the IANA, "" for UTC.
 func Parse(expression, zone string) (*Times, error) {
 	if strings.Contains(expression, "TZ=") {
@@ -31,7 +34,7 @@ func Parse(expression, zone string) (*Times, error) {
 	}
 	where, err := time.LoadLocation(zone)
 	if err != nil || zone == "Local" {
-		return nil, fmt.Errorf("there is no time zone %s; they are called such as Europe/Berlin", zone)
+		return nil, fmt.Errorf("%w %s; they are called such as Europe/Berlin", ErrZone, zone)
 	}
 	if every, ok := strings.CutPrefix(expression, "@every "); ok {
 		if d, err := time.ParseDuration(every); err != nil || d < EveryMin || d%EveryMin != 0 {
