@@ -158,20 +158,49 @@ func curl(s *specs.Service, e *specs.Endpoint, base string) string {
 // fill puts values into a path and, for what the type requires besides, a query.
 func fill(e *specs.Endpoint, kind *shape.Type) (path string, query url.Values) {
 	path, query = e.Path, url.Values{}
-	sample := map[string]any{}
+	sample := map[string]json.RawMessage{}
 	_ = json.Unmarshal(kind.Sample(), &sample) // of a type that is no object nothing is known
 	for _, p := range e.Params {
-		value, ok := sample[p]
-		if !ok || value == "" {
-			value = p
+		value := p
+		if raw, ok := sample[p]; ok && string(raw) != `""` {
+			value = textOf(raw)
 		}
-		path = strings.ReplaceAll(path, "{"+p+"}", url.PathEscape(fmt.Sprint(value)))
-		delete(sample, p)
+		path = strings.ReplaceAll(path, "{"+p+"}", url.PathEscape(value))
 	}
-	for name, value := range sample {
-		query.Set(name, fmt.Sprint(value))
+	for name, raw := range sample {
+		if values := texts(kind, name, raw); len(values) > 0 && !slices.Contains(e.Params, name) {
+			query[name] = values
+		}
 	}
 	return path, query
+}
+
+// texts is a value as a query has it: a list is its items, one by one. A list without items
+// cannot be said in a query: the field is left out, or has an item made up where it must be there.
+func texts(kind *shape.Type, name string, raw json.RawMessage) []string {
+	if raw[0] != '[' {
+		return []string{textOf(raw)}
+	}
+	var all []string
+	shape.Items(raw, func(item []byte) { all = append(all, textOf(item)) })
+	if len(all) > 0 || !kind.Requires(name) {
+		return all
+	}
+	if field, ok := kind.Field(name); ok {
+		if item, ok := field.Elem(); ok && string(item.Sample()) != `""` {
+			return []string{textOf(item.Sample())}
+		}
+	}
+	return []string{name}
+}
+
+// textOf is what a text is; other JSON stands as it is.
+func textOf(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return string(raw)
+	}
+	return s
 }
 
 // signed is a command line with the signature of its body.
