@@ -24,7 +24,9 @@ func (s *stage) judge(seen *Seen) []Failure {
 		j.fail(strings.TrimSpace("start "+s.local(node)), s.test.At, "%v", unstarted[node])
 	}
 	if s.test.Of == specs.OfService {
+		before := len(j.failures)
 		j.replies()
+		j.because(before)
 	} else {
 		j.faults()
 		j.messages()
@@ -279,6 +281,22 @@ func (j *judgement) replies() {
 		}
 		j.differ(where, want.At, diffs)
 	}
+}
+
+// because tells ahead of answers that are not as expected which messages failed or wait for
+// another attempt: a client is not told why. What was refused it is.
+func (j *judgement) because(first int) {
+	if len(j.failures) == first {
+		return
+	}
+	answers := slices.Clone(j.failures[first:])
+	j.failures = j.failures[:first]
+	for _, f := range j.seen.Faults {
+		if f.Outcome != actor.Refused {
+			j.fail("", j.test.At, "%s", f.tell())
+		}
+	}
+	j.failures = append(j.failures, answers...)
 }
 
 // body holds a body against what is expected: as JSON when it is that, else as text.
