@@ -61,25 +61,31 @@ func (p *endpoint) reply(c echo.Context, f *shard.Flow) error {
 // write answers with a reply message.
 func (p *endpoint) write(c echo.Context, id string, m *abi.Message) error {
 	status := p.Reply[m.Type()]
-	if text, ok := m.Attr(abi.HTTPStatus); ok {
-		if n, err := strconv.Atoi(text); err == nil && n >= 200 && n <= 599 {
-			status = n
-		}
-	}
 	h := c.Response().Header()
 	content := contentJSON
+	var left []string
 	for name, value := range m.All() {
-		if name == abi.ContentType {
+		field, header := strings.CutPrefix(name, abi.HTTPHeaderPrefix)
+		switch {
+		case name == abi.ContentType:
 			if value != abi.ContentJSON {
 				content = []string{strings.Clone(value)}
 			}
-			continue
+		case name == abi.HTTPStatus:
+			if n, err := strconv.Atoi(value); err == nil && n >= 200 && n <= 599 {
+				status = n
+			} else {
+				left = append(left, name)
+			}
+		case !header:
+		case own[strings.ToLower(field)] || !httpguts.ValidHeaderFieldName(field) || !httpguts.ValidHeaderFieldValue(value):
+			left = append(left, name)
+		default:
+			h.Set(field, strings.Clone(value))
 		}
-		field, ok := strings.CutPrefix(name, abi.HTTPHeaderPrefix)
-		if !ok || own[strings.ToLower(field)] || !httpguts.ValidHeaderFieldName(field) || !httpguts.ValidHeaderFieldValue(value) {
-			continue
-		}
-		h.Set(field, strings.Clone(value))
+	}
+	if left != nil {
+		p.gateway.opts.Log.Warn("an answer went out without what no actor can say in one", "message", id, "endpoint", p.name, "left_out", strings.Join(left, " "))
 	}
 	h[headerID] = []string{id}
 	data := m.Data()
