@@ -148,13 +148,16 @@ func (f *goFile) structure(c *class, name string) {
 // field is the type of a field, and what is said of one that is left out.
 func (f *goFile) field(d field) (typ, omit string) {
 	typ = f.typ(d.value)
-	plain := d.value.kind == list || d.value.kind == mapping || f.isRaw(d.value)
+	several := d.value.kind == list || d.value.kind == mapping
+	plain := several || f.isRaw(d.value)
 	switch {
 	case d.required || d.def != nil:
 		if d.value.nullable && !plain {
 			typ = "*" + typ
 		}
 		return typ, ""
+	case several: // none are no nil
+		return typ, ",omitzero"
 	case !plain:
 		typ = "*" + typ
 	}
