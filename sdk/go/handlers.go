@@ -2,7 +2,6 @@ package grow
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -36,9 +35,10 @@ type prefixed struct {
 // from init.
 func On[T any](pattern string, h func(*Context, T) error) {
 	into := reflect.TypeFor[T]()
+	known := namesUnder(reflect.TypeFor[*T]())
 	OnMessage(pattern, func(ctx *Context, m Message) error {
 		var v T
-		if err := json.Unmarshal(m.Data(), &v); err != nil {
+		if err := known.decode(m.Data(), &v); err != nil {
 			return Refusef("data.decode", "decode %s as %s: %v", m.Type(), into, err)
 		}
 		return h(ctx, v)

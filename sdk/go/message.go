@@ -1,7 +1,6 @@
 package grow
 
 import (
-	"encoding/json"
 	"fmt"
 	"iter"
 	"strconv"
@@ -42,7 +41,7 @@ func (m Message) Data() []byte { return m.m.Data }
 
 // Decode decodes the data, which must be JSON, into the value into points to.
 func (m Message) Decode(into any) error {
-	if err := json.Unmarshal(m.m.Data, into); err != nil {
+	if err := decode(m.m.Data, into); err != nil {
 		return fmt.Errorf("decode %s: %w", m.Type(), err)
 	}
 	return nil
