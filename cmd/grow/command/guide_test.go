@@ -27,7 +27,7 @@ func blocksOf(text string) []block {
 
 // guides are the documents whose commands a test runs, each by its own.
 var guides = []string{
-	"docs/compatibility.md", "docs/debugging.md", "docs/documents.md", "docs/durability.md", "docs/getting-started.md", "docs/graph-and-site.md", "docs/hosting.md", "docs/rehearsal.md", "docs/shell.md", "docs/swap.md", "docs/testing.md", "docs/types.md",
+	"docs/compatibility.md", "docs/debugging.md", "docs/documents.md", "docs/durability.md", "docs/getting-started.md", "docs/graph-and-site.md", "docs/hosting.md", "docs/rehearsal.md", "docs/shell.md", "docs/swap.md", "docs/testing.md", "docs/types.md", "docs/workflows.md",
 }
 
 // readGuide returns the text of a document.
