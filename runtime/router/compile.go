@@ -297,7 +297,7 @@ func (c *compiler) choose(p place) (*choice, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s:%d: compile rule: %w", r.At.File, r.At.Line, err)
 			}
-			o.rule = compiled
+			o.rule, o.named = compiled, fmt.Sprintf("%s:%d: %s", r.At.File, r.At.Line, strings.Join(strings.Fields(r.When), " "))
 		}
 		for _, to := range r.To {
 			st, err := c.step(p, to, from)

@@ -130,6 +130,9 @@ func TestRoutes(t *testing.T) {
 		if got := names(w.Targets); got != c.want || w.Faults != c.faults || (w.Last != nil) != (c.faults > 0) {
 			t.Errorf("%s %s %s: %s with %d faults, want %s with %d", c.from, c.typ, c.data, got, w.Faults, c.want, c.faults)
 		}
+		if w.Faults == 2 && !strings.Contains(w.Last.Error(), "data.n>5.0: ") {
+			t.Errorf("%s %s %s: %v does not name the rule", c.from, c.typ, c.data, w.Last)
+		}
 		if got := along(table, w.Edges); got != c.along {
 			t.Errorf("%s %s %s: along %s, want %s", c.from, c.typ, c.data, got, c.along)
 		}

@@ -5,6 +5,8 @@
 package router
 
 import (
+	"fmt"
+
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/specs/rule"
@@ -184,6 +186,7 @@ type choice struct {
 
 type option struct {
 	rule  *rule.Rule // nil: always
+	named string     // the rule, and where it stands
 	steps []step
 }
 
@@ -242,7 +245,7 @@ func (c *choice) follow(m *abi.Message, at *shape.Places, w *Way) {
 			ok, err := o.rule.MatchAt(m, at)
 			if err != nil {
 				w.Faults++
-				w.Last = err
+				w.Last = fmt.Errorf("%s: %w", o.named, err)
 			}
 			if err != nil || !ok {
 				continue
