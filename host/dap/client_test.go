@@ -77,6 +77,9 @@ func (a *target) Start() error {
 	return nil
 }
 
+// Actor implements dap.Named.
+func (a *target) Actor() string { return "shop" }
+
 func (a *target) handle(qty int) {
 	g := a.program.Guest(a.session)
 	copy(g.Memory()[0x100:], "some memory")

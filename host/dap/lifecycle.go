@@ -18,6 +18,9 @@ type config struct {
 	// Sources is the client's folder that relative names of sources are in; "": the
 	// client is given the sources that are embedded.
 	Sources string `json:"sources"`
+	// Folders are such folders by actor, for a client that does not say which it is of: a
+	// message says by itself whose it was.
+	Folders map[string]string `json:"folders"`
 	// Outputs and Requests stop on outputs of a type, on operations of capabilities.
 	Outputs  []string `json:"outputs"`
 	Requests []string `json:"requests"`
@@ -122,6 +125,9 @@ func (s *server) attach(ctx context.Context, how string, arguments json.RawMessa
 		return fault(codeAttach, "%v", err)
 	}
 	s.session, s.target, s.phase = session, target, attached
+	if named, ok := target.(Named); ok && s.config.Sources == "" {
+		s.config.Sources = s.config.Folders[named.Actor()]
+	}
 	s.session.SetEvents(s.config.Outputs, s.config.Requests)
 	s.work.Go(func() { s.forward(session) })
 	return nil

@@ -31,14 +31,20 @@ type Options struct {
 	// Attach opens the session that a client's attach or launch asks for; args are its
 	// arguments, and "request" says which of the two it was. It is given up when ctx
 	// ends. What it returns is closed at the end of the connection, after the session
-	// was. One that is a [Starter] is started once breakpoints are set. An error that is
-	// a [*Fault] keeps its code.
+	// was. One that is a [Starter] is started once breakpoints are set; one that is [Named]
+	// says which of the client's folders has the sources. An error that is a [*Fault] keeps
+	// its code.
 	Attach func(ctx context.Context, args map[string]any) (*debug.Session, io.Closer, error)
 }
 
 // Starter begins what is debugged: a message that is run again, say.
 type Starter interface {
 	Start() error
+}
+
+// Named is of one actor.
+type Named interface {
+	Actor() string
 }
 
 // phase is how far a client has come.

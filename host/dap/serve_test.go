@@ -354,6 +354,24 @@ func TestStopOnEntry(t *testing.T) {
 	}
 }
 
+// TestFolders: sources are in the folder that the client has for the actor, unless it says
+// which one it is.
+func TestFolders(t *testing.T) {
+	for _, c := range []struct{ arguments, want string }{
+		{`{"actor": "shop", "folders": {"shop": "/home/me/shop", "tax": "/home/me/tax"}}`, "/home/me/shop/src/shop.toy"},
+		{`{"actor": "shop", "sources": "/home/ann", "folders": {"shop": "/home/me/shop"}}`, "/home/ann/src/shop.toy"},
+		{`{"actor": "shop", "folders": {"tax": "/home/me/tax"}}`, "src/shop.toy"},
+	} {
+		s := connect(t, debug.Options{})
+		s.ask("initialize", `{"adapterID": "grow"}`)
+		s.ask("attach", c.arguments)
+		got := s.ask("loadedSources", "").(*protocol.LoadedSourcesResponse).Body.Sources
+		if len(got) != 1 || got[0].Path != c.want {
+			t.Errorf("%s: %+v, want %s", c.arguments, got, c.want)
+		}
+	}
+}
+
 func TestCompletions(t *testing.T) {
 	c := attached(t, debug.Options{}, `{"line": 4}`, 4)
 	c.stopped()

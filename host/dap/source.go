@@ -35,8 +35,14 @@ func (s *server) source(file string) *dap.Source {
 }
 
 // own is the name that a source has in the folder of the actor's author; false: it is
-// not from there.
+// not from there. Where the host has no sources, a program has those of its author by
+// the paths that they were built from.
 func (s *server) own(file string) (string, bool) {
+	if folder := strings.TrimSuffix(slashed(s.config.Sources), "/"); folder != "" {
+		if own, ok := strings.CutPrefix(slashed(file), folder+"/"); ok {
+			return own, true
+		}
+	}
 	if r, ok := s.session.Program().(debug.Rooted); ok {
 		return strings.CutPrefix(file, r.Root())
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/runtime/shard"
 	"github.com/grow-platform/grow/runtime/supervisor"
+	"github.com/grow-platform/grow/runtime/wasm"
 )
 
 // Limits of debugging.
@@ -170,6 +171,9 @@ func (d *Debugged) ready(ctx context.Context) error {
 	return d.openLive(ctx)
 }
 
+// Actor implements dap.Named.
+func (d *Debugged) Actor() string { return d.node.Actor.Name }
+
 // Start implements dap.Starter: it begins what is run, once the client has said where to
 // stop. Later calls do nothing.
 func (d *Debugged) Start() error {
@@ -299,18 +303,19 @@ func (d *Debugged) permitted() error {
 // which links do not lead out of, stays open until closeSources.
 func (d *Debugged) program(ctx context.Context) error {
 	h, n := d.host, d.node
-	wasm, err := d.wanted.Modules[n.Actor.Name].Bytes()
+	binary, err := d.wanted.Modules[n.Actor.Name].Bytes()
 	if err != nil {
 		return moduleError(n.Actor.Name, err)
 	}
 	var files fs.FS
-	if source := n.Actor.Code.Source; source != "" {
-		if root, err := os.OpenRoot(source); err == nil { // else it is a file, or not here
+	m, _ := wasm.Decode(binary) // what is wrong with it is said by who opens it
+	if source := SourceFolder(n.Actor, m); source != "" {
+		if root, err := os.OpenRoot(source); err == nil { // else it is not here any more
 			d.sources, files = root, root.FS()
 		}
 	}
 	for _, l := range h.opts.debuggers() {
-		p, err := l.Open(ctx, wasm, files)
+		p, err := l.Open(ctx, binary, files)
 		if err != nil {
 			return &control.Error{Code: control.CodeInvalid, Message: fmt.Sprintf("read what the module of %s says of its source: %v", n.Actor.Name, err), At: n.Path}
 		}

@@ -20,6 +20,8 @@ import (
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/runtime/shard"
+	"github.com/grow-platform/grow/runtime/wasm"
+	"github.com/grow-platform/grow/specs"
 	"github.com/grow-platform/grow/testdata/wat"
 )
 
@@ -509,6 +511,47 @@ func TestDebugSources(t *testing.T) {
 	opened(t, h, control.DebugTarget{Actor: "hog"})
 	if found["own"] != nil || found["out"] == nil {
 		t.Error(found)
+	}
+}
+
+// TestSourceFolder: the sources of a module that was uploaded are those of its language.
+func TestSourceFolder(t *testing.T) {
+	dir := t.TempDir()
+	for name, files := range map[string][]string{
+		"one": {"src/rust/lib.rs", "module.wasm"}, "several": {"src/rust/lib.rs", "src/python/main.py", "src/README.md"}, "none": {"actor.yaml"},
+	} {
+		for _, file := range files {
+			writeFiles(t, filepath.Join(dir, name), map[string]string{file: "x"})
+		}
+	}
+	section := "\x09producers\x01\x08language\x01\x04Rust\x041.95"
+	rust, err := wasm.Decode([]byte("\x00asm\x01\x00\x00\x00\x00" + string(rune(len(section))) + section))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		actor, source string
+		module        *wasm.Module
+		want          string
+	}{
+		{"several", "several/src/python", rust, "several/src/python"},
+		{"several", "", rust, "several/src/rust"},
+		{"several", "", nil, ""},
+		{"one", "", nil, "one/src/rust"},
+		{"one", "one/module.wasm", nil, "one/src/rust"},
+		{"none", "", rust, ""},
+	} {
+		a := &specs.Actor{Dir: filepath.Join(dir, c.actor)}
+		if c.source != "" {
+			a.Code.Source = filepath.Join(dir, c.source)
+		}
+		got, want := SourceFolder(a, c.module), c.want
+		if want != "" {
+			want = filepath.Join(dir, want)
+		}
+		if got != want {
+			t.Errorf("%+v: %q", c, got)
+		}
 	}
 }
 

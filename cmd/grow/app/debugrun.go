@@ -79,7 +79,7 @@ func (d *Debugged) fork(ctx context.Context) (*forked, error) {
 	world := apart{&replay.Record{}, d.probe}
 	f, err := d.host.supervisor.Fork(ctx, d.wanted, d.node.Path, 1, world)
 	if err != nil {
-		return nil, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: d.node.Path, Next: "see what it takes to run: grow vet --module FILE"}
+		return nil, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: d.node.Path, Next: "see what it takes to run: grow vet FILE.wasm"}
 	}
 	d.leave = f.Close
 	return &forked{f, world.Record}, nil

@@ -64,7 +64,7 @@ func (b backend) Fork(ctx context.Context, r control.ForkRequest) (_ control.For
 	record := &replay.Record{}
 	f, err := b.supervisor.Fork(ctx, now, n.Path, 1, record)
 	if err != nil {
-		return control.Forked{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: n.Path, Next: "see what it takes to run: grow vet --module FILE"}
+		return control.Forked{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: n.Path, Next: "see what it takes to run: grow vet FILE.wasm"}
 	}
 	m := b.mask(service)
 	out, err := replay.Again(ctx, c, f.Actor, record, m.hide)

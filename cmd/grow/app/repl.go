@@ -132,7 +132,7 @@ func (b backend) OpenREPL(ctx context.Context, r control.REPLRequest, by string)
 		}
 	}()
 	if t.fork, err = b.supervisor.Fork(ctx, now, n.Path, 1, t.world); err != nil {
-		return control.REPL{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: n.Path, Next: "see what it takes to run: grow vet --module FILE"}
+		return control.REPL{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: n.Path, Next: "see what it takes to run: grow vet FILE.wasm"}
 	}
 	t.Revision = t.fork.Revision
 	i, err := start(ctx, t.fork.Actor)

@@ -62,7 +62,7 @@ func (b backend) Replay(ctx context.Context, r control.ReplayRequest) (control.R
 	case errors.Is(err, replay.ErrStates):
 		return control.Replayed{}, &control.Error{Code: CodeStates, Message: err.Error(), At: node, Next: "see what its keys keep: grow state list " + node}
 	case err != nil:
-		return control.Replayed{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: node, Next: "see what it takes to run: grow vet --module FILE"}
+		return control.Replayed{}, &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: node, Next: "see what it takes to run: grow vet FILE.wasm"}
 	case found == nil:
 		return control.Replayed{}, forgotten(id)
 	}

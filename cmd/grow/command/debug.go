@@ -13,6 +13,7 @@ import (
 	"github.com/grow-platform/grow/cmd/grow/app"
 	"github.com/grow-platform/grow/cmd/grow/debugger"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/specs"
 	"github.com/spf13/cobra"
 )
 
@@ -103,13 +104,22 @@ func (s *shell) debugArgs(t *control.DebugTarget) map[string]any {
 		args["key"] = *t.Key
 	}
 	if dir, err := s.folder(nil); err == nil {
-		if service, _, err := app.Outline(dir); err == nil && service.Actors[t.Actor] != nil {
-			if info, err := os.Stat(service.Actors[t.Actor].Code.Source); err == nil && info.IsDir() {
-				args["sources"] = service.Actors[t.Actor].Code.Source
-			}
+		if service, _, err := app.Outline(dir); err == nil {
+			args["folders"] = sourceFolders(service)
 		}
 	}
 	return args
+}
+
+// sourceFolders are the folders of actors' sources, by the names of actors.
+func sourceFolders(service *specs.Service) map[string]string {
+	all := map[string]string{}
+	for name, a := range service.Actors {
+		if dir := app.SourceFolder(a, nil); dir != "" {
+			all[name] = dir
+		}
+	}
+	return all
 }
 
 // debugClient waits for one client at an address of this machine.

@@ -47,12 +47,16 @@ func (language) Open(ctx context.Context, binary []byte, files fs.FS) (debug.Pro
 		if p.names.golang = readGo(m); p.names.golang != nil {
 			p.language = "go"
 			p.notes = append(p.notes, "Go writes no lines for WebAssembly: it is debugged by function and instruction")
+		} else if len(p.notes) == 0 && slices.ContainsFunc(m.Producers(), rustc) {
+			p.notes = append(p.notes, "the module says nothing of its lines: it is debugged by function and instruction; grow build --debug makes one that says them")
 		}
 		p.lines, p.text = listing(m, &p.names)
 		p.plan(false)
 	}
 	return p, nil
 }
+
+func rustc(p wasm.Producer) bool { return p.Field == "language" && p.Name == "Rust" }
 
 // symbolic has the module be debugged by what it says of its source, if it says
 // something.

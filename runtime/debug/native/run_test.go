@@ -47,6 +47,19 @@ func opened(t testing.TB, binary []byte, files fs.FS) debug.Program {
 	return p
 }
 
+// TestNoLines: of a module of Rust that says nothing of its lines it is told how to get one
+// that does; nobody knows how others are built.
+func TestNoLines(t *testing.T) {
+	for language, want := range map[string]int{"Rust": 1, "Zig": 0} {
+		section := "\x09producers\x01\x08language\x01" + string(rune(len(language))) + language + "\x041.95"
+		binary := "\x00asm\x01\x00\x00\x00" + "\x00" + string(rune(len(section))) + section
+		notes := opened(t, []byte(binary), nil).Notes()
+		if len(notes) != want || want > 0 && !strings.Contains(notes[0], "grow build --debug") {
+			t.Errorf("%s: %q", language, notes)
+		}
+	}
+}
+
 func read(t testing.TB, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)
