@@ -30,6 +30,12 @@ import (
 // runner lets everything through but services that say no.
 type runner struct{}
 
+// lifeless is a host on which nothing is started, and nothing fails to be.
+type lifeless struct{ Lifecycle }
+
+// Fault implements Lifecycle.
+func (lifeless) Fault(documents.Service) string { return "" }
+
 func (runner) Check(_ context.Context, c deploy.Candidate, report func(deploy.Check)) error {
 	b, err := os.ReadFile(filepath.Join(c.Dir, "grow.yaml"))
 	k := deploy.Check{Name: "vet", Outcome: deploy.Passed, Text: "fine"}
@@ -82,7 +88,7 @@ func newHost(t *testing.T) *host {
 			t.Error(err)
 		}
 	})
-	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Sealed: sealed, Acts: acts, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return h.running }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
+	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s, nil), Sealed: sealed, Acts: acts, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Lifecycle: lifeless{}, Running: func(documents.Service) control.Backend { return h.running }, Graph: graphs, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(func() {
 		h.Close()
 		_ = s.Close()

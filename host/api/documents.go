@@ -14,6 +14,7 @@ import (
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/store"
 	"github.com/grow-platform/grow/host/token"
+	"github.com/grow-platform/grow/runtime/shard"
 )
 
 // Service is a service that a host knows.
@@ -21,7 +22,8 @@ type Service struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	Live      int    `json:"live" doc:"number of the deployment that runs; 0: none"`
-	Mode      string `json:"mode" enum:"running,paused,drained,stopped"`
+	Mode      string `json:"mode" enum:"running,paused,drained,stopped" doc:"what it is meant to do; fault says whether it does"`
+	Fault     string `json:"fault,omitempty" doc:"why it does not run although it is meant to: what the last attempt to start it ended with"`
 }
 
 // File is one file of a service's documents.
@@ -132,7 +134,11 @@ func (a *API) services(ctx context.Context, _ *struct{}) (*body[[]Service], erro
 		if err != nil {
 			return nil, a.fault(err)
 		}
-		out.Body = append(out.Body, Service{s.Namespace, s.Name, live.Number, modes.Service.String()})
+		one := Service{Namespace: s.Namespace, Name: s.Name, Live: live.Number, Mode: modes.Service.String()}
+		if modes.Service != shard.Stopped {
+			one.Fault = a.o.Lifecycle.Fault(s)
+		}
+		out.Body = append(out.Body, one)
 	}
 	return out, nil
 }

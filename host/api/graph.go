@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/runtime/router"
 	"github.com/grow-platform/grow/specs/graph"
@@ -47,7 +46,7 @@ func (a *API) graph(_ context.Context, q *Place) (*body[Graph], error) {
 	s := q.service()
 	g, passed := a.o.Graph(s)
 	if g == nil {
-		return nil, a.fault(&control.Error{Code: control.CodeNotFound, Message: "there is no service " + s.String() + " that runs", At: s.String(), Next: "see those there are: grow service list"})
+		return nil, a.fault(a.idle(s))
 	}
 	return &body[Graph]{graphOf(g, passed)}, nil
 }

@@ -106,7 +106,7 @@ func (s *shared) host(name string) *host {
 	}
 	acts := audit.New(filepath.Join(s.dir, name, "audit"), nil)
 	s.t.Cleanup(func() { _ = acts.Close() })
-	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s.store, s.clock), Sealed: sealed, Acts: acts, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Running: func(documents.Service) control.Backend { return nil }, Log: slog.New(slog.DiscardHandler)}))
+	h.Server = httptest.NewServer(New(Options{Version: "1", Documents: docs, Tokens: h.tokens, Keys: signing.New(s.store, s.clock), Sealed: sealed, Acts: acts, SecretFrom: func(string) string { return "sealed" }, Uploads: uploads, Deployer: d, Lifecycle: lifeless{}, Running: func(documents.Service) control.Backend { return nil }, Log: slog.New(slog.DiscardHandler)}))
 	s.t.Cleanup(h.Close)
 	return h
 }

@@ -66,13 +66,24 @@ func (a *API) described(o *control.Operation) *huma.Operation {
 	return &op
 }
 
+// idle is what who asks for something of a service is told that does not run.
+func (a *API) idle(s documents.Service) *control.Error {
+	if fault := a.o.Lifecycle.Fault(s); fault != "" {
+		return &control.Error{
+			Code: control.CodeNotFound, Message: s.String() + " does not run: " + fault, At: s.String(),
+			Next: "mend that, then: grow service start " + s.Name + "; or go back to what ran: grow rollback --service-wide",
+		}
+	}
+	return &control.Error{Code: control.CodeNotFound, Message: "there is no service " + s.String() + " that runs", At: s.String(), Next: "see those there are: grow service list"}
+}
+
 // run does what is asked of a service that runs.
 func (a *API) run(o *control.Operation, op *huma.Operation, c huma.Context) {
 	r, w := humago.Unwrap(c)
 	s := documents.Service{Namespace: c.Param("namespace"), Name: c.Param("service")}
 	b := a.o.Running(s)
 	if b == nil {
-		a.refuse(c, http.StatusNotFound, &control.Error{Code: control.CodeNotFound, Message: "there is no service " + s.String() + " that runs", At: s.String(), Next: "see those there are: grow service list"})
+		a.refuse(c, http.StatusNotFound, a.idle(s))
 		return
 	}
 	if o.In != nil {

@@ -23,6 +23,9 @@ type Lifecycle interface {
 	Remove(ctx context.Context, s documents.Service, plan bool) (deploy.Removed, error)
 	// Actors are those of a service that runs; nil for one that does not.
 	Actors(documents.Service) []ActorStatus
+	// Fault is why a service does not run that is meant to: what the last attempt to start
+	// it ended with; "": it runs, or nobody has tried.
+	Fault(documents.Service) string
 	// Trial is how far the trial of a service's deployment has come; nil: there is none.
 	Trial(documents.Service) *Trial
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,7 @@ func (p *Platform) Govern(ctx context.Context, s documents.Service, actor string
 func (p *Platform) halt(ctx context.Context, s documents.Service) error {
 	h := p.running(s)
 	if h == nil {
+		p.fail(s, nil)
 		return nil
 	}
 	h.unwatch()
@@ -70,6 +72,10 @@ func (p *Platform) resume(ctx context.Context, s documents.Service) error {
 		return nil
 	}
 	if err != nil {
+		p.fail(s, err)
+		if errors.Is(err, deploy.ErrStart) {
+			return unstarted(s, err)
+		}
 		return fmt.Errorf("start deployment %d of %s: %w", n.Number, s, err)
 	}
 	return nil
@@ -79,6 +85,38 @@ func (p *Platform) resume(ctx context.Context, s documents.Service) error {
 func (p *Platform) stopped(ctx context.Context, s documents.Service) (bool, error) {
 	m, err := p.Deployer.Modes(ctx, s)
 	return m.Service == shard.Stopped, err
+}
+
+// unstarted says why a service could not be started, and what there is to do.
+func unstarted(s documents.Service, err error) error {
+	told := &control.Error{Code: control.CodeInvalid, Message: err.Error(), At: s.String(), Next: "mend that, and try again: grow service start " + s.Name}
+	var known *control.Error
+	var own *Error
+	switch {
+	case errors.As(err, &known):
+		told.Code, told.Next = known.Code, cmp.Or(known.Next, told.Next)
+	case errors.As(err, &own):
+		told.Next = cmp.Or(own.Hint, told.Next)
+	}
+	return told
+}
+
+// fail keeps why a service that is meant to run does not; nil: it runs, or is not meant to.
+func (p *Platform) fail(s documents.Service, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		delete(p.faults, s)
+		return
+	}
+	p.faults[s] = err.Error()
+}
+
+// Fault implements api.Lifecycle.
+func (p *Platform) Fault(s documents.Service) string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.faults[s]
 }
 
 // Remove implements api.Lifecycle: it ends a service and forgets all of it, its

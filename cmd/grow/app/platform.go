@@ -97,9 +97,10 @@ type Platform struct {
 	socket   *control.Server // of the mounted folder
 	took     time.Duration   // StartPlatform
 
-	mu     sync.RWMutex // guards all, idle and hidden
+	mu     sync.RWMutex // guards all, idle, hidden and faults
 	all    map[documents.Service]*placed
 	idle   map[documents.Service]*placed // of which something is live and nothing runs; without a Host
+	faults map[documents.Service]string  // why those do not run that are meant to
 	hidden map[string]*discretion        // by namespace
 	trials sync.WaitGroup                // that are watched
 	sweeps sync.WaitGroup                // of the store, until shared.ending, and the making of api
@@ -164,7 +165,7 @@ func StartPlatform(ctx context.Context, o PlatformOptions) (p *Platform, err err
 	if o.Mount != nil {
 		o.Data = o.Mount.Dir
 	}
-	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}, idle: map[documents.Service]*placed{}, hidden: map[string]*discretion{}, sweeping: make(chan struct{}, 1)}
+	p = &Platform{opts: o, started: time.Now(), all: map[documents.Service]*placed{}, idle: map[documents.Service]*placed{}, faults: map[documents.Service]string{}, hidden: map[string]*discretion{}, sweeping: make(chan struct{}, 1)}
 	p.routes.Store(routesOf(nil, nil))
 	lines := logs.New(logs.Options{Writer: o.Stderr, Level: o.Level, Color: o.Color})
 	p.log = slog.New(lines.Handler("", "host"))
@@ -341,6 +342,7 @@ func (p *Platform) startServices(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
+			p.fail(s, err)
 			p.log.Error("a service cannot be started", "service", s.String(), "deployment", n.Number, "error", err)
 		}
 	}

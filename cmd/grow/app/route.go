@@ -81,6 +81,7 @@ func (p *Platform) place(s documents.Service, h *placed) {
 	defer p.mu.Unlock()
 	if h != nil {
 		delete(p.idle, s)
+		delete(p.faults, s)
 		p.all[s] = h
 	} else if was := p.all[s]; was != nil {
 		delete(p.all, s)
@@ -109,6 +110,7 @@ func (p *Platform) forget(s documents.Service) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.idle, s)
+	delete(p.faults, s)
 	p.routes.Store(routesOf(p.all, p.idle))
 }
 

@@ -89,10 +89,29 @@ func (s *shell) listServices(c *cobra.Command) error {
 			} else if mode == "running" {
 				mode = "nothing deployed"
 			}
+			if v.Fault != "" {
+				mode = "does not run"
+			}
 			rows = append(rows, []string{v.Namespace, v.Name, live, mode})
 		}
-		return table(w, "NAMESPACE SERVICE DEPLOYMENT MODE", rows)
+		if err := table(w, "NAMESPACE SERVICE DEPLOYMENT MODE", rows); err != nil {
+			return err
+		}
+		return tellFaults(w, list)
 	})
+}
+
+// tellFaults writes why services do not run that are meant to.
+func tellFaults(w io.Writer, list []api.Service) error {
+	for _, v := range list {
+		if v.Fault == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "\n%s does not run: %s\n", cell(v.Namespace+"/"+v.Name), cell(v.Fault)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *shell) serviceCreate() *cobra.Command {
@@ -272,7 +291,7 @@ func (s *shell) serviceMode(verb, mode, short, long string) *cobra.Command {
 			at := s.target.namespace + "/" + args[0]
 			for _, v := range list {
 				if v.Namespace == s.target.namespace && v.Name == args[0] {
-					return s.governed(c.Context(), host.At(v.Namespace, v.Name), governing{Service: at, Was: v.Mode, Mode: mode, Plan: plan})
+					return s.governed(c.Context(), host.At(v.Namespace, v.Name), governing{Service: at, Was: wasOf(v), Mode: mode, Plan: plan})
 				}
 			}
 			return noService(&control.Error{Code: control.CodeNotFound}, at)
@@ -281,6 +300,14 @@ func (s *shell) serviceMode(verb, mode, short, long string) *cobra.Command {
 	}
 	c.Flags().BoolVar(&plan, "plan", false, "only say what would be done")
 	return c
+}
+
+// wasOf is what a service does: its mode, unless it does not run although it is meant to.
+func wasOf(v api.Service) string {
+	if v.Fault != "" {
+		return "not running"
+	}
+	return v.Mode
 }
 
 // governing is what start, stop, pause and drain print for programs.
