@@ -254,6 +254,7 @@ func (a *API) fault(err error) error {
 	if err == nil {
 		return nil
 	}
+	err = store.NoRoom(err)
 	e := &control.Error{Code: control.CodeInternal, Message: err.Error()}
 	status := http.StatusInternalServerError
 	var wrong *documents.PathError

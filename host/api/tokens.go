@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -71,6 +72,9 @@ func (a *API) createToken(ctx context.Context, q *struct{ Body NewToken }) (*bod
 		return nil, a.fault(&control.Error{Code: control.CodePermission, Message: "a token cannot make one for a namespace that it is not admin of", At: strings.Join(want.Namespaces, ", ")})
 	}
 	text, made, err := a.o.Tokens.Create(ctx, want)
+	if err = store.NoRoom(err); errors.Is(err, store.ErrFull) {
+		return nil, a.fault(err)
+	}
 	if err != nil {
 		return nil, a.fault(&control.Error{Code: control.CodeInvalid, Message: err.Error()})
 	}

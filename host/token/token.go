@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -77,6 +78,9 @@ func (t *Token) Allows(s Scope, namespace string) bool {
 // Sees reports whether the token may know that a namespace is there.
 func (t *Token) Sees(namespace string) bool { return t.Allows(Read, namespace) }
 
+// namespace is the form of a namespace's name.
+var namespace = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+
 // Check reports what keeps a token from being made, but for its end.
 func (t *Token) Check() error {
 	switch {
@@ -93,8 +97,8 @@ func (t *Token) Check() error {
 		}
 	}
 	for _, n := range t.Namespaces {
-		if n != AnyNamespace && (store.CheckRef(n) != nil || strings.Contains(n, "/")) {
-			return fmt.Errorf("%.80q cannot be a namespace", n)
+		if n != AnyNamespace && !namespace.MatchString(n) {
+			return fmt.Errorf("%.80q cannot be a namespace, and a token for it would hold nowhere: one has small letters, digits and -, a letter first, and at most 63 of them", n)
 		}
 	}
 	return nil

@@ -132,7 +132,7 @@ func TestCreateRefused(t *testing.T) {
 	for name, change := range map[string]func(*Token){
 		"no name": func(k *Token) { k.Name = "" }, "long name": func(k *Token) { k.Name = strings.Repeat("x", NameMax+1) }, "lines": func(k *Token) { k.Name = "a\nb" },
 		"no scope": func(k *Token) { k.Scopes = nil }, "unknown scope": func(k *Token) { k.Scopes = []Scope{"root"} },
-		"no namespace": func(k *Token) { k.Namespaces = nil }, "namespace": func(k *Token) { k.Namespaces = []string{"a/b"} }, "ended": func(k *Token) { k.Expires = c.Time },
+		"no namespace": func(k *Token) { k.Namespaces = nil }, "namespace": func(k *Token) { k.Namespaces = []string{"a/b"} }, "namespace in capitals": func(k *Token) { k.Namespaces = []string{"MAIN"} }, "ended": func(k *Token) { k.Expires = c.Time },
 	} {
 		k := pipeline
 		change(&k)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
+	"github.com/grow-platform/grow/host/secrets"
+	"github.com/grow-platform/grow/host/token"
 	"github.com/grow-platform/grow/testdata/wat"
 )
 
@@ -69,6 +71,59 @@ func TestFullDisk(t *testing.T) {
 			}
 			if status, body := p.post(); status != 200 || body != `"hello"` {
 				t.Errorf("what runs now: %d %s", status, body)
+			}
+		})
+	}
+}
+
+// TestFullDiskTold: who seals a secret or makes a token when there is no room is told so,
+// and where to make some.
+func TestFullDiskTold(t *testing.T) {
+	for name, ask := range map[string]func(*api.Client) error{
+		"secrets": func(c *api.Client) error {
+			_, err := c.SetSecret(t.Context(), secrets.Place{Namespace: echoes2.Namespace, Service: echoes2.Name}, "KEY", []byte("value"))
+			return err
+		},
+		"store": func(c *api.Client) error {
+			_, err := c.CreateToken(t.Context(), api.NewToken{Name: "ann", Scopes: []token.Scope{token.Read}, Namespaces: []string{"main"}})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &platform{t: t, options: PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", Control: "127.0.0.1:0", CacheDir: t.TempDir()}}
+			disk := filepath.Join(p.options.Data, name)
+			if err := os.Mkdir(disk, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=1m"); err != nil {
+				t.Skip("only root can make a small disk: ", err)
+			}
+			defer unix.Unmount(disk, unix.MNT_DETACH)
+			p.start()
+			defer p.stop()
+			key, err := p.FirstToken(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			client, err := api.NewClient(api.ClientOptions{URL: p.ControlURL(), Token: key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			within := filepath.Join(disk, ".new-full") // none of what is kept there
+			if err := os.Mkdir(within, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			filler := fill(t, within, 0)
+			var fault *control.Error
+			if err := ask(client); !errors.As(err, &fault) || fault.Code != "host.full" || !strings.Contains(fault.Next, "make room on the disk of "+disk) {
+				t.Errorf("on a full disk: %v; next: %+v", err, fault)
+			}
+			if err := os.Remove(filler); err != nil {
+				t.Fatal(err)
+			}
+			if err := ask(client); err != nil {
+				t.Errorf("with room again: %v", err)
 			}
 		})
 	}
