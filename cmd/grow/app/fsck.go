@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/grow-platform/grow/runtime/journal"
@@ -69,6 +71,13 @@ func Fsck(ctx context.Context, dir string, o FsckOptions) (*FsckReport, error) {
 		}
 	}
 	return r, nil
+}
+
+// IsHostFolder reports whether a folder is what a host that services are deployed to keeps
+// all it has in.
+func IsHostFolder(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, storeDir, "format"))
+	return err == nil && info.Mode().IsRegular()
 }
 
 // examine looks everything over.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -255,10 +256,21 @@ func (p *Platform) open(ctx context.Context) error {
 	}
 	j, err := p.opts.Journal.OpenStore(ctx, p.opts.Data, p.log)
 	if err != nil {
-		return journalError(p.opts.Journal, err)
+		return p.journalError(err)
 	}
 	p.shared.store = j
 	return allRestored(ctx, j)
+}
+
+// journalError is what journalError makes of an error, naming the folder that is looked
+// over: who starts a host stands elsewhere.
+func (p *Platform) journalError(err error) error {
+	err = journalError(p.opts.Journal, err)
+	var fault *Error
+	if errors.As(err, &fault) && p.mounted == nil && p.opts.Journal.At == "" {
+		fault.Hint = strings.ReplaceAll(fault.Hint, "grow fsck", "grow fsck "+p.opts.Data)
+	}
+	return err
 }
 
 // openStore opens what the host remembers besides its journal: on NATS servers when the

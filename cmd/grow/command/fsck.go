@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,14 +24,15 @@ func (s *shell) fsck() *cobra.Command {
 	var repair, lose bool
 	var run runOptions
 	c := &cobra.Command{
-		Use: "fsck [FOLDER]", Short: "check the journal of a stopped service, and repair it", Args: cobra.MaximumNArgs(1),
+		Use: "fsck [FOLDER]", Short: "check the journal of a stopped service or host, and repair it", Args: cobra.MaximumNArgs(1),
 		Long: "fsck reads every record, snapshot and blob of the journal of a service that does not run, names what is damaged, and says\n" +
-			"what follows from it and what --repair would do. It changes nothing.\n\n" +
+			"what follows from it and what --repair would do. It changes nothing. FOLDER is that of a service, or what grow serve has as --data:\n" +
+			"then it is the journals of all its services.\n\n" +
 			"--repair builds the journal anew from the newest snapshot that is whole and the records that follow it, and puts it in the\n" +
 			"place of the damaged one, which is kept beside it. Where that would lose something, it does nothing without --lose.\n\n" +
 			"With --journal, as for grow run, it checks what a NATS server keeps, which is not repaired in place. No host may serve\n" +
 			"the service meanwhile.",
-		Example: "  grow fsck\n  grow fsck --repair\n  grow fsck shop -o json\n  grow fsck --journal nats://127.0.0.1:4222",
+		Example: "  grow fsck\n  grow fsck --repair\n  grow fsck shop -o json\n  grow fsck /var/lib/grow --repair\n  grow fsck --journal nats://127.0.0.1:4222",
 		RunE: func(c *cobra.Command, args []string) error {
 			if lose && !repair {
 				return usage("--lose goes with --repair")
@@ -38,19 +40,23 @@ func (s *shell) fsck() *cobra.Command {
 			if err := run.checkJournal(); err != nil {
 				return err
 			}
-			dir, err := s.stopped(args)
+			dir, err := s.stoppedAny(args)
 			if err != nil {
 				return err
+			}
+			again := "grow fsck"
+			if len(args) > 0 {
+				again += " " + args[0]
 			}
 			o := app.FsckOptions{Repair: repair, Lose: lose, Log: s.warnings(), Tell: s.progress("repaired")}
 			r, err := look(c.Context(), dir, run.journal, o)
 			if err != nil {
 				return err
 			}
-			if err := s.print(r, func(w io.Writer) error { return writeFsck(w, r, repair) }); err != nil {
+			if err := s.print(r, func(w io.Writer) error { return writeFsck(w, r, repair, again) }); err != nil {
 				return err
 			}
-			return fsckFault(r, repair)
+			return fsckFault(r, repair, again)
 		},
 	}
 	c.Flags().BoolVar(&repair, "repair", false, "repair what can be; what was there is kept beside it")
@@ -83,6 +89,17 @@ func (s *shell) stopped(args []string) (string, error) {
 	return dir, control.Running(app.StateDir(dir))
 }
 
+// stoppedAny is the folder of a service, or of a host that services are deployed to, which
+// none runs of.
+func (s *shell) stoppedAny(args []string) (string, error) {
+	dir, err := s.stopped(args)
+	var none *control.Error
+	if !errors.As(err, &none) || none.Code != codeNoService || !app.IsHostFolder(none.At) {
+		return dir, err
+	}
+	return none.At, nil // its store and its journals are locked while one runs
+}
+
 // warnings is a log for what a journal's server has to say that matters.
 func (s *shell) warnings() *slog.Logger {
 	return slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
@@ -91,26 +108,27 @@ func (s *shell) warnings() *slog.Logger {
 // onServer says what to do about a journal on a server that is damaged.
 const onServer = "it is not repaired on a server: delete its streams there, and restore a backup: grow restore"
 
-// fsckFault is why a command that looked a journal over does not end well, or nil.
-func fsckFault(r *app.FsckReport, repair bool) error {
+// fsckFault is why a command that looked a journal over does not end well, or nil; again is
+// that command, without flags.
+func fsckFault(r *app.FsckReport, repair bool, again string) error {
 	if r.Sound || r.Repaired {
 		return nil
 	}
-	e := control.Error{Code: codeFsck, Message: "the journal is damaged", At: r.Folder, Next: "repair it: grow fsck --repair"}
+	e := control.Error{Code: codeFsck, Message: "the journal is damaged", At: r.Folder, Next: "repair it: " + again + " --repair"}
 	switch {
 	case r.Server:
 		e.Next = onServer
 	case r.Stuck():
 		e.Message, e.Next = "the journal is damaged, and cannot be repaired", "restore a backup: grow restore"
 	case r.Lost():
-		e.Message, e.Next = "the journal is damaged, and something is lost", "restore a backup, or go on without what is lost: grow fsck --repair --lose"
+		e.Message, e.Next = "the journal is damaged, and something is lost", "restore a backup, or go on without what is lost: "+again+" --repair --lose"
 	case repair:
 		e.Next = ""
 	}
 	return &told{fault: e, whole: true}
 }
 
-func writeFsck(w io.Writer, r *app.FsckReport, repair bool) error {
+func writeFsck(w io.Writer, r *app.FsckReport, repair bool, again string) error {
 	for i := range r.Files {
 		writeFinding(w, &r.Files[i])
 	}
@@ -136,11 +154,11 @@ func writeFsck(w io.Writer, r *app.FsckReport, repair bool) error {
 	case r.Stuck():
 		fmt.Fprintln(w, "it cannot be repaired; restore a backup: grow restore")
 	case r.Lost() && repair:
-		fmt.Fprintln(w, "nothing was changed; restore a backup, or go on without what is lost: grow fsck --repair --lose")
+		fmt.Fprintln(w, "nothing was changed; restore a backup, or go on without what is lost:", cell(again), "--repair --lose")
 	case r.Lost():
-		fmt.Fprintln(w, "restore a backup, or go on without what is lost: grow fsck --repair --lose")
+		fmt.Fprintln(w, "restore a backup, or go on without what is lost:", cell(again), "--repair --lose")
 	default:
-		fmt.Fprintln(w, "repair it: grow fsck --repair")
+		fmt.Fprintln(w, "repair it:", cell(again), "--repair")
 	}
 	return nil
 }
