@@ -33,6 +33,31 @@ func (k toldKeys) ListStates(_ context.Context, f *shard.StateFilter) (list []sh
 	return list, nil
 }
 
+// TestToldDebugged: what became of a message, and how long it took, does not change when
+// somebody looks into it later, and one that nothing else is known of is not told of.
+func TestToldDebugged(t *testing.T) {
+	at := time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
+	w := tracing{of: map[string]*traced{}}
+	for _, h := range []shard.Hop{
+		{What: shard.HopHandled, ID: "m", Node: "n", Type: "asked", Time: at, Took: time.Second},
+		{What: shard.HopDead, ID: "d", Node: "n", Type: "asked", Time: at, Code: "trap"},
+		{What: shard.HopAction, ID: "m", Node: "n", Time: at.Add(time.Hour), Code: journal.ActionDebug, By: "ann"},
+		{What: shard.HopAction, ID: "m", Node: "n", Time: at.Add(2 * time.Hour), Code: journal.ActionDebugEnd, By: "ann"},
+		{What: shard.HopAction, ID: "d", Node: "n", Time: at.Add(time.Hour), Code: journal.ActionDebug, By: "ann"},
+		{What: shard.HopAction, ID: "older", Node: "n", Time: at.Add(time.Hour), Code: journal.ActionDebug, By: "ann"},
+		{What: shard.HopAction, ID: "dropped", Node: "n", Time: at, Code: journal.ActionDrop, By: "ann"},
+	} {
+		w.hop(&h)
+	}
+	var got []string
+	for _, m := range w.list {
+		got = append(got, fmt.Sprintf("%s %s %d", m.ID, m.Outcome, len(m.Acts)))
+	}
+	if want := "m handled 2, d dead 1, dropped dead 1"; strings.Join(got, ", ") != want || !w.last.Equal(at.Add(time.Second)) {
+		t.Errorf("%s; want %s; it ended at %s", strings.Join(got, ", "), want, w.last)
+	}
+}
+
 // TestToldNames: secrets are hidden in codes, keys and names of what is told, too.
 func TestToldNames(t *testing.T) {
 	const s = toldSecret

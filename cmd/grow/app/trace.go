@@ -111,6 +111,12 @@ func (w *tracing) see(m *traced, h *shard.Hop) {
 }
 
 func (w *tracing) hop(h *shard.Hop) {
+	if h.What == shard.HopAction && (h.Code == journal.ActionDebug || h.Code == journal.ActionDebugEnd) {
+		if m := w.of[h.ID]; m != nil { // else it came before what was looked at, and what became of it is not known
+			m.Acts = append(m.Acts, w.acted(h))
+		}
+		return
+	}
 	m := w.message(h.ID)
 	if h.What == shard.HopAction {
 		w.act(m, h)
@@ -188,9 +194,14 @@ func (w *tracing) outputs(h *shard.Hop) {
 	}
 }
 
+func (w *tracing) acted(h *shard.Hop) control.TraceAct {
+	return control.TraceAct{Name: h.Code, Time: h.Time, By: h.By, Reason: w.mask.text(h.Reason)}
+}
+
+// act notes what was done to a dead letter.
 func (w *tracing) act(m *traced, h *shard.Hop) {
-	a := control.TraceAct{Name: h.Code, Time: h.Time, By: h.By, Reason: w.mask.text(h.Reason)}
-	m.Outcome = control.TraceDead // as all are that people act on, also when the journal has that no more
+	a := w.acted(h)
+	m.Outcome = control.TraceDead // also when the journal has no more that it was
 	seen := shard.Hop{Time: h.Time}
 	if m.Node == "" { // it came before what was looked at; an action names where the message sent in its place goes
 		seen.Node, seen.Key = h.Node, h.Key

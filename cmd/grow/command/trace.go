@@ -277,6 +277,9 @@ func (f *fall) about(m *control.TraceMessage, under string) {
 	}
 	for _, a := range m.Acts {
 		text := fmt.Sprintf("by %s at %s", a.By, when(a.Time))
+		if a.Name == journal.ActionDebugEnd {
+			text = fmt.Sprintf("by %s until %s", a.By, when(a.Time))
+		}
 		if a.Again != "" {
 			text += ", as " + a.Again
 		}
@@ -284,7 +287,7 @@ func (f *fall) about(m *control.TraceMessage, under string) {
 			text += ": " + a.Reason
 		}
 		word := map[string]string{journal.ActionEdit: "edited", journal.ActionRedrive: "redriven", journal.ActionDrop: "dropped",
-			journal.ActionDebug: "debugged", journal.ActionDebugEnd: "debugged until then"}[a.Name]
+			journal.ActionDebug: "debugged", journal.ActionDebugEnd: "debugged"}[a.Name]
 		f.tell(under, word, colorWait, text)
 	}
 }
