@@ -94,11 +94,11 @@ func (s *shell) deployFolder(ctx context.Context, g gateFlags) error {
 	if err := at.look(ctx); err != nil {
 		return err
 	}
-	tree, links, err := documentsIn(ctx, m.dir)
+	tree, left, err := documentsIn(ctx, m.dir)
 	if err != nil {
 		return err
 	}
-	s.leftOut(links)
+	s.tellLeft(left)
 	d := &delivery{
 		files: filesOf(tree), request: g.request(commitOf(ctx, m.dir)),
 		send: func(ctx context.Context, missing []string) error { return m.upload(ctx, tree, missing) },

@@ -18,6 +18,7 @@ import (
 	"github.com/grow-platform/grow/host/api"
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/documents"
+	"github.com/grow-platform/grow/host/signing"
 	"github.com/grow-platform/grow/host/store"
 )
 
@@ -283,13 +284,20 @@ type fileChange struct {
 var changeMarks = map[string]string{"add": "A", "change": "M", "remove": "D", "conflict": "U"}
 
 // documentsIn reads the tree of a folder: what git keeps or would keep of it, and without
-// git all but what grow and the tools of languages make. Links are left out, and named.
-func documentsIn(ctx context.Context, dir string) (t documents.Tree, links []string, err error) {
+// git all but what grow and the tools of languages make. Links and private keys are left
+// out, and named.
+func documentsIn(ctx context.Context, dir string) (t documents.Tree, left leftOut, err error) {
 	names, err := candidates(ctx, dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, leftOut{}, err
 	}
 	return readDocuments(dir, names)
+}
+
+// leftOut are files of a folder that are no documents.
+type leftOut struct {
+	links []string
+	keys  []string // private, that modules are signed with: who reads documents is not to sign
 }
 
 // servedDocuments is documentsIn for a folder that is served whatever else lies in it:
@@ -327,7 +335,7 @@ func servedDocuments(ctx context.Context, dir string) (t documents.Tree, left []
 // serviceDirs are the folders of a service that hold what it is made of.
 var serviceDirs = []string{"actors", "types", "workflows", "docs"}
 
-func readDocuments(dir string, names []string) (t documents.Tree, links []string, err error) {
+func readDocuments(dir string, names []string) (t documents.Tree, left leftOut, err error) {
 	total := int64(0)
 	for _, name := range names {
 		at := filepath.Join(dir, filepath.FromSlash(name))
@@ -336,24 +344,28 @@ func readDocuments(dir string, names []string) (t documents.Tree, links []string
 		case errors.Is(err, fs.ErrNotExist): // git still has it
 			continue
 		case err != nil:
-			return nil, nil, fmt.Errorf("read documents: %w", err)
+			return nil, left, fmt.Errorf("read documents: %w", err)
 		case info.Mode()&fs.ModeSymlink != 0:
-			links = append(links, name)
+			left.links = append(left.links, name)
 			continue
 		case !info.Mode().IsRegular():
 			continue
 		}
 		if total += info.Size(); info.Size() > documents.FileMax || total > documents.TotalMax {
-			return nil, nil, tooLarge(name, info.Size())
+			return nil, left, tooLarge(name, info.Size())
 		}
 		b, err := os.ReadFile(at)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read documents: %w", err)
+			return nil, left, fmt.Errorf("read documents: %w", err)
+		}
+		if _, err := signing.Private(b); err == nil {
+			left.keys = append(left.keys, name)
+			continue
 		}
 		t = append(t, documents.File{Path: name, Digest: store.DigestOf(b), Size: int64(len(b)), Exec: info.Mode()&0o111 != 0})
 	}
 	slices.SortFunc(t, func(a, b documents.File) int { return strings.Compare(a.Path, b.Path) })
-	return t, links, t.Check()
+	return t, left, t.Check()
 }
 
 func tooLarge(name string, size int64) error {

@@ -89,11 +89,11 @@ func (s *shell) pullAll(ctx context.Context, m *mirror, plan bool) error {
 	if err != nil {
 		return err
 	}
-	mine, links, err := documentsIn(ctx, m.dir)
+	mine, left, err := documentsIn(ctx, m.dir)
 	if err != nil {
 		return err
 	}
-	s.leftOut(links)
+	s.tellLeft(left)
 	steps, conflicts, err := m.steps(ctx, base, mine, theirs)
 	if err != nil {
 		return err

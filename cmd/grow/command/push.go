@@ -54,11 +54,11 @@ type pushing struct {
 }
 
 func (s *shell) pushAll(ctx context.Context, m *mirror, message string, plan bool) error {
-	mine, links, err := documentsIn(ctx, m.dir)
+	mine, left, err := documentsIn(ctx, m.dir)
 	if err != nil {
 		return err
 	}
-	s.leftOut(links)
+	s.tellLeft(left)
 	last, err := m.last(ctx)
 	if err != nil {
 		return err
@@ -123,10 +123,13 @@ func writeChanges(w io.Writer, files []fileChange) error {
 	return nil
 }
 
-// leftOut names links, which are no documents.
-func (s *shell) leftOut(links []string) {
-	if len(links) > 0 {
-		s.say("left out, since links are no documents: %s", cell(strings.Join(links, ", ")))
+// tellLeft names what is no document.
+func (s *shell) tellLeft(left leftOut) {
+	if len(left.links) > 0 {
+		s.say("left out, since links are no documents: %s", cell(strings.Join(left.links, ", ")))
+	}
+	if len(left.keys) > 0 {
+		s.say("left out, since a private key stays with who signs: %s", cell(strings.Join(left.keys, ", ")))
 	}
 }
 
