@@ -42,11 +42,11 @@ func (a *API) graphRoutes() {
 	huma.Register(a.huma, operation("get-graph", token.Read, http.MethodGet, servicePath+"/graph", "Tell who sends to whom in a service that runs"), a.graph)
 }
 
-func (a *API) graph(_ context.Context, q *Place) (*body[Graph], error) {
+func (a *API) graph(ctx context.Context, q *Place) (*body[Graph], error) {
 	s := q.service()
 	g, passed := a.o.Graph(s)
 	if g == nil {
-		return nil, a.fault(a.idle(s))
+		return nil, a.fault(a.idle(ctx, s))
 	}
 	return &body[Graph]{graphOf(g, passed)}, nil
 }

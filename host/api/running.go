@@ -16,6 +16,7 @@ import (
 	"github.com/grow-platform/grow/host/control"
 	"github.com/grow-platform/grow/host/documents"
 	"github.com/grow-platform/grow/host/token"
+	"github.com/grow-platform/grow/runtime/shard"
 )
 
 // runningRoutes are what can be asked of a service that runs, as the socket in a
@@ -67,12 +68,15 @@ func (a *API) described(o *control.Operation) *huma.Operation {
 }
 
 // idle is what who asks for something of a service is told that does not run.
-func (a *API) idle(s documents.Service) *control.Error {
+func (a *API) idle(ctx context.Context, s documents.Service) *control.Error {
 	if fault := a.o.Lifecycle.Fault(s); fault != "" {
 		return &control.Error{
 			Code: control.CodeNotFound, Message: s.String() + " does not run: " + fault, At: s.String(),
 			Next: "mend that, then: grow service start " + s.Name + "; or go back to what ran: grow rollback --service-wide",
 		}
+	}
+	if modes, err := a.o.Deployer.Modes(ctx, s); err == nil && modes.Service == shard.Stopped {
+		return &control.Error{Code: control.CodeNotFound, Message: s.String() + " is stopped", At: s.String(), Next: "start it: grow service start " + s.Name}
 	}
 	return &control.Error{Code: control.CodeNotFound, Message: "there is no service " + s.String() + " that runs", At: s.String(), Next: "see those there are: grow service list"}
 }
@@ -83,7 +87,7 @@ func (a *API) run(o *control.Operation, op *huma.Operation, c huma.Context) {
 	s := documents.Service{Namespace: c.Param("namespace"), Name: c.Param("service")}
 	b := a.o.Running(s)
 	if b == nil {
-		a.refuse(c, http.StatusNotFound, a.idle(s))
+		a.refuse(c, http.StatusNotFound, a.idle(c.Context(), s))
 		return
 	}
 	if o.In != nil {

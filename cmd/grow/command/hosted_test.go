@@ -172,7 +172,7 @@ func TestLifecycle(t *testing.T) {
 	holds(t, h.run(exitDone, "actor start echo"), "is running already")
 
 	holds(t, h.run(exitDone, "service stop echoes"), "main/echoes is stopped")
-	holds(t, h.run(exitNotFound, "status"), "no service main/echoes that runs")
+	holds(t, h.run(exitNotFound, "status"), "main/echoes is stopped")
 	h.stop()
 	h.start()
 	holds(t, h.run(exitDone, "service list"), "stopped")
