@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/grow-platform/grow/cmd/grow/app"
@@ -94,8 +96,14 @@ func (s *shell) stopped(args []string) (string, error) {
 func (s *shell) stoppedAny(args []string) (string, error) {
 	dir, err := s.stopped(args)
 	var none *control.Error
-	if !errors.As(err, &none) || none.Code != codeNoService || !app.IsHostFolder(none.At) {
+	if !errors.As(err, &none) || none.Code != codeNoService {
 		return dir, err
+	}
+	if _, denied := os.ReadDir(none.At); errors.Is(denied, fs.ErrPermission) {
+		return "", denied // nobody knows what is there
+	}
+	if !app.IsHostFolder(none.At) {
+		return "", err
 	}
 	return none.At, nil // its store and its journals are locked while one runs
 }
