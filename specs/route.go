@@ -207,9 +207,14 @@ func (r *router) accepts(n *schema.Node, at, name string, types []string) {
 	if r.loose[node.filling()] {
 		return
 	}
+	fits := func(t string) bool { return slices.Contains(takes, t) }
 	for _, t := range types {
-		if !slices.Contains(takes, t) {
-			r.problem(r.w.file, n.Pos, at, "spec.route", fmt.Sprintf("%s does not take %s; it takes %s", name, t, enumerate(takes)))
+		if !fits(t) {
+			var hint []string
+			if i := slices.IndexFunc(types, fits); i >= 0 {
+				hint = []string{"a route may be for one type: type: " + types[i]}
+			}
+			r.problem(r.w.file, n.Pos, at, "spec.route", fmt.Sprintf("%s does not take %s; it takes %s", name, t, enumerate(takes)), hint...)
 			return
 		}
 	}
