@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -255,14 +257,34 @@ func (c Conn) Send(r *http.Request) (*http.Response, error) {
 	case errors.Is(err, context.Canceled):
 		return nil, err
 	case err != nil:
-		return nil, &Error{Code: CodeUnreachable, Message: "reach the host: " + err.Error(), Next: "look whether it still runs: grow status"}
+		return nil, &Error{Code: CodeUnreachable, Message: "reach the host: " + err.Error(), Next: unreached(err)}
 	case response.StatusCode >= 200 && response.StatusCode < 300, response.StatusCode == http.StatusSwitchingProtocols:
 		return response, nil
 	}
 	defer response.Body.Close()
 	var told struct{ Error *Error }
-	if err := json.NewDecoder(io.LimitReader(response.Body, bodyMax)).Decode(&told); err != nil || told.Error == nil {
-		return nil, &Error{Code: CodeUnreachable, Message: "the host answered " + response.Status}
+	text, _ := io.ReadAll(io.LimitReader(response.Body, bodyMax)) // what could be read is told
+	if err := json.Unmarshal(text, &told); err == nil && told.Error != nil {
+		return nil, told.Error
 	}
-	return nil, told.Error
+	other := &Error{Code: CodeUnreachable, Message: "the host answered " + response.Status}
+	if bytes.Contains(text, []byte("HTTP request to an HTTPS server")) { // as net/http has it
+		other.Next = "it has a certificate: name it by https://"
+	}
+	return nil, other
+}
+
+// unreached says what to do about a host that gave no answer.
+func unreached(err error) string {
+	var name x509.HostnameError
+	var refused *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &name):
+		return "name the host as its certificate does, or have it given one for this name"
+	case errors.As(err, &refused):
+		return "give the file of certificates that the host's is signed by, which may be its own: --host-ca FILE, or export GROW_CA=FILE"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "it has no certificate: name it by http://"
+	}
+	return "look whether it still runs: grow status"
 }

@@ -51,6 +51,15 @@ func (f *front) secure(certFile, keyFile string) error {
 	return nil
 }
 
+// bare reports whether a front is served in clear at an address that others can reach.
+func (f *front) bare() bool {
+	if f == nil || f.scheme != "http" {
+		return false
+	}
+	at, ok := f.listener.Addr().(*net.TCPAddr)
+	return ok && !at.IP.IsLoopback()
+}
+
 // serve answers requests until shutdown or close.
 func (f *front) serve(h http.Handler, log *slog.Logger) {
 	f.server = &http.Server{Handler: h, ReadHeaderTimeout: frontHeaderTime, IdleTimeout: frontIdleTime, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}

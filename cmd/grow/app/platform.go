@@ -213,6 +213,9 @@ func (p *Platform) serve() error {
 			return err
 		}
 	}
+	if p.control.bare() {
+		p.log.Warn("the control API is served to other machines without a certificate: whoever is on the way reads tokens; give --cert and --key", "control", p.ControlURL())
+	}
 	p.services.serve(http.HandlerFunc(p.route), p.log)
 	p.control.serve(handler, p.log)
 	p.sweeps.Go(func() { p.api() }) // so that the first command does not wait for it
