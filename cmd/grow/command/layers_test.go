@@ -71,6 +71,7 @@ runtime/capability < host/capabilities/secret, host/capabilities/http, host/capa
 host/capabilities/http/openapi < host/capabilities/http, cmd/grow/command
 runtime/capability < host/capabilities/grants < host/capabilities/http, host/capabilities/sql, host/capabilities/kv, host/capabilities/publish, host/capabilities/connector, host/capabilities/actor, host/capabilities/files, host/capabilities/mail, host/capabilities/llm
 runtime/capability < runtime/capability/capabilitytest
+runtime/capability < host/outside/kafka, host/outside/nats, host/outside/redis, host/outside/s3
 host/outside/nats < host/capabilities/publish, host/capabilities/connector, host/subscribe
 runtime/bucket, runtime/object < host/outside/s3 < host/capabilities/blob, cmd/grow/app, cmd/grow/command
 host/outside/kafka, host/outside/redis < host/capabilities/publish, host/subscribe
