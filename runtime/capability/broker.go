@@ -124,7 +124,6 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 	if n < 1 || n > b.most.perCall {
 		return nil, fmt.Errorf("request frame of %d messages, not 1 to %d: %w", n, b.most.perCall, abi.ErrCount)
 	}
-	counted := l.counted
 	l.requests, l.same = l.requests[:0], false
 	for i := range n {
 		if i == cap(l.requests) {
@@ -139,11 +138,8 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !logs(&l.requests[i]) {
-			counted++
-		}
 	}
-	if counted > b.calls {
+	if most := b.calls + l.logged; l.calls+n > most && l.calls+n-lines(l.requests) > most {
 		return nil, fmt.Errorf("%w: the limit is %d", ErrTooMany, b.calls)
 	}
 	l.answer = abi.AppendCount(l.answer[:0], n)
@@ -151,25 +147,27 @@ func (b *Broker) Serve(l *Ledger, frame []byte) ([]byte, error) {
 		return nil, err
 	}
 	l.calls += n
-	l.counted = counted
 	l.bytes += len(l.answer)
 	return l.answer, nil
 }
 
-// logs says whether a request is a log line. Those have limits of their own: what is more than
+// lines counts log lines among requests. They have limits of their own: what is more than
 // a message may write is dropped, and the message goes on.
-func logs(v *abi.View) bool {
-	switch string(v.Type) {
-	case "log.debug", "log.info", "log.warn", "log.error":
-		return true
+func lines(requests []abi.View) (n int) {
+	for i := range requests {
+		switch string(requests[i].Type) {
+		case "log.debug", "log.info", "log.warn", "log.error":
+			n++
+		}
 	}
-	return false
+	return n
 }
 
 // here answers what the host itself serves, and refuses the rest.
 func (b *Broker) here(l *Ledger, number int, v *abi.View) {
 	switch string(v.Type) {
 	case "log.debug", "log.info", "log.warn", "log.error":
+		l.logged++
 		l.Log(string(v.Type[len("log."):]), v.Data, v)
 		l.append(&Answer{})
 	case "config.get":

@@ -70,7 +70,7 @@ type Ledger struct {
 	Effect func() error
 
 	calls    int // requests, log lines among them
-	counted  int // requests that the limit counts
+	logged   int // requests that were log lines, which the limit of requests does not count
 	bytes    int
 	fuel     uint64
 	recorded []Recorded
@@ -103,7 +103,7 @@ func (l *Ledger) End() { l.streams.end() }
 // Reset prepares the ledger for another message.
 func (l *Ledger) Reset() {
 	clear(l.recorded)
-	l.calls, l.counted, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, 0, l.recorded[:0], false
+	l.calls, l.logged, l.bytes, l.fuel, l.recorded, l.waited = 0, 0, 0, 0, l.recorded[:0], false
 	l.stable, l.kept, l.scope = names{}, nil, nil
 }
 
