@@ -24,33 +24,15 @@ import (
 func TestFullDisk(t *testing.T) {
 	for _, name := range []string{"uploads", "store", "work"} {
 		t.Run(name, func(t *testing.T) {
-			p := &platform{t: t, options: PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", Control: "127.0.0.1:0", CacheDir: t.TempDir()}}
-			disk := filepath.Join(p.options.Data, name)
-			if err := os.Mkdir(disk, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=1m"); err != nil {
-				t.Skip("only root can make a small disk: ", err)
-			}
-			defer unix.Unmount(disk, unix.MNT_DETACH)
-			p.start()
-			defer p.stop()
-			key, err := p.FirstToken(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			client, err := api.NewClient(api.ClientOptions{URL: p.ControlURL(), Token: key})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
+			p, client, disk, end := onSmallDisk(t, name)
+			defer end()
 			small, large := wat.Module("echo"), padded(wat.Module("echo"), 400<<10)
 			if err := deployed(t.Context(), client, "One.", small); err != nil {
 				t.Fatal(err)
 			}
 			filler := fill(t, disk, 200<<10)
 			var fault *control.Error
-			err = deployed(t.Context(), client, "Two.", large)
+			err := deployed(t.Context(), client, "Two.", large)
 			if !errors.As(err, &fault) || fault.Code != "host.full" || !strings.Contains(fault.Next, "make room on the disk of "+disk) || !strings.Contains(fault.Next, " KiB free") {
 				t.Errorf("on a full disk: %v; next: %+v", err, fault)
 			}
@@ -76,6 +58,33 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// onSmallDisk starts a host of which a folder is a disk of 1 MiB. end stops it.
+func onSmallDisk(t *testing.T, name string) (p *platform, client *api.Client, disk string, end func()) {
+	t.Helper()
+	p = &platform{t: t, options: PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", Control: "127.0.0.1:0", CacheDir: t.TempDir()}}
+	disk = filepath.Join(p.options.Data, name)
+	if err := os.Mkdir(disk, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skip("only root can make a small disk: ", err)
+	}
+	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
+	p.start()
+	key, err := p.FirstToken(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err = api.NewClient(api.ClientOptions{URL: p.ControlURL(), Token: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, client, disk, func() {
+		client.Close()
+		p.stop()
+	}
+}
+
 // TestFullDiskTold: who seals a secret or makes a token when there is no room is told so,
 // and where to make some.
 func TestFullDiskTold(t *testing.T) {
@@ -90,26 +99,8 @@ func TestFullDiskTold(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &platform{t: t, options: PlatformOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", Control: "127.0.0.1:0", CacheDir: t.TempDir()}}
-			disk := filepath.Join(p.options.Data, name)
-			if err := os.Mkdir(disk, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=1m"); err != nil {
-				t.Skip("only root can make a small disk: ", err)
-			}
-			defer unix.Unmount(disk, unix.MNT_DETACH)
-			p.start()
-			defer p.stop()
-			key, err := p.FirstToken(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			client, err := api.NewClient(api.ClientOptions{URL: p.ControlURL(), Token: key})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
+			p, client, disk, end := onSmallDisk(t, name)
+			defer end()
 			within := filepath.Join(disk, ".new-full") // none of what is kept there
 			if err := os.Mkdir(within, 0o700); err != nil {
 				t.Fatal(err)

@@ -28,6 +28,18 @@ func notesOf(t *testing.T, v *values) (list []string) {
 	return list
 }
 
+// writes is a write to a bucket that must succeed.
+func writes(t *testing.T) func(b bucket.Bucket, w bucket.Write) uint64 {
+	return func(b bucket.Bucket, w bucket.Write) uint64 {
+		t.Helper()
+		revision, err := b.Write(t.Context(), &w)
+		if err != nil {
+			t.Fatalf("%+v: %v", w, err)
+		}
+		return revision
+	}
+}
+
 // wrote writes a key so often, as the first of each, and returns the revisions.
 func wrote(t *testing.T, b bucket.Bucket, key string, times int) (revisions []uint64) {
 	t.Helper()
@@ -161,14 +173,7 @@ func TestWrittenByAnother(t *testing.T) {
 		hosts = append(hosts, b)
 	}
 	one, other := hosts[0], hosts[1]
-	write := func(b bucket.Bucket, w bucket.Write) uint64 {
-		t.Helper()
-		revision, err := b.Write(t.Context(), &w)
-		if err != nil {
-			t.Fatalf("%+v: %v", w, err)
-		}
-		return revision
-	}
+	write := writes(t)
 	var done []bucket.Write
 	var revisions []uint64
 	for n := range 5 * formersMax {
@@ -217,14 +222,7 @@ func TestMadeAnew(t *testing.T) {
 		}
 		return b
 	}
-	write := func(b bucket.Bucket, w bucket.Write) uint64 {
-		t.Helper()
-		revision, err := b.Write(t.Context(), &w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return revision
-	}
+	write := writes(t)
 	n := journal.Name{Namespace: carts.Namespace, Service: carts.Service}
 	b := bucketOf(one)
 	wrote(t, b, "a", formersMax+1)
@@ -259,14 +257,7 @@ func TestToldMeanwhile(t *testing.T) {
 		}
 		hosts = append(hosts, b.(*values))
 	}
-	write := func(b bucket.Bucket, w bucket.Write) uint64 {
-		t.Helper()
-		revision, err := b.Write(t.Context(), &w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return revision
-	}
+	write := writes(t)
 	write(hosts[0], bucket.Write{Key: "a", Data: []byte("0"), Once: "a0"})
 	w := bucket.Write{Key: "a", Data: []byte("mine"), TTL: time.Hour, Once: "mine"}
 	late := w
