@@ -99,7 +99,7 @@ func TestFullDiskTold(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, client, disk, end := onSmallDisk(t, name)
+			_, client, disk, end := onSmallDisk(t, name)
 			defer end()
 			within := filepath.Join(disk, ".new-full") // none of what is kept there
 			if err := os.Mkdir(within, 0o700); err != nil {
