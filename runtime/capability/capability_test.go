@@ -174,6 +174,11 @@ func TestLimits(t *testing.T) {
 	if got := ask(t, b, l, line, line, line); len(got) != 3 || strings.Contains(got[0], ErrTooMany.Error()) {
 		t.Errorf("log lines count: %q", got)
 	}
+	fresh := ledger(t)
+	ask(t, b, fresh, line, line, line)
+	if got := ask(t, b, fresh, get, line, get); len(got) != 3 || strings.Contains(got[0], ErrTooMany.Error()) {
+		t.Errorf("log lines of requests before count: %q", got)
+	}
 	if got := ask(t, b, l, line, get); !strings.Contains(got[0], ErrTooMany.Error()) {
 		t.Errorf("a third of two beside a log line: %q", got)
 	}
