@@ -2,7 +2,6 @@ package nats
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -19,9 +18,8 @@ import (
 
 // Limits of areas.
 const (
-	writersMax = 16          // writes at one time; others wait
-	keepEvery  = 10_000      // writes after which what is known of older ones is looked through
-	lookEvery  = time.Second // how long an area's size is believed
+	keepEvery = 10_000      // writes after which what is known of older ones is looked through
+	lookEvery = time.Second // how long an area's size is believed
 )
 
 // errOld: the server is too old for buckets.
@@ -51,18 +49,19 @@ type trim struct {
 	most     uint64
 }
 
-func newArea(s *Store, title string, size int64, trims []trim, c jetstream.StreamConfig) *area {
-	return &area{store: s, title: title, size: size, trims: trims, config: c, writes: make(chan struct{}, writersMax), copies: make(chan struct{}, 1), count: keepEvery}
+func newArea(s *Store, title string, size int64, writers int, trims []trim, c jetstream.StreamConfig) *area {
+	return &area{store: s, title: title, size: size, trims: trims, config: c, writes: make(chan struct{}, writers), copies: make(chan struct{}, 1), count: keepEvery}
 }
 
 // handle is a stream as one session knows it.
 type handle struct {
-	session *session
-	stream  jetstream.Stream
-	made    time.Time     // when the stream was: another of its name may take its place
-	seen    atomic.Uint64 // the newest sequence of values that it is known to have had
-	recent  recent        // of a bucket of values
-	groups  groups        // likewise
+	session   *session
+	stream    jetstream.Stream
+	gathering gathering
+	made      time.Time     // when the stream was: another of its name may take its place
+	seen      atomic.Uint64 // the newest sequence of values that it is known to have had
+	recent    recent        // of a bucket of values
+	groups    groups        // likewise
 }
 
 // see notes that the stream has had a sequence.
@@ -76,25 +75,29 @@ func (a *area) call(ctx context.Context, what string, f func(ctx context.Context
 	return a.store.call(ctx, what+" in "+a.title, func(ctx context.Context, s *session) error {
 		h := a.handle.Load()
 		if h == nil || h.session != s {
-			stream, err := a.open(ctx, s.js)
+			stream, err := a.open(ctx, s)
 			if err != nil {
 				return err
 			}
-			h = &handle{session: s, stream: stream, made: stream.CachedInfo().Created, groups: groups{turn: make(chan struct{}, 1)}}
+			info := stream.CachedInfo()
+			h = &handle{
+				session: s, stream: stream, made: info.Created, groups: groups{turn: make(chan struct{}, 1)},
+				gathering: gathering{session: s, timeout: a.store.options.CallTimeout, batches: info.Config.AllowAtomicPublish},
+			}
 			a.handle.Store(h)
 		}
 		return f(ctx, h)
 	})
 }
 
-func (a *area) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+func (a *area) open(ctx context.Context, s *session) (jetstream.Stream, error) {
 	if f := a.store.folder; f != nil && f.isAside(a.config.Name) {
 		return nil, fmt.Errorf("%w: %w: it was set aside, in %s: see grow fsck", journal.ErrDamaged, bucket.ErrDamaged, filepath.Join(f.path, asideDir, a.config.Name))
 	}
-	stream, err := js.Stream(ctx, a.config.Name)
+	stream, err := s.aside.Stream(ctx, a.config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if stream, err = js.CreateStream(ctx, a.config); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			stream, err = js.Stream(ctx, a.config.Name)
+		if stream, err = s.aside.CreateStream(ctx, a.config); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			stream, err = s.aside.Stream(ctx, a.config.Name)
 		}
 	}
 	if err != nil {
@@ -106,6 +109,10 @@ func (a *area) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stre
 	}
 	if have.AllowMsgTTL != a.config.AllowMsgTTL || a.config.MaxMsgsPerSubject > 0 && have.MaxMsgsPerSubject != a.config.MaxMsgsPerSubject {
 		return nil, errOld
+	}
+	if a.config.AllowAtomicPublish && !have.AllowAtomicPublish && s.server != nil { // an earlier version has made it
+		have.AllowAtomicPublish = true
+		return s.aside.UpdateStream(ctx, have)
 	}
 	return stream, nil
 }
@@ -263,25 +270,15 @@ func (a *area) damaged() error {
 // send keeps a message, and returns its sequence; conflict and noRoom are the errors for
 // what another has written first and for a server that has no room.
 func send(ctx context.Context, h *handle, m *client.Msg, conflict, noRoom error) (uint64, error) {
-	reply, err := h.session.conn.RequestMsgWithContext(ctx, m)
-	if err != nil {
-		return 0, err
-	}
-	var answer struct {
-		Seq   uint64   `json:"seq"`
-		Error *refused `json:"error"`
-	}
-	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return 0, fmt.Errorf("read the server's answer: %w", err)
-	}
-	switch e := answer.Error; {
-	case e == nil:
-		return answer.Seq, nil
-	case e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+	sequence, err := h.gathering.send(ctx, m)
+	var no *refused
+	switch {
+	case !errors.As(err, &no):
+		return sequence, err
+	case no.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || no.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 		return 0, conflict
-	case full(strings.ToLower(e.Description)):
-		return 0, fmt.Errorf("%w: %w", noRoom, e)
-	default:
-		return 0, e
+	case full(strings.ToLower(no.Description)):
+		return 0, fmt.Errorf("%w: %w", noRoom, no)
 	}
+	return 0, err
 }

@@ -17,7 +17,8 @@ import (
 
 // Limits of buckets besides those of package bucket.
 const (
-	entrySize = 256 // bytes of a value besides its key and data, at most
+	entrySize     = 256 // bytes of a value besides its key and data, at most
+	valuesWriters = 64  // writes at one time; others wait
 )
 
 // Headers of messages.
@@ -56,10 +57,10 @@ func (s *Store) Bucket(ctx context.Context, n bucket.Name) (bucket.Bucket, error
 func newValues(s *Store, n bucket.Name) *values {
 	v := &values{name: bucketName(n)}
 	replicas := s.options.Replicas
-	v.area = newArea(s, "bucket "+v.name, bucket.SizeMax, []trim{{v.done("*"), bucket.OnceKept}, {v.together("*"), bucket.OnceKept / formersMax}}, jetstream.StreamConfig{
+	v.area = newArea(s, "bucket "+v.name, bucket.SizeMax, valuesWriters, []trim{{v.done("*"), bucket.OnceKept}, {v.together("*"), bucket.OnceKept / formersMax}}, jetstream.StreamConfig{
 		Name: "KV_" + v.name, Subjects: []string{v.subject(">"), v.done(">")}, Storage: jetstream.FileStorage, Replicas: replicas,
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, Duplicates: 100 * time.Millisecond, MaxMsgSize: 1 << 20,
-		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowRollup: true,
+		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowRollup: true, AllowAtomicPublish: true,
 	})
 	return v
 }
@@ -105,6 +106,11 @@ func (v *values) Write(ctx context.Context, w *bucket.Write) (revision uint64, e
 
 // Prepare implements bucket.Preparer.
 func (v *values) Prepare(ctx context.Context, w *bucket.Write) (any, error) {
+	if h := v.handle.Load(); w.First && h != nil {
+		if f := h.recent.get(w.Key); f != nil && f.takes(w) {
+			return f, nil
+		}
+	}
 	var f *finding
 	err := v.change(ctx, w, 0, func(ctx context.Context, h *handle) (err error) {
 		f, _, err = v.find(ctx, h, w, w.First)

@@ -23,10 +23,7 @@ const (
 // the server has no more: that skips what it cannot read, without a word. whole: as many came as
 // the server had said, and then none can be missing that it does not know of yet.
 func (a *area) newest(ctx context.Context, h *handle, c jetstream.ConsumerConfig, batch int, visit func(m jetstream.Msg, at *jetstream.MsgMetadata) error) (whole bool, err error) {
-	js, err := jetstream.New(h.session.reads)
-	if err != nil {
-		return false, err
-	}
+	js := h.session.aside
 	c.DeliverPolicy, c.AckPolicy, c.MemoryStorage, c.InactiveThreshold = jetstream.DeliverLastPerSubjectPolicy, jetstream.AckNonePolicy, true, listLeft
 	list, err := js.CreateConsumer(ctx, a.config.Name, c)
 	if err != nil {

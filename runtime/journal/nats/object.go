@@ -26,6 +26,8 @@ const (
 	changedMost = 10                           // times that an object is read anew that others have written meanwhile
 	sweepEvery  = 1000                         // writes after which parts are looked through
 	sweptFull   = time.Minute                  // from one time to the next when there is no room
+
+	objectsWriters = 16 // writes at one time; others wait
 )
 
 // objects is a bucket of objects: a stream as NATS's own object stores have it, with notes
@@ -59,7 +61,7 @@ func newObjects(s *Store, n bucket.Name) *objects {
 	o := &objects{name: bucketName(n), now: time.Now}
 	o.swept.Store(sweepEvery)
 	replicas := s.options.Replicas
-	o.area = newArea(s, "bucket "+o.name, object.SizeMax, []trim{{o.done(">"), object.OnceKept}}, jetstream.StreamConfig{
+	o.area = newArea(s, "bucket "+o.name, object.SizeMax, objectsWriters, []trim{{o.done(">"), object.OnceKept}}, jetstream.StreamConfig{
 		Name: "OBJ_" + o.name, Subjects: []string{o.chunks(">"), o.subject(">"), o.done(">")}, Storage: jetstream.FileStorage, Replicas: replicas,
 		Discard: jetstream.DiscardNew, Duplicates: 100 * time.Millisecond, MaxMsgSize: 1 << 20, AllowDirect: replicas == 1, AllowRollup: true,
 	})

@@ -18,15 +18,17 @@ import (
 )
 
 // session is the connections with a server, and the server where it is ours.
-// Records that are read have a connection of their own: on the other one an
-// answer to an append would wait behind megabytes of them, and a reader that is
+// What is read has a connection of its own: on the other one an answer to an
+// append would wait behind megabytes of records, and an append behind a value
+// that the server gives only when it has written another, and a reader that is
 // too slow for the server would end it.
 type session struct {
 	conn   *client.Conn
 	reads  *client.Conn
-	js     jetstream.JetStream
-	server *server.Server // nil: external
-	inbox  string         // prefix of the subjects that answers come to
+	js     jetstream.JetStream // on conn
+	aside  jetstream.JetStream // on reads
+	server *server.Server      // nil: external
+	inbox  string              // prefix of the subjects that answers come to
 
 	mu      sync.Mutex
 	closed  bool
@@ -99,6 +101,9 @@ func (s *session) ready(ctx context.Context, o *Options) (err error) {
 		return fmt.Errorf("%w: it is %d bytes; set it to at least %d", journal.ErrPayload, size, journal.RecordMax+overhead)
 	}
 	if s.js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(o.CallTimeout)); err != nil {
+		return err
+	}
+	if s.aside, err = jetstream.New(s.reads, jetstream.WithDefaultTimeout(o.CallTimeout)); err != nil {
 		return err
 	}
 	if err := s.ping(ctx, o); err != nil {
