@@ -28,7 +28,7 @@ const (
 	asideStretch = 200 * time.Microsecond
 
 	asideRest    = 2 * time.Millisecond   // of work, before there is rest
-	asideRests   = 9                      // times as long as it has worked: it takes a tenth of a processor's time
+	asideRests   = 19                     // times as long as it has worked: it takes a twentieth of a processor's time
 	asideRestMax = 100 * time.Millisecond // at a time: who stops the work does not wait for longer
 	asideLive    = 100 * time.Millisecond // since a message was handled: somebody waits for the next
 )
