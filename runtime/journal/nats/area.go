@@ -57,7 +57,7 @@ func newArea(s *Store, title string, size int64, writers int, trims []trim, c je
 type handle struct {
 	session   *session
 	stream    jetstream.Stream
-	gathering gathering
+	gathering *gathering
 	made      time.Time     // when the stream was: another of its name may take its place
 	seen      atomic.Uint64 // the newest sequence of values that it is known to have had
 	recent    recent        // of a bucket of values
@@ -81,8 +81,8 @@ func (a *area) call(ctx context.Context, what string, f func(ctx context.Context
 			}
 			info := stream.CachedInfo()
 			h = &handle{
-				session: s, stream: stream, made: info.Created, groups: groups{turn: make(chan struct{}, 1)},
-				gathering: gathering{session: s, timeout: a.store.options.CallTimeout, batches: info.Config.AllowAtomicPublish},
+				session: s, stream: stream, gathering: newGathering(s, a.store.options.CallTimeout, info.Config.AllowAtomicPublish),
+				made: info.Created, groups: groups{turn: make(chan struct{}, 1)},
 			}
 			a.handle.Store(h)
 		}

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -22,7 +23,8 @@ const (
 // Limits of what is sent together. The server keeps a batch in files of its own first, which takes as
 // long as a dozen messages by themselves.
 const (
-	apartMax   = 2         // messages by themselves at a time, before others wait
+	apartHere  = 2         // messages by themselves at a time, before others wait: a server of this process is busy then
+	apartAway  = 16        // the same with a server that is asked over a network
 	batchMin   = 16        // messages of a batch
 	batchBytes = 512 << 10 // of a batch's data, unless one message has more
 	batchAgain = 256       // messages by themselves after a batch that was refused, its own first
@@ -34,6 +36,7 @@ const (
 type gathering struct {
 	session *session
 	timeout time.Duration
+	most    int  // letters by themselves at a time
 	batches bool // the stream takes them
 
 	mu      sync.Mutex // guards what follows
@@ -41,6 +44,14 @@ type gathering struct {
 	apart   int        // letters on their way by themselves
 	batch   bool       // one is on its way
 	until   int        // letters that go by themselves before the next batch
+}
+
+func newGathering(s *session, timeout time.Duration, batches bool) *gathering {
+	g := &gathering{session: s, timeout: timeout, most: apartHere, batches: batches}
+	if s.server == nil {
+		g.most = apartAway
+	}
+	return g
 }
 
 // letter is a message on its way.
@@ -57,8 +68,9 @@ type answer struct {
 }
 
 // send keeps a message, and returns its sequence. It returns when ctx ends, whatever becomes of a
-// message that is on its way.
+// message that is on its way: so it copies the data, which the caller may then use for something else.
 func (g *gathering) send(ctx context.Context, m *client.Msg) (uint64, error) {
+	m.Data = bytes.Clone(m.Data)
 	l := &letter{message: m, answer: make(chan answer, 1)}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, l)
@@ -85,7 +97,7 @@ func (g *gathering) next() (start func()) {
 	if g.batches && !g.batch && g.until == 0 && len(g.waiting) >= batchMin {
 		batch = g.takeBatch()
 	}
-	for g.apart < apartMax {
+	for g.apart < g.most {
 		i := slices.IndexFunc(g.waiting, func(l *letter) bool { return l.alone || !g.batch })
 		if i < 0 {
 			break
@@ -111,17 +123,17 @@ func (g *gathering) next() (start func()) {
 // takeBatch takes messages of different subjects out of what waits: two of one do not expect the same
 // of it. Those that are left go by themselves. nil: too few are. g.mu is held.
 func (g *gathering) takeBatch() (batch []*letter) {
-	bytes, subjects := 0, map[string]bool{}
+	size, subjects := 0, map[string]bool{}
 	var rest []*letter
 	for _, l := range g.waiting {
 		switch {
-		case l.alone, len(batch) > 0 && bytes+len(l.message.Data) > batchBytes:
+		case l.alone, len(batch) > 0 && size+len(l.message.Data) > batchBytes:
 			rest = append(rest, l)
 		case subjects[l.message.Subject]:
 			l.alone = true
 			rest = append(rest, l)
 		default:
-			batch, bytes, subjects[l.message.Subject] = append(batch, l), bytes+len(l.message.Data), true
+			batch, size, subjects[l.message.Subject] = append(batch, l), size+len(l.message.Data), true
 		}
 	}
 	if len(batch) < batchMin {

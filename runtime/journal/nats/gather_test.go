@@ -17,10 +17,10 @@ import (
 // crowd sends messages that wait until all are there, so that they go together if they may.
 // It returns their sequences and errors.
 func crowd(ctx context.Context, h *handle, list []*client.Msg) (sequences []uint64, errs []error) {
-	g := &h.gathering
+	g := h.gathering
 	sequences, errs = make([]uint64, len(list)), make([]error, len(list))
 	g.mu.Lock()
-	g.apart, g.batch = apartMax, true
+	g.apart, g.batch = apartHere, true
 	g.mu.Unlock()
 	var wait sync.WaitGroup
 	for i, m := range list {
@@ -142,7 +142,9 @@ func TestGatheredRefused(t *testing.T) {
 			m.Subject += fmt.Sprint("-next", late)
 		}
 		if late {
-			h.gathering.until = 0 // nobody sends
+			h.gathering.mu.Lock()
+			h.gathering.until = 0
+			h.gathering.mu.Unlock()
 		}
 		sequences, errs := crowd(t.Context(), h, list)
 		if err := errors.Join(errs...); err != nil {
@@ -174,7 +176,7 @@ func TestGatheredSame(t *testing.T) {
 func TestGatheredAlone(t *testing.T) {
 	v, _ := basket(t)
 	h := handleOf(t, v)
-	g := &h.gathering
+	g := h.gathering
 	var list []*letter
 	for _, m := range valuesOf(v, upTo(batchMin), 0) {
 		list = append(list, &letter{message: m, answer: make(chan answer, 1)})
@@ -204,9 +206,9 @@ func TestGatheredAlone(t *testing.T) {
 func TestGatheredLeft(t *testing.T) {
 	v, _ := basket(t)
 	h := handleOf(t, v)
-	g := &h.gathering
+	g := h.gathering
 	g.mu.Lock()
-	g.apart, g.batch = apartMax, true
+	g.apart, g.batch = apartHere, true
 	g.mu.Unlock()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -217,6 +219,47 @@ func TestGatheredLeft(t *testing.T) {
 	g.landed(func() { g.apart, g.batch = 0, false })
 	if sequence, err := g.send(t.Context(), list[1]); err != nil || sequence != 1 {
 		t.Errorf("the next: %d, %v", sequence, err)
+	}
+}
+
+// TestGatheredMemory: who waits no longer may use the memory of what it sent for something else,
+// though that is about to go.
+func TestGatheredMemory(t *testing.T) {
+	v, _ := basket(t)
+	h := handleOf(t, v)
+	g, m := h.gathering, valuesOf(v, upTo(1), 0)[0]
+	g.mu.Lock()
+	g.apart = g.most
+	g.mu.Unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	data, ended := m.Data, make(chan error)
+	go func() {
+		_, err := g.send(ctx, m)
+		ended <- err
+	}()
+	var l *letter
+	for ; l == nil; runtime.Gosched() {
+		g.mu.Lock()
+		if len(g.waiting) > 0 {
+			l = g.waiting[0]
+		}
+		g.mu.Unlock()
+	}
+	g.mu.Lock()
+	g.apart = 0
+	start := g.next()
+	g.mu.Unlock()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	clear(data)
+	start()
+	if a := <-l.answer; a.err != nil {
+		t.Fatal(a.err)
+	}
+	if have, err := v.Get(t.Context(), "key-0"); err != nil || string(have.Data) != "0 for 0" {
+		t.Errorf("%q, %v", have.Data, err)
 	}
 }
 
