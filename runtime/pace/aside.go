@@ -28,9 +28,19 @@ const (
 	asideStretch = 200 * time.Microsecond
 
 	asideRest    = 2 * time.Millisecond   // of work, before there is rest
-	asideRests   = 19                     // times as long as it has worked: it takes a twentieth of a processor's time
 	asideRestMax = 100 * time.Millisecond // at a time: who stops the work does not wait for longer
 	asideLive    = 100 * time.Millisecond // since a message was handled: somebody waits for the next
+)
+
+// Rest is how many times as long as it has worked such work rests while there is something
+// that is waited for.
+type Rest int
+
+const (
+	// RestLong is for work that may take as long as it does: a twentieth of a processor's time.
+	RestLong Rest = 19
+	// RestShort is for work that has to keep up with what is waited for: a fifth.
+	RestShort Rest = 4
 )
 
 // NewAside makes one beside the turns of a pacer.
@@ -45,6 +55,7 @@ func NewAside(p *Pacer) *Aside {
 type Stint struct {
 	aside *Aside
 	share *Share // of the pacer
+	rest  Rest
 	turn  Turn
 	held  bool          // the turn is its
 	since time.Time     // when it last let others go first
@@ -53,7 +64,9 @@ type Stint struct {
 
 // Stint is a part of the work that has not begun. Parts of one piece of work have the same
 // share. a may be nil.
-func (a *Aside) Stint(share *Share) Stint { return Stint{aside: a, share: share} }
+func (a *Aside) Stint(share *Share, rest Rest) Stint {
+	return Stint{aside: a, share: share, rest: rest}
+}
 
 // Begin waits for a turn, which lasts until End. It fails with the cause of ctx when that
 // ends before.
@@ -92,7 +105,7 @@ func (s *Stint) give() {
 	yield()
 	if s.work >= asideRest {
 		if s.aside.waited() {
-			time.Sleep(min(asideRests*s.work, asideRestMax))
+			time.Sleep(min(time.Duration(s.rest)*s.work, asideRestMax))
 		}
 		s.work = 0
 	}

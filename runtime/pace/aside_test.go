@@ -16,7 +16,7 @@ func TestAside(t *testing.T) {
 		share := &Share{}
 		list := make([]Stint, c.turns+1)
 		for i := range list {
-			list[i] = a.Stint(share)
+			list[i] = a.Stint(share, RestLong)
 		}
 		for i := range c.turns {
 			for range 2 { // the second does nothing
@@ -44,7 +44,7 @@ func TestAside(t *testing.T) {
 		}
 	}
 	var none *Aside
-	s := none.Stint(nil)
+	s := none.Stint(nil, RestLong)
 	if err := s.Begin(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -58,7 +58,7 @@ func TestAsideMakesRoom(t *testing.T) {
 	a := NewAside(p)
 	var long Turn
 	long.Begin(p, &Share{})
-	s := a.Stint(&Share{})
+	s := a.Stint(&Share{}, RestLong)
 	began := make(chan error)
 	go func() { began <- s.Begin(t.Context()) }()
 	for p.Waiting() == 0 { // it waits behind what runs
@@ -88,9 +88,15 @@ func TestAsideMakesRoom(t *testing.T) {
 // TestAsideRests: while messages are handled that somebody waits for, the work rests for most
 // of the time, and a while later no more.
 func TestAsideRests(t *testing.T) {
+	for _, rest := range []Rest{RestShort, RestLong} {
+		rests(t, rest)
+	}
+}
+
+func rests(t *testing.T, rest Rest) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &Pacer{Processors: 2}
-		s := NewAside(p).Stint(&Share{})
+		s := NewAside(p).Stint(&Share{}, rest)
 		if err := s.Begin(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +114,7 @@ func TestAsideRests(t *testing.T) {
 		p.Live()
 		for i, c := range []struct{ work, rest time.Duration }{
 			{asideStretch, 0}, // too little yet
-			{asideRest, asideRests * (asideRest + asideStretch)},
+			{asideRest, time.Duration(rest) * (asideRest + asideStretch)},
 			{asideStretch, 0}, // from here on it counts anew
 			{asideLive / 2, asideRestMax},
 		} {
@@ -126,7 +132,7 @@ func TestAsideRests(t *testing.T) {
 		if err := s.Begin(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if d := time.Since(before); d != asideRests*asideRest {
+		if d := time.Since(before); d != time.Duration(rest)*asideRest {
 			t.Errorf("it rests for %v before its next turn", d)
 		}
 	})

@@ -46,7 +46,7 @@ func TestAsideReading(t *testing.T) {
 			defer cancel()
 			for range 2 { // to choose, and to run
 				<-j.comes
-				other := aside.Stint(&pace.Share{})
+				other := aside.Stint(&pace.Share{}, pace.RestLong)
 				if err := other.Begin(ctx); err != nil {
 					t.Error(err)
 				}
@@ -63,7 +63,7 @@ func TestAsideReading(t *testing.T) {
 
 // round is what a tail runs that has seen nothing yet.
 func round(ctx context.Context, o Options) (*Report, error) {
-	o.bound()
+	o.bound(pace.RestLong)
 	tail := &Tail{options: o}
 	tail.tally = &tally{options: &tail.options, report: Report{Node: o.Node}}
 	err := tail.Next(ctx)

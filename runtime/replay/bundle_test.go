@@ -60,7 +60,7 @@ func TestBundleBytes(t *testing.T) {
 				}
 			})
 			o := Options{Journal: w.journal, Node: "facts"}
-			o.bound()
+			o.bound(pace.RestLong)
 			chosen, err := o.prepare(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -85,7 +85,7 @@ func TestBundleMessages(t *testing.T) {
 		{messages, 1, handMax}, {messages, 2, handMax}, {32, 4, 8}, {10, 4, 2}, {3, 4, 1}, {1, 1, 1},
 	} {
 		o := Options{Journal: w.journal, Node: "facts", Select: Select{Last: c.last}, Workers: c.workers}
-		o.bound()
+		o.bound(pace.RestLong)
 		chosen, err := o.prepare(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -112,10 +112,10 @@ func TestBundleTurns(t *testing.T) {
 	}{{2 * handTime, false, "momm"}, {0, false, "mmmo"}, {handTime / 2, true, "ommm"}} {
 		synctest.Test(t, func(t *testing.T) {
 			o := Options{Journal: w.journal, Node: "facts", Record: &Record{}, Aside: pace.NewAside(&pace.Pacer{Processors: 1})}
-			o.bound()
+			o.bound(pace.RestLong)
 			order, over := "", make(chan error)
 			other := func() {
-				s := o.Aside.Stint(&pace.Share{})
+				s := o.Aside.Stint(&pace.Share{}, pace.RestLong)
 				err := s.Begin(t.Context())
 				order += "o"
 				s.End()

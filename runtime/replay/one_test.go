@@ -13,6 +13,7 @@ import (
 	"github.com/grow-platform/grow/runtime/capability"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/pace"
 	"github.com/grow-platform/grow/runtime/shard"
 )
 
@@ -128,7 +129,7 @@ func TestDeadMax(t *testing.T) {
 				<-f.Done()
 			})
 			o := Options{Journal: w.journal, Node: "facts", Dead: true, states: c.most}
-			o.bound()
+			o.bound(pace.RestLong)
 			chosen, err := o.prepare(t.Context())
 			if err != nil {
 				t.Fatal(err)

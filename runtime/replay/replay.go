@@ -93,6 +93,7 @@ type Options struct {
 	Each func(*Comparison)
 
 	states  int // in place of StatesMax, for tests; 0: that
+	rest    pace.Rest
 	share   *pace.Share
 	reading pace.Stint
 }
@@ -108,7 +109,7 @@ var ErrStates = fmt.Errorf("what the keys of these messages kept, and dead lette
 // ErrNone, ErrStates, with an error of the journal, or of starting an instance, and with
 // that of ctx when it ends.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	o.bound()
+	o.bound(pace.RestLong)
 	chosen, err := o.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -121,13 +122,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 }
 
 // bound puts limits on what is asked for, and makes the turns of reading.
-func (o *Options) bound() {
+func (o *Options) bound(rest pace.Rest) {
 	o.Workers = max(1, min(o.Workers, WorkersMax))
 	if o.Select.Last <= 0 || o.Select.Last > LastMax {
 		o.Select.Last = LastMax
 	}
-	o.share = &pace.Share{}
-	o.reading = o.Aside.Stint(o.share)
+	o.rest, o.share = rest, &pace.Share{}
+	o.reading = o.Aside.Stint(o.share, rest)
 }
 
 // prepare chooses messages, and finds out what the states of their keys were.

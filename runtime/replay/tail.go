@@ -3,6 +3,8 @@ package replay
 import (
 	"context"
 	"errors"
+
+	"github.com/grow-platform/grow/runtime/pace"
 )
 
 // Tail runs messages again soon after they were handled, round by round, and adds up what
@@ -20,7 +22,7 @@ func NewTail(ctx context.Context, o Options) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.bound()
+	o.bound(pace.RestShort)
 	o.Select.After = last
 	t := &Tail{options: o}
 	t.tally = &tally{options: &t.options, report: Report{Node: o.Node}}

@@ -25,7 +25,7 @@ type worker struct {
 
 // worker makes one that works until ctx ends.
 func (o *Options) worker(ctx context.Context, t *tally) *worker {
-	w := &worker{options: o, tally: t, stint: o.Aside.Stint(o.share)}
+	w := &worker{options: o, tally: t, stint: o.Aside.Stint(o.share, o.rest)}
 	goOn := func() { _ = w.stint.Begin(ctx) } // when ctx ends, so does the work, after the message
 	w.sleep = func() func() {
 		w.stint.End()
