@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/grow-platform/grow/runtime/bucket"
+	"github.com/grow-platform/grow/runtime/bucket/buckettest"
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -20,7 +21,7 @@ func crowd(ctx context.Context, h *handle, list []*client.Msg) (sequences []uint
 	g := h.gathering
 	sequences, errs = make([]uint64, len(list)), make([]error, len(list))
 	g.mu.Lock()
-	g.apart, g.batch = apartHere, true
+	g.apart, g.batch = g.most, true
 	g.mu.Unlock()
 	var wait sync.WaitGroup
 	for i, m := range list {
@@ -208,7 +209,7 @@ func TestGatheredLeft(t *testing.T) {
 	h := handleOf(t, v)
 	g := h.gathering
 	g.mu.Lock()
-	g.apart, g.batch = apartHere, true
+	g.apart, g.batch = g.most, true
 	g.mu.Unlock()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -273,6 +274,34 @@ func TestGatheredAway(t *testing.T) {
 		if !errors.Is(err, errNotSent) {
 			t.Errorf("key %d: %v", i, err)
 		}
+	}
+}
+
+// TestBucketsAway: buckets of a server that is asked over a network, which is sent more at a time
+// before others wait.
+func TestBucketsAway(t *testing.T) {
+	away := func(t *testing.T) bucket.Store {
+		_, url := external(t, nil)
+		s := open(t, Options{URL: url})
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	}
+	buckettest.Run(t, away)
+	b, err := away(t).Bucket(t.Context(), bucket.Name{Namespace: "main", Service: "shop", Bucket: "carts"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := handleOf(t, b.(*values))
+	if g := h.gathering; g.most != apartAway || !g.batches {
+		t.Errorf("%d at a time, batches: %t", g.most, g.batches)
+	}
+	sequences, errs := crowd(t.Context(), h, valuesOf(b.(*values), upTo(2*batchMin), 0))
+	if err := errors.Join(errs...); err != nil || batchOf(t, h, sequences[0]) == "" {
+		t.Errorf("%v, in batch %q", err, batchOf(t, h, sequences[0]))
 	}
 }
 
