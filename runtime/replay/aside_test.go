@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/grow-platform/grow/runtime/journal"
@@ -58,6 +59,56 @@ func TestAsideReading(t *testing.T) {
 			}
 			<-o.New.Close()
 		})
+	}
+}
+
+// slow is a journal that takes a while for each record, during which a message is handled live.
+type slow struct {
+	journal.Journal
+	pacer *pace.Pacer
+	took  time.Duration
+}
+
+func (j *slow) Read(ctx context.Context, from uint64, visit func(uint64, []byte) error) error {
+	return j.Journal.Read(ctx, from, func(seq uint64, record []byte) error {
+		time.Sleep(asideRecord)
+		j.took += asideRecord
+		j.pacer.Live()
+		return visit(seq, record)
+	})
+}
+
+const asideRecord = 3 * time.Millisecond
+
+// TestAsideRests: beside live messages a rehearsal rests for far longer than it works, since nobody
+// waits for it; what has to keep up with them does not.
+func TestAsideRests(t *testing.T) {
+	w := handled(t, openMem(t), 100)
+	elapsed := func(run func(context.Context, Options) (*Report, error)) (work, all time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			j := &slow{Journal: w.journal, pacer: &pace.Pacer{Processors: 2}}
+			o := Options{Journal: j, Node: "others", Record: &Record{}, Aside: pace.NewAside(j.pacer)}
+			begin := time.Now()
+			if _, err := run(t.Context(), o); err != nil && !errors.Is(err, ErrNone) {
+				t.Error(err)
+			}
+			work, all = j.took, time.Since(begin)
+		})
+		return work, all
+	}
+	if work, all := elapsed(Run); work == 0 || all < 10*work {
+		t.Errorf("a rehearsal takes %v for %v of work", all, work)
+	}
+	follow := func(ctx context.Context, o Options) (*Report, error) {
+		tail, err := NewTail(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		tail.options.Select.After = 0
+		return nil, tail.Next(ctx)
+	}
+	if work, all := elapsed(follow); work == 0 || all > 6*work {
+		t.Errorf("a tail takes %v for %v of work", all, work)
 	}
 }
 

@@ -81,7 +81,7 @@ func (a *area) call(ctx context.Context, what string, f func(ctx context.Context
 			}
 			info := stream.CachedInfo()
 			h = &handle{
-				session: s, stream: stream, gathering: newGathering(s, a.store.options.CallTimeout, info.Config.AllowAtomicPublish),
+				session: s, stream: stream, gathering: &gathering{session: s, timeout: a.store.options.CallTimeout, batches: a.config.AllowAtomicPublish},
 				made: info.Created, groups: groups{turn: make(chan struct{}, 1)},
 			}
 			a.handle.Store(h)
@@ -110,7 +110,7 @@ func (a *area) open(ctx context.Context, s *session) (jetstream.Stream, error) {
 	if have.AllowMsgTTL != a.config.AllowMsgTTL || a.config.MaxMsgsPerSubject > 0 && have.MaxMsgsPerSubject != a.config.MaxMsgsPerSubject {
 		return nil, errOld
 	}
-	if a.config.AllowAtomicPublish && !have.AllowAtomicPublish && s.server != nil { // an earlier version has made it
+	if a.config.AllowAtomicPublish && !have.AllowAtomicPublish { // an earlier version has made it
 		have.AllowAtomicPublish = true
 		return s.aside.UpdateStream(ctx, have)
 	}

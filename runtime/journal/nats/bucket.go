@@ -60,7 +60,7 @@ func newValues(s *Store, n bucket.Name) *values {
 	v.area = newArea(s, "bucket "+v.name, bucket.SizeMax, valuesWriters, []trim{{v.done("*"), bucket.OnceKept}, {v.together("*"), bucket.OnceKept / formersMax}}, jetstream.StreamConfig{
 		Name: "KV_" + v.name, Subjects: []string{v.subject(">"), v.done(">")}, Storage: jetstream.FileStorage, Replicas: replicas,
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, Duplicates: 100 * time.Millisecond, MaxMsgSize: 1 << 20,
-		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowRollup: true, AllowAtomicPublish: true,
+		AllowDirect: replicas == 1, AllowMsgTTL: true, AllowRollup: true, AllowAtomicPublish: s.folder != nil,
 	})
 	return v
 }
@@ -106,11 +106,6 @@ func (v *values) Write(ctx context.Context, w *bucket.Write) (revision uint64, e
 
 // Prepare implements bucket.Preparer.
 func (v *values) Prepare(ctx context.Context, w *bucket.Write) (any, error) {
-	if h := v.handle.Load(); w.First && h != nil {
-		if f := h.recent.get(w.Key); f != nil && f.takes(w) {
-			return f, nil
-		}
-	}
 	var f *finding
 	err := v.change(ctx, w, 0, func(ctx context.Context, h *handle) (err error) {
 		f, _, err = v.find(ctx, h, w, w.First)

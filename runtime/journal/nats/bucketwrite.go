@@ -23,12 +23,6 @@ type finding struct {
 	before []former // what the value was written for and took the place of; the oldest are noted
 }
 
-// takes reports whether there is room with the value of w for what it takes the place of. A value that
-// goes by itself takes nothing with it.
-func (f *finding) takes(w *bucket.Write) bool {
-	return len(f.before) < formersMax && (w.TTL == 0 || len(f.before) == 0)
-}
-
 // find looks a write up. If it was not done before, there is room for what the value is for that it
 // takes the place of, so that each write is known by a value, or by what is with it, or by a note.
 // That nobody has asked for the first says that it was not done, and what this process has written
@@ -43,10 +37,10 @@ func (v *values) find(ctx context.Context, h *handle, w *bucket.Write, first boo
 			return f, true, err
 		}
 	}
-	if f.takes(w) {
+	if len(f.before) < formersMax && (w.TTL == 0 || len(f.before) == 0) {
 		return f, fresh, nil
 	}
-	if err := v.note(ctx, h, f.before); err != nil {
+	if err := v.note(ctx, h, f.before); err != nil { // a value that goes by itself takes nothing with it
 		return nil, false, err
 	}
 	return &finding{there: f.there, expect: f.expect, told: f.told}, fresh, nil

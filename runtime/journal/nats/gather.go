@@ -23,8 +23,8 @@ const (
 // Limits of what is sent together. The server keeps a batch in files of its own first, which takes as
 // long as a dozen messages by themselves.
 const (
-	apartHere  = 2         // messages by themselves at a time, before others wait: a server of this process is busy then
-	apartAway  = 16        // the same with a server that is asked over a network
+	manyFrom   = 24        // messages on their way or waiting, of which most wait, so as to go together
+	apartMax   = 3         // by themselves at a time then, which keep the server busy
 	batchMin   = 16        // messages of a batch
 	batchBytes = 512 << 10 // of a batch's data, unless one message has more
 	batchAgain = 256       // messages by themselves after a batch that was refused, its own first
@@ -36,22 +36,13 @@ const (
 type gathering struct {
 	session *session
 	timeout time.Duration
-	most    int  // letters by themselves at a time
 	batches bool // the stream takes them
 
 	mu      sync.Mutex // guards what follows
 	waiting []*letter  // in the order in which they came
 	apart   int        // letters on their way by themselves
-	batch   bool       // one is on its way
+	batch   int        // letters of the batch that is on its way; 0: none is
 	until   int        // letters that go by themselves before the next batch
-}
-
-func newGathering(s *session, timeout time.Duration, batches bool) *gathering {
-	g := &gathering{session: s, timeout: timeout, most: apartHere, batches: batches}
-	if s.server == nil {
-		g.most = apartAway
-	}
-	return g
 }
 
 // letter is a message on its way.
@@ -94,11 +85,11 @@ func gone(l *letter) bool { return l.left }
 // next takes out of what waits what may go now, and returns what sends it. g.mu is held.
 func (g *gathering) next() (start func()) {
 	var batch, apart []*letter
-	if g.batches && !g.batch && g.until == 0 && len(g.waiting) >= batchMin {
+	if g.batches && g.batch == 0 && g.until == 0 && len(g.waiting) >= batchMin {
 		batch = g.takeBatch()
 	}
-	for g.apart < g.most {
-		i := slices.IndexFunc(g.waiting, func(l *letter) bool { return l.alone || !g.batch })
+	for many := g.batches && g.apart+g.batch+len(g.waiting) >= manyFrom; !many || g.apart < apartMax; {
+		i := slices.IndexFunc(g.waiting, func(l *letter) bool { return !many || l.alone || g.batch == 0 })
 		if i < 0 {
 			break
 		}
@@ -139,7 +130,7 @@ func (g *gathering) takeBatch() (batch []*letter) {
 	if len(batch) < batchMin {
 		return nil
 	}
-	g.waiting, g.batch = rest, true
+	g.waiting, g.batch = rest, len(batch)
 	return batch
 }
 
@@ -176,7 +167,7 @@ func (g *gathering) landedBatch(batch []*letter, sequence uint64, err error) {
 		}
 	}
 	g.landed(func() {
-		if g.batch = false; again {
+		if g.batch = 0; again {
 			g.waiting, g.until = append(slices.DeleteFunc(batch, gone), g.waiting...), batchAgain
 		}
 	})

@@ -21,7 +21,7 @@ func crowd(ctx context.Context, h *handle, list []*client.Msg) (sequences []uint
 	g := h.gathering
 	sequences, errs = make([]uint64, len(list)), make([]error, len(list))
 	g.mu.Lock()
-	g.apart, g.batch = g.most, true
+	g.apart, g.batch = manyFrom, 1
 	g.mu.Unlock()
 	var wait sync.WaitGroup
 	for i, m := range list {
@@ -32,12 +32,12 @@ func crowd(ctx context.Context, h *handle, list []*client.Msg) (sequences []uint
 			g.mu.Unlock()
 		}
 	}
-	g.landed(func() { g.apart, g.batch = 0, false })
+	g.landed(func() { g.apart, g.batch = 0, 0 })
 	wait.Wait()
 	return sequences, errs
 }
 
-// values of some keys, each of which expects a sequence.
+// valuesOf is values of some keys, each of which expects a sequence.
 func valuesOf(v *values, keys []int, expect uint64) (list []*client.Msg) {
 	for i, key := range keys {
 		m := client.NewMsg(v.subject(fmt.Sprintf("key-%d", key)))
@@ -188,14 +188,14 @@ func TestGatheredAlone(t *testing.T) {
 	if batch := g.takeBatch(); batch != nil || len(g.waiting) != batchMin {
 		t.Errorf("a batch of %d, and %d wait", len(batch), len(g.waiting))
 	}
-	g.batch = true
+	g.batch = manyFrom
 	start := g.next()
 	g.mu.Unlock()
 	start()
 	if a := <-list[batchMin-1].answer; a.err != nil || a.sequence != 1 {
 		t.Errorf("%d, %v", a.sequence, a.err)
 	}
-	g.landed(func() { g.batch = false })
+	g.landed(func() { g.batch = 0 })
 	for i, l := range list[:batchMin-1] {
 		if a := <-l.answer; a.err != nil {
 			t.Errorf("key %d: %v", i, a.err)
@@ -209,7 +209,7 @@ func TestGatheredLeft(t *testing.T) {
 	h := handleOf(t, v)
 	g := h.gathering
 	g.mu.Lock()
-	g.apart, g.batch = g.most, true
+	g.apart = manyFrom
 	g.mu.Unlock()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -217,7 +217,7 @@ func TestGatheredLeft(t *testing.T) {
 	if _, err := g.send(ctx, list[0]); !errors.Is(err, context.Canceled) {
 		t.Errorf("one that waits no longer: %v", err)
 	}
-	g.landed(func() { g.apart, g.batch = 0, false })
+	g.landed(func() { g.apart = 0 })
 	if sequence, err := g.send(t.Context(), list[1]); err != nil || sequence != 1 {
 		t.Errorf("the next: %d, %v", sequence, err)
 	}
@@ -230,7 +230,7 @@ func TestGatheredMemory(t *testing.T) {
 	h := handleOf(t, v)
 	g, m := h.gathering, valuesOf(v, upTo(1), 0)[0]
 	g.mu.Lock()
-	g.apart = g.most
+	g.apart = manyFrom
 	g.mu.Unlock()
 	ctx, cancel := context.WithCancel(t.Context())
 	data, ended := m.Data, make(chan error)
@@ -277,8 +277,35 @@ func TestGatheredAway(t *testing.T) {
 	}
 }
 
-// TestBucketsAway: buckets of a server that is asked over a network, which is sent more at a time
-// before others wait.
+// TestGatheredMany: only while there are many does one wait, and the ones of a batch count.
+func TestGatheredMany(t *testing.T) {
+	for _, c := range []struct {
+		apart, batch int
+		goes         bool
+	}{
+		{0, 0, true}, {manyFrom - 2, 0, true}, {manyFrom - 1, 0, false},
+		{0, manyFrom - 2, true}, {apartMax, manyFrom - 2 - apartMax, true}, {0, manyFrom - 1, false}, {apartMax, manyFrom - 1 - apartMax, false},
+	} {
+		v, _ := basket(t)
+		g, m := handleOf(t, v).gathering, valuesOf(v, upTo(1), 0)[0]
+		l := &letter{message: m, answer: make(chan answer, 1)}
+		g.mu.Lock()
+		g.apart, g.batch, g.waiting = c.apart, c.batch, []*letter{l}
+		start := g.next()
+		if goes := len(g.waiting) == 0; goes != c.goes {
+			t.Errorf("beside %d and a batch of %d: goes %t", c.apart, c.batch, goes)
+		}
+		g.mu.Unlock()
+		start()
+		g.landed(func() { g.apart, g.batch = max(0, g.apart-c.apart), 0 })
+		if a := <-l.answer; a.err != nil || a.sequence != 1 {
+			t.Errorf("%d, %v", a.sequence, a.err)
+		}
+	}
+}
+
+// TestBucketsAway: buckets of a server that is not the host's own, which may not sync what it is sent:
+// nothing waits there.
 func TestBucketsAway(t *testing.T) {
 	away := func(t *testing.T) bucket.Store {
 		_, url := external(t, nil)
@@ -296,12 +323,48 @@ func TestBucketsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := handleOf(t, b.(*values))
-	if g := h.gathering; g.most != apartAway || !g.batches {
-		t.Errorf("%d at a time, batches: %t", g.most, g.batches)
+	if h.stream.CachedInfo().Config.AllowAtomicPublish {
+		t.Error("the stream takes batches")
 	}
-	sequences, errs := crowd(t.Context(), h, valuesOf(b.(*values), upTo(2*batchMin), 0))
-	if err := errors.Join(errs...); err != nil || batchOf(t, h, sequences[0]) == "" {
-		t.Errorf("%v, in batch %q", err, batchOf(t, h, sequences[0]))
+	g := h.gathering
+	g.mu.Lock()
+	g.apart = 10 * manyFrom
+	g.mu.Unlock()
+	for i, m := range valuesOf(b.(*values), upTo(2*batchMin), 0) {
+		if sequence, err := g.send(t.Context(), m); err != nil || sequence != uint64(i+1) || batchOf(t, h, sequence) != "" {
+			t.Errorf("%d, %v, in batch %q", sequence, err, batchOf(t, h, sequence))
+		}
+	}
+}
+
+// TestReadAside: what is read of a bucket has a connection of its own, beside the one for what is
+// written, whether this process has made the bucket, found it, or found one of an earlier version.
+func TestReadAside(t *testing.T) {
+	for _, c := range []string{"made", "found", "of before"} {
+		v, write := basket(t)
+		write(bucket.Write{Key: "a", Data: []byte("x"), Once: "m1"})
+		h := handleOf(t, v)
+		if c == "of before" {
+			ofBefore(t, h)
+		}
+		if c != "made" {
+			v.handle.Store(nil)
+			h = handleOf(t, v)
+		}
+		h.session.conn.Close()
+		if e, err := v.Get(t.Context(), "a"); err != nil || string(e.Data) != "x" {
+			t.Errorf("%s: %q, %v", c, e.Data, err)
+		}
+	}
+}
+
+// ofBefore has a bucket be as an earlier version made it, without batches.
+func ofBefore(t *testing.T, h *handle) {
+	t.Helper()
+	config := h.stream.CachedInfo().Config
+	config.AllowAtomicPublish = false
+	if _, err := h.session.js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -309,12 +372,7 @@ func TestBucketsAway(t *testing.T) {
 func TestBatchesOfBefore(t *testing.T) {
 	v, write := basket(t)
 	write(bucket.Write{Key: "a", Data: []byte("x"), Once: "m1"})
-	h := handleOf(t, v)
-	config := h.stream.CachedInfo().Config
-	config.AllowAtomicPublish = false
-	if _, err := h.session.js.UpdateStream(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	ofBefore(t, handleOf(t, v))
 	v.handle.Store(nil)
 	if h := handleOf(t, v); !h.gathering.batches || !h.stream.CachedInfo().Config.AllowAtomicPublish {
 		t.Error("it takes none")

@@ -70,7 +70,7 @@ func TestBatchesKilled(t *testing.T) {
 	dir := t.TempDir()
 	revisions := map[string][]uint64{} // of each key's numbers from 1, as far as they are known
 	for run := range countedRuns {
-		c := exec.Command(os.Args[0], "-test.run=^TestBatchesKilled$", "-test.timeout=5m")
+		c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBatchesKilled$", "-test.timeout=5m")
 		c.Env = append(os.Environ(), counting+"="+dir)
 		out, err := c.StdoutPipe()
 		if err != nil {
