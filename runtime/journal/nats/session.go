@@ -72,7 +72,8 @@ func connect(ctx context.Context, o *Options, own *server.Server) (*session, err
 	}
 	url := o.URL
 	if own != nil {
-		list, url = append(list, client.InProcessServer(own)), ""
+		// What is sent goes to the server at once, on the goroutine that sends it, and not by way of another one.
+		list, url = append(list, client.InProcessServer(own), client.WriteBufferSize(1)), ""
 	} else {
 		more, err := o.client()
 		if err != nil {
