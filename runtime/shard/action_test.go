@@ -104,6 +104,49 @@ func TestDeadLetterActions(t *testing.T) {
 	}
 }
 
+// noteStand has a lane stand still.
+type noteStand struct{ until chan struct{} }
+
+func (n noteStand) run(*lane) { <-n.until }
+
+// TestDeadLetterLeft: who waits no longer for an action has left the letter as it was, unless the
+// action may still be done: then the letter is taken for gone.
+func TestDeadLetterLeft(t *testing.T) {
+	guests := map[string]guest{"a": func(engine.Host, *abi.Message) ([]sent, error) { return nil, trap("bad") }}
+	b := open(t, project(def("a", nil)), guests, nil)
+	for name, act := range map[string]func(ctx context.Context, id string) error{
+		"edit":    func(ctx context.Context, id string) error { return b.EditDeadLetter(ctx, id, []byte(`"good"`), Act{}) },
+		"drop":    func(ctx context.Context, id string) error { return b.DropDeadLetter(ctx, id, Act{}) },
+		"redrive": func(ctx context.Context, id string) error { _, err := b.Redrive(ctx, id, "", Act{}); return err },
+	} {
+		f := b.accept(t, &Request{To: "a", AnyReply: true, Data: []byte(`"bad"`), Kept: true})
+		answered1(t, f)
+		until := make(chan struct{})
+		for _, l := range b.lanes {
+			l.post(event{note: noteStand{until}})
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		err := act(ctx, f.ID())
+		close(until)
+		if !errors.Is(err, context.Canceled) || errors.Is(err, errOpen) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if d, ok := b.DeadLetter(f.ID()); !ok || string(d.Message.Data()) != `"bad"` {
+			t.Errorf("%s that was not done: the letter is there: %t", name, ok)
+		}
+		if err := act(context.Background(), f.ID()); err != nil {
+			t.Errorf("%s later: %v", name, err)
+		}
+	}
+	d := &DeadLetter{ID: "open", Message: &abi.Message{}}
+	letters := deadLetters{list: []*DeadLetter{d}}
+	letters.release(d, nil, fmt.Errorf("%w: %w", errOpen, context.Canceled))
+	if len(letters.list) > 0 {
+		t.Error("one that may be gone is shown")
+	}
+}
+
 // TestRedriveRoutes: what no route fitted goes where the routes lead by now.
 func TestRedriveRoutes(t *testing.T) {
 	service, guests := flowService()

@@ -215,9 +215,12 @@ func (s *Shard) act(ctx context.Context, l *lane, a *journal.Action, it *parcel)
 		}
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the journal: %w", ctx.Err())
+		return fmt.Errorf("wait for the journal: %w: %w", errOpen, ctx.Err())
 	}
 }
+
+// errOpen: what was to be written to the journal may be there, or come to be.
+var errOpen = errors.New("it may still be done")
 
 // instruct hands an action to a lane, after all that lanes have written before.
 func (s *Shard) instruct(ctx context.Context, l *lane, n noteAct) error {
@@ -278,12 +281,12 @@ func (s *Shard) claimLetter(id string) (*DeadLetter, error) {
 }
 
 // release ends an action: by is what takes the letter's place, nil: nothing.
-// When the action failed the letter stays, unless its end is not known.
+// When the action failed the letter stays, unless it may still be done.
 func (d *deadLetters) release(l, by *DeadLetter, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.busy, l.ID)
-	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if err != nil && !errors.Is(err, errOpen) {
 		return
 	}
 	i := slices.Index(d.list, l)

@@ -22,7 +22,7 @@ var (
 )
 
 // usual is how many seeds the test runs that is one of all tests.
-const usual = 1000
+const usual = 4000
 
 // progressEvery is how often a long run says how far it is.
 const progressEvery = 5 * time.Second
