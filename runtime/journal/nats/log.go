@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -209,7 +210,7 @@ func (l *log) landed(o *op, seq uint64, err error) {
 	l.mu.Lock()
 	for i, other := range l.flight {
 		if other == o {
-			l.flight = append(l.flight[:i], l.flight[i+1:]...)
+			l.flight = slices.Delete(l.flight, i, i+1) // what it was done for is let go
 			break
 		}
 	}

@@ -3,7 +3,9 @@ package nats
 import (
 	"bytes"
 	"errors"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/grow-platform/grow/runtime/journal"
@@ -95,6 +97,39 @@ func TestCloseBusy(t *testing.T) {
 		}
 		if !errors.Is(err, journal.ErrClosed) {
 			t.Errorf("the append under way: %v, want ErrClosed", err)
+		}
+	}
+}
+
+// TestLetsGo: a journal that stays open keeps nothing of those who appended to it: what waits for an
+// append may be all of a shard.
+func TestLetsGo(t *testing.T) {
+	s := opened(t)
+	j := shopOf(t, s)
+	gone := make(chan struct{}, journal.InFlight)
+	var wait sync.WaitGroup
+	for i := range journal.InFlight {
+		large := new([64]byte)
+		runtime.AddCleanup(large, func(int) { gone <- struct{}{} }, 0)
+		wait.Add(1)
+		j.Append([]byte("record"), uint64(i), func(_ uint64, err error) {
+			if err != nil {
+				t.Errorf("%d: %v", large[0], err)
+			}
+			wait.Done()
+		})
+	}
+	wait.Wait()
+	for tries, left := 0, journal.InFlight; left > 0; tries++ {
+		if tries == 1000 {
+			t.Fatalf("%d are kept", left)
+		}
+		runtime.GC()
+		select {
+		case <-gone:
+			left--
+		default:
+			runtime.Gosched()
 		}
 	}
 }
