@@ -45,6 +45,16 @@ type backlog struct {
 type unread struct {
 	node *node
 	list []*fold.Wait
+	room int // messages that the memory of list is for
+}
+
+// drop takes n messages away, and now and then the memory that they had.
+func (q *unread) drop(n int) {
+	clear(q.list[:n])
+	if q.list = q.list[n:]; len(q.list) < q.room/2 || q.room == 0 {
+		q.list = slices.Clone(q.list)
+		q.room = len(q.list)
+	}
 }
 
 // delayed is a message that waits for its time.
@@ -326,8 +336,7 @@ func (b *backlog) read(q *unread) bool {
 		}
 	}
 	b.mu.Lock()
-	clear(q.list[:n])
-	q.list = q.list[n:]
+	q.drop(n)
 	through := len(q.list) == 0
 	if through {
 		b.queues = slices.DeleteFunc(b.queues, func(other *unread) bool { return other == q })

@@ -36,7 +36,7 @@ func (a Answer) clone() *Answer {
 
 // Flow is a request that somebody may ask about, and all it causes.
 type Flow struct {
-	place
+	place[*Flow]
 	ID      string
 	Replies []string
 	Any     bool
@@ -64,7 +64,7 @@ type flows struct {
 	promises map[[2]string]*Promise
 	until    []*Promise            // those that end first, first
 	sources  map[string][]*Promise // of schedules and subscriptions, by scope, oldest first
-	shelf    shelf
+	shelf    shelf[*Flow]
 }
 
 // Flows lists the flows that may be asked about, oldest first, and the promises, likewise.

@@ -1,10 +1,13 @@
 package fold
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
+	"unsafe"
 
+	"github.com/grow-platform/grow/runtime/journal"
 	"github.com/grow-platform/grow/testdata/property"
 	"pgregory.net/rapid"
 )
@@ -23,7 +26,7 @@ func TestIndex(t *testing.T) {
 				id := fmt.Sprint("01JD", i)
 				switch m := model[id]; {
 				case m == nil && add:
-					m = &Wait{text: s.text([]byte(id), "key"), id: uint16(len(id)), key: 3}
+					m = &Wait{text: s.text([]byte(id), "key"), placeID: uint64(len(id)), key: 3}
 					model[id] = m
 					x.add(m)
 				case m != nil && !add:
@@ -54,4 +57,25 @@ func TestIndex(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWaitIsSmall: a million messages may wait, and each takes no more than it did.
+func TestWaitIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(Wait{}); size > 56 {
+		t.Errorf("%d bytes", size)
+	}
+}
+
+// TestTwoInOne: what shares a number with another keeps its own.
+func TestTwoInOne(t *testing.T) {
+	var s slab
+	for _, order := range []uint64{0, 1, firstMax} {
+		m := &Wait{text: s.text([]byte("01JD"), "key"), placeID: 4, key: 3}
+		if err := m.setOrder(order); err != nil || m.order() != order || m.messageID() != "01JD" || m.words() != "01JDkey" {
+			t.Errorf("order %d: %d, %q, %v", order, m.order(), m.words(), err)
+		}
+		if err := m.setOrder(firstMax + 1); !errors.Is(err, journal.ErrDamaged) || m.order() != order {
+			t.Errorf("too large: %v, %d", err, m.order())
+		}
+	}
 }

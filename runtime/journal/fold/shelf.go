@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/grow-platform/grow/runtime/journal"
@@ -11,10 +12,10 @@ const chunkMax = 128 << 10
 
 // shelf keeps what comes and goes about in its order, in chunks: a snapshot
 // writes those that have changed.
-type shelf struct{ chunks []*chunk }
+type shelf[T item[T]] struct{ chunks []*chunk[T] }
 
-type chunk struct {
-	items  []item
+type chunk[T any] struct {
+	items  []T
 	live   int // items that have not been taken away
 	bytes  int // about, of all that were ever put there
 	dirty  bool
@@ -23,33 +24,35 @@ type chunk struct {
 }
 
 // item is something on a shelf.
-type item interface {
-	home() *chunk    // nil: it is on none yet
-	settle(c *chunk) // that it is in from now on
+type item[T any] interface {
+	home() *chunk[T]    // nil: it is on none yet
+	settle(c *chunk[T]) // that it is in from now on
 	gone() bool
-	leave() // it is gone
+	leave()   // it is gone
+	written() // it lies in its chunk's blob
 }
 
 // place is where an item is.
-type place struct {
-	chunk *chunk
+type place[T any] struct {
+	chunk *chunk[T]
 	left  bool
 }
 
-func (p *place) home() *chunk    { return p.chunk }
-func (p *place) settle(c *chunk) { p.chunk = c }
-func (p *place) gone() bool      { return p.left }
-func (p *place) leave()          { p.left = true }
+func (p *place[T]) home() *chunk[T]    { return p.chunk }
+func (p *place[T]) settle(c *chunk[T]) { p.chunk = c }
+func (p *place[T]) gone() bool         { return p.left }
+func (p *place[T]) leave()             { p.left = true }
+func (*place[T]) written()             {}
 
 // touch notes that an item has changed.
-func touch(it item) {
+func touch[T item[T]](it T) {
 	if c := it.home(); c != nil {
 		c.dirty = true
 	}
 }
 
 // remove takes an item away.
-func remove(it item) {
+func remove[T item[T]](it T) {
 	c := it.home()
 	if c == nil || it.gone() {
 		return
@@ -62,21 +65,21 @@ func remove(it item) {
 }
 
 // add puts an item, of about so many bytes, at the end.
-func (s *shelf) add(it item, bytes int) {
+func (s *shelf[T]) add(it T, bytes int) {
 	n := len(s.chunks)
 	if n == 0 || s.chunks[n-1].bytes > chunkMax {
 		if n > 0 {
 			s.chunks[n-1].items = slices.Clone(s.chunks[n-1].items) // which gives back what it grew by too much
 		}
-		s.chunks = append(s.chunks, &chunk{})
+		s.chunks = append(s.chunks, &chunk[T]{})
 		n++
 	}
 	c := s.chunks[n-1]
-	c.put(it, bytes)
+	put(c, it, bytes)
 	c.dirty = true
 }
 
-func (c *chunk) put(it item, bytes int) {
+func put[T item[T]](c *chunk[T], it T, bytes int) {
 	c.items = append(c.items, it)
 	c.live++
 	c.bytes += bytes
@@ -85,7 +88,7 @@ func (c *chunk) put(it item, bytes int) {
 
 // write puts the chunks that have changed into blobs. entries are those of what
 // a chunk still holds, in its order.
-func (s *shelf) write(b Blobs, entries func(*chunk) ([]journal.Entry, error)) error {
+func (s *shelf[T]) write(b Blobs, entries func([]T) ([]journal.Entry, error)) error {
 	kept := s.chunks[:0:0]
 	var data []byte
 	for _, c := range s.chunks {
@@ -96,7 +99,8 @@ func (s *shelf) write(b Blobs, entries func(*chunk) ([]journal.Entry, error)) er
 		if !c.dirty {
 			continue
 		}
-		list, err := entries(c)
+		live := slices.DeleteFunc(slices.Clone(c.items), T.gone)
+		list, err := entries(live)
 		if err != nil {
 			return err
 		}
@@ -108,30 +112,42 @@ func (s *shelf) write(b Blobs, entries func(*chunk) ([]journal.Entry, error)) er
 		if err != nil {
 			return err
 		}
-		c.items = slices.DeleteFunc(c.items, item.gone)
-		for _, it := range c.items {
-			if m, ok := it.(*Wait); ok {
-				m.seq = 0
-			}
+		for _, it := range live {
+			it.written()
 		}
-		c.digest, c.size, c.bytes, c.dirty = digest, uint64(len(data)), len(data), false
+		c.items, c.digest, c.size, c.bytes, c.dirty = live, digest, uint64(len(data)), len(data), false
 	}
 	s.chunks = kept
 	return nil
 }
 
 // told are the entries of items that know them.
-func told(c *chunk) (list []journal.Entry, err error) {
-	for _, it := range c.items {
-		if !it.gone() {
-			list = append(list, it.(interface{ entry() journal.Entry }).entry())
-		}
+func told[T interface{ entry() journal.Entry }](items []T) (list []journal.Entry, err error) {
+	for _, it := range items {
+		list = append(list, it.entry())
 	}
 	return list, nil
 }
 
+// reload fills a chunk with what is in its blob, in which there are entries of one sort. make makes an item of one.
+func reload[T item[T], E journal.Entry](s *shelf[T], p journal.Page, blob []byte, make func(E) (T, error)) error {
+	c := &chunk[T]{digest: p.Digest, size: p.Size}
+	s.chunks = append(s.chunks, c)
+	return journal.Entries(blob, func(e journal.Entry) error {
+		of, ok := e.(E)
+		if !ok {
+			return fmt.Errorf("%w: %T in a page of kind %d", journal.ErrDamaged, e, p.Kind)
+		}
+		it, err := make(of)
+		if err == nil {
+			put(c, it, len(blob)/4)
+		}
+		return err
+	})
+}
+
 // pages names the chunks' blobs.
-func (s *shelf) pages(list []journal.Page, kind uint32) []journal.Page {
+func (s *shelf[T]) pages(list []journal.Page, kind uint32) []journal.Page {
 	for _, c := range s.chunks {
 		list = append(list, journal.Page{Kind: kind, Digest: c.digest, Size: c.size})
 	}

@@ -50,14 +50,15 @@ func (w *World) Snapshot(b Blobs) (Snapshot, error) {
 		w.states.pages = slices.Replace(w.states.pages, i, i+1, parts...)
 		i += len(parts) - 1
 	}
-	for _, s := range [...]*shelf{&w.waiting, &w.letters, &w.flows.shelf} {
-		entries := told
-		if s == &w.waiting {
-			entries = func(c *chunk) ([]journal.Entry, error) { return w.messages(c, b) }
-		}
-		if err := s.write(b, entries); err != nil {
-			return Snapshot{}, fmt.Errorf("write what waits: %w", err)
-		}
+	err := w.waiting.write(b, func(list []*Wait) ([]journal.Entry, error) { return w.messages(list, b) })
+	if err == nil {
+		err = w.letters.write(b, told)
+	}
+	if err == nil {
+		err = w.flows.shelf.write(b, told)
+	}
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("write what waits: %w", err)
 	}
 	last := w.snapshots[1]
 	root := &journal.Root{
@@ -168,26 +169,15 @@ func (w *World) load(p journal.Page, get func(digest string) ([]byte, error)) er
 	if err != nil {
 		return err
 	}
-	c := &chunk{digest: p.Digest, size: p.Size}
-	shelf := map[uint32]*shelf{journal.PageWaiting: &w.waiting, journal.PageDead: &w.letters, journal.PageFlows: &w.flows.shelf}[p.Kind]
-	shelf.chunks = append(shelf.chunks, c)
-	return journal.Entries(data, func(e journal.Entry) error {
-		var it item
-		switch e := e.(type) {
-		case *journal.Waiting:
-			it, err = w.reload(e)
-		case *journal.Dead:
-			it = w.rebury(e)
-		case *journal.Asked:
-			it = w.flows.reload(e)
-		default:
-			err = fmt.Errorf("%w: %T in a snapshot", journal.ErrDamaged, e)
-		}
-		if err == nil {
-			c.put(it, len(data)/4)
-		}
-		return err
-	})
+	switch p.Kind {
+	case journal.PageWaiting:
+		return reload(&w.waiting, p, data, w.reload)
+	case journal.PageDead:
+		return reload(&w.letters, p, data, w.rebury)
+	case journal.PageFlows:
+		return reload(&w.flows.shelf, p, data, w.flows.reload)
+	}
+	return fmt.Errorf("%w: a page of kind %d in a snapshot", journal.ErrDamaged, p.Kind)
 }
 
 func (d *Dead) entry() journal.Entry {
@@ -196,13 +186,13 @@ func (d *Dead) entry() journal.Entry {
 	}
 }
 
-func (w *World) rebury(e *journal.Dead) *Dead {
+func (w *World) rebury(e *journal.Dead) (*Dead, error) {
 	d := &Dead{
 		ID: e.ID, Cell: Cell{e.Node, e.Key}, Code: e.Code, Reason: e.Reason, Attempt: e.Attempt, Fuel: e.Fuel, Time: e.Time, Revision: e.Revision, Frame: e.Input,
 	}
 	w.dead = append(w.dead, d)
 	w.deadSize += d.size()
-	return d
+	return d, nil
 }
 
 func (f *Flow) entry() journal.Entry {
@@ -220,7 +210,7 @@ func (f *Flow) entry() journal.Entry {
 	return e
 }
 
-func (k *flows) reload(e *journal.Asked) *Flow {
+func (k *flows) reload(e *journal.Asked) (*Flow, error) {
 	f := &Flow{ID: e.Flow, Replies: slices.Clone(e.Replies), Any: e.Any, Waits: e.Waits, listed: e.Listed}
 	k.byID[f.ID] = f
 	if f.listed {
@@ -242,5 +232,5 @@ func (k *flows) reload(e *journal.Asked) *Flow {
 		k.enter(f.Promise)
 		k.until = append(k.until, f.Promise)
 	}
-	return f
+	return f, nil
 }

@@ -17,19 +17,24 @@ import (
 // which lies in the journal, or in a page of the last snapshot. There may be
 // millions of them, so they are small.
 type Wait struct {
-	chunk   *chunk
+	chunk   *chunk[*Wait]
 	text    *byte  // id and key
 	more    *more  // nil: nothing
-	order   uint64 // its place among all that were ever added
-	seq     uint64 // of the record that brought it; 0: it lies in the chunk's blob
+	placeID uint64 // its place among all that were ever added, and bytes of text that are the id
+	seqNth  uint64 // the record that brought it, and which of those that the record brings it is; 0: it lies in the chunk's blob
 	node    uint32 // in World.nodes
 	attempt uint32 // of the next handling, from 1
 	routes  uint32 // as in Message
-	nth     uint16 // of those that the record brings
-	id, key uint16 // bytes of text
+	key     uint16 // bytes of text
 	flow    uint8  // bytes of text that are the flow's id; 0: more has it
 	flags   uint8
 }
+
+// What two numbers in one have for the second of them.
+const (
+	secondBits = 16
+	firstMax   = 1<<(64-secondBits) - 1
+)
 
 // The flags of a Wait.
 const (
@@ -66,18 +71,32 @@ type Message struct {
 	Routes  uint32           // number of those that it goes by: see journal.Routes
 }
 
-func (m *Wait) home() *chunk      { return m.chunk }
-func (m *Wait) gone() bool        { return m.flags&goneFlag != 0 }
-func (m *Wait) settle(c *chunk)   { m.chunk = c }
-func (m *Wait) leave()            { m.flags |= goneFlag }
-func (m *Wait) messageID() string { return m.words()[:m.id] }
-func (m *Wait) apart() bool       { return m.flags&apartFlag != 0 }
+func (m *Wait) home() *chunk[*Wait]    { return m.chunk }
+func (m *Wait) gone() bool             { return m.flags&goneFlag != 0 }
+func (m *Wait) settle(c *chunk[*Wait]) { m.chunk = c }
+func (m *Wait) leave()                 { m.flags |= goneFlag }
+func (m *Wait) written()               { m.seqNth = 0 }
+func (m *Wait) messageID() string      { return m.words()[:m.id()] }
+func (m *Wait) apart() bool            { return m.flags&apartFlag != 0 }
 
 // Begun reports whether an attempt at the message had begun to change something outside.
 func (m *Wait) Begun() bool { return m.more != nil && m.more.clock != 0 }
 
+// id is how many bytes of text it has.
+func (m *Wait) id() int { return int(uint16(m.placeID)) }
+
+func (m *Wait) order() uint64 { return m.placeID >> secondBits }
+
+func (m *Wait) setOrder(n uint64) error {
+	if n > firstMax {
+		return fmt.Errorf("%w: message %s is number %d", journal.ErrDamaged, m.messageID(), n)
+	}
+	m.placeID = n<<secondBits | uint64(m.id())
+	return nil
+}
+
 // words are id and key.
-func (m *Wait) words() string { return unsafe.String(m.text, int(m.id)+int(m.key)) }
+func (m *Wait) words() string { return unsafe.String(m.text, m.id()+int(m.key)) }
 
 func (m *Wait) extra() *more {
 	if m.more == nil {
@@ -101,7 +120,7 @@ func (m *Wait) flowID() string {
 // Message is what a world says of a message that waits; its frame is not there.
 func (w *World) Message(m *Wait) Message {
 	v := Message{
-		Cell: Cell{w.nodes[m.node], m.words()[m.id:]}, ID: m.messageID(), Flow: m.flowID(), Order: m.order, Attempt: m.attempt,
+		Cell: Cell{w.nodes[m.node], m.words()[m.id():]}, ID: m.messageID(), Flow: m.flowID(), Order: m.order(), Attempt: m.attempt,
 		First: m.flags&firstFlag != 0, Apart: m.apart(), Routes: m.routes,
 	}
 	if e := m.more; e != nil {
@@ -114,8 +133,8 @@ func (w *World) Message(m *Wait) Message {
 func (w *World) Waits() []*Wait {
 	list := make([]*Wait, 0, w.pending.n)
 	for _, c := range w.waiting.chunks {
-		for _, it := range c.items {
-			if m := it.(*Wait); !m.gone() {
+		for _, m := range c.items {
+			if !m.gone() {
 				list = append(list, m)
 			}
 		}
@@ -212,7 +231,7 @@ func (w *World) wait(node, key string, frame []byte) (*Wait, error) {
 		return nil, fmt.Errorf("%w: message %s comes to %s and waits at %s already", ErrContradicts, id, node, w.nodes[other.node])
 	}
 	m := w.slab.wait()
-	*m = Wait{text: w.slab.text(id, key), node: w.node(node), attempt: 1, id: uint16(len(id)), key: uint16(len(key))}
+	*m = Wait{text: w.slab.text(id, key), node: w.node(node), attempt: 1, placeID: uint64(len(id)), key: uint16(len(key))}
 	switch {
 	case len(flow) <= math.MaxUint8 && len(flow) <= len(id) && string(id[:len(flow)]) == string(flow):
 		m.flow = uint8(len(flow))
@@ -234,14 +253,17 @@ func (w *World) add(node, key string, frame []byte, due int64, along way) error 
 	if err != nil {
 		return err
 	}
-	if w.nth == math.MaxUint16 {
-		return fmt.Errorf("%w: more than %d messages in one record", journal.ErrDamaged, w.nth)
+	if w.nth == math.MaxUint16 || w.sequence >= firstMax {
+		return fmt.Errorf("%w: more than %d messages in one record, or %d records", journal.ErrDamaged, math.MaxUint16, uint64(firstMax))
 	}
 	if due != 0 {
 		m.extra().due = due
 	}
+	if err := m.setOrder(w.order + 1); err != nil {
+		return err
+	}
 	w.order++
-	m.order, m.seq, m.nth, m.flags, m.routes = w.order, w.sequence+1, w.nth, along.flags, along.routes
+	m.seqNth, m.flags, m.routes = (w.sequence+1)<<secondBits|uint64(w.nth), along.flags, along.routes
 	w.nth++
 	w.pending.add(m)
 	w.waiting.add(m, len(frame)+itemSize)
@@ -295,8 +317,8 @@ type Place struct {
 
 // Place says where a message is, and what is to be said of it.
 func (w *World) Place(m *Wait) Place {
-	p := Place{Message: w.Message(m), seq: m.seq, nth: m.nth}
-	if m.seq == 0 {
+	p := Place{Message: w.Message(m), seq: m.seqNth >> secondBits, nth: uint16(m.seqNth)}
+	if m.seqNth == 0 {
 		p.blob = m.chunk.digest
 	}
 	return p
@@ -448,13 +470,11 @@ func (f *fetch) each(n int, frame func(*Place) []byte) error {
 	return nil
 }
 
-// messages are the entries of what waits in a chunk, for its page.
-func (w *World) messages(c *chunk, from Source) (list []journal.Entry, err error) {
+// messages are the entries of what waits, for its page.
+func (w *World) messages(waits []*Wait, from Source) (list []journal.Entry, err error) {
 	var places []Place
-	for _, it := range c.items {
-		if !it.gone() {
-			places = append(places, w.Place(it.(*Wait)))
-		}
+	for _, m := range waits {
+		places = append(places, w.Place(m))
 	}
 	err = Fetch(places, from, func(m *Message) error {
 		list = append(list, &journal.Waiting{
@@ -472,7 +492,10 @@ func (w *World) reload(e *journal.Waiting) (*Wait, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.order, m.attempt, m.routes = e.Order, e.Attempt, e.Routes
+	if err := m.setOrder(e.Order); err != nil {
+		return nil, err
+	}
+	m.attempt, m.routes = e.Attempt, e.Routes
 	if e.First {
 		m.flags |= firstFlag
 	}

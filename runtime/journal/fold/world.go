@@ -57,7 +57,7 @@ type Value struct {
 
 // Dead is a message that was given up on.
 type Dead struct {
-	place
+	place[*Dead]
 	Cell
 	ID       string
 	Code     string
@@ -92,8 +92,9 @@ type World struct {
 	deadEver uint64
 	routes   []journal.Routes // those last come into use, or out of it, last
 
-	waiting, letters shelf      // pending and dead as snapshots have them
-	snapshots        [2]written // the last two, the newer one last
+	waiting   shelf[*Wait] // pending as snapshots have it
+	letters   shelf[*Dead] // dead, likewise
+	snapshots [2]written   // the last two, the newer one last
 
 	cursor journal.Cursor
 }
