@@ -13,6 +13,7 @@ import (
 	"github.com/grow-platform/grow/abi"
 	"github.com/grow-platform/grow/runtime/engine"
 	"github.com/grow-platform/grow/runtime/journal"
+	"github.com/grow-platform/grow/runtime/journal/fold"
 	"github.com/grow-platform/grow/specs"
 )
 
@@ -189,5 +190,20 @@ func TestBacklogLeft(t *testing.T) {
 	defer s.Close()
 	if len(s.recovered.waits) > left || len(s.recovered.waits) < n {
 		t.Errorf("%d messages wait after %d were left", len(s.recovered.waits), left)
+	}
+}
+
+// TestUnreadGivesBack: what has been read of a list keeps no memory for long.
+func TestUnreadGivesBack(t *testing.T) {
+	list := make([]*fold.Wait, 1000)
+	for i := range list {
+		list[i] = new(fold.Wait)
+	}
+	q := &unread{list: slices.Clone(list)}
+	for n := range 100 {
+		q.drop(10)
+		if left := list[10*(n+1):]; !slices.Equal(q.list, left) || q.room < len(left) || q.room > 2*len(left)+10 {
+			t.Fatalf("%d are left, in memory for %d", len(q.list), q.room)
+		}
 	}
 }
