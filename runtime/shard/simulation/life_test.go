@@ -37,7 +37,7 @@ type life struct {
 }
 
 func newLife(w *world) *life {
-	l := &life{scheduler: newScheduler(w), killed: make(chan struct{}), trials: &trials{busy: map[cell]string{}}}
+	l := &life{scheduler: newScheduler(w), killed: make(chan struct{}), trials: &trials{busy: &handling{of: map[cell]string{}}}}
 	l.context, l.cancel = context.WithCancel(context.Background())
 	l.journal = &handle{disk: w.disk, life: l}
 	l.options = shard.Options{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/grow-platform/grow/abi"
@@ -18,8 +19,30 @@ import (
 type trials struct {
 	actors map[string]*actor.Actor // of what is tried; nil: nothing is
 	next   *revision
-	moved  map[cell]bool   // what was handled by what is tried
-	busy   map[cell]string // ids of what is being handled of keys that are handled one at a time
+	moved  map[cell]bool // what was handled by what is tried
+	busy   *handling
+}
+
+// handling is what is being handled of keys that are handled one at a time: the ids of messages. What
+// ends with a life ends on all its goroutines at once.
+type handling struct {
+	mu sync.Mutex
+	of map[cell]string
+}
+
+// begin is the id of what is being handled of a key already, or "".
+func (h *handling) begin(what cell, id string) (other string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	other = h.of[what]
+	h.of[what] = id
+	return other
+}
+
+func (h *handling) end(what cell) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.of, what)
 }
 
 // attempt is a trial that has begun, in this life or an earlier one.
@@ -131,9 +154,8 @@ func (t *trials) begins(w *world, n *router.Node, of *revision, m *abi.Message) 
 	if !n.Exclusive() {
 		return func() {}
 	}
-	if other := t.busy[what]; other != "" {
+	if other := t.busy.begin(what, m.ID()); other != "" {
 		w.violate("%s and %s are handled at the same time, both of %q at %s", other, m.ID(), what.key, n.Path)
 	}
-	t.busy[what] = m.ID()
-	return func() { delete(t.busy, what) }
+	return func() { t.busy.end(what) }
 }
